@@ -1,0 +1,21 @@
+"""The two ways in which a job may end early, both meant for a person to read."""
+
+KINDS = ("input", "model", "settings", "environment", "memory")
+
+
+class MRISuperResError(Exception):
+    """What is wrong and what to do about it, in one sentence for the user.
+
+    kind: "input" (the volume), "model" (the model's files), "settings" (the job), "environment" (packages, devices)
+    or "memory".
+    """
+
+    def __init__(self, message, kind="input"):
+        super().__init__(message)
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind of error: {kind!r}")
+        self.kind = kind
+
+
+class Cancelled(Exception):
+    """The caller asked the job to stop; nothing was produced."""

@@ -1,0 +1,35 @@
+"""Where the voxels of an upsampled volume lie.
+
+A voxel is a box, its index is the box's centre. Upsampling divides every box into f smaller ones, so that the outer
+faces of the volume stay where they are and the centre of the first voxel moves by half the difference of the voxel
+sizes.
+"""
+
+import numpy as np
+
+
+def upsampled_matrix(ijk_to_ras, factors):
+    """IJKToRAS of a volume that is upsampled in place.
+
+    IJKToRAS_out = IJKToRAS_in · [diag(1/f) | (1/f − 1)/2]
+
+    ijk_to_ras: (4, 4), mm; any world frame will do. factors: (fi, fj, fk), 1 for an axis that is left alone.
+    Returns (4, 4) float64. The physical corners of the voxel grid are those of the input.
+    """
+    f = np.asarray(factors, dtype=float)
+    step = np.eye(4)
+    step[:3, :3] = np.diag(1 / f)
+    step[:3, 3] = (1 / f - 1) / 2
+    return np.asarray(ijk_to_ras, dtype=float) @ step
+
+
+def spacing(ijk_to_ras):
+    """Voxel size (si, sj, sk) in mm: the lengths of the columns of IJKToRAS."""
+    return np.linalg.norm(np.asarray(ijk_to_ras, dtype=float)[:3, :3], axis=0)
+
+
+def corners(ijk_to_ras, size):
+    """The eight outer corners (voxel faces, not centres) of a volume of size (ni, nj, nk): (8, 3), mm."""
+    ends = [(-0.5, n - 0.5) for n in size]
+    ijk = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]])
+    return (ijk @ np.asarray(ijk_to_ras, dtype=float).T)[:, :3]

@@ -1,0 +1,85 @@
+"""From stored intensities to the range that the networks know, and back without loss."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import MRISuperResError
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
+"""A few bright vessels or a spike must not decide the contrast of the whole volume; nothing is clipped to them."""
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """An affine map of a volume's intensities: `low` becomes 0 and `high` becomes 1; values beyond go beyond.
+
+    dtype: the stored type, to which `restore` returns.
+    """
+
+    low: float
+    high: float
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, volume):
+        """The map of a volume (any shape, integer or real): its 0.1 and 99.9 percentiles.
+
+        Where these are equal, minimum and maximum are taken instead; a constant volume becomes 0.
+        NaN and infinite values must have been masked before (see `mask_non_finite`).
+        """
+        low, high = np.percentile(volume, (LOW_PERCENTILE, HIGH_PERCENTILE))
+        if not high > low:
+            low, high = float(volume.min()), float(volume.max())
+        if not high > low:
+            high = low + 1.0
+        return cls(float(low), float(high), volume.dtype)
+
+    def normalise(self, values):
+        """float64, same shape. Double precision, so that `restore` returns every integer as it was."""
+        return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
+
+    def restore(self, values):
+        """The inverse of `normalise`, in the stored type: integers are rounded, and saturate at the type's limits."""
+        values = np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low
+        if np.issubdtype(self.dtype, np.integer):
+            return saturated(np.rint(values), self.dtype)
+        limits = np.finfo(self.dtype)
+        return np.clip(values, limits.min, limits.max).astype(self.dtype)
+
+
+def saturated(values, dtype):
+    """Whole numbers in float64 as integers of `dtype`, clipped to what the type can hold."""
+    limits = np.iinfo(dtype)
+    with np.errstate(invalid="ignore"):  # the doubles nearest to the largest 64-bit integers are 2^63 and 2^64: too large by one
+        out = np.clip(values, limits.min, limits.max).astype(dtype)
+    out[values >= limits.max] = limits.max
+    return out
+
+
+def check_type(volume):
+    """Raises MRISuperResError unless the array holds integer or real numbers in three dimensions."""
+    if volume.ndim != 3:
+        raise MRISuperResError(f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it.")
+    if volume.size == 0:
+        raise MRISuperResError("The volume has no voxels: load it again, or choose another one.")
+    if volume.dtype.kind not in "iuf":
+        raise MRISuperResError(f"The volume holds {volume.dtype} values, not grey levels: convert it to a scalar volume first.")
+
+
+def mask_non_finite(volume):
+    """Replaces NaN and infinite voxels by the smallest finite value.
+
+    Returns (volume, mask): the volume itself and None where all voxels are finite, else a filled copy and a boolean
+    mask of the same shape, True where a voxel was replaced. Raises MRISuperResError where no voxel is finite.
+    """
+    if volume.dtype.kind != "f":
+        return volume, None
+    mask = ~np.isfinite(volume)
+    if not mask.any():
+        return volume, None
+    if mask.all():
+        raise MRISuperResError("Every voxel of the volume is NaN or infinite: there is no image to enlarge.")
+    filled = volume.copy()
+    filled[mask] = volume[~mask].min()
+    return filled, mask

@@ -1,0 +1,61 @@
+"""What is asked for: the one description that panel, console, command line and worker hand to the core."""
+
+from dataclasses import asdict, dataclass, fields
+
+from .errors import MRISuperResError
+from .slices import AXES
+
+SCALES = (2, 4, 8)
+DEFAULT_SCALE = 2
+
+
+@dataclass(frozen=True)
+class UpscaleJob:
+    """An upscaling job, without the volume.
+
+    model: name of an installed model or of a baseline ("nearest", "bilinear", "bicubic"); None: the default model of
+        the scale.
+    scale: 2, 4 or 8; None: the model's own, or 2 where no model is named.
+    axis: the slice direction, one of slices.AXES.
+    device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+    batch_size: slices that go through the network together; None: chosen from their size.
+    Raises MRISuperResError (kind "settings") for anything else.
+    """
+
+    model: str | None = None
+    scale: int | None = None
+    axis: str = "auto"
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def __post_init__(self):
+        if self.model is not None and not (isinstance(self.model, str) and self.model):
+            raise MRISuperResError(f"The model is given by its name, not by {self.model!r}.", "settings")
+        if self.scale is not None and (isinstance(self.scale, bool) or self.scale not in SCALES):
+            raise MRISuperResError(f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings")
+        if self.axis not in AXES:
+            raise MRISuperResError(f"There is no slice direction “{self.axis}”: choose one of {', '.join(AXES)}.", "settings")
+        if not _is_device(self.device):
+            raise MRISuperResError(f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.", "settings")
+        if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
+            raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
+
+    def to_dict(self):
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
+        if not isinstance(values, dict):
+            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device and batch_size.", "settings")
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
+        return cls(**values)
+
+
+def _is_device(name):
+    if not isinstance(name, str):
+        return False
+    kind, colon, index = name.partition(":")
+    return name in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and bool(colon) and index.isdecimal())

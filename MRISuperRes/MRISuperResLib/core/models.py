@@ -1,0 +1,153 @@
+"""Installed models: pairs NAME.safetensors (weights) and NAME.json (the card) in one or more folders."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from .errors import MRISuperResError
+from .job import DEFAULT_SCALE, SCALES
+
+SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models"
+FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
+"""Environment variable: further model folders, separated as in PATH."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+STAGES = ("psnr", "gan")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model. Its weights are the file beside the card; a card holds no paths.
+
+    architecture: parameters of generator.RRDBNet without the scale. stage: "psnr" or "gan". anatomy: what it was trained
+    on. spacing_range: the smallest and largest pixel of the slices that it is meant for, mm. metrics: a list of
+    {"data", "method", "psnr" dB, "ssim", "rmse" 0–255}. training: data, licences, settings. sha256: of the weights file.
+    """
+
+    name: str
+    title: str
+    scale: int
+    stage: str
+    sha256: str
+    architecture: dict
+    anatomy: list = field(default_factory=list)
+    spacing_range: list = field(default_factory=list)
+    metrics: list = field(default_factory=list)
+    training: dict = field(default_factory=dict)
+    licence: str = ""
+    limits: str = ""
+
+    def __post_init__(self):
+        wrong = [
+            (not NAME.fullmatch(str(self.name)), f"the name {self.name!r} is not made of letters, digits and . _ -"),
+            (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
+            (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
+            (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
+            (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
+            (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
+        ]
+        for is_wrong, reason in wrong:
+            if is_wrong:
+                raise ValueError(reason)
+
+    @classmethod
+    def read(cls, path):
+        """Raises MRISuperResError (kind "model") for a file that is no model card."""
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("not a JSON object")
+            known = {f.name for f in fields(cls)}
+            card = cls(**{key: value for key, value in values.items() if key in known})
+            if card.name != Path(path).stem:
+                raise ValueError(f"it names the model {card.name!r}")
+            return card
+        except (OSError, ValueError, TypeError) as e:
+            raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
+
+    def to_dict(self):
+        return asdict(self)
+
+    def summary(self):
+        """A few lines for a panel."""
+        lines = [self.title]
+        kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"
+        lines.append(f"×{self.scale}, {kind}" + (f"; trained on {', '.join(self.anatomy)} MRI" if self.anatomy else ""))
+        if self.spacing_range:
+            lines.append("Made for pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
+        lines += [f"{m['data']}: PSNR {m['psnr']:.2f} dB, bicubic {m['bicubic_psnr']:.2f} dB" for m in self.metrics]
+        return "\n".join(lines + ([self.limits] if self.limits else []))
+
+
+def _is_range(value):
+    return isinstance(value, list) and (not value or (len(value) == 2 and all(isinstance(v, (int, float)) for v in value) and 0 < value[0] <= value[1]))
+
+
+class ModelStore:
+    """The models of some folders; of two with the same name the first counts.
+
+    folders: default, the folder of the extension and those of the environment variable MRISUPERRES_MODELS.
+    """
+
+    def __init__(self, folders=None):
+        if folders is None:
+            further = os.environ.get(FOLDERS_VARIABLE, "")
+            folders = [SHIPPED, *filter(None, further.split(os.pathsep))]
+        self.folders = [Path(folder) for folder in folders]
+
+    def _card_files(self):
+        files = {}
+        for folder in self.folders:
+            for weights in sorted(folder.glob("*.safetensors")):
+                files.setdefault(weights.stem, weights.with_suffix(".json"))
+        return files
+
+    def cards(self, scale=None):
+        """The cards of all models, or of those of one scale, PSNR before GAN, then by name.
+
+        A model whose card can't be used is left out; asking for it by name says why.
+        """
+        cards = []
+        for path in self._card_files().values():
+            try:
+                cards.append(ModelCard.read(path))
+            except MRISuperResError:
+                continue
+        return sorted((c for c in cards if scale in (None, c.scale)), key=lambda c: (c.scale, STAGES.index(c.stage), c.name))
+
+    def card(self, name):
+        """Raises MRISuperResError (kind "model") where there is no such model, or its card can't be used."""
+        files = self._card_files()
+        if name not in files:
+            raise MRISuperResError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
+        return ModelCard.read(files[name])
+
+    def default_name(self, scale=DEFAULT_SCALE):
+        """The model that is taken where none is named: the first of the scale. Raises MRISuperResError (kind "model")."""
+        cards = self.cards(scale)
+        if not cards:
+            others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
+            raise MRISuperResError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
+                                   f"or one of the installed models: {others}.", "model")
+        return cards[0].name
+
+    def weights_file(self, card):
+        return self._card_files()[card.name].with_suffix(".safetensors")
+
+    def weights(self, card):
+        """The bytes of the weights file, after its SHA-256 was compared with the card's.
+
+        Raises MRISuperResError (kind "model") where the file can't be read or is another one.
+        """
+        path = self.weights_file(card)
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise MRISuperResError(f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.", "model") from e
+        if hashlib.sha256(data).hexdigest() != card.sha256:
+            raise MRISuperResError(f"The weights of the model {card.name} are not those that its card describes "
+                                   "(the SHA-256 differs): install it again.", "model")
+        return data

@@ -1,0 +1,34 @@
+"""What an output must carry, so that nobody takes it for an acquired image and anybody can make it again."""
+
+import datetime
+import importlib.metadata
+import platform
+
+from .. import __version__
+from . import geometry
+
+NOTICE = "synthetic, not for diagnosis"
+
+
+def describe(volume, ijk_to_ras, job, method, axis, intensity):
+    """A dict of JSON values: the notice, the model and its hash, all settings, the input's shape, the versions, the time."""
+    i, j, k = volume.shape[::-1]
+    card = method.card
+    return {
+        "notice": NOTICE,
+        "software": f"MRISuperRes {__version__}",
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "model": {"name": method.name, "stage": card.stage if card else "interpolation", "sha256": card.sha256 if card else None},
+        "scale": method.scale,
+        "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
+        "device": str(method.device),
+        "job": job.to_dict(),
+        "input": {"size": [i, j, k], "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)], "type": str(volume.dtype)},
+        "intensity": {"low": intensity.low, "high": intensity.high},
+        "versions": versions(with_torch=card is not None),
+    }
+
+
+def versions(with_torch):
+    names = ("numpy", "torch", "safetensors") if with_torch else ("numpy",)
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}

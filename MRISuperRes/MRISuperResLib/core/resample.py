@@ -1,0 +1,86 @@
+"""MATLAB's imresize, exactly: the thesis's degradation and its three baselines.
+
+Every axis is resampled by a matrix whose rows hold the kernel's weights: centre-aligned samples (the image's outer edges
+stay in place), symmetric edges, and for shrinking a kernel that is stretched by the factor (antialiasing), as in MATLAB's
+imresize. The kernels are the box (nearest), the triangle (bilinear) and Keys's cubic with a = −0.5 (bicubic).
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+BASELINES = ("nearest", "bilinear", "bicubic")
+
+
+def _box(x):
+    return ((x >= -0.5) & (x < 0.5)).astype(float)
+
+
+def _triangle(x):
+    return np.clip(1 - np.abs(x), 0, None)
+
+
+def _cubic(x):
+    # Keys, 1981, "Cubic convolution interpolation for digital image processing", eq. 15 (a = -1/2)
+    x = np.abs(x)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+KERNELS = {"nearest": (_box, 1), "bilinear": (_triangle, 2), "bicubic": (_cubic, 4)}
+
+
+@lru_cache(maxsize=16)
+def weights(size_in, size_out, kernel="bicubic"):
+    """The matrix (size_out, size_in), float64, that resamples one axis; its rows sum to 1."""
+    function, width = KERNELS[kernel]
+    scale = size_out / size_in
+    stretch = min(scale, 1.0) if kernel != "nearest" else 1.0
+    width = width / stretch
+    centre = (np.arange(size_out) + 0.5) / scale - 0.5
+    first = np.floor(centre - width / 2).astype(int)
+    taps = first[:, None] + np.arange(int(np.ceil(width)) + 2)
+    values = function((centre[:, None] - taps) * stretch)
+    values /= values.sum(axis=1, keepdims=True)
+    mirrored = np.mod(taps, 2 * size_in)
+    mirrored = np.where(mirrored < size_in, mirrored, 2 * size_in - 1 - mirrored)
+    matrix = np.zeros((size_out, size_in))
+    np.add.at(matrix, (np.arange(size_out)[:, None], mirrored), values)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def resize(images, size, kernel="bicubic"):
+    """Images (..., h, w) resampled to (..., *size); floating point, nothing is rounded or clipped.
+
+    MATLAB rounds uint8 images after each axis; here nothing is rounded.
+    """
+    images = np.asarray(images)
+    dtype = np.result_type(images.dtype, np.float32)
+    rows = weights(images.shape[-2], size[0], kernel).astype(dtype)
+    columns = weights(images.shape[-1], size[1], kernel).astype(dtype)
+    return rows @ images.astype(dtype, copy=False) @ columns.T
+
+
+def upsample(images, scale, kernel="bicubic"):
+    """Images (..., h, w) enlarged to (..., scale·h, scale·w)."""
+    h, w = images.shape[-2:]
+    return resize(images, (h * scale, w * scale), kernel)
+
+
+def degrade(images, scale):
+    """Images (..., h, w) shrunk to (..., h/scale, w/scale): antialiased bicubic, the thesis's way from HR to LR.
+
+    Raises ValueError where a side is no multiple of scale: crop with `crop_to_multiple` first, and say so.
+    """
+    h, w = images.shape[-2:]
+    if h % scale or w % scale:
+        raise ValueError(f"{h}×{w} is no multiple of {scale}")
+    return resize(images, (h // scale, w // scale))
+
+
+def crop_to_multiple(images, scale):
+    """Images (..., h, w) without the last rows and columns that keep their sides from being multiples of scale."""
+    h, w = images.shape[-2:]
+    return images[..., :h - h % scale, :w - w % scale]

@@ -1,0 +1,81 @@
+"""Along which voxel axis a volume is cut into the slices that the network sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import geometry
+from .errors import MRISuperResError
+
+VOXEL_AXES = ("i", "j", "k")
+ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}  # the R, A or S component of the slice normal
+AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
+
+THICK_SLICE_RATIO = 1.5
+"""A voxel axis whose spacing exceeds both others by more than this is the direction in which the slices were acquired."""
+
+
+@dataclass(frozen=True)
+class SliceAxis:
+    """axis: 0, 1 or 2 for i, j or k, the normal of the slices; plane: its nearest anatomical name; reason: for the user."""
+
+    axis: int
+    plane: str
+    reason: str
+
+    @property
+    def name(self):
+        return VOXEL_AXES[self.axis]
+
+    @property
+    def numpy_axis(self):
+        """The axis of an array that is indexed (k, j, i)."""
+        return 2 - self.axis
+
+    def factors(self, scale):
+        """(fi, fj, fk): the slices are enlarged, their distance stays."""
+        return tuple(1 if axis == self.axis else scale for axis in range(3))
+
+    def __str__(self):
+        return f"slices along {self.name} ({self.plane}): {self.reason}"
+
+
+def choose(ijk_to_ras, wanted="auto"):
+    """The slice axis of a volume.
+
+    ijk_to_ras: (4, 4), mm. wanted: one of AXES. "auto" takes the acquisition plane of a volume with thick slices (the
+    network was trained on square pixels) and the axial plane of any other.
+    Raises MRISuperResError for an unknown name.
+    """
+    if wanted not in AXES:
+        raise MRISuperResError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
+    if wanted in VOXEL_AXES:
+        axis = VOXEL_AXES.index(wanted)
+        return SliceAxis(axis, _plane(ijk_to_ras, axis), "as asked")
+    if wanted in ANATOMICAL:
+        return SliceAxis(_nearest(ijk_to_ras, wanted), wanted, "the voxel axis nearest to the plane that was asked for")
+    size = geometry.spacing(ijk_to_ras)
+    thickest = int(np.argmax(size))
+    ratio = size[thickest] / max(np.delete(size, thickest))
+    # headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5
+    if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
+        return SliceAxis(thickest, _plane(ijk_to_ras, thickest),
+                         f"the acquired slices, {size[thickest]:.3g} mm apart against {max(np.delete(size, thickest)):.3g} mm in plane")
+    return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "the voxels are nearly isotropic")
+
+
+def _directions(ijk_to_ras):
+    """|direction cosines|: row R, A, S; column i, j, k."""
+    columns = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    return np.abs(columns / np.linalg.norm(columns, axis=0))
+
+
+def _nearest(ijk_to_ras, plane):
+    """The voxel axis nearest to the plane's normal."""
+    return int(np.argmax(_directions(ijk_to_ras)[ANATOMICAL[plane]]))
+
+
+def _plane(ijk_to_ras, axis):
+    """The anatomical plane whose normal is nearest to a voxel axis."""
+    component = int(np.argmax(_directions(ijk_to_ras)[:, axis]))
+    return next(name for name, index in ANATOMICAL.items() if index == component)

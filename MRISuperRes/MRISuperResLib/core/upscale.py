@@ -1,0 +1,96 @@
+"""The main job: a volume in, a super-resolved volume out. All ways in (panel, console, command line, worker) end here."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import geometry, provenance, slices
+from .errors import Cancelled, MRISuperResError
+from .intensity import Intensity, check_type, mask_non_finite
+from .methods import MethodCache
+
+
+@dataclass(frozen=True)
+class UpscaleResult:
+    """volume: (k, j, i), the input's type; ijk_to_ras: (4, 4), mm; provenance: JSON values; messages: sentences for the user."""
+
+    volume: np.ndarray
+    ijk_to_ras: np.ndarray
+    provenance: dict
+    messages: list = field(default_factory=list)
+
+
+def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None):
+    """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
+
+    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpscaleJob. methods: a MethodCache to keep networks
+    loaded between jobs. progress(done, total): called with the number of finished slices, first with 0. cancelled():
+    asked before every batch; the job ends where it answers True.
+    Slices are enlarged in the plane only: along their normal size and spacing stay as they are. NaN and infinite voxels
+    come back as they were.
+    Raises MRISuperResError for whatever the user can mend, Cancelled.
+    """
+    check_type(volume)
+    ijk_to_ras = _checked_matrix(ijk_to_ras)
+    method = (methods or MethodCache()).get(job)
+    axis = slices.choose(ijk_to_ras, job.axis)
+    filled, mask = mask_non_finite(volume)
+    intensity = Intensity.of(filled)
+    factors = axis.factors(method.scale)
+
+    output = _allocate([n * f for n, f in zip(volume.shape, factors[::-1])], volume.dtype)
+    source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
+    for part in _batches(source, method, job.batch_size, progress, cancelled):
+        target[part] = intensity.restore(method(intensity.normalise(source[part])))
+
+    messages = [f"Taken: {axis}."] + _spacing_warning(ijk_to_ras, axis, method)
+    if mask is not None:
+        messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
+                        "voxels around them were made as if they were dark.")
+        for a, f in enumerate(factors[::-1]):
+            mask, volume = mask.repeat(f, a), volume.repeat(f, a)
+        output[mask] = volume[mask]
+    return UpscaleResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
+                         provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
+
+
+def _batches(source, method, batch_size, progress, cancelled):
+    """Slices of the first axis, one batch each; reports progress and ends with Cancelled between them."""
+    total = len(source)
+    size = batch_size or method.batch_size(*source.shape[1:])
+    for start in range(0, total, size):
+        if cancelled and cancelled():
+            raise Cancelled
+        if progress and start == 0:
+            progress(0, total)
+        yield slice(start, start + size)
+        if progress:
+            progress(min(start + size, total), total)
+    if cancelled and cancelled():
+        raise Cancelled
+
+
+def _checked_matrix(ijk_to_ras):
+    matrix = np.asarray(ijk_to_ras, dtype=float)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (geometry.spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
+        raise MRISuperResError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
+    return matrix
+
+
+def _allocate(shape, dtype):
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as e:
+        gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
+        raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
+
+
+def _spacing_warning(ijk_to_ras, axis, method):
+    if method.card is None or not method.card.spacing_range:
+        return []
+    low, high = method.card.spacing_range
+    in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
+    if low * 0.999 <= in_plane.min() and in_plane.max() <= high * 1.001:
+        return []
+    return [f"The model {method.name} was made for pixels of {low:.3g}–{high:.3g} mm, the slices have "
+            f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."]
