@@ -1,0 +1,339 @@
+"""The module MRISuperRes: super-resolution of the MRI volumes of a scene. The work is done in MRISuperResLib."""
+
+import time
+import unittest
+
+import numpy as np
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.gui.event_loop import EventLoop
+from MRISuperResLib.gui.model_selector import ModelSelector
+from MRISuperResLib.gui.packages import installPackages, missingPackages
+from MRISuperResLib.gui.run_panel import RunPanel
+from MRISuperResLib.gui.views import showInSliceViews
+from MRISuperResLib.gui.worker_process import sharedWorkerProcess
+from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
+from MRISuperResLib.mrml.volume_job import JobState, VolumeJob
+from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
+
+
+class MRISuperRes(ScriptedLoadableModule):
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("MRI Super Resolution")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["The MRISuperRes contributors"]
+        self.parent.helpText = _(
+            "Turns a low-resolution MRI volume into one of higher resolution, slice by slice, with a two-stage ESRGAN network. "
+            "Choose a volume and a model and press Apply; the input is not changed. "
+            "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
+        )
+        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018).")
+
+
+class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: binds widgets, parameter node and the running job."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.job = None  # the running or the last VolumeJob
+        self._startTime = None
+        self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/MRISuperRes.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+
+        self.logic = MRISuperResLogic()
+        self._models = ModelSelector(self.ui.modelComboBox, self.ui.modelSummaryLabel, self._onModelChosen)
+        self._run = RunPanel(self.ui.applyButton, self.ui.progressBar, self.ui.progressLabel, self.ui.statusLabel)
+        self.ui.applyButton.connect("clicked(bool)", self.onApplyOrCancel)
+
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._onSceneChanged)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        """Before the module is reloaded or the application ends."""
+        self.removeObservers()
+        self.setParameterNode(None)
+        if self.job is not None:
+            self.job.detach()
+        if self.logic is not None:
+            self.logic.cleanup()
+
+    def enter(self):
+        self.initializeParameterNode()
+
+    def exit(self):
+        """The connection with the widgets stays: a run goes on while another module is shown."""
+
+    def _onSceneStartClose(self, caller, event):
+        self.setParameterNode(None)
+
+    def _onSceneChanged(self, caller, event):
+        self.initializeParameterNode()
+
+    def initializeParameterNode(self):
+        """Takes the parameter node of the scene, and the first suitable volume where none is chosen."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if self._parameterNode.inputVolume is None:
+            self._parameterNode.inputVolume = firstUpscalableNode()
+
+    def setParameterNode(self, parameterNode):
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+        self._parameterNode = parameterNode
+        if self._parameterNode is not None:
+            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+        self._onParametersChanged()
+
+    def _onParametersChanged(self, caller=None, event=None):
+        parameters = self._parameterNode
+        self._observeInput(parameters.inputVolume if parameters else None)
+        if parameters is not None:
+            self._models.show(parameters.scale.value, parameters.model)
+        self._updateTexts()
+
+    def _observeInput(self, node):
+        """Its image may come, go or be turned after it was chosen."""
+        if node is not self._observedInput:
+            if self._observedInput is not None:
+                self.removeObserver(self._observedInput, vtk.vtkCommand.ModifiedEvent, self._updateTexts)
+            if node is not None:
+                self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._updateTexts)
+            self._observedInput = node
+
+    def _updateTexts(self, caller=None, event=None):
+        reason = self._whyNotApplicable()
+        parameters = self._parameterNode
+        if parameters is not None and not whyNotUpscalable(parameters.inputVolume):
+            self.ui.geometryLabel.text = describeGeometry(parameters.inputVolume, parameters.sliceDirection.value, parameters.scale.value)
+        else:
+            self.ui.geometryLabel.text = ""
+        if not self._isRunning():
+            self._run.showIdle(reason)
+
+    def _whyNotApplicable(self):
+        parameters = self._parameterNode
+        if parameters is None:
+            return _("The scene is being closed.")
+        reason = whyNotUpscalable(parameters.inputVolume)
+        if not reason and parameters.outputVolume is not None and parameters.outputVolume is parameters.inputVolume:
+            reason = _("The output would replace the input: choose another output volume.")
+        return reason
+
+    def _onModelChosen(self, name):
+        if self._parameterNode is not None:
+            self._parameterNode.model = name
+
+    def _isRunning(self):
+        return self.job is not None and self.job.isRunning
+
+    def onApplyOrCancel(self, checked=False):
+        if self._isRunning():
+            self._run.showCancelling()
+            self.job.cancel()
+        else:
+            with slicer.util.tryWithErrorDisplay(_("The volume could not be upscaled.")):
+                self._start()
+
+    def _start(self):
+        parameters = self._parameterNode
+        job = UpscaleJob(model=self._models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value)
+        self._startTime = time.monotonic()
+        self._run.showStart(parameters.inputVolume.GetName())
+        try:
+            self.job = self.logic.start(parameters.inputVolume, job, parameters.outputVolume, self._run.showProgress, self._onFinished)
+        except Exception as error:
+            self._run.showMessage(str(error), self._whyNotApplicable())
+            raise
+
+    def _onFinished(self, job):
+        self._run.showEnd(job, time.monotonic() - self._startTime, self._whyNotApplicable())
+        if job.state is JobState.FINISHED:
+            showInSliceViews(job.outputNode, insteadOf=job.inputNode)
+        elif job.state is JobState.FAILED:
+            # later, because the worker is still in the middle of its report
+            qt.QTimer.singleShot(0, lambda: self._onFailed(job))
+
+    def _onFailed(self, job):
+        if job.errorKind == "environment" and missingPackages():
+            with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
+                if installPackages(missingPackages()):
+                    self.logic.cleanup()  # a worker that has failed to import them would fail again
+                    self.onApplyOrCancel()
+        else:
+            slicer.util.errorDisplay(job.message)
+
+
+class MRISuperResLogic(ScriptedLoadableModuleLogic):
+    """The way in for scripts: MRISuperResLogic().upscale(volumeNode).
+
+    worker: a gui.worker_process.WorkerProcess; default, the one of the application.
+    """
+
+    def __init__(self, parent=None, worker=None):
+        ScriptedLoadableModuleLogic.__init__(self, parent)
+        self._worker = worker
+
+    @property
+    def worker(self):
+        if self._worker is None:
+            self._worker = sharedWorkerProcess()
+        return self._worker
+
+    def cleanup(self):
+        """Ends the worker process; it starts again with the next run."""
+        if self._worker is not None:
+            self._worker.cleanup()
+
+    def getParameterNode(self):
+        return MRISuperResParameterNode(super().getParameterNode())
+
+    def start(self, volumeNode, job, outputVolume=None, onProgress=None, onFinished=None):
+        """Starts a run in the background and returns its VolumeJob. job: UpscaleJob; the rest: see VolumeJob.
+
+        Raises RuntimeError with one sentence for the user.
+        """
+        try:
+            return VolumeJob(self.worker, volumeNode, job, outputVolume, onProgress, onFinished)
+        except MRISuperResError as error:
+            raise RuntimeError(str(error)) from error
+
+    def upscale(self, volumeNode, model=None, scale=None, axis="auto", device="auto", outputVolume=None,
+                waitForCompletion=True, progressCallback=None, onFinished=None):
+        """Makes the super-resolved volume of a volume node; the input is not changed.
+
+        model: name of an installed model, or "nearest", "bilinear", "bicubic"; None: the default model of the scale.
+        scale: 2, 4 or 8; None: the model's own. axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k": the slices.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps". outputVolume: a volume node to be replaced; None: a new one.
+        progressCallback(done, total): in slices; where it returns False, the run is cancelled.
+
+        waitForCompletion=True: returns the output node, or None where the progress callback has cancelled the run. The
+        application stays alive meanwhile. Raises RuntimeError with one sentence for the user where there is no result.
+        waitForCompletion=False: returns a VolumeJob at once, with cancel(), state, message and outputNode;
+        onFinished(job) is called at its end, however it ends.
+        """
+        try:
+            job = UpscaleJob(model=model, scale=scale, axis=axis, device=device)
+        except MRISuperResError as error:
+            raise RuntimeError(str(error)) from error
+        progress = CancellingProgress(progressCallback) if progressCallback else None
+        if not waitForCompletion:
+            return self._startWith(progress, volumeNode, job, outputVolume, onFinished)
+
+        loop = EventLoop()
+
+        def onEnd(run):
+            loop.quit()
+            if onFinished:
+                onFinished(run)
+
+        run = self._startWith(progress, volumeNode, job, outputVolume, onEnd)
+        loop.run()
+        if progress and progress.error:
+            raise progress.error
+        if progress and progress.hasCancelled:
+            return None
+        if run.state is not JobState.FINISHED:
+            raise RuntimeError(run.message)
+        return run.outputNode
+
+    def _startWith(self, progress, volumeNode, job, outputVolume, onFinished):
+        run = self.start(volumeNode, job, outputVolume, progress, onFinished)
+        if progress:
+            progress.run = run
+        return run
+
+
+class CancellingProgress:
+    """A script's progress callback, which cancels the run by returning False or by an exception of its own."""
+
+    def __init__(self, callback):
+        self._callback = callback
+        self.run = self.error = None
+        self.hasCancelled = False
+
+    def __call__(self, done, total, rate, remaining):
+        try:
+            self.hasCancelled = self._callback(done, total) is False
+        except Exception as error:
+            self.error, self.hasCancelled = error, True
+        if self.hasCancelled:
+            self.run.cancel()
+
+
+class MRISuperResTest(ScriptedLoadableModuleTest):
+    """Runs in the application, too: needs no torch, except where it says so."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.logic = MRISuperResLogic()
+
+    def runTest(self):
+        for test in (self.test_bicubic_run_keeps_the_place_of_an_oblique_volume, self.test_cancelled_run_leaves_nothing_behind,
+                     self.test_default_network_where_torch_is_installed):
+            self.setUp()
+            try:
+                test()
+            except unittest.SkipTest as skip:
+                self.delayDisplay(_("Skipped, {reason}").format(reason=skip))
+
+    def test_bicubic_run_keeps_the_place_of_an_oblique_volume(self):
+        volume = self.makeVolume()
+        output = self.logic.upscale(volume, model="bicubic", scale=2)
+        self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
+        self.assertEqual(output.GetImageData().GetScalarType(), volume.GetImageData().GetScalarType())
+        for corner in ((-0.5, -0.5, -0.5), (19.5, 23.5, 5.5)):
+            outputCorner = [(x + 0.5) * factor - 0.5 for x, factor in zip(corner, (2, 2, 1))]
+            np.testing.assert_allclose(self.toRAS(output, outputCorner), self.toRAS(volume, corner), atol=1e-6)
+        self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "bicubic")
+        self.assertIn("not for diagnosis", output.GetAttribute("MRISuperRes.Notice"))
+
+    def test_cancelled_run_leaves_nothing_behind(self):
+        volume = self.makeVolume()
+        nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
+        self.assertIsNone(self.logic.upscale(volume, model="bicubic", progressCallback=lambda done, total: False))
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
+
+    def test_default_network_where_torch_is_installed(self):
+        if missingPackages():
+            self.skipTest("not installed: " + ", ".join(missingPackages()))
+        output = self.logic.upscale(self.makeVolume(), device="cpu")
+        self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
+
+    def makeVolume(self):
+        """A small oblique volume with thick slices."""
+        k, j, i = np.mgrid[:6, :24, :20]
+        array = (500 + 400 * np.sin(i / 3.0) * np.cos(j / 4.0) + 20 * k).astype(np.int16)
+        a, b = np.cos(0.3), np.sin(0.3)
+        ijkToRAS = np.array([[a, -b, 0, 10], [b, a, 0, -20], [0, 0, 1, 30], [0, 0, 0, 1]]) @ np.diag([1.0, 1.0, 3.0, 1.0])
+        return slicer.util.addVolumeFromArray(array, ijkToRAS, "Oblique")
+
+    def toRAS(self, node, ijk):
+        matrix = vtk.vtkMatrix4x4()
+        node.GetIJKToRASMatrix(matrix)
+        return matrix.MultiplyPoint([*ijk, 1.0])[:3]

@@ -1,0 +1,1 @@
+"""What needs Qt: the worker process and the installation of packages."""

@@ -1,0 +1,1 @@
+"""What needs the scene but no Qt: volume nodes in and out, and the run that connects them with the worker."""

@@ -1,0 +1,103 @@
+"""The output volume, beside its input: same place in space and in the scene, same look, and a record of how it was made."""
+
+import json
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+ATTRIBUTE_PREFIX = "MRISuperRes."
+
+
+def outputName(inputName, provenance):
+    """A name that no node of the scene has."""
+    return slicer.mrmlScene.GenerateUniqueName("{name} SR x{scale} {model}".format(
+        name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]))
+
+
+def createOutput(inputNode, array, ijkToRAS, provenance, parentTransformNode=None):
+    """A new volume node with a result. All or nothing: where it fails, no node is left in the scene."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", outputName(inputNode.GetName(), provenance))
+    try:
+        updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNode)
+    except Exception:
+        slicer.mrmlScene.RemoveNode(node)
+        raise
+    return node
+
+
+def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNode=None):
+    """Puts a result into an existing volume node, which keeps its ID and its name.
+
+    array: (k, j, i), in the input's scalar type; ijkToRAS: (4, 4), mm.
+    parentTransformNode: the transform above the input when its geometry was read.
+    """
+    image = _imageData(array, inputNode.GetImageData().GetScalarType())
+    with slicer.util.NodeModify(node):
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
+        node.SetAndObserveImageData(image)
+        node.SetAndObserveTransformNodeID(parentTransformNode.GetID() if parentTransformNode else None)
+        node.SetVoxelValueQuantity(inputNode.GetVoxelValueQuantity())
+        node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
+        # the identity of the DICOM series from which a reused node may once have been loaded
+        node.RemoveAttribute("DICOM.instanceUIDs")
+        _record(node, inputNode, provenance)
+        _copyDisplay(inputNode, node)
+    _placeBeside(inputNode, node)
+
+
+def _imageData(array, scalarType):
+    """vtkImageData of exactly the scalar type of the input: numpy has one name for several of VTK's integers."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape[::-1])
+    image.AllocateScalars(scalarType, 1)
+    vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())[:] = array.ravel()
+    return image
+
+
+def _record(node, inputNode, provenance):
+    """Everything that is needed to make the volume again, as attributes, which are saved with the scene."""
+    record = {
+        "Notice": provenance["notice"],
+        "Date": provenance["date"],
+        "InputName": inputNode.GetName(),
+        "InputID": inputNode.GetID(),
+        "Model": provenance["model"]["name"],
+        "ModelSHA256": provenance["model"]["sha256"],
+        "Settings": provenance["job"],
+        "Versions": provenance["versions"],
+        "Provenance": provenance,
+    }
+    for name, value in record.items():
+        # None removes an attribute that an earlier run may have left on the node
+        text = value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
+        node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
+    node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
+        scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
+
+
+def _copyDisplay(inputNode, node):
+    """The same grey levels on screen: window and level are fixed, because the automatic ones would differ a little."""
+    node.CreateDefaultDisplayNodes()
+    source, display = inputNode.GetDisplayNode(), node.GetDisplayNode()
+    if source is None or not source.IsA("vtkMRMLScalarVolumeDisplayNode"):
+        return
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(source.GetWindow(), source.GetLevel())
+    display.SetAutoThreshold(False)
+    display.SetThreshold(source.GetLowerThreshold(), source.GetUpperThreshold())
+    display.SetApplyThreshold(source.GetApplyThreshold())
+    display.SetInterpolate(source.GetInterpolate())
+    display.SetAndObserveColorNodeID(source.GetColorNodeID())
+
+
+def _placeBeside(inputNode, node):
+    """Into the input's study or folder; a node that the user has put elsewhere stays there."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchy is None:
+        return
+    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(inputNode))
+    item = hierarchy.GetItemByDataNode(node)
+    if parent and hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
+        hierarchy.SetItemParent(item, parent)

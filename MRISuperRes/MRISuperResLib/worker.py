@@ -1,0 +1,195 @@
+"""The child process that does the work: requests come in on stdin, events go out on stdout, one JSON object a line.
+
+Requests                                            Events
+  upscale  id job input ijkToRAS output               ready      pid version
+  cancel   id                                         progress   id done total rate remaining
+  stop     (after the jobs that came before)          result     id output ijkToRAS provenance messages
+                                                      cancelled  id
+                                                      error      id|null kind message log
+
+Arrays travel as .npy files. The worker stays warm between jobs, so that torch and the weights are loaded once, and it
+ends as soon as its stdin is closed, also in the middle of a job: it never outlives its parent.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+
+from . import __version__
+from .core.errors import Cancelled, MRISuperResError
+
+
+class RequestError(Exception):
+    """A request that cannot be understood; the worker answers and lives on."""
+
+
+class Events:
+    """Writes events, from any thread. A parent that no longer listens ends the process."""
+
+    def __init__(self, stream):
+        self._stream, self._lock = stream, threading.Lock()
+
+    def send(self, event, **fields):
+        line = json.dumps({"event": event, **fields}).encode() + b"\n"
+        try:
+            with self._lock:
+                self._stream.write(line)
+                self._stream.flush()
+        except OSError:
+            os._exit(1)
+
+    def send_error(self, job_id, kind, message, log=""):
+        self.send("error", id=job_id, kind=kind, message=message, log=log)
+
+
+class Worker:
+    """Runs jobs in order on the thread that calls `run`; requests are read on a thread of their own.
+
+    requests: binary stream; events: Events; upscale: core.upscale.upscale or a test double of it.
+    """
+
+    def __init__(self, requests, events, upscale=None):
+        self._requests, self._events, self._upscale = requests, events, upscale
+        self._jobs = queue.Queue()
+        self._cancels = {}  # job id -> threading.Event, for the jobs that are waiting or running
+        self._methods = None
+
+    def run(self):
+        self._events.send("ready", pid=os.getpid(), version=__version__)
+        threading.Thread(target=self._read_requests, daemon=True).start()
+        for request in iter(self._jobs.get, None):
+            self._run_job(request)
+
+    def _read_requests(self):
+        for line in self._requests:
+            if line.strip():
+                try:
+                    self._accept(line)
+                except RequestError as error:
+                    self._events.send_error(None, "request", str(error), line[:1000].decode("utf-8", "replace"))
+        os._exit(0)  # the parent is gone: nobody waits for the job that may be running
+
+    def _accept(self, line):
+        try:
+            request = json.loads(line)
+            name = request["request"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise RequestError("The worker received a line that is not a request: restart the run.") from None
+        if name == "upscale":
+            check_request(request)
+            if request["id"] in self._cancels:
+                raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
+            self._cancels[request["id"]] = threading.Event()
+            self._jobs.put(request)
+        elif name == "cancel":
+            cancel = self._cancels.get(request.get("id")) if isinstance(request.get("id"), str) else None
+            if cancel is not None:  # else the job has ended meanwhile
+                cancel.set()
+        elif name == "stop":
+            self._jobs.put(None)
+        else:
+            raise RequestError(f"The worker knows no request “{name}”: the two sides have different versions, restart the application.")
+
+    def _run_job(self, request):
+        job_id = request["id"]
+        cancelled = self._cancels[job_id].is_set
+        try:
+            result = self._compute(request, cancelled)
+            write_array(request["output"], result.volume)
+        except Cancelled:
+            self._end(job_id, "cancelled")
+        except MRISuperResError as error:
+            self._end(job_id, "error", kind=error.kind, message=str(error), log=traceback.format_exc())
+        except MemoryError:
+            self._end(job_id, "error", kind="memory", log=traceback.format_exc(),
+                      message="The memory of this computer is not enough for this volume: close other programs, crop the volume or choose a smaller scale.")
+        except Exception as error:
+            self._end(job_id, "error", kind="internal", log=traceback.format_exc(),
+                      message=f"The volume could not be processed because of an unexpected error ({type(error).__name__}): please report it with the application log.")
+        else:
+            self._end(job_id, "result", output=request["output"], ijkToRAS=result.ijk_to_ras.tolist(),
+                      provenance=result.provenance, messages=list(result.messages))
+
+    def _end(self, job_id, event, **fields):
+        del self._cancels[job_id]
+        self._events.send(event, id=job_id, **fields)
+
+    def _compute(self, request, cancelled):
+        if cancelled():
+            raise Cancelled
+        import numpy as np  # here, so that a broken installation is answered like any other error
+
+        from .core.job import UpscaleJob
+        from .core.methods import MethodCache
+        from .core.progress import ProgressMeter
+
+        upscale = self._upscale
+        if upscale is None:
+            from .core.upscale import upscale
+        if self._methods is None:
+            self._methods = MethodCache()
+        meter = ProgressMeter()
+
+        def progress(done, total):
+            now = meter.update(done, total)
+            self._events.send("progress", id=request["id"], done=done, total=total, rate=now.rate, remaining=now.remaining)
+
+        return upscale(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float), UpscaleJob.from_dict(request["job"]),
+                       methods=self._methods, progress=progress, cancelled=cancelled)
+
+
+def check_request(request):
+    """Raises RequestError unless an upscale request has its fields, in their types."""
+    for field, kind in (("id", str), ("job", dict), ("input", str), ("output", str), ("ijkToRAS", list)):
+        if not isinstance(request.get(field), kind):
+            raise RequestError(f"The worker received an upscale request without a valid “{field}”: restart the run.")
+    rows = request["ijkToRAS"]
+    if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(type(x) in (int, float) for x in row) for row in rows):
+        raise RequestError("The worker received an upscale request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
+
+
+def read_array(path):
+    """The array of an .npy file. Raises MRISuperResError where there is none."""
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise MRISuperResError("The copy of the volume that was made for this run is gone: start the run again.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise MRISuperResError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
+
+
+def write_array(path, array):
+    """Writes an .npy file that appears whole or not at all. Raises MRISuperResError where it cannot be written."""
+    import numpy as np
+
+    part = path + ".part"
+    try:
+        with open(part, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(part, path)
+    except OSError as error:
+        raise MRISuperResError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.",
+                               "environment") from error
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def take_stdout():
+    """The stream for events. Descriptor 1 itself is pointed at stderr, so that no library's print can get between the events."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return stream
+
+
+def main(upscale=None):
+    """Runs until stdin is closed or a stop request has been reached. upscale: only for tests, see Worker."""
+    Worker(sys.stdin.buffer, Events(take_stdout()), upscale).run()
+    sys.stderr.flush()
+    os._exit(0)  # the reading thread cannot be woken: an ordinary end would wait for it, or crash
