@@ -1,0 +1,57 @@
+"""What every reader of volume files asks of a file, and says about it."""
+
+import numpy as np
+
+from . import geometry
+from .errors import MRISuperResError
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""DICOM, ITK and their files count patient coordinates to the left and to the back; it is its own inverse."""
+
+SHEAR_TOLERANCE = 1e-3
+"""Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of 0.1° lies above."""
+
+
+def choose_frame(name, count, frame):
+    """The index of the frame to take of the count that a file holds; frame: the user's choice or None.
+
+    Raises MRISuperResError where there is more than one and none was chosen, or the chosen one is not there.
+    """
+    if frame is None and count == 1:
+        return 0
+    held = "one frame (number 0)" if count == 1 else f"{count} frames (numbers 0 to {count - 1})"
+    if frame is None:
+        raise MRISuperResError(f"{name} holds {held}: choose one with --frame.")
+    if not 0 <= frame < count:
+        raise MRISuperResError(f"{name} has no frame {frame}, it holds {held}: choose another with --frame.")
+    return frame
+
+
+def check_scalar(name, components):
+    """Raises MRISuperResError for more than one value per voxel; components: how many, or what they are."""
+    if components == 1:
+        return
+    what = {3: "RGB colours", 4: "RGBA colours", "complex": "complex numbers"}.get(components, f"{components} values per voxel")
+    mend = "save its magnitude" if components == "complex" else "give the grey image, or save one channel"
+    raise MRISuperResError(f"{name} holds {what}, but a volume with one number per voxel is needed: {mend} as a volume of its own.")
+
+
+def check_grid(name, ijk_to_ras):
+    """Raises MRISuperResError for a voxel grid that is not made of rectangular boxes of a known size."""
+    spacing = geometry.spacing(ijk_to_ras)
+    if not np.isfinite(ijk_to_ras).all() or not (spacing > 0).all():
+        raise MRISuperResError(f"{name} gives no usable voxel size or position (zero, negative or not a number): "
+                               "correct its header, or export it again.")
+    directions = ijk_to_ras[:3, :3] / spacing
+    if np.abs(directions.T @ directions - np.eye(3)).max() > SHEAR_TOLERANCE:
+        raise MRISuperResError(f"The voxel grid of {name} is sheared (as by a tilted CT gantry), and slices of it can't be enlarged in place: "
+                               "resample it to a rectangular grid first, for instance with 3D Slicer's Resample Scalar/Vector/DWI Volume.")
+
+
+def segmentation(name):
+    return MRISuperResError(f"{name} is a segmentation or label map, not an image: give the MRI volume that it was drawn on.")
+
+
+def out_of_memory(name, shape, itemsize):
+    gib = np.prod(shape, dtype=float) * itemsize / 2**30
+    return MRISuperResError(f"{name} needs {gib:.1f} GiB of memory, which is not there: close other programs or crop the volume.", "memory")
