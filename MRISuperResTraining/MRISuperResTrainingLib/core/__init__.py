@@ -1,0 +1,1 @@
+"""Training without Slicer: prepared slices, the stages, evaluation, export."""

@@ -1,0 +1,75 @@
+import unittest
+
+import torch
+from torch.nn import functional as F
+
+from MRISuperResLib.core.generator import RRDBNet
+
+
+def plain_forward(state, x, blocks, first_kernel, upsamplings):
+    """The generator's equations once more, straight from the state dict, without any module."""
+
+    def conv(name, x):
+        weight = state[name + ".weight"]
+        return F.conv2d(x, weight, state[name + ".bias"], padding=weight.shape[-1] // 2)
+
+    def leaky(x):
+        return torch.where(x > 0, x, 0.2 * x)
+
+    def dense(name, x):
+        seen = [x]
+        for n in range(1, 5):
+            seen.append(leaky(conv(f"{name}.conv{n}", torch.cat(seen, 1))))
+        return x + 0.2 * conv(f"{name}.conv5", torch.cat(seen, 1))
+
+    first = conv("conv_first", x)
+    if first_kernel == 9:
+        first = leaky(first)
+    trunk = first
+    for b in range(blocks):
+        inner = trunk
+        for d in (1, 2, 3):
+            inner = dense(f"body.{b}.rdb{d}", inner)
+        trunk = trunk + 0.2 * inner
+    x = first + conv("conv_body", trunk)
+    for u in range(1, upsamplings + 1):
+        x = leaky(conv(f"conv_up{u}", x.repeat_interleave(2, -1).repeat_interleave(2, -2)))
+    return conv("conv_last", leaky(conv("conv_hr", x)))
+
+
+class GeneratorTest(unittest.TestCase):
+    def test_the_networks_of_the_paper_have_their_known_numbers_of_parameters(self):
+        for scale, parameters in ((2, 16_661_059), (4, 16_697_987), (8, 16_734_915)):
+            with self.subTest(scale):
+                with torch.device("meta"):
+                    net = RRDBNet(scale, channels=3)
+                self.assertEqual(sum(p.numel() for p in net.parameters()), parameters)
+
+    def test_the_output_follows_the_equations_of_the_paper(self):
+        torch.manual_seed(0)
+        for scale, upsamplings, first_kernel in ((2, 1, 3), (4, 2, 9), (8, 3, 3)):
+            with self.subTest(scale=scale, first_kernel=first_kernel):
+                net = RRDBNet(scale, blocks=2, features=8, growth=4, first_kernel=first_kernel).double()
+                for p in net.parameters():  # the small initial weights would hide a missing branch
+                    torch.nn.init.normal_(p, std=0.2)
+                x = torch.rand(2, 1, 9, 7, dtype=torch.float64)
+                expected = plain_forward(net.state_dict(), x, 2, first_kernel, upsamplings)
+                self.assertEqual(tuple(expected.shape), (2, 1, 9 * scale, 7 * scale))
+                torch.testing.assert_close(net(x), expected, rtol=1e-12, atol=1e-12)
+
+    def test_three_channel_checkpoints_with_basicsr_names_fit(self):
+        keys = set(RRDBNet(4, blocks=1, features=8, growth=4, channels=3).state_dict())
+        for name in ("conv_first", "body.0.rdb1.conv1", "body.0.rdb3.conv5", "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"):
+            self.assertIn(name + ".weight", keys)
+
+    def test_other_scales_and_first_kernels_are_refused(self):
+        for wrong in ({"scale": 3}, {"scale": 2, "first_kernel": 5}):
+            with self.subTest(wrong), self.assertRaises(ValueError):
+                RRDBNet(blocks=1, **wrong)
+
+    def test_the_smallest_image_passes(self):
+        self.assertEqual(tuple(RRDBNet(8, blocks=1, features=8, growth=4)(torch.rand(1, 1, 1, 1)).shape), (1, 1, 8, 8))
+
+
+if __name__ == "__main__":
+    unittest.main()

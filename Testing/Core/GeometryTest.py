@@ -1,0 +1,56 @@
+import unittest
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from MRISuperResLib.core import geometry
+
+FINITE = dict(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def affines(draw):
+    """Oblique IJKToRAS matrices, left-handed ones too, with spacings from 0.1 to 10 mm."""
+    rotation = Rotation.from_euler("xyz", [draw(st.floats(-180, 180, **FINITE)) for _ in range(3)], degrees=True).as_matrix()
+    spacing = [draw(st.floats(0.1, 10, **FINITE)) for _ in range(3)]
+    signs = [draw(st.sampled_from((-1, 1))) for _ in range(3)]
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation @ np.diag(np.multiply(spacing, signs))
+    matrix[:3, 3] = [draw(st.floats(-500, 500, **FINITE)) for _ in range(3)]
+    return matrix
+
+
+sizes = st.tuples(*[st.integers(1, 600)] * 3)
+factors = st.tuples(*[st.sampled_from((1, 2, 4, 8))] * 3)
+
+
+class GeometryTest(unittest.TestCase):
+    @given(affines(), sizes, factors)
+    def test_the_physical_corners_of_the_volume_stay_where_they_are(self, matrix, size, f):
+        upsampled = geometry.upsampled_matrix(matrix, f)
+        before, after = geometry.corners(matrix, size), geometry.corners(upsampled, np.multiply(size, f))
+        extent = np.linalg.norm(np.multiply(size, geometry.spacing(matrix)))
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-12 * (extent + 1000))
+
+    @given(affines(), factors)
+    def test_the_spacing_is_divided_by_the_factor_and_only_by_it(self, matrix, f):
+        np.testing.assert_allclose(geometry.spacing(geometry.upsampled_matrix(matrix, f)), geometry.spacing(matrix) / f)
+
+    @given(affines(), factors)
+    def test_the_directions_of_the_axes_stay(self, matrix, f):
+        upsampled = geometry.upsampled_matrix(matrix, f)
+        np.testing.assert_allclose(upsampled[:3, :3] * f, matrix[:3, :3], atol=1e-12)
+
+    def test_the_first_voxel_moves_by_half_the_difference_of_the_voxel_sizes(self):
+        upsampled = geometry.upsampled_matrix(np.diag([1.2, 1.2, 3, 1]), (2, 2, 1))
+        np.testing.assert_allclose(upsampled[:3, 3], [-0.3, -0.3, 0])
+
+    def test_a_factor_of_one_changes_nothing(self):
+        matrix = np.diag([-1.1, 2, 3, 1])
+        np.testing.assert_array_equal(geometry.upsampled_matrix(matrix, (1, 1, 1)), matrix)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,51 @@
+"""What may import what: the rules that keep the house simple."""
+
+import ast
+import unittest
+from pathlib import Path
+
+import MRISuperResLib
+
+LIBRARY = Path(MRISuperResLib.__file__).parent
+APPLICATION = {"slicer", "qt", "ctk", "vtk"}
+
+
+def imports(path, at_file_scope=False):
+    """The top-level names of the packages that a file imports, and the inner names of relative imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if at_file_scope else ast.walk(tree)
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.module or "").partition(".")[0]} | ({alias.name for alias in node.names} if node.level else set())
+    return names
+
+
+class HouseRulesTest(unittest.TestCase):
+    def assert_no_file_imports(self, folder, forbidden, at_file_scope=False, but=()):
+        files = [path for path in sorted(folder.rglob("*.py")) if path.name not in but]
+        self.assertTrue(files)
+        for path in files:
+            with self.subTest(path.relative_to(LIBRARY.parent)):
+                self.assertFalse(imports(path, at_file_scope) & forbidden)
+
+    def test_the_core_knows_nothing_of_slicer_vtk_or_qt(self):
+        self.assert_no_file_imports(LIBRARY / "core", APPLICATION | {"mrml", "gui"})
+
+    def test_mrml_knows_no_qt(self):
+        self.assert_no_file_imports(LIBRARY / "mrml", {"qt", "ctk", "gui"})
+
+    def test_the_library_knows_nothing_of_the_training(self):
+        self.assert_no_file_imports(LIBRARY, {"MRISuperResTrainingLib"})
+
+    def test_torch_is_imported_by_the_network_alone(self):
+        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "generator.py"))
+
+    def test_nothing_loads_the_network_at_file_scope(self):
+        self.assert_no_file_imports(LIBRARY, {"network", "generator"}, at_file_scope=True, but=("network.py",))
+
+
+if __name__ == "__main__":
+    unittest.main()

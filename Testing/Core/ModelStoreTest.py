@@ -1,0 +1,135 @@
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.models import SHIPPED, ModelStore
+
+from made_models import write_model
+
+
+class ModelStoreTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.store = ModelStore([self.folder])
+
+    def refused(self, pattern, kind, **job):
+        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+            MethodCache(self.store).get(UpscaleJob(device="cpu", **job))
+        self.assertEqual(caught.exception.kind, kind)
+
+    def test_models_are_listed_by_scale_psnr_before_gan(self):
+        write_model(self.folder, "b-x4", scale=4)
+        write_model(self.folder, "a-x4-gan", scale=4, stage="gan")
+        write_model(self.folder, "z-x2", scale=2)
+        self.assertEqual([c.name for c in self.store.cards()], ["z-x2", "b-x4", "a-x4-gan"])
+        self.assertEqual([c.name for c in self.store.cards(4)], ["b-x4", "a-x4-gan"])
+        self.assertEqual(self.store.default_name(4), "b-x4")
+
+    def test_weights_that_are_not_those_of_the_card_are_refused(self):
+        write_model(self.folder)
+        with open(self.folder / "tiny-x2-psnr.safetensors", "ab") as weights:
+            weights.write(b"!")
+        self.refused("SHA-256", "model", model="tiny-x2-psnr")
+
+    def test_weights_of_another_architecture_are_refused(self):
+        write_model(self.folder)
+        card = json.loads((self.folder / "tiny-x2-psnr.json").read_text())
+        card["architecture"]["features"] = 16
+        (self.folder / "tiny-x2-psnr.json").write_text(json.dumps(card))
+        self.refused("do not fit", "model", model="tiny-x2-psnr")
+
+    def test_a_model_of_another_scale_is_refused_and_the_fitting_ones_are_named(self):
+        write_model(self.folder)
+        write_model(self.folder, "tiny-x8", scale=8)
+        self.refused("×2, not ×8.*tiny-x8", "settings", model="tiny-x2-psnr", scale=8)
+
+    def test_an_unknown_model_is_refused_and_the_installed_ones_are_named(self):
+        write_model(self.folder)
+        self.refused("no model “x”.*tiny-x2-psnr", "model", model="x")
+
+    def test_a_scale_without_a_model_is_refused_and_never_replaced_by_another(self):
+        write_model(self.folder, "tiny-x4", scale=4)
+        self.refused("No model for ×8.*tiny-x4", "model", scale=8)
+
+    def test_a_damaged_card_is_not_listed_and_says_why_when_it_is_asked_for(self):
+        write_model(self.folder)
+        good = json.loads((self.folder / "tiny-x2-psnr.json").read_text())
+        damages = ({"scale": 3}, {"scale": "2"}, {"stage": "best"}, {"sha256": "../../etc"}, {"name": "../x"}, {"name": "other"},
+                   {"architecture": []}, {"spacing_range": [2, 1]})
+        for damage in damages:
+            with self.subTest(damage):
+                (self.folder / "tiny-x2-psnr.json").write_text(json.dumps(good | damage))
+                self.assertEqual(self.store.cards(), [])
+                self.refused("card .* can't be used", "model", model="tiny-x2-psnr")
+        for text in ("", "[]", "{", '{"name": "tiny-x2-psnr"}'):
+            with self.subTest(text):
+                (self.folder / "tiny-x2-psnr.json").write_text(text)
+                self.refused("card .* can't be used", "model", model="tiny-x2-psnr")
+
+    def test_weights_without_a_card_are_not_a_model(self):
+        write_model(self.folder)
+        (self.folder / "tiny-x2-psnr.json").unlink()
+        self.assertEqual(self.store.cards(), [])
+        self.refused("can't be used", "model", model="tiny-x2-psnr")
+
+    def test_a_network_stays_loaded_for_the_next_job(self):
+        write_model(self.folder)
+        cache = MethodCache(self.store)
+        job = UpscaleJob("tiny-x2-psnr", device="cpu")
+        self.assertIs(cache.get(job), cache.get(job))
+
+    def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(self):
+        import torch
+
+        if torch.cuda.is_available():
+            self.skipTest("this computer has an NVIDIA GPU")
+        write_model(self.folder)
+        with self.assertRaisesRegex(MRISuperResError, "no NVIDIA GPU"):
+            MethodCache(self.store).get(UpscaleJob("tiny-x2-psnr", device="cuda:0"))
+
+    def test_gpu_zero_is_a_device_like_any_other(self):
+        from MRISuperResLib.core import network
+
+        with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.device_count", return_value=1):
+            self.assertEqual(network.resolve_device("cuda:0").index, 0)
+            self.assertEqual(network.resolve_device("auto").type, "cuda")
+            with self.assertRaisesRegex(MRISuperResError, "no GPU 1"):
+                network.resolve_device("cuda:1")
+
+    def test_further_folders_come_from_the_environment(self):
+        write_model(self.folder, "mine")
+        with mock.patch.dict(os.environ, {"MRISUPERRES_MODELS": str(self.folder)}):
+            self.assertIn("mine", [c.name for c in ModelStore().cards()])
+
+
+class ShippedModelsTest(unittest.TestCase):
+    def test_there_is_a_default_model_and_every_shipped_model_loads(self):
+        store = ModelStore([SHIPPED])
+        cache = MethodCache(store)
+        self.assertTrue(store.default_name(2))
+        files = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+        self.assertEqual(sorted(card.name for card in store.cards()), files)
+        for card in store.cards():
+            with self.subTest(card.name):
+                self.assertEqual(cache.get(UpscaleJob(card.name, device="cpu")).scale, card.scale)
+
+    def test_every_shipped_card_names_its_data_their_licences_and_its_held_out_figures(self):
+        for card in ModelStore([SHIPPED]).cards():
+            with self.subTest(card.name):
+                self.assertTrue(card.training["data"] and card.metrics and card.limits and card.licence and card.spacing_range)
+                for file in card.training["data"]:
+                    self.assertTrue(file["licence"] and file["source"] and file["sha256"])
+                trained = {Path(file["path"]).name.split(".")[0] for file in card.training["data"]}
+                self.assertFalse(trained & {figure["data"] for figure in card.metrics})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,19 @@
+import unittest
+
+from MRISuperResLib.core.progress import ProgressMeter, duration
+
+
+class ProgressTest(unittest.TestCase):
+    def test_rate_and_time_left_count_from_the_first_report(self):
+        times = iter((100.0, 102.0, 104.0))
+        meter = ProgressMeter(clock=lambda: next(times))
+        self.assertIsNone(meter.update(0, 60).rate)
+        self.assertEqual(meter.update(12, 60).text(), "12/60 slices, 6 slices/s, 8 s left")
+        self.assertEqual(meter.update(24, 60).remaining, 6.0)
+
+    def test_durations_read_as_a_person_would_say_them(self):
+        self.assertEqual([duration(s) for s in (0, 59.4, 60, 185, 3720)], ["0 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 02 min"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,109 @@
+import unittest
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from MRISuperResLib.core import resample
+
+SCALES = (2, 4, 8)
+
+
+def imresize(image, size_out, axis):
+    """MATLAB's imresize (bicubic) along one axis, written down plainly: one output sample after the other, in double precision."""
+
+    def cubic(x):
+        x = abs(x)
+        return 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
+
+    image = np.moveaxis(np.asarray(image, float), axis, 0)
+    n = len(image)
+    scale = size_out / n
+    stretch = min(scale, 1)
+    rows = []
+    for o in range(size_out):
+        centre = (o + 0.5) / scale - 0.5
+        total, row = 0.0, 0.0
+        for tap in range(int(np.floor(centre - 2 / stretch)), int(np.ceil(centre + 2 / stretch)) + 1):
+            weight = cubic((centre - tap) * stretch)
+            inside = tap % (2 * n)
+            row = row + weight * image[inside if inside < n else 2 * n - 1 - inside]
+            total += weight
+        rows.append(row / total)
+    return np.moveaxis(np.array(rows), 0, axis)
+
+
+class ResampleTest(unittest.TestCase):
+    def setUp(self):
+        self.image = np.random.default_rng(0).random((24, 40))
+
+    def test_bicubic_enlarging_is_matlabs_imresize(self):
+        for scale in SCALES:
+            with self.subTest(scale):
+                expected = imresize(imresize(self.image, 24 * scale, 0), 40 * scale, 1)
+                np.testing.assert_allclose(resample.upsample(self.image, scale), expected, atol=1e-12)
+
+    def test_the_degradation_is_matlabs_imresize_with_antialiasing(self):
+        for scale in SCALES:
+            with self.subTest(scale):
+                expected = imresize(imresize(self.image, 24 // scale, 0), 40 // scale, 1)
+                np.testing.assert_allclose(resample.degrade(self.image, scale), expected, atol=1e-12)
+
+    def test_bicubic_equals_torch_with_antialiasing_and_mirrored_edges(self):
+        try:
+            import torch
+        except ImportError:
+            self.skipTest("PyTorch is not installed")
+        pad = 16
+        mirrored = torch.from_numpy(np.pad(self.image, pad, mode="symmetric"))[None, None]
+        for factor in (2, 4, 8, 1 / 2, 1 / 4, 1 / 8):
+            with self.subTest(factor):
+                expected = torch.nn.functional.interpolate(mirrored, scale_factor=factor, mode="bicubic", antialias=True)[0, 0].numpy()
+                cut = int(pad * factor)
+                size = (int(24 * factor), int(40 * factor))
+                np.testing.assert_allclose(resample.resize(self.image, size), expected[cut:-cut, cut:-cut], atol=1e-12)
+
+    def test_nearest_repeats_every_pixel(self):
+        for scale in SCALES:
+            np.testing.assert_array_equal(resample.upsample(self.image, scale, "nearest"), self.image.repeat(scale, 0).repeat(scale, 1))
+
+    def test_bilinear_draws_straight_lines_between_pixel_centres(self):
+        enlarged = resample.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
+        np.testing.assert_allclose(enlarged, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
+
+    @given(st.sampled_from(resample.BASELINES), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
+    def test_a_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
+        enlarged = resample.upsample(np.full((h, w), 7.0), scale, kernel)
+        self.assertEqual(enlarged.shape, (h * scale, w * scale))
+        np.testing.assert_allclose(enlarged, 7.0, rtol=1e-12)
+
+    @given(st.sampled_from(resample.BASELINES), st.sampled_from(SCALES))
+    def test_the_image_does_not_move(self, kernel, scale):
+        """The centre of gravity of a bright dot is the same point of the image (as a fraction of its size) after enlarging."""
+        image = np.zeros((1, 15))
+        image[0, 7] = 1
+        enlarged = resample.upsample(image, scale, kernel)[0]
+        centre = (enlarged * (np.arange(15 * scale) + 0.5)).sum() / enlarged.sum() / scale
+        self.assertAlmostEqual(centre, 7.5, places=9)
+
+    def test_a_mirror_image_is_enlarged_to_the_mirror_image(self):
+        for kernel in resample.BASELINES:
+            np.testing.assert_allclose(resample.upsample(self.image[:, ::-1], 4, kernel), resample.upsample(self.image, 4, kernel)[:, ::-1], atol=1e-12)
+
+    def test_a_stack_is_resampled_slice_by_slice(self):
+        stack = np.stack([self.image, 2 * self.image])
+        np.testing.assert_allclose(resample.degrade(stack, 2)[1], 2 * resample.degrade(self.image, 2), atol=1e-12)
+
+    def test_single_precision_stays_single_precision(self):
+        self.assertEqual(resample.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
+
+    def test_sizes_that_are_no_multiple_are_refused_and_cropped_only_on_request(self):
+        odd = np.zeros((25, 43))
+        with self.assertRaisesRegex(ValueError, "multiple"):
+            resample.degrade(odd, 4)
+        self.assertEqual(resample.crop_to_multiple(odd, 4).shape, (24, 40))
+        self.assertEqual(resample.crop_to_multiple(np.zeros((24, 40)), 4).shape, (24, 40))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,24 @@
+"""Models for tests: tiny generators with random weights, written as pairs that the model store can read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+ARCHITECTURE = {"blocks": 1, "features": 8, "growth": 4, "first_kernel": 3}
+
+
+def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
+    """Writes NAME.safetensors and NAME.json into a folder; returns the network."""
+    import safetensors.torch
+    import torch
+    from MRISuperResLib.core.generator import RRDBNet
+
+    torch.manual_seed(seed)
+    architecture = card.get("architecture", ARCHITECTURE)
+    net = RRDBNet(scale, **architecture).eval()
+    weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
+    values = {"name": name, "title": "A tiny model", "scale": scale, "stage": "psnr", "architecture": architecture,
+              "sha256": hashlib.sha256(weights).hexdigest(), **card}
+    Path(folder, f"{name}.safetensors").write_bytes(weights)
+    Path(folder, f"{name}.json").write_text(json.dumps(values))
+    return net
