@@ -1,0 +1,8 @@
+"""The command line: python -m MRISuperResLib --help"""
+
+import sys
+
+from .commandline.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

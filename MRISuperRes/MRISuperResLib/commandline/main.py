@@ -1,0 +1,101 @@
+"""Runs a command and turns everything that can happen into an exit code and one sentence."""
+
+import contextlib
+import datetime
+import os
+import platform
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+
+from .. import __version__
+from ..core.errors import Cancelled, MRISuperResError
+
+DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
+
+
+def main(argv=None):
+    """argv: the words after the program's name. Returns the exit code: 0 done; 2 whatever the user can mend, with one
+    sentence on standard error; 130 after Ctrl-C (143 after SIGTERM), nothing is left; 1 for an error of ours, with the
+    name of a log file."""
+    from .console import Console
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
+    console = Console()
+    with _stop_signals() as stop:
+        try:
+            print(_run(sys.argv[1:] if argv is None else argv, console, stop.asked), flush=True)
+            return DONE
+        except MRISuperResError as e:
+            console.error(str(e))
+            return USER_ERROR
+        except (KeyboardInterrupt, Cancelled):
+            console.error("stopped, nothing was written.")
+            return STOPPED + (stop.signal or signal.SIGINT)
+        except SystemExit as e:  # argparse, after --help and --version
+            return e.code or DONE
+        except BrokenPipeError:  # the reader of our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        except MemoryError:
+            console.error("There is not enough memory: close other programs, crop the volume or choose a smaller scale.")
+            return USER_ERROR
+        except Exception as e:
+            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "SimpleITK"):
+                console.error(f"The package {e.name} is missing: install it (pip install {e.name}).")
+                return USER_ERROR
+            console.error(f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}.")
+            return INTERNAL_ERROR
+
+
+def _run(argv, console, cancelled):
+    """The text for standard output. What is heavy to import is imported only for the command that needs it."""
+    from .arguments import parse
+
+    arguments = parse(argv)
+    if arguments.command == "upscale":
+        from . import upscale
+        return upscale.run(arguments, console, cancelled)
+    from . import models
+    return models.table() if arguments.command == "models list" else models.description(arguments.name)
+
+
+class _Stop:
+    """Which signal asked to stop. It is raised, too, to end reading and loading at once; but an exception may get lost in a
+    library's callback, and then the flag ends the run between two batches."""
+
+    signal = None
+
+    def __call__(self, number, frame):
+        self.signal = number
+        raise KeyboardInterrupt
+
+    def asked(self):
+        return self.signal is not None
+
+
+@contextlib.contextmanager
+def _stop_signals():
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _write_log(argv):
+    """The traceback that is being handled, in a file of its own; returns its name."""
+    with tempfile.NamedTemporaryFile("w", prefix="MRISuperRes-", suffix=".log", delete=False, encoding="utf-8") as log:
+        print(f"MRISuperRes {__version__}, Python {platform.python_version()}, {platform.platform()}, {datetime.datetime.now().isoformat()}", file=log)
+        print(f"arguments: {sys.argv[1:] if argv is None else argv}\n", file=log)
+        traceback.print_exc(file=log)
+    return log.name

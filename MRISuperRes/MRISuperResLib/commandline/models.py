@@ -1,0 +1,42 @@
+"""models list, models show NAME"""
+
+from ..core.methods import BASELINES
+from ..core.models import ModelStore
+
+BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, invents nothing"
+
+
+def table(store=None):
+    """All models and baselines, one line each."""
+    store = store or ModelStore()
+    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "SIZE", "TITLE")]
+    for card in store.cards():
+        size = store.weights_file(card).stat().st_size / 2**20
+        rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", f"{size:.1f} MiB", card.title))
+    rows += [(name, "×2 ×4 ×8", "baseline", "any", "–", BASELINE_TITLE) for name in BASELINES]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows)
+
+
+def description(name, store=None):
+    """The card of a model, as text. Raises MRISuperResError (kind "model") for an unknown name."""
+    if name in BASELINES:
+        return f"{name}: {BASELINE_TITLE}"
+    store = store or ModelStore()
+    card = store.card(name)
+    values = card.to_dict() | {"file": str(store.weights_file(card))}
+    return "\n".join([card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})])
+
+
+def _lines(value, indent=""):
+    """Nested JSON values, one thing a line."""
+    entries = value.items() if isinstance(value, dict) else (("-", entry) for entry in value)
+    for key, entry in entries:
+        label = f"{indent}{key}" + ("" if key == "-" else ":")
+        if isinstance(entry, list) and not any(isinstance(e, (dict, list)) for e in entry):
+            yield f"{label} {', '.join(map(str, entry))}"
+        elif isinstance(entry, (dict, list)):
+            yield label
+            yield from _lines(entry, indent + "  ")
+        else:
+            yield f"{label} {entry}"
