@@ -73,7 +73,9 @@ class Recipe:
         """Raises MRISuperResError (kind "settings") for a file that is no recipe."""
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except KeyError as e:
+            raise MRISuperResError(f"{path} is not a recipe ({e} is missing): compare it with Recipes/starter.json.", "settings") from e
+        except (OSError, ValueError, TypeError) as e:
             raise MRISuperResError(f"{path} is not a recipe ({e}): compare it with Recipes/starter.json.", "settings") from e
 
     def of(self, use):
