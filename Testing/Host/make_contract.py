@@ -1,0 +1,108 @@
+"""Writes slicerhost/contract.json: the member names that Slicer 5.8.1 shows to Python, for the classes that the host offers.
+
+    python Testing/Host/make_contract.py FOLDER
+
+FOLDER holds two tables: slicer_5_8_1_members.json (names read from a running Slicer 5.8.1) and slicer_widgets.json
+(properties, slots and signals read from the CTK and qMRML headers). Run it again when a stand-in is added.
+"""
+import json
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+# Classes of Qt itself that panels use and whose members are checked.
+QT_OBJECTS = ["QTimer", "QProcess", "QSettings", "QFormLayout", "QVBoxLayout"]
+QT_WIDGETS = ["QComboBox", "QPushButton", "QProgressBar", "QLabel", "QListWidget", "QTableWidget", "QTreeWidget", "QCheckBox", "QSpinBox",
+              "QDoubleSpinBox", "QLineEdit", "QPlainTextEdit", "QTextBrowser", "QSlider", "QFileDialog", "QTabWidget", "QGroupBox"]
+
+# Stand-ins that are no widgets, and their names in the tables.
+OBJECTS = {"qSlicerApplication": "slicer.app", "qSlicerCoreIOManager": "coreIOManager", "qSlicerLayoutManager": "layoutManager"}
+
+
+def normalized(arguments):
+    """'const QString& path, int n' -> 'QString,int', as Qt writes a signal."""
+    types = []
+    for argument in filter(None, (a.strip() for a in arguments.split(","))):
+        pointer = "*" if "*" in argument else ""
+        words = re.sub(r"[&*]", " ", argument).split()
+        types.append([w for w in words if w != "const"][0] + pointer)
+    return ",".join(types)
+
+
+class Tables:
+    def __init__(self, folder):
+        self.live = json.loads((folder / "slicer_5_8_1_members.json").read_text())
+        self.headers = json.loads((folder / "slicer_widgets.json").read_text())
+
+    def members(self, name, base):
+        """The names beyond QObject and QWidget; from the running application where it was asked, else from the headers."""
+        live = self.live["members"]
+        if name in live:
+            return set(live[name])
+        if name not in self.headers:
+            return set()
+        header = self.headers[name]
+        own = {*header["properties"], *header["slots"], *header["invokables"], *header["enums"], *(s[0] for s in header["signals"])}
+        return own | (self.members(header["base"], base) if header["base"] != base else set())
+
+    def signals(self, name, members):
+        """The signatures of the signals that the class or its bases in the table declare and the application has."""
+        header = self.headers.get(name)
+        if header is None:
+            return set()
+        own = {f"{signal}({normalized(arguments)})" for signal, arguments in header["signals"] if signal in members}
+        return own | self.signals(header["base"], members)
+
+
+def make(folder, standIns):
+    tables = Tables(folder)
+    live = tables.live["members"]
+    classes = {
+        "QObject": {"base": "", "members": sorted(live["QObject"])},
+        "QWidget": {"base": "QObject", "members": sorted(live["QWidget (beyond QObject)"])},
+    }
+    wanted = {name: "QObject" for name in QT_OBJECTS} | {name: "QWidget" for name in QT_WIDGETS}
+    wanted |= {name: "QObject" for name in OBJECTS} | {name: "QWidget" for name in standIns if name not in OBJECTS}
+    for name, base in wanted.items():
+        if not {OBJECTS.get(name, name), name} & (set(live) | set(tables.headers)):
+            continue  # no table says anything about it
+        members = tables.members(OBJECTS.get(name, name), base)
+        header = "qMRMLLayoutManager" if name == "qSlicerLayoutManager" else name
+        classes[name] = {"base": base, "members": sorted(members), "signals": sorted(tables.signals(header, members))}
+    from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+    offered = {n for m in (QtCore, QtGui, QtUiTools, QtWidgets) for n in dir(m)}
+    # QTextEdit & co. moved between the modules of Qt 5 and Qt 6, but the namespace `qt` is flat: names are enough.
+    return {
+        "slicer": tables.live["slicer"],
+        "namespaces": {
+            "qt": sorted(offered & set(tables.live["qt"])),
+            "ctk": sorted(n for n in tables.live["ctk"] if n in standIns),
+            "slicer": sorted(n for n in tables.live["slicer.names"] if not n.startswith(("qMRML", "qSlicer")) or n in standIns),
+            "slicer.util": sorted(tables.live["slicer.util"]),
+        },
+        "classes": classes,
+    }
+
+
+def write(contract, path):
+    """One line a class, names separated by spaces: short, and a change reads well in a diff."""
+    def joined(value):
+        if isinstance(value, list):
+            return " ".join(value)
+        return {k: joined(v) for k, v in value.items()} if isinstance(value, dict) else value
+    lines = []
+    for key, value in joined(contract).items():
+        if isinstance(value, dict):
+            inner = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
+            lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    from slicerhost.widgets import NAMES
+    write(make(Path(sys.argv[1]), NAMES), HERE / "slicerhost" / "contract.json")

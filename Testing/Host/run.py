@@ -1,0 +1,43 @@
+"""Runs one test file on the test host.
+
+    python Testing/Host/run.py [--module-paths ROOT] TESTFILE.py [CLASS[.METHOD]]
+    python Testing/Host/run.py [--module-paths ROOT] --generic MODULE | --self-test MODULE
+
+Exit status 0: passed. 1: a failure, an error, an exception in a slot, an unexpected error display, no tests at all. 77: everything was skipped.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+HOST = Path(__file__).resolve().parent
+sys.path.insert(0, str(HOST))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--module-paths", metavar="ROOT", default=HOST.parents[1], help="a folder that holds FOLDER/FOLDER.py modules; the project by default")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--generic", metavar="MODULE", help="the checks that every module must stand")
+    what.add_argument("--self-test", metavar="MODULE", help="the module's own MODULETest")
+    what.add_argument("file", nargs="?", help="a unittest file")
+    parser.add_argument("name", nargs="?", help="only this class or method")
+    return parser.parse_args()
+
+
+def main():
+    from slicerhost import boot, runner
+    args = arguments()
+    files = boot.modulesIn(args.module_paths)
+    sys.path[:0] = [str(file.parent) for file in files]
+    sys.meta_path.insert(0, boot.StartOnImport(lambda: files))
+    if args.file:
+        suite = runner.suiteOf(args.file, args.name)
+    elif args.generic:
+        suite = runner.suiteFor(runner.GenericModuleTest, args.generic)
+    else:
+        suite = runner.suiteFor(runner.SelfTest, args.self_test)
+    return runner.run(suite)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

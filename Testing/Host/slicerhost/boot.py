@@ -1,0 +1,86 @@
+"""Starts the stand-in of the application; once a process."""
+import atexit
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+HOST = Path(__file__).resolve().parents[1]
+
+
+def start(moduleFiles=()):
+    """Build scene, namespaces, application and layout, load the modules, and say that the start is complete."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
+    import slicer
+    import slicer.util
+    from PySide6 import QtCore, QtWidgets
+
+    from . import dialogs, modules, namespaces, problems, scene, ui_loader, widgets
+    problems.watch_uncaught_exceptions()
+    slicer.__path__.append(str(HOST / "standins"))
+    sys.path.append(str(HOST / "toplevel"))
+
+    qApplication = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["Slicer"])
+    slicer.mrmlScene, applicationLogic = scene.makeScene()
+    scene.sendMessagesTo(Path(applicationLogic.GetTemporaryPath()) / "vtk.log")
+    atexit.register(shutil.rmtree, applicationLogic.GetTemporaryPath(), ignore_errors=True)
+    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
+    QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, applicationLogic.GetTemporaryPath())
+    qApplication.setOrganizationName("slicerhost")
+
+    qt = namespaces.makeQt()
+    classes = widgets.load()
+    qt.QUiLoader = ui_loader.QUiLoader
+    ui_loader.QUiLoader.standIns = classes
+    namespaces.makeCtk(classes)
+
+    slicer.selfTests = {}
+    slicer.app = classes["qSlicerApplication"](slicer.mrmlScene, applicationLogic)
+    dialogs.install()
+    namespaces.dressSlicer(classes)
+    slicer.app._moduleManager = modules.ModuleManager(scene.makeModuleLogics(slicer.mrmlScene, applicationLogic))
+    slicer.app._layoutManager = classes["qSlicerLayoutManager"](slicer.mrmlScene)
+    for path in moduleFiles:
+        slicer.app._moduleManager._load(path)
+    slicer.app.startupCompleted.emit()
+    return slicer.app
+
+
+def modulesIn(root):
+    """The module files of an extension: FOLDER/FOLDER.py."""
+    folders = sorted(folder for folder in Path(root).iterdir() if folder.is_dir())
+    return [file for folder in folders if (file := folder / f"{folder.name}.py").is_file()]
+
+
+class StartOnImport:
+    """Starts the host when a test imports `slicer`, `qt`, `ctk` or `SampleData` for the first time: other tests do not pay for it."""
+
+    NAMES = {"slicer", "qt", "ctk", "SampleData"}
+
+    def __init__(self, findModules):
+        self._findModules = findModules
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.NAMES:
+            sys.meta_path.remove(self)
+            start(self._findModules())
+            if name in sys.modules:
+                return _Started(sys.modules[name]).spec
+        return None
+
+
+class _Started:
+    """Loader of a module that starting the host has imported already: importlib would run its code again."""
+
+    def __init__(self, module):
+        self._module, self._original = module, module.__spec__
+        self.spec = module.__spec__ = importlib.util.spec_from_loader(module.__name__, self)
+
+    def create_module(self, spec):
+        return self._module
+
+    def exec_module(self, module):
+        module.__spec__ = self._original

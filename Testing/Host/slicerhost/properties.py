@@ -1,0 +1,99 @@
+"""Qt objects as PythonQt shows them: properties are attributes, and nothing exists that Slicer does not have."""
+import ctypes
+
+from PySide6 import QtCore
+
+from . import contract, problems
+
+
+class QtProperty:
+    """A Qt property: `w.text` reads it, `w.text = "x"` writes it."""
+
+    def __init__(self, metaProperty, owner):
+        self.name, self.writable = metaProperty.name(), metaProperty.isWritable()
+        self.original = getattr(owner, self.name, None)  # PySide's getter method, where it has the property's name
+        self.setter = getattr(owner, "set" + self.name[0].upper() + self.name[1:], None)
+
+    def __get__(self, obj, owner=None):
+        if obj is None:
+            return self
+        value = self.original(obj) if callable(self.original) else obj.property(self.name)
+        return tuple(value) if isinstance(value, list) else value
+
+    def __set__(self, obj, value):
+        if not self.writable:
+            raise AttributeError(f"property '{self.name}' of {className(obj)} is read-only")
+        if callable(self.setter):
+            self.setter(obj, value)
+        elif not obj.setProperty(self.name, value):
+            raise TypeError(f"property '{self.name}' of {className(obj)} does not take {value!r}")
+
+
+class Absent:
+    """A member that PySide has and Slicer has not."""
+
+    def __init__(self, name, owner):
+        self.message = f"'{name}' does not exist on {owner} in Slicer"
+
+    def __get__(self, obj, owner=None):
+        raise AttributeError(self.message)
+
+
+def className(obj):
+    return getattr(type(obj), "cppName", type(obj).__name__)
+
+
+def showProperties(cls):
+    """Turn the getters of all properties, own and inherited, that the class defines anew into attributes."""
+    meta = cls.staticMetaObject
+    for i in range(meta.propertyCount()):
+        name = meta.property(i).name()
+        inherited = i < meta.propertyOffset()
+        own = cls.__dict__.get(name)
+        if isinstance(own, (QtProperty, QtCore.Property)) or (inherited and own is None):
+            continue
+        setattr(cls, name, QtProperty(meta.property(i), cls))
+
+
+def hideUnknownMembers(cls, name):
+    """Shadow every public member of the class that the contract does not list for `name`."""
+    allowed = contract.members(name)
+    for member in dir(cls):
+        if not member.startswith("_") and member not in allowed and member not in _NOT_MEMBERS:
+            setattr(cls, member, Absent(member, name))
+
+
+# Not members of C++, or virtual functions that Qt itself looks up on the Python object: hiding those breaks Qt.
+_NOT_MEMBERS = {"staticMetaObject", "cppName", "connectNotify", "disconnectNotify", "currentChanged", "updateGeometries", "updateEditorGeometries",
+                "initViewItemOption"}
+
+
+# object.__setattr__ refuses PySide's objects, and PySide's own cannot be called for derived classes.
+_genericSetAttr = ctypes.pythonapi.PyObject_GenericSetAttr
+_genericSetAttr.argtypes, _genericSetAttr.restype = [ctypes.py_object] * 3, ctypes.c_int
+
+
+def guardNewAttributes():
+    """No new attributes on C++ objects; on classes derived in Python they are allowed, as in PythonQt."""
+    def __setattr__(self, name, value):
+        cls = type(self)
+        plain = cls.__module__.startswith("PySide6.") or hasattr(cls, "cppName")
+        if plain and not name.startswith("_") and not _exists(cls, name):
+            if name in map(bytes.decode, map(bytes, self.dynamicPropertyNames())):
+                self.setProperty(name, value)
+                return
+            message = f"'{name}' does not exist on {className(self)}, and creating new attributes on C++ objects is not allowed"
+            problems.record("interface", message)
+            raise AttributeError(message)
+        declared = next((c.__dict__[name] for c in cls.__mro__ if name in c.__dict__), None)
+        if not isinstance(declared, QtCore.Property):
+            _genericSetAttr(self, name, value)
+        elif declared.fset is None:
+            raise AttributeError(f"property '{name}' of {className(self)} is read-only")
+        else:
+            declared.fset(self, value)
+    QtCore.QObject.__setattr__ = __setattr__
+
+
+def _exists(cls, name):
+    return any(name in c.__dict__ and not isinstance(c.__dict__[name], Absent) for c in cls.__mro__)

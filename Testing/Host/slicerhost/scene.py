@@ -1,0 +1,63 @@
+"""The MRML half of the application: scene, application logic and the logics of Slicer's own modules. No Qt."""
+import tempfile
+from pathlib import Path
+
+import slicer
+import vtk
+
+LOGICS = {
+    "Volumes": "vtkSlicerVolumesLogic", "Segmentations": "vtkSlicerSegmentationsModuleLogic", "CropVolume": "vtkSlicerCropVolumeLogic",
+    "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic", "Markups": "vtkSlicerMarkupsLogic", "Tables": "vtkSlicerTablesLogic",
+    "Plots": "vtkSlicerPlotsLogic", "Transforms": "vtkSlicerTransformLogic", "Models": "vtkSlicerModelsLogic",
+    "Units": "vtkSlicerUnitsLogic", "Sequences": "vtkSlicerSequencesLogic", "Texts": "vtkSlicerTextsLogic",
+}
+
+
+def makeScene():
+    """A scene with what Slicer puts into it at its start, and the application logic around it."""
+    scene = slicer.vtkMRMLScene()
+    crosshair = slicer.vtkMRMLCrosshairNode()
+    crosshair.SetCrosshairName("default")
+    scene.AddNode(crosshair)
+    logic = slicer.vtkSlicerApplicationLogic()
+    logic.SetTemporaryPath(tempfile.mkdtemp(prefix="slicerhost"))
+    _addRemoteIO(scene, Path(logic.GetTemporaryPath()))
+    logic.SetMRMLScene(scene)
+    logic.GetColorLogic().SetMRMLScene(scene)
+    logic.GetColorLogic().AddDefaultColorNodes()
+    logic.SetSliceLogics(vtk.vtkCollection())
+    logic.SetViewLogics(vtk.vtkCollection())
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance().SetMRMLApplicationLogic(logic)
+    return scene, logic
+
+
+def _addRemoteIO(scene, folder):
+    """Without it no .mrb can be read."""
+    remote = scene._remoteIO = slicer.vtkMRMLRemoteIOLogic()
+    remote.GetCacheManager().SetRemoteCacheDirectory(str(folder / "RemoteIO"))
+    remote.SetMRMLScene(scene)
+    remote.AddDataIOToScene()
+
+
+def makeModuleLogics(scene, applicationLogic):
+    """{module name: logic} of the modules that come with Slicer."""
+    logics = {"Colors": applicationLogic.GetColorLogic()}
+    for name, className in LOGICS.items():
+        logic = logics[name] = getattr(slicer, className)()
+        if hasattr(logic, "SetModuleShareDirectory"):
+            logic.SetModuleShareDirectory(applicationLogic.GetTemporaryPath())
+        logic.SetMRMLApplicationLogic(applicationLogic)
+        logic.SetMRMLScene(scene)
+    for name, logic in logics.items():
+        applicationLogic.SetModuleLogic(name, logic)
+    return logics
+
+
+def sendMessagesTo(path):
+    """VTK's warnings and errors into a file: many are noise of a machine without a display."""
+    window = vtk.vtkFileOutputWindow()
+    window.SetFileName(str(path))
+    window.FlushOn()
+    vtk.vtkOutputWindow.SetInstance(window)
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)

@@ -1,0 +1,34 @@
+"""Stand-ins of the CTK and qMRML widgets that the modules use, one file per family.
+
+They are written in PythonQt's manner (`self.width`, no parentheses), because their base classes are dressed so.
+Each class says in `cppName` which C++ class it stands in for; the contract decides what it may offer.
+"""
+import importlib
+
+FAMILIES = {
+    "buttons": ["ctkCollapsibleButton", "ctkCollapsibleGroupBox", "ctkPushButton", "ctkMenuButton", "ctkCheckablePushButton", "ctkCheckBox"],
+    "numbers": ["ctkDoubleSpinBox", "ctkSliderWidget", "ctkRangeWidget", "qMRMLSpinBox", "qMRMLSliderWidget", "qMRMLRangeWidget"],
+    "paths": ["ctkPathLineEdit", "ctkDirectoryButton"],
+    "texts": ["ctkComboBox", "ctkFittedTextBrowser", "ctkMessageBox"],
+    "containers": ["qMRMLWidget", "qSlicerWidget", "qSlicerScriptedLoadableModuleWidget"],
+    "nodes": ["qMRMLNodeComboBox", "qMRMLCheckableNodeComboBox"],
+    "tables": ["qMRMLTableView"],
+    "slices": ["qMRMLSliceView", "qMRMLSliceWidget"],
+    "layouts": ["qSlicerLayoutManager"],
+    "application": ["qSlicerApplication", "qSlicerCoreIOManager"],
+}
+NAMES = [name for names in FAMILIES.values() for name in names]
+
+
+def load():
+    """{name: class} of all stand-ins. Only after Qt has been dressed (namespaces.makeQt)."""
+    from .. import contract, properties
+    classes = {}
+    for family, names in FAMILIES.items():
+        module = importlib.import_module(f".{family}", __name__)
+        classes.update((name, getattr(module, name)) for name in names)
+    for name, cls in sorted(classes.items(), key=lambda item: len(item[1].__mro__)):
+        properties.showProperties(cls)
+        if contract.knows(name):
+            properties.hideUnknownMembers(cls, name)
+    return classes

@@ -1,0 +1,80 @@
+"""Texts, choices and messages of CTK."""
+from PySide6.QtCore import Property, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QMessageBox, QTextBrowser
+
+
+class ctkComboBox(QComboBox):
+    """A combo box that can show a default text while nothing is chosen."""
+
+    cppName = "ctkComboBox"
+    returnRelease = Signal()
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._defaultText, self._forceDefault = "", False
+
+    def setCurrentUserDataAsString(self, data):
+        self.setCurrentIndex(self.findData(data))
+
+    defaultText = Property(str, lambda self: self._defaultText, lambda self, v: setattr(self, "_defaultText", v))
+    forceDefault = Property(bool, lambda self: self._forceDefault, lambda self, v: setattr(self, "_forceDefault", v))
+    currentUserDataAsString = Property(str, lambda self: str(self.currentData or ""), setCurrentUserDataAsString)
+
+
+class ctkFittedTextBrowser(QTextBrowser):
+    """A text that is as high as its contents, with a part that can be folded away."""
+
+    cppName = "ctkFittedTextBrowser"
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._collapsed, self._full = True, ""
+        self._labels = dict(show="Show details…", hide="Hide details.")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.textChanged.connect(self._fit)
+
+    def _fit(self):
+        self.setFixedHeight(int(self.document.size.height()) + 4)
+
+    def setCollapsibleText(self, text):
+        self._full = text
+        self._show()
+
+    def setCollapsibleHtml(self, text):
+        self.setCollapsibleText(text)
+
+    def setCollapsiblePlainText(self, text):
+        self.setCollapsibleText(text)
+
+    def collapsibleText(self):
+        return self._full
+
+    def _setCollapsed(self, collapsed):
+        self._collapsed = collapsed
+        self._show()
+
+    def _show(self):
+        teaser, _, details = self._full.partition("<more>")
+        label = self._labels["show" if self._collapsed else "hide"]
+        self.setHtml(f"{teaser}{'' if self._collapsed else details} <a href='#'>{label}</a>" if details else teaser)
+
+    collapsed = Property(bool, lambda self: self._collapsed, _setCollapsed)
+    showDetailsText = Property(str, lambda self: self._labels["show"], lambda self, v: self._labels.update(show=v))
+    hideDetailsText = Property(str, lambda self: self._labels["hide"], lambda self, v: self._labels.update(hide=v))
+
+
+class ctkMessageBox(QMessageBox):
+    """Never shown: dialogs.py records it."""
+
+    cppName = "ctkMessageBox"
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._dontShowAgain, self._visible, self._key = False, False, ""
+
+    def setDontShowAgain(self, value):
+        self._dontShowAgain = value
+
+    dontShowAgain = Property(bool, lambda self: self._dontShowAgain, setDontShowAgain)
+    dontShowAgainVisible = Property(bool, lambda self: self._visible, lambda self, v: setattr(self, "_visible", v))
+    dontShowAgainSettingsKey = Property(str, lambda self: self._key, lambda self, v: setattr(self, "_key", v))
