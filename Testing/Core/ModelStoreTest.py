@@ -63,7 +63,7 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder)
         good = json.loads((self.folder / "tiny-x2-psnr.json").read_text())
         damages = ({"scale": 3}, {"scale": "2"}, {"stage": "best"}, {"sha256": "../../etc"}, {"name": "../x"}, {"name": "other"},
-                   {"architecture": []}, {"spacing_range": [2, 1]})
+                   {"architecture": []}, {"spacing_range": [2, 1]}, {"metrics": [{"data": "x"}]})
         for damage in damages:
             with self.subTest(damage):
                 (self.folder / "tiny-x2-psnr.json").write_text(json.dumps(good | damage))
@@ -73,6 +73,13 @@ class ModelStoreTest(unittest.TestCase):
             with self.subTest(text):
                 (self.folder / "tiny-x2-psnr.json").write_text(text)
                 self.refused("card .* can't be used", "model", model="tiny-x2-psnr")
+
+    def test_a_card_sums_up_what_a_user_must_know(self):
+        figures = [{"data": "a", "anatomy": "fetal", "psnr": 34.0, "bicubic_psnr": 32.5}, {"data": "b", "anatomy": "fetal", "psnr": 31.0, "bicubic_psnr": 31.2}]
+        write_model(self.folder, stage="gan", anatomy=["fetal"], spacing_range=[0.5, 3], metrics=figures, limits="Not for knees.")
+        summary = self.store.card("tiny-x2-psnr").summary()
+        for part in ("×2", "may invent detail", "fetal MRI", "0.5–3 mm", "Held-out fetal volumes (2): PSNR -0.2 to +1.5 dB", "Not for knees."):
+            self.assertIn(part, summary)
 
     def test_weights_without_a_card_are_not_a_model(self):
         write_model(self.folder)

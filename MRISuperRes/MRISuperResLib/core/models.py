@@ -24,7 +24,8 @@ class ModelCard:
 
     architecture: parameters of generator.RRDBNet without the scale. stage: "psnr" or "gan". anatomy: what it was trained
     on. spacing_range: the smallest and largest pixel of the slices that it is meant for, mm. metrics: a list of
-    {"data", "method", "psnr" dB, "ssim", "rmse" 0–255}. training: data, licences, settings. sha256: of the weights file.
+    {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "bicubic_psnr" dB} on volumes of subjects that were not trained on.
+    training: data, licences, settings. sha256: of the weights file.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelCard:
             (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
             (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
             (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
+            (not _are_metrics(self.metrics), "metrics must be a list of objects with data, anatomy, psnr and bicubic_psnr"),
             (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
         ]
         for is_wrong, reason in wrong:
@@ -78,12 +80,20 @@ class ModelCard:
         lines.append(f"×{self.scale}, {kind}" + (f"; trained on {', '.join(self.anatomy)} MRI" if self.anatomy else ""))
         if self.spacing_range:
             lines.append("Made for pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
-        lines += [f"{m['data']}: PSNR {m['psnr']:.2f} dB, bicubic {m['bicubic_psnr']:.2f} dB" for m in self.metrics]
+        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
+            gains = [m["psnr"] - m["bicubic_psnr"] for m in self.metrics if m["anatomy"] == anatomy]
+            lines.append(f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic")
         return "\n".join(lines + ([self.limits] if self.limits else []))
 
 
 def _is_range(value):
     return isinstance(value, list) and (not value or (len(value) == 2 and all(isinstance(v, (int, float)) for v in value) and 0 < value[0] <= value[1]))
+
+
+def _are_metrics(value):
+    return isinstance(value, list) and all(
+        isinstance(m, dict) and isinstance(m.get("data"), str) and isinstance(m.get("anatomy"), str)
+        and all(isinstance(m.get(key), (int, float)) for key in ("psnr", "bicubic_psnr")) for m in value)
 
 
 class ModelStore:
