@@ -97,7 +97,8 @@ def _placeBeside(inputNode, node):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     if hierarchy is None:
         return
-    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(inputNode))
-    item = hierarchy.GetItemByDataNode(node)
-    if parent and hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
+    inputItem = hierarchy.GetItemByDataNode(inputNode)
+    parent = hierarchy.GetItemParent(inputItem) if inputItem else hierarchy.GetSceneItemID()
+    item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
+    if hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
         hierarchy.SetItemParent(item, parent)

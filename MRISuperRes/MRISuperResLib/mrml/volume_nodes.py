@@ -15,7 +15,7 @@ def whyNotUpscalable(node):
         return _("Choose an input volume.")
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
         return _("“{name}” is a label map, not an image: choose the volume that it was drawn on.").format(name=node.GetName())
-    if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLTensorVolumeNode"):
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
         return _("“{name}” is not a scalar volume: choose an image with one grey level in each voxel.").format(name=node.GetName())
     image = node.GetImageData()
     if image is None or 0 in image.GetDimensions() or image.GetPointData().GetScalars() is None:

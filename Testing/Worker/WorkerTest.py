@@ -1,0 +1,234 @@
+"""The worker as a process: what it answers, and when it ends."""
+
+import os
+import unittest
+
+import numpy as np
+from worker_client import WorkerClient
+
+
+class WorkerTestCase(unittest.TestCase):
+    double = None
+
+    def setUp(self):
+        self.worker = self.start(self.double)
+
+    def start(self, double):
+        worker = WorkerClient(double)
+        self.addCleanup(worker.close)
+        return worker
+
+    def assert_works(self, worker):
+        worker.upscale("after")
+        end = worker.end_of_job()
+        self.assertEqual((end["event"], end["id"]), ("result", "after"))
+
+    def files(self):
+        return sorted(os.listdir(self.worker.folder))
+
+
+class JobsTest(WorkerTestCase):
+    def test_worker_says_that_it_is_ready_with_its_own_pid(self):
+        self.assertEqual(self.worker.ready["event"], "ready")
+        self.assertEqual(self.worker.ready["pid"], self.worker.process.pid)
+
+    def test_result_is_written_with_its_geometry_and_provenance(self):
+        volume = np.random.default_rng(0).integers(-500, 500, (3, 4, 5)).astype(np.int16)
+        self.worker.upscale("one", volume)
+        end = self.worker.end_of_job()
+        self.assertEqual(end["event"], "result")
+        output = np.load(end["output"])
+        self.assertEqual((output.shape, output.dtype), ((3, 8, 10), volume.dtype))
+        np.testing.assert_allclose(end["ijkToRAS"], [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 1, 0], [0, 0, 0, 1]])
+        self.assertEqual(end["provenance"]["model"]["name"], "bicubic")
+        self.assertEqual(self.files(), ["input.npy", "output.npy"])
+
+    def test_progress_begins_with_nothing_and_ends_with_all_slices(self):
+        self.worker.upscale("one")
+        first = last = self.worker.event()
+        while (event := self.worker.event())["event"] == "progress":
+            last = event
+        self.assertEqual((first["event"], first["done"], first["total"], first["rate"]), ("progress", 0, 4, None))
+        self.assertEqual((last["done"], last["total"]), (4, 4))
+        self.assertGreater(last["rate"], 0)
+
+    def test_jobs_run_in_the_order_of_their_requests(self):
+        for job_id in "abc":
+            self.worker.upscale(job_id)
+        self.assertEqual([self.worker.end_of_job()["id"] for _ in "abc"], list("abc"))
+
+    def test_stop_ends_the_worker_after_the_jobs_before_it(self):
+        self.worker.upscale("one")
+        self.worker.send({"request": "stop"})
+        events, _ = self.worker.events_until_end()
+        self.assertEqual(events[-1]["event"], "result")
+        self.assertEqual(self.worker.process.wait(), 0)
+
+    def test_a_baseline_does_not_import_torch(self):
+        worker = self.start("without_torch")
+        worker.upscale("one")
+        self.assertEqual(worker.end_of_job()["event"], "result")
+
+
+class WarmTest(WorkerTestCase):
+    double = "counting"
+
+    def test_second_job_finds_the_same_process_and_the_same_loaded_methods(self):
+        self.worker.upscale("one")
+        self.worker.upscale("two")
+        ends = [self.worker.end_of_job() for _ in range(2)]
+        self.assertEqual([end["provenance"] for end in ends], [{"calls": 1, "same_methods": True}, {"calls": 2, "same_methods": True}])
+
+
+class CancelTest(WorkerTestCase):
+    double = "until_cancelled"
+
+    def test_running_job_is_cancelled_by_message_without_output(self):
+        self.worker.upscale("one")
+        self.assertEqual(self.worker.event()["event"], "progress")
+        self.worker.send({"request": "cancel", "id": "one"})
+        self.assertEqual(self.worker.end_of_job(), {"event": "cancelled", "id": "one"})
+        self.assertEqual(self.files(), ["input.npy"])
+
+    def test_waiting_job_is_cancelled_before_it_begins(self):
+        self.worker.upscale("one")
+        self.worker.upscale("two")
+        self.worker.send({"request": "cancel", "id": "two"})
+        self.worker.send({"request": "cancel", "id": "one"})
+        self.assertEqual([self.worker.end_of_job()["id"] for _ in range(2)], ["one", "two"])
+        self.assertIsNone(self.worker.process.poll())
+
+    def test_cancel_of_a_job_that_is_not_there_is_ignored(self):
+        self.worker.send({"request": "cancel", "id": "nobody"})
+        self.worker.send({"request": "cancel"})
+        self.worker.upscale("one")
+        self.assertEqual(self.worker.event()["event"], "progress")
+        self.worker.send({"request": "cancel", "id": "one"})
+        self.assertEqual(self.worker.end_of_job()["event"], "cancelled")
+
+
+class ParentTest(WorkerTestCase):
+    double = "deaf"
+
+    def test_closed_stdin_ends_the_worker_in_the_middle_of_a_job(self):
+        self.worker.upscale("one")
+        self.assertEqual(self.worker.event()["event"], "progress")
+        events, _ = self.worker.close_stdin()
+        self.assertEqual(events, [])
+        self.assertEqual(self.worker.process.wait(), 0)
+        self.assertEqual(self.files(), ["input.npy"])
+
+
+class StdoutTest(WorkerTestCase):
+    double = "talkative"
+
+    def test_prints_of_libraries_go_to_the_log_and_not_between_the_events(self):
+        self.worker.upscale("one")
+        self.worker.send({"request": "stop"})
+        events, log = self.worker.events_until_end()
+        self.assertEqual([event["id"] for event in events], ["one"] * len(events))
+        self.assertEqual(events[-1]["event"], "result")
+        for text in ("a library prints this", "a C library writes this", "a program prints this"):
+            self.assertIn(text, log)
+
+
+class BadRequestTest(WorkerTestCase):
+    def assert_error(self, kind, words, job_id=None):
+        """One error event with a sentence for the user; the worker lives on."""
+        event = self.worker.end_of_job()
+        self.assertEqual((event["event"], event["id"], event["kind"]), ("error", job_id, kind))
+        self.assertIn(words, event["message"])
+        self.assertNotIn("Traceback", event["message"])
+        self.assert_works(self.worker)
+
+    def test_lines_that_are_no_requests_are_answered_and_survived(self):
+        lines = [b"garbage", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"{}", b"[" * 100000, b'{"request": "upscale"']
+        for line in lines:
+            with self.subTest(line[:20]):
+                self.worker.send_line(line)
+                self.assert_error("request", "not a request")
+
+    def test_empty_lines_are_ignored(self):
+        self.worker.send_line(b"")
+        self.assert_works(self.worker)
+
+    def test_unknown_request_is_answered(self):
+        for name in ("dance", None, ["upscale"], 7):
+            with self.subTest(name):
+                self.worker.send({"request": name})
+                self.assert_error("request", "knows no request")
+
+    def test_upscale_request_needs_all_fields(self):
+        for fields in ({"id": 7}, {"id": None}, {"job": "bicubic"}, {"input": None}, {"output": 1}, {"ijkToRAS": 1}, {"ijkToRAS": [[1, 0], [0, 1]]},
+                       {"ijkToRAS": [["1"] * 4] * 4}):
+            with self.subTest(fields):
+                self.worker.upscale("one", **fields)
+                self.assert_error("request", next(iter(fields)))
+
+    def test_a_second_job_of_the_same_id_is_refused(self):
+        worker = self.start("until_cancelled")
+        worker.upscale("one")
+        worker.upscale("one")
+        error = worker.end_of_job()
+        self.assertEqual((error["event"], error["id"], error["kind"]), ("error", None, "request"))
+
+    def test_unknown_settings_are_the_jobs_error(self):
+        self.worker.upscale("one", job={"scale": 3})
+        self.assert_error("settings", "scale", "one")
+
+    def test_missing_input_is_the_jobs_error(self):
+        self.worker.upscale("one", input=self.worker.path("nothing.npy"))
+        self.assert_error("input", "is gone", "one")
+
+    def test_input_that_is_no_array_is_the_jobs_error(self):
+        for content in (b"", b"no array at all", b"\x93NUMPY\x01\x00"):
+            with self.subTest(content), open(self.worker.path("broken.npy"), "wb") as file:
+                file.write(content)
+                file.close()
+                self.worker.upscale("one", input=file.name)
+                self.assert_error("input", "cannot be read", "one")
+
+    def test_array_of_wrong_shape_is_the_jobs_error(self):
+        for shape in ((4, 5), (2, 3, 4, 5), (0, 3, 3)):
+            with self.subTest(shape):
+                self.worker.upscale("one", np.zeros(shape))
+                event = self.worker.end_of_job()
+                self.assertEqual((event["event"], event["kind"]), ("error", "input"))
+
+    def test_geometry_without_extent_is_the_jobs_error(self):
+        self.worker.upscale("one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+        self.assert_error("input", "position in space", "one")
+
+    def test_output_that_cannot_be_written_is_the_jobs_error(self):
+        self.worker.upscale("one", output=self.worker.path("no/such/folder/output.npy"))
+        self.assert_error("environment", "cannot be written", "one")
+
+
+class FailingCoreTest(WorkerTestCase):
+    def error_of(self, double):
+        worker = self.start(double)
+        worker.upscale("one")
+        event = worker.end_of_job()
+        self.assertEqual((event["event"], event["id"]), ("error", "one"))
+        self.assertEqual(sorted(os.listdir(worker.folder)), ["input.npy"])
+        self.assertIsNone(worker.process.poll())
+        return event
+
+    def test_memory_error_has_its_own_kind_and_says_what_to_do(self):
+        event = self.error_of("out_of_memory")
+        self.assertEqual(event["kind"], "memory")
+        self.assertIn("crop the volume", event["message"])
+
+    def test_bug_is_an_internal_error_with_the_traceback_in_the_log_only(self):
+        event = self.error_of("buggy")
+        self.assertEqual(event["kind"], "internal")
+        self.assertNotIn("Traceback", event["message"])
+        self.assertIn("ZeroDivisionError", event["log"])
+        self.assertIn("in buggy", event["log"])
+
+    def test_result_that_fails_while_it_is_written_leaves_no_partial_file(self):
+        self.assertEqual(self.error_of("unwritable")["kind"], "internal")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,76 @@
+"""A client of the worker for tests: starts it as the application does, speaks JSON lines with it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIBRARY_FOLDER = os.path.join(os.path.dirname(os.path.dirname(HERE)), "MRISuperRes")
+PATIENCE = 60  # s, after which a worker that hangs is killed, so that its test fails
+IDENTITY = np.eye(4).tolist()
+
+
+class WorkerClient:
+    """double: name of a function in worker_doubles.py that stands in for the core; None: the core itself."""
+
+    def __init__(self, double=None):
+        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; from MRISuperResLib.worker import main; "
+        program += f"import worker_doubles; main(worker_doubles.{double})" if double else "main()"
+        self.folder = tempfile.mkdtemp()
+        self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._watchdog = threading.Timer(PATIENCE, self.process.kill)
+        self._watchdog.start()
+        self.ready = self.event()
+
+    def close(self):
+        with self.process:  # closes the pipes, waits
+            pass
+        self._watchdog.cancel()
+        shutil.rmtree(self.folder)
+
+    def send(self, request):
+        self.send_line(json.dumps(request).encode())
+
+    def send_line(self, line):
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def upscale(self, job_id, volume=None, **fields):
+        """Sends an upscale request for a small volume; fields replace those of the request."""
+        if volume is None:
+            volume = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+        np.save(self.path("input.npy"), volume)
+        request = {"request": "upscale", "id": job_id, "job": {"model": "bicubic"}, "input": self.path("input.npy"), "ijkToRAS": IDENTITY,
+                   "output": self.path("output.npy")}
+        self.send({**request, **fields})
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def event(self):
+        """The next event; None at the end of the stream."""
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else None
+
+    def end_of_job(self):
+        """The next event that is no progress."""
+        event = self.event()
+        while event is not None and event["event"] == "progress":
+            event = self.event()
+        return event
+
+    def events_until_end(self):
+        """(events, stderr) until the worker ends by itself; stdin stays open."""
+        events = list(iter(self.event, None))
+        return events, self.process.stderr.read().decode(errors="replace")
+
+    def close_stdin(self):
+        self.process.stdin.close()
+        return self.events_until_end()

@@ -1,0 +1,78 @@
+"""Test doubles of core.upscale.upscale, for the worker's child process; each has the signature of the real one."""
+
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.upscale import UpscaleResult
+from MRISuperResLib.core.upscale import upscale as real_upscale
+
+calls = []
+
+
+def counting(volume, ijk_to_ras, job, methods, progress, cancelled):
+    calls.append(methods)
+    same_methods = all(each is methods for each in calls)
+    return UpscaleResult(volume, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
+
+
+def until_cancelled(volume, ijk_to_ras, job, methods, progress, cancelled):
+    progress(0, 3)
+    while not cancelled():
+        pass
+    raise Cancelled
+
+
+def deaf(volume, ijk_to_ras, job, methods, progress, cancelled):
+    progress(0, 3)
+    threading.Event().wait()  # for ever
+
+
+def out_of_memory(volume, ijk_to_ras, job, methods, progress, cancelled):
+    raise MemoryError
+
+
+def buggy(volume, ijk_to_ras, job, methods, progress, cancelled):
+    return 1 / 0
+
+
+def crashing(volume, ijk_to_ras, job, methods, progress, cancelled):
+    progress(0, 3)
+    print("last words of the worker", flush=True)
+    os._exit(7)
+
+
+def talkative(volume, ijk_to_ras, job, methods, progress, cancelled):
+    print("a library prints this")
+    print('{"event": "result", "id": "faked"}', flush=True)
+    os.write(1, b"a C library writes this\n")
+    subprocess.run([sys.executable, "-c", "print('a program prints this')"])
+    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled)
+
+
+def without_torch(volume, ijk_to_ras, job, methods, progress, cancelled):
+    result = real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled)
+    assert "torch" not in sys.modules
+    return result
+
+
+def unwritable(volume, ijk_to_ras, job, methods, progress, cancelled):
+    """A result that fails in the middle of the file: objects cannot be saved without pickle."""
+    return UpscaleResult(np.array([object()]), ijk_to_ras, {})
+
+
+def gated(volume, ijk_to_ras, job, methods, progress, cancelled):
+    """The core, halfway through its slices held up until the file named by the first argument of the process exists."""
+    def report(done, total):
+        progress(done, total)
+        while done == total // 2 and not os.path.exists(sys.argv[1]) and not cancelled():
+            pass
+    return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled)
+
+
+def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled):
+    raise MRISuperResError("PyTorch is missing.", "environment")
