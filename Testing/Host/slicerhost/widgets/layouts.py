@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Qt, Signal
-from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from .slices import qMRMLSliceWidget
 
@@ -58,9 +58,9 @@ class qSlicerLayoutManager(QObject):
     def _view(self, className, tag):
         key = className, tag
         if key not in self._widgets:
-            self._widgets[key] = QFrame()
+            widget = self._widgets[key] = qMRMLSliceWidget() if className == "vtkMRMLSliceNode" else QFrame()
+            widget.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)  # all views get the same share
             if className == "vtkMRMLSliceNode":
-                widget = self._widgets[key] = qMRMLSliceWidget()
                 widget.setMRMLScene(self._scene)
                 widget.setMRMLSliceNode(self._scene.GetSingletonNode(tag, className))
         return self._widgets[key]

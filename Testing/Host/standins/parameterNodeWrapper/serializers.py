@@ -47,7 +47,7 @@ class NodeSerializer:
             raise TypeError(f"expected {self.kind.__name__} or None, got {value!r}")
 
     def isIn(self, node, name):
-        return node.HasNodeReferenceRole(name)
+        return node.GetNodeReferenceID(name) is not None
 
     def write(self, node, name, value):
         node.SetNodeReferenceID(name, value.GetID() if value is not None else None)
