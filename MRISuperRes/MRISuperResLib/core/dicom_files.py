@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from .errors import MRISuperResError
 from .quiet import quiet
-from .volume_checks import LPS_TO_RAS, check_grid, check_scalar, choose_frame, out_of_memory, segmentation
+from .volume_checks import LPS_TO_RAS, check_grid, choose_frame, not_scalar, out_of_memory, segmentation
 
 MODALITY, SERIES, DESCRIPTION, INSTANCE, NUMBER = "0008|0060", "0020|000e", "0008|103e", "0008|0018", "0020|0013"
 IMAGE_TYPE, FRAMES, BITS = "0008|0008", "0028|0008", "0028|0100"
@@ -138,7 +138,8 @@ def _check_image(image):
         raise segmentation(name)
     if modality == "RTDOSE":
         raise MRISuperResError(f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead.")
-    check_scalar(name, image.components)
+    if image.components > 1:
+        raise not_scalar(name, image.components, is_colour=True)
     if "MOSAIC" in image.text(IMAGE_TYPE):
         raise MRISuperResError(f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file.")
     if image.text(FRAMES) not in ("", "1"):

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import geometry
 from .errors import MRISuperResError
-from .volume_checks import check_grid, check_scalar, choose_frame, out_of_memory, segmentation
+from .volume_checks import LPS_TO_RAS, check_grid, choose_frame, not_scalar, out_of_memory, segmentation
 
 _VERSIONS = {
     348: {  # NIfTI-1
@@ -55,7 +55,7 @@ def read_nifti(path, frame=None):
             dtype = _dtype(header, name)
             ijk_to_ras, messages = _matrix(header, name)
             check_grid(name, ijk_to_ras)
-            start = int(header["vox_offset"]) + choose_frame(name, frames, frame) * int(np.prod(sizes)) * dtype.itemsize
+            start = _offset(header, name) + choose_frame(name, frames, frame) * int(np.prod(sizes)) * dtype.itemsize
             if header["magic"].startswith(b"n+"):
                 array = _voxels(file, start, sizes, dtype, name)
             else:
@@ -106,19 +106,34 @@ def _sizes(header, name):
     dim = [int(n) for n in header["dim"][1:rank + 1]] + [1] * (7 - rank)
     if not 1 <= rank <= 7 or min(dim) < 1:
         raise MRISuperResError(f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again.")
-    check_scalar(name, int(np.prod(dim[4:])))
+    if max(dim[4:]) > 1:
+        raise not_scalar(name, int(np.prod(dim[4:])))
     return dim[:3], dim[3]
 
 
 def _dtype(header, name):
     code = int(header["datatype"])
     if code in _NOT_SCALAR:
-        check_scalar(name, _NOT_SCALAR[code])
+        raise not_scalar(name, _NOT_SCALAR[code], is_colour=True)
     if int(header["intent_code"]) == _INTENT_LABEL:
         raise segmentation(name)
     if code not in _TYPES:
         raise MRISuperResError(f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats.")
     return np.dtype(_TYPES[code]).newbyteorder(header.dtype["dim"].base.byteorder)
+
+
+def _offset(header, name):
+    """Where the voxels begin; some writers leave 0 where they follow the header."""
+    offset = float(header["vox_offset"])
+    if not 0 <= offset < 2**53:
+        raise MRISuperResError(f"The header of {name} is damaged (its voxels begin at {offset}): export it again.")
+    return max(int(offset), header.dtype.itemsize + 4) if header["magic"].startswith(b"n+") else int(offset)
+
+
+def _size(header):
+    """(si, sj, sk); 0, which is refused later, for whatever is no length."""
+    size = header["pixdim"][1:4].astype(float)
+    return np.where(np.isfinite(size) & (size > 0), size, 0)
 
 
 def _voxels(file, start, sizes, dtype, name):
@@ -135,6 +150,9 @@ def _voxels(file, start, sizes, dtype, name):
         if not count:
             raise MRISuperResError(f"{name} is cut short: {len(buffer) - done} of {len(buffer)} bytes of its voxels are missing; copy or export it again.")
         done += count
+    if isinstance(file, gzip.GzipFile):
+        while file.read(2**20):  # the check sum comes at the end
+            pass
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -153,7 +171,9 @@ def _scaled(array, header):
 def _matrix(header, name):
     """IJKToRAS in mm: the sform where it is set, else the qform, else the bare grid as ITK and 3D Slicer take it."""
     messages = []
-    sform, qform = _sform(header), _qform(header)
+    sform = _sform(header)
+    with np.errstate(invalid="ignore", over="ignore"):
+        qform = _qform(header)
     if header["sform_code"] > 0:
         matrix = sform
         if header["qform_code"] > 0 and not _same_place(sform, qform, header["dim"][1:4]):
@@ -161,9 +181,7 @@ def _matrix(header, name):
     elif header["qform_code"] > 0:
         matrix = qform
     else:
-        matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.diag([*header["pixdim"][1:4].astype(float), 1.0])
-        if not (header["pixdim"][1:4] > 0).all():
-            matrix[:3, :3] = 0  # refused by check_grid
+        matrix = LPS_TO_RAS @ np.diag([*_size(header), 1.0])
         messages.append(f"{name} does not say how the patient lies (neither qform nor sform): the voxel grid was taken as it is, "
                         "names such as axial may be wrong.")
     matrix[:3] *= _SPATIAL_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
@@ -178,22 +196,22 @@ def _qform(header):
     """Method 2 of nifti1.h: a unit quaternion (b, c, d, with a ≥ 0), voxel sizes, and pixdim[0] < 0 for a flipped k axis."""
     b, c, d = header["quatern"].astype(float)
     norm = np.sqrt(b * b + c * c + d * d)
-    if norm > 1:
+    if norm > 1 and np.isfinite(norm):
         b, c, d = np.array([b, c, d]) / norm
     a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
     rotation = np.array([[a*a + b*b - c*c - d*d, 2*(b*c - a*d), 2*(b*d + a*c)],
                          [2*(b*c + a*d), a*a + c*c - b*b - d*d, 2*(c*d - a*b)],
                          [2*(b*d - a*c), 2*(c*d + a*b), a*a + d*d - b*b - c*c]])
-    size = header["pixdim"][1:4].astype(float)
     matrix = np.eye(4)
-    matrix[:3, :3] = rotation * np.where(size > 0, size, 0) * [1, 1, -1 if header["pixdim"][0] < 0 else 1]
+    matrix[:3, :3] = rotation * _size(header) * [1, 1, -1 if header["pixdim"][0] < 0 else 1]
     matrix[:3, 3] = header["qoffset"]
     return matrix
 
 
 def _same_place(a, b, size):
-    corners = geometry.corners(a, size)
-    return np.abs(corners - geometry.corners(b, size)).max() <= 0.01 * geometry.spacing(a).min()
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinities lie nowhere
+        corners = geometry.corners(a, size)
+        return np.abs(corners - geometry.corners(b, size)).max() <= 0.01 * geometry.spacing(a).min()
 
 
 def nifti_header(shape, dtype, ijk_to_ras, description, comment):
@@ -209,7 +227,7 @@ def nifti_header(shape, dtype, ijk_to_ras, description, comment):
     extension = np.array([extension_size, _COMMENT], "<i4").tobytes() + text.ljust(extension_size - 8, b"\0")
 
     header = np.zeros((), _layout((348).to_bytes(4, "little") + bytes(344)))
-    code = next(code for code, kind in _TYPES.items() if np.dtype(kind) == dtype)
+    code = next(code for code, kind in _TYPES.items() if np.dtype(kind).name == dtype.name)
     size = geometry.spacing(ijk_to_ras)
     rotation = ijk_to_ras[:3, :3] / size
     handedness = 1 if np.linalg.det(rotation) > 0 else -1

@@ -27,25 +27,25 @@ def choose_frame(name, count, frame):
     return frame
 
 
-def check_scalar(name, components):
-    """Raises MRISuperResError for more than one value per voxel; components: how many, or what they are."""
-    if components == 1:
-        return
-    what = {3: "RGB colours", 4: "RGBA colours", "complex": "complex numbers"}.get(components, f"{components} values per voxel")
-    mend = "save its magnitude" if components == "complex" else "give the grey image, or save one channel"
-    raise MRISuperResError(f"{name} holds {what}, but a volume with one number per voxel is needed: {mend} as a volume of its own.")
-
-
 def check_grid(name, ijk_to_ras):
     """Raises MRISuperResError for a voxel grid that is not made of rectangular boxes of a known size."""
     spacing = geometry.spacing(ijk_to_ras)
     if not np.isfinite(ijk_to_ras).all() or not (spacing > 0).all():
-        raise MRISuperResError(f"{name} gives no usable voxel size or position (zero, negative or not a number): "
-                               "correct its header, or export it again.")
+        raise no_usable_grid(name)
     directions = ijk_to_ras[:3, :3] / spacing
     if np.abs(directions.T @ directions - np.eye(3)).max() > SHEAR_TOLERANCE:
         raise MRISuperResError(f"The voxel grid of {name} is sheared (as by a tilted CT gantry), and slices of it can't be enlarged in place: "
                                "resample it to a rectangular grid first, for instance with 3D Slicer's Resample Scalar/Vector/DWI Volume.")
+
+
+def not_scalar(name, components, is_colour=False):
+    """components: how many numbers a voxel has, or "complex"."""
+    what = "complex numbers" if components == "complex" else f"colours ({components} channels)" if is_colour else f"{components} values per voxel"
+    return MRISuperResError(f"{name} holds {what}, but one number per voxel is needed: save its magnitude, or one channel, as a volume of its own.")
+
+
+def no_usable_grid(name):
+    return MRISuperResError(f"{name} gives no usable voxel size or position (zero, negative or not a number): correct its header, or export it again.")
 
 
 def segmentation(name):

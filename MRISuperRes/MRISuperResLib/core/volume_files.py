@@ -11,7 +11,7 @@ from .dicom_files import read_dicom
 from .errors import MRISuperResError
 from .nifti_files import is_nifti, read_nifti
 from .quiet import quiet
-from .volume_checks import LPS_TO_RAS, check_grid, check_scalar, choose_frame, out_of_memory, segmentation
+from .volume_checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
 from .volume_writing import check_output, write_volume
 
 __all__ = ["Volume", "check_output", "read_volume", "write_volume"]
@@ -94,7 +94,8 @@ def _read_itk(path, image_io, frame):
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     is_sequence = components > 1 and "NRRD_kinds[pixel]" in keys and reader.GetMetaData("NRRD_kinds[pixel]") == "list"
-    check_scalar(name, "complex" if "complex" in pixel else 1 if is_sequence else components)
+    if "complex" in pixel or (components > 1 and not is_sequence):
+        raise not_scalar(name, "complex" if "complex" in pixel else components, is_colour=components in (3, 4) and "unsigned" in pixel)
     if len(size) > 4 and max(size[4:]) > 1:
         raise MRISuperResError(f"{name} has {len(size)} dimensions: save one volume of it as a file of its own.")
     frames = components if is_sequence else size[3] if len(size) > 3 else 1
@@ -138,6 +139,6 @@ def _itk_matrix(reader, name):
 def _unreadable(name, error):
     text = str(error)
     if "spacing" in text or "direction" in text.lower():
-        return MRISuperResError(f"{name} gives no usable voxel size or directions (zero or not a number): correct its header, or export it again.")
+        return no_usable_grid(name)
     return MRISuperResError(f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
                             "missing beside it; copy or export it again.")

@@ -158,7 +158,7 @@ def _header(extension, array, ijk_to_ras, record):
 
 
 def _nrrd_header(array, lps, record):
-    """NRRD0004, after teem.sourceforge.net/nrrd/format.html."""
+    """NRRD0004, after teem.sourceforge.net/nrrd/format.html; readers take one level of backslashes away."""
     def vector(values):
         return "(" + ",".join(map(repr, map(float, values))) + ")"
 
@@ -166,7 +166,7 @@ def _nrrd_header(array, lps, record):
         "NRRD0004", f"type: {_NRRD_TYPES[array.dtype.name]}", "dimension: 3", "space: left-posterior-superior",
         "sizes: " + " ".join(map(str, array.shape[::-1])), "space directions: " + " ".join(map(vector, lps[:3, :3].T)),
         "kinds: domain domain domain", "endian: little", "encoding: gzip", f"space origin: {vector(lps[:3, 3])}",
-        *(f"{PREFIX}{key}:={_line(value)}" for key, value in record.items()), "", ""]).encode("ascii")
+        *(f"{PREFIX}{key}:=" + _line(value).replace("\\", "\\\\") for key, value in record.items()), "", ""]).encode("ascii")
 
 
 def _meta_header(array, lps, record):
