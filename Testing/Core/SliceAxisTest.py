@@ -50,6 +50,25 @@ class SliceAxisTest(unittest.TestCase):
     def test_only_the_plane_is_enlarged(self):
         self.assertEqual(slices.choose(np.eye(4), "j").factors(4), (4, 1, 4))
 
+    def test_the_planes_on_screen_are_those_of_radiology(self):
+        left, posterior, inferior = (-1, 0, 0), (0, -1, 0), (0, 0, -1)
+        self.assertEqual(slices.ON_SCREEN, {"axial": (posterior, left), "coronal": (inferior, left), "sagittal": (inferior, posterior)})
+
+    def test_pictures_show_anterior_or_superior_above_and_the_patients_left_on_the_right(self):
+        for columns in ("RAS", "LPS", "LIA", "PIR", "SRA", "AIL"):
+            matrix = matrix_of(columns, (1, 1, 1))
+            for plane in slices.ON_SCREEN:
+                with self.subTest(columns=columns, plane=plane):
+                    axis = slices.choose(matrix, plane)
+                    weight_down, weight_right = (1, 10)
+                    down, right = (np.array(v) for v in slices.ON_SCREEN[plane])
+                    gradient = (weight_down * down + weight_right * right) @ matrix[:3, :3]
+                    k, j, i = np.mgrid[:2, :2, :2]
+                    volume = gradient[0] * i + gradient[1] * j + gradient[2] * k
+                    picture = slices.radiological(np.moveaxis(volume, axis.numpy_axis, 0), matrix, axis)[0]
+                    np.testing.assert_array_equal(picture[1] - picture[0], weight_down)
+                    np.testing.assert_array_equal(picture[:, 1] - picture[:, 0], weight_right)
+
     def test_an_unknown_direction_is_refused_with_the_known_ones(self):
         with self.assertRaisesRegex(MRISuperResError, "axial"):
             slices.choose(np.eye(4), "transversal")

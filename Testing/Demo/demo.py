@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from MRISuperResLib.__main__ import main as command_line
+from MRISuperResLib.core import slices
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import SCALES, UpscaleJob
 from MRISuperResLib.core.methods import BASELINES, MethodCache
@@ -54,15 +55,19 @@ def compare(path, frame, scale, folder, name):
     test = ReferenceTest(volume.array, volume.ijk_to_ras, scale)
     methods = MethodCache()
     rows, middle = [], len(test.reference) // 2
-    pictures = {f"low resolution ÷{scale}": test.low[middle]}
+
+    def picture_of(images):
+        return slices.radiological(images[middle], volume.ijk_to_ras, test.axis)
+
+    pictures = {f"low resolution ÷{scale}": picture_of(test.low)}
     for model in (*BASELINES, *(card.name for card in methods.store.cards(scale))):
         method = methods.get(UpscaleJob(model, scale))
         rebuilt = test.rebuild(method)
         scores = test.scores(rebuilt)
         rows.append((model, f"{scores.psnr:.2f}", f"{scores.ssim:.4f}", f"{scores.rmse:.2f}"))
-        pictures[f"{model}\n{scores.psnr:.2f} dB, SSIM {scores.ssim:.3f}"] = rebuilt[middle]
+        pictures[f"{model}\n{scores.psnr:.2f} dB, SSIM {scores.ssim:.3f}"] = picture_of(rebuilt)
         print(f"   {model}: PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.4f}, RMSE {scores.rmse:.2f}", flush=True)
-    pictures["truth"] = test.reference[middle]
+    pictures["truth"] = picture_of(test.reference)
 
     table = folder / f"{name}_x{scale}_metrics.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:

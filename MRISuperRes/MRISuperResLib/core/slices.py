@@ -79,3 +79,22 @@ def _plane(ijk_to_ras, axis):
     """The anatomical plane whose normal is nearest to a voxel axis."""
     component = int(np.argmax(_directions(ijk_to_ras)[:, axis]))
     return next(name for name, index in ANATOMICAL.items() if index == component)
+
+
+ON_SCREEN = {"axial": ((0, -1, 0), (-1, 0, 0)), "coronal": ((0, 0, -1), (-1, 0, 0)), "sagittal": ((0, 0, -1), (0, -1, 0))}
+"""Where a radiologist expects the rows (downwards) and the columns (to the right) to run, in RAS."""
+
+
+def radiological(images, ijk_to_ras, axis):
+    """Slices turned for a picture: anterior or superior above, the patient's left (sagittal: posterior) on the right.
+
+    images: (..., rows, columns), slices along a SliceAxis in voxel order. Axes are exchanged and mirrored only.
+    """
+    directions = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    column, row = (directions[:, voxel_axis] / np.linalg.norm(directions[:, voxel_axis]) for voxel_axis in range(3) if voxel_axis != axis.axis)
+    down, right = ON_SCREEN[axis.plane]
+    if abs(np.dot(row, down)) + abs(np.dot(column, right)) < abs(np.dot(row, right)) + abs(np.dot(column, down)):
+        images, row, column = np.swapaxes(images, -1, -2), column, row
+    if np.dot(row, down) < 0:
+        images = images[..., ::-1, :]
+    return images if np.dot(column, right) >= 0 else images[..., ::-1]
