@@ -30,12 +30,14 @@ def main():
     files = boot.modulesIn(args.module_paths)
     sys.path[:0] = [str(file.parent) for file in files]
     sys.meta_path.insert(0, boot.StartOnImport(lambda: files))
-    if args.file:
-        suite = runner.suiteOf(args.file, args.name)
+    if args.file and Path(args.file).resolve() in files:  # CTest gives the module file for the module's own test
+        args.self_test = Path(args.file).stem
+    if args.self_test:
+        suite = runner.suiteFor(runner.SelfTest, args.self_test)
     elif args.generic:
         suite = runner.suiteFor(runner.GenericModuleTest, args.generic)
     else:
-        suite = runner.suiteFor(runner.SelfTest, args.self_test)
+        suite = runner.suiteOf(args.file, args.name)
     return runner.run(suite)
 
 

@@ -49,6 +49,18 @@ def start(moduleFiles=()):
     return slicer.app
 
 
+def started():
+    return hasattr(sys.modules.get("slicer"), "app")
+
+
+def stop():
+    """What happens when the user closes the application."""
+    import slicer
+    slicer.app._moduleManager._unloadAll()
+    slicer.app.aboutToQuit.emit()
+    slicer.app.processEvents()
+
+
 def modulesIn(root):
     """The module files of an extension: FOLDER/FOLDER.py."""
     folders = sorted(folder for folder in Path(root).iterdir() if folder.is_dir())

@@ -5,7 +5,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from . import dialogs, problems
+from . import boot, problems
 
 EXPECTED_SKIPS = Path(__file__).resolve().parents[2] / "expected_skips.txt"
 ALL_SKIPPED = 77
@@ -17,11 +17,13 @@ class UnexpectedProblem(AssertionError):
 
 class Result(unittest.TextTestResult):
     def startTest(self, test):
-        dialogs.reset()
+        if boot.started():
+            from . import dialogs  # needs Qt
+            dialogs.reset()
         super().startTest(test)
 
     def addSuccess(self, test):
-        if "slicer" in sys.modules:
+        if boot.started():
             sys.modules["slicer"].app.processEvents()
         found = problems.take()
         if found:
@@ -41,6 +43,8 @@ class Result(unittest.TextTestResult):
 def run(suite):
     """Run a suite; returns the exit status: 0, 1 or 77 (everything was skipped)."""
     result = unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Result).run(suite)
+    if boot.started():
+        boot.stop()
     late = problems.take()
     for problem in late:
         print(f"outside of the tests: {problem}")

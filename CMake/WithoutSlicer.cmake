@@ -1,0 +1,54 @@
+# Slicer's macros for a machine without Slicer, so that the other CMakeLists.txt files are those of an ordinary extension:
+# modules are checked, tests run on Testing/Host, and two targets are added, `environment` and `demo`.
+include("${CMAKE_CURRENT_LIST_DIR}/Environment.cmake")
+
+set(HOST_RUNNER "${PROJECT_SOURCE_DIR}/Testing/Host/run.py")
+
+# slicerMacroBuildScriptedModule(NAME name SCRIPTS ... [RESOURCES ...] [WITH_GENERIC_TESTS])
+# Slicer would install the listed files: each must exist, and no other may lie in the folder.
+macro(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(MY "WITH_GENERIC_TESTS;WITH_SUBDIR" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  host_check_files(${MY_NAME} "${MY_SCRIPTS};${MY_RESOURCES}")
+  if(MY_WITH_GENERIC_TESTS AND BUILD_TESTING)
+    host_add_test(py_module_${MY_NAME}GenericTest --generic ${MY_NAME})
+    set_tests_properties(py_module_${MY_NAME}GenericTest PROPERTIES LABELS module)
+  endif()
+endmacro()
+
+function(host_check_files name listed)
+  file(GLOB_RECURSE present CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}"
+    "${CMAKE_CURRENT_SOURCE_DIR}/*.py" "${CMAKE_CURRENT_SOURCE_DIR}/Resources/*")
+  list(FILTER present EXCLUDE REGEX "__pycache__|\\.qrc$")
+  foreach(file IN LISTS listed)
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+      message(FATAL_ERROR "${name}: CMakeLists.txt lists a file that does not exist: ${file}")
+    endif()
+  endforeach()
+  list(REMOVE_ITEM present ${listed})
+  if(present)
+    list(JOIN present "\n  " missing)
+    message(FATAL_ERROR "${name}: not listed in CMakeLists.txt, so Slicer would not install:\n  ${missing}")
+  endif()
+endfunction()
+
+# slicer_add_python_unittest(SCRIPT file [TESTNAME_PREFIX prefix] [SLICER_ARGS ...])
+macro(slicer_add_python_unittest)
+  cmake_parse_arguments(MY "" "SCRIPT;TESTNAME_PREFIX" "SLICER_ARGS" ${ARGN})
+  get_filename_component(MY_FILE "${MY_SCRIPT}" ABSOLUTE)
+  get_filename_component(MY_TEST "${MY_SCRIPT}" NAME_WE)
+  if(NOT EXISTS "${MY_FILE}")
+    message(FATAL_ERROR "The test file does not exist: ${MY_FILE}")
+  endif()
+  host_add_test(py_${MY_TESTNAME_PREFIX}${MY_TEST} "${MY_FILE}")
+endmacro()
+
+# A file of which all or some tests were skipped is shown as skipped; the runner prints the sentence only when nothing failed.
+function(host_add_test name)
+  add_test(NAME ${name} COMMAND "${ENVIRONMENT_PYTHON}" "${HOST_RUNNER}" --module-paths "${PROJECT_SOURCE_DIR}" ${ARGN})
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT 600
+    SKIP_RETURN_CODE 77
+    SKIP_REGULAR_EXPRESSION "SOME TESTS WERE SKIPPED"
+    ENVIRONMENT "MRISUPERRES_SCREENSHOTS=${PROJECT_BINARY_DIR}/screenshots"
+  )
+endfunction()
