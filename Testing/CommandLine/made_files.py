@@ -100,6 +100,9 @@ def write_dicom(path, pixels, **tags):
     image.SetSpacing([*map(float, values.pop("spacing", (0.5, 0.75))), float(values.pop("thickness", 3))])
     for name, value in values.items():
         image.SetMetaData(TAGS[name], str(value))
+    if pixels.dtype == np.float32:  # stored as int16, with the slope
+        for tag, value in (("0028|0100", "16"), ("0028|0101", "16"), ("0028|0102", "15"), ("0028|0103", "1")):
+            image.SetMetaData(tag, value)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     writer.SetFileName(str(path))

@@ -21,6 +21,9 @@ POSITION, ORIENTATION, PIXEL_SPACING, GAP, THICKNESS = "0020|0032", "0020|0037",
 
 PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 """The tag (7FE0,0010) in either byte order."""
+COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
+"""Transfer syntaxes (JPEG and its relatives, RLE) whose pixel data are fragments, closed by FRAGMENTS_END."""
+FRAGMENTS_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 MODALITY_ELEMENT = re.compile(rb"(?:\x08\x00\x60\x00|\x00\x08\x00\x60)(?:CS..|....)([A-Z]{2,16})", re.DOTALL)
 
 DISTANCE_TOLERANCE = 0.02
@@ -72,6 +75,8 @@ def read_dicom(path, frame=None, series=None):
 
 
 def _header(path):
+    if _is_cut(path.read_bytes()):
+        raise _unreadable(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("GDCMImageIO")
@@ -81,7 +86,13 @@ def _header(path):
         except RuntimeError as e:
             raise _unreadable(path) from e
     values = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    return Slice(Path(path), reader.GetSize()[:2], reader.GetNumberOfComponents(), values)
+    return Slice(path, reader.GetSize()[:2], reader.GetNumberOfComponents(), values)
+
+
+def _is_cut(data):
+    """Whether compressed pixel data have no end. GDCM finds out as well, but may need many seconds for an RLE image."""
+    start = data.find(PIXEL_DATA[0])
+    return start > 0 and any(syntax in data[:1024] for syntax in COMPRESSED) and FRAGMENTS_END not in data[start:]
 
 
 def _unreadable(path):
