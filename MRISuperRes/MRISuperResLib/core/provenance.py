@@ -1,8 +1,8 @@
 """What an output must carry, so that nobody takes it for an acquired image and anybody can make it again."""
 
 import datetime
-import importlib.metadata
 import platform
+import sys
 
 from .. import __version__
 from . import geometry
@@ -25,10 +25,11 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
         "job": job.to_dict(),
         "input": {"size": [i, j, k], "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)], "type": str(volume.dtype)},
         "intensity": {"low": intensity.low, "high": intensity.high},
-        "versions": versions(with_torch=card is not None),
+        "versions": versions(),
     }
 
 
-def versions(with_torch):
-    names = ("numpy", "torch", "safetensors") if with_torch else ("numpy",)
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+def versions():
+    """Versions of Python and of those libraries that are loaded; asked of the modules, as metadata may belong to a broken installation."""
+    loaded = {name: str(sys.modules[name].__version__) for name in ("numpy", "torch", "safetensors") if name in sys.modules}
+    return {"python": platform.python_version(), **loaded}

@@ -18,7 +18,7 @@ def write_description(run, recipe, scale, data, used, start_from):
     files = [{"path": v.source.path, "sha256": hashlib.sha256((Path(data) / v.source.path).read_bytes()).hexdigest(),
               "slices": len(v.high), "pixel": list(v.pixel)} for v in used]
     description = {"recipe": asdict(recipe), "scale": scale, "start_from": Path(start_from).name if start_from else None,
-                   "data": files, "versions": versions(with_torch=True)}
+                   "data": files, "versions": versions()}
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
     temporary = run / "run.json.part"
