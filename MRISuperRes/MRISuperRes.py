@@ -75,8 +75,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
-        self.removeObservers()
         self.setParameterNode(None)
+        self.removeObservers()
         if self.job is not None:
             self.job.detach()
         if self.logic is not None:

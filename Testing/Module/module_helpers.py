@@ -8,6 +8,7 @@ import slicer
 from MRISuperResLib.gui.worker_process import LIBRARY_FOLDER, WorkerProcess
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea
 from slicerhost import testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,6 +48,23 @@ def job_folders():
     return [name for name in os.listdir(slicer.app.temporaryPath) if name.startswith("MRISuperRes-")]
 
 
+def show_panel(widget, size=(440, 700)):
+    """Shows a panel in a scroll area, as the application does; returns the area."""
+    area = widget.parent.parentWidget()
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    if area is None:
+        area = _areas.setdefault(widget, QScrollArea())
+        area.setWidgetResizable(True)
+        area.setWidget(widget.parent)
+    area.resize(*size)
+    area.show()
+    return area
+
+
+_areas = {}  # keeps them alive
+
+
 class Gate:
     """Holds up the double `gated` halfway through its slices until it is opened."""
 
@@ -61,3 +79,13 @@ class Gate:
 def wait_for_end(job):
     testing.wait_until(lambda: not job.isRunning, message="the run did not end")
     testing.process_events()
+
+
+def make_phantom():
+    """A volume with thick slices that shows a round thing with some structure in it."""
+    import numpy as np
+
+    k, j, i = np.mgrid[:12, :96, :96].astype(float)
+    radius = np.hypot((i - 48) / 38, (j - 48) / 44)
+    array = 900 * np.exp(-(((radius - 0.95) / 0.05) ** 2)) + (radius < 0.85) * (500 + 150 * np.sin(9 * np.arctan2(j - 48, i - 48) + 5 * radius + k / 4))
+    return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1.2, 1.2, 4, 1]), "Phantom")
