@@ -104,6 +104,22 @@ def disconnect(sender, signal=None, receiver=None, slot=None):
     return bool(matching)
 
 
+class SingleShot:
+    """QTimer.singleShot: a static function of the class, a property of its objects."""
+
+    def __init__(self, function):
+        self._function = function
+
+    def __get__(self, timer, owner=None):
+        return self._later if timer is None else timer.isSingleShot()
+
+    def __set__(self, timer, value):
+        timer.setSingleShot(value)
+
+    def _later(self, interval, function):
+        self._function(interval, _wrapped(function, 0))
+
+
 def install(classes):
     """Every Qt object gets PythonQt's connect and disconnect; PySide's own stay as functions of QtCore.QObject.
 

@@ -1,5 +1,6 @@
 """Widgets that show and edit parameters."""
 import enum
+import functools
 import pathlib
 
 import ctk
@@ -192,7 +193,7 @@ class Connection:
         self._slots = []
         self._showValues()
         for name, connector in self._connectors:
-            self._slots.append(lambda n=name, c=connector: self._onEdited(n, c))
+            self._slots.append(functools.partial(self._onEdited, name, connector))
             connector.widget.connect(connector.signal, self._slots[-1])
         self._tag = wrapper.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._showValues())
 
