@@ -124,7 +124,7 @@ def _os_errors(target, size=0):
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             free = shutil.disk_usage(target.parent).free
-            mend = f"the disk is full ({free / 2**30:.1f} GiB are free, up to {size / 2**30:.1f} GiB are needed); free some space or choose another place"
+            mend = f"the disk is full ({free / 2**20:.0f} MiB are free, up to {size / 2**20:.0f} MiB are needed); free some space or choose another place"
         elif isinstance(e, PermissionError) or e.errno == errno.EROFS:
             mend = "you may not write there, or another program has the file open; choose another folder or close that program"
         else:
