@@ -38,7 +38,7 @@ def makeQtStrict():
         if contract.knows(cls.__name__):
             properties.hideUnknownMembers(cls, cls.__name__)
     QtCore.QTimer.singleShot = singleShot
-    properties.guardNewAttributes()
+    properties.guardNewAttributes(ordered)
     signals.install(ordered)
     QtCore.QObject.className = properties.className
     QtCore.QObject.delete = lambda self: self.deleteLater()

@@ -1,4 +1,5 @@
 """Qt objects as PythonQt shows them: properties are attributes, and nothing exists that Slicer does not have."""
+import contextlib
 import ctypes
 
 from PySide6 import QtCore
@@ -73,27 +74,47 @@ _genericSetAttr = ctypes.pythonapi.PyObject_GenericSetAttr
 _genericSetAttr.argtypes, _genericSetAttr.restype = [ctypes.py_object] * 3, ctypes.c_int
 
 
-def guardNewAttributes():
+def guardNewAttributes(classes):
     """No new attributes on C++ objects; on classes derived in Python they are allowed, as in PythonQt."""
-    def __setattr__(self, name, value):
-        cls = type(self)
-        plain = cls.__module__.startswith("PySide6.") or hasattr(cls, "cppName")
-        if plain and not name.startswith("_") and not _exists(cls, name):
-            if name in map(bytes.decode, map(bytes, self.dynamicPropertyNames())):
-                self.setProperty(name, value)
-                return
-            message = f"'{name}' does not exist on {className(self)}, and creating new attributes on C++ objects is not allowed"
-            problems.record("interface", message)
-            raise AttributeError(message)
-        declared = next((c.__dict__[name] for c in cls.__mro__ if name in c.__dict__), None)
-        if not isinstance(declared, QtCore.Property):
-            _genericSetAttr(self, name, value)
-        elif declared.fset is None:
+    for cls in classes:
+        cls.__setattr__ = _setAttribute
+
+
+def _setAttribute(self, name, value):
+    cls = type(self)
+    declared = next((c.__dict__[name] for c in cls.__mro__ if name in c.__dict__), None)
+    if isinstance(declared, QtCore.Property):
+        if declared.fset is None:
             raise AttributeError(f"property '{name}' of {className(self)} is read-only")
-        else:
-            declared.fset(self, value)
-    QtCore.QObject.__setattr__ = __setattr__
+        declared.fset(self, value)
+    elif declared is None or isinstance(declared, Absent):
+        _setUndeclared(self, name, value)
+    else:
+        _genericSetAttr(self, name, value)
 
 
-def _exists(cls, name):
-    return any(name in c.__dict__ and not isinstance(c.__dict__[name], Absent) for c in cls.__mro__)
+_ignoring = []
+
+
+@contextlib.contextmanager
+def newAttributesIgnored():
+    """PySide's own QUiLoader sets the named children as attributes of the top widget; PythonQt does not."""
+    _ignoring.append(True)
+    try:
+        yield
+    finally:
+        _ignoring.pop()
+
+
+def _setUndeclared(self, name, value):
+    derivedInPython = not type(self).__module__.startswith("PySide6.") and not hasattr(type(self), "cppName")
+    if derivedInPython or name.startswith("_"):
+        _genericSetAttr(self, name, value)
+    elif _ignoring:
+        return
+    elif name.encode() in map(bytes, self.dynamicPropertyNames()):
+        self.setProperty(name, value)
+    else:
+        message = f"'{name}' does not exist on {className(self)}, and creating new attributes on C++ objects is not allowed"
+        problems.record("interface", message)
+        raise AttributeError(message)

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
-from . import contract, signals
+from . import contract, properties, signals
 
 
 class QUiLoader(QtUiTools.QUiLoader):
@@ -31,7 +31,8 @@ class QUiLoader(QtUiTools.QUiLoader):
         buffer = QtCore.QBuffer()
         buffer.setData(ET.tostring(tree))
         buffer.open(QtCore.QBuffer.ReadOnly)
-        top = super().load(buffer, parent)
+        with properties.newAttributesIgnored():
+            top = super().load(buffer, parent)
         if top is None:
             raise RuntimeError(f"the .ui file cannot be read: {self.errorString()}")
         widgets = {w.objectName: w for w in [top, *top.findChildren(QtWidgets.QWidget)] if w.objectName}
