@@ -75,12 +75,13 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
+        if self.logic is None:  # setup has failed
+            return
         self.setParameterNode(None)
         self.removeObservers()
         if self.job is not None:
             self.job.detach()
-        if self.logic is not None:
-            self.logic.cleanup()
+        self.logic.cleanup()
 
     def enter(self):
         self.initializeParameterNode()

@@ -122,8 +122,8 @@ class ChoosingTest(PanelTestCase):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
         for card in self.widget._models._store.cards(2):
             self.choose(card.name)
-            self.assertEqual(self.ui.modelSummaryLabel.text, card.summary())
-            self.assertEqual(self.ui.modelComboBox.toolTip, card.summary())
+            self.assertEqual(f"{self.ui.modelComboBox.currentText}\n{self.ui.modelSummaryLabel.text}", card.summary())
+            self.assertEqual(self.ui.modelComboBox.toolTip, self.ui.modelSummaryLabel.text)
 
     def test_choices_are_kept_when_the_scale_changes_and_back(self):
         self.choose("nearest")

@@ -4,6 +4,7 @@ import unittest
 
 import slicer
 from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
+from MRISuperResLib.mrml.volume_nodes import ijkToRAS
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from slicerhost.testing import leave_module, open_module, real_data, screenshot, wait_until
 
@@ -16,21 +17,34 @@ class ScreenshotTest(unittest.TestCase):
         self.addCleanup(leave_module)
 
     def load(self):
-        """The real volume where it is at hand, else a phantom."""
+        """A few slices of the real volume where it is at hand, else a phantom."""
         try:
-            return slicer.util.loadVolume(str(real_data(*VOLUME)))
+            node = slicer.util.loadVolume(str(real_data(*VOLUME)))
         except unittest.SkipTest:
             return make_phantom()
+        crop = slice(9, 13), slice(80, 240), slice(100, 260)
+        matrix = ijkToRAS(node)
+        matrix[:3, 3] = (matrix @ [crop[2].start, crop[1].start, crop[0].start, 1])[:3]
+        array = slicer.util.arrayFromVolume(node)[crop].copy()
+        slicer.util.updateVolumeFromArray(node, array)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        node.SetName("Fetus T2")
+        return node
 
-    def window(self, panel):
+    def show(self, panel):
         """Panel and views side by side, as in the application's main window."""
-        window = QWidget()
-        layout = QHBoxLayout(window)
+        self.window = QWidget()
+        layout = QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(show_panel(panel), 2)
-        layout.addWidget(slicer.app.layoutManager().viewport(), 3)
-        self.addCleanup(lambda: slicer.app.layoutManager().viewport().setParent(None))
-        return window
+        self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
+        for part, stretch in zip(self.parts, (2, 3)):
+            layout.addWidget(part, stretch)
+        self.addCleanup(self.take_apart)
+
+    def take_apart(self):
+        """Else the window would take panel and views with it."""
+        for part in self.parts:
+            part.setParent(None)
 
     def test_panel_before_during_and_after_a_run(self):
         volume = self.load()
@@ -38,27 +52,28 @@ class ScreenshotTest(unittest.TestCase):
         gate = Gate()
         widget.logic._worker = double_worker(self, "gated", gate.path)
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
-        window = self.window(widget)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        self.show(widget)
         size = (1150, 720)
-        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        slicer.util.setSliceViewerLayers(background=volume)
+        volume.GetDisplayNode().SetInterpolate(False)  # the voxels as they are
         sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
         sliceNode.SetOrientationToCoronal()
-        screenshot(window, "panel_before", size)
-        slicer.app.layoutManager().resetSliceViews()
-        before = screenshot(window, "panel_before", size)
+        sliceNode.RotateToVolumePlane(volume)
+        screenshot(self.window, "panel_before", size)  # gives the view its size
+        slicer.util.resetSliceViews()
+        before = screenshot(self.window, "panel_before", size)
 
         click(widget.ui.applyButton)
         total = volume.GetImageData().GetDimensions()[2]
         wait_until(lambda: widget.ui.progressLabel.text.startswith(f"{total // 2}/"), timeout=300)
-        during = screenshot(window, "panel_during", size)
+        during = screenshot(self.window, "panel_during", size)
 
         gate.open()
         wait_until(lambda: not widget.job.isRunning, timeout=300)
         wait_for_end(widget.job)
-        after = screenshot(window, "panel_after", size)
+        after = screenshot(self.window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
-        widget.logic.cleanup()
-        widget.logic._worker = None
 
 
 if __name__ == "__main__":

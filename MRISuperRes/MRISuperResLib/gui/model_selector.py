@@ -57,6 +57,7 @@ class ModelSelector:
         if self.name in BASELINES:
             text = _("Plain interpolation, to compare with: invents nothing, restores nothing.")
         else:
-            text = self._store.card(self.name).summary() if self.name else ""
+            card = self._store.card(self.name)
+            text = card.summary().removeprefix(card.title).strip()  # the list shows the title
         self._summaryLabel.text = text
         self._comboBox.toolTip = text

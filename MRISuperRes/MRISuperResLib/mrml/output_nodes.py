@@ -6,6 +6,7 @@ import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
 
@@ -52,7 +53,7 @@ def _imageData(array, scalarType):
     image = vtk.vtkImageData()
     image.SetDimensions(*array.shape[::-1])
     image.AllocateScalars(scalarType, 1)
-    vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())[:] = array.ravel()
+    vtk_to_numpy(image.GetPointData().GetScalars())[:] = array.ravel()
     return image
 
 
