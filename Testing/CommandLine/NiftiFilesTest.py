@@ -59,10 +59,19 @@ class NiftiFilesTest(FolderTest):
                 np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=1e-4)
                 self.assertEqual(volume.messages, [])
 
+    def test_half_a_turn_is_no_matter_of_rounding(self):
+        for turn in (179.5, 179.99, 180, 180.49):
+            for axis in range(3):
+                matrix = grid(np.eye(3)[axis] * turn, spacing=(3, 3, 3))
+                volume = read_volume(self.save(array("uint8", (76, 110, 110)).T, matrix, sform_code=1, qform_code=1))
+                self.assertEqual(volume.messages, [])
+                volume = read_volume(self.save(matrix=matrix, sform_code=0, qform_code=1))
+                np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=3e-3)
+
     def test_a_position_that_is_given_twice_and_differently_is_told(self):
         path = self.save(qoffset_x=99, qform_code=1, sform_code=2)
         volume = read_volume(path)
-        self.assertRegex(volume.messages[0], "two different positions .*sform was taken")
+        self.assertRegex(volume.messages[0], "two different positions: the sform was taken")
         np.testing.assert_allclose(volume.ijk_to_ras, grid(), atol=1e-5)
 
     def test_without_a_position_the_grid_is_taken_as_itk_and_slicer_take_it_and_this_is_told(self):

@@ -177,7 +177,7 @@ def _matrix(header, name):
     if header["sform_code"] > 0:
         matrix = sform
         if header["qform_code"] > 0 and not _same_place(sform, qform, header["dim"][1:4]):
-            messages.append(f"{name} gives two different positions (sform and qform): the sform was taken.")
+            messages.append(f"{name} gives two different positions: the sform was taken, but 3D Slicer may show the file where its qform says.")
     elif header["qform_code"] > 0:
         matrix = qform
     else:
@@ -195,10 +195,10 @@ def _sform(header):
 def _qform(header):
     """Method 2 of nifti1.h: a unit quaternion (b, c, d, with a ≥ 0), voxel sizes, and pixdim[0] < 0 for a flipped k axis."""
     b, c, d = header["quatern"].astype(float)
-    norm = np.sqrt(b * b + c * c + d * d)
-    if norm > 1 and np.isfinite(norm):
-        b, c, d = np.array([b, c, d]) / norm
-    a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+    rest = 1 - b * b - c * c - d * d
+    if rest < 1e-7:  # half a turn: what is left over is rounding
+        b, c, d = np.array([b, c, d]) / np.sqrt(1 - rest)
+    a = np.sqrt(max(0.0, rest)) if rest >= 1e-7 else 0.0
     rotation = np.array([[a*a + b*b - c*c - d*d, 2*(b*c - a*d), 2*(b*d + a*c)],
                          [2*(b*c + a*d), a*a + c*c - b*b - d*d, 2*(c*d - a*b)],
                          [2*(b*d - a*c), 2*(c*d + a*b), a*a + d*d - b*b - c*c]])
@@ -209,9 +209,10 @@ def _qform(header):
 
 
 def _same_place(a, b, size):
+    """Within a thousandth of the volume's extent: near half a turn a quaternion in single precision says no more."""
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinities lie nowhere
         corners = geometry.corners(a, size)
-        return np.abs(corners - geometry.corners(b, size)).max() <= 0.01 * geometry.spacing(a).min()
+        return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(np.ptp(corners, axis=0))
 
 
 def nifti_header(shape, dtype, ijk_to_ras, description, comment):
