@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 import slicer
-from module_helpers import double_worker, job_folders, make_volume, wait_for_end
+from module_helpers import double_worker, job_folders, make_volume, mute_error_log, wait_for_end
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.mrml.volume_job import JobState
 from slicerhost.testing import wait_until
@@ -13,6 +13,7 @@ from slicerhost.testing import wait_until
 class LogicTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
         self.input = make_volume()
         self.logic = MRISuperResLogic()
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import slicer
-from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, show_panel, wait_for_end
+from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, show_panel, wait_for_end
 from MRISuperResLib.mrml.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.mrml.volume_job import JobState
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
@@ -17,6 +17,7 @@ from slicerhost.testing import answer_next, expect_error, leave_module, open_mod
 class PanelTestCase(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
         self.input = make_volume()
         self.open()
         self.choose("bicubic")
@@ -313,9 +314,10 @@ class FaultTest(PanelTestCase):
 
     def test_cleanup_during_a_run_ends_everything_silently(self):
         job = self.apply_and_wait_for_progress()
-        pid = self.widget.logic.worker.pid
+        pid, status = self.widget.logic.worker.pid, self.status
         self.widget.cleanup()
         self.assertFalse(is_alive(pid))
+        self.assertEqual(self.status, status)
         self.assertIs(job.state, JobState.CANCELLED)
         self.assertEqual(job_folders(), [])
         self.widget.setup()

@@ -1,10 +1,13 @@
 """The worker seen from the application: states, faults, cancel, end; first with test doubles, then with real processes."""
 
 import json
+import os
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
+import numpy as np
 import qt
 from MRISuperResLib.gui.worker_process import LOG_LIMIT, WorkerProcess, WorkerState, workerCommand
 from module_helpers import command_of, double_worker, is_alive
@@ -276,25 +279,15 @@ class FakeWorkerTest(unittest.TestCase):
 
 
 class RealWorkerTest(unittest.TestCase):
-    """Without input files: the doubles do not come to read them."""
-
     def start(self, worker):
-        events = []
-        worker.run({"request": "upscale", "id": "one", "job": {}, "input": self.input(), "ijkToRAS": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
-                    "output": "nowhere"}, events.append)
-        return events
-
-    def input(self):
-        import os
-        import tempfile
-
-        import numpy as np
-
+        """Sends a job for a small volume; returns the list that its events come into."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         path = os.path.join(folder.name, "input.npy")
         np.save(path, np.zeros((2, 3, 4)))
-        return path
+        events = []
+        worker.run({"request": "upscale", "id": "one", "job": {}, "input": path, "ijkToRAS": np.eye(4).tolist(), "output": path + ".out"}, events.append)
+        return events
 
     def test_worker_that_does_not_hear_the_cancel_is_killed(self):
         worker = double_worker(self, "deaf")

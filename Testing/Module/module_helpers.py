@@ -3,7 +3,9 @@
 import os
 import sys
 import tempfile
+from unittest import mock
 
+import numpy as np
 import slicer
 from MRISuperResLib.gui.worker_process import LIBRARY_FOLDER, WorkerProcess
 from PySide6.QtCore import Qt
@@ -29,6 +31,13 @@ def double_worker(test, double, *arguments):
     worker = WorkerProcess(command_of(double, *arguments))
     test.addCleanup(worker.cleanup)
     return worker
+
+
+def mute_error_log(test):
+    """Tests of faults write tracebacks into the application log; they would look like failures."""
+    patch = mock.patch("MRISuperResLib.mrml.volume_job.logging.error")
+    patch.start()
+    test.addCleanup(patch.stop)
 
 
 def click(button):
@@ -83,8 +92,6 @@ def wait_for_end(job):
 
 def make_phantom():
     """A volume with thick slices that shows a round thing with some structure in it."""
-    import numpy as np
-
     k, j, i = np.mgrid[:12, :96, :96].astype(float)
     radius = np.hypot((i - 48) / 38, (j - 48) / 44)
     array = 900 * np.exp(-(((radius - 0.95) / 0.05) ** 2)) + (radius < 0.85) * (500 + 150 * np.sin(9 * np.arctan2(j - 48, i - 48) + 5 * radius + k / 4))
