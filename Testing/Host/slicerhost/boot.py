@@ -13,7 +13,6 @@ def start(moduleFiles=()):
     """Build scene, namespaces, application and layout, load the modules, and say that the start is complete."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-    os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.*=false")
     import slicer
     import slicer.util
     from PySide6 import QtCore, QtWidgets
@@ -23,6 +22,7 @@ def start(moduleFiles=()):
     slicer.__path__.append(str(HOST / "standins"))
     sys.path.append(str(HOST / "toplevel"))
 
+    QtCore.qInstallMessageHandler(printQtMessage)
     qApplication = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["Slicer"])
     slicer.mrmlScene, applicationLogic = scene.makeScene()
     scene.sendMessagesTo(Path(applicationLogic.GetTemporaryPath()) / "vtk.log")
@@ -47,6 +47,11 @@ def start(moduleFiles=()):
         slicer.app._moduleManager._load(path)
     slicer.app.startupCompleted.emit()
     return slicer.app
+
+
+def printQtMessage(kind, context, message):
+    if "propagateSizeHints" not in message:  # said at every window that is shown off screen
+        print(f"Qt: {message}", file=sys.stderr)
 
 
 def started():

@@ -35,6 +35,11 @@ class ScriptedModule:
         self.hidden, self.index, self.isBuiltIn, self.widgetRepresentationCreationEnabled = False, -1, False, True
         self._representation = None
 
+    def __setattr__(self, name, value):
+        if "_representation" in vars(self) and name not in vars(self):
+            raise AttributeError(f"'{name}' does not exist on a module object, and creating new attributes on C++ objects is not allowed")
+        super().__setattr__(name, value)
+
     def logic(self):
         return None
 

@@ -27,7 +27,6 @@ def restrict(module, allowed):
 
 def makeQtStrict():
     """Patch PySide's classes once: base classes first, so that a derived class finds its getters still in place."""
-    singleShot = signals.SingleShot(QtCore.QTimer.singleShot)
     names = ((module, name) for module in QT_MODULES for name in dir(module))
     values = [getattr(module, name) for module, name in names]  # vars() would miss what PySide loads lazily
     classes = {c for c in values if isinstance(c, type) and issubclass(c, QtCore.QObject)}
@@ -37,7 +36,7 @@ def makeQtStrict():
     for cls in ordered:
         if contract.knows(cls.__name__):
             properties.hideUnknownMembers(cls, cls.__name__)
-    QtCore.QTimer.singleShot = singleShot
+    QtCore.QTimer.singleShot = signals.SingleShot()
     properties.guardNewAttributes(ordered)
     signals.install(ordered)
     QtCore.QObject.className = properties.className

@@ -6,6 +6,15 @@ from PySide6 import QtCore
 
 from . import contract, problems
 
+# Virtual functions that Slicer does not list, but that Qt looks up on the Python object: hiding them would break Qt.
+VIRTUAL = frozenset("""
+    connectNotify disconnectNotify skipData doSetSource
+    closeEditor commitData currentChanged dataChanged editorDestroyed horizontalScrollbarAction horizontalScrollbarValueChanged
+    initViewItemOption itemDelegateForIndex rowsAboutToBeRemoved rowsInserted rowsRemoved selectionChanged supportedDragActions updateEditorData
+    updateEditorGeometries updateGeometries verticalScrollbarAction verticalScrollbarValueChanged
+""".split())
+UNHIDDEN = VIRTUAL | {"staticMetaObject", "cppName"}
+
 
 class QtProperty:
     """A Qt property: `w.text` reads it, `w.text = "x"` writes it."""
@@ -60,13 +69,8 @@ def hideUnknownMembers(cls, name):
     """Shadow every public member of the class that the contract does not list for `name`."""
     allowed = contract.members(name)
     for member in dir(cls):
-        if not member.startswith("_") and member not in allowed and member not in _NOT_MEMBERS:
+        if not member.startswith("_") and member not in allowed and member not in UNHIDDEN:
             setattr(cls, member, Absent(member, name))
-
-
-# Not members of C++, or virtual functions that Qt itself looks up on the Python object: hiding those breaks Qt.
-_NOT_MEMBERS = {"staticMetaObject", "cppName", "connectNotify", "disconnectNotify", "currentChanged", "updateGeometries", "updateEditorGeometries",
-                "initViewItemOption"}
 
 
 # object.__setattr__ refuses PySide's objects, and PySide's own cannot be called for derived classes.

@@ -107,8 +107,8 @@ def disconnect(sender, signal=None, receiver=None, slot=None):
 class SingleShot:
     """QTimer.singleShot: a static function of the class, a property of its objects."""
 
-    def __init__(self, function):
-        self._function = function
+    def __init__(self):
+        self._running = set()
 
     def __get__(self, timer, owner=None):
         return self._later if timer is None else timer.isSingleShot()
@@ -117,7 +117,16 @@ class SingleShot:
         timer.setSingleShot(value)
 
     def _later(self, interval, function):
-        self._function(interval, _wrapped(function, 0))
+        timer = QtCore.QTimer()  # PySide's own makes one too, and connects it with the connect() that is replaced here
+        slot = _wrapped(function, 0)
+
+        def fire():
+            self._running.discard(timer)
+            slot()
+        self._running.add(timer)
+        timer.setSingleShot(True)
+        QtCore.QObject.connect(timer, QtCore.SIGNAL("timeout()"), fire)
+        timer.start(interval)
 
 
 def install(classes):

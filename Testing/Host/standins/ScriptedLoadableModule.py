@@ -68,7 +68,10 @@ class ScriptedLoadableModuleLogic:
     def getParameterNode(self):
         if self.isSingletonParameterNode:
             node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
-            return node if node is not None else self.createParameterNode()
+            if node is None:
+                return self.createParameterNode()
+            node.SetAttribute("ModuleName", self.moduleName)  # closing the scene has taken it away
+            return node
         return next(iter(self.getAllParameterNodes()), None) or self.createParameterNode()
 
     def getAllParameterNodes(self):

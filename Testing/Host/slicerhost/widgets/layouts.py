@@ -41,6 +41,7 @@ class qSlicerLayoutManager(QObject):
         for widget in self._widgets.values():
             widget.setParent(None)
         if self._root is not None:
+            self._root.setParent(None)  # out of the layout at once, not only when it is deleted
             self._root.deleteLater()
         self._root = self._make(self._tree())
         self._viewport.layout().addWidget(self._root)

@@ -1,8 +1,10 @@
 """Node selectors of qMRML, kept up to date by the events of the real scene."""
 import weakref
 
+import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QWidget
+from shiboken6 import isValid
 
 from .numbers import row
 
@@ -32,7 +34,7 @@ class qMRMLNodeComboBox(QWidget):
         super().__init__(parent)
         self._box = QComboBox()
         row(self, self._box)
-        self._scene, self._tags, self._currentID = None, [], ""
+        self._scene, self._tags, self._watched, self._currentID = None, [], [], ""
         self._settings = dict(nodeTypes=(), hideChildNodeTypes=(), showHidden=False, showChildNodeTypes=True, noneEnabled=False,
                               addEnabled=True, removeEnabled=True, editEnabled=False, renameEnabled=False,
                               selectNodeUponCreation=True, baseName="", noneDisplay="None", interactionNodeSingletonTag="")
@@ -59,14 +61,27 @@ class qMRMLNodeComboBox(QWidget):
             self._scene.RemoveObserver(tag)
         self._scene, self._tags = scene, []
         if scene is not None:
-            this = weakref.ref(self)
-
-            def refill(*_):
-                if this() is not None:
-                    this()._refill()
             events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndBatchProcessEvent, scene.EndCloseEvent, scene.EndImportEvent)
-            self._tags = [scene.AddObserver(event, refill) for event in events]
+            self._tags = [scene.AddObserver(event, self._callback("_refill")) for event in events]
         self._refill()
+
+    def _callback(self, method):
+        """For observers, which outlive the widget: the C++ object may even be gone before the Python one."""
+        this = weakref.ref(self)
+        return lambda *_: getattr(this(), method)() if this() is not None and isValid(this()) else None
+
+    def _watchNames(self, nodes):
+        for node, tag in self._watched:
+            node.RemoveObserver(tag)
+        self._watched = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._callback("_showNames"))) for node in nodes]
+
+    def _showNames(self):
+        for node, _ in self._watched:
+            index = self._box.findData(node.GetID())
+            if index >= 0 and self._box.itemText(index) != node.GetName():
+                self._box.setItemText(index, node.GetName())
+                if node.GetID() == self._currentID:
+                    self.currentNodeRenamed.emit(node.GetName())
 
     def mrmlScene(self):
         return self._scene
@@ -93,6 +108,7 @@ class qMRMLNodeComboBox(QWidget):
         if self._scene is None or self._scene.IsBatchProcessing():
             return
         nodes = self._nodes()
+        self._watchNames(nodes)
         ids = [node.GetID() for node in nodes]
         self._box.clear()
         if self._settings["noneEnabled"]:

@@ -1,0 +1,168 @@
+"""The stand-ins of CTK widgets behave as the widgets do."""
+import tempfile
+import unittest
+from pathlib import Path
+
+import ctk
+import qt
+import slicer
+import vtk
+from slicerhost.testing import answer_next
+
+
+class Recorder(list):
+    """A slot that remembers the arguments of its calls."""
+
+    def __init__(self, sender, signal):
+        super().__init__()
+        sender.connect(signal, lambda *arguments: self.append(arguments[0] if len(arguments) == 1 else arguments))
+
+
+class CollapsibleButtonTest(unittest.TestCase):
+    def setUp(self):
+        self.button = ctk.ctkCollapsibleButton()
+        self.button.text = "Inputs"
+        layout = qt.QFormLayout(self.button)
+        self.inside = qt.QLabel("inside")
+        layout.addRow(self.inside)
+        self.button.show()
+
+    def test_it_is_open_at_first(self):
+        self.assertFalse(self.button.collapsed)
+        self.assertTrue(self.inside.visible)
+
+    def test_collapsing_hides_what_is_inside_and_says_so(self):
+        said = Recorder(self.button, "contentsCollapsed(bool)")
+        self.button.collapsed = True
+        self.assertFalse(self.inside.visible)
+        self.assertEqual(said, [True])
+        self.button.collapsed = False
+        self.assertTrue(self.inside.visible)
+
+    def test_checked_means_open(self):
+        self.button.checked = False
+        self.assertTrue(self.button.collapsed)
+
+    def test_a_click_toggles_it(self):
+        self.button.click()
+        self.assertTrue(self.button.collapsed)
+
+
+class SliderWidgetTest(unittest.TestCase):
+    def setUp(self):
+        self.slider = ctk.ctkSliderWidget()
+        self.slider.minimum, self.slider.maximum, self.slider.singleStep = 0, 10, 0.5
+
+    def test_a_value_is_kept_within_the_limits(self):
+        self.slider.value = 99
+        self.assertEqual(self.slider.value, 10)
+
+    def test_a_change_is_said_once(self):
+        said = Recorder(self.slider, "valueChanged(double)")
+        self.slider.value = 2.5
+        self.slider.value = 2.5
+        self.assertEqual(said, [2.5])
+
+    def test_raising_the_minimum_takes_the_value_along(self):
+        said = Recorder(self.slider, "valueChanged(double)")
+        self.slider.minimum = 4
+        self.assertEqual((self.slider.value, said), (4, [4]))
+
+    def test_decimals_are_those_of_the_spin_box(self):
+        self.slider.decimals = 0
+        self.slider.singleStep = 1
+        self.slider.value = 2.6
+        self.assertEqual(self.slider.value, 3)
+
+
+class SpinBoxTest(unittest.TestCase):
+    def test_both_signals_of_a_change_come(self):
+        box = ctk.ctkDoubleSpinBox()
+        numbers, texts = Recorder(box, "valueChanged(double)"), Recorder(box, "valueChanged(QString)")
+        box.value = 2
+        self.assertEqual((numbers, texts), ([2.0], ["2.00"]))
+
+
+class RangeWidgetTest(unittest.TestCase):
+    def test_the_ends_do_not_cross(self):
+        box = ctk.ctkRangeWidget()
+        box.setValues(10, 20)
+        box.minimumValue = 30
+        self.assertEqual((box.minimumValue, box.maximumValue), (30, 30))
+
+
+class PathTest(unittest.TestCase):
+    def test_a_path_says_whether_it_is_valid(self):
+        line = ctk.ctkPathLineEdit()
+        valid, paths = Recorder(line, "validInputChanged(bool)"), Recorder(line, "currentPathChanged(QString)")
+        line.currentPath = __file__
+        line.currentPath = "/nowhere/at/all"
+        self.assertEqual((valid, paths), ([True, False], [__file__, "/nowhere/at/all"]))
+
+    def test_a_folder_is_browsed_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            button = ctk.ctkDirectoryButton()
+            selected = Recorder(button, "directorySelected(QString)")
+            answer_next(folder)
+            button.browse()
+            self.assertEqual((button.directory, selected), (folder, [folder]))
+
+    def test_a_cancelled_dialog_changes_nothing(self):
+        line = ctk.ctkPathLineEdit()
+        line.currentPath = __file__
+        answer_next("")
+        line.browse()
+        self.assertEqual(Path(line.currentPath), Path(__file__))
+
+
+class CheckablePushButtonTest(unittest.TestCase):
+    def test_its_check_box_is_independent_of_the_button(self):
+        button = ctk.ctkCheckablePushButton()
+        said = Recorder(button, "checkBoxToggled(bool)")
+        button.checkState = qt.Qt.Checked
+        self.assertEqual(said, [True])
+        self.assertFalse(button.checked)
+
+
+class TextTest(unittest.TestCase):
+    def test_details_of_a_text_unfold(self):
+        browser = ctk.ctkFittedTextBrowser()
+        browser.setCollapsibleText("short<more>long")
+        self.assertNotIn("long", browser.plainText)
+        browser.collapsed = False
+        self.assertIn("long", browser.plainText)
+
+    def test_a_combo_box_is_found_by_its_data(self):
+        box = ctk.ctkComboBox()
+        for name in ("one", "two"):
+            box.addItem(name.title(), name)
+        box.currentUserDataAsString = "two"
+        self.assertEqual((box.currentText, box.currentData), ("Two", "two"))
+
+
+class TableViewTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+        self.view = slicer.qMRMLTableView()
+        self.view.setMRMLScene(slicer.mrmlScene)
+        self.view.setMRMLTableNode(self.node)
+
+    def shown(self):
+        model = self.view.model()
+        return [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
+
+    def test_it_follows_the_table_node(self):
+        self.assertEqual(self.shown(), [])
+        column = vtk.vtkStringArray()
+        column.SetName("Method")
+        for method in ("nearest", "bicubic"):  # filled first: AddColumn() pads a column to the number of rows
+            column.InsertNextValue(method)
+        self.node.AddColumn(column)
+        self.assertEqual(self.shown(), [["nearest"], ["bicubic"]])
+        self.assertEqual(self.view.model().headerData(0, qt.Qt.Horizontal), "Method")
+
+    def test_without_a_node_it_is_empty(self):
+        self.node.AddEmptyRow()
+        self.view.setMRMLTableNode(None)
+        self.assertEqual(self.shown(), [])
