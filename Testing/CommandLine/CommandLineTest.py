@@ -144,7 +144,7 @@ class ModelsTest(CommandLineTest):
     def test_a_card_is_shown_in_full(self):
         code, out, _ = run("models", "show", "tiny-x4-gan")
         self.assertEqual(code, 0)
-        for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "source: somewhere", "licence: CC0", "steps: 5",
+        for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "- source somewhere, licence CC0", "steps: 5",
                      "Only a test.", "0" * 64, str(self.folder)):
             self.assertIn(text, out)
         self.assertIn("bicubic: interpolation", run("models", "show", "bicubic")[1])

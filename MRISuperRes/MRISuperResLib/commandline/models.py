@@ -29,14 +29,21 @@ def description(name, store=None):
 
 
 def _lines(value, indent=""):
-    """Nested JSON values, one thing a line."""
+    """Nested JSON values: what holds no further objects is one line, so that a list of them is a table of sorts."""
     entries = value.items() if isinstance(value, dict) else (("-", entry) for entry in value)
     for key, entry in entries:
         label = f"{indent}{key}" + ("" if key == "-" else ":")
-        if isinstance(entry, list) and not any(isinstance(e, (dict, list)) for e in entry):
-            yield f"{label} {', '.join(map(str, entry))}"
-        elif isinstance(entry, (dict, list)):
+        parts = entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ()
+        if any(isinstance(part, (dict, list)) for part in parts) and key != "-":
             yield label
             yield from _lines(entry, indent + "  ")
         else:
-            yield f"{label} {entry}"
+            yield f"{label} {_text(entry)}"
+
+
+def _text(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return "–".join(map(_text, value)) if value and all(isinstance(v, float) for v in value) else ", ".join(map(_text, value))
+    return f"{value:.5g}" if isinstance(value, float) else "none" if value is None else str(value)
