@@ -45,5 +45,5 @@ def _text(value):
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
     if isinstance(value, list):
-        return "–".join(map(_text, value)) if value and all(isinstance(v, float) for v in value) else ", ".join(map(_text, value))
+        return ", ".join(map(_text, value))
     return f"{value:.5g}" if isinstance(value, float) else "none" if value is None else str(value)
