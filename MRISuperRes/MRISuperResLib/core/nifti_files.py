@@ -42,6 +42,7 @@ def is_nifti(head):
     return _layout(head) is not None
 
 
+@np.errstate(all="ignore")  # NaN and infinities of a damaged header are found by comparison
 def read_nifti(path, frame=None):
     """(array (k, j, i), ijk_to_ras (4, 4), messages) of a .nii, .nii.gz or .hdr file; frame: of a 4D file.
 
@@ -171,9 +172,7 @@ def _scaled(array, header):
 def _matrix(header, name):
     """IJKToRAS in mm: the sform where it is set, else the qform, else the bare grid as ITK and 3D Slicer take it."""
     messages = []
-    sform = _sform(header)
-    with np.errstate(invalid="ignore", over="ignore"):
-        qform = _qform(header)
+    sform, qform = _sform(header), _qform(header)
     if header["sform_code"] > 0:
         matrix = sform
         if header["qform_code"] > 0 and not _same_place(sform, qform, header["dim"][1:4]):
@@ -210,9 +209,8 @@ def _qform(header):
 
 def _same_place(a, b, size):
     """Within a thousandth of the volume's extent: near half a turn a quaternion in single precision says no more."""
-    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinities lie nowhere
-        corners = geometry.corners(a, size)
-        return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(np.ptp(corners, axis=0))
+    corners = geometry.corners(a, size)
+    return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(np.ptp(corners, axis=0))
 
 
 def nifti_header(shape, dtype, ijk_to_ras, description, comment):
