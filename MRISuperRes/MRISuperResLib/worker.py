@@ -108,7 +108,8 @@ class Worker:
                       message="The memory of this computer is not enough for this volume: close other programs, crop the volume or choose a smaller scale.")
         except Exception as error:
             self._end(job_id, "error", kind="internal", log=traceback.format_exc(),
-                      message=f"The volume could not be processed because of an unexpected error ({type(error).__name__}): please report it with the application log.")
+                      message=f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
+                              "please report it with the application log.")
         else:
             self._end(job_id, "result", output=request["output"], ijkToRAS=result.ijk_to_ras.tolist(),
                       provenance=result.provenance, messages=list(result.messages))

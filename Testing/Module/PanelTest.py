@@ -332,7 +332,7 @@ class FaultTest(PanelTestCase):
         self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
 
 
-class PackagesTest(PanelTestCase):
+class MissingPackagesTest(PanelTestCase):
     """torch is missing in the worker; the installation itself is replaced."""
 
     def setUp(self):

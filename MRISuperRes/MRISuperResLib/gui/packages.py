@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 
 import slicer
 from slicer.i18n import tr as _
@@ -12,7 +13,12 @@ REQUIREMENTS = {"torch": "torch>=2.2", "safetensors": "safetensors>=0.4"}
 def missingPackages():
     """Names, found without importing anything: the worker has the same packages as the application."""
     importlib.invalidate_caches()
-    return [name for name in REQUIREMENTS if importlib.util.find_spec(name) is None]
+    return [name for name in REQUIREMENTS if not _exists(name)]
+
+
+def _exists(name):
+    # a module that the application has loaded by itself may have no spec, which find_spec does not forgive
+    return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
 def installPackages(names):
@@ -25,7 +31,7 @@ def installPackages(names):
               "Install them now?").format(names=", ".join(names)), _("MRISuperRes")):
         return False
     rest = list(names)
-    if "torch" in rest and importlib.util.find_spec("PyTorchUtils"):
+    if "torch" in rest and _exists("PyTorchUtils"):
         # the extension PyTorch finds the build that suits the graphics driver
         import PyTorchUtils
 
@@ -37,7 +43,7 @@ def installPackages(names):
 
 
 def _pipInstall(requirements):
-    if importlib.util.find_spec("slicer.packaging"):  # Slicer 5.12: shows progress
+    if _exists("slicer.packaging"):  # Slicer 5.12: shows progress
         from slicer.packaging import pip_install
     else:
         from slicer.util import pip_install

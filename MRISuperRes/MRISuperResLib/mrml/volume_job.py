@@ -134,7 +134,8 @@ class VolumeJob:
             self._makeOutput(inputNode, event)
         except Exception:
             logging.exception("MRISuperRes: the result could not be put into the scene")
-            self._end(JobState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: close other programs and start the run again."))
+            self._end(JobState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "
+                                         "close other programs and start the run again."))
         else:
             self._end(JobState.FINISHED, "")
 
