@@ -46,11 +46,10 @@ class QtObjectsTest(InterfaceTestCase):
         self.assertInterfaceProblem("colour", AttributeError, assign)
 
     def test_a_class_derived_in_python_may_have_attributes(self):
-        class Derived(qt.QWidget):
-            pass
-        widget = Derived()
-        widget.colour = "red"
-        self.assertEqual(widget.colour, "red")
+        for base in (qt.QWidget, ctk.ctkSliderWidget):
+            widget = type("Derived", (base,), {})()
+            widget.colour = "red"
+            self.assertEqual(widget.colour, "red")
 
     def test_an_unknown_attribute_is_refused(self):
         with self.assertRaises(AttributeError):

@@ -111,7 +111,7 @@ def newAttributesIgnored():
 
 
 def _setUndeclared(self, name, value):
-    derivedInPython = not type(self).__module__.startswith("PySide6.") and not hasattr(type(self), "cppName")
+    derivedInPython = not type(self).__module__.startswith("PySide6.") and "cppName" not in vars(type(self))
     if derivedInPython or name.startswith("_"):
         _genericSetAttr(self, name, value)
     elif _ignoring:
