@@ -49,6 +49,7 @@ function(host_add_test name)
     TIMEOUT 600
     SKIP_RETURN_CODE 77
     SKIP_REGULAR_EXPRESSION "SOME TESTS WERE SKIPPED"
-    ENVIRONMENT "MRISUPERRES_SCREENSHOTS=${PROJECT_BINARY_DIR}/screenshots"
+    # one thread a test: several tests run at a time, and threads that wait for each other cost more than they bring
+    ENVIRONMENT "MRISUPERRES_SCREENSHOTS=${PROJECT_BINARY_DIR}/screenshots;OMP_NUM_THREADS=1;OPENBLAS_NUM_THREADS=1"
   )
 endfunction()

@@ -139,8 +139,8 @@ class UpscaleTest(WithTinyModel):
         self.assertIn("torch", provenance["versions"])
 
     def test_pixels_that_the_model_was_not_made_for_give_a_warning(self):
-        self.assertFalse([m for m in self.run_job(phantom()).messages if "made for" in m])
-        self.assertTrue([m for m in self.run_job(phantom(), np.diag([3, 3, 3, 1])).messages if "made for pixels of 0.5–1.5 mm" in m])
+        self.assertFalse([m for m in self.run_job(phantom()).messages if "trained on" in m])
+        self.assertTrue([m for m in self.run_job(phantom(), np.diag([3, 3, 3, 1])).messages if "trained on pixels of 0.5–1.5 mm" in m])
 
     def test_an_unusable_position_in_space_is_refused(self):
         for matrix in (np.diag([0, 1, 1, 1]), np.full((4, 4), np.nan), np.eye(3), np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])):

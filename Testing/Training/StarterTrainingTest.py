@@ -75,7 +75,7 @@ class StarterTrainingTest(unittest.TestCase):
 
         card = ModelStore([models]).card("tiny-x2")
         self.assertEqual([file["subject"] for file in card.training["data"]], ["a", "b"])
-        self.assertEqual(card.spacing_range, [1.0, 1.0])
+        self.assertEqual(card.spacing_range, [2.0, 2.0])
         method = MethodCache(ModelStore([models])).get(UpscaleJob("tiny-x2", device="cpu"))
         volume = read_volume(self.folder / "c.nii.gz")
         test = ReferenceTest(volume.array, volume.ijk_to_ras, 2)

@@ -23,7 +23,7 @@ class ModelCard:
     """What is known of a model. Its weights are the file beside the card; a card holds no paths.
 
     architecture: parameters of generator.RRDBNet without the scale. stage: "psnr" or "gan". anatomy: what it was trained
-    on. spacing_range: the smallest and largest pixel of the slices that it is meant for, mm. metrics: a list of
+    on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm. metrics: a list of
     {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "bicubic_psnr" dB} on volumes of subjects that were not trained on.
     training: data, licences, settings. sha256: of the weights file.
     """
@@ -79,7 +79,7 @@ class ModelCard:
         kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"
         lines.append(f"×{self.scale}, {kind}" + (f"; trained on {', '.join(self.anatomy)} MRI" if self.anatomy else ""))
         if self.spacing_range:
-            lines.append("Made for pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
+            lines.append("Trained on pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
         for anatomy in sorted({m["anatomy"] for m in self.metrics}):
             gains = [m["psnr"] - m["bicubic_psnr"] for m in self.metrics if m["anatomy"] == anatomy]
             lines.append(f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic")

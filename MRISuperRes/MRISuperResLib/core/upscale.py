@@ -92,5 +92,5 @@ def _spacing_warning(ijk_to_ras, axis, method):
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
     if low * 0.999 <= in_plane.min() and in_plane.max() <= high * 1.001:
         return []
-    return [f"The model {method.name} was made for pixels of {low:.3g}–{high:.3g} mm, the slices have "
+    return [f"The model {method.name} was trained on pixels of {low:.3g}–{high:.3g} mm, the slices have "
             f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."]

@@ -25,15 +25,16 @@ def export(run, name, folder, data):
     subjects. Raises MRISuperResError where the run is not finished.
     """
     description = read_description(run)
-    recipe = Recipe.from_dict(description["recipe"])
+    recipe, scale = Recipe.from_dict(description["recipe"]), description["scale"]
     state = _finished_state(run, recipe)
     weights = safetensors.torch.save({key: value.half().contiguous() for key, value in state["average"].items()})
     sources = {source.path: source for source in recipe.sources}
     used = [file | {key: getattr(sources[file["path"]], key) for key in ("subject", "anatomy", "licence", "source")} for file in description["data"]]
     values = dict(
-        name=name, title=recipe.title, scale=description["scale"], stage="psnr", sha256=hashlib.sha256(weights).hexdigest(),
+        name=name, title=recipe.title, scale=scale, stage="psnr", sha256=hashlib.sha256(weights).hexdigest(),
         architecture=recipe.architecture, anatomy=sorted({file["anatomy"] for file in used}),
-        spacing_range=[min(file["pixel"][0] for file in used), max(file["pixel"][1] for file in used)],
+        # the slices that a model is given have the pixels of the degraded ones
+        spacing_range=[round(scale * pixel, 3) for pixel in (min(file["pixel"][0] for file in used), max(file["pixel"][1] for file in used))],
         training={
             "degradation": "MATLAB bicubic", "loss": "L1", "steps": state["step"], "seconds": round(state["seconds"]),
             "started_from": description["start_from"], "settings": description["recipe"]["training"], "versions": description["versions"], "data": used,
