@@ -14,12 +14,22 @@ from unittest import mock
 
 import numpy as np
 
-from made_files import EDGE, NO_DATA, FolderTest, array, grid, run, subprocess_arguments, write_series
 from MRISuperResLib import __version__
 from MRISuperResLib.commandline.console import Console
 from MRISuperResLib.core import methods
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import read_volume, write_volume
+from MRISuperResLib.core.files import read_volume, write_volume
+
+from made_files import (
+    EDGE,
+    NO_DATA,
+    FolderTest,
+    array,
+    grid,
+    run,
+    subprocess_arguments,
+    write_series,
+)
 
 PATIENCE = 60  # s
 BASELINE = ("--model", "bicubic")
@@ -30,7 +40,7 @@ class CommandLineTest(FolderTest):
         super().setUp()
         self.input, self.output = self.folder / "in.nii.gz", self.folder / "out.nrrd"
         write_volume(self.input, array(shape=(5, 8, 9)), grid(), {"software": "MRISuperRes test"})
-        (self.folder / "in.json").unlink()
+        (self.folder / "in.nii.gz.json").unlink()
 
     def assert_refused(self, pattern, *words, code=2):
         before = sorted(self.folder.iterdir())
@@ -46,7 +56,7 @@ class UpscaleTest(CommandLineTest):
         self.assertEqual(code, 0)
         self.assertRegex(out, rf"^Written: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm \(int16\), model bicubic ×2, \d+ s\n$")
         self.assertRegex(err, "note: Taken: slices along k \\(axial\\)")
-        self.assert_files("in.nii.gz", "out.nrrd", "out.json")
+        self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
     def test_every_option_reaches_the_job(self):
         frames = self.folder / "frames.mha"
@@ -54,9 +64,9 @@ class UpscaleTest(CommandLineTest):
         sitk.WriteImage(sitk.GetImageFromArray(np.stack([array()] * 3), isVector=False), str(frames))
         code, _, err = run("upscale", frames, self.output, "--model", "nearest", "--scale", 4, "--axis", "sagittal", "--device", "cpu", "--frame", 2)
         self.assertEqual(code, 0, err)
-        record = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
+        record = json.loads((self.folder / "out.nrrd.json").read_text(encoding="utf-8"))
         self.assertEqual((record["job"]["model"], record["scale"], record["slices"]["axis"]), ("nearest", 4, "i"))
-        self.assertEqual((record["input"]["file"], record["input"]["frame"], record["file"]), ("frames.mha", 2, "out.nrrd"))
+        self.assertEqual((record["input"]["file"], record["input"]["frame"]), ("frames.mha", 2))
         np.testing.assert_array_equal(read_volume(self.output).array, array().repeat(4, 0).repeat(4, 1))
 
     def test_a_series_of_a_dicom_folder_can_be_chosen(self):
@@ -71,7 +81,7 @@ class UpscaleTest(CommandLineTest):
         for scale in (2, 4):
             self.assertEqual(run("upscale", self.input, self.output, *BASELINE, "--scale", scale)[0], 0)
             self.assertEqual(read_volume(self.output).array.shape[1], 8 * scale)
-        self.assert_files("in.nii.gz", "out.nrrd", "out.json")
+        self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
     def test_the_input_is_never_the_output(self):
         self.assert_refused("is the input itself", "upscale", self.input, self.input, *BASELINE)
@@ -165,7 +175,7 @@ class StoppedTest(CommandLineTest):
             signal.raise_signal(signal.SIGINT)
 
         for place in ("commandline.upscale.read_volume", "commandline.console.Console.progress", "commandline.upscale.upscale",
-                      "core.volume_writing._write_image", "core.volume_writing.os.fsync"):
+                      "core.files.writing._write_itk", "core.files.writing.os.replace"):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
                 self.assert_stopped()
 
@@ -193,7 +203,7 @@ class StoppedTest(CommandLineTest):
         import pty
 
         write_volume(self.input, np.zeros((60, 256, 256), np.uint8), grid(), {"software": "MRISuperRes test"})
-        (self.folder / "in.json").unlink()
+        (self.folder / "in.nii.gz.json").unlink()
         terminal, inside = pty.openpty()
         process = subprocess.Popen(**subprocess_arguments("upscale", self.input, self.output, *BASELINE, "--scale", 8), stdout=subprocess.PIPE, stderr=inside)
         os.close(inside)
@@ -233,7 +243,7 @@ class FailureTest(CommandLineTest):
             self.assert_refused("package SimpleITK is missing: install it", "upscale", self.input, self.output, *BASELINE)
 
     def test_nothing_says_done_when_the_result_can_not_be_written(self):
-        with mock.patch("MRISuperResLib.core.volume_writing._write_image", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        with mock.patch("MRISuperResLib.core.files.writing._write_itk", side_effect=OSError(errno.ENOSPC, "No space left on device")):
             code, out, err = run("upscale", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (2, ""))
         self.assertRegex(err, "error: .*the disk is full")
@@ -250,7 +260,7 @@ class FailureTest(CommandLineTest):
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")
         self.assertEqual(self.output.read_bytes(), before)
-        self.assert_files("in.nii.gz", "out.nrrd", "out.json")
+        self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
 
 class SubprocessTest(CommandLineTest):

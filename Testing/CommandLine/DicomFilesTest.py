@@ -5,10 +5,11 @@ import unittest
 
 import numpy as np
 
-from made_files import EDGE, NO_DATA, FolderTest, write_dicom, write_series
 from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import read_volume
+from MRISuperResLib.core.files import read_volume
+
+from made_files import EDGE, NO_DATA, FolderTest, write_dicom, write_series
 
 OBLIQUE = "0.8\\0.6\\0\\-0.6\\0.8\\0"
 TURNED_AWAY = "1\\0\\0\\0\\0\\-1"

@@ -9,9 +9,10 @@ import unittest
 import numpy as np
 import SimpleITK as sitk
 
-from made_files import DATA, EDGE, NO_DATA, FolderTest, run
 from MRISuperResLib.core import geometry, resample, slices
-from MRISuperResLib.core.volume_files import read_volume
+from MRISuperResLib.core.files import read_volume
+
+from made_files import DATA, EDGE, NO_DATA, FolderTest, run
 
 RESULT = "result"
 OUTCOMES = {
@@ -93,7 +94,7 @@ class EdgeFilesTest(FolderTest):
                     self.assertEqual((code, out), (2, ""))
                     self.assertRegex(err, f"^error: .*{outcome}[^\n]*\n$")
         results = [name for name in OUTCOMES if OUTCOMES[name][0] == RESULT]
-        self.assert_files(*(f"{name}{extension}" for name in results for extension in (".nrrd", ".json")))
+        self.assert_files(*(f"{name}{extension}" for name in results for extension in (".nrrd", ".nrrd.json")))
 
     def test_a_named_frame_of_a_4d_file_is_a_result(self):
         for name, frame in FRAMES.items():

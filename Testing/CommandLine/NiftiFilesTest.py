@@ -10,9 +10,10 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_files import GRIDS, TYPES, FolderTest, array, grid
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import read_volume
+from MRISuperResLib.core.files import read_volume
+
+from made_files import GRIDS, TYPES, FolderTest, array, grid
 
 
 class NiftiFilesTest(FolderTest):

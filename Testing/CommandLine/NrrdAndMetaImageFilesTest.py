@@ -6,9 +6,10 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 
-from made_files import TYPES, FolderTest, array
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import read_volume
+from MRISuperResLib.core.files import read_volume
+
+from made_files import TYPES, FolderTest, array
 
 VOXELS = np.arange(120, dtype="<i2")
 STRAIGHT = "space directions: (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"

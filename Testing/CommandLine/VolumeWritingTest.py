@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_files import FORMATS, GRIDS, TYPES, FolderTest, array, grid
-from MRISuperResLib.core import volume_writing
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import check_output, read_volume, write_volume
+from MRISuperResLib.core.files import check_output, read_volume, write_volume, writing
+
+from made_files import FORMATS, GRIDS, TYPES, FolderTest, array, grid
 
 PROVENANCE = {"software": "MRISuperRes 0.1.0", "notice": "synthetic, not for diagnosis", "model": {"name": "tiny", "path": "C:\\a\n“×2”"}, "scale": 2}
 
@@ -77,7 +77,7 @@ class VolumeWritingTest(FolderTest):
             self.assertEqual(image.GetMetaData("MRISuperRes_notice"), PROVENANCE["notice"])
             self.assertEqual(image.GetMetaData("MRISuperRes_scale"), "2")
             self.assertEqual(json.loads(image.GetMetaData("MRISuperRes_model")), PROVENANCE["model"])
-            self.assertEqual(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")), {"file": path.name, **PROVENANCE})
+            self.assertEqual(json.loads((self.folder / f"{path.name}.json").read_text(encoding="utf-8")), PROVENANCE)
 
     def test_nifti_carries_the_notice_in_its_description_and_all_of_the_provenance_in_an_extension(self):
         import nibabel
@@ -86,8 +86,8 @@ class VolumeWritingTest(FolderTest):
         write_volume(path, array(), grid(), PROVENANCE)
         header = nibabel.load(path).header
         self.assertIn(b"synthetic, not for diagnosis", header["descrip"].item())
-        self.assertEqual(json.loads(header.extensions[0].get_content()), {"file": "a.nii.gz", **PROVENANCE})
-        self.assert_files("a.nii.gz", "a.json")
+        self.assertEqual(json.loads(header.extensions[0].get_content()), PROVENANCE)
+        self.assert_files("a.nii.gz", "a.nii.gz.json")
 
     def test_nibabel_finds_the_same_place_in_sform_and_qform(self):
         import nibabel
@@ -127,7 +127,7 @@ class FailedWritingTest(FolderTest):
 
     def test_a_full_disk_is_named_and_leaves_the_old_output_as_it_was(self):
         with self.assertRaisesRegex(MRISuperResError, "the disk is full .*free some space"):
-            self.fail_with("MRISuperResLib.core.volume_writing._write_image", OSError(errno.ENOSPC, "No space left on device"))
+            self.fail_with("MRISuperResLib.core.files.writing._write_itk", OSError(errno.ENOSPC, "No space left on device"))
         self.assert_nothing_changed()
 
     def test_a_file_that_another_program_holds_leaves_the_old_output_as_it_was(self):
@@ -136,17 +136,27 @@ class FailedWritingTest(FolderTest):
         self.assert_nothing_changed()
 
     def test_a_stop_in_the_middle_of_the_voxels_leaves_the_old_output_as_it_was(self):
-        def stop(file, extension, header, voxels):
-            file.write(header)
+        def stop(path, *volume):
+            path.write_bytes(b"NRRD")
             raise KeyboardInterrupt
 
         with self.assertRaises(KeyboardInterrupt):
-            self.fail_with("MRISuperResLib.core.volume_writing._write_image", stop)
+            self.fail_with("MRISuperResLib.core.files.writing._write_itk", stop)
+        self.assert_nothing_changed()
+
+    def test_a_file_that_itk_has_not_written_completely_is_no_result(self):
+        def forget_a_voxel(image, path, **options):
+            image[0, 0, 0] = 1 if image[0, 0, 0] == 0 else 0
+            write_image(image, path, **options)
+
+        write_image = sitk.WriteImage
+        with mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel), self.assertRaisesRegex(MRISuperResError, "not written completely"):
+            write_volume(self.path, array(), grid(), PROVENANCE)
         self.assert_nothing_changed()
 
     def test_any_other_failure_leaves_the_old_output_as_it_was(self):
         with self.assertRaises(ZeroDivisionError):
-            self.fail_with("MRISuperResLib.core.volume_writing._write_image", ZeroDivisionError)
+            self.fail_with("MRISuperResLib.core.files.writing._write_itk", ZeroDivisionError)
         self.assert_nothing_changed()
 
 
@@ -175,7 +185,7 @@ class CheckOutputTest(FolderTest):
         self.assert_refused(self.folder / "out.nrrd", "is a folder: add a file name")
 
     def test_a_folder_without_permission_is_refused(self):
-        with mock.patch.object(volume_writing.os, "open", side_effect=PermissionError(errno.EACCES, "Permission denied")):
+        with mock.patch.object(writing.os, "open", side_effect=PermissionError(errno.EACCES, "Permission denied")):
             self.assert_refused(self.folder / "out.nrrd", "may not write there")
 
     def test_the_input_is_never_overwritten_under_whatever_name(self):
@@ -194,21 +204,18 @@ class CheckOutputTest(FolderTest):
         link = self.folder / "link.nrrd"
         link.symlink_to(self.folder / "place" / "real.nrrd")
         write_volume(link, array(), grid(), PROVENANCE)
+        other = self.folder / "other.nrrd"  # the name that was given says which format, not that of the place
+        other.symlink_to(self.folder / "place" / "blob")
+        write_volume(other, array(), grid(), PROVENANCE)
+        np.testing.assert_array_equal(read_volume(self.folder / "place" / "blob").array, array())
         self.assertTrue(link.is_symlink())
-        self.assertEqual(sorted(os.listdir(self.folder / "place")), ["real.json", "real.nrrd"])
+        self.assertEqual(sorted(os.listdir(self.folder / "place")), ["blob", "blob.json", "real.nrrd", "real.nrrd.json"])
 
-    def test_a_json_file_that_is_not_ours_is_never_overwritten(self):
-        for text in ('{"RepetitionTime": 2}', "[]", "not JSON", '{"software": "dcm2niix"}', '{"software": "MRISuperRes 0.1.0"}', ""):
-            (self.folder / "sub.json").write_text(text)
-            for extension in FORMATS:
-                self.assert_refused(self.folder / f"sub{extension}", "sub.json would be overwritten .* not one of ours")
-
-    def test_the_json_file_of_another_output_that_is_still_there_is_not_overwritten(self):
-        write_volume(self.folder / "a.nrrd", array(), grid(), PROVENANCE)
-        self.assert_refused(self.folder / "a.nii.gz", "a.json describes a.nrrd")
-        check_output(self.folder / "a.nrrd")
-        (self.folder / "a.nrrd").unlink()
-        check_output(self.folder / "a.nii.gz")
+    def test_outputs_of_one_name_in_several_formats_lie_side_by_side_each_with_its_own_description(self):
+        for extension in FORMATS:
+            check_output(self.folder / f"a{extension}")
+            write_volume(self.folder / f"a{extension}", array(), grid(), PROVENANCE)
+        self.assert_files(*(f"a{extension}{description}" for extension in FORMATS for description in ("", ".json")))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from MRISuperResLib.core import geometry, resample
+from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import BaselineMethod, MethodCache
 from MRISuperResLib.core.reference import ReferenceTest
 from MRISuperResLib.core.upscale import upscale
-from MRISuperResLib.core.volume_files import read_volume
 
 DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 SLICES = 3

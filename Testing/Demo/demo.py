@@ -11,10 +11,10 @@ import numpy as np
 from MRISuperResLib.__main__ import main as command_line
 from MRISuperResLib.core import slices
 from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.job import SCALES, UpscaleJob
 from MRISuperResLib.core.methods import BASELINES, MethodCache
 from MRISuperResLib.core.reference import ReferenceTest
-from MRISuperResLib.core.volume_files import read_volume
 
 
 def sample():

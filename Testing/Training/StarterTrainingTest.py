@@ -10,11 +10,11 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.files import read_volume, write_volume
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import BaselineMethod, MethodCache
 from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.core.reference import ReferenceTest
-from MRISuperResLib.core.volume_files import read_volume, write_volume
 from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.core import dataset, psnr_stage
 from MRISuperResTrainingLib.core.recipe import Recipe

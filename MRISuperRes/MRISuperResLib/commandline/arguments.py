@@ -23,7 +23,7 @@ exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 sto
 
 UPSCALE_EXAMPLES = f"""\
 IN   NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), a DICOM file, or a folder with one DICOM series
-OUT  .nii, .nii.gz, .nrrd or .mha; its voxels keep the type of the input. NAME.json beside it tells how it was made.
+OUT  .nii, .nii.gz, .nrrd or .mha; its voxels keep the type of the input. OUT.json beside it tells how it was made.
 
 examples:
   {PROGRAM} upscale in.nii.gz out.nii.gz                   the default model, twice the resolution in the slices

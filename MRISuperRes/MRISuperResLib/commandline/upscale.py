@@ -7,11 +7,11 @@ import numpy as np
 
 from ..core import geometry
 from ..core.errors import MRISuperResError
+from ..core.files import check_output, read_volume, write_volume
 from ..core.job import UpscaleJob
 from ..core.methods import MethodCache
 from ..core.progress import duration
 from ..core.upscale import upscale
-from ..core.volume_files import check_output, read_volume, write_volume
 
 
 def run(arguments, console, cancelled):

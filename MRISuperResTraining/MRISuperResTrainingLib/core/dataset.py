@@ -7,7 +7,7 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, intensity, resample, slices
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.volume_files import read_volume
+from MRISuperResLib.core.files import read_volume
 
 from .recipe import Source
 

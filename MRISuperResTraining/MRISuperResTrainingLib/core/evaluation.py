@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.methods import BASELINES, BaselineMethod
 from MRISuperResLib.core.reference import ReferenceTest
-from MRISuperResLib.core.volume_files import read_volume
 
 
 def evaluate(method, sources, data):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import geometry
-from .errors import MRISuperResError
+from .. import geometry
+from ..errors import MRISuperResError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM, ITK and their files count patient coordinates to the left and to the back; it is its own inverse."""

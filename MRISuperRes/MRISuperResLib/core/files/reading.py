@@ -1,4 +1,4 @@
-"""Volume files to arrays and back: NIfTI, NRRD, MetaImage, and DICOM to read. Nothing here needs Slicer."""
+"""Volume files to arrays: what kind of file it is, and NRRD and MetaImage by ITK."""
 
 import zlib
 from dataclasses import dataclass, field
@@ -7,14 +7,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .dicom_files import read_dicom
-from .errors import MRISuperResError
-from .nifti_files import is_nifti, read_nifti
+from ..errors import MRISuperResError
+from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
+from .dicom import read_dicom
+from .nifti import is_nifti, read_nifti
 from .quiet import quiet
-from .volume_checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
-from .volume_writing import check_output, write_volume
-
-__all__ = ["Volume", "check_output", "read_volume", "write_volume"]
 
 UNKNOWN_SPACES = ("scanner-xyz", "scanner-xyz-time", "3D-right-handed", "3D-left-handed", "3D-right-handed-time", "3D-left-handed-time")
 """Spaces of an NRRD file that do not say how the patient lies."""

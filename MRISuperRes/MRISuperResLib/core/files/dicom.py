@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import MRISuperResError
+from ..errors import MRISuperResError
+from .checks import LPS_TO_RAS, check_grid, choose_frame, not_scalar, out_of_memory, segmentation
 from .quiet import quiet
-from .volume_checks import LPS_TO_RAS, check_grid, choose_frame, not_scalar, out_of_memory, segmentation
 
 MODALITY, SERIES, DESCRIPTION, INSTANCE, NUMBER = "0008|0060", "0020|000e", "0008|103e", "0008|0018", "0020|0013"
 IMAGE_TYPE, FRAMES, BITS = "0008|0008", "0028|0008", "0028|0100"
