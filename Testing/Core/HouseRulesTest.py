@@ -1,12 +1,18 @@
 """What may import what: the rules that keep the house simple."""
 
 import ast
+import re
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 
 import MRISuperResLib
 
+PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(MRISuperResLib.__file__).parent
+BESIDE_THE_STANDARD_LIBRARY = {"slicer", "qt", "ctk", "vtk", "SimpleITK", "numpy", "scipy"}
+"""What Slicer brings, and what a module file may therefore import at file scope."""
 APPLICATION = {"slicer", "qt", "ctk", "vtk"}
 
 
@@ -45,6 +51,25 @@ class HouseRulesTest(unittest.TestCase):
 
     def test_nothing_loads_the_network_at_file_scope(self):
         self.assert_no_file_imports(LIBRARY, {"network", "generator"}, at_file_scope=True, but=("network.py",))
+
+
+class ModuleFilesTest(unittest.TestCase):
+    def test_module_files_import_at_file_scope_only_what_slicer_brings_and_their_own_library(self):
+        for folder in ("MRISuperRes", "MRISuperResTraining"):
+            for path in (PROJECT / folder).glob("*.py"):
+                allowed = set(sys.stdlib_module_names) | BESIDE_THE_STANDARD_LIBRARY | {f"{folder}Lib"}
+                with self.subTest(path.name):
+                    self.assertFalse(imports(path, at_file_scope=True) - allowed)
+
+    def test_what_the_panel_imports_of_the_core_loads_no_torch(self):
+        light = ("errors", "geometry", "job", "methods", "models", "progress", "slices")
+        code = "import sys; " + "; ".join(f"import MRISuperResLib.core.{name}" for name in light) + "; sys.exit('torch' in sys.modules)"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
+        used = set()
+        for path in [PROJECT / "MRISuperRes" / "MRISuperRes.py", *(LIBRARY / "gui").glob("*.py"), *(LIBRARY / "mrml").glob("*.py")]:
+            used |= set(re.findall(r"from (?:MRISuperResLib|\.)\.core\.(\w+) import", path.read_text(encoding="utf-8")))
+            used |= set(re.findall(r"\w+", "".join(re.findall(r"from (?:MRISuperResLib|\.)\.core import (.*)", path.read_text(encoding="utf-8")))))
+        self.assertEqual(sorted(used), sorted(light))
 
 
 if __name__ == "__main__":
