@@ -26,7 +26,7 @@ from MRISuperResLib.gui.run_panel import RunPanel
 from MRISuperResLib.gui.views import showInSliceViews
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
-from MRISuperResLib.mrml.volume_job import JobState, VolumeJob
+from MRISuperResLib.mrml.volume_job import CancellingProgress, JobState, VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
 
 
@@ -268,23 +268,6 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         if progress:
             progress.run = run
         return run
-
-
-class CancellingProgress:
-    """A script's progress callback, which cancels the run by returning False or by an exception of its own."""
-
-    def __init__(self, callback):
-        self._callback = callback
-        self.run = self.error = None
-        self.hasCancelled = False
-
-    def __call__(self, done, total, rate, remaining):
-        try:
-            self.hasCancelled = self._callback(done, total) is False
-        except Exception as error:
-            self.error, self.hasCancelled = error, True
-        if self.hasCancelled:
-            self.run.cancel()
 
 
 class MRISuperResTest(ScriptedLoadableModuleTest):

@@ -159,3 +159,20 @@ class VolumeJob:
         self.state, self.message = state, message
         if self._onFinished:
             self._onFinished(self)
+
+
+class CancellingProgress:
+    """A script's progress callback, which cancels the run by returning False or by an exception of its own."""
+
+    def __init__(self, callback):
+        self._callback = callback
+        self.run = self.error = None
+        self.hasCancelled = False
+
+    def __call__(self, done, total, rate, remaining):
+        try:
+            self.hasCancelled = self._callback(done, total) is False
+        except Exception as error:
+            self.error, self.hasCancelled = error, True
+        if self.hasCancelled:
+            self.run.cancel()
