@@ -144,7 +144,7 @@ class EdgeFilesReadingTest(FolderTest):
         self.assertEqual((image.min(), image.max()), (-896, 1167))
 
     def test_itk_fills_what_is_missing_and_we_do_not(self):
-        """The reason for a reader of our own; where this fails ITK has learnt it."""
+        """The reason to read NIfTI by nibabel; where this fails ITK has learnt it."""
         whole = gzip.decompress((EDGE / "avg152T1_RL_nifti.nii.gz").read_bytes())
         (self.folder / "cut.nii").write_bytes(whole[:len(whole) // 2])
         self.assertEqual(sitk.ReadImage(str(self.folder / "cut.nii")).GetSize(), (91, 109, 91))
