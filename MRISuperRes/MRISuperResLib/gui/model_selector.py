@@ -2,7 +2,6 @@
 
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
 from ..core.methods import BASELINES
 from ..core.models import ModelStore
 
@@ -16,7 +15,8 @@ class ModelSelector:
     def __init__(self, comboBox, summaryLabel, onChosen, store=None):
         self._comboBox, self._summaryLabel, self._onChosen = comboBox, summaryLabel, onChosen
         self._store = store or ModelStore()
-        self._scale = None
+        self._scale = self._default = None
+        self._cards = {}  # of the scale that is shown, by name
         comboBox.connect("currentIndexChanged(int)", self._onIndexChanged)
 
     @property
@@ -30,23 +30,19 @@ class ModelSelector:
         if scale != self._scale:
             self._fill(scale)
         index = self._comboBox.findData(name) if name else -1
-        self._comboBox.setCurrentIndex(index if index >= 0 else self._defaultIndex())
+        self._comboBox.setCurrentIndex(index if index >= 0 else self._comboBox.findData(self._default))
         self._comboBox.blockSignals(blocked)
         self._showSummary()
 
     def _fill(self, scale):
         self._scale = scale
+        self._cards = {card.name: card for card in self._store.cards(scale)}
+        self._default = self._store.default_name(scale) if self._cards else "bicubic"
         self._comboBox.clear()
-        for card in self._store.cards(scale):
+        for card in self._cards.values():
             self._comboBox.addItem(card.title, card.name)
         for baseline in BASELINES:
             self._comboBox.addItem(_("{name} interpolation").format(name=baseline.capitalize()), baseline)
-
-    def _defaultIndex(self):
-        try:
-            return self._comboBox.findData(self._store.default_name(self._scale))
-        except MRISuperResError:  # no model for this scale is installed
-            return self._comboBox.findData("bicubic")
 
     def _onIndexChanged(self, index):
         self._showSummary()
@@ -57,7 +53,7 @@ class ModelSelector:
         if self.name in BASELINES:
             text = _("Plain interpolation, to compare with: invents nothing, restores nothing.")
         else:
-            card = self._store.card(self.name)
+            card = self._cards[self.name]
             text = card.summary().removeprefix(card.title).strip()  # the list shows the title
         self._summaryLabel.text = text
         self._comboBox.toolTip = text
