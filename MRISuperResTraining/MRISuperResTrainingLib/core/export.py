@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import safetensors.torch
@@ -13,9 +12,9 @@ from MRISuperResLib.core.models import ModelCard
 from MRISuperResLib.core.network import NetworkMethod
 
 from . import evaluation
-from .psnr_stage import CHECKPOINT
+from .psnr_stage import checkpoint
 from .recipe import Recipe
-from .run_folder import read_description
+from .run_folder import read_description, write_whole
 
 
 def export(run, name, folder, data):
@@ -45,21 +44,14 @@ def export(run, name, folder, data):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # the weights last: a pair counts from the moment that its weights are there
-    _write(folder / f"{name}.json", (json.dumps(card.to_dict(), indent=1, ensure_ascii=False) + "\n").encode())
-    _write(folder / f"{name}.safetensors", weights)
+    write_whole(folder / f"{name}.json", (json.dumps(card.to_dict(), indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / f"{name}.safetensors", weights)
     return card
 
 
 def _finished_state(run, recipe):
-    path = Path(run) / CHECKPOINT
-    state = torch.load(path, weights_only=True) if path.exists() else {"step": 0}
+    state = checkpoint(run) or {"step": 0}
     if state["step"] < recipe.training.steps:
         raise MRISuperResError(f"The run {run} has done {state['step']} of {recipe.training.steps} steps: "
                                "let it finish (run “train” again with the same folder).", "settings")
     return state
-
-
-def _write(path, content):
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

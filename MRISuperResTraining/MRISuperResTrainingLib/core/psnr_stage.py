@@ -23,12 +23,18 @@ def learning_rate(step, steps, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
+def checkpoint(run):
+    """The last state of a run: a dict with net, average, optimiser, step, seconds; None before the first checkpoint."""
+    path = Path(run) / CHECKPOINT
+    return torch.load(path, weights_only=True) if path.exists() else None
+
+
 def averaged_weights(run):
     """The averaged weights (state dict) of a run's last checkpoint; raises MRISuperResError where there is none."""
-    path = Path(run) / CHECKPOINT
-    if not path.exists():
+    state = checkpoint(run)
+    if state is None:
         raise MRISuperResError(f"{run} holds no {CHECKPOINT}: name the folder of a run that has been trained.", "settings")
-    return torch.load(path, weights_only=True)["average"]
+    return state["average"]
 
 
 class PsnrStage:
@@ -48,8 +54,9 @@ class PsnrStage:
         self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=training.learning_rate, betas=training.betas)
         self.step, self.seconds = 0, 0.0
-        if (self.run / CHECKPOINT).exists():
-            self._resume()
+        state = checkpoint(run)
+        if state is not None:
+            self._resume(state)
 
     def train(self, progress=None):
         """Runs the remaining steps; returns the averaged weights (state dict, float32). progress(step, steps, loss)."""
@@ -95,8 +102,7 @@ class PsnrStage:
                     "step": self.step, "seconds": self.seconds}, temporary)
         os.replace(temporary, self.run / CHECKPOINT)
 
-    def _resume(self):
-        state = torch.load(self.run / CHECKPOINT, weights_only=True)
+    def _resume(self, state):
         self.net.load_state_dict(state["net"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])

@@ -19,11 +19,15 @@ def write_description(run, recipe, scale, data, used, start_from):
               "slices": len(v.high), "pixel": list(v.pixel)} for v in used]
     description = {"recipe": asdict(recipe), "scale": scale, "start_from": Path(start_from).name if start_from else None,
                    "data": files, "versions": versions()}
-    run = Path(run)
-    run.mkdir(parents=True, exist_ok=True)
-    temporary = run / "run.json.part"
-    temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(temporary, run / "run.json")
+    Path(run).mkdir(parents=True, exist_ok=True)
+    write_whole(Path(run) / "run.json", json.dumps(description, indent=1, ensure_ascii=False).encode())
+
+
+def write_whole(path, content):
+    """Writes bytes to a file that appears whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
 
 
 def read_description(run):
