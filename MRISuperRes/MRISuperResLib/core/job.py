@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass, fields
 
+from . import slices
 from .errors import MRISuperResError
-from .slices import AXES
 
 SCALES = (2, 4, 8)
 DEFAULT_SCALE = 2
@@ -33,8 +33,7 @@ class UpscaleJob:
             raise MRISuperResError(f"The model is given by its name, not by {self.model!r}.", "settings")
         if self.scale is not None and (isinstance(self.scale, bool) or self.scale not in SCALES):
             raise MRISuperResError(f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings")
-        if self.axis not in AXES:
-            raise MRISuperResError(f"There is no slice direction “{self.axis}”: choose one of {', '.join(AXES)}.", "settings")
+        slices.check_name(self.axis)
         if not _is_device(self.device):
             raise MRISuperResError(f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.", "settings")
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):

@@ -40,6 +40,12 @@ class SliceAxis:
         return f"slices along {self.name} ({self.plane}): {self.reason}"
 
 
+def check_name(wanted):
+    """Raises MRISuperResError (kind "settings") unless wanted is one of AXES."""
+    if wanted not in AXES:
+        raise MRISuperResError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
+
+
 def choose(ijk_to_ras, wanted="auto"):
     """The slice axis of a volume.
 
@@ -47,8 +53,7 @@ def choose(ijk_to_ras, wanted="auto"):
     network was trained on square pixels) and the axial plane of any other.
     Raises MRISuperResError for an unknown name.
     """
-    if wanted not in AXES:
-        raise MRISuperResError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
+    check_name(wanted)
     if wanted in VOXEL_AXES:
         axis = VOXEL_AXES.index(wanted)
         return SliceAxis(axis, _plane(ijk_to_ras, axis), "as asked")

@@ -7,7 +7,6 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
-from vtk.util.numpy_support import vtk_to_numpy
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
 

@@ -149,18 +149,16 @@ def _scaled(array, header):
 def _matrix(header, name):
     """IJKToRAS in mm: the sform where it is set, else the qform, else the bare grid as ITK and 3D Slicer take it."""
     messages = []
+    if not header["sform_code"] > 0 and not (header["pixdim"][1:4] > 0).all():
+        raise no_usable_grid(name)
     if header["sform_code"] > 0:
         matrix = header.get_sform()
         if header["qform_code"] > 0 and not _same_place(matrix, header.get_qform(), header["dim"][1:4]):
             messages.append(f"{name} gives two different positions: the sform was taken, but 3D Slicer may show the file where its qform says.")
     elif header["qform_code"] > 0:
-        if not (header["pixdim"][1:4] > 0).all():
-            raise no_usable_grid(name)
         matrix = header.get_qform()
     else:
         matrix = LPS_TO_RAS @ np.diag([*header["pixdim"][1:4].astype(float), 1.0])
-        if not (header["pixdim"][1:4] > 0).all():
-            raise no_usable_grid(name)
         messages.append(f"{name} does not say how the patient lies (neither qform nor sform): the voxel grid was taken as it is, "
                         "names such as axial may be wrong.")
     matrix[:3] *= SPATIAL_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
