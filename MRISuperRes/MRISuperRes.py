@@ -26,7 +26,8 @@ from MRISuperResLib.gui.run_panel import RunPanel
 from MRISuperResLib.gui.views import showInSliceViews
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
-from MRISuperResLib.mrml.volume_job import CancellingProgress, JobState, VolumeJob
+from MRISuperResLib.mrml.scene_job import CancellingProgress, JobState
+from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 from module_helpers import double_worker, job_folders, make_volume, mute_error_log, wait_for_end
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.mrml.volume_job import JobState
+from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import wait_until
 
 

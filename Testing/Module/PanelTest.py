@@ -10,7 +10,7 @@ import numpy as np
 import slicer
 from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, show_panel, wait_for_end
 from MRISuperResLib.mrml.parameters import Device, Scale, SliceDirection
-from MRISuperResLib.mrml.volume_job import JobState
+from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
 
 

@@ -35,7 +35,7 @@ def double_worker(test, double, *arguments):
 
 def mute_error_log(test):
     """Tests of faults write tracebacks into the application log; they would look like failures."""
-    patch = mock.patch("MRISuperResLib.mrml.volume_job.logging.error")
+    patch = mock.patch("MRISuperResLib.mrml.scene_job.logging.error")
     patch.start()
     test.addCleanup(patch.stop)
 

@@ -8,7 +8,8 @@ import numpy as np
 import slicer
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.mrml.volume_job import JobState, VolumeJob
+from MRISuperResLib.mrml.scene_job import JobState
+from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import ijkToRAS
 from scene_helpers import WorkerDouble, corners_ras, make_volume
 

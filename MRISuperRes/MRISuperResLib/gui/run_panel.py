@@ -3,7 +3,7 @@
 from slicer.i18n import tr as _
 
 from ..core.progress import Progress
-from ..mrml.volume_job import JobState
+from ..mrml.scene_job import JobState
 
 
 class RunPanel:

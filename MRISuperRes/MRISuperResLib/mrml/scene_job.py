@@ -1,0 +1,167 @@
+"""What every run has in common: the input on its way to the worker, the events on their way back, and the scene meanwhile."""
+
+import enum
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from ..core.errors import MRISuperResError
+from .volume_nodes import upscalableVolume
+
+
+class JobState(enum.Enum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class SceneJob:
+    """A run that has been started; it ends in any case with one call of onFinished(job), then `state` and `message` say how.
+
+    worker: has run(request, onEvent) and cancel(), see gui.worker_process.WorkerProcess.
+    onProgress(done, total, rate, remaining): slices, slices per second or None, seconds or None.
+
+    A derived class says what is asked for (`_request`), and puts the result into the scene, all or nothing (`_makeNodes`).
+    Only IDs of nodes are held: the user may delete nodes or close the scene meanwhile.
+    Raises MRISuperResError where the volume cannot be upscaled, RuntimeError where the worker is busy.
+    """
+
+    def __init__(self, worker, inputNode, onProgress=None, onFinished=None):
+        array, ijkToRAS = upscalableVolume(inputNode)
+        if worker.isBusy:
+            raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
+        self.state = JobState.RUNNING
+        self.message = ""  # one sentence, once it has ended
+        self.errorKind = None  # of a failed run, see the worker protocol
+        self.messages = []  # what the user should know about the result
+        self._worker, self._onProgress, self._onFinished = worker, onProgress, onFinished
+        self._scene = slicer.mrmlScene
+        self._inputId = inputNode.GetID()
+        self._parentTransformId = inputNode.GetTransformNodeID()
+        self._folder = None
+        inputPath = self._saveInput(array)
+        self._observers = [
+            self._scene.AddObserver(self._scene.NodeRemovedEvent, self._onNodeRemoved),
+            self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose),
+        ]
+        worker.run({"id": uuid.uuid4().hex, "input": inputPath, "ijkToRAS": ijkToRAS.tolist(), **self._request(self._folder)}, self._onEvent)
+
+    def _request(self, folder):
+        """The fields of the worker's request beyond the input; files of the result go into the folder."""
+        raise NotImplementedError
+
+    def _makeNodes(self, inputNode, parentTransformNode, event):
+        """Puts the worker's result into the scene; an exception must leave the scene as it was."""
+        raise NotImplementedError
+
+    @property
+    def isRunning(self):
+        return self.state is JobState.RUNNING
+
+    @property
+    def isCancelling(self):
+        return self.isRunning and bool(self.message)
+
+    @property
+    def inputNode(self):
+        """None after it has been removed from the scene."""
+        return self._node(self._inputId)
+
+    def cancel(self, reason=None):
+        """Asks for the end of the run; onFinished follows, soon but not at once."""
+        if self.isRunning and not self.isCancelling:
+            self.message = reason or _("Cancelled: nothing was changed.")
+            self._worker.cancel()
+
+    def detach(self):
+        """Nobody is told any more how the run goes and ends."""
+        self._onProgress = self._onFinished = None
+
+    def _saveInput(self, array):
+        """Makes the job folder; no other file of a run lies outside it."""
+        try:
+            self._folder = tempfile.mkdtemp(prefix="MRISuperRes-", dir=slicer.app.temporaryPath)
+            path = os.path.join(self._folder, "input.npy")
+            np.save(path, array, allow_pickle=False)
+        except OSError as error:
+            self._removeFolder()
+            raise MRISuperResError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there.").format(
+                folder=slicer.app.temporaryPath, reason=error.strerror), "environment") from error
+        return path
+
+    def _removeFolder(self):
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _onNodeRemoved(self, caller, event):
+        if self.inputNode is None:
+            self.cancel(_("Cancelled: the input volume was deleted."))
+
+    def _onSceneClose(self, caller, event):
+        # now, because a node of the next scene may get the same ID
+        self._inputId = self._parentTransformId = None
+        self.cancel(_("Cancelled: the scene was closed."))
+
+    def _onEvent(self, event):
+        name = event["event"]
+        if name == "progress":
+            if self._onProgress:
+                self._onProgress(event["done"], event["total"], event["rate"], event["remaining"])
+        elif name == "error":
+            logging.error("MRISuperRes: {}\n{}".format(event["message"], event["log"]))
+            self.errorKind = event["kind"]
+            self._end(JobState.FAILED, event["message"])
+        elif name == "cancelled":
+            self._end(JobState.CANCELLED, self.message or _("Cancelled: nothing was changed."))
+        else:
+            self._onResult(event)
+
+    def _onResult(self, event):
+        inputNode = self.inputNode
+        if inputNode is None:
+            self._end(JobState.CANCELLED, self.message or _("Cancelled: the input volume was deleted."))
+            return
+        try:
+            self._makeNodes(inputNode, self._node(self._parentTransformId), event)
+            self.messages = list(event["messages"])
+        except Exception:
+            logging.exception("MRISuperRes: the result could not be put into the scene")
+            self._end(JobState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "
+                                         "close other programs and start the run again."))
+        else:
+            self._end(JobState.FINISHED, "")
+
+    def _node(self, nodeId):
+        return self._scene.GetNodeByID(nodeId) if nodeId else None
+
+    def _end(self, state, message):
+        for tag in self._observers:
+            self._scene.RemoveObserver(tag)
+        self._removeFolder()
+        self.state, self.message = state, message
+        if self._onFinished:
+            self._onFinished(self)
+
+
+class CancellingProgress:
+    """A script's progress callback, which cancels the run by returning False or by an exception of its own."""
+
+    def __init__(self, callback):
+        self._callback = callback
+        self.run = self.error = None
+        self.hasCancelled = False
+
+    def __call__(self, done, total, rate, remaining):
+        try:
+            self.hasCancelled = self._callback(done, total) is False
+        except Exception as error:
+            self.error, self.hasCancelled = error, True
+        if self.hasCancelled:
+            self.run.cancel()
