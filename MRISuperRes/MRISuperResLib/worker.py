@@ -2,9 +2,9 @@
 
 Requests                                            Events
   upscale  id job input ijkToRAS output               ready      pid version
-  cancel   id                                         progress   id done total rate remaining
-  stop     (after the jobs that came before)          result     id output ijkToRAS provenance messages
-                                                      cancelled  id
+  compare  id job input ijkToRAS output               progress   id done total rate remaining
+  cancel   id                                         result     id output, and what worker_jobs.py adds
+  stop     (after the jobs that came before)          cancelled  id
                                                       error      id|null kind message log
 
 Arrays travel as .npy files. The worker stays warm between jobs, so that torch and the weights are loaded once, and it
@@ -20,6 +20,7 @@ import traceback
 
 from . import __version__
 from .core.errors import Cancelled, MRISuperResError
+from .core.progress import ProgressMeter
 
 
 class RequestError(Exception):
@@ -48,14 +49,14 @@ class Events:
 class Worker:
     """Runs jobs in order on the thread that calls `run`; requests are read on a thread of their own.
 
-    requests: binary stream; events: Events; upscale: core.upscale.upscale or a test double of it.
+    requests: binary stream; events: Events; doubles: test doubles of the core's functions, see worker_jobs.Jobs.
     """
 
-    def __init__(self, requests, events, upscale=None):
-        self._requests, self._events, self._upscale = requests, events, upscale
+    def __init__(self, requests, events, **doubles):
+        self._requests, self._events, self._doubles = requests, events, doubles
         self._jobs = queue.Queue()
         self._cancels = {}  # job id -> threading.Event, for the jobs that are waiting or running
-        self._methods = None
+        self._runner = None  # made with the first job: it imports numpy
 
     def run(self):
         self._events.send("ready", pid=os.getpid(), version=__version__)
@@ -78,7 +79,7 @@ class Worker:
             name = request["request"]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise RequestError("The worker received a line that is not a request: restart the run.") from None
-        if name == "upscale":
+        if name in ("upscale", "compare"):
             check_request(request)
             if request["id"] in self._cancels:
                 raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
@@ -98,7 +99,6 @@ class Worker:
         cancelled = self._cancels[job_id].is_set
         try:
             result = self._compute(request, cancelled)
-            write_array(request["output"], result.volume)
         except Cancelled:
             self._end(job_id, "cancelled")
         except MRISuperResError as error:
@@ -111,74 +111,37 @@ class Worker:
                       message=f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
                               "please report it with the application log.")
         else:
-            self._end(job_id, "result", output=request["output"], ijkToRAS=result.ijk_to_ras.tolist(),
-                      provenance=result.provenance, messages=list(result.messages))
+            self._end(job_id, "result", output=request["output"], **result)
 
     def _end(self, job_id, event, **fields):
         del self._cancels[job_id]
         self._events.send(event, id=job_id, **fields)
 
     def _compute(self, request, cancelled):
+        """The fields of the result event."""
         if cancelled():
             raise Cancelled
-        import numpy as np  # here, so that a broken installation is answered like any other error
+        from . import worker_jobs  # here, so that a broken installation is answered like any other error
 
-        from .core.job import UpscaleJob
-        from .core.methods import MethodCache
-        from .core.progress import ProgressMeter
-
-        upscale = self._upscale
-        if upscale is None:
-            from .core.upscale import upscale
-        if self._methods is None:
-            self._methods = MethodCache()
+        if self._runner is None:
+            self._runner = worker_jobs.Jobs(**self._doubles)
         meter = ProgressMeter()
 
         def progress(done, total):
             now = meter.update(done, total)
             self._events.send("progress", id=request["id"], done=done, total=total, rate=now.rate, remaining=now.remaining)
 
-        return upscale(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float), UpscaleJob.from_dict(request["job"]),
-                       methods=self._methods, progress=progress, cancelled=cancelled)
+        return self._runner.run(request, progress, cancelled)
 
 
 def check_request(request):
-    """Raises RequestError unless an upscale request has its fields, in their types."""
+    """Raises RequestError unless the request for a job has its fields, in their types."""
     for field, kind in (("id", str), ("job", dict), ("input", str), ("output", str), ("ijkToRAS", list)):
         if not isinstance(request.get(field), kind):
-            raise RequestError(f"The worker received an upscale request without a valid “{field}”: restart the run.")
+            raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
     rows = request["ijkToRAS"]
     if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(type(x) in (int, float) for x in row) for row in rows):
-        raise RequestError("The worker received an upscale request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
-
-
-def read_array(path):
-    """The array of an .npy file. Raises MRISuperResError where there is none."""
-    import numpy as np
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise MRISuperResError("The copy of the volume that was made for this run is gone: start the run again.") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise MRISuperResError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
-
-
-def write_array(path, array):
-    """Writes an .npy file that appears whole or not at all. Raises MRISuperResError where it cannot be written."""
-    import numpy as np
-
-    part = path + ".part"
-    try:
-        with open(part, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-        os.replace(part, path)
-    except OSError as error:
-        raise MRISuperResError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.",
-                               "environment") from error
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
+        raise RequestError("The worker received a request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
 
 
 def take_stdout():
@@ -189,8 +152,8 @@ def take_stdout():
     return stream
 
 
-def main(upscale=None):
-    """Runs until stdin is closed or a stop request has been reached. upscale: only for tests, see Worker."""
-    Worker(sys.stdin.buffer, Events(take_stdout()), upscale).run()
+def main(**doubles):
+    """Runs until stdin is closed or a stop request has been reached. doubles: only for tests, see Worker."""
+    Worker(sys.stdin.buffer, Events(take_stdout()), **doubles).run()
     sys.stderr.flush()
     os._exit(0)  # the reading thread cannot be woken: an ordinary end would wait for it, or crash

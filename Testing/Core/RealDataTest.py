@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from MRISuperResLib.core import geometry, resample
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import BaselineMethod, MethodCache
-from MRISuperResLib.core.reference import ReferenceTest
+from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.upscale import upscale
 
 DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -57,13 +58,13 @@ class RealDataTest(unittest.TestCase):
 
     def test_every_volume_is_rebuilt_better_than_by_bicubic_interpolation(self):
         for scale in (2, 4):
-            method = self.methods.get(UpscaleJob(scale=scale, device="cpu"))
+            model = self.methods.store.default_name(scale)
             for path in self.files:
                 with self.subTest(path.name, scale=scale):
                     array, matrix, axis = self.middle_of(path)
-                    test = ReferenceTest(array, matrix, scale, axis.name)
-                    network, bicubic = (test.scores(test.rebuild(m)).psnr for m in (method, BaselineMethod("bicubic", scale)))
-                    self.assertGreater(network, bicubic)
+                    job = ComparisonJob((model, "bicubic"), scale, axis=axis.name, device="cpu")
+                    table = compare(array, matrix, job, self.methods).table
+                    self.assertGreater(table.volume_psnr(model), table.volume_psnr("bicubic"))
 
 
 if __name__ == "__main__":

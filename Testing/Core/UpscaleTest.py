@@ -13,7 +13,7 @@ from MRISuperResLib.core.errors import Cancelled, MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import _allocate, upscale
+from MRISuperResLib.core.upscale import allocate, upscale
 
 from made_models import write_model
 
@@ -149,7 +149,7 @@ class UpscaleTest(WithTinyModel):
 
     def test_an_output_that_does_not_fit_into_memory_is_refused_with_its_size(self):
         with self.assertRaisesRegex(MRISuperResError, "GiB") as caught:
-            _allocate((1 << 20, 1 << 13, 1 << 13), np.int16)
+            allocate((1 << 20, 1 << 13, 1 << 13), np.int16)
         self.assertEqual(caught.exception.kind, "memory")
 
 

@@ -22,7 +22,7 @@ from scene_helpers import make_volume  # noqa: E402, F401
 def command_of(double, *arguments):
     """The command of a worker that runs a function of Testing/Worker/worker_doubles.py instead of the core."""
     program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, WORKER_TESTS]!r}; import worker_doubles; "
-    program += f"from MRISuperResLib.worker import main; main(worker_doubles.{double})"
+    program += f"from MRISuperResLib.worker import main; main(upscale=worker_doubles.{double})"
     return lambda: (sys.executable, ["-c", program, *arguments])
 
 

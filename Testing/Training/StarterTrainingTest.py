@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files import read_volume, write_volume
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import BaselineMethod, MethodCache
+from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.reference import ReferenceTest
 from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.core import dataset, psnr_stage
 from MRISuperResTrainingLib.core.recipe import Recipe
@@ -76,10 +76,10 @@ class StarterTrainingTest(unittest.TestCase):
         card = ModelStore([models]).card("tiny-x2")
         self.assertEqual([file["subject"] for file in card.training["data"]], ["a", "b"])
         self.assertEqual(card.spacing_range, [2.0, 2.0])
-        method = MethodCache(ModelStore([models])).get(UpscaleJob("tiny-x2", device="cpu"))
+        methods = MethodCache(ModelStore([models]))
         volume = read_volume(self.folder / "c.nii.gz")
-        test = ReferenceTest(volume.array, volume.ijk_to_ras, 2)
-        network, bicubic = (test.scores(test.rebuild(m)).psnr for m in (method, BaselineMethod("bicubic", 2)))
+        table = compare(volume.array, volume.ijk_to_ras, ComparisonJob(("tiny-x2", "bicubic"), 2, device="cpu"), methods).table
+        network, bicubic = (table.volume_psnr(method) for method in ("tiny-x2", "bicubic"))
         self.assertGreater(network, bicubic)
         figures = card.metrics[0]
         self.assertEqual(figures["data"], "c")

@@ -21,7 +21,7 @@ class WorkerClient:
 
     def __init__(self, double=None):
         program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; from MRISuperResLib.worker import main; "
-        program += f"import worker_doubles; main(worker_doubles.{double})" if double else "main()"
+        program += f"import worker_doubles; main(upscale=worker_doubles.{double})" if double else "main()"
         self.folder = tempfile.mkdtemp()
         self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -7,6 +7,16 @@ sizes.
 
 import numpy as np
 
+from .errors import MRISuperResError
+
+
+def check_matrix(ijk_to_ras):
+    """(4, 4) float64. Raises MRISuperResError where a voxel grid cannot lie so in space."""
+    matrix = np.asarray(ijk_to_ras, dtype=float)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
+        raise MRISuperResError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
+    return matrix
+
 
 def upsampled_matrix(ijk_to_ras, factors):
     """IJKToRAS of a volume that is upsampled in place.

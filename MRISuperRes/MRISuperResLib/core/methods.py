@@ -1,8 +1,15 @@
-"""Everything that can enlarge a slice: the three baselines and the installed networks."""
+"""Everything that can enlarge a slice: the three baselines, the installed networks, blends of them, and their back-projection.
+
+A method is callable, (n, h, w), normalised, to (n, scale·h, scale·w), and has: name, scale, device, stage ("interpolation",
+"psnr", "gan" or "blend"), cards (of its networks) and batch_size(h, w). Baselines and networks also take what their
+upload(images) returns, so that several can share what lies on a device.
+"""
 
 from . import resample
+from .back_projection import back_project
 from .errors import MRISuperResError
 from .job import DEFAULT_SCALE
+from .method_names import MethodName
 from .models import ModelStore
 from .resample import BASELINES
 
@@ -12,7 +19,7 @@ BASELINE_BATCH_PIXELS = 2**22
 class BaselineMethod:
     """Interpolation, MATLAB's imresize; needs numpy only."""
 
-    card, device = None, "cpu"
+    stage, cards, device = "interpolation", (), "cpu"
 
     def __init__(self, name, scale):
         self.name, self.scale = name, scale
@@ -20,39 +27,71 @@ class BaselineMethod:
     def batch_size(self, height, width):
         return max(1, BASELINE_BATCH_PIXELS // (height * width * self.scale**2))
 
+    def upload(self, images):
+        return images
+
     def __call__(self, images):
-        """(n, h, w) to (n, scale·h, scale·w), of the floating-point type of the input."""
+        """Of the floating-point type of the input."""
         return resample.upsample(images, self.scale, self.name)
+
+
+class BackProjected:
+    """A method whose result is made to agree with the input."""
+
+    def __init__(self, method):
+        self._method = method
+        self.name = f"{method.name}+bp"
+        self.scale, self.device, self.stage, self.cards, self.batch_size = method.scale, method.device, method.stage, method.cards, method.batch_size
+
+    def __call__(self, images):
+        return back_project(self._method(images), images, self.scale)
 
 
 class MethodCache:
     """Finds the method that a job asks for, and keeps loaded networks for the next job.
 
-    store: models.ModelStore, default the installed models.
+    store: models.ModelStore, default the installed models. given: methods that are not installed, found by their names.
     """
 
-    def __init__(self, store=None):
+    def __init__(self, store=None, given=()):
         self.store = store or ModelStore()
+        self._given = {method.name: method for method in given}
         self._networks = {}
 
     def get(self, job):
-        """The method of a job: callable on (n, h, w), with name, scale, device, card (None for a baseline), batch_size(h, w).
+        """The method of a job, as described above.
 
         Raises MRISuperResError: an unknown model, a model of another scale (kind "model", "settings"), PyTorch missing or
         a device that is not there (kind "environment").
         """
-        if job.model in BASELINES:
-            return BaselineMethod(job.model, job.scale or DEFAULT_SCALE)
-        card = self.store.card(job.model or self.store.default_name(job.scale or DEFAULT_SCALE))
-        if job.scale not in (None, card.scale):
-            fitting = ", ".join(c.name for c in self.store.cards(job.scale)) or "none"
-            raise MRISuperResError(f"The model {card.name} enlarges ×{card.scale}, not ×{job.scale}. Models for ×{job.scale}: {fitting}.", "settings")
+        if job.model is None:
+            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE)), job)
+        name = MethodName.parse(job.model)
+        plain = str(MethodName(name.base, name.alpha))
+        if plain in self._given:
+            method = self._given[plain]
+        elif plain in BASELINES:
+            method = BaselineMethod(name.base, job.scale or DEFAULT_SCALE)
+        else:
+            method = self._network(name, job)
+        return BackProjected(method) if name.back_projected else method
+
+    def _network(self, name, job):
+        cards = (self._card(name.base, job.scale),) if name.alpha is None else self.store.pair(name.base, job.scale)
         network = _import_network()
         device = network.resolve_device(job.device)
-        key = (card.name, card.sha256, str(device))
+        key = (*(card.sha256 for card in cards), name.base, name.alpha, str(device))
         if key not in self._networks:
-            self._networks[key] = network.NetworkMethod(card, self.store.weights(card), device)
+            weights = [self.store.weights(card) for card in cards]
+            self._networks[key] = network.NetworkMethod(cards, weights, device, name.alpha)
         return self._networks[key]
+
+    def _card(self, name, scale):
+        card = self.store.card(name)
+        if scale not in (None, card.scale):
+            fitting = ", ".join(c.name for c in self.store.cards(scale)) or "none"
+            raise MRISuperResError(f"The model {name} enlarges ×{card.scale}, not ×{scale}. Models for ×{scale}: {fitting}.", "settings")
+        return card
 
 
 def _import_network():

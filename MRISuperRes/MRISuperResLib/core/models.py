@@ -25,7 +25,8 @@ class ModelCard:
     architecture: parameters of generator.RRDBNet without the scale. stage: "psnr" or "gan". anatomy: what it was trained
     on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm. metrics: a list of
     {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "bicubic_psnr" dB} on volumes of subjects that were not trained on.
-    training: data, licences, settings. sha256: of the weights file.
+    training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN model
+    that was made from it, of the same scale and architecture; empty where there is none.
     """
 
     name: str
@@ -40,11 +41,13 @@ class ModelCard:
     training: dict = field(default_factory=dict)
     licence: str = ""
     limits: str = ""
+    pair: str = ""
 
     def __post_init__(self):
         wrong = [
             (not NAME.fullmatch(str(self.name)), f"the name {self.name!r} is not made of letters, digits and . _ -"),
             (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
+            (self.pair != "" and not NAME.fullmatch(str(self.pair)), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
             (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
             (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
             (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
@@ -134,6 +137,23 @@ class ModelStore:
         if name not in files:
             raise MRISuperResError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
         return ModelCard.read(files[name])
+
+    def pairs(self, scale):
+        """{pair: (PSNR card, GAN card)} of a scale: the models that can be blended."""
+        cards = [card for card in self.cards(scale) if card.pair]
+        pairs = {}
+        for psnr in (card for card in cards if card.stage == "psnr"):
+            for gan in (card for card in cards if card.stage == "gan"):
+                if gan.pair == psnr.pair and gan.architecture == psnr.architecture:
+                    pairs.setdefault(psnr.pair, (psnr, gan))
+        return pairs
+
+    def pair(self, name, scale=None):
+        """(PSNR card, GAN card). Raises MRISuperResError (kind "model") where the two are not both installed."""
+        pairs = {pair: cards for known in SCALES if scale in (None, known) for pair, cards in self.pairs(known).items()}
+        if name not in pairs:
+            raise MRISuperResError(f"There is no pair of models “{name}”" + (f" for ×{scale}" if scale else "") + f". Installed: {', '.join(sorted(pairs)) or 'none'}.", "model")
+        return pairs[name]
 
     def default_name(self, scale=DEFAULT_SCALE):
         """The model that is taken where none is named: the first of the scale. Raises MRISuperResError (kind "model")."""

@@ -31,31 +31,47 @@ def resolve_device(name):
 
 
 class NetworkMethod:
-    """Enlarges slices with the generator that a card describes.
+    """Enlarges slices with the generator that a card describes, or with a blend of two.
 
-    card: models.ModelCard; weights: the bytes of its safetensors file. Weights are data: nothing in them is executed.
+    cards: one models.ModelCard, or those of a pair, PSNR and GAN; weights: for each the bytes of its safetensors file, which
+    are data: nothing in them is executed. alpha: of a pair, 0 for the PSNR weights … 1 for the GAN weights (network
+    interpolation, ESRGAN, section 3.4).
     Raises MRISuperResError (kind "model") where weights and card do not fit together.
     """
 
-    def __init__(self, card, weights, device):
-        self.card, self.name, self.scale, self.device = card, card.name, card.scale, device
-        try:
-            net = RRDBNet(card.scale, **card.architecture)
-            net.load_state_dict({name: value.float() for name, value in safetensors.torch.load(weights).items()})
-        except (SafetensorError, RuntimeError, TypeError, ValueError) as e:
-            raise MRISuperResError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
-        self._net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    def __init__(self, cards, weights, device, alpha=None):
+        self.cards, self.scale, self.device = tuple(cards), cards[0].scale, device
+        self.name, self.stage = (cards[0].name, cards[0].stage) if alpha is None else (f"{cards[0].pair}@{alpha:g}", "blend")
+        nets = [_generator(card, data) for card, data in zip(cards, weights)]
+        if alpha is not None:
+            with torch.no_grad():
+                for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+                    value.lerp_(end, alpha)
+        self._net = nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
     def batch_size(self, height, width):
         return 1 if self.device.type == "cpu" else max(1, GPU_BATCH_PIXELS // (height * width))
 
+    def upload(self, images):
+        """(n, h, w) as a float32 tensor on the device, which __call__ takes instead of the array."""
+        return torch.as_tensor(np.ascontiguousarray(images, dtype=np.float32), device=self.device)
+
     def __call__(self, images):
-        """(n, h, w), normalised, to (n, scale·h, scale·w), float32."""
+        """float32."""
         try:
             with torch.inference_mode():
-                batch = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None]
-                batch = batch.to(self.device, memory_format=torch.channels_last)
+                batch = images if isinstance(images, torch.Tensor) else self.upload(images)
+                batch = batch[:, None].to(memory_format=torch.channels_last)
                 return self._net(batch)[:, 0].cpu().numpy()
         except (torch.OutOfMemoryError, MemoryError) as e:
             raise MRISuperResError(f"The memory of the device {self.device} is not enough for {len(images)} slices of "
                                    f"{images.shape[2]}×{images.shape[1]} pixels: choose a smaller batch or another device.", "memory") from e
+
+
+def _generator(card, weights):
+    try:
+        net = RRDBNet(card.scale, **card.architecture)
+        net.load_state_dict({name: value.float() for name, value in safetensors.torch.load(weights).items()})
+    except (SafetensorError, RuntimeError, TypeError, ValueError) as e:
+        raise MRISuperResError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
+    return net

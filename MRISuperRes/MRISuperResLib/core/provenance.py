@@ -13,12 +13,11 @@ NOTICE = "synthetic, not for diagnosis"
 def describe(volume, ijk_to_ras, job, method, axis, intensity):
     """A dict of JSON values: the notice, the model and its hash, all settings, the input's shape, the versions, the time."""
     i, j, k = volume.shape[::-1]
-    card = method.card
     return {
         "notice": NOTICE,
         "software": f"MRISuperRes {__version__}",
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "model": {"name": method.name, "stage": card.stage if card else "interpolation", "sha256": card.sha256 if card else None},
+        "model": model(method),
         "scale": method.scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
         "device": str(method.device),
@@ -27,6 +26,11 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
         "intensity": {"low": intensity.low, "high": intensity.high},
         "versions": versions(),
     }
+
+
+def model(method):
+    """Name, stage and the SHA-256 of the weights: of a blend both, of an interpolation None."""
+    return {"name": method.name, "stage": method.stage, "sha256": " ".join(card.sha256 for card in method.cards) or None}
 
 
 def versions():

@@ -3,6 +3,8 @@
 Every axis is resampled by a matrix whose rows hold the kernel's weights: centre-aligned samples (the image's outer edges
 stay in place), symmetric edges, and for shrinking a kernel that is stretched by the factor (antialiasing), as in MATLAB's
 imresize. The kernels are the box (nearest), the triangle (bilinear) and Keys's cubic with a = −0.5 (bicubic).
+
+Beside them the degradation of a scanner: k-space is cut off, an acquisition with larger voxels of the same field of view.
 """
 
 from functools import lru_cache
@@ -10,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 BASELINES = ("nearest", "bilinear", "bicubic")
+DEGRADATIONS = ("bicubic", "kspace")
 
 
 def _box(x):
@@ -33,7 +36,16 @@ KERNELS = {"nearest": (_box, 1), "bilinear": (_triangle, 2), "bicubic": (_cubic,
 
 @lru_cache(maxsize=16)
 def weights(size_in, size_out, kernel="bicubic"):
-    """The matrix (size_out, size_in), float64, that resamples one axis; its rows sum to 1."""
+    """The matrix (size_out, size_in), float64, that resamples one axis; its rows sum to 1.
+
+    kernel: one of BASELINES, or "kspace" to shrink by truncation of the spectrum.
+    """
+    matrix = _truncation(size_in, size_out) if kernel == "kspace" else _convolution(size_in, size_out, kernel)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _convolution(size_in, size_out, kernel):
     function, width = KERNELS[kernel]
     scale = size_out / size_in
     stretch = min(scale, 1.0) if kernel != "nearest" else 1.0
@@ -47,8 +59,23 @@ def weights(size_in, size_out, kernel="bicubic"):
     mirrored = np.where(mirrored < size_in, mirrored, 2 * size_in - 1 - mirrored)
     matrix = np.zeros((size_out, size_in))
     np.add.at(matrix, (np.arange(size_out)[:, None], mirrored), values)
-    matrix.setflags(write=False)
     return matrix
+
+
+def _truncation(size_in, size_out):
+    """Keeps the size_out lowest spatial frequencies, and samples where the larger pixels have their centres.
+
+    The centres are those of all other kernels here: in terms of a Fourier transform, a phase ramp of
+    (size_in/size_out − 1)/2 pixels. Of an even number of frequencies the highest counts half at either end, so that real
+    images stay real.
+    """
+    centre = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
+    frequencies = np.arange(-(size_out // 2), size_out // 2 + 1)
+    share = np.where(2 * np.abs(frequencies) == size_out, 0.5, 1.0)
+    turns = 2j * np.pi / size_in
+    synthesis = share * np.exp(turns * np.outer(centre, frequencies))
+    analysis = np.exp(-turns * np.outer(frequencies, np.arange(size_in)))
+    return (synthesis @ analysis).real / size_in
 
 
 def resize(images, size, kernel="bicubic"):
@@ -69,15 +96,26 @@ def upsample(images, scale, kernel="bicubic"):
     return resize(images, (h * scale, w * scale), kernel)
 
 
-def degrade(images, scale):
-    """Images (..., h, w) shrunk to (..., h/scale, w/scale): antialiased bicubic, the thesis's way from HR to LR.
+def degrade(images, scale, kernel="bicubic"):
+    """Images (..., h, w) shrunk to (..., h/scale, w/scale) without noise.
 
+    kernel: "bicubic", antialiased, is the thesis's way from HR to LR; "kspace" is that of a scanner.
     Raises ValueError where a side is no multiple of scale: crop with `crop_to_multiple` first, and say so.
     """
     h, w = images.shape[-2:]
     if h % scale or w % scale:
         raise ValueError(f"{h}×{w} is no multiple of {scale}")
-    return resize(images, (h // scale, w // scale))
+    return resize(images, (h // scale, w // scale), kernel)
+
+
+def rician(image, sigma, seed):
+    """The image with the noise of a magnitude image: |image + complex Gaussian noise|, any shape.
+
+    sigma: standard deviation of each of the two parts, on the image's scale. seed: for numpy's default_rng.
+    Gudbjartsson and Patz 1995, "The Rician distribution of noisy MRI data".
+    """
+    real, imaginary = np.random.default_rng(seed).normal(0, sigma, (2, *image.shape))
+    return np.hypot(image + real, imaginary)
 
 
 def crop_to_multiple(images, scale):

@@ -31,19 +31,20 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
     Raises MRISuperResError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
-    ijk_to_ras = _checked_matrix(ijk_to_ras)
+    ijk_to_ras = geometry.check_matrix(ijk_to_ras)
     method = (methods or MethodCache()).get(job)
     axis = slices.choose(ijk_to_ras, job.axis)
     filled, mask = mask_non_finite(volume)
     intensity = Intensity.of(filled)
     factors = axis.factors(method.scale)
 
-    output = _allocate([n * f for n, f in zip(volume.shape, factors[::-1])], volume.dtype)
+    output = allocate([n * f for n, f in zip(volume.shape, factors[::-1])], volume.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
-    for part in _batches(source, method, job.batch_size, progress, cancelled):
+    size = job.batch_size or method.batch_size(*source.shape[1:])
+    for part in batches(len(source), size, progress, cancelled):
         target[part] = intensity.restore(method(intensity.normalise(source[part])))
 
-    messages = [f"Taken: {axis}."] + _spacing_warning(ijk_to_ras, axis, method)
+    messages = [f"Taken: {axis}."] + spacing_warnings(ijk_to_ras, axis, method)
     if mask is not None:
         messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
                         "voxels around them were made as if they were dark.")
@@ -54,10 +55,8 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
                          provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
 
 
-def _batches(source, method, batch_size, progress, cancelled):
-    """Slices of the first axis, one batch each; reports progress and ends with Cancelled between them."""
-    total = len(source)
-    size = batch_size or method.batch_size(*source.shape[1:])
+def batches(total, size, progress=None, cancelled=None):
+    """Slice objects that divide `total` slices, `size` at a time; reports progress and ends with Cancelled between them."""
     for start in range(0, total, size):
         if cancelled and cancelled():
             raise Cancelled
@@ -70,14 +69,8 @@ def _batches(source, method, batch_size, progress, cancelled):
         raise Cancelled
 
 
-def _checked_matrix(ijk_to_ras):
-    matrix = np.asarray(ijk_to_ras, dtype=float)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (geometry.spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
-        raise MRISuperResError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
-    return matrix
-
-
-def _allocate(shape, dtype):
+def allocate(shape, dtype):
+    """An array for an output. Raises MRISuperResError (kind "memory") where there is no room for it."""
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as e:
@@ -85,12 +78,13 @@ def _allocate(shape, dtype):
         raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
-def _spacing_warning(ijk_to_ras, axis, method):
-    if method.card is None or not method.card.spacing_range:
-        return []
-    low, high = method.card.spacing_range
+def spacing_warnings(ijk_to_ras, axis, method):
+    """Sentences for the models of a method that have never seen pixels of this size."""
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
-    if low * 0.999 <= in_plane.min() and in_plane.max() <= high * 1.001:
-        return []
-    return [f"The model {method.name} was trained on pixels of {low:.3g}–{high:.3g} mm, the slices have "
-            f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."]
+    return [f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "
+            f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."
+            for card in method.cards if card.spacing_range and not _lies_within(in_plane, card.spacing_range)]
+
+
+def _lies_within(values, limits):
+    return limits[0] * 0.999 <= values.min() and values.max() <= limits[1] * 1.001

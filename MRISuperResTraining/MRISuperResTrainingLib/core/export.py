@@ -39,7 +39,7 @@ def export(run, name, folder, data):
             "started_from": description["start_from"], "settings": description["recipe"]["training"], "versions": description["versions"], "data": used,
         },
         licence=recipe.licence, limits=recipe.limits)
-    method = NetworkMethod(ModelCard(**values), weights, torch.device("cpu"))
+    method = NetworkMethod([ModelCard(**values)], [weights], torch.device("cpu"))
     card = ModelCard(**values, metrics=evaluation.evaluate(method, recipe.of("test"), data))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""What every method makes of one volume, in pictures and numbers."""

@@ -1,0 +1,136 @@
+"""The comparison: every method enlarges the same slices, and is measured by the same rules."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import geometry, provenance, slices
+from ..intensity import check_type
+from ..methods import MethodCache
+from ..metrics import PEAK, foreground
+from ..upscale import allocate as allocate_in_memory
+from ..upscale import batches, spacing_warnings
+from .enlargers import Enlargers
+from .scores import ScoreTable, metrics_of
+from .slice_scores import SliceScores
+from .stack import SliceStack
+
+PERCEPTUAL_SLICES = 5
+"""On so many slices a perceptual metric is computed, which may take half a minute each."""
+
+
+@dataclass(frozen=True)
+class MethodOutput:
+    """volume: (k, j, i), in the type of the input; stage: "interpolation", "psnr", "gan" or "blend"; provenance: see provenance.describe."""
+
+    name: str
+    stage: str
+    volume: np.ndarray
+    provenance: dict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """outputs: a MethodOutput per method, in the job's order; ijk_to_ras: (4, 4), mm, where they and the reference lie.
+
+    reference: (k, j, i), the truth, in the type of the input; None without one. low: (k, j, i), what the methods were
+    given, at low_ijk_to_ras: the degraded truth (float32), or the input itself. axis: slices.SliceAxis. table: ScoreTable.
+    dots: list of dots.DotScore. messages: sentences for the user.
+    """
+
+    outputs: list
+    ijk_to_ras: np.ndarray
+    reference: np.ndarray | None
+    low: np.ndarray
+    low_ijk_to_ras: np.ndarray
+    axis: slices.SliceAxis
+    table: ScoreTable
+    dots: list
+    messages: list
+
+
+def compare(volume, ijk_to_ras, job, methods=None, allocate=None, progress=None, cancelled=None):
+    """Enlarges a volume, or what is left of it after degradation, by every method of a job.
+
+    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonJob. methods: a MethodCache to keep networks
+    loaded between jobs. allocate(name, shape, dtype): makes the array of a method's output; default, in memory.
+    progress(done, total): slices through which all methods have gone; one of them, the last, has the planted dots.
+    cancelled(): asked before every batch; the comparison ends where it answers True.
+    Raises MRISuperResError for whatever the user can mend, Cancelled.
+    """
+    check_type(volume)
+    stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
+    enlargers = Enlargers(job, methods or MethodCache())
+    volumes = {name: (allocate or _allocate)(name, stack.output_shape, volume.dtype) for name in job.methods}
+    record = _Record(job, stack, volumes)
+    for part in batches(len(stack) + 1, enlargers.batch_size(*stack.low_size), progress, cancelled):
+        numbers = range(len(stack) + 1)[part]
+        low = np.stack([stack.low(number) for number in numbers])
+        record.begin(numbers, low)
+        for name, enlarged in enlargers(low):
+            record.take(name, numbers, enlarged)
+
+    outputs = [MethodOutput(name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job))
+               for name, method in enlargers.methods.items()]
+    warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method)]
+    return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(), stack.low_ijk_to_ras, stack.axis,
+                      ScoreTable(metrics_of(job), record.scores), record.dots, stack.messages + warnings)
+
+
+class _Record:
+    """Takes down what the methods have made: the volumes, the scores of every slice, the dots."""
+
+    def __init__(self, job, stack, volumes):
+        self._job, self._stack = job, stack
+        self._targets = {name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()}
+        self._perceptual, self._sampled = _perceptual(job, len(stack))
+        self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics_of(job)} for name in job.methods}
+        self._plain, self._dots = {}, {}
+        self._referees = {}
+
+    @property
+    def dots(self):
+        return [score for name in self._job.methods for score in self._dots[name]]
+
+    def begin(self, numbers, low):
+        """A batch of slices; what all methods are measured against is made ready."""
+        self._referees = {}
+        for number, given in zip(numbers, low):
+            if number < len(self._stack):
+                truth = self._stack.truth(number)
+                mask = None if truth is None else foreground(truth)
+                self._referees[number] = SliceScores(truth, mask, given, self._job.scale, self._job.degradation)
+
+    def take(self, name, numbers, enlarged):
+        """enlarged: (n, scale·h, scale·w), what the method `name` has made of the slices of these numbers."""
+        for number, image in zip(numbers, enlarged):
+            if number == len(self._stack):
+                self._dots[name] = self._stack.dots.scores(name, image, self._plain[name])
+                continue
+            if number == self._stack.fullest:
+                self._plain[name] = np.array(image)
+            self._targets[name][number] = self._stack.intensity.restore(image)
+            found = self._referees[number].of(np.asarray(image, dtype=float))
+            if number in self._sampled:
+                found[self._job.perceptual] = self._perceptual(np.clip(image, 0, 1) * PEAK)
+            for key, value in found.items():
+                self.scores[name][key][number] = value
+
+
+def _perceptual(job, count):
+    """The metric, and the numbers of the slices on which it is computed."""
+    if job.perceptual == "none":
+        return None, frozenset()
+    from ..metrics.perceptual import PerceptualMetric
+
+    middle = np.linspace(0.2 * (count - 1), 0.8 * (count - 1), PERCEPTUAL_SLICES)
+    return PerceptualMetric(job.perceptual), frozenset(middle.round().astype(int).tolist())
+
+
+def _provenance(name, method, stack, ijk_to_ras, job):
+    record = provenance.describe(stack.filled, ijk_to_ras, job, method, stack.axis, stack.intensity)
+    return record | {"model": record["model"] | {"name": name}}
+
+
+def _allocate(name, shape, dtype):
+    return allocate_in_memory(shape, dtype)

@@ -1,0 +1,20 @@
+"""Where a result departs from what is known: maps of absolute differences, float32, in the intensities of the volumes."""
+
+import numpy as np
+
+from .. import resample
+
+
+def consistency_map(output, low, axis, scale, degradation):
+    """|degraded output − low|: what the result says against the acquired image.
+
+    output: (k, j, i); low: the volume that was enlarged, (k, j, i), which gives the map its shape. axis: slices.SliceAxis.
+    degradation: one of resample.DEGRADATIONS.
+    """
+    enlarged, given = (np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0) for volume in (output, low))
+    return np.ascontiguousarray(np.moveaxis(np.abs(resample.degrade(enlarged, scale, degradation) - given), 0, axis.numpy_axis))
+
+
+def difference_map(volume, other):
+    """|volume − other| of two volumes (k, j, i)."""
+    return np.abs(np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32))

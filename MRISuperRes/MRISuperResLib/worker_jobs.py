@@ -1,0 +1,110 @@
+"""What the worker does for its two kinds of request: arrays are read, handed to the core, and written.
+
+Request   output                        further fields of its result event
+upscale   an .npy file                  ijkToRAS provenance messages
+compare   a folder, where are written   outputs (name stage file provenance) ijkToRAS reference low lowIJKToRAS (files or null)
+          .npy files                    axis (axis plane) table dots messages
+"""
+
+import os
+from dataclasses import asdict
+
+import numpy as np
+
+from .core.errors import MRISuperResError
+from .core.job import UpscaleJob
+from .core.methods import MethodCache
+
+
+class Jobs:
+    """Keeps loaded networks between jobs. upscale, compare: the functions of the core, or test doubles of them."""
+
+    def __init__(self, upscale=None, compare=None):
+        self._upscale, self._compare = upscale, compare
+        self._methods = MethodCache()
+
+    def run(self, request, progress, cancelled):
+        """The fields of the result event. Raises MRISuperResError, Cancelled, and whatever the core does."""
+        volume, matrix = read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float)
+        job = self._run_compare if request["request"] == "compare" else self._run_upscale
+        return job(volume, matrix, request, progress, cancelled)
+
+    def _run_upscale(self, volume, matrix, request, progress, cancelled):
+        upscale = self._upscale
+        if upscale is None:
+            from .core.upscale import upscale
+        result = upscale(volume, matrix, UpscaleJob.from_dict(request["job"]), methods=self._methods, progress=progress, cancelled=cancelled)
+        write_array(request["output"], result.volume)
+        return {"ijkToRAS": result.ijk_to_ras.tolist(), "provenance": result.provenance, "messages": list(result.messages)}
+
+    def _run_compare(self, volume, matrix, request, progress, cancelled):
+        from .core.comparison.job import ComparisonJob
+
+        compare = self._compare
+        if compare is None:
+            from .core.comparison.compare import compare
+        folder = request["output"]
+        files = {}
+
+        def allocate(name, shape, dtype):
+            files[name] = f"{len(files)}.npy"
+            return map_array(os.path.join(folder, files[name]), shape, dtype)
+
+        result = compare(volume, matrix, ComparisonJob.from_dict(request["job"]), methods=self._methods, allocate=allocate,
+                         progress=progress, cancelled=cancelled)
+        for output in result.outputs:
+            output.volume.flush()
+        for name, array in (("reference", result.reference), ("low", result.low)):
+            if array is not None:
+                write_array(os.path.join(folder, f"{name}.npy"), array)
+        return {
+            "outputs": [{"name": o.name, "stage": o.stage, "file": files[o.name], "provenance": o.provenance} for o in result.outputs],
+            "ijkToRAS": result.ijk_to_ras.tolist(),
+            "reference": None if result.reference is None else "reference.npy",
+            "low": "low.npy",
+            "lowIJKToRAS": result.low_ijk_to_ras.tolist(),
+            "axis": {"axis": result.axis.axis, "plane": result.axis.plane},
+            "table": result.table.to_dict(),
+            "dots": [asdict(dot) for dot in result.dots],
+            "messages": list(result.messages),
+        }
+
+
+def read_array(path):
+    """The array of an .npy file. Raises MRISuperResError where there is none."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise MRISuperResError("The copy of the volume that was made for this run is gone: start the run again.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise MRISuperResError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
+
+
+def write_array(path, array):
+    """Writes an .npy file that appears whole or not at all. Raises MRISuperResError where it cannot be written."""
+    part = path + ".part"
+    try:
+        with open(part, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(part, path)
+    except OSError as error:
+        raise _no_room(error) from error
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def map_array(path, shape, dtype):
+    """An .npy file as an array, so that large results need no memory. Raises MRISuperResError where there is no room for it."""
+    try:
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # a full disk would otherwise end the process at the first write
+            with open(path, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        return array
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _no_room(error):
+    return MRISuperResError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.", "environment")
