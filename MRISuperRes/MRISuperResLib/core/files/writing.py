@@ -38,7 +38,7 @@ def check_output(path, source=None):
         raise MRISuperResError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
     if source is not None and _same_file(target, Path(source)):
         raise MRISuperResError(f"The output {path} is the input itself: give it another name.", "settings")
-    with _os_errors(target), _temporary(target, ".part"):
+    with os_errors(target), _temporary(target, ".part"):
         pass
 
 
@@ -55,7 +55,7 @@ def write_volume(path, array, ijk_to_ras, provenance):
     array = np.asarray(array, array.dtype.newbyteorder("="))
     sidecar = target.with_name(target.name + ".json")
     write = _write_nifti if extension.startswith(".nii") else _write_itk
-    with _os_errors(target, array.nbytes), _temporary(target, extension) as image_file, _temporary(sidecar, ".json") as text_file:
+    with os_errors(target, array.nbytes), _temporary(target, extension) as image_file, _temporary(sidecar, ".json") as text_file:
         write(image_file, array, np.asarray(ijk_to_ras, dtype=float), provenance)
         text_file.write_text(json.dumps(provenance, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(image_file, target)
@@ -87,14 +87,15 @@ def _temporary(target, extension):
 
 
 @contextlib.contextmanager
-def _os_errors(target, size=0):
-    """OSError to a sentence; size: bytes that were to be written."""
+def os_errors(target, size=0):
+    """OSError to a sentence; size: bytes that were to be written, where that is known."""
     try:
         yield
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             free = shutil.disk_usage(target.parent).free
-            mend = f"the disk is full ({free / 2**20:.0f} MiB are free, up to {size / 2**20:.0f} MiB are needed); free some space or choose another place"
+            needed = f", up to {size / 2**20:.0f} MiB are needed" if size else ""
+            mend = f"the disk is full ({free / 2**20:.0f} MiB are free{needed}); free some space or choose another place"
         elif isinstance(e, PermissionError) or e.errno == errno.EROFS:
             mend = "you may not write there, or another program has the file open; choose another folder or close that program"
         else:

@@ -1,0 +1,43 @@
+"""A folder of results that is there complete, or not at all."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from ..errors import MRISuperResError
+from .writing import os_errors
+
+
+@contextlib.contextmanager
+def new_folder(path):
+    """Yields a hidden folder beside `path`, which becomes `path` at the end, and goes away where anything is raised before.
+
+    path: a folder that does not exist, or is empty. Raises MRISuperResError for any other, and where it can't be made; one
+    that is raised inside names files by the places that they would have had.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with os_errors(target):
+            _check(target)
+            part.mkdir()
+            yield part
+            if target.is_dir():
+                target.rmdir()  # where it can be replaced, as on Linux, this changes nothing
+            part.rename(target)
+    except MRISuperResError as e:
+        raise MRISuperResError(str(e).replace(str(part), str(target)), e.kind) from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _check(target):
+    if target.is_dir():
+        if any(target.iterdir()):
+            raise MRISuperResError(f"The folder {target} is not empty: empty it, or give the name of a new one.", "settings")
+    elif target.exists():
+        raise MRISuperResError(f"{target} is a file: give the name of a folder.", "settings")
+    elif not target.parent.is_dir():
+        raise MRISuperResError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
