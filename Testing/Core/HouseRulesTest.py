@@ -46,8 +46,14 @@ class HouseRulesTest(unittest.TestCase):
     def test_the_library_knows_nothing_of_the_training(self):
         self.assert_no_file_imports(LIBRARY, {"MRISuperResTrainingLib"})
 
-    def test_torch_is_imported_by_the_network_alone(self):
-        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "generator.py"))
+    def test_torch_is_imported_by_the_network_alone_and_for_pyiqa(self):
+        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "generator.py", "perceptual.py"))
+
+    def test_what_is_optional_is_imported_in_one_place_and_only_when_it_is_used(self):
+        self.assert_no_file_imports(LIBRARY, {"pyiqa"}, but=("perceptual.py",))
+        self.assert_no_file_imports(LIBRARY, {"matplotlib"}, but=("figure.py",))
+        self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib"}, at_file_scope=True)
+        self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=("network.py", "generator.py"))
 
     def test_nothing_loads_the_network_at_file_scope(self):
         self.assert_no_file_imports(LIBRARY, {"network", "generator"}, at_file_scope=True, but=("network.py",))
