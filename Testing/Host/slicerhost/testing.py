@@ -66,6 +66,42 @@ def leave_module():
     slicer.app.moduleManager()._enter(None)
 
 
+def turn_wheel(widget, steps=1, at=None, modifiers=None):
+    """The user turns the wheel over a widget, away from himself where steps > 0. at: (x, y) in the widget, else its middle."""
+    from PySide6.QtCore import QPoint, QPointF, Qt
+    from PySide6.QtGui import QWheelEvent
+    from PySide6.QtWidgets import QApplication
+    place = _place(widget, at)
+    for _ in range(abs(steps)):
+        QApplication.sendEvent(widget, QWheelEvent(place, QPointF(widget.mapToGlobal(place.toPoint())), QPoint(), QPoint(0, 120 if steps > 0 else -120),
+                                                   Qt.NoButton, modifiers or Qt.NoModifier, Qt.NoScrollPhase, False))
+        process_events()
+
+
+def drag(widget, start, end, button=None, modifiers=None, steps=4):
+    """The user presses a mouse button (the left one) at `start`, moves the mouse to `end` and lets the button go; (x, y) in the widget."""
+    from PySide6.QtCore import QEvent, QPointF, Qt
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QApplication
+    button = button or Qt.LeftButton
+
+    def send(kind, x, y, changed, held):
+        place = QPointF(x, y)
+        QApplication.sendEvent(widget, QMouseEvent(kind, place, QPointF(widget.mapToGlobal(place.toPoint())), changed, held, modifiers or Qt.NoModifier))
+        process_events()
+
+    send(QEvent.MouseMove, *start, Qt.NoButton, Qt.NoButton)
+    send(QEvent.MouseButtonPress, *start, button, button)
+    for n in range(1, steps + 1):
+        send(QEvent.MouseMove, *(a + (b - a) * n / steps for a, b in zip(start, end)), Qt.NoButton, button)
+    send(QEvent.MouseButtonRelease, *end, button, Qt.NoButton)
+
+
+def _place(widget, at):
+    from PySide6.QtCore import QPointF
+    return QPointF(*at) if at else QPointF(widget.width / 2, widget.height / 2)
+
+
 def screenshot(widget, name, size=None):
     """Save what a widget shows as NAME.png; returns the path. `widget` may also be a module's Python widget."""
     widget = getattr(widget, "parent", widget) if not hasattr(widget, "grab") else widget

@@ -13,7 +13,7 @@ FAMILIES = {
     "containers": ["qMRMLWidget", "qSlicerWidget", "qSlicerScriptedLoadableModuleWidget"],
     "nodes": ["qMRMLNodeComboBox", "qMRMLCheckableNodeComboBox"],
     "tables": ["qMRMLTableView"],
-    "slices": ["qMRMLSliceView", "qMRMLSliceWidget"],
+    "slices": ["qMRMLSliceView", "qMRMLSliceControllerWidget", "qMRMLSliceWidget"],
     "layouts": ["qSlicerLayoutManager"],
     "application": ["qSlicerApplication", "qSlicerCoreIOManager"],
 }

@@ -1,70 +1,131 @@
-"""The layout manager: real layout logic and view nodes, shown as nested splitters."""
+"""The layout manager: real layout logic and view nodes, shown in Qt layouts as CTK's layout manager builds them."""
 import xml.etree.ElementTree as ET
 
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Qt, Signal
-from PySide6.QtWidgets import QFrame, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from .slices import qMRMLSliceWidget
 
+SPACING = 1
+
 
 class qSlicerLayoutManager(QObject):
-    """Makes a widget for every view of the current layout. Other views than slices are empty frames."""
+    """Has a widget for every view node of the scene, shown or not. Other views than slices are empty frames."""
 
     cppName = "qSlicerLayoutManager"
     layoutChanged = Signal(int)
 
     def __init__(self, scene):
         super().__init__()
-        self._scene, self._widgets, self._description, self._root = scene, {}, None, None
+        self._scene, self._views, self._description, self._root = scene, {}, None, None  # _views: {node: widget}
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(scene)
         self._viewport = QWidget()
         box = QVBoxLayout(self._viewport)
         box.setContentsMargins(0, 0, 0, 0)
-        self._node().AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._rebuild())
+        self._node().AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._onLayoutNodeModified())
+        scene.AddObserver(scene.StartCloseEvent, lambda *_: self._clear())
+        scene.AddObserver(scene.EndBatchProcessEvent, lambda *_: self._onLayoutNodeModified())
         self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-        self._rebuild()
+        self._onLayoutNodeModified()
 
     def _node(self):
         return self._logic.GetLayoutNode()
 
-    def _tree(self):
-        return ET.fromstring(self._node().GetCurrentLayoutDescription())
-
-    def _rebuild(self):
-        description = self._node().GetCurrentLayoutDescription()
-        if not description or description == self._description:
+    def _onLayoutNodeModified(self):
+        """Whatever changes in the layout node, layoutChanged is said; the views are put in place where they must be."""
+        if self._scene.IsBatchProcessing():
             return
-        self._description = description
-        for widget in self._widgets.values():
-            widget.setParent(None)
+        description = self._node().GetCurrentLayoutDescription()
+        for n in range(self._node().GetNumberOfMaximizedViewNodes()):
+            description = self._logic.GetMaximizedViewLayoutDescription(self._node().GetMaximizedViewNode(n), description)
+        if description and description != self._description:
+            self._rebuild(description)
+        self.layoutChanged.emit(self._node().GetViewArrangement())
+
+    def _clear(self):
+        """Takes the views out of their places; they stay, hidden."""
+        self._description = None
+        for widget in self._views.values():
+            widget.hide()
+            widget.setParent(self._viewport)
         if self._root is not None:
             self._root.setParent(None)  # out of the layout at once, not only when it is deleted
             self._root.deleteLater()
-        self._root = self._make(self._tree())
+            self._root = None
+
+    def _rebuild(self, description):
+        self._clear()
+        self._description = description
+        self._makeViews()
+        made = self._make(ET.fromstring(description))
+        self._root = made if isinstance(made, QWidget) else _holding(made)
         self._viewport.layout().addWidget(self._root)
-        self.layoutChanged.emit(self._node().GetViewArrangement())
+        self._root.show()
+
+    def _makeViews(self):
+        for className, make in (("vtkMRMLSliceNode", self._makeSliceWidget), ("vtkMRMLAbstractViewNode", lambda node: QFrame(self._viewport))):
+            for node in slicer.util.getNodesByClass(className):
+                if node not in self._views:
+                    self._views[node] = make(node)
+                    self._views[node].hide()
+
+    def _makeSliceWidget(self, node):
+        widget = qMRMLSliceWidget(self._viewport)
+        widget.setMRMLScene(self._scene)
+        widget.setMRMLSliceNode(node)
+        return widget
 
     def _make(self, element):
+        """A QLayout or a QWidget for a <layout> or a <view>."""
         if element.tag == "view":
-            return self._view(element.get("class"), element.get("singletontag", ""))
-        splitter = QSplitter(Qt.Vertical if element.get("type") == "vertical" else Qt.Horizontal)
-        for item in element.iterfind("item"):
-            for child in item:
-                splitter.addWidget(self._make(child))
-        return splitter
+            return self._view(element)
+        kind, split = element.get("type", "horizontal"), element.get("split") == "true"
+        if kind == "tab":
+            made = QTabWidget()
+        elif kind == "grid":
+            made = QGridLayout()
+        elif split:
+            made = QSplitter(Qt.Vertical if kind == "vertical" else Qt.Horizontal)
+        else:
+            made = QVBoxLayout() if kind == "vertical" else QHBoxLayout()
+        if not isinstance(made, QWidget):
+            made.setContentsMargins(0, 0, 0, 0)
+            made.setSpacing(SPACING)
+        for item in element:
+            if item.tag != "item" or len(item) != 1:
+                raise ValueError(f"a layout holds items of one element each, not {ET.tostring(item)!r}")
+            self._put(self._make(item[0]), item, made)
+        if isinstance(made, QSplitter) and any(item.get("splitSize") for item in element):
+            made.setSizes([int(item.get("splitSize", 0)) for item in element])
+        return made
 
-    def _view(self, className, tag):
-        key = className, tag
-        if key not in self._widgets:
-            widget = self._widgets[key] = qMRMLSliceWidget() if className == "vtkMRMLSliceNode" else QFrame()
-            widget.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)  # all views get the same share
-            if className == "vtkMRMLSliceNode":
-                widget.setMRMLScene(self._scene)
-                widget.setMRMLSliceNode(self._scene.GetSingletonNode(tag, className))
-        return self._widgets[key]
+    @staticmethod
+    def _put(child, item, parent):
+        isWidget = isinstance(child, QWidget)
+        if isinstance(parent, QGridLayout):
+            place = [int(item.get(name, default)) for name, default in (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))]
+            (parent.addWidget if isWidget else parent.addLayout)(child, *place)
+        elif isinstance(parent, (QHBoxLayout, QVBoxLayout)):
+            (parent.addWidget if isWidget else parent.addLayout)(child)
+        elif isinstance(parent, QTabWidget):
+            parent.addTab(child if isWidget else _holding(child), item.get("name", ""))
+        else:
+            parent.addWidget(child if isWidget else _holding(child))
+
+    def _view(self, element):
+        node = self._scene.GetSingletonNode(element.get("singletontag", ""), element.get("class"))
+        widget = self._views[node]
+        policy = widget.sizePolicy
+        if element.get("horizontalStretch"):
+            policy.setHorizontalStretch(int(element.get("horizontalStretch")))
+        if element.get("verticalStretch"):
+            policy.setVerticalStretch(int(element.get("verticalStretch")))
+        widget.setSizePolicy(policy)
+        widget.show()
+        return widget
 
     def mrmlScene(self):
         return self._scene
@@ -76,22 +137,34 @@ class qSlicerLayoutManager(QObject):
         return self._viewport
 
     def setLayout(self, layout):
+        if layout == self.layout:
+            return
+        if not self._node().IsLayoutDescription(int(layout)):
+            layout = slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
+        self._node().RemoveAllMaximizedViewNodes()
         self._node().SetViewArrangement(int(layout))
 
     def sliceViewNames(self):
-        return tuple(e.get("singletontag") for e in self._tree().iter("view") if e.get("class") == "vtkMRMLSliceNode")
+        """Of all slice views, also of those that the present layout does not show."""
+        return tuple(node.GetName() for node in self._views if node.IsA("vtkMRMLSliceNode"))
 
     def sliceWidget(self, name):
-        return self._widgets.get(("vtkMRMLSliceNode", name))
+        return next((widget for node, widget in self._views.items() if node.IsA("vtkMRMLSliceNode") and node.GetName() == name), None)
 
     def mrmlSliceLogics(self):
         return slicer.app.applicationLogic().GetSliceLogics()
 
     def resetSliceViews(self):
         for name in self.sliceViewNames():
-            self.sliceWidget(name).sliceLogic().FitSliceToAll()
+            self.sliceWidget(name).sliceController().fitSliceToBackground()
 
     layout = Property(int, lambda self: self._node().GetViewArrangement(), setLayout)
     threeDViewCount = Property(int, lambda self: 0)
     tableViewCount = Property(int, lambda self: 0)
     plotViewCount = Property(int, lambda self: 0)
+
+
+def _holding(layout):
+    widget = QWidget()
+    widget.setLayout(layout)
+    return widget

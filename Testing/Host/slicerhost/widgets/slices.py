@@ -3,12 +3,16 @@ import slicer
 import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QImage, QPainter
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from ..slice_renderer import SliceRenderer
 
 _PRESS = {Qt.LeftButton: "LeftButtonPressEvent", Qt.MiddleButton: "MiddleButtonPressEvent", Qt.RightButton: "RightButtonPressEvent"}
 _RELEASE = {button: name.replace("Press", "Release") for button, name in _PRESS.items()}
+_DOUBLE_CLICK = {button: name.replace("Press", "DoubleClick") for button, name in _PRESS.items()}
+_KEYS = {Qt.Key_Left: "Left", Qt.Key_Right: "Right", Qt.Key_Up: "Up", Qt.Key_Down: "Down", Qt.Key_Delete: "Delete", Qt.Key_Escape: "Escape"}
+BAR_HEIGHT = 22
+SLIDER_STEPS = 100  # per mm
 
 
 class qMRMLSliceView(QWidget):
@@ -84,19 +88,32 @@ class qMRMLSliceView(QWidget):
         painter.drawImage(self.rect, QImage(pixels.tobytes(), width, height, width * 3, QImage.Format_RGB888))
         painter.end()
 
-    def _send(self, event, name, key="\0"):
-        position = event.position().toPoint() if hasattr(event, "position") else self.rect.center()
-        modifiers = event.modifiers()
-        self.interactor().SetEventInformation(position.x(), self.height - 1 - position.y(), bool(modifiers & Qt.ControlModifier),
-                                              bool(modifiers & Qt.ShiftModifier), key, 0, key)
-        self.interactor().InvokeEvent(name)
+    def _send(self, event, name, key="\0", keySymbol=""):
+        if self._logic is None:
+            return
+        position = event.position().toPoint() if hasattr(event, "position") else self.mapFromGlobal(self.cursor.pos())
+        modifiers = event.modifiers() if hasattr(event, "modifiers") else Qt.NoModifier
+        interactor = self.interactor()
+        interactor.SetEventInformation(position.x(), self.height - 1 - position.y(), bool(modifiers & Qt.ControlModifier),
+                                       bool(modifiers & Qt.ShiftModifier), key, 0, keySymbol)
+        interactor.SetAltKey(bool(modifiers & Qt.AltModifier))
+        interactor.InvokeEvent(name)
         self.update()
+
+    def enterEvent(self, event):
+        self._send(event, "EnterEvent")
+
+    def leaveEvent(self, event):
+        self._send(event, "LeaveEvent")
 
     def mousePressEvent(self, event):
         self._send(event, _PRESS.get(event.button(), "MiddleButtonPressEvent"))
 
     def mouseReleaseEvent(self, event):
         self._send(event, _RELEASE.get(event.button(), "MiddleButtonReleaseEvent"))
+
+    def mouseDoubleClickEvent(self, event):
+        self._send(event, _DOUBLE_CLICK.get(event.button(), "MiddleButtonDoubleClickEvent"))
 
     def mouseMoveEvent(self, event):
         self._send(event, "MouseMoveEvent")
@@ -105,11 +122,80 @@ class qMRMLSliceView(QWidget):
         self._send(event, "MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent")
 
     def keyPressEvent(self, event):
-        self._send(event, "KeyPressEvent", event.text()[:1] or "\0")
+        key = event.text()[:1] or "\0"
+        self._send(event, "KeyPressEvent", key, _KEYS.get(Qt.Key(event.key()), key))
+
+
+class qMRMLSliceControllerWidget(QWidget):
+    """The bar above a slice view: its label, the slider and the offset. The menus are not simulated."""
+
+    cppName = "qMRMLSliceControllerWidget"
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._logic = None
+        self._label, self._slider, self._offset = QLabel(self), QSlider(Qt.Horizontal, self), QLabel(self)
+        self._label.setAlignment(Qt.AlignCenter)
+        self.setFixedHeight(BAR_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(2, 0, 4, 0)
+        for part in (self._label, self._slider, self._offset):
+            box.addWidget(part)
+        self._slider.connect("valueChanged(int)", lambda value: self.setSliceOffsetValue(value / SLIDER_STEPS))
+
+    def setSliceLogic(self, logic):
+        self._logic = logic
+        logic.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._show())
+        self._show()
+
+    def _show(self):
+        node, bounds = self.mrmlSliceNode(), [0.0] * 6
+        if node is None:
+            return
+        self._logic.GetLowestVolumeSliceBounds(bounds, True)
+        color = "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in node.GetLayoutColor()))
+        self._label.setText(f" {node.GetLayoutLabel() or ''} ")
+        self._label.setStyleSheet(f"background: {color}; color: black; font-weight: bold")
+        self._slider.blockSignals(True)
+        self._slider.setRange(round(bounds[4] * SLIDER_STEPS), round(bounds[5] * SLIDER_STEPS))
+        self._slider.setSingleStep(max(1, round(self._logic.GetLowestVolumeSliceSpacing()[2] * SLIDER_STEPS)))
+        self._slider.setValue(round(self._logic.GetSliceOffset() * SLIDER_STEPS))
+        self._slider.blockSignals(False)
+        self._offset.setText(f"{self._logic.GetSliceOffset():.1f} mm")
+
+    def sliceLogic(self):
+        return self._logic
+
+    def mrmlSliceNode(self):
+        return self._logic.GetSliceNode() if self._logic else None
+
+    def mrmlSliceCompositeNode(self):
+        return self._logic.GetSliceCompositeNode() if self._logic else None
+
+    def setSliceOffsetValue(self, offset):
+        self._logic.StartSliceOffsetInteraction()
+        self._logic.SetSliceOffset(offset)
+        self._logic.EndSliceOffsetInteraction()
+
+    def fitSliceToBackground(self):
+        self._logic.StartSliceNodeInteraction(slicer.vtkMRMLSliceNode.ResetFieldOfViewFlag)
+        self._logic.FitSliceToBackground()
+        self.mrmlSliceNode().UpdateMatrices()
+        self._logic.EndSliceNodeInteraction()
+
+    def _setInAllViews(self, name, value):
+        for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            getattr(node, name)(value)
+
+    def setSliceLink(self, linked):
+        self._setInAllViews("SetLinkedControl", linked)
+
+    def setHotLinked(self, linked):
+        self._setInAllViews("SetHotLinkedControl", linked)
 
 
 class qMRMLSliceWidget(QWidget):
-    """A slice view with its logic; the controller bar is not simulated."""
+    """A slice view with its logic and, above it, the bar of its controller."""
 
     cppName = "qMRMLSliceWidget"
     mrmlSceneChanged = Signal(object)
@@ -117,9 +203,12 @@ class qMRMLSliceWidget(QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._scene = self._logic = None
-        self._view = qMRMLSliceView(self)
+        self._controller, self._view = qMRMLSliceControllerWidget(self), qMRMLSliceView(self)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self._controller)
         box.addWidget(self._view)
 
     def setMRMLScene(self, scene):
@@ -137,6 +226,7 @@ class qMRMLSliceWidget(QWidget):
         self._logic.SetSliceNode(node)
         self._logic.ResizeSliceNode(max(64, self._view.width), max(64, self._view.height))
         applicationLogic.GetSliceLogics().AddItem(self._logic)
+        self._controller.setSliceLogic(self._logic)
 
     def mrmlSliceNode(self):
         return self._logic.GetSliceNode() if self._logic else None
@@ -146,6 +236,12 @@ class qMRMLSliceWidget(QWidget):
 
     def sliceLogic(self):
         return self._logic
+
+    def sliceController(self):
+        return self._controller
+
+    def controllerWidget(self):
+        return self._controller
 
     def sliceView(self):
         return self._view
@@ -160,7 +256,7 @@ class qMRMLSliceWidget(QWidget):
         return self._view._renderer.overlayAnnotation
 
     def fitSliceToBackground(self):
-        self._logic.FitSliceToBackground()
+        self._controller.fitSliceToBackground()
 
     def setSliceOrientation(self, orientation):
         self.mrmlSliceNode().SetOrientation(orientation)
