@@ -1,5 +1,6 @@
 """Starts the stand-in of the application; once a process."""
 import atexit
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -11,6 +12,7 @@ HOST = Path(__file__).resolve().parents[1]
 
 def start(moduleFiles=()):
     """Build scene, namespaces, application and layout, load the modules, and say that the start is complete."""
+    keepNone()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     import slicer
@@ -47,6 +49,12 @@ def start(moduleFiles=()):
         slicer.app._moduleManager._load(path)
     slicer.app.startupCompleted.emit()
     return slicer.app
+
+
+def keepNone():
+    """PySide 6.12 loses a reference to None at every call: after some ten thousand of them Python 3.11 would end itself."""
+    if sys.version_info < (3, 12):  # since then None cannot die
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 60
 
 
 def printQtMessage(kind, context, message):
