@@ -1,9 +1,12 @@
 import unittest
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
-from MRISuperResLib.core.generator import RRDBNet
+from MRISuperResLib.core import resample
+from MRISuperResLib.core.generators import make_generator
+from MRISuperResLib.core.generators.rrdb import RRDBNet
 
 
 def plain_forward(state, x, blocks, first_kernel, upsamplings):
@@ -37,7 +40,7 @@ def plain_forward(state, x, blocks, first_kernel, upsamplings):
     return conv("conv_last", leaky(conv("conv_hr", x)))
 
 
-class GeneratorTest(unittest.TestCase):
+class RRDBTest(unittest.TestCase):
     def test_the_networks_of_the_paper_have_their_known_numbers_of_parameters(self):
         for scale, parameters in ((2, 16_661_059), (4, 16_697_987), (8, 16_734_915)):
             with self.subTest(scale):
@@ -69,6 +72,51 @@ class GeneratorTest(unittest.TestCase):
 
     def test_the_smallest_image_passes(self):
         self.assertEqual(tuple(RRDBNet(8, blocks=1, features=8, growth=4)(torch.rand(1, 1, 1, 1)).shape), (1, 1, 8, 8))
+
+
+class CompactTest(unittest.TestCase):
+    def test_an_untrained_network_interpolates(self):
+        image = np.random.default_rng(0).random((12, 16), dtype=np.float32)
+        for scale in (2, 4, 8):
+            with self.subTest(scale):
+                net = make_generator({"network": "compact", "blocks": 1, "features": 4}, scale)
+                output = net(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
+                self.assertEqual(output.shape, (12 * scale, 16 * scale))
+                blurred = resample.upsample(image, scale)
+                self.assertLess(np.abs(output - blurred)[scale * 4:-scale * 4, scale * 4:-scale * 4].max(), 0.2)
+                self.assertGreater(np.corrcoef(output.ravel(), blurred.ravel())[0, 1], 0.98)
+
+    def test_every_weight_takes_part_once_the_last_layer_has_learnt(self):
+        net = make_generator({"network": "compact", "blocks": 2, "features": 4}, 2)
+        torch.nn.init.normal_(net.conv_last.weight)
+        net(torch.rand(1, 1, 8, 8)).square().mean().backward()
+        self.assertTrue(all(p.grad.abs().sum() > 0 for p in net.parameters()))
+
+    def test_the_number_of_parameters_is_that_of_its_layers(self):
+        net = make_generator({"network": "compact", "blocks": 8, "features": 64}, 4)
+        convolutions = (1 * 64, *[64 * 64] * 17, 64 * 16)
+        self.assertEqual(sum(p.numel() for p in net.parameters()), 9 * sum(convolutions) + 18 * 64 + 16)
+
+    def test_half_precision_does_not_round_the_input(self):
+        net = make_generator({"network": "compact", "blocks": 1, "features": 4}, 2)
+        x = torch.rand(1, 1, 8, 8)
+        with torch.autocast("cpu", torch.bfloat16):
+            self.assertEqual(net(x).dtype, torch.float32)
+            torch.testing.assert_close(net(x), F.interpolate(x, scale_factor=2, mode="bicubic"), rtol=0, atol=1e-6)
+
+
+class RegistryTest(unittest.TestCase):
+    def test_an_architecture_without_a_name_is_an_rrdb(self):
+        self.assertIsInstance(make_generator({"blocks": 1, "features": 8, "growth": 4}, 2), RRDBNet)
+
+    def test_unknown_networks_and_parameters_are_refused(self):
+        for wrong, error in (({"network": "transformer"}, ValueError), ({"network": "compact", "growth": 4}, TypeError)):
+            with self.subTest(wrong), self.assertRaises(error):
+                make_generator(wrong, 2)
+
+    def test_compact_takes_other_scales_for_an_error_too(self):
+        with self.assertRaises(ValueError):
+            make_generator({"network": "compact"}, 3)
 
 
 if __name__ == "__main__":

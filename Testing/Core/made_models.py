@@ -11,11 +11,11 @@ def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
     """Writes NAME.safetensors and NAME.json into a folder; returns the network."""
     import safetensors.torch
     import torch
-    from MRISuperResLib.core.generator import RRDBNet
+    from MRISuperResLib.core.generators import make_generator
 
     torch.manual_seed(seed)
     architecture = card.get("architecture", ARCHITECTURE)
-    net = RRDBNet(scale, **architecture).eval()
+    net = make_generator(architecture, scale).eval()
     weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
     values = {"name": name, "title": "A tiny model", "scale": scale, "stage": "psnr", "architecture": architecture,
               "sha256": hashlib.sha256(weights).hexdigest(), **card}

@@ -22,7 +22,7 @@ STAGES = ("psnr", "gan")
 class ModelCard:
     """What is known of a model. Its weights are the file beside the card; a card holds no paths.
 
-    architecture: parameters of generator.RRDBNet without the scale. stage: "psnr" or "gan". anatomy: what it was trained
+    architecture: of the network, without the scale: see generators.make_generator. stage: "psnr" or "gan". anatomy: what it was trained
     on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm. metrics: a list of
     {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "bicubic_psnr" dB} on volumes of subjects that were not trained on.
     training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN model

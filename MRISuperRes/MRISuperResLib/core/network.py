@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 
 from .errors import MRISuperResError
-from .generator import RRDBNet
+from .generators import make_generator
 
 GPU_BATCH_PIXELS = 2**20
 """Low-resolution pixels that go through a GPU together; on a CPU single slices are fastest, they stay in the cache."""
@@ -70,7 +70,7 @@ class NetworkMethod:
 
 def _generator(card, weights):
     try:
-        net = RRDBNet(card.scale, **card.architecture)
+        net = make_generator(card.architecture, card.scale)
         net.load_state_dict({name: value.float() for name, value in safetensors.torch.load(weights).items()})
     except (SafetensorError, RuntimeError, TypeError, ValueError) as e:
         raise MRISuperResError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e

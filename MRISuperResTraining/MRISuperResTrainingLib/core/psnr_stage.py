@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.generator import RRDBNet
+from MRISuperResLib.core.generators import make_generator
 
 CHECKPOINT = "checkpoint.pt"
 LOG_EVERY, SAVE_EVERY = 50, 250
@@ -48,7 +48,7 @@ class PsnrStage:
         self.run, self.training, self.sampler = Path(run), training, sampler
         self.run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(training.seed)
-        self.net = RRDBNet(scale, **architecture).to(memory_format=torch.channels_last)
+        self.net = make_generator(architecture, scale).to(memory_format=torch.channels_last)
         if start_from is not None:
             self.net.load_state_dict(start_from, strict=False)
         self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
