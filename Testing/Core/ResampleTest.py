@@ -33,6 +33,16 @@ def imresize(image, size_out, axis):
     return np.moveaxis(np.array(rows), 0, axis)
 
 
+def truncated(image, scale):
+    """Along the last axis: the lowest n/scale frequencies, summed at the centres of the larger pixels, (scale − 1)/2 off the first."""
+    n = image.shape[-1]
+    m = n // scale
+    k = np.arange(-(m // 2), m // 2 + 1)
+    weight = np.where(2 * np.abs(k) == m, 0.5, 1.0)  # the highest of an even number stands at either end
+    waves = np.exp(2j * np.pi * np.outer(k, np.arange(m) * scale + (scale - 1) / 2) / n) / n
+    return ((weight * np.fft.fft(image)[..., k % n]) @ waves).real
+
+
 class ResampleTest(unittest.TestCase):
     def setUp(self):
         self.image = np.random.default_rng(0).random((24, 40))
@@ -96,6 +106,39 @@ class ResampleTest(unittest.TestCase):
 
     def test_single_precision_stays_single_precision(self):
         self.assertEqual(resample.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
+
+    def test_truncation_of_k_space_keeps_the_lowest_frequencies_of_a_fourier_transform(self):
+        image = np.random.default_rng(0).random((30, 40))
+        for scale in (2, 5):  # an odd and an even number of frequencies are left
+            with self.subTest(scale):
+                expected = truncated(truncated(image, scale).T, scale).T
+                np.testing.assert_allclose(resample.degrade(image, scale, "kspace"), expected, atol=1e-9)
+
+    def test_truncation_keeps_what_the_larger_pixels_can_show_in_its_place(self):
+        n, scale = 64, 4
+        wave = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n) + 0.5) / n + 0.7)
+        low = resample.degrade(np.outer(wave, wave), scale, "kspace")
+        expected = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n // scale) + 0.5) * scale / n + 0.7)
+        np.testing.assert_allclose(low, np.outer(expected, expected), atol=1e-12)
+
+    def test_bicubic_finds_a_truncated_image_where_it_was(self):
+        from scipy.ndimage import gaussian_filter
+
+        truth = gaussian_filter(np.random.default_rng(0).random((96, 96)), 2)[None]
+        rebuilt = resample.upsample(resample.degrade(truth, 2, "kspace"), 2)
+        errors = [np.square(rebuilt - np.roll(truth, shift, axis))[:, 8:-8, 8:-8].mean() for shift, axis in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2))]
+        self.assertTrue(all(errors[0] < 0.1 * error for error in errors[1:]))
+
+    def test_rician_noise_has_the_moments_of_the_rice_distribution(self):
+        for level, sigma in ((0.0, 0.1), (0.5, 0.1)):
+            noisy = resample.rician(np.full((400, 400), level), sigma, 1)
+            self.assertAlmostEqual(np.mean(noisy**2), level**2 + 2 * sigma**2, places=3)
+        self.assertAlmostEqual(resample.rician(np.zeros((400, 400)), 0.1, 1).mean(), 0.1 * np.sqrt(np.pi / 2), places=3)
+
+    def test_noise_is_that_of_its_seed(self):
+        image = np.ones((8, 8))
+        np.testing.assert_array_equal(resample.rician(image, 0.1, (3, 5)), resample.rician(image, 0.1, (3, 5)))
+        self.assertFalse(np.array_equal(resample.rician(image, 0.1, (3, 5)), resample.rician(image, 0.1, (3, 6))))
 
     def test_sizes_that_are_no_multiple_are_refused_and_cropped_only_on_request(self):
         odd = np.zeros((25, 43))

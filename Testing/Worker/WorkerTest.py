@@ -4,7 +4,11 @@ import os
 import unittest
 
 import numpy as np
-from worker_client import WorkerClient
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.dots import DotScore
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.scores import ScoreTable
+from worker_client import IDENTITY, WorkerClient
 
 
 class WorkerTestCase(unittest.TestCase):
@@ -68,6 +72,59 @@ class JobsTest(WorkerTestCase):
         worker = self.start("without_torch")
         worker.upscale("one")
         self.assertEqual(worker.end_of_job()["event"], "result")
+
+
+class ComparisonTest(WorkerTestCase):
+    def compare(self, volume, **fields):
+        """The event at the end of a comparison, and its folder."""
+        folder = self.worker.path("comparison")
+        os.mkdir(folder)
+        request = {"request": "compare", "job": {"methods": ["nearest", "bicubic+bp"], "scale": 2}, "output": folder}
+        self.worker.upscale("one", volume, **{**request, **fields})
+        return self.worker.end_of_job(), folder
+
+    def setUp(self):
+        super().setUp()
+        self.volume = np.random.default_rng(0).integers(0, 500, (3, 24, 25)).astype(np.int16)
+
+    def test_outputs_reference_and_low_resolution_are_files_in_the_folder(self):
+        end, folder = self.compare(self.volume)
+        self.assertEqual([(o["name"], o["stage"]) for o in end["outputs"]], [("nearest", "interpolation"), ("bicubic+bp", "interpolation")])
+        expected = compare(self.volume, np.eye(4), ComparisonJob(("nearest", "bicubic+bp"), 2))
+        arrays = {file: np.load(os.path.join(folder, file)) for file in sorted(os.listdir(folder))}
+        self.assertEqual(set(arrays), {*(o["file"] for o in end["outputs"]), "reference.npy", "low.npy"})
+        for output, wanted in zip(end["outputs"], expected.outputs):
+            np.testing.assert_array_equal(arrays[output["file"]], wanted.volume)
+            self.assertEqual(arrays[output["file"]].dtype, np.int16)
+            self.assertEqual(output["provenance"]["model"]["name"], output["name"])
+        np.testing.assert_array_equal(arrays[end["reference"]], expected.reference)
+        np.testing.assert_array_equal(arrays[end["low"]], expected.low)
+        self.assertEqual(end["ijkToRAS"], IDENTITY)
+        np.testing.assert_allclose(end["lowIJKToRAS"], expected.low_ijk_to_ras)
+
+    def test_table_dots_axis_and_messages_come_with_the_result(self):
+        end, _ = self.compare(self.volume)
+        expected = compare(self.volume, np.eye(4), ComparisonJob(("nearest", "bicubic+bp"), 2))
+        self.assertEqual(ScoreTable.from_dict(end["table"]).slice_csv(), expected.table.slice_csv())
+        self.assertEqual([DotScore(**dot) for dot in end["dots"]], expected.dots)
+        self.assertEqual(end["axis"], {"axis": 2, "plane": "axial"})
+        self.assertEqual(end["messages"], expected.messages)
+
+    def test_without_a_reference_there_is_no_file_of_it(self):
+        end, folder = self.compare(self.volume, job={"methods": ["nearest", "bicubic"], "scale": 2, "reference": False})
+        self.assertIsNone(end["reference"])
+        np.testing.assert_array_equal(np.load(os.path.join(folder, end["low"])), self.volume)
+
+    def test_a_comparison_that_makes_no_sense_is_answered_with_a_sentence_and_the_worker_lives_on(self):
+        end, _ = self.compare(self.volume, job={"methods": ["nearest"]})
+        self.assertEqual((end["event"], end["kind"]), ("error", "settings"))
+        self.assertIn("2 to 8 methods", end["message"])
+        self.assert_works(self.worker)
+
+    def test_a_folder_that_cannot_be_written_is_answered_with_what_to_do(self):
+        end, _ = self.compare(self.volume, output=self.worker.path("nowhere"))
+        self.assertEqual((end["event"], end["kind"]), ("error", "environment"))
+        self.assertIn("free some space", end["message"])
 
 
 class WarmTest(WorkerTestCase):

@@ -7,9 +7,7 @@ is taken for the dot.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter
-
-from .. import resample
+from scipy.ndimage import binary_erosion, uniform_filter
 
 DIAMETERS = (2, 3, 4, 5)  # low-resolution pixels
 HEIGHT = 0.5  # part of the intensity range
@@ -21,8 +19,8 @@ LOST, WEAKENED, EXAGGERATED = 0.25, 0.75, 1.25  # limits of the height
 class DotScore:
     """What is left of a dot of so many low-resolution pixels, as parts of what was planted.
 
-    brightness: the sum over the dot. height: its maximum, seen at the resolution of the input. peak: its maximum in the
-    result, which rises above 1 where the method makes the dot sharper.
+    brightness: the sum over the dot. height: its maximum, seen at the resolution of the input (the mean over each of its
+    pixels). peak: its maximum in the result, which rises above 1 where the method makes the dot sharper.
     """
 
     method: str
@@ -63,7 +61,8 @@ class PlantedDots:
     def scores(self, method, with_dots, without):
         """A DotScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
         response = np.asarray(with_dots, dtype=float) - without
-        shrunk = resample.degrade(response, self._scale)
+        rows, columns = self._dots.shape
+        shrunk = response.reshape(rows, self._scale, columns, self._scale).mean(axis=(1, 3))
         scores = []
         for diameter, place in self._places.items():
             planted, seen, made = (image[_window(place, scale)] for image, scale in ((self._dots, 1), (shrunk, 1), (response, self._scale)))
@@ -84,7 +83,7 @@ def _even_places(low, foreground, count):
     mean = uniform_filter(low, DISTANCE // 2)
     unevenness = np.sqrt(np.maximum(uniform_filter(low**2, DISTANCE // 2) - mean**2, 0)) + np.maximum(mean + HEIGHT - 1, 0)
     free = np.zeros(low.shape, bool)
-    free[half:-half, half:-half] = foreground[half:-half, half:-half]
+    free[half:-half, half:-half] = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)[half:-half, half:-half]
     places = []
     while len(places) < count and free.any():
         row, column = np.unravel_index(np.argmin(np.where(free, unevenness, np.inf)), low.shape)

@@ -1,0 +1,73 @@
+import json
+import unittest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.method_names import MethodName
+
+ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+FIELDS = ("methods", "scale", "reference", "axis", "device", "degradation", "noise", "seed", "perceptual")
+
+
+class ComparisonJobTest(unittest.TestCase):
+    def test_a_job_survives_the_way_through_json(self):
+        job = ComparisonJob(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "kspace", 2.5, 7, "niqe")
+        self.assertEqual(ComparisonJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
+        self.assertEqual(job.methods, ("bicubic", "pair@0.5+bp"))
+
+    def test_wrong_settings_are_refused_with_what_is_right(self):
+        two = {"methods": ("nearest", "bicubic")}
+        for wrong, words in (
+            ({"methods": ("bicubic",)}, "2 to 8 methods, not 1"),
+            ({"methods": tuple(f"m{n}" for n in range(9))}, "2 to 8 methods, not 9"),
+            ({"methods": ("bicubic", "bicubic")}, "Named twice: bicubic"),
+            ({"methods": ("bicubic", "pair@0.5", "pair@0.50")}, "Named twice: pair@0.5"),
+            ({"methods": ("bicubic", "../weights")}, "names no method"),
+            ({"methods": "bicubic"}, "list of names"),
+            (two | {"scale": 3}, "2, 4 or 8"),
+            (two | {"scale": None}, "2, 4 or 8"),
+            (two | {"axis": "z"}, "no slice direction"),
+            (two | {"device": "gpu"}, "no device"),
+            (two | {"degradation": "blur"}, "bicubic or kspace"),
+            (two | {"noise": 21}, "between 0 and 20"),
+            (two | {"noise": "much"}, "between 0 and 20"),
+            (two | {"noise": 1.0, "reference": False}, "compare with a reference"),
+            (two | {"seed": -1}, "seed"),
+            (two | {"perceptual": "ssim"}, "none, niqe, pi"),
+        ):
+            with self.subTest(wrong), self.assertRaisesRegex(MRISuperResError, words) as refused:
+                ComparisonJob(**wrong)
+            self.assertEqual(refused.exception.kind, "settings")
+
+    @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING) | ANYTHING)
+    def test_any_other_json_is_a_job_or_is_refused_with_a_sentence(self, values):
+        try:
+            self.assertIsInstance(ComparisonJob.from_dict(values), ComparisonJob)
+        except MRISuperResError as refused:
+            self.assertTrue(str(refused))
+
+
+class MethodNameTest(unittest.TestCase):
+    def test_names_say_base_blend_and_back_projection(self):
+        for text, name in (("bicubic", MethodName("bicubic")), ("bicubic+bp", MethodName("bicubic", None, True)),
+                           ("fetal-x2@0.25", MethodName("fetal-x2", 0.25)), ("fetal-x2@1+bp", MethodName("fetal-x2", 1.0, True))):
+            with self.subTest(text):
+                self.assertEqual(MethodName.parse(text), name)
+                self.assertEqual(str(name), text)
+
+    @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]*", fullmatch=True), st.none() | st.integers(0, 100), st.booleans())
+    def test_a_name_survives_the_way_through_text(self, base, percent, back_projected):
+        name = MethodName(base, None if percent is None else percent / 100, back_projected)
+        self.assertEqual(MethodName.parse(str(name)), name)
+
+    def test_texts_that_name_no_method_are_refused(self):
+        for text in ("", "+bp", "@0.5", "a@", "a@1.5", "a@-1", "a+bp+bp", "a b", "a/b", None, 3):
+            with self.subTest(text), self.assertRaises(MRISuperResError):
+                MethodName.parse(text)
+
+
+if __name__ == "__main__":
+    unittest.main()

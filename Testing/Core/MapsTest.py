@@ -1,0 +1,37 @@
+import unittest
+
+import numpy as np
+from made_bodies import body
+
+from MRISuperResLib.core import resample
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.maps import consistency_map, difference_map
+
+
+class MapsTest(unittest.TestCase):
+    def test_consistency_is_seen_where_the_output_departs_from_the_input(self):
+        volume = body((40, 44, 48), np.float32)
+        for axis in "ijk":
+            for degradation in resample.DEGRADATIONS:
+                with self.subTest(axis=axis, degradation=degradation):
+                    job = ComparisonJob(("bilinear", "bicubic+bp"), 2, reference=False, axis=axis, degradation=degradation)
+                    result = compare(volume, np.eye(4), job)
+                    rough, exact = (consistency_map(o.volume, result.low, result.axis, 2, degradation) for o in result.outputs)
+                    self.assertEqual((rough.shape, rough.dtype), (volume.shape, np.float32))
+                    self.assertLess(exact.max(), 0.05 * rough.max())
+
+    def test_its_mean_square_is_the_inconsistency_of_the_table(self):
+        volume = body(dtype=np.float32)
+        result = compare(volume, np.eye(4), ComparisonJob(("nearest", "bilinear"), 2, reference=True))
+        departure = consistency_map(result.outputs[1].volume, result.low, result.axis, 2, "bicubic")
+        span = np.ptp(np.percentile(volume, (0.1, 99.9)))
+        np.testing.assert_allclose(np.sqrt(((departure / span * 255) ** 2).mean(axis=(1, 2))), result.table.values("bilinear", "consistency"), rtol=1e-3)
+
+    def test_a_difference_is_absolute_and_not_wrapped_round_by_unsigned_types(self):
+        a, b = np.array([[[3, 250]]], np.uint8), np.array([[[5, 1]]], np.uint8)
+        np.testing.assert_array_equal(difference_map(a, b), [[[2, 249]]])
+
+
+if __name__ == "__main__":
+    unittest.main()
