@@ -2,9 +2,8 @@
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.upscale import upscale
 from MRISuperResLib.mrml.volume_nodes import ijkToRAS
+from MRISuperResLib.worker_jobs import Jobs
 
 AXES = {
     "left handed": [[1.5, 0, 0, 7], [0, 1.5, 0, -3], [0, 0, -4, 12], [0, 0, 0, 1]],
@@ -27,6 +26,12 @@ def corners_ras(node):
     return np.array([(matrix @ [i, j, k, 1])[:3] for i in (-0.5, size[0] - 0.5) for j in (-0.5, size[1] - 0.5) for k in (-0.5, size[2] - 0.5)])
 
 
+def node_ids():
+    """IDs of all nodes of the scene, with the subject hierarchy, which the application always has."""
+    slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    return {slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())}
+
+
 class WorkerDouble:
     """Takes requests like a WorkerProcess, and answers when the test says so."""
 
@@ -45,9 +50,8 @@ class WorkerDouble:
 
     def finish(self):
         """Answers with the result of the core."""
-        result = upscale(np.load(self.request["input"]), self.request["ijkToRAS"], UpscaleJob.from_dict(self.request["job"]))
-        np.save(self.request["output"], result.volume)
-        self.end("result", output=self.request["output"], ijkToRAS=result.ijk_to_ras.tolist(), provenance=result.provenance, messages=result.messages)
+        result = Jobs().run(self.request, progress=lambda done, total: None, cancelled=lambda: False)
+        self.end("result", output=self.request["output"], **result)
 
     def end(self, event, **fields):
         self.isBusy = False

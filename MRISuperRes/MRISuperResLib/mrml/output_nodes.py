@@ -23,9 +23,23 @@ def createOutput(inputNode, array, ijkToRAS, provenance, parentTransformNode=Non
     try:
         updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNode)
     except Exception:
-        slicer.mrmlScene.RemoveNode(node)
+        removeNode(node)
         raise
     return node
+
+
+def removeNode(node):
+    """Removes a node with its display and storage nodes and its item, which would stay in the scene, belonging to nothing."""
+    companions = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())] if node.IsA("vtkMRMLDisplayableNode") else []
+    companions += [node.GetStorageNode()] if node.IsA("vtkMRMLStorableNode") else []
+    hierarchy = subjectHierarchy()
+    item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+    if item:
+        hierarchy.RemoveItem(item, False, False)
+    slicer.mrmlScene.RemoveNode(node)
+    for companion in companions:
+        if companion is not None and slicer.mrmlScene.IsNodePresent(companion):
+            slicer.mrmlScene.RemoveNode(companion)
 
 
 def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNode=None):
@@ -34,7 +48,17 @@ def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNo
     array: (k, j, i), in the input's scalar type; ijkToRAS: (4, 4), mm.
     parentTransformNode: the transform above the input when its geometry was read.
     """
-    image = _imageData(array, inputNode.GetImageData().GetScalarType())
+    with slicer.util.NodeModify(node):
+        fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode)
+        record(node, inputNode, provenance)
+        node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
+            scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
+    _placeBeside(inputNode, node)
+
+
+def fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode=None, scalarType=None):
+    """Gives a volume node its voxels and its place; it looks like the input. scalarType: of VTK; None: the input's."""
+    image = _imageData(array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType)
     with slicer.util.NodeModify(node):
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
         node.SetAndObserveImageData(image)
@@ -43,13 +67,11 @@ def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNo
         node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
         # the identity of the DICOM series from which a reused node may once have been loaded
         node.RemoveAttribute("DICOM.instanceUIDs")
-        _record(node, inputNode, provenance)
         _copyDisplay(inputNode, node)
-    _placeBeside(inputNode, node)
 
 
 def _imageData(array, scalarType):
-    """vtkImageData of exactly the scalar type of the input: numpy has one name for several of VTK's integers."""
+    """vtkImageData of exactly one scalar type: numpy has one name for several of VTK's integers."""
     image = vtk.vtkImageData()
     image.SetDimensions(*array.shape[::-1])
     image.AllocateScalars(scalarType, 1)
@@ -57,9 +79,9 @@ def _imageData(array, scalarType):
     return image
 
 
-def _record(node, inputNode, provenance):
+def record(node, inputNode, provenance):
     """Everything that is needed to make the volume again, as attributes, which are saved with the scene."""
-    record = {
+    attributes = {
         "Notice": provenance["notice"],
         "Date": provenance["date"],
         "InputName": inputNode.GetName(),
@@ -70,12 +92,10 @@ def _record(node, inputNode, provenance):
         "Versions": provenance["versions"],
         "Provenance": provenance,
     }
-    for name, value in record.items():
+    for name, value in attributes.items():
         # None removes an attribute that an earlier run may have left on the node
         text = value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
         node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
-    node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
-        scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
 
 
 def _copyDisplay(inputNode, node):
@@ -93,13 +113,23 @@ def _copyDisplay(inputNode, node):
     display.SetAndObserveColorNodeID(source.GetColorNodeID())
 
 
+def subjectHierarchy():
+    """None in a scene without one."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+def itemBeside(hierarchy, node):
+    """The item of the study or folder in which a node is listed."""
+    item = hierarchy.GetItemByDataNode(node)
+    return hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
+
+
 def _placeBeside(inputNode, node):
     """Into the input's study or folder; a node that the user has put elsewhere stays there."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    hierarchy = subjectHierarchy()
     if hierarchy is None:
         return
-    inputItem = hierarchy.GetItemByDataNode(inputNode)
-    parent = hierarchy.GetItemParent(inputItem) if inputItem else hierarchy.GetSceneItemID()
+    parent = itemBeside(hierarchy, inputNode)
     item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
     if hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
         hierarchy.SetItemParent(item, parent)
