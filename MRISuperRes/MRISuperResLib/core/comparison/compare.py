@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import geometry, provenance, slices
+from ..errors import MRISuperResError
 from ..intensity import check_type
 from ..methods import MethodCache
 from ..metrics import PEAK, foreground
@@ -83,7 +84,7 @@ class _Record:
     def __init__(self, job, stack, volumes):
         self._job, self._stack = job, stack
         self._targets = {name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()}
-        self._perceptual, self._sampled = _perceptual(job, len(stack))
+        self._perceptual, self._sampled = _perceptual(job, stack)
         self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics_of(job)} for name in job.methods}
         self._plain, self._dots = {}, {}
         self._referees = {}
@@ -112,19 +113,30 @@ class _Record:
             self._targets[name][number] = self._stack.intensity.restore(image)
             found = self._referees[number].of(np.asarray(image, dtype=float))
             if number in self._sampled:
-                found[self._job.perceptual] = self._perceptual(np.clip(image, 0, 1) * PEAK)
+                found[self._job.perceptual] = self._naturalness(image)
             for key, value in found.items():
                 self.scores[name][key][number] = value
 
+    def _naturalness(self, image):
+        """The perceptual metric; None where there is too little in the slice for it."""
+        try:
+            return self._perceptual(image * PEAK)
+        except MRISuperResError as e:
+            if e.kind != "input":
+                raise
+            return None
 
-def _perceptual(job, count):
+
+def _perceptual(job, stack):
     """The metric, and the numbers of the slices on which it is computed."""
     if job.perceptual == "none":
         return None, frozenset()
     from ..metrics.perceptual import PerceptualMetric
 
-    middle = np.linspace(0.2 * (count - 1), 0.8 * (count - 1), PERCEPTUAL_SLICES)
-    return PerceptualMetric(job.perceptual), frozenset(middle.round().astype(int).tolist())
+    metric = PerceptualMetric(job.perceptual)
+    metric.check_size(*stack.shape)
+    middle = np.linspace(0.2, 0.8, PERCEPTUAL_SLICES) * (len(stack) - 1)
+    return metric, frozenset(middle.round().astype(int).tolist())
 
 
 def _provenance(name, method, stack, ijk_to_ras, job):
