@@ -84,6 +84,11 @@ class ReferenceModeTest(unittest.TestCase):
         self.assertEqual(noisy.slice_csv(), again.slice_csv())
         self.assertNotEqual(noisy.csv(), other.csv())
 
+    def test_every_slice_has_noise_of_its_own(self):
+        volume = np.repeat(body((1, 44, 52)), 2, axis=0)
+        low = compare(volume, MATRIX, ComparisonJob(("nearest", "bicubic"), 2, noise=5.0)).low
+        self.assertFalse(np.array_equal(low[0], low[1]))
+
     def test_k_space_truncation_degrades_in_place(self):
         table = compare(body(), MATRIX, ComparisonJob(("nearest", "bicubic"), 2, degradation="kspace")).table
         self.assertGreater(table.mean("bicubic", "psnr"), table.mean("nearest", "psnr"))
@@ -118,7 +123,7 @@ class MethodsTest(unittest.TestCase):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
-        write_model(folder.name, "tiny-psnr", pair="tiny", seed=1)
+        write_model(folder.name, "tiny-psnr", pair="tiny", seed=1, spacing_range=[1.8, 2.2])
         write_model(folder.name, "tiny-gan", stage="gan", pair="tiny", seed=2)
         write_model(folder.name, "tiny-x4", scale=4)
         cls.cache = MethodCache(ModelStore([folder.name]))
@@ -168,6 +173,11 @@ class MethodsTest(unittest.TestCase):
 
         compare(body(), MATRIX, ComparisonJob(("one", "two", "three"), 2), MethodCache(given=[Watched("one"), Watched("two"), Watched("three")]))
         self.assertEqual(uploads, ["one"])
+
+    def test_a_model_is_judged_by_the_pixels_that_it_is_given(self):
+        for reference, warned in ((True, False), (False, True)):  # 1 mm, and 2 mm once they are degraded
+            messages = compare(body(), np.eye(4), ComparisonJob(("bicubic", "tiny-psnr"), 2, reference, device="cpu"), self.cache).messages
+            self.assertEqual(any("trained on pixels of 1.8–2.2 mm" in message for message in messages), warned)
 
     def test_the_default_methods_are_the_interpolations_the_floor_and_the_models_of_the_scale(self):
         self.assertEqual(default_methods(2, self.cache.store), (*INTERPOLATIONS, "bicubic+bp", "tiny-psnr", "tiny-gan"))
