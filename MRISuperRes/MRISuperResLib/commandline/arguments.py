@@ -4,6 +4,7 @@ import argparse
 
 from .. import __version__
 from ..core.errors import MRISuperResError
+from ..core.job import DEFAULT_SCALE
 
 PROGRAM = "python -m MRISuperResLib"
 
@@ -17,6 +18,7 @@ examples:
   {PROGRAM} upscale brain.nrrd brain_x4.nrrd --scale 4 --device cuda
   {PROGRAM} upscale fetal.nii.gz fetal_x2.nrrd --axis coronal --model bicubic
   {PROGRAM} upscale DICOM_FOLDER out.nii.gz --series 1.2.840.113619.2.5
+  {PROGRAM} compare brain.nii.gz --scale 4 --out comparison
   {PROGRAM} models list
 
 exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 stopped (Ctrl-C); 1 an error of the program."""
@@ -32,6 +34,28 @@ examples:
   {PROGRAM} upscale fmri.nii.gz out.nii.gz --frame 0       the first volume of a 4D file"""
 
 
+COMPARE_DESCRIPTION = """\
+Enlarges a volume by several methods and measures what each has made of it. The volume is taken as the truth: it is made
+smaller and enlarged again; or, with --no-reference, it is enlarged itself. Outputs are synthetic, not for diagnosis."""
+
+COMPARE_EXAMPLES = f"""\
+IN   as for upscale
+DIR  a new folder, or an empty one; it is there only when all is complete:
+       comparison.csv, slices.csv, dots.csv   the numbers: of all, per slice, of the planted dots
+       comparison.png                         a slice, and an area of it as every method has made it
+       volumes/METHOD.nii.gz                  the outputs; with a reference also reference.nii.gz and low.nii.gz
+       maps/                                  with --maps: METHOD-inconsistency, METHOD-error, PAIR-gan-psnr
+       comparison.json                        how all was made
+METHODS  names as in models list; NAME+bp: back-projected, so that it agrees with what was enlarged; PAIR@ALPHA: the PSNR and
+         the GAN model of a pair blended, 0 is the PSNR model and 1 the GAN model
+
+examples:
+  {PROGRAM} compare in.nii.gz --out comparison                                  the volume is the truth, made smaller by 2
+  {PROGRAM} compare in.nii.gz --out comparison --scale 4 --degradation kspace --noise 2
+  {PROGRAM} compare in.nii.gz --out comparison --methods bicubic,bicubic+bp,starter-x2-psnr --maps
+  {PROGRAM} compare in.nii.gz --out comparison --no-reference --perceptual niqe    the volume itself is enlarged"""
+
+
 class Parser(argparse.ArgumentParser):
     """Wrong arguments are an MRISuperResError like any other; no abbreviations, which later options would make ambiguous."""
 
@@ -43,11 +67,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(argv):
-    """The arguments as a namespace; .command is "upscale", "models list" or "models show"."""
+    """The arguments as a namespace; .command is "upscale", "compare", "models list" or "models show"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_upscale(commands.add_parser("upscale", help="upscale a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES))
+    _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
+                                     epilog=COMPARE_EXAMPLES))
 
     models = commands.add_parser("models", help="list the installed models, or show one", description="The installed models.")
     actions = models.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -63,9 +89,45 @@ def _add_upscale(parser):
     parser.add_argument("output", metavar="OUT", help="the file to write; an old one is replaced only when the new one is complete")
     parser.add_argument("--model", metavar="NAME", help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
+    _add_common(parser)
+    parser.set_defaults(command="upscale")
+
+
+def _add_compare(parser):
+    parser.add_argument("input", metavar="IN", help="the volume")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
+    parser.add_argument("--scale", type=int, metavar="N", default=DEFAULT_SCALE, help="2 (default), 4 or 8")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--methods", type=_names, metavar="METHODS", help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
+                        "the models of the scale")
+    chosen.add_argument("--models", type=_names, metavar="MODELS", help="the interpolations, bicubic+bp and these models")
+    parser.add_argument("--blend", type=_names, metavar="ALPHAS", help="also blends of every pair of models, for example 0.25,0.5")
+    parser.add_argument("--no-reference", action="store_true", help="enlarge the volume itself")
+    parser.add_argument("--degradation", default="bicubic", metavar="KIND", help="how the truth is made smaller: bicubic (default) or kspace")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="P", help="Rician noise added to the small volume, %% of the intensity range; default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise; default: 0")
+    parser.add_argument("--perceptual", default="none", metavar="NAME", help="niqe or pi, on some slices; needs pyiqa and its parameter files, see the README")
+    parser.add_argument("--maps", action="store_true", help="also write maps of the differences")
+    parser.add_argument("--zoom", type=_voxel, metavar="I,J,K", help="voxel of IN in the middle of the enlarged area; default: where the methods differ most")
+    _add_common(parser)
+    parser.set_defaults(command="compare")
+
+
+def _add_common(parser):
     parser.add_argument("--axis", default="auto", metavar="AXIS",
                         help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:N or mps")
     parser.add_argument("--frame", type=int, metavar="N", help="which volume of a 4D input, counted from 0")
     parser.add_argument("--series", metavar="UID", help="which series of a DICOM folder")
-    parser.set_defaults(command="upscale")
+
+
+def _names(text):
+    return [name.strip() for name in text.split(",")]
+
+
+def _voxel(text):
+    try:
+        i, j, k = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{text}” is no voxel: give I,J,K, three whole numbers counted from 0") from None
+    return i, j, k

@@ -45,7 +45,7 @@ def main(argv=None):
             console.error("There is not enough memory: close other programs, crop the volume or choose a smaller scale.")
             return USER_ERROR
         except Exception as e:
-            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "SimpleITK", "nibabel"):
+            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel"):
                 console.error(f"The package {e.name} is missing: install it (pip install {e.name}).")
                 return USER_ERROR
             console.error(f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}.")
@@ -60,6 +60,9 @@ def _run(argv, console, cancelled):
     if arguments.command == "upscale":
         from . import upscale
         return upscale.run(arguments, console, cancelled)
+    if arguments.command == "compare":
+        from . import compare
+        return compare.run(arguments, console, cancelled)
     from . import models
     return models.table() if arguments.command == "models list" else models.description(arguments.name)
 

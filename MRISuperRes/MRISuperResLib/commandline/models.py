@@ -1,7 +1,10 @@
 """models list, models show NAME"""
 
+import sys
+
 from ..core.methods import BASELINES
 from ..core.models import ModelStore
+from .columns import columns
 
 BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, invents nothing"
 
@@ -14,8 +17,7 @@ def table(store=None):
         size = store.weights_file(card).stat().st_size / 2**20
         rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", f"{size:.1f} MiB", card.title))
     rows += [(name, "×2 ×4 ×8", "baseline", "any", "–", BASELINE_TITLE) for name in BASELINES]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in rows)
+    return "\n".join(columns(rows, width=sys.maxsize))
 
 
 def description(name, store=None):
