@@ -13,6 +13,7 @@ FAMILIES = {
     "containers": ["qMRMLWidget", "qSlicerWidget", "qSlicerScriptedLoadableModuleWidget"],
     "nodes": ["qMRMLNodeComboBox", "qMRMLCheckableNodeComboBox"],
     "tables": ["qMRMLTableView"],
+    "plots": ["qMRMLPlotView"],
     "slices": ["qMRMLSliceView", "qMRMLSliceControllerWidget", "qMRMLSliceWidget"],
     "layouts": ["qSlicerLayoutManager"],
     "application": ["qSlicerApplication", "qSlicerCoreIOManager"],
