@@ -117,13 +117,13 @@ class ScoreTable:
             for metric in self.metrics:
                 line += [self.mean(method, metric.key), self.spread(method, metric.key), len(self.defined(method, metric.key))]
             lines.append(line)
-        return _csv(header, lines)
+        return csv_text(header, lines)
 
     def slice_csv(self):
         """One line per method and slice."""
         keys = [metric.key for metric in self.metrics]
         lines = [[method, n, *numbers] for method in self.methods for n, numbers in enumerate(zip(*(self.values(method, key) for key in keys)))]
-        return _csv(["method", "slice", *keys], lines)
+        return csv_text(["method", "slice", *keys], lines)
 
     def to_dict(self):
         return {"metrics": [asdict(metric) for metric in self.metrics], "values": self._values}
@@ -133,8 +133,8 @@ class ScoreTable:
         return cls([Metric(**metric) for metric in values["metrics"]], values["values"])
 
 
-def _csv(header, lines):
-    """Numbers with 6 decimals; an empty cell where there is none."""
+def csv_text(header, lines):
+    """A table as CSV: numbers with 6 decimals; an empty cell where there is none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
