@@ -1,10 +1,8 @@
 """The module MRISuperRes: super-resolution of the MRI volumes of a scene. The work is done in MRISuperResLib."""
 
-import time
 import unittest
 
 import numpy as np
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -17,16 +15,12 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.gui.event_loop import EventLoop
-from MRISuperResLib.gui.model_selector import ModelSelector
-from MRISuperResLib.gui.packages import installPackages, missingPackages
-from MRISuperResLib.gui.run_panel import RunPanel
-from MRISuperResLib.gui.views import showInSliceViews
+from MRISuperResLib.gui.packages import missingPackages
+from MRISuperResLib.gui.scripted_run import asRuntimeError, scriptedRun
+from MRISuperResLib.gui.upscale_panel import UpscalePanel
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
-from MRISuperResLib.mrml.scene_job import CancellingProgress, JobState
 from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
 
@@ -47,14 +41,12 @@ class MRISuperRes(ScriptedLoadableModule):
 
 
 class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: binds widgets, parameter node and the running job."""
+    """The panel: binds widgets, parameter node and the parts that start runs."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.job = None  # the running or the last VolumeJob
-        self._startTime = None
+        self.logic = self.upscaling = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -65,9 +57,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         self.logic = MRISuperResLogic()
-        self._models = ModelSelector(self.ui.modelComboBox, self.ui.modelSummaryLabel, self._onModelChosen)
-        self._run = RunPanel(self.ui.applyButton, self.ui.progressBar, self.ui.progressLabel, self.ui.statusLabel)
-        self.ui.applyButton.connect("clicked(bool)", self.onApplyOrCancel)
+        self.upscaling = UpscalePanel(self.ui, self.logic, self._updateTexts)
 
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
@@ -76,12 +66,11 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
-        if self.logic is None:  # setup has failed
+        if self.upscaling is None:  # setup has failed
             return
         self.setParameterNode(None)
         self.removeObservers()
-        if self.job is not None:
-            self.job.detach()
+        self.upscaling.cleanup()
         self.logic.cleanup()
 
     def enter(self):
@@ -113,10 +102,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._onParametersChanged()
 
     def _onParametersChanged(self, caller=None, event=None):
-        parameters = self._parameterNode
-        self._observeInput(parameters.inputVolume if parameters else None)
-        if parameters is not None:
-            self._models.show(parameters.scale.value, parameters.model)
+        self._observeInput(self._parameterNode.inputVolume if self._parameterNode else None)
+        self.upscaling.show(self._parameterNode)
         self._updateTexts()
 
     def _observeInput(self, node):
@@ -129,66 +116,12 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._observedInput = node
 
     def _updateTexts(self, caller=None, event=None):
-        reason = self._whyNotApplicable()
         parameters = self._parameterNode
         if parameters is not None and not whyNotUpscalable(parameters.inputVolume):
             self.ui.geometryLabel.text = describeGeometry(parameters.inputVolume, parameters.sliceDirection.value, parameters.scale.value)
         else:
             self.ui.geometryLabel.text = ""
-        if not self._isRunning():
-            self._run.showIdle(reason)
-
-    def _whyNotApplicable(self):
-        parameters = self._parameterNode
-        if parameters is None:
-            return _("The scene is being closed.")
-        reason = whyNotUpscalable(parameters.inputVolume)
-        if not reason and parameters.outputVolume is not None and parameters.outputVolume is parameters.inputVolume:
-            reason = _("The output would replace the input: choose another output volume.")
-        return reason
-
-    def _onModelChosen(self, name):
-        if self._parameterNode is not None:
-            self._parameterNode.model = name
-
-    def _isRunning(self):
-        return self.job is not None and self.job.isRunning
-
-    def onApplyOrCancel(self, checked=False):
-        if self._isRunning():
-            self._run.showCancelling()
-            self.job.cancel()
-        else:
-            with slicer.util.tryWithErrorDisplay(_("The volume could not be upscaled.")):
-                self._start()
-
-    def _start(self):
-        parameters = self._parameterNode
-        job = UpscaleJob(model=self._models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value)
-        self._startTime = time.monotonic()
-        self._run.showStart(parameters.inputVolume.GetName())
-        try:
-            self.job = self.logic.start(parameters.inputVolume, job, parameters.outputVolume, self._run.showProgress, self._onFinished)
-        except Exception as error:
-            self._run.showMessage(str(error), self._whyNotApplicable())
-            raise
-
-    def _onFinished(self, job):
-        self._run.showEnd(job, time.monotonic() - self._startTime, self._whyNotApplicable())
-        if job.state is JobState.FINISHED:
-            showInSliceViews(job.outputNode, insteadOf=job.inputNode)
-        elif job.state is JobState.FAILED:
-            # later, because the worker is still in the middle of its report
-            qt.QTimer.singleShot(0, lambda: self._onFailed(job))
-
-    def _onFailed(self, job):
-        if job.errorKind == "environment" and missingPackages():
-            with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
-                if installPackages(missingPackages()):
-                    self.logic.cleanup()  # a worker that has failed to import them would fail again
-                    self.onApplyOrCancel()
-        else:
-            slicer.util.errorDisplay(job.message)
+        self.upscaling.update()
 
 
 class MRISuperResLogic(ScriptedLoadableModuleLogic):
@@ -220,16 +153,15 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
 
         Raises RuntimeError with one sentence for the user.
         """
-        try:
+        with asRuntimeError():
             return VolumeJob(self.worker, volumeNode, job, outputVolume, onProgress, onFinished)
-        except MRISuperResError as error:
-            raise RuntimeError(str(error)) from error
 
     def upscale(self, volumeNode, model=None, scale=None, axis="auto", device="auto", outputVolume=None,
                 waitForCompletion=True, progressCallback=None, onFinished=None):
         """Makes the super-resolved volume of a volume node; the input is not changed.
 
-        model: name of an installed model, or "nearest", "bilinear", "bicubic"; None: the default model of the scale.
+        model: name of an installed model, or "nearest", "bilinear", "bicubic"; "PAIR@0.5" for the blend of a PSNR and a GAN
+        model, "NAME+bp" for a result that is made to agree with the input; None: the default model of the scale.
         scale: 2, 4 or 8; None: the model's own. axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k": the slices.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps". outputVolume: a volume node to be replaced; None: a new one.
         progressCallback(done, total): in slices; where it returns False, the run is cancelled.
@@ -239,36 +171,11 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         waitForCompletion=False: returns a VolumeJob at once, with cancel(), state, message and outputNode;
         onFinished(job) is called at its end, however it ends.
         """
-        try:
+        with asRuntimeError():
             job = UpscaleJob(model=model, scale=scale, axis=axis, device=device)
-        except MRISuperResError as error:
-            raise RuntimeError(str(error)) from error
-        progress = CancellingProgress(progressCallback) if progressCallback else None
-        if not waitForCompletion:
-            return self._startWith(progress, volumeNode, job, outputVolume, onFinished)
-
-        loop = EventLoop()
-
-        def onEnd(run):
-            loop.quit()
-            if onFinished:
-                onFinished(run)
-
-        run = self._startWith(progress, volumeNode, job, outputVolume, onEnd)
-        loop.run()
-        if progress and progress.error:
-            raise progress.error
-        if progress and progress.hasCancelled:
-            return None
-        if run.state is not JobState.FINISHED:
-            raise RuntimeError(run.message)
-        return run.outputNode
-
-    def _startWith(self, progress, volumeNode, job, outputVolume, onFinished):
-        run = self.start(volumeNode, job, outputVolume, progress, onFinished)
-        if progress:
-            progress.run = run
-        return run
+        run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
+                          progressCallback, onFinished, waitForCompletion)
+        return run.outputNode if run and waitForCompletion else run
 
 
 class MRISuperResTest(ScriptedLoadableModuleTest):

@@ -50,7 +50,7 @@ class PanelTestCase(unittest.TestCase):
         """Clicks Apply; returns the run."""
         self.assertEqual(self.ui.applyButton.text, "Apply")
         click(self.ui.applyButton)
-        return self.widget.job
+        return self.widget.upscaling.job
 
     def apply_and_wait_for_progress(self):
         job = self.apply()
@@ -96,9 +96,9 @@ class ChoosingTest(PanelTestCase):
 
     def test_disabled_apply_starts_nothing(self):
         self.ui.inputSelector.setCurrentNode(None)
-        before = self.widget.job
+        before = self.widget.upscaling.job
         click(self.ui.applyButton)
-        self.assertIs(self.widget.job, before)
+        self.assertIs(self.widget.upscaling.job, before)
 
     def test_panel_says_which_slices_are_taken_and_why(self):
         self.assertIn("Slices along k (axial): the acquired slices, 4 mm apart", self.ui.geometryLabel.text)
@@ -113,15 +113,16 @@ class ChoosingTest(PanelTestCase):
         self.assertIn("9 mm apart", self.ui.geometryLabel.text)
 
     def test_models_of_the_scale_are_offered_before_the_baselines(self):
-        models = self.widget._models._store
+        models = self.widget.upscaling.models._store
         for index, scale in enumerate((2, 4, 8)):
             self.ui.scaleComboBox.setCurrentIndex(index)
             names = [self.ui.modelComboBox.itemData(i) for i in range(self.ui.modelComboBox.count)]
-            self.assertEqual(names, [card.name for card in models.cards(scale)] + ["nearest", "bilinear", "bicubic"])
+            blends = [f"{pair}@" for pair in models.pairs(scale)]
+            self.assertEqual(names, [card.name for card in models.cards(scale)] + blends + ["nearest", "bilinear", "bicubic"])
 
     def test_card_of_the_chosen_model_is_shown(self):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
-        for card in self.widget._models._store.cards(2):
+        for card in self.widget.upscaling.models._store.cards(2):
             self.choose(card.name)
             self.assertEqual(f"{self.ui.modelComboBox.currentText}\n{self.ui.modelSummaryLabel.text}", card.summary())
             self.assertEqual(self.ui.modelComboBox.toolTip, self.ui.modelSummaryLabel.text)
@@ -340,10 +341,9 @@ class MissingPackagesTest(PanelTestCase):
         self.use_double("without_packages")
         self.missing, self.installed = ["torch"], []
         for name, double in (("missingPackages", lambda: list(self.missing)), ("_pipInstall", self.install)):
-            for module in ("MRISuperRes", "MRISuperResLib.gui.packages"):
-                patch = mock.patch(f"{module}.{name}", double, create=True)
-                patch.start()
-                self.addCleanup(patch.stop)
+            patch = mock.patch(f"MRISuperResLib.gui.packages.{name}", double)
+            patch.start()
+            self.addCleanup(patch.stop)
 
     def install(self, requirements):
         self.installed += requirements
@@ -353,8 +353,8 @@ class MissingPackagesTest(PanelTestCase):
     def test_user_is_asked_and_the_run_starts_again_after_the_installation(self):
         answer_next(True)
         job = self.apply()
-        wait_until(lambda: self.widget.job is not job)
-        self.assert_idle(self.widget.job, JobState.FINISHED, "Finished")
+        wait_until(lambda: self.widget.upscaling.job is not job)
+        self.assert_idle(self.widget.upscaling.job, JobState.FINISHED, "Finished")
         self.assertEqual(len(shown_dialogs("torch")), 1)
         self.assertEqual(len(self.installed), 1)
         self.assertRegex(self.installed[0], "^torch>=")

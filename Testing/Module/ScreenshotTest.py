@@ -70,8 +70,8 @@ class ScreenshotTest(unittest.TestCase):
         during = screenshot(self.window, "panel_during", size)
 
         gate.open()
-        wait_until(lambda: not widget.job.isRunning, timeout=300)
-        wait_for_end(widget.job)
+        wait_until(lambda: not widget.upscaling.job.isRunning, timeout=300)
+        wait_for_end(widget.upscaling.job)
         after = screenshot(self.window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 

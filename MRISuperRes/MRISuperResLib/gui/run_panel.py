@@ -1,4 +1,4 @@
-"""Apply button, progress and status line: what a run looks like in the panel."""
+"""A button that starts and cancels, progress and status line: what a run looks like in the panel."""
 
 from slicer.i18n import tr as _
 
@@ -7,30 +7,36 @@ from ..mrml.scene_job import JobState
 
 
 class RunPanel:
-    """Shows in four widgets what is going on; decides nothing."""
+    """Shows in four widgets what is going on; decides nothing.
 
-    def __init__(self, applyButton, progressBar, progressLabel, statusLabel):
-        self._applyButton, self._progressBar = applyButton, progressBar
-        self._progressLabel, self._statusLabel = progressLabel, statusLabel
+    action: the text of the button; toolTip: what it does.
+    """
+
+    def __init__(self, button, progressBar, progressLabel, statusLabel, action, toolTip):
+        self._button, self._progressBar, self._progressLabel, self._statusLabel = button, progressBar, progressLabel, statusLabel
+        self._action, self._toolTip = action, toolTip
         self._reason = None
         self._setProgressVisible(False)
 
-    def showIdle(self, reason):
-        """reason: why Apply is disabled, empty where it is not. The message of the last run stays while nothing changes."""
+    def showIdle(self, reason, obstacle=""):
+        """reason: why the button is disabled, empty where it is not. The message of the last run stays while nothing changes.
+
+        obstacle: a reason that passes by itself, and leaves the message alone.
+        """
         if reason != self._reason:
             self._statusLabel.text = reason or _("Ready.")
-        self._setApply(reason)
+        self._setButton(reason, obstacle)
 
-    def _setApply(self, reason):
+    def _setButton(self, reason, obstacle=""):
         self._reason = reason
-        self._applyButton.text = _("Apply")
-        self._applyButton.enabled = not reason
-        self._applyButton.toolTip = reason or _("Make the super-resolved volume")
+        self._button.text = self._action
+        self._button.enabled = not (reason or obstacle)
+        self._button.toolTip = reason or obstacle or self._toolTip
 
     def showStart(self, name):
-        self._applyButton.text = _("Cancel")
-        self._applyButton.enabled = True
-        self._applyButton.toolTip = _("Stop the run; nothing is changed")
+        self._button.text = _("Cancel")
+        self._button.enabled = True
+        self._button.toolTip = _("Stop the run; nothing is changed")
         self._progressBar.setRange(0, 0)  # busy, until the first slices are done
         self._progressLabel.text = _("Starting …")
         self._statusLabel.text = _("Running: {name}").format(name=name)
@@ -43,21 +49,20 @@ class RunPanel:
         self._progressLabel.text = Progress(done, total, rate, remaining).text()
 
     def showCancelling(self):
-        self._applyButton.enabled = False
+        self._button.enabled = False
         self._statusLabel.text = _("Cancelling …")
 
     def showMessage(self, message, reason):
         """How the run ended, or why it could not be started. reason: as in showIdle."""
         self._setProgressVisible(False)
-        self._setApply(reason)
+        self._setButton(reason)
         self._statusLabel.text = message
 
-    def showEnd(self, job, seconds, reason):
-        """reason: as in showIdle."""
+    def showEnd(self, job, name, seconds, reason):
+        """name: of what was made; reason: as in showIdle."""
         message = job.message
         if job.state is JobState.FINISHED:
-            done = _("Finished in {time}: “{name}”.").format(time=_duration(seconds), name=job.outputNode.GetName())
-            message = "\n".join([done, *job.messages])
+            message = "\n".join([_("Finished in {time}: “{name}”.").format(time=_duration(seconds), name=name), *job.messages])
         self.showMessage(message, reason)
 
     def _setProgressVisible(self, visible):

@@ -79,4 +79,6 @@ def showMetric(chartNode, metric):
     for n in range(chartNode.GetNumberOfPlotSeriesNodes()):
         series = chartNode.GetNthPlotSeriesNode(n)
         series.SetYColumnName(columnName(series.GetName(), metric.key))
+    chartNode.SetXAxisRangeAuto(True)  # the user may have zoomed in, where the next metric has no values
+    chartNode.SetYAxisRangeAuto(True)
     chartNode.SetYAxisTitle(metric.heading)

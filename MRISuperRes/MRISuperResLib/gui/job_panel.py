@@ -1,0 +1,107 @@
+"""What the two parts of the panel that start runs have in common."""
+
+import time
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..mrml.scene_job import JobState
+from ..mrml.volume_nodes import whyNotUpscalable
+from . import packages
+from .run_panel import RunPanel
+
+
+class JobPanel:
+    """A part of the panel with a button that starts a run and cancels it.
+
+    A derived class says why it can't be started (`_whyNot`), starts it (`_startJob`), and shows the result (`_resultName`,
+    `_showResult`). logic: MRISuperResLogic. widgets: those of a RunPanel. onBusyChanged(): a run has begun or ended.
+    """
+
+    failureTitle = ""
+
+    def __init__(self, logic, widgets, action, toolTip, onBusyChanged):
+        self._logic, self._onBusyChanged = logic, onBusyChanged
+        self.parameters = None  # MRISuperResParameterNode; None while there is no scene
+        self.job = None  # the running or the last SceneJob
+        self.rival = None  # the other JobPanel: there is one worker for both
+        self._startTime = None
+        self._run = RunPanel(*widgets, action, toolTip)
+        widgets[0].connect("clicked(bool)", self._onButton)
+
+    @property
+    def isRunning(self):
+        return self.job is not None and self.job.isRunning
+
+    def show(self, parameters):
+        """The parameter node has changed, or is another one."""
+        self.parameters = parameters
+        self.update()
+
+    def update(self):
+        if not self.isRunning:
+            isBlocked = self.rival is not None and self.rival.isRunning
+            obstacle = _("Another volume is being processed: wait until it is finished, or cancel it.") if isBlocked else ""
+            self._run.showIdle(self.whyNot(), obstacle)
+
+    def cleanup(self):
+        """The panel is going away."""
+        if self.job is not None:
+            self.job.detach()
+
+    def whyNot(self):
+        """Why a run can't be started, in one sentence; empty where it can."""
+        if self.parameters is None:
+            return _("The scene is being closed.")
+        return whyNotUpscalable(self.parameters.inputVolume) or self._whyNot()
+
+    def _whyNot(self):
+        return ""
+
+    def _startJob(self, onProgress, onFinished):
+        """Returns the SceneJob. Raises an exception with a sentence for the user."""
+        raise NotImplementedError
+
+    def _resultName(self):
+        raise NotImplementedError
+
+    def _showResult(self):
+        raise NotImplementedError
+
+    def _onButton(self, checked=False):
+        if self.isRunning:
+            self._run.showCancelling()
+            self.job.cancel()
+        else:
+            with slicer.util.tryWithErrorDisplay(self.failureTitle):
+                self._start()
+
+    def _start(self):
+        self._startTime = time.monotonic()
+        self._run.showStart(self.parameters.inputVolume.GetName())
+        try:
+            self.job = self._startJob(self._run.showProgress, self._onFinished)
+        except Exception as error:
+            self._run.showMessage(str(error), self.whyNot())
+            raise
+        self._onBusyChanged()
+
+    def _onFinished(self, job):
+        finished = job.state is JobState.FINISHED
+        self._run.showEnd(job, self._resultName() if finished else "", time.monotonic() - self._startTime, self.whyNot())
+        if finished:
+            self._showResult()
+        elif job.state is JobState.FAILED:
+            # later, because the worker is still in the middle of its report
+            qt.QTimer.singleShot(0, lambda: self._onFailed(job))
+        self._onBusyChanged()
+
+    def _onFailed(self, job):
+        if job.errorKind == "environment" and packages.missingPackages():
+            with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
+                if packages.installPackages(packages.missingPackages()):
+                    self._logic.cleanup()  # a worker that has failed to import them would fail again
+                    self._onButton()
+        else:
+            slicer.util.errorDisplay(job.message)

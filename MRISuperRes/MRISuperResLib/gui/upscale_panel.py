@@ -1,0 +1,44 @@
+"""The part of the panel that makes a super-resolved volume."""
+
+from slicer.i18n import tr as _
+
+from ..core.job import UpscaleJob
+from .job_panel import JobPanel
+from .model_selector import ModelSelector
+from .views import showInSliceViews
+
+
+class UpscalePanel(JobPanel):
+    """Model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
+
+    def __init__(self, ui, logic, onBusyChanged):
+        self.failureTitle = _("The volume could not be upscaled.")
+        self.models = ModelSelector(ui.modelComboBox, ui.modelSummaryLabel, (ui.blendLabel, ui.blendSlider), self._onModelChosen)
+        super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
+                         onBusyChanged)
+
+    def show(self, parameters):
+        if parameters is not None:
+            self.models.show(parameters.scale.value, parameters.model)
+        super().show(parameters)
+
+    def _whyNot(self):
+        parameters = self.parameters
+        if parameters.outputVolume is not None and parameters.outputVolume is parameters.inputVolume:
+            return _("The output would replace the input: choose another output volume.")
+        return ""
+
+    def _onModelChosen(self, name):
+        if self.parameters is not None:
+            self.parameters.model = name
+
+    def _startJob(self, onProgress, onFinished):
+        parameters = self.parameters
+        job = UpscaleJob(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value)
+        return self._logic.start(parameters.inputVolume, job, parameters.outputVolume, onProgress, onFinished)
+
+    def _resultName(self):
+        return self.job.outputNode.GetName()
+
+    def _showResult(self):
+        showInSliceViews(self.job.outputNode, insteadOf=self.job.inputNode)

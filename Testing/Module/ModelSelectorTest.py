@@ -1,0 +1,92 @@
+"""The list of models with the slider of their blends, as a user meets it; the models are only cards."""
+
+import unittest
+from types import SimpleNamespace
+
+import ctk
+import qt
+from MRISuperResLib.gui.model_selector import ModelSelector
+
+
+def card(name, pair=""):
+    title = name.replace("-", " ").title()
+    return SimpleNamespace(name=name, title=title, pair=pair, summary=lambda: f"{title}\nwhat the card says of it")
+
+
+class StoreDouble:
+    """×2: a pair, and a model of its own; ×4: nothing."""
+
+    def cards(self, scale):
+        return [card("net-psnr", "net"), card("other"), card("net-gan", "net")] if scale == 2 else []
+
+    def pairs(self, scale):
+        return {"net": (card("net-psnr"), card("net-gan"))} if scale == 2 else {}
+
+    def default_name(self, scale):
+        return "net-psnr"
+
+
+class ModelSelectorTest(unittest.TestCase):
+    def setUp(self):
+        self.box, self.summary, self.label, self.slider = qt.QComboBox(), qt.QLabel(), qt.QLabel(), ctk.ctkSliderWidget()
+        self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
+        self.chosen = []
+        self.selector = ModelSelector(self.box, self.summary, (self.label, self.slider), self.chosen.append, StoreDouble())
+        self.selector.show(2, "")
+
+    def choose(self, data):
+        self.box.setCurrentIndex(self.box.findData(data))
+
+    def assert_shown(self, name, alpha):
+        """alpha: where the slider stands; None where it is hidden."""
+        self.assertEqual(self.selector.name, name)
+        self.assertEqual(None if self.slider.isHidden() else self.slider.value, alpha)
+        self.assertEqual(self.label.isHidden(), self.slider.isHidden())
+
+    def test_pair_is_offered_as_a_blend_between_models_and_interpolations(self):
+        names = [self.box.itemData(n) for n in range(self.box.count)]
+        self.assertEqual(names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"])
+
+    def test_slider_is_shown_for_models_of_a_pair_only(self):
+        self.assert_shown("net-psnr", 0.0)
+        self.choose("net-gan")
+        self.assert_shown("net-gan", 1.0)
+        for name in ("other", "bicubic"):
+            self.choose(name)
+            self.assert_shown(name, None)
+
+    def test_moving_the_slider_makes_a_blend_of_the_pair(self):
+        self.choose("net-gan")
+        self.slider.value = 0.35
+        self.assert_shown("net@0.35", 0.35)
+        self.assertEqual((self.box.currentData, self.chosen), ("net@", ["net-gan", "net@0.35"]))
+        self.assertIn("Net Gan", self.summary.text)
+
+    def test_choosing_the_blend_in_the_list_starts_where_the_slider_stands(self):
+        self.slider.value = 0.5
+        self.choose("net-psnr")
+        self.assert_shown("net-psnr", 0.0)
+        self.choose("net@")
+        self.assert_shown("net@0", 0.0)
+        self.slider.value = 0.25
+        self.assertEqual(self.chosen[-1], "net@0.25")
+
+    def test_saved_blend_is_shown_again_and_tells_nobody(self):
+        self.selector.show(2, "net@0.7")
+        self.assert_shown("net@0.7", 0.7)
+        self.assertEqual(self.chosen, [])
+
+    def test_name_that_is_not_among_the_models_gives_the_default(self):
+        for name in ("gone", "gone@0.5", "net-gan@0.5", "net-gan+bp", "no name at all"):
+            self.selector.show(2, name)
+            self.assert_shown("net-psnr", 0.0)
+
+    def test_scale_without_models_has_the_interpolations(self):
+        self.selector.show(4, "net@0.7")
+        self.assert_shown("bicubic", None)
+        self.selector.show(2, "net@0.7")
+        self.assert_shown("net@0.7", 0.7)
+
+
+if __name__ == "__main__":
+    unittest.main()
