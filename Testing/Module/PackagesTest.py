@@ -1,5 +1,7 @@
 """Which packages are missing, and by which of Slicer's ways they are installed; nothing is really installed."""
 
+import importlib.metadata
+import os
 import sys
 import types
 import unittest
@@ -10,9 +12,9 @@ from MRISuperResLib.gui import packages
 from slicerhost.testing import answer_next, shown_dialogs
 
 
-class PackagesTest(unittest.TestCase):
+class PackagesTestCase(unittest.TestCase):
     def setUp(self):
-        self.installed, self.byPyTorchUtils = [], []
+        self.installed, self.byPyTorchUtils, self.calls, self.constraints = [], [], [], None
         self.present = set()
         self.replace(packages, "_exists", lambda name: name in self.present)
         self.replace(slicer.util, "pip_install", self.pipInstall)
@@ -31,10 +33,20 @@ class PackagesTest(unittest.TestCase):
         self.addCleanup(patch.stop)
         self.present.add(name)
 
-    def pipInstall(self, requirements):
+    def pipInstall(self, arguments):
+        """What pip would do: remembers the constraints, installs the rest."""
+        self.calls.append(list(arguments))
+        if arguments[0] == "--constraint":
+            with open(arguments[1]) as file:
+                self.constraints = dict(line.strip().split("==") for line in file)
+            arguments = arguments[2:]
+        requirements = [argument for argument in arguments if not argument.startswith("--")]
         self.installed += requirements
-        self.present.update(requirement.split(">=")[0] for requirement in requirements)
+        imports = {requirement: name for name, requirement in packages.PERCEPTUAL_REQUIREMENTS.items()}
+        self.present.update(imports.get(requirement) or requirement.split(">=")[0] for requirement in requirements)
 
+
+class PackagesTest(PackagesTestCase):
     def test_missing_packages_are_named(self):
         self.present.add("safetensors")
         self.assertEqual(packages.missingPackages(), ["torch"])
@@ -88,6 +100,73 @@ class PackagesTest(unittest.TestCase):
         self.replace(slicer.util, "pip_install", lambda requirements: None)
         answer_next(True)
         self.assertFalse(packages.installPackages(["torch"]))
+
+    def test_torch_is_announced_as_large_and_nothing_else_is(self):
+        for names, isLarge in ((["torch"], True), (["safetensors"], False)):
+            answer_next(False)
+            packages.installPackages(names)
+            self.assertEqual("GB" in shown_dialogs()[-1].text, isLarge)
+
+
+class PerceptualTest(PackagesTestCase):
+    """pyiqa, for NIQE and PI, beside an installed PyTorch."""
+
+    def setUp(self):
+        super().setUp()
+        self.present.update({"torch", "safetensors"})
+
+    def test_packages_of_niqe_are_missing_only_for_whom_asks_for_niqe(self):
+        self.assertEqual(packages.missingPackages(), [])
+        self.assertEqual(packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS))
+
+    def test_licence_is_shown_in_the_one_question_that_is_asked(self):
+        answer_next(True)
+        self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
+        question, = shown_dialogs()
+        self.assertIn("PolyForm Noncommercial 1.0.0, allows no commercial use", question.text)
+        self.assertNotIn("GB", question.text)
+
+    def test_licence_is_not_mentioned_where_pyiqa_is_not_needed(self):
+        answer_next(False)
+        packages.installPackages(["safetensors"])
+        self.assertNotIn("PolyForm", shown_dialogs()[0].text)
+
+    def test_pyiqa_is_installed_without_its_dependencies(self):
+        answer_next(True)
+        packages.installPackages(packages.missingPackages(perceptual=True))
+        self.assertEqual(self.calls[-1], ["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]])
+        self.assertNotIn("pyiqa", " ".join(self.calls[0]))
+
+    def test_nothing_that_the_application_relies_on_is_replaced(self):
+        answer_next(True)
+        packages.installPackages(packages.missingPackages(perceptual=True))
+        self.assertEqual(self.constraints["numpy"], importlib.metadata.version("numpy"))
+        self.assertEqual(self.constraints["SimpleITK"], importlib.metadata.version("SimpleITK"))
+        self.assertFalse(os.path.exists(self.calls[0][1]))
+
+    def test_package_that_pip_does_not_know_needs_no_constraint(self):
+        with mock.patch.object(packages, "KEPT", ("no-such-package", "numpy")):
+            answer_next(True)
+            packages.installPackages(packages.missingPackages(perceptual=True))
+        self.assertEqual(list(self.constraints), ["numpy"])
+
+    def test_only_what_is_missing_is_installed(self):
+        self.present.update(set(packages.PERCEPTUAL_REQUIREMENTS) - {"pyiqa"})
+        answer_next(True)
+        self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
+        self.assertEqual(self.calls, [["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]]])
+
+    def test_torch_is_installed_first_where_it_is_missing_too(self):
+        self.present.clear()
+        answer_next(True)
+        self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
+        self.assertTrue(self.calls[0][0].startswith("torch>="))
+        self.assertEqual(len(shown_dialogs()), 1)
+
+    def test_nothing_is_installed_where_the_user_declines_the_licence(self):
+        answer_next(False)
+        self.assertFalse(packages.installPackages(packages.missingPackages(perceptual=True)))
+        self.assertEqual(self.calls, [])
 
 
 if __name__ == "__main__":

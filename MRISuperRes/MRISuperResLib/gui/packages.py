@@ -1,19 +1,30 @@
 """The Python packages of the worker: which are missing, and their installation."""
 
 import importlib
+import importlib.metadata
 import importlib.util
+import os
 import sys
+import tempfile
 
 import slicer
 from slicer.i18n import tr as _
 
 REQUIREMENTS = {"torch": "torch>=2.2", "safetensors": "safetensors>=0.4"}
 
+PERCEPTUAL_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "cv2": "opencv-python-headless>=4.5", "yaml": "pyyaml>=6.0", "requests": "requests>=2.28",
+                           "tqdm": "tqdm>=4.60", "huggingface_hub": "huggingface_hub>=0.20", "pyiqa": "pyiqa>=0.1.13"}
+"""For NIQE and PI: pyiqa, and what it imports for them. It asks for more than sixty other packages, which it does not need here."""
 
-def missingPackages():
-    """Names, found without importing anything: the worker has the same packages as the application."""
+KEPT = ("numpy", "scipy", "SimpleITK", "torch")
+"""Never replaced by another version: the application, or another extension, relies on the one that it has."""
+
+
+def missingPackages(perceptual=False):
+    """Names, found without importing anything: the worker has the same packages as the application. perceptual: for NIQE and PI, too."""
     importlib.invalidate_caches()
-    return [name for name in REQUIREMENTS if not _exists(name)]
+    wanted = [*REQUIREMENTS, *PERCEPTUAL_REQUIREMENTS] if perceptual else REQUIREMENTS
+    return [name for name in wanted if not _exists(name)]
 
 
 def _exists(name):
@@ -26,11 +37,9 @@ def installPackages(names):
 
     Only on the main thread, and only when the packages are needed.
     """
-    if not slicer.util.confirmOkCancelDisplay(
-            _("MRISuperRes needs the Python packages {names}, which are not installed yet. They will be downloaded (PyTorch: up to several GB). "
-              "Install them now?").format(names=", ".join(names)), _("MRISuperRes")):
+    if not slicer.util.confirmOkCancelDisplay(_question(names), _("MRISuperRes")):
         return False
-    rest = list(names)
+    rest = [name for name in names if name in REQUIREMENTS]
     if "torch" in rest and _exists("PyTorchUtils"):
         # the extension PyTorch finds the build that suits the graphics driver
         import PyTorchUtils
@@ -39,12 +48,46 @@ def installPackages(names):
         rest.remove("torch")
     if rest:
         _pipInstall([REQUIREMENTS[name] for name in rest])
-    return not missingPackages()
+    perceptual = [name for name in names if name in PERCEPTUAL_REQUIREMENTS]
+    if perceptual:
+        _installPerceptual([name for name in perceptual if name != "pyiqa" and not _exists(name)], "pyiqa" in perceptual)
+    return not set(names) & set(missingPackages(bool(perceptual)))
 
 
-def _pipInstall(requirements):
+def _question(names):
+    text = _("MRISuperRes needs the Python packages {names}, which are not installed yet. They will be downloaded{size}. ").format(
+        names=", ".join(names), size=_(" (PyTorch: up to several GB)") if "torch" in names else "")
+    if "pyiqa" in names:
+        text += _("NIQE and PI are computed by pyiqa, whose licence, PolyForm Noncommercial 1.0.0, allows no commercial use; "
+                  "PSNR, SSIM and RMSE do without it. By installing it you accept that licence. ")
+    return text + _("Install them now?")
+
+
+def _installPerceptual(imports, withPyiqa):
+    if imports:
+        path = _writeConstraints()
+        try:
+            _pipInstall(["--constraint", path, *(PERCEPTUAL_REQUIREMENTS[name] for name in imports)])
+        finally:
+            os.remove(path)
+    if withPyiqa:
+        _pipInstall(["--no-deps", PERCEPTUAL_REQUIREMENTS["pyiqa"]])
+
+
+def _writeConstraints():
+    """A file that tells pip which packages must stay as they are."""
+    with tempfile.NamedTemporaryFile("w", prefix="MRISuperRes-", suffix=".txt", dir=slicer.app.temporaryPath, delete=False) as file:
+        for name in KEPT:
+            try:
+                file.write(f"{name}=={importlib.metadata.version(name)}\n")
+            except importlib.metadata.PackageNotFoundError:
+                pass  # not installed by pip, which will not touch it
+    return file.name
+
+
+def _pipInstall(arguments):
     if _exists("slicer.packaging"):  # Slicer 5.12: shows progress
         from slicer.packaging import pip_install
     else:
         from slicer.util import pip_install
-    pip_install(requirements)
+    pip_install(arguments)
