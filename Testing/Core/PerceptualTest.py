@@ -245,6 +245,10 @@ class PlumbingTest(WithPyiqaTest):
 
 
 class WithoutPyiqaTest(PerceptualTest):
+    @classmethod
+    def setUpClass(cls):
+        import torch  # noqa: F401  now, as it can't be imported again after sys.modules was put back
+
     def others(self):
         """The modules that are loaded but for pyiqa's."""
         return {name: module for name, module in sys.modules.items() if name.partition(".")[0] != "pyiqa"}
