@@ -1,0 +1,1 @@
+"""The losses, one kind a file: plain functions of tensors."""

@@ -1,0 +1,54 @@
+"""LPIPS: the distance of two images as people judge it, lower for the more similar ones.
+
+Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric", arXiv:1801.03924; version 0.1, VGG16,
+with the published linear weights. It needs torchvision's weights of VGG16: with those of VGG19 it would be another measure.
+"""
+
+import torch
+
+from MRISuperResLib.core.errors import MRISuperResError
+
+from . import features, weight_files
+
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""Of RGB from −1 to 1, as published."""
+EPSILON = 1e-10
+LINEAR_FILE = "lpips_v0.1_vgg_lin.pth"
+
+
+class Lpips(torch.nn.Module):
+    """vgg: the path of VGG16's weights; linear: that of LPIPS's. Raises MRISuperResError (kind "environment")."""
+
+    def __init__(self, vgg, linear):
+        super().__init__()
+        self.vgg = features.VGG("vgg16", vgg)
+        self._linear = [f"linear{number}" for number in range(len(features.WIDTHS))]
+        for name, weight in zip(self._linear, _read(linear)):
+            self.register_buffer(name, weight)
+        for name, values in (("shift", SHIFT), ("scale", SCALE)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None])
+
+    def forward(self, images, truth):
+        """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,)."""
+        pairs = zip(self._linear, *(self._directions(x) for x in (images, truth)))
+        return sum((self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2)) for name, a, b in pairs)
+
+    def _directions(self, images):
+        """The features of every block, at each place of length 1."""
+        inputs = (images.float().clamp(0, 1) * 2 - 1 - self.shift) / self.scale
+        return [x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in self.vgg.last_activations(inputs)]
+
+
+def find():
+    """The Lpips of the files in the folders of MRISUPERRES_WEIGHTS; None where one of the two is not there."""
+    vgg, linear = weight_files.find("vgg16*.pth"), weight_files.find(LINEAR_FILE)
+    return Lpips(vgg, linear) if vgg and linear else None
+
+
+def _read(path):
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        return [values[f"lin{number}.model.1.weight"].float().reshape(width, 1, 1) for number, width in enumerate(features.WIDTHS)]
+    except features.READING_ERRORS as e:
+        raise MRISuperResError(f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
+                               "(github.com/richzhang/PerceptualSimilarity).", "environment") from e
