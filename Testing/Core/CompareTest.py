@@ -10,6 +10,7 @@ from made_models import write_model
 from MRISuperResLib.core import geometry, resample
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
+from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
 from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.job import UpscaleJob
@@ -196,6 +197,17 @@ class RunTest(unittest.TestCase):
             with self.subTest(dtype.__name__):
                 result = compare((body() / 8).astype(dtype), MATRIX, self.JOB)
                 self.assertEqual({output.volume.dtype for output in result.outputs} | {result.reference.dtype}, {np.dtype(dtype)})
+
+    def test_a_caller_may_bring_metrics_of_its_own_for_five_slices(self):
+        metric = Metric("worst", "Worst pixel", "", "lower", "image", 3)
+        volume = body((12, 44, 52))
+        result = compare(volume, MATRIX, self.JOB, further=[(metric, lambda image, truth: float(np.abs(image - truth).max()))])
+        intensity = Intensity.of(volume)
+        expected = np.abs(intensity.normalise(result.outputs[1].volume) - intensity.normalise(result.reference)).max(axis=(1, 2))
+        found = result.table.values("bicubic", "worst")
+        chosen = [n for n, value in enumerate(found) if value is not None]
+        self.assertEqual(chosen, [2, 4, 6, 7, 9])
+        np.testing.assert_allclose([found[n] for n in chosen], expected[chosen], atol=0.01)
 
     def test_progress_counts_every_slice_once_and_the_one_with_the_dots(self):
         calls = []

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import geometry, provenance, slices
-from ..errors import MRISuperResError
 from ..intensity import check_type
 from ..methods import MethodCache
-from ..metrics import PEAK, foreground
+from ..metrics import foreground
 from ..upscale import allocate as allocate_in_memory
 from ..upscale import batches, spacing_warnings
 from .enlargers import Enlargers
+from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
 from .slice_scores import SliceScores
 from .stack import SliceStack
-
-PERCEPTUAL_SLICES = 5
-"""On so many slices a perceptual metric is computed, which may take half a minute each."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,12 @@ class Comparison:
     messages: list
 
 
-def compare(volume, ijk_to_ras, job, methods=None, allocate=None, progress=None, cancelled=None):
+def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), progress=None, cancelled=None):
     """Enlarges a volume, or what is left of it after degradation, by every method of a job.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonJob. methods: a MethodCache to keep networks
     loaded between jobs. allocate(name, shape, dtype): makes the array of a method's output; default, in memory.
+    further: metrics of the caller's own, see sampled.SampledMetrics.
     progress(done, total): slices through which all methods have gone; one of them, the last, has the planted dots.
     cancelled(): asked before every batch; the comparison ends where it answers True.
     Raises MRISuperResError for whatever the user can mend, Cancelled.
@@ -63,7 +61,9 @@ def compare(volume, ijk_to_ras, job, methods=None, allocate=None, progress=None,
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
     enlargers = Enlargers(job, methods or MethodCache())
     volumes = {name: (allocate or _allocate)(name, stack.output_shape, volume.dtype) for name in job.methods}
-    record = _Record(job, stack, volumes)
+    sampled = SampledMetrics(job, stack, further)
+    metrics = (*metrics_of(job), *sampled.metrics)
+    record = _Record(job, stack, volumes, sampled, metrics)
     for part in batches(len(stack) + 1, enlargers.batch_size(*stack.low_size), progress, cancelled):
         numbers = range(len(stack) + 1)[part]
         low = np.stack([stack.low(number) for number in numbers])
@@ -75,19 +75,19 @@ def compare(volume, ijk_to_ras, job, methods=None, allocate=None, progress=None,
                for name, method in enlargers.methods.items()]
     warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method)]
     return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(), stack.low_ijk_to_ras, stack.axis,
-                      ScoreTable(metrics_of(job), record.scores), record.dots, stack.messages + warnings)
+                      ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings)
 
 
 class _Record:
     """Takes down what the methods have made: the volumes, the scores of every slice, the dots."""
 
-    def __init__(self, job, stack, volumes):
+    def __init__(self, job, stack, volumes, sampled, metrics):
         self._job, self._stack = job, stack
         self._targets = {name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()}
-        self._perceptual, self._sampled = _perceptual(job, stack)
-        self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics_of(job)} for name in job.methods}
+        self._sampled = sampled
+        self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics} for name in job.methods}
         self._plain, self._dots = {}, {}
-        self._referees = {}
+        self._referees, self._truths = {}, {}
 
     @property
     def dots(self):
@@ -95,11 +95,12 @@ class _Record:
 
     def begin(self, numbers, low):
         """A batch of slices; what all methods are measured against is made ready."""
-        self._referees = {}
+        self._referees, self._truths = {}, {}
         for number, given in zip(numbers, low):
             if number < len(self._stack):
                 truth = self._stack.truth(number)
                 mask = None if truth is None else foreground(truth)
+                self._truths[number] = truth
                 self._referees[number] = SliceScores(truth, mask, given, self._job.scale, self._job.degradation)
 
     def take(self, name, numbers, enlarged):
@@ -112,31 +113,9 @@ class _Record:
                 self._plain[name] = np.array(image)
             self._targets[name][number] = self._stack.intensity.restore(image)
             found = self._referees[number].of(np.asarray(image, dtype=float))
-            if number in self._sampled:
-                found[self._job.perceptual] = self._naturalness(image)
+            found |= self._sampled.of(number, image, self._truths[number])
             for key, value in found.items():
                 self.scores[name][key][number] = value
-
-    def _naturalness(self, image):
-        """The perceptual metric; None where there is too little in the slice for it."""
-        try:
-            return self._perceptual(image * PEAK)
-        except MRISuperResError as e:
-            if e.kind != "input":
-                raise
-            return None
-
-
-def _perceptual(job, stack):
-    """The metric, and the numbers of the slices on which it is computed."""
-    if job.perceptual == "none":
-        return None, frozenset()
-    from ..metrics.perceptual import PerceptualMetric
-
-    metric = PerceptualMetric(job.perceptual)
-    metric.check_size(*stack.shape)
-    middle = np.linspace(0.2, 0.8, PERCEPTUAL_SLICES) * (len(stack) - 1)
-    return metric, frozenset(middle.round().astype(int).tolist())
 
 
 def _provenance(name, method, stack, ijk_to_ras, job):
