@@ -32,5 +32,10 @@ class MethodName:
             raise MRISuperResError(f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).", "settings")
         return cls(match["base"], alpha, match["back_projected"] is not None)
 
+    @property
+    def without_back_projection(self):
+        """The text that names what is back-projected."""
+        return str(MethodName(self.base, self.alpha))
+
     def __str__(self):
         return self.base + ("" if self.alpha is None else f"@{self.alpha:g}") + ("+bp" if self.back_projected else "")

@@ -67,7 +67,7 @@ class MethodCache:
         if job.model is None:
             return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE)), job)
         name = MethodName.parse(job.model)
-        plain = str(MethodName(name.base, name.alpha))
+        plain = name.without_back_projection
         if plain in self._given:
             method = self._given[plain]
         elif plain in BASELINES:
@@ -75,6 +75,14 @@ class MethodCache:
         else:
             method = self._network(name, job)
         return BackProjected(method) if name.back_projected else method
+
+    def scale_of(self, text):
+        """The scale of a model or of a blend, by its name. Raises MRISuperResError where it is not installed."""
+        name = MethodName.parse(text)
+        plain = name.without_back_projection
+        if plain in self._given:
+            return self._given[plain].scale
+        return (self.store.card(name.base) if name.alpha is None else self.store.pair(name.base)[0]).scale
 
     def _network(self, name, job):
         cards = (self._card(name.base, job.scale),) if name.alpha is None else self.store.pair(name.base, job.scale)

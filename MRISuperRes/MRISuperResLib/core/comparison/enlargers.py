@@ -17,7 +17,7 @@ class Enlargers:
         self.methods, self._variants = {}, {}
         for name in job.methods:
             parsed = MethodName.parse(name)
-            plain = str(MethodName(parsed.base, parsed.alpha))
+            plain = parsed.without_back_projection
             self.methods[name] = cache.get(job.upscale_job(plain))
             self._variants.setdefault(plain, []).append((name, parsed.back_projected))
 
