@@ -30,21 +30,22 @@ class Console:
             self._told = (now, 0)
         when, part = self._told
         if done == total or (now - when >= LINE_INTERVAL and done / total - part >= LINE_STEP):
-            self._print(progress.text())
+            self.line(progress.text())
             self._told = (now, done / total)
 
     def message(self, text):
         """A sentence on what was done is a note, any other a warning."""
-        self._print(f"{'note' if text.startswith('Taken') else 'warning'}: {text}")
+        self.line(f"{'note' if text.startswith('Taken') else 'warning'}: {text}")
 
     def error(self, text):
-        self._print(f"error: {text}")
+        self.line(f"error: {text}")
 
     def clear(self):
         """Takes the line of progress away."""
         self._show("")
 
-    def _print(self, text):
+    def line(self, text):
+        """Text that stays."""
         self.clear()
         print(text, file=self._stream, flush=True)
 

@@ -17,24 +17,33 @@ DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
 
 
 def main(argv=None):
-    """argv: the words after the program's name. Returns the exit code: 0 done; 2 whatever the user can mend, with one
-    sentence on standard error; 130 after Ctrl-C (143 after SIGTERM), nothing is left; 1 for an error of ours, with the
-    name of a log file."""
+    """The command line of MRISuperRes; see run_program."""
+    return run_program(_run, argv)
+
+
+def run_program(run, argv=None, ends_at_once=True):
+    """What all command lines of this extension share.
+
+    run(argv, console, cancelled): does what is asked for and returns the text for standard output. argv: the words after the
+    program's name. ends_at_once: False where run is to put something in order after the first signal, which it is told by cancelled().
+    Returns the exit code: 0 done; 2 whatever the user can mend, with one sentence on standard error; 130 after Ctrl-C
+    (143 after SIGTERM); 1 for an error of ours, with the name of a log file.
+    """
     from .console import Console
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     console = Console()
-    with _stop_signals() as stop:
+    with _stop_signals(ends_at_once) as stop:
         try:
-            print(_run(sys.argv[1:] if argv is None else argv, console, stop.asked), flush=True)
+            print(run(sys.argv[1:] if argv is None else argv, console, stop.asked), flush=True)
             return DONE
         except MRISuperResError as e:
             console.error(str(e))
             return USER_ERROR
-        except (KeyboardInterrupt, Cancelled):
-            console.error("stopped, nothing was written.")
+        except (KeyboardInterrupt, Cancelled) as e:
+            console.error(str(e) or "stopped, nothing was written.")
             return STOPPED + (stop.signal or signal.SIGINT)
         except SystemExit as e:  # argparse, after --help and --version
             return e.code or DONE
@@ -45,7 +54,7 @@ def main(argv=None):
             console.error("There is not enough memory: close other programs, crop the volume or choose a smaller scale.")
             return USER_ERROR
         except Exception as e:
-            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel"):
+            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel", "torch", "safetensors", "accelerate"):
                 console.error(f"The package {e.name} is missing: install it (pip install {e.name}).")
                 return USER_ERROR
             console.error(f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}.")
@@ -69,21 +78,24 @@ def _run(argv, console, cancelled):
 
 class _Stop:
     """Which signal asked to stop. It is raised, too, to end reading and loading at once; but an exception may get lost in a
-    library's callback, and then the flag ends the run between two batches."""
+    library's callback, and then the flag ends the run between two batches. Of a run that does not end at once the second signal is raised."""
 
-    signal = None
+    def __init__(self, raises):
+        self.signal, self._raises = None, raises
 
     def __call__(self, number, frame):
+        raises, self._raises = self._raises, True
         self.signal = number
-        raise KeyboardInterrupt
+        if raises:
+            raise KeyboardInterrupt
 
     def asked(self):
         return self.signal is not None
 
 
 @contextlib.contextmanager
-def _stop_signals():
-    stop = _Stop()
+def _stop_signals(ends_at_once):
+    stop = _Stop(ends_at_once)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
