@@ -122,6 +122,7 @@ class SingleShot:
 
         def fire():
             self._running.discard(timer)
+            QtCore.QObject.disconnect(timer, QtCore.SIGNAL("timeout()"), fire)  # or else timer and function would keep each other alive
             slot()
         self._running.add(timer)
         timer.setSingleShot(True)

@@ -75,7 +75,7 @@ def turn_wheel(widget, steps=1, at=None, modifiers=None):
     for _ in range(abs(steps)):
         QApplication.sendEvent(widget, QWheelEvent(place, QPointF(widget.mapToGlobal(place.toPoint())), QPoint(), QPoint(0, 120 if steps > 0 else -120),
                                                    Qt.NoButton, modifiers or Qt.NoModifier, Qt.NoScrollPhase, False))
-        process_events()
+    process_events()
 
 
 def drag(widget, start, end, button=None, modifiers=None, steps=4):
@@ -88,13 +88,13 @@ def drag(widget, start, end, button=None, modifiers=None, steps=4):
     def send(kind, x, y, changed, held):
         place = QPointF(x, y)
         QApplication.sendEvent(widget, QMouseEvent(kind, place, QPointF(widget.mapToGlobal(place.toPoint())), changed, held, modifiers or Qt.NoModifier))
-        process_events()
 
     send(QEvent.MouseMove, *start, Qt.NoButton, Qt.NoButton)
     send(QEvent.MouseButtonPress, *start, button, button)
     for n in range(1, steps + 1):
         send(QEvent.MouseMove, *(a + (b - a) * n / steps for a, b in zip(start, end)), Qt.NoButton, button)
     send(QEvent.MouseButtonRelease, *end, button, Qt.NoButton)
+    process_events()
 
 
 def _place(widget, at):

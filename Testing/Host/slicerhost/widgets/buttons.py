@@ -4,6 +4,17 @@ from PySide6.QtGui import QIcon, QPainter
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QGroupBox, QPushButton, QStyle, QWidget
 
 
+def showContents(container, opened):
+    """Shows or hides the widgets inside; what was hidden before it was closed stays hidden, as in CTK."""
+    for child in container.children():
+        if isinstance(child, QWidget):
+            if opened:
+                child.setVisible(not child.property("_wasHidden"))
+            else:
+                child.setProperty("_wasHidden", child.isHidden())
+                child.hide()
+
+
 class ctkCollapsibleButton(QAbstractButton):
     """A header that shows or hides the widgets laid out below it; checked means open."""
 
@@ -25,9 +36,7 @@ class ctkCollapsibleButton(QAbstractButton):
         return self.fontMetrics().height() + 10
 
     def _onToggled(self, opened):
-        for child in self.children():
-            if isinstance(child, QWidget):
-                child.setVisible(opened)
+        showContents(self, opened)
         self.contentsCollapsed.emit(not opened)
 
     def hitButton(self, position):
@@ -65,9 +74,7 @@ class ctkCollapsibleGroupBox(QGroupBox):
         self.toggled.connect(self._onToggled)
 
     def _onToggled(self, opened):
-        for child in self.children():
-            if isinstance(child, QWidget):
-                child.setVisible(opened)
+        showContents(self, opened)
 
     collapsed = Property(bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value))
 

@@ -70,8 +70,12 @@ class qMRMLPlotView(QWidget):
         self._chart.SetTitle((node.GetTitle() or "") if node.GetTitleVisibility() else "")
         self._chart.SetShowLegend(node.GetLegendVisibility())
         self._chart.GetLegend().GetLabelProperties().SetFontSize(node.GetLegendFontSize())
-        for axis, title in ((vtk.vtkAxis.BOTTOM, node.GetXAxisTitle()), (vtk.vtkAxis.LEFT, node.GetYAxisTitle())):
+        for axis, title, isAuto, limits in ((vtk.vtkAxis.BOTTOM, node.GetXAxisTitle(), node.GetXAxisRangeAuto(), node.GetXAxisRange()),
+                                            (vtk.vtkAxis.LEFT, node.GetYAxisTitle(), node.GetYAxisRangeAuto(), node.GetYAxisRange())):
             self._chart.GetAxis(axis).SetTitle(title or "")
+            self._chart.GetAxis(axis).SetBehavior(vtk.vtkAxis.AUTO if isAuto else vtk.vtkAxis.FIXED)
+            if not isAuto:
+                self._chart.GetAxis(axis).SetRange(*limits)
             self._chart.GetAxis(axis).GetTitleProperties().SetFontSize(node.GetAxisTitleFontSize())
             self._chart.GetAxis(axis).GetLabelProperties().SetFontSize(node.GetAxisLabelFontSize())
 

@@ -154,8 +154,10 @@ class qMRMLSliceControllerWidget(QWidget):
             return
         self._logic.GetLowestVolumeSliceBounds(bounds, True)
         color = "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in node.GetLayoutColor()))
+        style = f"background: {color}; color: black; font-weight: bold"
+        if style != self._label.styleSheet:
+            self._label.setStyleSheet(style)
         self._label.setText(f" {node.GetLayoutLabel() or ''} ")
-        self._label.setStyleSheet(f"background: {color}; color: black; font-weight: bold")
         self._slider.blockSignals(True)
         self._slider.setRange(round(bounds[4] * SLIDER_STEPS), round(bounds[5] * SLIDER_STEPS))
         self._slider.setSingleStep(max(1, round(self._logic.GetLowestVolumeSliceSpacing()[2] * SLIDER_STEPS)))
