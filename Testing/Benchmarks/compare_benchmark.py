@@ -1,0 +1,83 @@
+"""What a comparison costs beside the networks in it: python Testing/Benchmarks/compare_benchmark.py
+
+Both are timed in one process, in turns: the comparison, and its networks alone on the same low-resolution slices. Printed are
+medians, the ratio first. Run it on a machine that does nothing else.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+
+import numpy as np
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.stack import SliceStack
+from MRISuperResLib.core.methods import MethodCache
+from scipy.ndimage import gaussian_filter
+
+METHODS = "nearest,bilinear,bicubic,bicubic+bp,starter-x{scale}-psnr"
+WARM_UP = 1  # turns that do not count
+
+
+def body(shape, seed=0):
+    """A round body with tissue and noise in air, (k, j, i), int16."""
+    random = np.random.default_rng(seed)
+    k, j, i = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
+    inside = np.hypot(j, i) < 0.8 - 0.2 * k**2
+    tissue = gaussian_filter(random.random(shape), (0, 2, 2))
+    tissue = (tissue - tissue.min()) / np.ptp(tissue)
+    return (inside * (200 + 800 * tissue) + np.abs(random.normal(0, 8, shape))).astype(np.int16)
+
+
+def measure(volume, matrix, job, cache, repeats):
+    """{"ratio", "comparison", "networks": s}: medians."""
+    stack = SliceStack(volume, matrix, job)
+    low = np.stack([stack.low(number) for number in range(len(stack))])
+    networks = {method.name: method for name in job.methods for method in [cache.get(job.upscale_job(name.removesuffix("+bp")))] if method.cards}
+    if not networks:
+        sys.exit("there is no network among the methods")
+    size = min(network.batch_size(*low.shape[1:]) for network in networks.values())
+
+    def networks_alone():
+        for start in range(0, len(low), size):
+            for network in networks.values():
+                network(low[start:start + size])
+
+    turns = []
+    for _ in range(WARM_UP + repeats):
+        turns.append([seconds(networks_alone), seconds(lambda: compare(volume, matrix, job, cache))])
+    turns = turns[WARM_UP:]
+    return {"ratio": statistics.median(whole / alone for alone, whole in turns), "comparison": statistics.median(whole for _, whole in turns),
+            "networks": statistics.median(alone for alone, _ in turns)}
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs=3, default=(256, 256, 30), metavar=("I", "J", "K"), help="of the volume; default: 256 256 30")
+    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("--methods", default=METHODS, help="separated by commas; default: %(default)s")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--repeats", type=int, default=5, help="default: 5")
+    arguments = parser.parse_args()
+    methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
+    volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodCache()
+    print(f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
+          f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores, device {arguments.device}, "
+          f"median of {arguments.repeats}")
+    print("mode           ratio  comparison  networks alone  all the rest")
+    for reference in (True, False):
+        found = measure(volume, matrix, ComparisonJob(methods, arguments.scale, reference, device=arguments.device), cache, arguments.repeats)
+        print(f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
+              f"{found['comparison'] - found['networks']:10.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
