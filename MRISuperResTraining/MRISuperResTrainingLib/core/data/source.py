@@ -1,8 +1,9 @@
 """A volume that can be learnt from, and whose it is."""
 
+import dataclasses
 from dataclasses import dataclass
 
-from ..settings.checked import Checked, Rule, one_of, setting, text
+from ..settings.checked import Checked, Rule, one_of, setting, text, wrong
 
 USES = ("auto", "train", "validation", "test")
 UNSPECIFIED = "unspecified"
@@ -26,3 +27,15 @@ class Source(Checked):
     licence: str = setting(text(), "")
     source: str = setting(text(), "")
     use: str = setting(one_of(*USES), "auto")
+
+
+def one_use_per_subject(sources):
+    """The sources, where everything of a subject has its decided use, also what is "auto".
+
+    Raises MRISuperResError (kind "settings") where a subject has two: what is learnt from him would be tested on him.
+    """
+    decided = {}
+    for source in sources:
+        if source.use != "auto" and decided.setdefault(source.subject, source.use) != source.use:
+            raise wrong(f"“{source.subject}” is used for “{decided[source.subject]}” and for “{source.use}”: give all volumes of a subject one use.")
+    return [dataclasses.replace(source, use=decided.get(source.subject, "auto")) for source in sources]

@@ -1,11 +1,11 @@
 """Finds the volumes below a folder, in a BIDS tree, in a list or a recipe. What can't be used is named, with the reason."""
 
-import json
 import os
 import re
 from pathlib import Path
 
 from ..settings.checked import wrong
+from ..settings.recipe import Recipe
 from . import bids, list_file
 from .source import UNSPECIFIED, Source
 
@@ -76,14 +76,7 @@ def _read(path, anatomy, data):
     if path.is_dir():
         return bids.from_bids(path, anatomy) if bids.is_bids(path) else from_folder(path, anatomy)
     if path.suffix.lower() == ".json":
-        return from_recipe(_recipe_sources(path), data or path.parent)
+        return from_recipe(Recipe.read(path).sources, data or path.parent)
     if path.suffix.lower() in list_file.DELIMITERS:
         return list_file.from_list(path, anatomy, subject_of)
     return [Source(os.path.abspath(path), subject_of(path), anatomy)], []
-
-
-def _recipe_sources(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["sources"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise wrong(f"{path} is not a recipe ({type(e).__name__}: {e}): compare it with Recipes/starter.json.") from e

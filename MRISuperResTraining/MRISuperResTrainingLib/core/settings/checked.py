@@ -4,7 +4,8 @@ import copy
 import dataclasses
 import json
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from MRISuperResLib.core.errors import MRISuperResError
 
@@ -55,14 +56,15 @@ class Checked:
         kinds = {name: field.metadata["rule"].kind for name, field in fields.items()}
         return cls(**{name: kinds[name].from_dict(value) if kinds[name] and value is not None else value for name, value in values.items()})
 
-
-def merged(values, changes):
-    """The JSON object `values` with `changes`; an object within an object is merged with it, anything else is replaced."""
-    out = dict(values)
-    for name, change in changes.items():
-        inner = out.get(name)
-        out[name] = merged(inner, change) if isinstance(change, dict) and isinstance(inner, dict) else change
-    return out
+    @classmethod
+    def merged(cls, values, changes):
+        """JSON values for from_dict: `values` with `changes`. Settings within the settings are merged too, anything else is replaced."""
+        kinds = {field.name: field.metadata["rule"].kind for field in dataclasses.fields(cls)}
+        out = dict(values)
+        for name, change in changes.items():
+            inner = out.get(name)
+            out[name] = kinds[name].merged(inner, change) if kinds.get(name) and isinstance(inner, dict) and isinstance(change, dict) else change
+        return out
 
 
 def wrong(sentence):

@@ -1,6 +1,6 @@
 """Settings to begin with."""
 
-from .checked import merged, wrong
+from .checked import wrong
 from .settings import Settings
 
 RRDB_23 = {"network": "rrdb", "blocks": 23, "features": 64, "growth": 32}
@@ -36,10 +36,10 @@ PRESETS = {
 
 
 def preset(name, scale, **changes):
-    """The Settings of a preset; changes: fields of Settings, those of an object within are given as a dict of what changes.
+    """The Settings of a preset; changes: fields of Settings; of `data`, `psnr` and `gan` a dict of what changes.
 
     Raises MRISuperResError (kind "settings").
     """
     if name not in PRESETS:
         raise wrong(f"There is no preset “{name}”: choose one of {', '.join(PRESETS)}.")
-    return Settings.from_dict(merged(PRESETS[name] | {"preset": name, "scale": scale}, changes))
+    return Settings.from_dict(Settings.merged(PRESETS[name] | {"preset": name, "scale": scale}, changes))
