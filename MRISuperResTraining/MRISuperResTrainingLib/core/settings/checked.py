@@ -54,7 +54,7 @@ class Checked:
         if missing := [name for name in needed if name not in values]:
             raise wrong(f"Not given: {_list(missing)}.")
         kinds = {name: field.metadata["rule"].kind for name, field in fields.items()}
-        return cls(**{name: kinds[name].from_dict(value) if kinds[name] and value is not None else value for name, value in values.items()})
+        return cls(**{name: kinds[name].from_dict(value) if kinds[name] and isinstance(value, dict) else value for name, value in values.items()})
 
     @classmethod
     def merged(cls, values, changes):
