@@ -12,7 +12,7 @@ HOST = Path(__file__).resolve().parents[1]
 
 def start(moduleFiles=()):
     """Build scene, namespaces, application and layout, load the modules, and say that the start is complete."""
-    keepNone()
+    keepSingletons()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     import slicer
@@ -51,10 +51,11 @@ def start(moduleFiles=()):
     return slicer.app
 
 
-def keepNone():
-    """PySide 6.12 loses a reference to None at every call: after some ten thousand of them Python 3.11 would end itself."""
-    if sys.version_info < (3, 12):  # since then None cannot die
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 60
+def keepSingletons():
+    """PySide 6.12 loses a reference to None or a bool at every call that gives one: after some thousands Python 3.11 would end itself."""
+    if sys.version_info < (3, 12):  # since then they cannot die
+        for singleton in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(singleton)).value += 1 << 60
 
 
 def printQtMessage(kind, context, message):

@@ -11,7 +11,7 @@ def showContents(container, opened):
             if opened:
                 child.setVisible(not child.property("_wasHidden"))
             else:
-                child.setProperty("_wasHidden", child.isHidden())
+                child.setProperty("_wasHidden", child.isHidden() and child.testAttribute(Qt.WA_WState_ExplicitShowHide))
                 child.hide()
 
 
