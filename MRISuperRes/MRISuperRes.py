@@ -15,11 +15,17 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
+from MRISuperResLib.core.job import DEFAULT_SCALE, UpscaleJob
+from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.gui.compare_panel import ComparePanel
+from MRISuperResLib.gui.comparison_views import ComparisonViews
 from MRISuperResLib.gui.packages import missingPackages
 from MRISuperResLib.gui.scripted_run import asRuntimeError, scriptedRun
 from MRISuperResLib.gui.upscale_panel import UpscalePanel
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
+from MRISuperResLib.mrml.comparison_job import ComparisonRun
+from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
 from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
@@ -46,7 +52,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upscaling = None
+        self.logic = self.upscaling = self.comparing = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -58,6 +64,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.logic = MRISuperResLogic()
         self.upscaling = UpscalePanel(self.ui, self.logic, self._updateTexts)
+        self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
+        self.upscaling.rival, self.comparing.rival = self.comparing, self.upscaling
 
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
@@ -66,11 +74,12 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
-        if self.upscaling is None:  # setup has failed
+        if self.comparing is None:  # setup has failed
             return
         self.setParameterNode(None)
         self.removeObservers()
         self.upscaling.cleanup()
+        self.comparing.cleanup()
         self.logic.cleanup()
 
     def enter(self):
@@ -104,6 +113,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onParametersChanged(self, caller=None, event=None):
         self._observeInput(self._parameterNode.inputVolume if self._parameterNode else None)
         self.upscaling.show(self._parameterNode)
+        self.comparing.show(self._parameterNode)
         self._updateTexts()
 
     def _observeInput(self, node):
@@ -122,6 +132,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         else:
             self.ui.geometryLabel.text = ""
         self.upscaling.update()
+        self.comparing.update()
 
 
 class MRISuperResLogic(ScriptedLoadableModuleLogic):
@@ -177,6 +188,32 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
                           progressCallback, onFinished, waitForCompletion)
         return run.outputNode if run and waitForCompletion else run
 
+    def startComparison(self, volumeNode, job, onProgress=None, onFinished=None):
+        """Starts a comparison in the background and returns its ComparisonRun. job: ComparisonJob; the rest: see SceneJob.
+
+        Raises RuntimeError with one sentence for the user.
+        """
+        with asRuntimeError():
+            return ComparisonRun(self.worker, volumeNode, job, onProgress, onFinished)
+
+    def compare(self, volumeNode, methods=None, scale=DEFAULT_SCALE, reference=True, axis="auto", device="auto", degradation="bicubic", noise=0.0,
+                seed=0, perceptual="none", waitForCompletion=True, progressCallback=None, onFinished=None):
+        """Lets several methods work on a volume and measures them; the input is not changed.
+
+        methods: names as in `upscale`, 2 to 8 of them; None: the interpolations, "bicubic+bp" and the installed models.
+        reference: True where the volume is the truth, which is degraded and restored; False where it is enlarged itself.
+        degradation: "bicubic" or "kspace". noise: Rician, in % of the intensity range, with a seed. perceptual: "none", "niqe"
+        or "pi". The rest: see `upscale`.
+
+        Returns the ComparisonNodes (outputs, table, tableNode, plotChartNode, report, remove() …), or with
+        waitForCompletion=False a ComparisonRun with cancel(), state, message and comparison. Errors: see `upscale`.
+        """
+        with asRuntimeError():
+            job = ComparisonJob(methods or default_methods(scale, ModelStore()), scale, reference, axis, device, degradation, noise, seed, perceptual)
+        run = scriptedRun(lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
+                          progressCallback, onFinished, waitForCompletion)
+        return run.comparison if run and waitForCompletion else run
+
 
 class MRISuperResTest(ScriptedLoadableModuleTest):
     """Runs in the application, too: needs no torch, except where it says so."""
@@ -187,7 +224,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         for test in (self.test_bicubic_run_keeps_the_place_of_an_oblique_volume, self.test_cancelled_run_leaves_nothing_behind,
-                     self.test_default_network_where_torch_is_installed):
+                     self.test_comparison_measures_and_leaves_nothing_behind, self.test_default_network_where_torch_is_installed):
             self.setUp()
             try:
                 test()
@@ -210,6 +247,23 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
         self.assertIsNone(self.logic.upscale(volume, model="bicubic", progressCallback=lambda done, total: False))
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
+
+    def test_comparison_measures_and_leaves_nothing_behind(self):
+        volume = self.makeVolume()
+        comparison = self.logic.compare(volume, ("nearest", "bicubic", "bicubic+bp"))
+        psnr = [comparison.table.mean(method, "psnr") for method in comparison.outputs]
+        self.assertEqual(psnr, sorted(psnr))
+        self.assertEqual(comparison.tableNode.GetNumberOfRows(), 3)
+        self.assertEqual(comparison.reference.GetImageData().GetDimensions(), volume.GetImageData().GetDimensions())
+        views = ComparisonViews(comparison)
+        if views.open():
+            self.delayDisplay(_("Comparison of three methods"))
+            views.showMaps(ComparisonMaps(comparison).make("error"))
+            self.delayDisplay(_("Their errors"))
+            views.close()
+        comparison.remove()
+        for className in ("vtkMRMLVolumeNode", "vtkMRMLTableNode", "vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLColorLegendDisplayNode"):
+            self.assertEqual([node.GetName() for node in slicer.util.getNodesByClass(className) if node is not volume], [])
 
     def test_default_network_where_torch_is_installed(self):
         if missingPackages():

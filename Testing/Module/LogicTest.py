@@ -4,8 +4,10 @@ import unittest
 
 import numpy as np
 import slicer
-from module_helpers import double_worker, job_folders, make_volume, mute_error_log, wait_for_end
+from module_helpers import double_worker, job_folders, make_volume, mute_error_log, node_ids, wait_for_end
 from MRISuperRes import MRISuperResLogic
+from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
+from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import wait_until
 
@@ -111,6 +113,76 @@ class LogicTest(unittest.TestCase):
         job.cancel()
         wait_for_end(job)
         self.assertEqual(job_folders(), [])
+
+
+class CompareTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
+        self.input = make_volume(size=(20, 18, 3))
+        self.logic = MRISuperResLogic()
+
+    @classmethod
+    def tearDownClass(cls):
+        MRISuperResLogic().worker.cleanup()
+
+    def test_compare_returns_the_comparison(self):
+        comparison = self.logic.compare(self.input, ["bicubic", "bicubic+bp"])
+        self.assertEqual(tuple(comparison.outputs), ("bicubic", "bicubic+bp"))
+        self.assertGreater(comparison.table.mean("bicubic+bp", "psnr"), comparison.table.mean("bicubic", "psnr"))
+        self.assertEqual(job_folders(), [])
+
+    def test_every_setting_reaches_the_core(self):
+        settings = {"scale": 2, "reference": True, "axis": "j", "device": "cpu", "degradation": "kspace", "noise": 3.0, "seed": 5}
+        comparison = self.logic.compare(make_volume(size=(20, 18, 12)), ("nearest", "bicubic"), **settings)
+        self.assertEqual(comparison.job, ComparisonJob(("nearest", "bicubic"), **settings))
+        self.assertEqual(comparison.axis.name, "j")
+        self.assertEqual(comparison.low.GetImageData().GetDimensions(), (10, 18, 6))
+
+    def test_same_seed_gives_the_same_numbers_and_another_seed_others(self):
+        tables = [self.logic.compare(self.input, ("nearest", "bicubic"), noise=5.0, seed=seed).table.to_dict() for seed in (1, 1, 2)]
+        self.assertEqual(tables[0], tables[1])
+        self.assertNotEqual(tables[0], tables[2])
+
+    def test_interpolations_the_floor_and_the_installed_models_are_compared_where_none_are_named(self):
+        logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
+        run = logic.compare(self.input, scale=4, waitForCompletion=False)
+        run.cancel()
+        wait_for_end(run)
+        self.assertEqual(run.job.methods, default_methods(4, ModelStore()))
+
+    def test_progress_is_reported_and_can_cancel(self):
+        reports = []
+        self.logic.compare(self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: reports.append((done, total)))
+        self.assertEqual((reports[0], reports[-1]), ((0, 4), (4, 4)))  # three slices, and one with planted dots
+        before = node_ids()
+        logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
+        self.assertIsNone(logic.compare(self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: False))
+        self.assertEqual(node_ids(), before)
+
+    def test_impossible_input_and_settings_raise_the_sentence(self):
+        with self.assertRaisesRegex(RuntimeError, "Choose an input volume"):
+            self.logic.compare(None)
+        for settings, words in (({"methods": ["bicubic"]}, "2 to 8 methods"), ({"methods": ["bicubic"] * 2}, "Named twice"), ({"scale": 3}, "scale must be"),
+                                ({"noise": 21}, "noise must lie"), ({"perceptual": "taste"}, "perceptual"), ({"degradation": "age"}, "degradation"),
+                                ({"methods": ["bicubic", "no-such-model"]}, "no-such-model")):
+            with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
+                self.logic.compare(self.input, **settings)
+
+    def test_run_in_the_background_tells_its_end(self):
+        ended = []
+        run = self.logic.compare(self.input, ("nearest", "bicubic"), waitForCompletion=False, onFinished=ended.append)
+        self.assertTrue(run.isRunning)
+        wait_until(lambda: ended)
+        self.assertEqual(run.comparison.title, "Comparison of Fetus x2")
+
+    def test_comparison_while_a_volume_is_upscaled_is_refused(self):
+        logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
+        job = logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
+            logic.compare(self.input, ("nearest", "bicubic"))
+        job.cancel()
+        wait_for_end(job)
 
 
 if __name__ == "__main__":

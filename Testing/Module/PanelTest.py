@@ -340,7 +340,7 @@ class MissingPackagesTest(PanelTestCase):
         super().setUp()
         self.use_double("without_packages")
         self.missing, self.installed = ["torch"], []
-        for name, double in (("missingPackages", lambda: list(self.missing)), ("_pipInstall", self.install)):
+        for name, double in (("missingPackages", lambda perceptual=False: list(self.missing)), ("_pipInstall", self.install)):
             patch = mock.patch(f"MRISuperResLib.gui.packages.{name}", double)
             patch.start()
             self.addCleanup(patch.stop)

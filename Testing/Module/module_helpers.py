@@ -16,13 +16,13 @@ from slicerhost import testing
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER_TESTS = os.path.join(os.path.dirname(HERE), "Worker")
 sys.path.append(os.path.join(os.path.dirname(HERE), "Mrml"))
-from scene_helpers import make_volume  # noqa: E402, F401
+from scene_helpers import make_volume, node_ids  # noqa: E402, F401
 
 
 def command_of(double, *arguments):
     """The command of a worker that runs a function of Testing/Worker/worker_doubles.py instead of the core."""
     program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, WORKER_TESTS]!r}; import worker_doubles; "
-    program += f"from MRISuperResLib.worker import main; main(upscale=worker_doubles.{double})"
+    program += f"from MRISuperResLib.worker import main; main(**worker_doubles.for_both_jobs({double!r}))"
     return lambda: (sys.executable, ["-c", program, *arguments])
 
 
@@ -90,9 +90,10 @@ def wait_for_end(job):
     testing.process_events()
 
 
-def make_phantom():
-    """A volume with thick slices that shows a round thing with some structure in it."""
-    k, j, i = np.mgrid[:12, :96, :96].astype(float)
+def make_phantom(size=(96, 96, 12)):
+    """A volume with thick slices that shows a round thing with some structure in it. size: (i, j, k)."""
+    k, j, i = np.mgrid[:size[2], :size[1], :size[0]].astype(float)
+    i, j = i * 96 / size[0], j * 96 / size[1]
     radius = np.hypot((i - 48) / 38, (j - 48) / 44)
     array = 900 * np.exp(-(((radius - 0.95) / 0.05) ** 2)) + (radius < 0.85) * (500 + 150 * np.sin(9 * np.arctan2(j - 48, i - 48) + 5 * radius + k / 4))
     return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1.2, 1.2, 4, 1]), "Phantom")

@@ -1,4 +1,7 @@
-"""Test doubles of core.upscale.upscale, for the worker's child process; each has the signature of the real one."""
+"""Test doubles of core.upscale.upscale, for the worker's child process; each has the signature of the real one.
+
+Those that do not come to a result stand in for core.comparison.compare.compare, too.
+"""
 
 import os
 import subprocess
@@ -76,3 +79,24 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled):
 
 def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled):
     raise MRISuperResError("PyTorch is missing.", "environment")
+
+
+def gated_compare(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+    """As `gated`, held up before the first slice."""
+    from MRISuperResLib.core.comparison.compare import compare  # here, because it takes its time
+
+    def report(done, total):
+        progress(done, total)
+        while not os.path.exists(sys.argv[1]) and not cancelled():
+            pass
+    return compare(volume, ijk_to_ras, job, methods=methods, allocate=allocate, progress=report, cancelled=cancelled)
+
+
+def for_both_jobs(name):
+    """{"upscale": the double, "compare": its twin, or the double itself without `allocate`}."""
+    double = globals()[name]
+
+    def compare(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+        return double(volume, ijk_to_ras, job, methods, progress, cancelled)
+
+    return {"upscale": double, "compare": globals().get(f"{name}_compare", compare)}

@@ -38,8 +38,7 @@ def _hub(inputNode, job, result):
     hub.SetAttribute("ModuleName", nodes.HUB_MODULE)
     hub.SetAttribute(nodes.FOLDER, uuid.uuid4().hex)
     hub.SetAttribute(nodes.KNOWN, json.dumps({
-        "title": _("Comparison of {name} x{scale}").format(name=inputNode.GetName(), scale=job.scale),
-        "input": inputNode.GetName(),
+        "title": slicer.mrmlScene.GenerateUniqueName(_("Comparison of {name} x{scale}").format(name=inputNode.GetName(), scale=job.scale)),
         "job": job.to_dict(),
         "axis": {"axis": result["axis"]["axis"], "plane": result["axis"]["plane"], "reason": ""},
         "table": result["table"],

@@ -12,6 +12,7 @@ from . import comparison_nodes as nodes
 from .output_nodes import ATTRIBUTE_PREFIX, fillVolume, removeNode
 from .volume_nodes import ijkToRAS
 
+LEGEND = "vtkMRMLColorLegendDisplayNode"
 ERROR, CONSISTENCY, INVENTED = "error", "consistency", "invented"
 PERCENTILE = 99.5
 """Of all voxels of all maps of a kind, the brightest colour: a single outlier must not darken everything else."""
@@ -78,6 +79,20 @@ class ComparisonMaps:
             pass
         return self.found(kind)
 
+    def updateLegends(self):
+        """Shows the legends of those maps that are shown: the views do not notice by themselves when a script puts a volume into them."""
+        legends = {}
+        for node in self._comparison.nodes(nodes.MAP):
+            legends[node.GetID()] = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes()) if node.GetNthDisplayNode(n).IsA(LEGEND)]
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+            if composite.GetForegroundVolumeID() in legends:
+                flags = composite.GetInteractionFlags()
+                composite.SetInteractionFlags(composite.ForegroundVolumeFlag)  # a view makes the legends that it lacks, as when the user had chosen it
+                composite.Modified()
+                composite.SetInteractionFlags(flags)
+        for legend in sum(legends.values(), []):
+            legend.Modified()
+
     def _add(self, kind, method):
         """Nothing, where a node that is needed has been deleted meanwhile."""
         comparison = self._comparison
@@ -96,7 +111,7 @@ class ComparisonMaps:
             fillVolume(node, output, array, ijkToRAS(other), other.GetParentTransformNode(), vtk.VTK_FLOAT)
             node.SetAttribute(ATTRIBUTE_PREFIX + "Model", method)
             node.SetAttribute(KIND, kind)
-            _colour(node, self._colours(), described.title)
+            _colour(node, self._colours(), described.name)
             comparison.add(nodes.MAP, node)
         except Exception:
             removeNode(node)
@@ -139,17 +154,16 @@ def fillColours(node):
 
 
 def _colour(node, colours, title):
-    """Colours a map, and gives it a legend."""
+    """Colours a map, and gives it a legend. title: without | signs, at which VTK would break it."""
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colours.GetID())
     display.SetAutoWindowLevel(False)
     display.SetApplyThreshold(False)
     display.SetInterpolate(False)
-    legend = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorLegendDisplayNode", title)
+    legend = slicer.mrmlScene.AddNewNodeByClass(LEGEND, title)
     legend.SetAndObservePrimaryDisplayNode(display)
     legend.SetTitleText(title)
     legend.SetLabelFormat("%.3g")
     legend.SetNumberOfLabels(3)
     legend.SetSize(0.1, 0.4)
     node.AddAndObserveDisplayNodeID(legend.GetID())
-    legend.Modified()  # without it the views do not notice the legend

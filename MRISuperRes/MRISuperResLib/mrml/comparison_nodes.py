@@ -7,9 +7,7 @@ import slicer
 import vtk
 
 from ..core import slices
-from ..core.comparison.dots import DotScore
 from ..core.comparison.job import ComparisonJob
-from ..core.comparison.scores import ScoreTable
 from ..core.errors import MRISuperResError
 from . import comparison_tables as tables
 from .output_nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
@@ -35,6 +33,10 @@ class ComparisonNodes:
     """
 
     def __init__(self, hub):
+        # here, because they import scipy, for which the start of the application should not wait
+        from ..core.comparison.dots import DotScore
+        from ..core.comparison.scores import ScoreTable
+
         self.hub = hub
         known = json.loads(hub.GetAttribute(KNOWN))
         self.title, self.messages = known["title"], known["messages"]

@@ -10,6 +10,8 @@ COLOURS = ((0.0, 0.45, 0.7), (0.9, 0.6, 0.0), (0.0, 0.62, 0.45), (0.8, 0.4, 0.0)
 """One per method, on a light background: the palette of Okabe and Ito, which colour-blind people can tell apart; grey for its yellow."""
 
 SLICE_COLUMN = "slice"
+LEGEND_SHARE = 0.6
+"""So much is added to the axis of the slices, so that the legend hides no line."""
 
 
 def fillTable(node, header, rows):
@@ -75,10 +77,13 @@ def fillChart(node, seriesNodes, axis):
 
 
 def showMetric(chartNode, metric):
-    """metric: comparison.scores.Metric."""
+    """metric: comparison.scores.Metric. The user may have zoomed to where it has no values: all of it is shown."""
+    slices = 2
     for n in range(chartNode.GetNumberOfPlotSeriesNodes()):
         series = chartNode.GetNthPlotSeriesNode(n)
         series.SetYColumnName(columnName(series.GetName(), metric.key))
-    chartNode.SetXAxisRangeAuto(True)  # the user may have zoomed in, where the next metric has no values
+        slices = max(slices, series.GetTableNode().GetNumberOfRows() if series.GetTableNode() else 0)
+    chartNode.SetXAxisRangeAuto(False)
+    chartNode.SetXAxisRange(0, (slices - 1) * (1 + LEGEND_SHARE))
     chartNode.SetYAxisRangeAuto(True)
     chartNode.SetYAxisTitle(metric.heading)

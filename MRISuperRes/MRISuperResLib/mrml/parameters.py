@@ -1,10 +1,11 @@
 """The settings of the panel, which are saved with the scene."""
 
 import enum
+from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 
 class Scale(enum.Enum):
@@ -56,9 +57,42 @@ class Device(enum.Enum):
         }[self.value]
 
 
+class ComparisonMode(enum.Enum):
+    REFERENCE = True
+    NO_REFERENCE = False
+
+    def label(self):
+        return _("With reference: shrink it, and restore it") if self.value else _("Without reference: enlarge it")
+
+
+class Degradation(enum.Enum):
+    """The value is the degradation of the job."""
+
+    BICUBIC = "bicubic"
+    KSPACE = "kspace"
+
+    def label(self):
+        return {"bicubic": _("Bicubic, antialiased"), "kspace": _("Truncation of k-space, as in a scanner")}[self.value]
+
+
+class PerceptualScore(enum.Enum):
+    """The value is the perceptual metric of the job."""
+
+    NONE = "none"
+    NIQE = "niqe"
+    PI = "pi"
+
+    def label(self):
+        return {"none": _("None"), "niqe": _("NIQE, on five slices"), "pi": _("PI, on five slices (slow)")}[self.value]
+
+
 @parameterNodeWrapper
 class MRISuperResParameterNode:
-    """model: a name, or empty for the default model of the scale. outputVolume: None for a new volume."""
+    """model: a name, or empty for the default model of the scale. outputVolume: None for a new volume.
+
+    changedMethods: names of those methods of a comparison, separated by spaces, that are chosen though they are not by default, or
+    the other way round; so the default may differ between scales and installations.
+    """
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
@@ -66,3 +100,9 @@ class MRISuperResParameterNode:
     sliceDirection: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO
     model: str = ""
+    comparisonMode: ComparisonMode = ComparisonMode.REFERENCE
+    changedMethods: str = ""
+    degradation: Degradation = Degradation.BICUBIC
+    noise: Annotated[float, WithinRange(0, 20)] = 0.0
+    seed: Annotated[int, WithinRange(0, 999999)] = 0
+    perceptualScore: PerceptualScore = PerceptualScore.NONE

@@ -4,6 +4,8 @@ import numpy as np
 import slicer
 import vtk
 
+from .output_nodes import removeNode
+
 COLOR = (0.9, 0.76, 0.36)
 ACTIVE_COLOR = (1.0, 0.95, 0.6)
 
@@ -62,7 +64,7 @@ class PointOfInterest:
         self._point.RemoveObserver(self._observer)
         for node in (self._point, self._frame):
             if node.GetScene() is not None:
-                slicer.mrmlScene.RemoveNode(node)
+                removeNode(node)
 
 
 def _addPoint(position, viewNodeIds):
