@@ -42,7 +42,7 @@ class PackagesTestCase(unittest.TestCase):
             arguments = arguments[2:]
         requirements = [argument for argument in arguments if not argument.startswith("--")]
         self.installed += requirements
-        imports = {requirement: name for name, requirement in packages.PERCEPTUAL_REQUIREMENTS.items()}
+        imports = {requirement: name for name, requirement in (packages.PERCEPTUAL_REQUIREMENTS | packages.TRAINING_REQUIREMENTS).items()}
         self.present.update(imports.get(requirement) or requirement.split(">=")[0] for requirement in requirements)
 
 
@@ -106,6 +106,22 @@ class PackagesTest(PackagesTestCase):
             answer_next(False)
             packages.installPackages(names)
             self.assertEqual("GB" in shown_dialogs()[-1].text, isLarge)
+
+
+class TrainingTest(PackagesTestCase):
+    def setUp(self):
+        super().setUp()
+        self.present.update({"torch", "safetensors"})
+
+    def test_packages_of_the_training_are_missing_only_for_whom_trains(self):
+        self.assertEqual(packages.missingPackages(), [])
+        self.assertEqual(packages.missingPackages(training=True), ["accelerate", "nibabel"])
+
+    def test_packages_of_the_training_replace_nothing_that_is_there(self):
+        answer_next(True)
+        self.assertTrue(packages.installPackages(packages.missingPackages(training=True)))
+        self.assertIn("numpy", self.constraints)
+        self.assertNotIn("PolyForm", shown_dialogs()[0].text)
 
 
 class PerceptualTest(PackagesTestCase):

@@ -16,14 +16,17 @@ PERCEPTUAL_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "cv2": "opencv-py
                            "tqdm": "tqdm>=4.60", "huggingface_hub": "huggingface_hub>=0.20", "pyiqa": "pyiqa>=0.1.13"}
 """For NIQE and PI: pyiqa, and what it imports for them. It asks for more than sixty other packages, which it does not need here."""
 
+TRAINING_REQUIREMENTS = {"accelerate": "accelerate>=0.30", "nibabel": "nibabel>=5.0"}
+"""Of the training, which also reads volumes from their files."""
+
 KEPT = ("numpy", "scipy", "SimpleITK", "torch")
 """Never replaced by another version: the application, or another extension, relies on the one that it has."""
 
 
-def missingPackages(perceptual=False):
+def missingPackages(perceptual=False, training=False):
     """Names, found without importing anything: the worker has the same packages as the application. perceptual: for NIQE and PI, too."""
     importlib.invalidate_caches()
-    wanted = [*REQUIREMENTS, *PERCEPTUAL_REQUIREMENTS] if perceptual else REQUIREMENTS
+    wanted = [*REQUIREMENTS, *(PERCEPTUAL_REQUIREMENTS if perceptual else ()), *(TRAINING_REQUIREMENTS if training else ())]
     return [name for name in wanted if not _exists(name)]
 
 
@@ -48,10 +51,14 @@ def installPackages(names):
         rest.remove("torch")
     if rest:
         _pipInstall([REQUIREMENTS[name] for name in rest])
-    perceptual = [name for name in names if name in PERCEPTUAL_REQUIREMENTS]
-    if perceptual:
-        _installPerceptual([name for name in perceptual if name != "pyiqa" and not _exists(name)], "pyiqa" in perceptual)
-    return not set(names) & set(missingPackages(bool(perceptual)))
+    others = PERCEPTUAL_REQUIREMENTS | TRAINING_REQUIREMENTS
+    imports = [name for name in names if name in others and name != "pyiqa" and not _exists(name)]
+    if imports:
+        _installKeeping([others[name] for name in imports])
+    if "pyiqa" in names:
+        _pipInstall(["--no-deps", PERCEPTUAL_REQUIREMENTS["pyiqa"]])
+    importlib.invalidate_caches()
+    return all(_exists(name) for name in names)
 
 
 def _question(names):
@@ -63,15 +70,13 @@ def _question(names):
     return text + _("Install them now?")
 
 
-def _installPerceptual(imports, withPyiqa):
-    if imports:
-        path = _writeConstraints()
-        try:
-            _pipInstall(["--constraint", path, *(PERCEPTUAL_REQUIREMENTS[name] for name in imports)])
-        finally:
-            os.remove(path)
-    if withPyiqa:
-        _pipInstall(["--no-deps", PERCEPTUAL_REQUIREMENTS["pyiqa"]])
+def _installKeeping(requirements):
+    """Installs packages that depend on others, of which KEPT stay as they are."""
+    path = _writeConstraints()
+    try:
+        _pipInstall(["--constraint", path, *requirements])
+    finally:
+        os.remove(path)
 
 
 def _writeConstraints():

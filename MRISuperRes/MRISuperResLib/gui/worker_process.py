@@ -24,14 +24,19 @@ class WorkerState(enum.Enum):
     CANCELLING = "cancelling"
 
 
-def workerCommand():
-    """(program, arguments) of the worker. Raises RuntimeError where no Python can be found."""
+def pythonProgram():
+    """The Python of the application. Raises RuntimeError where it can't be found."""
     python = shutil.which("PythonSlicer")
     if python is None and "python" in os.path.basename(sys.executable or "").lower():
         python = sys.executable
     if python is None:
         raise RuntimeError(_("The Python of this application was not found, so that nothing can be computed: reinstall the application."))
-    return python, ["-c", f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker import main; main()"]
+    return python
+
+
+def workerCommand():
+    """(program, arguments) of the worker. Raises RuntimeError where no Python can be found."""
+    return pythonProgram(), ["-c", f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker import main; main()"]
 
 
 class WorkerProcess:

@@ -50,17 +50,30 @@ def is_asked_to_stop(run):
     return Path(run, STOP).exists()
 
 
+def asked_to_stop(run):
+    """When it was asked to, s since 1970, or None."""
+    try:
+        return Path(run, STOP).stat().st_mtime
+    except OSError:
+        return None
+
+
 def process_of(run):
     """{"pid", "host", "started"} of the process that works on a run, or None. Of a process on another computer it is not known whether it is alive."""
     try:
         process = json.loads(Path(run, PROCESS).read_text(encoding="utf-8"))
-        return process if process["host"] != socket.gethostname() or _identity(process["pid"]) == process["identity"] else None
+        return process if process["host"] != this_host() or _identity(process["pid"]) == process["identity"] else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
+def this_host():
+    """As process_of names it."""
+    return socket.gethostname()
+
+
 def _take(path):
-    content = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time(), "identity": _identity(os.getpid())}
+    content = {"pid": os.getpid(), "host": this_host(), "started": time.time(), "identity": _identity(os.getpid())}
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with _os_errors(path.parent):
         part.write_text(json.dumps(content), encoding="utf-8")
