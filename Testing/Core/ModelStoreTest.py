@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -8,7 +9,7 @@ from unittest import mock
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import SHIPPED, ModelStore
+from MRISuperResLib.core.models import SHIPPED, ModelStore, user_folder
 
 from made_models import write_model
 
@@ -115,6 +116,16 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder, "mine")
         with mock.patch.dict(os.environ, {"MRISUPERRES_MODELS": str(self.folder)}):
             self.assertIn("mine", [c.name for c in ModelStore().cards()])
+
+    @unittest.skipUnless(sys.platform == "linux", "the user's folder is elsewhere")
+    def test_models_of_the_user_are_found_but_are_not_the_default(self):
+        with mock.patch.dict(os.environ, {"XDG_DATA_HOME": str(self.folder)}):
+            self.assertEqual(user_folder(), self.folder / "MRISuperRes" / "models")
+            ModelStore().cards()  # also where there is no such folder
+            user_folder().mkdir(parents=True)
+            write_model(user_folder(), "a-model")
+            self.assertEqual(ModelStore().cards(2)[0].name, "a-model")
+            self.assertEqual(ModelStore().default_name(2), ModelStore([SHIPPED]).default_name(2))
 
 
 class ShippedModelsTest(unittest.TestCase):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -13,6 +14,18 @@ from .job import DEFAULT_SCALE, SCALES
 SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
 """Environment variable: further model folders, separated as in PATH."""
+
+
+def user_folder():
+    """Where the models of this user are, for instance those that he has trained; it need not exist."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "MRISuperRes" / "models"
+
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGES = ("psnr", "gan")
@@ -102,13 +115,13 @@ def _are_metrics(value):
 class ModelStore:
     """The models of some folders; of two with the same name the first counts.
 
-    folders: default, the folder of the extension and those of the environment variable MRISUPERRES_MODELS.
+    folders: default, the folder of the extension, those of the environment variable MRISUPERRES_MODELS, and that of the user.
     """
 
     def __init__(self, folders=None):
         if folders is None:
             further = os.environ.get(FOLDERS_VARIABLE, "")
-            folders = [SHIPPED, *filter(None, further.split(os.pathsep))]
+            folders = [SHIPPED, *filter(None, further.split(os.pathsep)), user_folder()]
         self.folders = [Path(folder) for folder in folders]
 
     def _card_files(self):
@@ -156,13 +169,15 @@ class ModelStore:
         return pairs[name]
 
     def default_name(self, scale=DEFAULT_SCALE):
-        """The model that is taken where none is named: the first of the scale. Raises MRISuperResError (kind "model")."""
+        """The model that is taken where none is named: the first of the scale, in the first folder that has one, so that a model of the user
+        does not replace one that came with the extension. Raises MRISuperResError (kind "model")."""
         cards = self.cards(scale)
         if not cards:
             others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
             raise MRISuperResError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
                                    f"or one of the installed models: {others}.", "model")
-        return cards[0].name
+        files = self._card_files()
+        return min(cards, key=lambda card: self.folders.index(files[card.name].parent)).name
 
     def weights_file(self, card):
         return self._card_files()[card.name].with_suffix(".safetensors")
