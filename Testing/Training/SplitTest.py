@@ -25,6 +25,7 @@ class SplitTest(unittest.TestCase):
             return split_subjects(volumes_of(people), share, seed)
         except MRISuperResError as e:
             self.assertIn("no volume to learn from", str(e))
+            self.assertEqual({use for _, use, _ in people.values()}, {"validation"})  # of others somebody is always left
             assume(False)
 
     @settings(max_examples=200, deadline=None)
