@@ -14,7 +14,6 @@ from ..provenance import NOTICE
 
 PART, LEAST = 0.2, 16
 """Side of the enlarged area: a part of the slice's shorter side, but so many low-resolution pixels at least."""
-ROWS = 2  # of enlarged areas
 CELL, LABEL, GAP, HEAD, FOOT = 1.9, 0.42, 0.1, 0.32, 0.28  # inches: an enlarged area, the two lines below it, what is between and around
 RATIOS = 0.5, 1.4  # of the whole slice, width to height; a slice beyond is drawn smaller
 RESOLUTION = 200  # dots per inch
@@ -57,8 +56,9 @@ def draw(comparison, job, path, title="", area=None):
     view = _View(comparison, job.scale)
     area = area or most_different_area(comparison, job.scale)
     cells = _cells(view, area)
-    columns = math.ceil(len(cells) / ROWS)
-    high = ROWS * (CELL + LABEL) - LABEL
+    rows = 2 if len(cells) <= 8 else 3
+    columns = math.ceil(len(cells) / rows)
+    high = rows * (CELL + LABEL) - LABEL
     wide = high * min(max(view.ratio, RATIOS[0]), RATIOS[1])
     size = np.array((GAP + wide + columns * (GAP + CELL) + GAP, HEAD + high + LABEL + FOOT))
     figure = figure_class(figsize=size, dpi=RESOLUTION)
