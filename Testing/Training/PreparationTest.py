@@ -309,7 +309,7 @@ class CacheTest(PreparationTest):
         self.prepare_one()
 
     def test_slices_are_mapped_and_not_loaded(self):
-        self.assertIsInstance(self.prepare_one().slices, np.memmap)
+        self.assertIsInstance(self.prepare_one().slices.base, np.memmap)
 
     def test_the_folder_is_that_of_the_system_or_the_one_that_is_named(self):
         with mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": "/named"}):
@@ -329,7 +329,7 @@ class CacheTest(PreparationTest):
     def test_a_description_is_json_behind_an_ordinary_array(self):
         made = self.prepare_one()
         content = made.file.read_bytes()
-        description = json.loads(content[made.slices.offset + made.slices.nbytes:])
+        description = json.loads(content[made.slices.base.offset + made.slices.nbytes:])
         self.assertEqual(set(description), {"pixel", "distance", "contrast", "messages", "crc32"})
 
 
