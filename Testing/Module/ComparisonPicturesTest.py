@@ -98,7 +98,7 @@ class ComparisonPicturesTest(unittest.TestCase):
     def test_pictures_of_a_real_volume(self):
         self.show(self.real_comparison())
         matrix, size = ijkToWorld(self.nodes.reference), self.nodes.reference.GetImageData().GetDimensions()
-        self.views.pointOfInterest = (matrix @ [0.5 * size[0], 0.5 * size[1], 2, 1])[:3]
+        self.views.pointOfInterest = (matrix @ [0.35 * size[0], 0.5 * size[1], 2, 1])[:3]
         screenshot(self.manager.viewport(), "comparison", SIZE)
         self.assertEqual([main.x for main in self.mains], [zoom.x for zoom in self.zooms])
         self.views.showMaps(ComparisonMaps(self.nodes).make(ERROR))

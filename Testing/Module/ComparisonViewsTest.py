@@ -93,14 +93,19 @@ class OpeningTest(ComparisonViewsTestCase):
         self.assertIs(self.mains[0].sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low)
         self.assertEqual(self.texts()[0].split("\n")[0], "input")
 
-    def test_all_of_the_volume_is_seen_at_its_middle_slice(self):
-        self.show()
-        node = self.mains[1].mrmlSliceNode()
-        width, height, _ = node.GetFieldOfView()
-        self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
-        np.testing.assert_allclose(viewCentre(node), [23.5, 19.5, 12], atol=1e-6)
-        self.assert_all_show_the_same(self.mains)
-        self.assert_zoom_views_follow()
+    def test_all_of_the_volume_is_seen_at_its_middle_slice_whatever_the_size_of_the_window(self):
+        nodes = comparison()
+        for size in ((900, 700), (1500, 400), (500, 900)):
+            with self.subTest(size):
+                self.manager.viewport().resize(*size)
+                self.show(nodes)
+                for widget in self.mains:
+                    width, height, _ = widget.mrmlSliceNode().GetFieldOfView()
+                    self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
+                np.testing.assert_allclose(self.centres(self.mains), [[23.5, 19.5, 12]] * 4, atol=1e-6)
+                self.assert_all_show_the_same(self.mains)
+                self.assert_zoom_views_follow()
+                self.views.close()
 
     def test_views_lie_in_the_slices_whatever_their_direction(self):
         array = phantom((24, 20, 16))
@@ -218,6 +223,14 @@ class LinkTest(ComparisonViewsTestCase):
         np.testing.assert_allclose(self.offsets(self.zooms), self.offsets(self.mains), atol=1e-6)
         self.assertIn("k = 4", self.texts()[0])
         self.assertIn(f"{self.nodes.table.values('nearest', 'psnr')[6]:.2f}", self.texts()[1])
+
+    def test_a_single_view_that_is_unlinked_leads_no_other_but_follows_as_slicer_lets_it(self):
+        self.show()
+        self.mains[1].sliceLogic().GetSliceCompositeNode().SetLinkedControl(False)
+        turn_wheel(self.view(1), 2)
+        self.assertEqual(self.offsets(self.mains), [12, 18, 12, 12])
+        turn_wheel(self.view(2), -1)
+        self.assertEqual(self.offsets(self.mains), [9, 9, 9, 9])
 
     def test_slicers_own_views_do_not_follow(self):
         red = self.manager.sliceWidget("Red")
@@ -339,8 +352,11 @@ class ZoomTest(ComparisonViewsTestCase):
 
     def test_a_window_of_another_size_keeps_the_lens(self):
         self.show()
+        before = [widget.mrmlSliceNode().GetFieldOfView()[1] for widget in self.mains]
         self.manager.viewport().resize(1100, 500)
         process_events()
+        after = [widget.mrmlSliceNode().GetFieldOfView()[1] for widget in self.mains]
+        np.testing.assert_allclose(after, before, err_msg="Slicer keeps the height that is seen")
         self.assertEqual(self.views.lensFactor, 4)
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
@@ -406,8 +422,10 @@ class MapTest(ComparisonViewsTestCase):
         self.show()
         one = slicer.util.addVolumeFromArray(phantom(), name="a")
         self.views.showMaps({"nearest": one})
-        self.views.showZoom(False)
-        self.assertEqual(self.foregrounds(self.mains), [None, one, None, None])
+        for visible in (False, True):
+            self.views.showZoom(visible)
+            self.assertEqual(self.foregrounds(self.mains), [None, one, None, None])
+        self.assertEqual(self.foregrounds(self.zooms), [None] * 4)
 
     def test_the_legend_of_a_map_is_seen_only_with_the_map(self):
         self.show()

@@ -17,7 +17,7 @@ class LinkedSlices:
     user has not switched off the link of that view.
 
     mainNodes: slice nodes of the pictures. zoomNodes: those of the zoom views in the same order, or none.
-    isLinked(n): whether the n-th main view takes part. onChanged(): called after each change.
+    isLinked(n): whether the n-th main view leads the others. onChanged(): called after each change.
     """
 
     def __init__(self, mainNodes, zoomNodes, isLinked, onChanged, position, lens=DEFAULT_LENS):
@@ -113,8 +113,8 @@ class LinkedSlices:
         leader = self._mains[n]
         sliceToRAS, origin, size = _sliceToRAS(leader), leader.GetXYZOrigin(), pixelSize(leader)
         if not resized and self._isLinked(n):
-            for other, node in enumerate(self._mains):
-                if other != n and self._isLinked(other):
+            for node in self._mains:
+                if node is not leader:
                     self._move(node, sliceToRAS, origin, size)
         self._position = _projected(self._position, sliceToRAS)
         self._moveZooms()
