@@ -9,6 +9,7 @@ from unittest import mock
 import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import click, make_phantom, node_ids
+from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
 from slicerhost.testing import answer_next, expect_error, leave_module, process_events, shown_dialogs, wait_until
 
 
@@ -65,16 +66,15 @@ class MapTest(ComparePanelTestCase):
         self.choose(self.ui.mapComboBox, kind)
         wait_until(lambda: self.results._mapSteps is None or not self.ui.mapHelpLabel.text.startswith("Map "))
 
-    def legend_is_shown(self, method):
-        """In the view of a method."""
+    def legends(self):
+        """Names of the methods whose legends are seen, one for each view in which one is."""
+        shown = []
+        nodes = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
         for name in slicer.app.layoutManager().sliceViewNames():
-            widget = slicer.app.layoutManager().sliceWidget(name)
-            node = slicer.mrmlScene.GetNodeByID(widget.sliceLogic().GetSliceCompositeNode().GetForegroundVolumeID() or "")
-            if node is not None and node.GetAttribute("MRISuperRes.Model") == method:
-                manager = widget.sliceView().displayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
-                actor = manager.GetColorLegendActor(node.GetNthDisplayNode(1))
-                return actor is not None and bool(actor.GetVisibility())
-        return False
+            manager = slicer.app.layoutManager().sliceWidget(name).sliceView().displayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
+            actors = [(node.GetDisplayableNode().GetAttribute("MRISuperRes.Model"), manager.GetColorLegendActor(node)) for node in nodes]
+            shown += [method for method, actor in actors if actor is not None and actor.GetVisibility()]
+        return sorted(shown)
 
     def test_maps_are_laid_over_the_pictures_of_the_methods(self):
         self.show_map("error")
@@ -90,9 +90,21 @@ class MapTest(ComparePanelTestCase):
         self.assertFalse(self.ui.mapHelpLabel.visible)
         self.assertEqual(len(self.results._maps.found("error")), len(METHODS))
 
-    def test_legend_is_shown_in_the_views(self):
+    def test_legend_is_shown_in_the_views_with_the_map(self):
         self.show_map("error")
-        self.assertTrue(self.legend_is_shown("nearest"))
+        self.assertEqual(self.legends(), sorted(METHODS))
+        self.show_map(None)
+        self.assertEqual(self.legends(), [])
+
+    def test_legend_is_shown_also_in_views_that_are_younger_than_the_map(self):
+        """As after loading a scene: a view that is made now has not seen how the legends came into the scene."""
+        methods = ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp")
+        comparison = self.widget.logic.compare(self.input, methods)
+        ComparisonMaps(comparison).make("error")
+        self.results.refresh(comparison)
+        self.results.openViews()
+        self.show_map("error")
+        self.assertEqual(self.legends(), sorted(methods))
 
     def test_map_stays_chosen_when_the_views_are_closed_and_shown_again(self):
         self.show_map("error")

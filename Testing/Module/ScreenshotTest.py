@@ -1,4 +1,4 @@
-"""Pictures of the panel beside the slice views: before, during and after a run on a real volume, in build/screenshots."""
+"""Pictures of the panel: before, during and after a run and a comparison of a real volume, in build/screenshots."""
 
 import unittest
 
@@ -73,6 +73,31 @@ class ScreenshotTest(unittest.TestCase):
         wait_until(lambda: not widget.upscaling.job.isRunning, timeout=300)
         wait_for_end(widget.upscaling.job)
         after = screenshot(self.window, "panel_after", size)
+        self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
+
+    def test_comparison_in_the_panel_before_during_and_after(self):
+        self.load()
+        widget = open_module("MRISuperRes")
+        gate = Gate()
+        widget.logic._worker = double_worker(self, "gated", gate.path)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        ui = widget.ui
+        sections = ui.inputCollapsibleButton, ui.modelCollapsibleButton, ui.outputCollapsibleButton
+        for section in sections:
+            section.collapsed = True
+            self.addCleanup(setattr, section, "collapsed", False)
+        area = show_panel(widget)
+        ui.compareCollapsibleButton.collapsed = False
+        before = screenshot(area, "compare_panel_before", (440, 800))
+
+        click(ui.compareButton)
+        wait_until(lambda: "slices" in ui.compareProgressLabel.text, timeout=300)
+        during = screenshot(area, "compare_panel_during", (440, 800))
+
+        gate.open()
+        wait_until(lambda: not widget.comparing.isRunning, timeout=300)
+        wait_for_end(widget.comparing.job)
+        after = screenshot(area, "compare_panel_after", (440, 1350))
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 
 

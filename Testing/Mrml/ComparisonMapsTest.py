@@ -1,6 +1,7 @@
 """The maps of what is invented: their values, their place, their colours, and what happens when nodes go away meanwhile."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 import slicer
@@ -92,7 +93,17 @@ class ComparisonMapsTest(unittest.TestCase):
         legend = node.GetNthDisplayNode(1)
         self.assertTrue(legend.IsA("vtkMRMLColorLegendDisplayNode"))
         self.assertIs(legend.GetPrimaryDisplayNode(), node.GetDisplayNode())
-        self.assertEqual(legend.GetTitleText(), "|SR − reference|")
+        self.assertEqual(legend.GetTitleText(), "error")  # a | would break the title in two
+
+    def test_views_are_told_to_look_at_the_legends_again(self):
+        comparison = make_comparison(self.input)
+        maps = ComparisonMaps(comparison)
+        legends = [node.GetNthDisplayNode(1) for node in maps.make(ERROR).values()]
+        told = []
+        for legend in legends:
+            legend.AddObserver("ModifiedEvent", lambda caller, event: told.append(caller))
+        maps.updateLegends()
+        self.assertEqual(told, legends)
 
     def test_volumes_without_any_difference_still_have_a_scale(self):
         slicer.util.arrayFromVolume(self.input)[:] = 5
@@ -111,6 +122,16 @@ class ComparisonMapsTest(unittest.TestCase):
         made = maps.found(ERROR)
         self.assertEqual(maps.make(ERROR), made)
         self.assertEqual(maps.found(CONSISTENCY), {})
+
+    def test_large_map_is_made_in_short_steps_with_the_same_result(self):
+        node = make_volume(size=(12, 10, 8))
+        for axis, count in (("i", 12), ("j", 10), ("k", 8)):
+            whole = {kind: array(ComparisonMaps(make_comparison(node, axis=axis)).make(kind)["bicubic"]) for kind in (ERROR, CONSISTENCY)}
+            with mock.patch("MRISuperResLib.mrml.comparison_maps.STEP_VOXELS", 1):
+                for kind, expected in whole.items():
+                    maps = ComparisonMaps(make_comparison(node, axis=axis))
+                    self.assertEqual(len(list(maps.steps(kind))), 3 * count + 1)
+                    np.testing.assert_array_equal(array(maps.found(kind)["bicubic"]), expected)
 
     def test_maps_are_found_again_by_another_session(self):
         comparison = make_comparison(self.input)

@@ -17,6 +17,8 @@ ERROR, CONSISTENCY, INVENTED = "error", "consistency", "invented"
 PERCENTILE = 99.5
 """Of all voxels of all maps of a kind, the brightest colour: a single outlier must not darken everything else."""
 
+STEP_VOXELS = 2**21
+"""So many voxels of a result are looked at in one step: about a tenth of a second."""
 SAMPLES = 200_000
 """Voxels of each map that are looked at for it."""
 
@@ -64,12 +66,13 @@ class ComparisonMaps:
         return {method: found[method] for method in self._comparison.outputs if method in found}
 
     def steps(self, kind):
-        """Makes what is missing of a kind, one map a step, so that the application can stay alive in between. Yields (done, total)."""
+        """Makes what is missing of a kind in short steps, so that the application can stay alive in between. Yields (maps done, total)."""
         methods = [method for method in self._comparison.outputs if kind != INVENTED or method in _partners(self._comparison)]
         for number, method in enumerate(methods):
             yield number, len(methods)
             if method not in self.found(kind):
-                self._add(kind, method)
+                for _slab in self._add(kind, method):
+                    yield number, len(methods)
         self._showAlike(kind)
         yield len(methods), len(methods)
 
@@ -94,25 +97,39 @@ class ComparisonMaps:
             legend.Modified()
 
     def _add(self, kind, method):
-        """Nothing, where a node that is needed has been deleted meanwhile."""
+        """Adds nothing where a node that is needed has been deleted meanwhile. Yields between two slabs."""
         comparison = self._comparison
-        output = comparison.outputs.get(method)
-        other = {ERROR: comparison.reference, CONSISTENCY: comparison.low, INVENTED: _partners(comparison).get(method)}[kind]
+        output, other = self._sources(kind, method)
         if output is None or other is None:
             return
         array, against = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(other)
-        if kind == CONSISTENCY:
-            array = maps.consistency_map(array, against, comparison.axis, comparison.job.scale, comparison.job.degradation)
-        else:
-            array = maps.difference_map(array, against)
-        described = next(known for known in mapKinds(comparison) if known.key == kind)
+        difference = np.empty(against.shape, np.float32)
+        slabs = _slabs(array.shape, comparison.axis.numpy_axis)
+        for n, slab in enumerate(slabs):
+            if n:
+                yield
+            if kind == CONSISTENCY:
+                difference[slab] = maps.consistency_map(array[slab], against[slab], comparison.axis, comparison.job.scale, comparison.job.degradation)
+            else:
+                difference[slab] = maps.difference_map(array[slab], against[slab])
+        if self._sources(kind, method) == (output, other):
+            self._addNode(kind, method, output, other, difference)
+
+    def _sources(self, kind, method):
+        """(what is looked at, what it is compared with): volume nodes, or None where they are gone."""
+        comparison = self._comparison
+        others = {ERROR: comparison.reference, CONSISTENCY: comparison.low, INVENTED: _partners(comparison).get(method)}
+        return comparison.outputs.get(method), others[kind]
+
+    def _addNode(self, kind, method, output, other, difference):
+        described = next(known for known in mapKinds(self._comparison) if known.key == kind)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(f"{output.GetName()} {described.name}"))
         try:
-            fillVolume(node, output, array, ijkToRAS(other), other.GetParentTransformNode(), vtk.VTK_FLOAT)
+            fillVolume(node, output, difference, ijkToRAS(other), other.GetParentTransformNode(), vtk.VTK_FLOAT)
             node.SetAttribute(ATTRIBUTE_PREFIX + "Model", method)
             node.SetAttribute(KIND, kind)
             _colour(node, self._colours(), described.name)
-            comparison.add(nodes.MAP, node)
+            self._comparison.add(nodes.MAP, node)
         except Exception:
             removeNode(node)
             raise
@@ -134,6 +151,12 @@ class ComparisonMaps:
         brightest = float(np.percentile(np.concatenate(samples), PERCENTILE)) if samples else 0
         for node in found:
             node.GetDisplayNode().SetWindowLevel(brightest or 1, (brightest or 1) / 2)
+
+
+def _slabs(shape, axis):
+    """Indices of slices of a volume (k, j, i), so many together that a step is short."""
+    count = max(1, STEP_VOXELS // (int(np.prod(shape)) // shape[axis]))
+    return [(slice(None),) * axis + (slice(start, start + count),) for start in range(0, shape[axis], count)]
 
 
 def _partners(comparison):

@@ -60,6 +60,7 @@ def fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode=None, scala
     """Gives a volume node its voxels and its place; it looks like the input. scalarType: of VTK; None: the input's."""
     image = _imageData(array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType)
     with slicer.util.NodeModify(node):
+        _copyDisplay(inputNode, node)  # before the voxels come, of which automatic levels would be computed
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
         node.SetAndObserveImageData(image)
         node.SetAndObserveTransformNodeID(parentTransformNode.GetID() if parentTransformNode else None)
@@ -67,7 +68,6 @@ def fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode=None, scala
         node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
         # the identity of the DICOM series from which a reused node may once have been loaded
         node.RemoveAttribute("DICOM.instanceUIDs")
-        _copyDisplay(inputNode, node)
 
 
 def _imageData(array, scalarType):
