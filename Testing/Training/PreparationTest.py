@@ -329,8 +329,18 @@ class CacheTest(PreparationTest):
     def test_a_description_is_json_behind_an_ordinary_array(self):
         made = self.prepare_one()
         content = made.file.read_bytes()
-        description = json.loads(content[made.slices.base.offset + made.slices.nbytes:])
-        self.assertEqual(set(description), {"pixel", "distance", "contrast", "messages", "crc32"})
+        description = json.loads(content[made.slices.base.offset + made.slices.nbytes:-8])
+        self.assertEqual(set(description), {"pixel", "distance", "contrast", "messages"})
+
+    def test_any_damage_to_a_file_is_noticed(self):
+        path, images = self.folder / "a.npy", tissue(shape=(2, 3, 4)).astype(np.float32)
+        slice_cache.write(path, images.shape, iter(images), lambda: {"pixel": [1.0, 1.0]})
+        whole = path.read_bytes()
+        for place in range(len(whole)):
+            for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1:]):
+                path.unlink()
+                path.write_bytes(content)
+                self.assertIsNone(slice_cache.read(path), place)
 
 
 del PreparationTest  # a base, without tests of its own

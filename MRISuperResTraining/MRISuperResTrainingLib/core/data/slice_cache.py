@@ -1,9 +1,10 @@
-"""Stacks of slices on disk: one file each, an ordinary .npy file with a description in JSON behind its last byte.
+"""Stacks of slices on disk: one file each, an ordinary .npy file with a description in JSON behind its last byte, and a checksum of all.
 
 A file appears whole or not at all, and the same name always has the same content: two processes that write it at once do no harm.
 """
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ import numpy as np
 from MRISuperResLib.core.files.writing import os_errors
 
 FOLDER_VARIABLE = "MRISUPERRES_CACHE"
+CHECKSUM = 8  # hexadecimal digits of a CRC-32
 
 
 def default_folder():
@@ -34,13 +36,14 @@ def default_folder():
 def read(path):
     """(slices (n, h, w) float32, mapped from the file; description), or None where there is no such file, or not as it was written."""
     try:
-        slices = np.load(path, mmap_mode="r")
-        with open(path, "rb") as file:
-            file.seek(slices.offset + slices.nbytes)
-            description = json.loads(file.read())
-        return (slices, description) if zlib.crc32(slices) == description["crc32"] else None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        content = np.memmap(path, np.uint8, "r")
+        end = len(content) - CHECKSUM
+        if zlib.crc32(content[:end]) != int(content[end:].tobytes(), 16):
+            return None
+    except (OSError, ValueError):
         return None
+    slices = np.load(path, mmap_mode="r")
+    return slices, json.loads(content[slices.offset + slices.nbytes:end].tobytes())
 
 
 def write(path, shape, slices, describe):
@@ -54,16 +57,23 @@ def write(path, shape, slices, describe):
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             with open(part, "xb") as file:
-                np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
                 crc = 0
-                for image in slices:
-                    data = np.ascontiguousarray(image, "<f4").tobytes()
+                for data in _content(shape, slices, describe):
                     crc = zlib.crc32(data, crc)
                     file.write(data)
-                file.write(json.dumps(describe() | {"crc32": crc}).encode())
+                file.write(f"{crc:0{CHECKSUM}x}".encode())
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _content(shape, slices, describe):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
+    yield header.getvalue()
+    for image in slices:
+        yield np.ascontiguousarray(image, "<f4").tobytes()
+    yield json.dumps(describe()).encode()
