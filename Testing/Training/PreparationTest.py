@@ -161,8 +161,8 @@ class UnsuitableTest(PreparationTest):
         (self.folder / "text.nii").write_text("not an image")
         (self.folder / "empty.nii.gz").touch()
         (self.folder / "folder.nii.gz").mkdir()
-        for name, pattern in (("four.nii.gz", "2 frames"), ("rgb.nrrd", "colours"), ("cut.nii.gz", "damaged|cut short"), ("short.nii", "damaged|cut short"), ("text.nii", "not a volume"),
-                              ("empty.nii.gz", "empty or damaged"), ("folder.nii.gz", "DICOM"), ("missing.nii.gz", "check")):
+        for name, pattern in (("four.nii.gz", "2 frames"), ("rgb.nrrd", "colours"), ("cut.nii.gz", "damaged|cut short"), ("short.nii", "damaged|cut short"),
+                              ("text.nii", "not a volume"), ("empty.nii.gz", "empty or damaged"), ("folder.nii.gz", "DICOM"), ("missing.nii.gz", "check")):
             with self.subTest(name):
                 self.assert_skipped(str(self.folder / name), pattern)
 

@@ -52,9 +52,8 @@ def degrade(image, scale, degradation, place=(0, 0), size=None):
     low-resolution pixels; default: all of it.
     """
     size = size or tuple(side // scale for side in image.shape)
-    rows, columns = (_weights(side, scale, degradation, first, count) for side, first, count in zip(image.shape, place, size))
-    (rows, used_rows), (columns, used_columns) = rows, columns
-    low = rows @ np.asarray(image[used_rows, used_columns]) @ columns.T
+    (rows, tall), (columns, wide) = (_weights(side, scale, degradation, first, count) for side, first, count in zip(image.shape, place, size))
+    low = rows @ image[tall, wide] @ columns.T
     if degradation.noise:
         low = resample.rician(low, degradation.noise, degradation.seed).astype(np.float32)
     return low
