@@ -28,7 +28,7 @@ def working_on(run):
     path = Path(run, PROCESS)
     _take(path)
     try:
-        Path(run, STOP).unlink(missing_ok=True)
+        forget_stop(run)
         yield
     except Cancelled:
         raise
@@ -44,6 +44,11 @@ def ask_to_stop(run):
     """The process that works on the run ends after its present step."""
     with _os_errors(run):
         Path(run, STOP).touch()
+
+
+def forget_stop(run):
+    with _os_errors(run):
+        Path(run, STOP).unlink(missing_ok=True)
 
 
 def is_asked_to_stop(run):

@@ -32,7 +32,9 @@ class RunRecord:
         self.path = Path(path)
         self._reader = EventReader(path)
         self._description, self._stamp = {}, None
+        self._latest = {}  # {kind of event: (number, event)}
         self.process = None  # of lock.process_of: who works on it now
+        self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
 
     @classmethod
     def is_run(cls, path):
@@ -51,7 +53,10 @@ class RunRecord:
         before = self.process, self._stamp
         self.process = lock.process_of(self.path)
         self._read_description()
-        return self._reader.read() or before != (self.process, self._stamp)
+        if self._reader.read():
+            self._latest = {event["event"]: (number, event) for number, event in enumerate(self.events)}
+            return True
+        return before != (self.process, self._stamp)
 
     def _read_description(self):
         for name in (DESCRIPTION, REQUEST):
@@ -70,16 +75,19 @@ class RunRecord:
     def state(self):
         if self.process:
             return RunState.RUNNING
-        return next((ENDS[event["event"]] for event in reversed(self.events) if event["event"] in ENDS),
-                    RunState.FAILED if self._last_words() else RunState.INTERRUPTED)
+        last = self._last(*ENDS)
+        state = ENDS[last["event"]] if last else RunState.FAILED if self._last_words() else RunState.INTERRUPTED
+        # a wish to stop is forgotten at the next start; before the first step there is no event that says that it was granted
+        return RunState.STOPPED if state is not RunState.FINISHED and lock.is_asked_to_stop(self.path) else state
 
     @property
     def message(self):
         """Why the run has ended, where it is not finished; one sentence, or nothing."""
         state = self.state
-        if state is RunState.FAILED:
-            return next((event["message"] for event in reversed(self.events) if event["event"] == "error"), self._last_words())
-        return ""
+        if state is not RunState.FAILED:
+            return ""
+        error = self._last("error")
+        return error["message"] if error else self._last_words()
 
     def _last_words(self):
         """The error that the command line wrote last."""
@@ -90,8 +98,13 @@ class RunRecord:
         return next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), "")
 
     @property
+    def has_begun(self):
+        """Whether there is something to go on from."""
+        return (self.path / DESCRIPTION).is_file()
+
+    @property
     def description(self):
-        """run.json as it is; before it is there, {"settings": …}; {} where neither can be read."""
+        """run.json as it is, see loop.training; before it is there, {"settings": …}; {} where neither can be read."""
         return self._description
 
     @property
@@ -166,7 +179,8 @@ class RunRecord:
         return curves
 
     def _last(self, *kinds):
-        return next((event for event in reversed(self.events) if event["event"] in kinds), None)
+        """The latest event of some kinds, or None."""
+        return max((self._latest[kind] for kind in kinds if kind in self._latest), key=lambda entry: entry[0], default=(0, None))[1]
 
 
 def runs_in(folder, known=()):
