@@ -6,13 +6,14 @@ import vtk
 from PySide6.QtCore import Property, QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from .plots import qMRMLPlotView
 from .slices import qMRMLSliceWidget
 
 SPACING = 1
 
 
 class qSlicerLayoutManager(QObject):
-    """Has a widget for every view node of the scene, shown or not. Other views than slices are empty frames."""
+    """Has a widget for every view node of the scene, shown or not. Other views than slices and plots are empty frames."""
 
     cppName = "qSlicerLayoutManager"
     layoutChanged = Signal(int)
@@ -66,7 +67,8 @@ class qSlicerLayoutManager(QObject):
         self._root.show()
 
     def _makeViews(self):
-        for className, make in (("vtkMRMLSliceNode", self._makeSliceWidget), ("vtkMRMLAbstractViewNode", lambda node: QFrame(self._viewport))):
+        for className, make in (("vtkMRMLSliceNode", self._makeSliceWidget), ("vtkMRMLPlotViewNode", self._makePlotView),
+                                ("vtkMRMLAbstractViewNode", lambda node: QFrame(self._viewport))):
             for node in slicer.util.getNodesByClass(className):
                 if node not in self._views:
                     self._views[node] = make(node)
@@ -77,6 +79,12 @@ class qSlicerLayoutManager(QObject):
         widget.setMRMLScene(self._scene)
         widget.setMRMLSliceNode(node)
         return widget
+
+    def _makePlotView(self, node):
+        view = qMRMLPlotView(self._viewport)
+        view.setMRMLScene(self._scene)
+        view.setMRMLPlotViewNode(node)
+        return view
 
     def _make(self, element):
         """A QLayout or a QWidget for a <layout> or a <view>."""
