@@ -11,6 +11,7 @@ import MRISuperResLib
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(MRISuperResLib.__file__).parent
+TRAINING = PROJECT / "MRISuperResTraining" / "MRISuperResTrainingLib"
 BESIDE_THE_STANDARD_LIBRARY = {"slicer", "qt", "ctk", "vtk", "SimpleITK", "numpy", "scipy"}
 """What Slicer brings, and what a module file may therefore import at file scope."""
 APPLICATION = {"slicer", "qt", "ctk", "vtk"}
@@ -60,10 +61,10 @@ class HouseRulesTest(unittest.TestCase):
 
 
 class ModuleFilesTest(unittest.TestCase):
-    def test_module_files_import_at_file_scope_only_what_slicer_brings_and_their_own_library(self):
-        for folder in ("MRISuperRes", "MRISuperResTraining"):
+    def test_module_files_import_at_file_scope_only_what_slicer_brings_and_the_libraries_of_the_extension(self):
+        for folder, libraries in (("MRISuperRes", {"MRISuperResLib"}), ("MRISuperResTraining", {"MRISuperResLib", "MRISuperResTrainingLib"})):
             for path in (PROJECT / folder).glob("*.py"):
-                allowed = set(sys.stdlib_module_names) | BESIDE_THE_STANDARD_LIBRARY | {f"{folder}Lib"}
+                allowed = set(sys.stdlib_module_names) | BESIDE_THE_STANDARD_LIBRARY | libraries
                 with self.subTest(path.name):
                     self.assertFalse(imports(path, at_file_scope=True) - allowed)
 
@@ -75,6 +76,26 @@ class ModuleFilesTest(unittest.TestCase):
             used |= set(re.findall(r"\w+", "".join(re.findall(r"from (?:MRISuperResLib|\.)\.core import (.*)", text))))
         self.assertLess({"errors", "job", "models"}, used)
         code = "import sys; " + "; ".join(f"import MRISuperResLib.core.{name}" for name in sorted(used)) + "; sys.exit('torch' in sys.modules)"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
+
+
+class TrainingTest(unittest.TestCase):
+    def test_the_core_of_the_training_knows_nothing_of_slicer_vtk_or_qt_and_mrml_no_qt(self):
+        for folder, forbidden in (("core", APPLICATION | {"mrml", "gui"}), ("mrml", {"qt", "ctk", "gui"})):
+            for path in sorted((TRAINING / folder).rglob("*.py")):
+                with self.subTest(path.relative_to(TRAINING)):
+                    self.assertFalse(imports(path) & forbidden)
+
+    def test_what_the_panel_imports_of_the_core_needs_nothing_that_slicer_does_not_bring(self):
+        """The packages of the training are asked for when it is started, and are used by its process only."""
+        used = set()
+        for path in [*(TRAINING / "gui").glob("*.py"), *(TRAINING / "mrml").glob("*.py"), PROJECT / "MRISuperResTraining" / "MRISuperResTraining.py"]:
+            text = path.read_text(encoding="utf-8")
+            used |= set(re.findall(r"from (?:MRISuperResTrainingLib|\.)\.core\.([\w.]+) import", text)) - {"run", "data"}
+            used |= {f"{package}.{name}" for package, names in re.findall(r"from \.\.core\.(run|data) import (.*)", text) for name in re.findall(r"\w+", names)}
+        self.assertLess({"run.record", "run.lock", "data.sources", "settings.presets"}, used)
+        code = "import sys; sys.modules.update(dict.fromkeys(('torch', 'safetensors', 'accelerate', 'nibabel'))); "
+        code += "; ".join(f"import MRISuperResTrainingLib.core.{name}" for name in sorted(used))
         self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
 
 
