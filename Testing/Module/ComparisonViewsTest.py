@@ -12,8 +12,11 @@ from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
 from MRISuperResLib.gui.comparison_views import ComparisonViews
 from MRISuperResLib.gui.view_overlay import scoreText
+from MRISuperResLib.mrml.comparison_display import ComparisonDisplay
 from MRISuperResLib.mrml.comparison_layout import COMPARISON_LAYOUT_ID, mainViewNames, zoomViewNames
 from MRISuperResLib.mrml.comparison_maps import ERROR, ComparisonMaps
+from MRISuperResLib.mrml.linked_slices import LinkedSlices
+from MRISuperResLib.mrml.point_of_interest import PointOfInterest
 from MRISuperResLib.mrml.slice_plane import pixelSize, viewCentre
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -106,6 +109,15 @@ class OpeningTest(ComparisonViewsTestCase):
                 self.assert_all_show_the_same(self.mains)
                 self.assert_zoom_views_follow()
                 self.views.close()
+
+    def test_views_that_get_their_size_after_opening_show_all_of_the_volume_too(self):
+        self.views = ComparisonViews(comparison())
+        self.addCleanup(self.views.close)
+        self.views.open()
+        self.manager.viewport().resize(300, 900)
+        process_events()
+        width, height, _ = self.manager.sliceWidget(mainViewNames(1)[0]).mrmlSliceNode().GetFieldOfView()
+        self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
 
     def test_views_lie_in_the_slices_whatever_their_direction(self):
         array = phantom((24, 20, 16))
@@ -477,18 +489,53 @@ class ClosingTest(ComparisonViewsTestCase):
         self.views.close()
         self.assert_closed()
 
-    def test_no_observer_is_left_behind(self):
-        """An observer would keep alive what it calls."""
+    def test_after_closing_nothing_is_called_any_more(self):
+        called = self.record_calls((LinkedSlices, "_onMainModified"), (LinkedSlices, "_onZoomModified"), (PointOfInterest, "_onPointModified"),
+                                   (ComparisonDisplay, "_onModified"), (ComparisonViews, "_onCompositeModified"), (ComparisonViews, "_onLayoutChanged"),
+                                   (ComparisonViews, "_onNodeRemoved"), (ComparisonViews, "_onImported"), (ComparisonViews, "_onSceneClose"))
+        self.show()
+        self.views.showMaps(ComparisonMaps(self.nodes).make(ERROR))
+        point = slicer.util.getNodesByClass("vtkMRMLMarkupsNode")[0]
+        for visible in (False, True):
+            self.views.showZoom(visible)
+        self.disturb(point)
+        self.assertEqual(len(set(called)), 8, "all but the closed scene")
+        self.views.close()
+        called.clear()
+        self.disturb(point)
+        slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.StartCloseEvent)
+        self.assertEqual(called, [])
+
+    def record_calls(self, *methods):
+        called = []
+        for owner, name in methods:
+            def recording(this, *arguments, name=name, original=getattr(owner, name)):
+                called.append(name)
+                original(this, *arguments)
+            patch = unittest.mock.patch.object(owner, name, recording)
+            patch.start()
+            self.addCleanup(patch.stop)
+        return called
+
+    def disturb(self, point):
+        """Changes everything that anyone could watch."""
+        for node in (*slicer.util.getNodesByClass("vtkMRMLSliceNode"), *slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"),
+                     *slicer.util.getNodesByClass("vtkMRMLScalarVolumeDisplayNode"), self.manager.layoutLogic().GetLayoutNode()):
+            node.Modified()
+        for node in (point, *slicer.util.getNodesByClass("vtkMRMLMarkupsNode")):
+            node.InvokeEvent(node.PointModifiedEvent)
+        slicer.mrmlScene.RemoveNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode"))
+        slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.EndImportEvent)
+
+    def test_closed_views_are_let_go(self):
         views = ComparisonViews(comparison())
         views.open()
         process_events()
-        views.showMaps(views._nodes.outputs)
-        alive = [weakref.ref(part) for part in (views, views._links, views._links._point, views._display, views._mapDisplay, *views._cells)]
-        views.showZoom(False)
         views.close()
+        alive = weakref.ref(views)
         del views
         gc.collect()
-        self.assertEqual([part() for part in alive], [None] * len(alive))
+        self.assertIsNone(alive())
 
     def test_it_can_be_opened_again(self):
         self.show()
@@ -522,6 +569,13 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assert_closed()
         self.assertEqual(self.manager.layout, FOUR_UP)
         self.assertTrue(self.manager.sliceWidget("Red").isVisibleTo(self.manager.viewport()))
+
+    def test_it_closes_before_the_scene_does(self):
+        nodes, found = comparison(), []
+        views = ComparisonViews(nodes, lambda: found.append(nodes.isPresent))
+        views.open()
+        slicer.mrmlScene.Clear(0)
+        self.assertEqual(found, [True], "the volumes were still there")
 
     def test_after_a_closed_scene_the_next_comparison_is_linked_and_turned_as_before(self):
         self.show()
