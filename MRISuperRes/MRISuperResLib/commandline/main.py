@@ -37,7 +37,8 @@ def run_program(run, argv=None, ends_at_once=True):
     console = Console()
     with _stop_signals(ends_at_once) as stop:
         try:
-            print(run(sys.argv[1:] if argv is None else argv, console, stop.asked), flush=True)
+            if text := run(sys.argv[1:] if argv is None else argv, console, stop.asked):
+                print(text, flush=True)
             return DONE
         except MRISuperResError as e:
             console.error(str(e))

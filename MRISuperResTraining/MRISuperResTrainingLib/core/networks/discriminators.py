@@ -14,6 +14,14 @@ SLOPE = 0.2  # of every LeakyReLU
 FEATURES = (64, 128, 256, 512)
 
 
+def _head(inputs, hidden):
+    """(n, features, h, w) to (n, 1). The last bias is never trained: what is added to all C(x) alike is in no relativistic loss, so
+    that its gradient is rounding noise, which Adam would make as large as any other."""
+    last = nn.Linear(hidden, 1)
+    last.bias.requires_grad_(False)
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE), last)
+
+
 class ThesisDiscriminator(nn.Module):
     """Every second convolution halves the image: 128 pixels to 8."""
 
@@ -28,7 +36,7 @@ class ThesisDiscriminator(nn.Module):
                 features_in = features
             side = -(-side // 2)
         self.body = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(features_in * side**2, self.HEAD), nn.LeakyReLU(SLOPE), nn.Linear(self.HEAD, 1))
+        self.head = _head(features_in * side**2, self.HEAD)
 
     def forward(self, x):
         return self.head(self.body(x))
@@ -51,7 +59,7 @@ class OfficialDiscriminator(nn.Module):
             layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(features, features, 4, 2, padding=1, bias=False), BatchNorm(features), nn.LeakyReLU(SLOPE)]
             features_in = features
         self.body = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(features_in * side**2, self.HEAD), nn.LeakyReLU(SLOPE), nn.Linear(self.HEAD, 1))
+        self.head = _head(features_in * side**2, self.HEAD)
 
     def forward(self, x):
         return self.head(self.body(x))

@@ -5,9 +5,6 @@ dict (RGB, 0–1, ImageNet's mean and standard deviation), or an .npz with the f
 names are block1_conv1.weight, block1_conv1.bias and so on.
 """
 
-import pickle
-import zipfile
-
 import numpy as np
 import torch
 from torch import nn
@@ -31,9 +28,6 @@ CAFFE_GAIN = 1 / 20
 """By which the features of the first authors' weights are multiplied: at conv5_4 they are so much larger than torchvision's, for
 which the weights of the losses (λ, η) are meant. Of ESRGAN's published training logs, with torchvision's weights: a perceptual loss
 of 0.8 to 1.0 on photographs; with these weights, truth against bicubic ×4: 15 to 24."""
-
-READING_ERRORS = (OSError, EOFError, ValueError, KeyError, AttributeError, RuntimeError, TypeError, zipfile.BadZipFile, pickle.UnpicklingError)
-"""What the readers of torch and numpy raise for a file that is not what it seems."""
 
 
 class VGG(nn.Module):
@@ -89,7 +83,7 @@ def _read(name, path):
             weights[0][0] = (weights[0][0][0].flip(1), weights[0][0][1])  # BGR to RGB
             return weights, CAFFE, CAFFE_GAIN
         return _blocks(name, _torchvision_keys, torch.load(path, map_location="cpu", weights_only=True)), IMAGENET, 1.0
-    except READING_ERRORS as e:
+    except Exception as e:  # the readers raise whatever they meet in a file that is not what it seems
         raise MRISuperResError(f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
                                f"get {FILES[name]} from {SOURCE}.", "environment") from e
 

@@ -49,6 +49,6 @@ def _read(path):
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         return [values[f"lin{number}.model.1.weight"].float().reshape(width, 1, 1) for number, width in enumerate(features.WIDTHS)]
-    except features.READING_ERRORS as e:
+    except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
         raise MRISuperResError(f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
                                "(github.com/richzhang/PerceptualSimilarity).", "environment") from e

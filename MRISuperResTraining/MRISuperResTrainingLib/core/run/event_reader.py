@@ -36,6 +36,6 @@ class EventReader:
             return False
         if event["event"] in ("start", "nan"):
             stage, step = event["stage"], event.get("back_to", event["step"])
-            self.events = [old for old in self.events if not events._is_later(old, stage, step)]
+            self.events = [old for old in self.events if not events.is_later(old, stage, step)]
         self.events.append(event)
         return True

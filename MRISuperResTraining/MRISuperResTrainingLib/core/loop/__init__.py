@@ -1,0 +1,1 @@
+"""The training loop: two stages over the same steps, checkpoints and events."""

@@ -1,0 +1,28 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from MRISuperResLib.core.files.writing import os_errors
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Yields a path to write to, which becomes `path` at the end. A process that is killed leaves the old file, or none.
+
+    Raises MRISuperResError where the file can't be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(path.name + ".part")
+    with os_errors(path):
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+def write_whole(path, content):
+    """Writes bytes."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,140 @@
+"""A run that was killed goes on as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from made_runs import RunTest, settings
+from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResTrainingLib.core.loop import checkpoint
+from MRISuperResTrainingLib.core.loop.training import resume
+from MRISuperResTrainingLib.core.run.run_folder import RunFolder
+
+DRIVER = """
+import os, signal, sys
+import torch
+sys.path.insert(0, sys.argv[1])
+from made_runs import settings
+from MRISuperResTrainingLib.core.data.sources import read_sources
+from MRISuperResTrainingLib.core.loop import training
+
+folder, run, kill_at = sys.argv[2:5]
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def progress(event):
+    if kill_at == "{event} {stage} {step}".format(**event):
+        kill()
+
+def torn(state, path, save=torch.save):
+    save(state, path)
+    if kill_at == "write {stage} {step}".format(**state):
+        with open(path, "rb+") as file:
+            file.truncate(1000)
+        kill()
+
+torch.save = torn
+if os.path.exists(run + "/run.json"):
+    training.resume(run, progress)
+else:
+    changes = dict(ema=0.9, precision="bfloat16", psnr={"steps": 24}, gan={"steps": 6}, checkpoint_every=4)
+    training.train(settings(**changes), read_sources([folder])[0], run, cache=folder + "/cache", progress=progress)
+"""
+
+
+def flat(value, name=""):
+    """{name: tensor or number} of a checkpoint."""
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        return {inner: entry for key, part in entries for inner, entry in flat(part, f"{name}/{key}").items()}
+    return {name: value}
+
+
+class StageCheckpointTest(RunTest):
+    def test_what_is_restored_goes_on_bit_for_bit(self):
+        for make, changes in ((self.psnr_stage, {"ema": 0.9}), (self.gan_stage, {"gan": {"adversarial_terms": "both"}})):
+            with self.subTest(make.__name__):
+                whole, first, second = (make(settings(seed=seed, **changes)) for seed in (3, 3, 4))
+                second.settings = whole.settings  # another beginning, the same batches
+                self.advance(whole, 6)
+                self.advance(first, 3)
+                checkpoint.save(self.folder / "checkpoint.pt", first.state())
+                second.restore(checkpoint.load(self.folder / "checkpoint.pt"))
+                self.advance(second, 3)
+                one, other = flat(whole.state()), flat(second.state())
+                self.assertEqual(one.keys(), other.keys())
+                for name, value in one.items():
+                    self.assertTrue(torch.equal(value, other[name]) if isinstance(value, torch.Tensor) else value == other[name], name)
+
+    def test_a_file_that_is_no_checkpoint_is_told(self):
+        path = self.folder / "checkpoint.pt"
+        self.assertIsNone(checkpoint.load(path))
+        for content in (b"", b"something"):
+            path.write_bytes(content)
+            with self.assertRaisesRegex(MRISuperResError, "The checkpoint .* can't be read"):
+                checkpoint.load(path)
+
+
+class KillTest(RunTest):
+    def process(self, run, kill_at="never"):
+        """The exit code of a process that trains, or goes on, and kills itself."""
+        libraries = os.pathsep.join(path for path in sys.path if path)
+        return subprocess.run([sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(self.folder / "data"), str(self.folder / run), kill_at],
+                              env={**os.environ, "PYTHONPATH": libraries}, timeout=300).returncode
+
+    def test_a_run_that_was_killed_three_times_ends_with_the_same_weights(self):
+        self.volumes()
+        self.assertEqual(self.process("undisturbed"), 0)
+        for moment in ("step psnr 20", "write psnr 24", "write gan 4"):
+            self.assertEqual(self.process("killed", moment), -signal.SIGKILL)
+        self.assertEqual(self.process("killed"), 0)
+
+        one, other = (RunFolder(self.folder / name) for name in ("undisturbed", "killed"))
+        for name in ("psnr-best", "psnr-last", "gan-best", "gan-last"):
+            self.assertEqual(*((run.models / f"{name}.safetensors").read_bytes() for run in (one, other)), name)
+        one, other = (flat(run.checkpoint()) for run in (one, other))
+        for name in one.keys() - {"/seconds"}:
+            self.assertTrue(torch.equal(one[name], other[name]) if isinstance(one[name], torch.Tensor) else one[name] == other[name], name)
+        self.assertEqual([(e["event"], e["step"]) for e in self.events("killed") if e["event"] != "start"],
+                         [(e["event"], e["step"]) for e in self.events("undisturbed") if e["event"] != "start"])
+        starts = [(e["stage"], e["step"]) for e in self.events("killed", "start")]
+        self.assertEqual(starts, [("psnr", 0), ("psnr", 16), ("psnr", 20), ("gan", 0)])
+
+
+class ResumeTest(RunTest):
+    def stopped(self, **changes):
+        """A run that was stopped after its first steps."""
+        with self.assertRaises(Cancelled):
+            self.train(cancelled=lambda: bool(self.events(kind="step")), **changes)
+
+    def test_a_run_goes_on_to_its_end_and_then_has_nothing_to_do(self):
+        self.stopped()
+        resume(self.folder / "run")
+        self.assertEqual(self.events()[-1]["event"], "end")
+        before = RunFolder(self.folder / "run").weights("gan-last")
+        resume(self.folder / "run")
+        self.assert_same_weights(RunFolder(self.folder / "run").weights("gan-last"), before)
+
+    def test_a_run_whose_volumes_have_changed_is_refused(self):
+        self.stopped()
+        volume = self.folder / "data" / "a.nii.gz"
+        volume.write_bytes((self.folder / "data" / "b.nii.gz").read_bytes())
+        with self.assertRaisesRegex(MRISuperResError, "a.nii.gz is not there any more, or not as it was when the run began"):
+            resume(self.folder / "run")
+        volume.unlink()
+        with self.assertRaisesRegex(MRISuperResError, "a.nii.gz is not there any more"):
+            resume(self.folder / "run")
+
+    def test_what_is_no_run_is_refused(self):
+        with self.assertRaisesRegex(MRISuperResError, "is not the folder of a training run"):
+            resume(self.folder)
+
+
+if __name__ == "__main__":
+    import unittest
+
+    unittest.main()

@@ -1,0 +1,284 @@
+"""What a step of either stage does, and what becomes of a stage whose numbers become infinite."""
+
+import json
+from unittest import mock
+
+import torch
+from accelerate import Accelerator
+from made_runs import RunTest, Squares, settings
+from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResTrainingLib.core.loop import running, schedule
+from MRISuperResTrainingLib.core.loop.batches import Batches
+from MRISuperResTrainingLib.core.loop.events import EventLog
+from MRISuperResTrainingLib.core.run.run_folder import RunFolder
+from torch import nn
+from torch.nn import functional as F
+
+
+class Edges(nn.Module):
+    """In place of VGG: differences of neighbouring pixels."""
+
+    def last_convolution(self, images):
+        return images[..., 1:] - images[..., :-1]
+
+
+class PsnrStageTest(RunTest):
+    def losses(self, stage, steps=40):
+        """Of steps on one batch."""
+        batch = [torch.from_numpy(a) for a in Squares(stage.settings).batch(0)]
+        return [float(stage.advance(*batch)["content"]) for _ in range(steps)]
+
+    def test_the_content_loss_falls(self):
+        losses = self.losses(self.psnr_stage(settings(psnr={"learning_rate": 4e-3})))
+        self.assertLess(losses[-1], 0.7 * losses[0])
+
+    def test_a_batch_that_goes_through_in_parts_gives_the_same_weights(self):
+        for fft_weight in (0.0, 0.5):
+            whole, parts = (self.psnr_stage(settings(micro_batch=size, psnr={"fft_weight": fft_weight})) for size in (None, 2))
+            values = [self.advance(stage) for stage in (whole, parts)]
+            self.assert_same_weights(whole.weights(), parts.weights(), 1e-6)
+            self.assertAlmostEqual(float(values[0]["content"]), float(values[1]["content"]), places=6)
+            self.assertEqual("fft" in values[0], bool(fft_weight))
+
+    def test_the_weights_that_are_kept_are_the_running_average(self):
+        stage, plain = self.psnr_stage(settings(ema=0.9)), self.psnr_stage(settings(ema=0.0))
+        average = plain.weights()["conv_last.weight"].clone()
+        for step in range(1, 30):
+            self.advance(stage, 1)
+            self.advance(plain, 1)
+            decay = min(0.9, step / (9 + step))
+            average = decay * average + (1 - decay) * plain.weights()["conv_last.weight"]
+        torch.testing.assert_close(stage.weights()["conv_last.weight"], average)
+        self.assert_same_weights(stage.generator.net.state_dict(), plain.weights())
+
+    def test_gradients_are_clipped_to_the_norm_that_is_asked_for(self):
+        stage = self.psnr_stage(settings(clip_norm=1e-3))
+        with mock.patch.object(stage.generator._optimiser, "zero_grad"):
+            norm = self.advance(stage, 1)["gradient_norm"]
+        self.assertGreater(float(norm), 1e-2)
+        self.assertAlmostEqual(float(torch.linalg.vector_norm(torch.cat([p.grad.flatten() for p in stage.generator.net.parameters()]))), 1e-3, places=6)
+
+    def test_mixed_precision_learns_as_well_and_keeps_single_precision_weights(self):
+        stage = self.psnr_stage(settings(precision="bfloat16", psnr={"learning_rate": 4e-3}))
+        seen = []
+        stage.generator.net.conv_body.register_forward_hook(lambda module, arguments, output: seen.append(output.dtype))
+        losses = self.losses(stage)
+        self.assertEqual(set(seen), {torch.bfloat16})
+        self.assertLess(losses[-1], 0.7 * losses[0])
+        self.assertEqual({value.dtype for value in stage.weights().values()}, {torch.float32})
+
+    def test_a_precision_that_the_computer_lacks_is_refused_with_a_sentence(self):
+        if torch.cuda.is_available():
+            self.skipTest("with a GPU there is float16")
+        with self.assertRaisesRegex(MRISuperResError, "The precision float16 needs a GPU: choose bfloat16 or float32"):
+            self.accelerator(settings(precision="float16"))
+
+    def test_the_learning_rate_follows_its_schedule(self):
+        cosine = [schedule.share("cosine", step, 1000) for step in (0, 20, 510, 999)]
+        self.assertEqual(cosine[1], 1.0)
+        self.assertLess(cosine[0], 0.1)
+        self.assertAlmostEqual(cosine[2], 0.5, places=2)
+        self.assertLess(cosine[3], 1e-5)
+        self.assertEqual([schedule.share("halving", step, 400) for step in (0, 49, 50, 100, 200, 300, 399)], [1, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16])
+        self.assertEqual({schedule.share("constant", step, 10) for step in range(10)}, {1.0})
+
+
+class GanStageTest(RunTest):
+    def gradients_by_the_book(self, stage, low, high):
+        """({name: gradient} of the generator, of the discriminator): L_percep + λ·L_adv + η·L_content, and the discriminator's loss; four passes of the
+        discriminator, one batch, no shared graphs."""
+        generator, discriminator, numbers = stage.generator.net, stage.discriminator.net, stage.numbers
+        fake = generator(low)
+        real_judged, fake_judged = discriminator(high).detach(), discriminator(fake)
+        adversarial = -torch.log(torch.sigmoid(fake_judged - real_judged.mean())).mean()
+        if numbers.adversarial_terms == "both":
+            adversarial = (adversarial - torch.log(1 - torch.sigmoid(real_judged - fake_judged.mean())).mean()) / 2
+        loss = numbers.adversarial_weight * adversarial + numbers.content_weight * F.l1_loss(fake, high)
+        if stage.vgg:
+            loss = loss + numbers.perceptual_weight * F.l1_loss(stage.vgg.last_convolution(fake), stage.vgg.last_convolution(high))
+        real_judged, fake_judged = discriminator(high), discriminator(fake.detach())
+        own_loss = (-torch.log(torch.sigmoid(real_judged - fake_judged.mean())).mean() - torch.log(1 - torch.sigmoid(fake_judged - real_judged.mean())).mean()) / 2
+        return [dict(zip(names, torch.autograd.grad(value, parameters))) for value, (names, parameters) in
+                ((loss, zip(*generator.named_parameters())), (own_loss, zip(*((n, p) for n, p in discriminator.named_parameters() if p.requires_grad))))]
+
+    def test_a_step_follows_the_formulas_with_lambda_and_eta(self):
+        cases = [(None, {"adversarial_terms": "fake", "content_weight": 1.0}), (None, {"adversarial_terms": "both", "adversarial_weight": 1.0}),
+                 (Edges(), {"adversarial_terms": "fake", "perceptual_weight": 1.0, "content_weight": 1e-2, "adversarial_weight": 5e-3})]
+        for vgg, changes in cases:
+            with self.subTest(changes):
+                stage = self.gan_stage(settings(gan=changes), vgg)
+                self.advance(stage, 1)  # away from the bicubic start, where most gradients are 0
+                low, high = map(torch.from_numpy, Squares(stage.settings).batch(1))
+                expected = self.gradients_by_the_book(stage, low, high)
+                with mock.patch.object(stage.generator._optimiser, "zero_grad"), mock.patch.object(stage.discriminator._optimiser, "zero_grad"):
+                    stage.advance(low, high)
+                for learner, gradients in zip((stage.generator, stage.discriminator), expected):
+                    found = {name: p.grad for name, p in learner.net.named_parameters() if p.requires_grad}
+                    self.assert_same_weights(found, gradients, 1e-5 * max(float(value.abs().max()) for value in gradients.values()))
+
+    def test_adam_is_told_what_the_settings_say(self):
+        stage = self.gan_stage(settings(gan={"learning_rate": 1e-4, "discriminator_learning_rate": 3e-4, "betas": [0.5, 0.9], "schedule": "halving", "steps": 8}))
+        self.advance(stage, 3)
+        for learner, rate in ((stage.generator, 1e-4), (stage.discriminator, 3e-4)):
+            group = learner.state()["optimiser"]["param_groups"][0]
+            self.assertEqual((group["lr"], group["betas"], group["weight_decay"]), (rate / 4, (0.5, 0.9), 0))
+
+    def test_the_discriminator_sees_the_truth_and_the_output_once_each(self):
+        stage = self.gan_stage(settings())
+        seen = []
+        stage.discriminator.net.register_forward_hook(lambda module, arguments, output: seen.append(arguments[0].detach().clone()))
+        low, high = map(torch.from_numpy, Squares(stage.settings).batch(0))
+        with torch.no_grad():
+            fake = stage.generator.net(low)
+        stage.advance(low, high)
+        self.assertEqual(len(seen), 2)
+        torch.testing.assert_close(seen[0], high)
+        torch.testing.assert_close(seen[1], fake)
+
+    def test_a_batch_that_goes_through_in_parts_gives_the_same_weights_of_both_networks(self):
+        whole, parts = (self.gan_stage(settings(micro_batch=size, gan={"adversarial_weight": 0.1})) for size in (None, 1))
+        widths = []
+        parts.generator.net.register_forward_hook(lambda module, arguments, output: widths.append(len(output)))
+        for stage in (whole, parts):
+            self.advance(stage, 2)
+        self.assertEqual(set(widths), {1})
+        self.assert_same_weights(whole.weights(), parts.weights(), 1e-5)
+        self.assert_same_weights(whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4)
+
+    def test_what_is_told_of_a_step(self):
+        values = self.advance(self.gan_stage(settings(gan={"perceptual_weight": 1.0}), Edges()), 1)
+        self.assertEqual(set(values), {"content", "perceptual", "adversarial", "discriminator", "real", "fake", "gradient_norm", "discriminator_gradient_norm"})
+
+
+class LossScalingTest(RunTest):
+    """float16 needs a GPU; its loss scaling does not."""
+
+    def stage(self, scale, weight=0.1):
+        used = settings(gan={"adversarial_weight": weight})
+        accelerator = self.accelerator(used)
+        self.enterContext(mock.patch.object(Accelerator, "mixed_precision", "fp16"))
+        accelerator.native_amp, accelerator.scaler = scale is not None, scale and torch.amp.GradScaler("cpu", init_scale=scale)
+        with mock.patch.object(self, "accelerator", lambda settings: accelerator):
+            return self.gan_stage(used)
+
+    def test_the_scale_of_the_losses_changes_no_step(self):
+        one, other = self.stage(2.0), self.stage(2.0**20)
+        for stage in (one, other):
+            self.advance(stage)
+        self.assert_same_weights(one.weights(), other.weights(), 1e-7)
+
+    def test_where_gradients_overflow_the_weights_stay_and_the_scale_is_halved(self):
+        stage = self.stage(2.0**127, weight=1000.0)
+        before = {name: value.clone() for name, value in stage.weights().items()}
+        values = self.advance(stage, 1)
+        self.assert_same_weights(stage.weights(), before)
+        self.assertEqual(float(values["gradient_norm"]), 0)
+        self.assertLess(stage.accelerator.scaler.get_scale(), 2.0**127)
+        self.assertGreater(float(self.advance(stage, 20)["gradient_norm"]), 0)
+        self.assertEqual(stage.state()["scaler"]["scale"], stage.accelerator.scaler.get_scale())
+
+
+class NanGuardTest(RunTest):
+    def run_stage(self, nan_at, steps=30, **changes):
+        """Runs a PSNR stage whose sampler gives NaN; returns it."""
+        used = settings(psnr={"steps": steps}, gan=None, **changes)
+        stage = self.psnr_stage(used)
+        folder = RunFolder(self.folder / "run")
+        folder.make()
+        folder.describe({"settings": used.to_dict()})
+        log = EventLog(folder.path)
+        self.addCleanup(log.close)
+        batches = Batches(Squares(used, nan_at), stage.accelerator)
+        self.addCleanup(batches.close)
+        running.StageRun(stage, batches, None, folder, log, lambda: False).run()
+        return stage
+
+    def test_the_stage_goes_back_to_its_last_checkpoint_and_says_so(self):
+        stage = self.run_stage({17: 1}, checkpoint_every=5)
+        self.assertEqual((stage.step, stage.rate_factor), (30, 0.5))
+        told = self.events(kind="nan")
+        self.assertEqual([(event["step"], event["back_to"]) for event in told], [(20, 15)])
+        self.assertEqual(told[0]["message"], "A number became infinite before step 20: back to step 15, from there with 0.5 of the learning rate.")
+        self.assertTrue(all(torch.isfinite(value).all() for value in stage.weights().values()))
+        rates = {event["step"]: event["learning_rate"] for event in self.events(kind="step")}
+        self.assertEqual(rates[30] / rates[15], 0.5)
+
+    def test_before_the_first_checkpoint_it_goes_back_to_the_beginning(self):
+        self.assertEqual(self.run_stage({3: 1}, checkpoint_every=100).step, 30)
+        self.assertEqual(self.events(kind="nan")[0]["back_to"], 0)
+
+    def test_what_ends_so_again_and_again_is_given_up_with_a_sentence(self):
+        with self.assertRaisesRegex(MRISuperResError, "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate"):
+            self.run_stage({7: 100})
+
+    def test_weights_that_are_not_finite_are_never_kept(self):
+        with self.assertRaises(MRISuperResError):
+            self.run_stage({7: 100}, checkpoint_every=4)
+        weights = RunFolder(self.folder / "run").weights("psnr-last")
+        self.assertTrue(all(torch.isfinite(value).all() for value in weights.values()))
+
+    def test_too_little_memory_names_a_smaller_micro_batch(self):
+        with mock.patch("MRISuperResTrainingLib.core.loop.psnr_stage.PsnrStage.learn", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
+            with self.assertRaisesRegex(MRISuperResError, r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)") as caught:
+                self.run_stage({})
+        self.assertEqual(caught.exception.kind, "memory")
+
+
+class StopTest(RunTest):
+    def test_who_asks_it_to_stop_gets_a_checkpoint_of_that_step(self):
+        steps = []
+
+        def progress(event):
+            if event["event"] == "step":
+                steps.append(event["step"])
+
+        with self.assertRaises(Cancelled):
+            self.train(progress=progress, cancelled=lambda: bool(steps))
+        self.assertEqual(RunFolder(self.folder / "run").checkpoint()["step"], 11)
+        self.assertEqual([event["event"] for event in self.events()[-2:]], ["checkpoint", "stopped"])
+        self.assertFalse((self.folder / "run" / "process.json").exists())
+
+    def test_a_run_can_be_stopped_by_another_process(self):
+        from MRISuperResTrainingLib.core.run import lock
+
+        with self.assertRaises(Cancelled):
+            self.train(progress=lambda event: lock.ask_to_stop(self.folder / "run") if event["event"] == "step" else None)
+        self.assertEqual(self.events()[-1]["event"], "stopped")
+
+
+class EventsTest(RunTest):
+    def test_every_event_is_a_line_and_the_listener_gets_the_same(self):
+        heard = []
+        self.train(progress=heard.append)
+        lines = [json.loads(line) for line in (self.folder / "run" / "events.jsonl").read_text().splitlines()]
+        self.assertEqual(lines, heard)
+        self.assertEqual([(e["event"], e["stage"], e["step"]) for e in heard],
+                         [("start", "psnr", 0), ("stage", "psnr", 0), ("checkpoint", "psnr", 0), ("step", "psnr", 10), ("checkpoint", "psnr", 10), ("step", "psnr", 20),
+                          ("validation", "psnr", 20), ("checkpoint", "psnr", 20), ("stage", "gan", 0), ("validation", "gan", 0), ("checkpoint", "gan", 0),
+                          ("step", "gan", 4), ("validation", "gan", 4), ("checkpoint", "gan", 4), ("end", "gan", 4)])
+        self.assertLessEqual({"steps", "losses", "learning_rate", "rate", "remaining", "time"}, set(heard[3]))
+
+    def test_tensorboard_gets_the_same_numbers(self):
+        try:
+            from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        except ImportError:
+            self.skipTest("tensorboard is not installed")
+        self.train(gan=None)
+        board = EventAccumulator(str(self.folder / "run" / "tensorboard"))
+        board.Reload()
+        told = [(event["step"], event["losses"]["content"]) for event in self.events(kind="step")]
+        self.assertEqual([scalar.step for scalar in board.Scalars("psnr/content")], [step for step, _ in told])
+        for scalar, (_, value) in zip(board.Scalars("psnr/content"), told):
+            self.assertAlmostEqual(scalar.value, value, places=6)
+        self.assertIn("psnr/psnr", board.Tags()["scalars"])
+
+    def test_it_is_no_matter_that_tensorboard_is_not_there(self):
+        with mock.patch.dict("sys.modules", {"torch.utils.tensorboard": None}):
+            self.train(gan=None)
+        self.assertFalse((self.folder / "run" / "tensorboard").exists())
+
+
+if __name__ == "__main__":
+    import unittest
+
+    unittest.main()
