@@ -12,6 +12,7 @@ from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
 from MRISuperResLib.gui.comparison_views import ComparisonViews
 from MRISuperResLib.gui.view_overlay import scoreText
+from MRISuperResLib.gui.views import showInSliceViews
 from MRISuperResLib.mrml.comparison_display import ComparisonDisplay
 from MRISuperResLib.mrml.comparison_layout import COMPARISON_LAYOUT_ID, mainViewNames, zoomViewNames
 from MRISuperResLib.mrml.comparison_maps import ERROR, ComparisonMaps
@@ -551,6 +552,12 @@ class ClosingTest(ComparisonViewsTestCase):
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.assert_closed()
         self.assertEqual(self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+
+    def test_a_volume_that_is_shown_in_the_slice_views_closes_it(self):
+        self.show()
+        showInSliceViews(self.nodes.low)
+        self.assertEqual((self.views.isOpen, self.closed, self.manager.layout), (False, [True], FOUR_UP))
+        self.assertIs(self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low)
 
     def test_a_view_that_is_maximized_does_not_close_it(self):
         self.show()

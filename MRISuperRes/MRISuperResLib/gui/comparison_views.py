@@ -38,8 +38,7 @@ class ComparisonViews:
         layoutManager, pictures = slicer.app.layoutManager(), self._pictures()
         if self._isOpen or layoutManager is None or not pictures:
             return self._isOpen
-        if ComparisonViews._shown is not None:
-            ComparisonViews._shown.close()
+        self.closeShown()
         ComparisonViews._shown, self._isOpen = self, True
         self._layoutManager, self._layoutBefore = layoutManager, layoutManager.layout
         if self._layoutBefore == COMPARISON_LAYOUT_ID:  # of a scene that was saved while it was shown
@@ -71,6 +70,12 @@ class ComparisonViews:
     def close(self):
         """Brings back the layout that was shown before, and the look of the volumes."""
         self._close(True)
+
+    @staticmethod
+    def closeShown():
+        """Closes whatever comparison is shown."""
+        if ComparisonViews._shown is not None:
+            ComparisonViews._shown.close()
 
     def showZoom(self, visible):
         """Whether there is a zoom view under each picture."""
