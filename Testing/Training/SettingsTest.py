@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResTrainingLib.core.data.source import Source, one_use_per_subject
 from MRISuperResTrainingLib.core.settings.presets import PRESETS, preset
 from MRISuperResTrainingLib.core.settings.recipe import Recipe
 from MRISuperResTrainingLib.core.settings.settings import DataSettings, GanSettings, Settings, StageSettings
 
+STARTER = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes" / "starter.json"
 GENERATOR = {"network": "compact", "blocks": 1, "features": 8}
 RECIPE = {"name": "tiny", "title": "Tiny", "limits": "For tests.", "licence": "MIT", "sources": [{"path": "a.nii.gz", "subject": "a"}]}
 
@@ -131,6 +133,16 @@ class RecipeTest(unittest.TestCase):
     def test_a_recipe_without_a_preset_says_all_itself(self):
         recipe = Recipe.from_dict(RECIPE | {"settings": {"generator": GENERATOR}})
         self.assertEqual(recipe.settings_for(4), Settings(4, GENERATOR))
+
+    def test_the_starter_recipe_can_be_trained_and_learns_from_nothing_that_is_for_evaluation(self):
+        recipe = Recipe.read(STARTER)
+        sources = [Source.from_dict(values) for values in recipe.sources]
+        self.assertEqual([recipe.settings_for(scale).data.patch for scale in (2, 4)], [64, 96])
+        self.assertEqual({source.use for source in one_use_per_subject(sources)}, {"train", "test"})
+        for source in sources:
+            if source.path.startswith("evaluation/"):
+                self.assertEqual(source.use, "test")
+            self.assertTrue(source.licence and source.source and source.subject)
 
     def test_what_is_no_recipe_is_refused_with_a_sentence(self):
         with tempfile.TemporaryDirectory() as folder:
