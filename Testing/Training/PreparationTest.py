@@ -137,6 +137,13 @@ class UnsuitableTest(PreparationTest):
             with self.subTest(name):
                 self.assert_skipped(write(self.folder / f"{name}.nii.gz", voxels), pattern)
 
+    def test_label_maps_are_told_by_all_their_slices_also_by_every_n_th(self):
+        labels = np.digitize(tissue(1), (150, 450, 750)).astype(np.uint8)
+        labels[:3] = 0
+        for sample in (2**22, labels.size // 2):
+            with mock.patch.object(preparation, "SAMPLE", sample):
+                self.assert_skipped(write(self.folder / "labels.nii.gz", labels), "label map")
+
     def test_smooth_images_in_few_grey_levels_are_images(self):
         voxels = tissue().astype(float)
         self.prepare_one(np.round(voxels / voxels.max() * 255).clip(0).astype(np.uint8))
