@@ -148,7 +148,7 @@ class RunTest(ComparePanelTestCase):
     def test_plot_view_is_no_part_of_the_application_and_is_not_saved(self):
         self.compare_to_the_end()
         node, = [node for node in slicer.util.getNodesByClass("vtkMRMLPlotViewNode") if node.GetName() == "MRISuperResPlot"]
-        self.assertFalse(node.GetSaveWithScene())
+        self.assertFalse(node.GetSaveWithScene() or node.GetDoPropagatePlotChartSelection())
         self.assertIsNotNone(node.GetParentLayoutNode())
 
     def test_zoomed_views_can_be_switched_off(self):

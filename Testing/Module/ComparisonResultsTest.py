@@ -30,6 +30,7 @@ class CloseTest(ComparePanelTestCase):
 
     def test_remove_brings_the_layout_back_and_leaves_the_scene_as_it_was(self):
         click(self.ui.removeComparisonButton)
+        self.assertFalse([node for node in node_ids() if "MRISuperResPlot" in node])
         before = node_ids()  # with the slice nodes of the views, which the application keeps
         self.compare_to_the_end()
         self.choose(self.ui.mapComboBox, "error")

@@ -1,15 +1,24 @@
 """The module's logic, as a script uses it."""
 
+import importlib.util
+import os
+import sys
+import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 import slicer
 from module_helpers import double_worker, job_folders, make_volume, mute_error_log, node_ids, wait_for_end
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
-from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.core.models import FOLDERS_VARIABLE, ModelStore
+from MRISuperResLib.gui.worker_process import WorkerProcess
+from MRISuperResLib.mrml.comparison_maps import mapKinds
 from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import wait_until
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core"))  # made_models
 
 
 class LogicTest(unittest.TestCase):
@@ -150,6 +159,25 @@ class CompareTest(unittest.TestCase):
         run.cancel()
         wait_for_end(run)
         self.assertEqual(run.job.methods, default_methods(4, ModelStore()))
+
+    def test_models_of_a_pair_and_their_blend_are_compared_and_used_for_upscaling(self):
+        if importlib.util.find_spec("torch") is None:
+            self.skipTest("torch is not installed")
+        from made_models import write_model
+
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {FOLDERS_VARIABLE: folder}):
+            for stage in ("psnr", "gan"):
+                write_model(folder, f"net-{stage}", stage=stage, seed=len(stage), pair="net")
+            worker = WorkerProcess()
+            self.addCleanup(worker.cleanup)
+            logic = MRISuperResLogic(worker=worker)
+            comparison = logic.compare(self.input, ("net-psnr", "net-gan", "net@0.5", "net-gan+bp"), device="cpu")
+            partners = {method: node.GetAttribute("MRISuperRes.Partner") for method, node in comparison.outputs.items()}
+            self.assertEqual(partners, {"net-psnr": None, "net-gan": "net-psnr", "net@0.5": "net-psnr", "net-gan+bp": "net-psnr"})
+            self.assertIn("invented", [kind.key for kind in mapKinds(comparison)])
+            self.assertLess(comparison.table.mean("net-gan+bp", "consistency"), comparison.table.mean("net-gan", "consistency"))
+            output = logic.upscale(self.input, model="net@0.5", device="cpu")
+            self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "net@0.5")
 
     def test_progress_is_reported_and_can_cancel(self):
         reports = []

@@ -148,6 +148,18 @@ class ComparisonMapsTest(unittest.TestCase):
         list(steps)
         self.assertEqual(list(ComparisonMaps(comparison).found(ERROR)), ["nearest"])
 
+    def test_node_that_is_deleted_in_the_middle_of_its_map_has_none(self):
+        comparison = make_comparison(self.input)
+        with mock.patch("MRISuperResLib.mrml.comparison_maps.STEP_VOXELS", 1):
+            steps = ComparisonMaps(comparison).steps(ERROR)
+            for _step in range(3):
+                self.assertEqual(next(steps), (0, 3))
+            slicer.mrmlScene.RemoveNode(comparison.outputs["nearest"])
+            list(steps)
+        self.assertEqual(list(ComparisonMaps(comparison).found(ERROR)), ["bicubic", "bicubic+bp"])
+        maps = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if node.GetName().endswith("error")]
+        self.assertEqual(len(maps), 2)
+
     def test_scene_that_is_closed_between_two_maps_stays_empty(self):
         steps = ComparisonMaps(make_comparison(self.input)).steps(ERROR)
         next(steps)

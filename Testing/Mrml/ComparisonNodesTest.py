@@ -183,6 +183,11 @@ class FolderTest(ComparisonNodesTest):
         for node in (comparison.reference, comparison.low, comparison.plotChartNode, comparison.sliceTableNode, *comparison.outputs.values()):
             self.assertEqual(self.parent(node), folder)
 
+    def test_lines_are_listed_under_their_chart(self):
+        chart = make_comparison(self.input).plotChartNode
+        for n in range(len(METHODS)):
+            self.assertEqual(self.parent(chart.GetNthPlotSeriesNode(n)), self.item(chart))
+
     def test_removal_leaves_the_scene_as_it_was(self):
         items = self.hierarchy.GetNumberOfItems()
         make_comparison(self.input).remove()
@@ -255,7 +260,11 @@ class LifeTest(ComparisonNodesTest):
         comparison.showMetric("rmse")
         column = comparison.sliceTableNode.GetTable().GetColumnByName(comparison.plotChartNode.GetNthPlotSeriesNode(1).GetYColumnName())
         self.assertAlmostEqual(column.GetValue(0), comparison.table.values("bicubic", "rmse")[0], 2)
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(comparison.tableNode))
+        self.assertEqual(hierarchy.GetItemName(folder), "Comparison of Fetus x2")
         comparison.remove()
+        self.assertEqual(hierarchy.GetItemByName("Comparison of Fetus x2"), 0)
         self.assertFalse([node for node in node_ids() if "Table" in node and "Color" not in node])
 
     def test_comparison_that_another_version_has_saved_is_left_alone(self):

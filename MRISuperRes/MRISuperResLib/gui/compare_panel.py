@@ -1,6 +1,5 @@
 """The part of the panel that compares methods."""
 
-import slicer
 from slicer.i18n import tr as _
 
 from ..core.comparison.job import LEAST, MOST, ComparisonJob

@@ -2,6 +2,8 @@
 
 import slicer
 
+NAME = "MRISuperResPlot"
+
 
 class ComparisonPlot:
     """container: a QWidget with a layout. The plot view is made with the first chart, because it needs OpenGL."""
@@ -20,12 +22,13 @@ class ComparisonPlot:
             self._view.minimumHeight = 240
             self._container.layout().addWidget(self._view)
         self._view.setMRMLScene(slicer.mrmlScene)
-        self._viewNode = slicer.vtkMRMLPlotViewNode()
-        self._viewNode.SetName("MRISuperResPlot")
-        self._viewNode.SetSingletonTag("MRISuperResPlot")
-        self._viewNode.SetSaveWithScene(False)
-        self._viewNode.SetAndObserveParentLayoutNodeID(comparison.hub.GetID())  # the layout manager leaves the views of others alone
-        slicer.mrmlScene.AddNode(self._viewNode)
+        viewNode = slicer.vtkMRMLPlotViewNode()
+        viewNode.SetName(NAME)
+        viewNode.SetSingletonTag(NAME)
+        viewNode.SetSaveWithScene(False)
+        viewNode.SetAndObserveParentLayoutNodeID(comparison.hub.GetID())  # the layout manager leaves the views of others alone
+        viewNode.SetDoPropagatePlotChartSelection(False)  # a chart that is chosen in another module is not shown here
+        self._viewNode = slicer.mrmlScene.AddNode(viewNode)
         self._viewNode.SetPlotChartNodeID(comparison.plotChartNode.GetID())
         self._view.setMRMLPlotViewNode(self._viewNode)
 

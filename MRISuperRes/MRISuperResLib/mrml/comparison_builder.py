@@ -12,7 +12,7 @@ from ..core.models import ModelStore
 from . import comparison_nodes as nodes
 from . import comparison_tables as tables
 from .comparison_nodes import ComparisonNodes
-from .output_nodes import ATTRIBUTE_PREFIX, fillVolume, itemBeside, record, removeNode, subjectHierarchy
+from .output_nodes import fillVolume, itemBeside, record, removeNode, subjectHierarchy
 
 
 def createComparison(inputNode, job, result, load, parentTransformNode=None, store=None):
@@ -91,14 +91,15 @@ class _Builder:
                              *tables.dotRows(comparison.dots))
         sliceTable = self._add("vtkMRMLTableNode", nodes.SLICE_TABLE, _("{title}, slice by slice").format(title=comparison.title))
         tables.fillSliceTable(sliceTable, comparison.table)
-        series = [self._add("vtkMRMLPlotSeriesNode", nodes.SERIES, method) for method in comparison.table.methods]
+        chart = self._add("vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title))
+        series = [self._add("vtkMRMLPlotSeriesNode", nodes.SERIES, method, chart) for method in comparison.table.methods]
         for number, (node, method) in enumerate(zip(series, comparison.table.methods)):
             tables.fillSeries(node, sliceTable, method, number)
-        tables.fillChart(self._add("vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title)), series, comparison.axis)
+        tables.fillChart(chart, series, comparison.axis)
         comparison.showMetric(comparison.table.metrics[0].key)
 
-    def _add(self, className, role, name):
-        return self._comparison.add(role, slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name)))
+    def _add(self, className, role, name, under=None):
+        return self._comparison.add(role, slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name)), under)
 
 
 def _partners(job, store):

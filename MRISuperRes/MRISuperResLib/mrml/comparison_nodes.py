@@ -15,7 +15,7 @@ from .output_nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
 HUB_MODULE = "MRISuperResComparison"
 REFERENCE, LOW, OUTPUT, MAP, COLOURS = "reference", "low", "output", "map", "colours"
 TABLE, DOTS_TABLE, SLICE_TABLE, CHART, SERIES = "table", "dotsTable", "sliceTable", "chart", "series"
-ROLES = (CHART, SERIES, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLOURS)
+ROLES = (SERIES, CHART, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLOURS)
 """Of the hub's references, in the order in which the nodes are removed."""
 
 PARTNER = ATTRIBUTE_PREFIX + "Partner"
@@ -120,13 +120,14 @@ class ComparisonNodes:
     def _first(self, role):
         return next(iter(self.nodes(role)), None)
 
-    def add(self, role, node):
-        """Makes a node a part of the comparison; it goes with it, and is listed in its folder. Returns the node."""
+    def add(self, role, node, under=None):
+        """Makes a node a part of the comparison; it goes with it, and is listed in its folder, or under another node. Returns the node."""
         self.hub.AddNodeReferenceID(role, node.GetID())
         hierarchy = subjectHierarchy()
-        folder = self._folderItem(hierarchy) if hierarchy is not None else 0
-        if folder and role not in (SERIES, COLOURS):
-            hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node), folder)
+        if hierarchy is not None and role != COLOURS:
+            parent = hierarchy.GetItemByDataNode(under) if under else self._folderItem(hierarchy)
+            if parent:
+                hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node), parent)
         return node
 
     def makeFolder(self, parentItem):
