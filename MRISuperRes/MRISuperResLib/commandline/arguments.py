@@ -89,7 +89,8 @@ def _add_upscale(parser):
     parser.add_argument("output", metavar="OUT", help="the file to write; an old one is replaced only when the new one is complete")
     parser.add_argument("--model", metavar="NAME", help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
-    _add_common(parser)
+    _add_run_options(parser)
+    _add_input_options(parser)
     parser.set_defaults(command="upscale")
 
 
@@ -98,30 +99,40 @@ def _add_compare(parser):
     parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
     parser.add_argument("--scale", type=int, metavar="N", default=DEFAULT_SCALE, help="2 (default), 4 or 8")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--methods", type=_names, metavar="METHODS", help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
+    chosen.add_argument("--methods", type=names, metavar="METHODS", help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
                         "the models of the scale")
-    chosen.add_argument("--models", type=_names, metavar="MODELS", help="the interpolations, bicubic+bp and these models")
-    parser.add_argument("--blend", type=_names, metavar="ALPHAS", help="also blends of every pair of models, for example 0.25,0.5")
+    chosen.add_argument("--models", type=names, metavar="MODELS", help="the interpolations, bicubic+bp and these models")
+    parser.add_argument("--blend", type=names, metavar="ALPHAS", help="also blends of every pair of models, for example 0.25,0.5")
     parser.add_argument("--no-reference", action="store_true", help="enlarge the volume itself")
+    parser.add_argument("--maps", action="store_true", help="also write maps of the differences")
+    parser.add_argument("--zoom", type=_voxel, metavar="I,J,K", help="voxel of IN in the middle of the enlarged area; default: where the methods differ most")
+    add_comparison_options(parser)
+    _add_input_options(parser)
+    parser.set_defaults(command="compare")
+
+
+def add_comparison_options(parser):
+    """How a truth is made smaller, what is measured beside the rest, and what _add_run_options adds."""
     parser.add_argument("--degradation", default="bicubic", metavar="KIND", help="how the truth is made smaller: bicubic (default) or kspace")
     parser.add_argument("--noise", type=float, default=0.0, metavar="P", help="Rician noise added to the small volume, %% of the intensity range; default: 0")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise; default: 0")
     parser.add_argument("--perceptual", default="none", metavar="NAME", help="niqe or pi, on some slices; needs pyiqa and its parameter files, see the README")
-    parser.add_argument("--maps", action="store_true", help="also write maps of the differences")
-    parser.add_argument("--zoom", type=_voxel, metavar="I,J,K", help="voxel of IN in the middle of the enlarged area; default: where the methods differ most")
-    _add_common(parser)
-    parser.set_defaults(command="compare")
+    _add_run_options(parser)
 
 
-def _add_common(parser):
+def _add_run_options(parser):
     parser.add_argument("--axis", default="auto", metavar="AXIS",
                         help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:N or mps")
+
+
+def _add_input_options(parser):
     parser.add_argument("--frame", type=int, metavar="N", help="which volume of a 4D input, counted from 0")
     parser.add_argument("--series", metavar="UID", help="which series of a DICOM folder")
 
 
-def _names(text):
+def names(text):
+    """What stands between the commas of a text."""
     return [name.strip() for name in text.split(",")]
 
 

@@ -3,7 +3,7 @@
 import json
 
 from MRISuperResLib import __version__
-from MRISuperResLib.commandline.arguments import Parser
+from MRISuperResLib.commandline.arguments import Parser, add_comparison_options, names
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import SCALES
 
@@ -17,6 +17,7 @@ EXAMPLES = f"""\
 examples:
   {PROGRAM} train /data/study --preset quick --scale 2 --run runs/first
   {PROGRAM} resume runs/first
+  {PROGRAM} evaluate --run runs/first --out evaluation
   {PROGRAM} export runs/first --name first-x2 --to models
   torchrun --nproc-per-node 4 -m MRISuperResTrainingLib train /data/study --preset modern --scale 4 --run runs/x4
 
@@ -36,8 +37,21 @@ Several processes share every batch, with the same result: torchrun --nproc-per-
 (“accelerate launch” does as well with GPUs; with --cpu and without MPI it starts one process, whatever --num_processes says.)"""
 
 
+EVALUATE = "Measures models on volumes, beside the interpolations: every volume is degraded, and rebuilt by every method at every scale."
+
+EVALUATE_EXAMPLES = f"""\
+DATA  as for “train”. Without it: the volumes of a run (--run) whose subjects it has not learnt from.
+DIR   evaluation.md (tables with bootstrap intervals over subjects), summary.csv, volumes.csv, evaluation.png, pictures/, evaluation.json
+
+examples:
+  {PROGRAM} evaluate --run runs/first --out evaluation
+  {PROGRAM} evaluate /data/test --models starter-x2-psnr,starter-x4-psnr --out evaluation
+  {PROGRAM} evaluate /data/test --scales 2,4,8 --hr-slices --out evaluation
+LPIPS is measured where its weights and those of VGG16 are in a folder of MRISUPERRES_WEIGHTS."""
+
+
 def parse(argv):
-    """The arguments as a namespace; .command is "train", "resume" or "export"."""
+    """The arguments as a namespace; .command is "train", "resume", "evaluate" or "export"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -45,6 +59,7 @@ def parse(argv):
     resume = commands.add_parser("resume", help="go on with a run", description="Goes on with a run from its last checkpoint.")
     resume.add_argument("run", metavar="RUN", help="the run's folder")
     resume.set_defaults(command="resume")
+    _add_evaluate(commands.add_parser("evaluate", help="measure models on volumes", description=EVALUATE, epilog=EVALUATE_EXAMPLES))
     _add_export(commands.add_parser("export", help="make models of a run", description="Writes the best models of a finished run: NAME-psnr and NAME-gan."))
     return parser.parse_args(argv)
 
@@ -61,6 +76,30 @@ def _add_train(parser):
     parser.add_argument("--data", metavar="FOLDER", dest="base", help="where the paths of a recipe start from; default: its own folder")
     parser.add_argument("--cache", metavar="FOLDER", help="for the prepared volumes; default: the user's cache")
     parser.set_defaults(command="train")
+
+
+def _add_evaluate(parser):
+    parser.add_argument("data", metavar="DATA", nargs="*", help="what to measure on")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make; it appears when all is complete")
+    parser.add_argument("--run", metavar="RUN", help="a run, whose best models are measured")
+    parser.add_argument("--models", type=names, default=[], metavar="NAMES", help="models, blends (PAIR@0.5), back-projections (NAME+bp), separated by commas; "
+                        "default: those of the run, or all installed ones")
+    parser.add_argument("--scales", type=_scales, metavar="N,…", help="default: those of the models")
+    parser.add_argument("--anatomy", default="unspecified", metavar="NAME", help="of the volumes that do not say it")
+    parser.add_argument("--data", metavar="FOLDER", dest="base", help="where the paths of a recipe start from; default: its own folder")
+    parser.add_argument("--hr-slices", action="store_true", help="also enlarge the middle slices themselves, shrunk to 128 pixels")
+    add_comparison_options(parser)
+    parser.set_defaults(command="evaluate")
+
+
+def _scales(text):
+    try:
+        scales = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        scales = ()
+    if not scales or not set(scales) <= set(SCALES):
+        raise MRISuperResError(f"“{text}” are no scales: give 2, 4 or 8, separated by commas.", "settings")
+    return scales
 
 
 def _add_export(parser):

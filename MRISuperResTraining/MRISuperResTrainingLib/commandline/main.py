@@ -12,6 +12,9 @@ def _run(argv, console, cancelled):
     from .arguments import parse
 
     arguments = parse(argv)
+    if arguments.command == "evaluate":
+        from . import evaluate
+        return evaluate.run(arguments, console, cancelled)
     if arguments.command == "export":
         from . import export
         return export.run(arguments, console, cancelled)

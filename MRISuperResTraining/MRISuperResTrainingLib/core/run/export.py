@@ -10,9 +10,8 @@ from MRISuperResLib.core.files.writing import os_errors
 from MRISuperResLib.core.models import NAME, ModelCard
 from MRISuperResLib.core.network import NetworkMethod, resolve_device
 
-from ..data.source import Source
 from .event_reader import EventReader
-from .held_out import figures
+from .held_out import figures, never_seen
 from .run_folder import RunFolder, write_model
 
 STAGES = "psnr", "gan"
@@ -34,7 +33,7 @@ def export(run, name, folder, measure=True, progress=None, cancelled=None):
     weights = {stage: safetensors.torch.save({key: value.half().contiguous() for key, value in run.weights(f"{stage}-best").items()}) for stage in stages}
     values = {stage: _card_values(run, description, stage, f"{name}-{stage}", name if len(stages) > 1 else "") for stage in stages}
     rows, skipped = {}, []
-    if measure and (sources := _never_seen(description)):
+    if measure and (sources := never_seen(description)):
         device = resolve_device("auto")
         methods = [NetworkMethod([ModelCard(**values[stage], sha256=hashlib.sha256(weights[stage]).hexdigest())], [weights[stage]], device) for stage in stages]
         rows, skipped = figures(methods, sources, description["settings"]["data"]["axis"], progress, cancelled)
@@ -49,13 +48,6 @@ def _check_finished(run):
     if not reader.events or reader.events[-1]["event"] != "end":
         last = next((event for event in reversed(reader.events) if event["event"] in ("step", "checkpoint")), {"stage": "psnr", "step": 0})
         raise MRISuperResError(f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): let it go on to its end first (“resume”).", "settings")
-
-
-def _never_seen(description):
-    """Those that were held back, and those that the training was told not to touch; not where one subject is on both sides."""
-    split = description["split"]
-    sources = [Source.from_dict(values) for values in description["sources"]]
-    return [source for source in sources if source.subject not in split["train"] and Path(source.path).exists()]
 
 
 def _card_values(run, description, stage, name, pair):

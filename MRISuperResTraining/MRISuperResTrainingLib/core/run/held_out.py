@@ -1,12 +1,22 @@
-"""How good models are on volumes of subjects that they have never seen."""
+"""How good models are on volumes of subjects that they have never seen: the figures of their cards."""
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.job import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.methods import BASELINES, MethodCache
+
+from ..data.source import Source
+from ..evaluation.evaluate import evaluate
+
+
+def never_seen(description):
+    """[Source] of a run's run.json: those that were held back, and those that the training was told not to touch, as far as they are there.
+
+    A subject that is on both sides, because it was the only one, is not among them.
+    """
+    split = description["split"]
+    sources = [Source.from_dict(values) for values in description["sources"]]
+    return [source for source in sources if source.subject not in split["train"] and Path(source.path).exists()]
 
 
 def figures(methods, sources, axis="auto", progress=None, cancelled=None):
@@ -15,24 +25,14 @@ def figures(methods, sources, axis="auto", progress=None, cancelled=None):
     methods: ready ones of one scale, see MRISuperResLib.core.methods. sources: data.source.Source. PSNR in dB and RMSE are of the
     whole volume, degraded with MATLAB's bicubic. progress(done, total): volumes. cancelled(): asked between slices; raises Cancelled.
     """
-    cache = MethodCache(given=methods)
-    rows, skipped = {method.name: [] for method in methods}, []
-    job = ComparisonJob((*BASELINES, *rows), methods[0].scale, axis=axis)
-    for done, source in enumerate(sources):
-        if progress:
-            progress(done, len(sources))
-        try:
-            volume = read_volume(source.path)
-            table = compare(volume.array, volume.ijk_to_ras, job, cache, cancelled=cancelled).table
-        except MRISuperResError as e:
-            if e.kind != "input":
-                raise
-            skipped.append(f"{source.path}: {e}")
-            continue
-        baselines = {f"{name}_psnr": round(table.volume_psnr(name), 3) for name in BASELINES}
-        for name, entries in rows.items():
-            entries.append({"data": Path(source.path).name.split(".")[0], "anatomy": source.anatomy, "psnr": round(table.volume_psnr(name), 3),
-                            "ssim": round(table.mean(name, "ssim_wang"), 4), "rmse": round(table.volume_rmse(name), 3)} | baselines)
-    if progress:
-        progress(len(sources), len(sources))
-    return rows, skipped
+    names = [method.name for method in methods]
+    evaluation = evaluate(sources, names, (methods[0].scale,), MethodCache(given=methods), ComparisonJob(BASELINES, axis=axis),
+                          progress=progress, cancelled=cancelled)
+    return {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}, evaluation.skipped
+
+
+def _row(scores, name):
+    table = scores.table
+    row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy, "psnr": round(table.volume_psnr(name), 3),
+           "ssim": round(table.mean(name, "ssim_wang"), 4), "rmse": round(table.volume_rmse(name), 3)}
+    return row | {f"{baseline}_psnr": round(table.volume_psnr(baseline), 3) for baseline in BASELINES}

@@ -1,0 +1,59 @@
+"""evaluate [DATA] --out DIR"""
+
+from pathlib import Path
+
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.files import new_folder
+from MRISuperResLib.core.job import SCALES
+from MRISuperResLib.core.methods import BASELINES, MethodCache
+from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.core.progress import ProgressMeter
+
+from ..core.data.sources import read_sources
+from ..core.evaluation.files import MARKDOWN, evaluate_into
+from ..core.evaluation.run_models import best_models, run_store, unseen_sources
+
+
+def run(arguments, console, cancelled):
+    """Returns the tables, and the line that tells what was written. Raises MRISuperResError, Cancelled."""
+    job = ComparisonJob(BASELINES, axis=arguments.axis, device=arguments.device, degradation=arguments.degradation, noise=arguments.noise,
+                        seed=arguments.seed, perceptual=arguments.perceptual)
+    cache = MethodCache(run_store(arguments.run) if arguments.run else ModelStore())
+    models = arguments.models or (best_models(arguments.run) if arguments.run else [card.name for card in cache.store.cards(None)])
+    scales = arguments.scales or tuple(sorted({cache.scale_of(name) for name in models})) or SCALES
+    models = [name for name in models if cache.scale_of(name) in scales]
+    sources = _sources(arguments, console)
+    meter = ProgressMeter()
+
+    def progress(done, total):
+        console.line(meter.update(done, total).text().replace("slices", "volumes"))
+
+    with new_folder(arguments.out) as folder:
+        evaluation = evaluate_into(folder, "Evaluation", sources, models, scales, cache, job, _further(console), arguments.hr_slices, progress, cancelled)
+        text = (folder / MARKDOWN).read_text(encoding="utf-8")
+    for sentence in evaluation.skipped:
+        console.message(sentence)
+    return f"{text}\nWritten: {arguments.out}, {len(evaluation.volumes)} volumes and scales"
+
+
+def _sources(arguments, console):
+    if arguments.data:
+        sources, skipped = read_sources(arguments.data, arguments.anatomy, arguments.base)
+        for path, reason in skipped:
+            console.message(f"{path}: {reason}")
+        return sources
+    if not arguments.run:
+        raise MRISuperResError("Name the volumes to measure on, or a run with --run.", "settings")
+    sources = unseen_sources(arguments.run)
+    if not sources:
+        raise MRISuperResError(f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.", "settings")
+    return sources
+
+
+def _further(console):
+    """LPIPS, where its weights are."""
+    from ..core.evaluation.lpips_metric import lpips_metric
+
+    metric = lpips_metric()
+    return [metric] if metric else []

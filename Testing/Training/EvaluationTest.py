@@ -1,0 +1,235 @@
+"""The thesis's tables: every method at every scale, per subject, with intervals."""
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.scores import Metric
+from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.files import write_volume
+from MRISuperResLib.core.methods import BaselineMethod, MethodCache
+from MRISuperResTrainingLib.commandline.main import main
+from MRISuperResTrainingLib.core.evaluation import hr_slices, tables
+from MRISuperResTrainingLib.core.evaluation.bootstrap import interval
+from MRISuperResTrainingLib.core.evaluation.evaluate import Evaluation, evaluate
+from MRISuperResTrainingLib.core.evaluation.figure import draw
+from MRISuperResTrainingLib.core.evaluation.files import evaluate_into
+
+METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
+
+
+@dataclass(frozen=True)
+class Source:
+    path: str
+    subject: str
+    anatomy: str
+
+
+def tissue(seed, shape=(4, 40, 48)):
+    noise = gaussian_filter(np.random.default_rng(seed).random(shape), (0, 1.5, 1.5))
+    return ((noise - noise.min()) * 3000).astype(np.int16)
+
+
+class BootstrapTest(unittest.TestCase):
+    def test_the_interval_of_many_subjects_is_that_of_the_normal_distribution(self):
+        values = np.random.default_rng(0).normal(10, 2, 400)
+        low, high = interval(values)
+        self.assertAlmostEqual(low, values.mean() - 1.96 * values.std() / 20, delta=0.02)
+        self.assertAlmostEqual(high, values.mean() + 1.96 * values.std() / 20, delta=0.02)
+
+    def test_it_lies_within_the_values_and_is_the_same_again(self):
+        values = [30.0, 31.5, 36.0]
+        low, high = interval(values)
+        self.assertTrue(30 <= low < np.mean(values) < high <= 36)
+        self.assertEqual(interval(values), (low, high))
+
+    def test_one_subject_has_no_interval(self):
+        self.assertIsNone(interval([30.0]))
+
+
+class EvaluationTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.sources = [cls.write("a1", "a", "brain", 1), cls.write("a2", "a", "brain", 2), cls.write("b1", "b", "brain", 3), cls.write("c1", "c", "fetal", 4)]
+        cls.evaluation = evaluate(cls.sources, [], (2, 4), MethodCache())
+
+    @classmethod
+    def write(cls, name, subject, anatomy, seed):
+        path = cls.folder / f"{name}.nii.gz"
+        write_volume(path, tissue(seed), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": "made for a test"})
+        return Source(str(path), subject, anatomy)
+
+    def test_every_volume_is_measured_at_every_scale_by_the_interpolations_and_the_floor(self):
+        found = [(scores.volume, scores.scale, scores.table.methods) for scores in self.evaluation.volumes]
+        self.assertEqual(found, [(f"{name}.nii.gz", scale, METHODS) for name in ("a1", "a2", "b1", "c1") for scale in (2, 4)])
+
+    def test_a_subject_counts_once_however_many_volumes_it_has(self):
+        means = {scores.volume[:2]: scores.table.mean("bicubic", "psnr") for scores in self.evaluation.volumes if scores.scale == 2}
+        summary = self.evaluation.summary("brain", 2, "bicubic", "psnr")
+        self.assertAlmostEqual(summary.mean, ((means["a1"] + means["a2"]) / 2 + means["b1"]) / 2)
+        self.assertEqual(summary.subjects, 2)
+        self.assertTrue(summary.interval[0] < summary.mean < summary.interval[1])
+        self.assertIsNone(self.evaluation.summary("fetal", 2, "bicubic", "psnr").interval)
+
+    def test_a_model_takes_part_at_its_own_scale_only(self):
+        class Model(BaselineMethod):
+            stage = "psnr"
+
+            def __init__(self):
+                super().__init__("bicubic", 2)
+                self.name, self._inner = "mine", BaselineMethod("bicubic", 2)
+
+            def __call__(self, images):
+                return self._inner(images)
+
+        evaluation = evaluate(self.sources[:1], ["mine"], (2, 4), MethodCache(given=[Model()]))
+        self.assertEqual(evaluation.methods("brain", 2), (*METHODS, "mine"))
+        self.assertEqual(evaluation.methods("brain", 4), METHODS)
+
+    def test_a_volume_that_cannot_be_used_is_named_and_left_out(self):
+        tiny = self.folder / "tiny.nii.gz"
+        write_volume(tiny, tissue(1, (3, 9, 9)), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": ""})
+        torn = self.folder / "torn.nii.gz"
+        torn.write_bytes(b"not a volume")
+        bad = [Source(str(path), "x", "brain") for path in (tiny, torn)]
+        evaluation = evaluate([*bad, self.sources[0]], [], (4,), MethodCache())
+        self.assertEqual([scores.volume for scores in evaluation.volumes], ["a1.nii.gz"])
+        self.assertEqual([Path(sentence.split(",")[0]).name for sentence in evaluation.skipped], ["tiny.nii.gz", "torn.nii.gz"])
+        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(MRISuperResError, "Nothing could be evaluated.*tiny.nii.gz"):
+            evaluate_into(folder, "", bad, [], (4,), MethodCache(), ComparisonJob(METHODS))
+
+    def test_further_metrics_and_settings_of_the_comparison_are_taken(self):
+        metric = Metric("far", "Far", "", "lower", "image", 2)
+        noisy = evaluate(self.sources[:1], [], (2,), MethodCache(), ComparisonJob(METHODS, noise=5.0), [(metric, lambda image, truth: 0.5)])
+        self.assertEqual(noisy.summary("brain", 2, "bicubic", "far").mean, 0.5)
+        psnr = noisy.summary("brain", 2, "bicubic", "psnr").mean
+        self.assertLess(psnr, self.evaluation.volumes[0].table.mean("bicubic", "psnr"))
+
+    def test_it_can_be_cancelled_and_tells_how_far_it_is(self):
+        calls = []
+        evaluate(self.sources[:2], [], (2,), MethodCache(), progress=lambda *call: calls.append(call))
+        self.assertEqual(calls, [(0, 2), (1, 2), (2, 2)])
+        with self.assertRaises(Cancelled):
+            evaluate(self.sources[:1], [], (2,), MethodCache(), cancelled=lambda: True)
+
+    def test_the_tables_hold_what_was_measured(self):
+        lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(self.evaluation))))
+        self.assertEqual(len(lines), 4 * 2 * 4)
+        first = self.evaluation.volumes[0].table
+        self.assertAlmostEqual(float(lines[0]["psnr"]), first.mean("nearest", "psnr"), places=6)
+        self.assertAlmostEqual(float(lines[0]["psnr_volume"]), first.volume_psnr("nearest"), places=6)
+        summaries = {(line["anatomy"], line["scale"], line["method"], line["metric"]): line for line in csv.DictReader(io.StringIO(tables.summary_csv(self.evaluation)))}
+        line, summary = summaries["brain", "4", "bicubic", "rmse"], self.evaluation.summary("brain", 4, "bicubic", "rmse")
+        self.assertAlmostEqual(float(line["mean"]), summary.mean, places=6)
+        self.assertAlmostEqual(float(line["low"]), summary.interval[0], places=6)
+        self.assertEqual(summaries["fetal", "2", "bicubic", "rmse"]["low"], "")
+
+    def test_markdown_has_a_table_per_anatomy_and_scale_with_the_best_in_bold(self):
+        text = tables.markdown(self.evaluation, "Evaluation")
+        self.assertEqual([line for line in text.splitlines() if line.startswith("## ")],
+                         ["## brain, ×2 (2 subjects)", "## brain, ×4 (2 subjects)", "## fetal, ×2 (1 subject)", "## fetal, ×4 (1 subject)"])
+        rows = [line for line in text.splitlines() if line.startswith("| `bicubic+bp`")]
+        psnr = self.evaluation.summary("brain", 2, "bicubic+bp", "psnr")
+        self.assertTrue(rows[0].startswith(f"| `bicubic+bp` | **{psnr.mean:.2f}** ({psnr.interval[0]:.2f}–{psnr.interval[1]:.2f}) |"))
+        self.assertNotIn("**", next(line for line in text.splitlines() if line.startswith("| `nearest`")).split("|")[2])
+
+    def test_markdown_names_what_was_left_out(self):
+        text = tables.markdown(Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."]), "Evaluation")
+        self.assertIn("- x.nii.gz, ×2: it is no volume.", text)
+
+    def test_the_picture_is_drawn(self):
+        path = self.folder / "evaluation.png"
+        draw(self.evaluation, path)
+        self.assertTrue(path.read_bytes().startswith(b"\x89PNG"))
+
+
+    def test_the_folder_holds_tables_pictures_and_how_all_was_made(self):
+        folder = self.folder / "out"
+        folder.mkdir()
+        evaluate_into(folder, "Mine", self.sources[:2], [], (2,), MethodCache(), ComparisonJob(METHODS, noise=2.0, seed=3), with_hr_slices=True)
+        self.assertEqual({path.name for path in folder.iterdir()},
+                         {"summary.csv", "volumes.csv", "evaluation.md", "evaluation.png", "evaluation.json", "pictures", "hr_slices"})
+        for pictures in ("pictures", "hr_slices"):
+            self.assertEqual(sorted(path.name for path in (folder / pictures).iterdir()), ["a_a1_x2.png", "a_a2_x2.png"])
+        record = json.loads((folder / "evaluation.json").read_text())
+        self.assertEqual((record["settings"]["noise"], record["settings"]["seed"], record["scales"]), (2.0, 3, [2]))
+
+
+class CommandLineTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        write_volume(self.folder / "sub-1_T1w.nii.gz", tissue(1), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": ""})
+
+    def run_main(self, *arguments):
+        """(exit code, standard output, standard error)"""
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            code = main(["evaluate", *map(str, arguments)])
+        return code, out.getvalue(), err.getvalue()
+
+    def test_it_prints_the_tables_and_writes_the_folder(self):
+        code, out, err = self.run_main(self.folder, "--models", "bicubic+bp@0", "--out", self.folder / "bad")
+        self.assertEqual((code, out), (2, ""))
+        self.assertFalse((self.folder / "bad").exists())
+        code, out, err = self.run_main(self.folder, "--scales", "2", "--anatomy", "brain", "--device", "cpu", "--out", self.folder / "out")
+        self.assertEqual(code, 0, err)
+        self.assertIn("## brain, ×2 (1 subject)", out)
+        self.assertIn("| `starter-x2-psnr` |", out)
+        self.assertEqual((self.folder / "out" / "evaluation.md").read_text(), out.partition("\nWritten")[0])
+
+    def test_what_is_missing_or_wrong_is_one_sentence(self):
+        for arguments, words in (
+            (("--out", self.folder / "x"), "Name the volumes to measure on"),
+            ((self.folder / "nowhere", "--out", self.folder / "x"), "no file or folder"),
+            ((self.folder, "--scales", "3", "--out", self.folder / "x"), "are no scales"),
+            ((self.folder, "--models", "unknown", "--out", self.folder / "x"), "no model “unknown”"),
+            ((self.folder, "--run", self.folder, "--out", self.folder / "x"), "not the folder of a training run"),
+            ((self.folder, "--noise", "90", "--out", self.folder / "x"), "between 0 and 20"),
+            ((self.folder, "--out", self.folder), "not empty"),
+        ):
+            with self.subTest(words):
+                code, out, err = self.run_main(*arguments)
+                self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+                self.assertIn(words, err)
+
+
+class HighResolutionSlicesTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "volume.nii.gz"
+        self.matrix = np.array([[0.5, 0, 0, 7], [0, 0.5, 0, 8], [0, 0, 3, 9], [0, 0, 0, 1.0]])
+
+    def test_the_middle_slice_is_shrunk_to_128_pixels_where_it_lies(self):
+        from MRISuperResLib.core import geometry
+
+        write_volume(self.path, tissue(0, (5, 192, 256)), self.matrix, {"notice": ""})
+        volume, matrix, axis = hr_slices.middle_slice(self.path)
+        self.assertEqual((volume.shape, axis.name), ((1, 96, 128), "k"))
+        middle = self.matrix.copy()
+        middle[2, 3] += 2 * 3
+        np.testing.assert_allclose(geometry.corners(matrix, (128, 96, 1)), geometry.corners(middle, (256, 192, 1)), atol=1e-9)
+
+    def test_it_becomes_256_512_and_1024_pixels(self):
+        write_volume(self.path, tissue(0, (3, 128, 128)), self.matrix, {"notice": ""})
+        for scale in (2, 4, 8):
+            comparison, job = hr_slices.enlarge(self.path, scale, [], MethodCache())
+            self.assertEqual(comparison.outputs[0].volume.shape, (1, 128 * scale, 128 * scale))
+            self.assertEqual(job.methods, METHODS)
+
+
+if __name__ == "__main__":
+    unittest.main()
