@@ -12,6 +12,7 @@ from ..core.data.sources import read_sources
 from ..mrml import dataset
 
 NAME, ANATOMY, SUBJECT = range(3)  # columns
+WARNING = "⚠ "
 
 
 class DatasetPanel:
@@ -75,7 +76,9 @@ class DatasetPanel:
         self._isRefreshPending = False  # what is pending comes to nothing
 
     def update(self):
-        self._ui.datasetLabel.text = self._summary()
+        text = self._summary()
+        self._ui.datasetLabel.text = text
+        self._ui.datasetLabel.styleSheet = "color: #a04000" if WARNING in text else "color: gray"
 
     def lookAtFiles(self):
         """Looks into the folder or list that is named. Not while its name is being typed: half a name may be a folder of a million files."""
@@ -95,7 +98,7 @@ class DatasetPanel:
         if self.files and self._looked[0] != self.files:
             lines.append(_("The files are listed when they are needed."))
         elif len(subjects) == 1:
-            lines.append("⚠ " + _("Only one subject, {subject}: some of its slices are held back, which says little about other people. "
+            lines.append(WARNING + _("Only one subject, {subject}: some of its slices are held back, which says little about other people. "
                                   "Add at least one subject.").format(subject=subjects[0]))
         elif subjects:
             volumes = len(dataset.chosenNodes()) + len(self._foundFiles()[0])

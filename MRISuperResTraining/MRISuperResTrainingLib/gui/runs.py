@@ -60,8 +60,10 @@ class TrainingRuns:
         path = run.path if isinstance(run, RunRecord) else Path(self.folder, run)
         if not RunRecord.is_run(path):
             raise MRISuperResError(_("There is no run “{run}” in {folder}: choose one of the list.").format(run=path.name, folder=path.parent), "settings")
-        known = run if isinstance(run, RunRecord) else next((record for record in self._records if record.path == path), None)
-        record = known or RunRecord(path)
+        record = next((known for known in self._records if known.path == path), None)
+        if record is None:
+            record = run if isinstance(run, RunRecord) else RunRecord(path)
+            self._records.append(record)  # the list will show this very object
         record.update()
         return record
 
@@ -200,7 +202,7 @@ class Export:
 
 def modelName(runName):
     """A name of a model, from that of a run."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", runName).strip("-._") or "model"
+    return re.sub(r"[^A-Za-z0-9._]+", "-", runName).strip("-._") or "model"
 
 
 def _settings(settings):

@@ -66,14 +66,14 @@ class TrainingPanel:
 
     def poll(self):
         """Looks at the folder of the runs; as long as one goes on, this is done again and again."""
+        for export in self._runs.takeEndedExports():
+            self._onExported(export)
         self.table.refresh()
         if self.run.record is not None:
             if self.run.record in self.table.records:
                 self.run.update()
             else:
                 self.run.show(None)
-        for export in self._runs.takeEndedExports():
-            self._onExported(export)
         isBusy = any(self._runs.isActive(record) for record in self.table.records) or self._runs.hasExports
         if isBusy != self.timer.active:
             (self.timer.start if isBusy else self.timer.stop)()

@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.run.record import SAMPLES
-from ..mrml.curves import Curves, lossCurves, psnrCurves
+from ..mrml.curves import Curves, lossLines, psnrLines
 from ..mrml.samples import SampleVolumes, readSamples
 from ..mrml.training_layout import LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS, describeLayout
 
@@ -47,8 +47,8 @@ class TrainingViews:
         """What is new of the run."""
         if not self.isOpen or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
-        self._psnr.show(psnrCurves(self.record), self.record.total)
-        self._losses.show(lossCurves(self.record), self.record.total)
+        self._psnr.show(psnrLines(self.record), self.record.total)
+        self._losses.show(lossLines(self.record), self.record.total)
         for tag, curves in zip(PLOT_VIEWS, (self._psnr, self._losses)):
             view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
             if view is not None and view.GetPlotChartNodeID() != curves.chart.GetID():

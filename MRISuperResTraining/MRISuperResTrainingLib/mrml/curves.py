@@ -1,5 +1,8 @@
 """The curves of a run as nodes: a table, its lines and a chart, for the losses and for the validation."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import slicer
 import vtk
@@ -12,39 +15,37 @@ STEP = "step"
 MOST_POINTS = 1000
 """Of a line: more than a plot has pixels make it slow and no better."""
 
+LEGEND_SHARE = 0.45
+"""So much is added to the axis of the steps, so that the legend hides no line."""
+
 STAGES = "psnr", "gan"
 
 
-def lossCurves(record):
-    """{text of the legend: [(step, log10 of the loss)]}. record: core.run.record.RunRecord. Losses differ by orders of magnitude."""
-    curves = {}
-    for stage in STAGES:
-        for name, points in record.losses(stage).items():
-            text = f"{_lossName(name)}, {_stageName(stage)}" if name == "content" else _lossName(name)
-            curves[text] = [(step, np.log10(value)) for step, value in points if value > 0]
-    return {text: points for text, points in curves.items() if points}
+class Line(NamedTuple):
+    """text: of the legend. colour: number of one of COLOURS. points: [(step of both stages, value)]."""
+
+    text: str
+    colour: int
+    points: list
 
 
-def psnrCurves(record):
-    """{text of the legend: [(step, dB)]} of the validation."""
-    curves, bicubic = {}, []
-    for stage in STAGES:
-        scores = record.validations(stage, "psnr")
-        if scores:
-            curves[_("network, {stage}").format(stage=_stageName(stage))] = [(step, value) for step, value, _reference in scores]
-            bicubic += [(step, reference) for step, _value, reference in scores if reference is not None]
-    if bicubic:
-        curves[_("bicubic")] = bicubic
-    return curves
+def lossLines(record):
+    """[Line] with log10 of the losses, which differ by orders of magnitude. record: core.run.record.RunRecord."""
+    names = {("psnr", "content"): _("L1, stage 1"), ("psnr", "fft"): _("spectrum"), ("gan", "content"): _("L1, stage 2"), ("gan", "perceptual"): _("perceptual"),
+             ("gan", "adversarial"): _("adversarial"), ("gan", "discriminator"): _("discriminator")}
+    losses = {stage: record.losses(stage) for stage in STAGES}
+    lines = [Line(text, colour, [(step, math.log10(value)) for step, value in losses[stage].get(name, ()) if value > 0])
+             for colour, ((stage, name), text) in enumerate(names.items())]
+    return [line for line in lines if line.points]
 
 
-def _lossName(name):
-    return {"content": _("L1"), "fft": _("spectrum"), "perceptual": _("perceptual"), "adversarial": _("adversarial"),
-            "discriminator": _("discriminator")}.get(name, name)
-
-
-def _stageName(stage):
-    return _("stage 1") if stage == "psnr" else _("stage 2")
+def psnrLines(record):
+    """[Line] of the PSNR on the validation slices, dB."""
+    scores = {stage: record.validations(stage, "psnr") for stage in STAGES}
+    lines = [Line(text, colour, [(step, value) for step, value, _bicubic in scores[stage]])
+             for colour, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))]
+    bicubic = [(step, value) for stage in STAGES for step, _network, value in scores[stage] if value is not None]
+    return [line for line in [*lines, Line(_("bicubic"), len(COLOURS) - 1, bicubic)] if line.points]
 
 
 class Curves:
@@ -58,20 +59,20 @@ class Curves:
         self._nodes = {}  # {text: (table node, series node)}
         self.chart = None
 
-    def show(self, curves, total):
-        """curves: {text: [(step, value)]}; total: the number of steps of the run."""
+    def show(self, lines, total):
+        """lines: [Line]; total: the number of steps of the run."""
         if self.chart is None or not slicer.mrmlScene.IsNodePresent(self.chart):
             self.remove()
             self.chart = self._add("vtkMRMLPlotChartNode", self._name)
             _describe(self.chart, self._title)
-        for text in [text for text in self._nodes if text not in curves]:
+        for text in set(self._nodes) - {line.text for line in lines}:
             self._removeLine(text)
-        for text, points in curves.items():
-            if text not in self._nodes:
-                self._addLine(text)
-            _fill(self._nodes[text][0], self._title, points)
+        for line in lines:
+            if line.text not in self._nodes:
+                self._addLine(line)
+            _fill(self._nodes[line.text][0], self._title, line.points)
         self.chart.SetXAxisRangeAuto(False)
-        self.chart.SetXAxisRange(0, max(total, 1))
+        self.chart.SetXAxisRange(0, max(total, 1) * (1 + LEGEND_SHARE))
 
     def remove(self):
         for text in list(self._nodes):
@@ -85,7 +86,8 @@ class Curves:
         node.SetHideFromEditors(True)
         return node
 
-    def _addLine(self, text):
+    def _addLine(self, line):
+        text = line.text
         table, series = self._add("vtkMRMLTableNode", f"{self._name} {text}"), self._add("vtkMRMLPlotSeriesNode", text)
         series.SetName(text)  # of the legend, also where another chart has a line of this name
         _fill(table, self._title, [])
@@ -97,8 +99,7 @@ class Curves:
         series.SetLineWidth(2)
         series.SetMarkerStyle(series.MarkerStyleCircle if self._markers else series.MarkerStyleNone)
         series.SetMarkerSize(6)
-        used = {known.GetColor() for _table, known in self._nodes.values()}
-        series.SetColor(*next((colour for colour in COLOURS if colour not in used), COLOURS[-1]))
+        series.SetColor(*COLOURS[line.colour])
         self._nodes[text] = table, series
         self.chart.AddAndObservePlotSeriesNodeID(series.GetID())
 

@@ -34,6 +34,7 @@ class RunRecord:
         self._description, self._stamp = {}, None
         self._latest = {}  # {kind of event: (number, event)}
         self.process = None  # of lock.process_of: who works on it now
+        self.state, self.message = RunState.INTERRUPTED, ""  # message: why it has failed, one sentence
         self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
 
     @classmethod
@@ -50,13 +51,14 @@ class RunRecord:
 
     def update(self):
         """Returns whether anything is new."""
-        before = self.process, self._stamp
+        before = self.process, self._stamp, self.state
         self.process = lock.process_of(self.path)
         self._read_description()
-        if self._reader.read():
+        has_news = self._reader.read()
+        if has_news:
             self._latest = {event["event"]: (number, event) for number, event in enumerate(self.events)}
-            return True
-        return before != (self.process, self._stamp)
+        self.state, self.message = self._find_state()
+        return has_news or before != (self.process, self._stamp, self.state)
 
     def _read_description(self):
         for name in (DESCRIPTION, REQUEST):
@@ -71,31 +73,30 @@ class RunRecord:
             except (OSError, ValueError):
                 continue
 
-    @property
-    def state(self):
+    def _find_state(self):
+        """(RunState, why it has failed)"""
         if self.process:
-            return RunState.RUNNING
+            return RunState.RUNNING, ""
         last = self._last(*ENDS)
-        state = ENDS[last["event"]] if last else RunState.FAILED if self._last_words() else RunState.INTERRUPTED
-        # a wish to stop is forgotten at the next start; before the first step there is no event that says that it was granted
-        return RunState.STOPPED if state is not RunState.FINISHED and lock.is_asked_to_stop(self.path) else state
-
-    @property
-    def message(self):
-        """Why the run has ended, where it is not finished; one sentence, or nothing."""
-        state = self.state
-        if state is not RunState.FAILED:
-            return ""
-        error = self._last("error")
-        return error["message"] if error else self._last_words()
+        state = ENDS[last["event"]] if last else RunState.INTERRUPTED
+        if state in (RunState.FINISHED, RunState.FAILED):
+            return state, last["message"] if state is RunState.FAILED else ""
+        # before the first step there is no event that says that the process has stopped, or failed
+        if lock.is_asked_to_stop(self.path):
+            return RunState.STOPPED, ""
+        reason = self._last_words()
+        return (RunState.FAILED, reason) if reason else (state, "")
 
     def _last_words(self):
-        """The error that the command line wrote last."""
+        """The error that the command line told at the end, where it came to no event."""
+        path = self.path / LOG
         try:
-            lines = (self.path / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+            if self.events and path.stat().st_mtime < self.events[-1]["time"]:
+                return ""
+            last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
         except OSError:
             return ""
-        return next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), "")
+        return last.removeprefix("error: ") if last.startswith("error: ") and not last.startswith("error: stopped") else ""
 
     @property
     def has_begun(self):
