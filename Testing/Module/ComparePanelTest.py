@@ -202,6 +202,10 @@ class RunTest(ComparePanelTestCase):
         self.ui.comparisonComboBox.setCurrentIndex(0)
         self.assertEqual(self.results.comparison, first)
         self.assertIs(self.results._tableView.mrmlTableNode(), first.tableNode)
+        self.assert_results(areOpen=True)
+        click(self.ui.showViewsButton)
+        self.ui.comparisonComboBox.setCurrentIndex(1)
+        self.assertEqual(self.results.comparison, second)
         self.assert_results(areOpen=False)
 
     def test_comparison_works_without_a_layout_manager(self):

@@ -108,7 +108,10 @@ class ComparisonResults:
             widget.enabled = isOpen
 
     def _onComparisonChosen(self, index):
+        isOpen = self.views.isOpen
         self._show(self._found[index])
+        if isOpen:
+            self.openViews()
 
     def _onShowOrCloseViews(self, checked=False):
         if self.views.isOpen:
