@@ -374,6 +374,19 @@ class ZoomTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
+    def test_every_pixel_is_where_the_field_of_view_has_it_after_the_window_got_another_size(self):
+        self.manager.viewport().resize(300, 300)
+        self.show()
+        for widget in (*self.mains, *self.zooms):
+            widget.sliceView().renderWindow()  # as soon as it is painted
+        for size in ((1200, 900), (700, 800)):
+            self.manager.viewport().resize(*size)
+            process_events()
+            for widget in (*self.mains, *self.zooms):
+                node = widget.mrmlSliceNode()
+                pixel = slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0]
+                self.assertAlmostEqual(np.linalg.norm(pixel), node.GetFieldOfView()[0] / node.GetDimensions()[0], 9)
+
     def test_a_script_moves_the_point_to_another_slice(self):
         self.show()
         self.views.pointOfInterest = [10, 12, 21]

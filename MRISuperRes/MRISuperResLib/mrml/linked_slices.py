@@ -139,7 +139,8 @@ class LinkedSlices:
             lookAt(node, *place)
         finally:
             self._isMoving = False
-        self._known[node] = _state(node)
+        # a slice node that is just working out its own matrices does not take over others: it is heard again when it has done so
+        self._known[node] = _state(node) if _isSettled(node) else _State((tuple(node.GetDimensions()), ()))
 
 
 class _State(tuple):
@@ -152,6 +153,12 @@ class _State(tuple):
 
 def _state(node):
     return _State((tuple(node.GetDimensions()), tuple(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()).ravel())))
+
+
+def _isSettled(node):
+    """Whether the pixels lie where the field of view has them."""
+    width = np.linalg.norm(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0])
+    return abs(width - pixelSize(node)) < 1e-6 * pixelSize(node)
 
 
 def _userFlags(node):
