@@ -19,7 +19,7 @@ examples:
   {PROGRAM} resume runs/first
   {PROGRAM} evaluate --run runs/first --out evaluation
   {PROGRAM} export runs/first --name first-x2 --to models
-  torchrun --nproc-per-node 4 -m MRISuperResTrainingLib train /data/study --preset modern --scale 4 --run runs/x4
+  torchrun --nproc-per-node 4 -m -- MRISuperResTrainingLib train /data/study --preset modern --scale 4 --run runs/x4
 
 exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 stopped (Ctrl-C); 1 an error of the program."""
 
@@ -33,7 +33,7 @@ A recipe brings its settings with it; else they are those of a preset. Either ca
   {PROGRAM} train /data --settings runs/a/settings.json --run runs/c                  a JSON object of settings
 Ctrl-C ends the run after a checkpoint; a second one ends it at once.
 
-Several processes share every batch, with the same result: torchrun --nproc-per-node N -m MRISuperResTrainingLib train …
+Several processes share every batch, with the same result: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib train …
 (“accelerate launch” does as well with GPUs; with --cpu and without MPI it starts one process, whatever --num_processes says.)"""
 
 

@@ -1,0 +1,96 @@
+"""From a run to a pair of models."""
+
+import json
+from unittest import mock
+
+import numpy as np
+from made_runs import RunTest
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.files import read_volume
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.core.upscale import upscale
+from MRISuperResTrainingLib.core.run import held_out
+from MRISuperResTrainingLib.core.run.export import export
+
+
+class ExportTest(RunTest):
+    def exported(self, measure=True, card=None, **changes):
+        """(the cards, a store of their folder)"""
+        self.train(card=card, **changes)
+        cards, skipped = export(self.folder / "run", "tiny", self.folder / "models", measure)
+        self.assertEqual(skipped, [])
+        return cards, ModelStore([self.folder / "models"])
+
+    def test_the_pair_enlarges_and_can_be_blended(self):
+        _, store = self.exported(False, gan={"steps": 4, "learning_rate": 1e-2})
+        self.assertEqual({pair: [card.name for card in cards] for pair, cards in store.pairs(2).items()}, {"tiny": ["tiny-psnr", "tiny-gan"]})
+        methods = MethodCache(store)
+        images = np.random.default_rng(0).random((1, 20, 24)).astype(np.float32)
+        psnr, gan, zero, one, half = (methods.get(UpscaleJob(name, 2, device="cpu"))(images) for name in ("tiny-psnr", "tiny-gan", "tiny@0", "tiny@1", "tiny@0.5"))
+        np.testing.assert_allclose(zero, psnr, atol=1e-6)
+        np.testing.assert_allclose(one, gan, atol=1e-6)
+        self.assertGreater(np.abs(psnr - gan).max(), 1e-3)
+        self.assertFalse(np.allclose(half, psnr, atol=1e-5) or np.allclose(half, gan, atol=1e-5))
+        volume = read_volume(self.folder / "data" / "a.nii.gz")
+        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob("tiny@0.5", 2, device="cpu"), methods)
+        self.assertEqual(result.volume.shape, (4, 64, 72))
+
+    def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
+        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "licence": "MIT"}, data={"validation_share": 0.4})
+        card = store.card("tiny-gan")
+        self.assertEqual((card.title, card.limits, card.licence, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gan", "tiny"))
+        self.assertEqual(card.spacing_range, [2.0, 2.0])
+        self.assertEqual(card.training["loss"], "0.005·adversarial + L1")
+        self.assertEqual(store.card("tiny-psnr").training["loss"], "L1")
+        self.assertEqual(len(card.training["data"]), 1)
+        self.assertNotIn(str(self.folder), json.dumps([card.to_dict() for card in cards]))
+
+    def test_the_figures_are_of_the_subject_that_was_held_back_and_those_of_the_comparison(self):
+        cards, store = self.exported()
+        learnt = cards[0].training["data"][0]["subject"]
+        held = "b" if learnt == "a" else "a"
+        self.assertEqual([row["data"] for row in cards[0].metrics], [held])
+        volume = read_volume(self.folder / "data" / f"{held}.nii.gz")
+        table = compare(volume.array, volume.ijk_to_ras, ComparisonJob(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"), MethodCache(store)).table
+        for card in cards:
+            self.assertAlmostEqual(card.metrics[0]["psnr"], table.volume_psnr(card.name), places=2)
+            self.assertAlmostEqual(card.metrics[0]["bicubic_psnr"], table.volume_psnr("bicubic"), places=2)
+
+    def test_a_subject_that_was_learnt_from_and_held_back_gives_no_figures(self):
+        cards, _ = self.exported(sources=self.volumes(("a",), (8, 32, 36)))
+        self.assertEqual([card.metrics for card in cards], [[], []])
+
+    def test_without_a_second_stage_there_is_a_single_model(self):
+        cards, store = self.exported(False, gan=None)
+        self.assertEqual([(card.name, card.pair) for card in cards], [("tiny-psnr", "")])
+        self.assertEqual(store.pairs(2), {})
+
+    def test_a_volume_that_has_gone_bad_is_named(self):
+        self.train()
+        with mock.patch.object(held_out, "figures", wraps=held_out.figures):
+            held = json.loads((self.folder / "run" / "run.json").read_text())["split"]["validation"][0]
+            (self.folder / "data" / f"{held}.nii.gz").write_bytes(b"no volume")
+            cards, skipped = export(self.folder / "run", "tiny", self.folder / "models")
+        self.assertEqual(cards[0].metrics, [])
+        self.assertRegex(skipped[0], f"{held}.nii.gz")
+
+    def test_a_run_that_is_not_finished_is_refused(self):
+        with self.assertRaises(Cancelled):
+            self.train(cancelled=lambda: bool(self.events(kind="step")))
+        with self.assertRaisesRegex(MRISuperResError, r"is not finished \(step 11 of the stage psnr\): let it go on to its end"):
+            export(self.folder / "run", "tiny", self.folder / "models")
+        self.assertFalse((self.folder / "models").exists())
+
+    def test_a_name_that_is_none_is_refused(self):
+        with self.assertRaisesRegex(MRISuperResError, "is not made of letters"):
+            export(self.folder / "run", "a/b", self.folder / "models")
+
+
+if __name__ == "__main__":
+    import unittest
+
+    unittest.main()
