@@ -160,11 +160,24 @@ class MRISuperResTrainingLogic(ScriptedLoadableModuleLogic):
         run: see `resume`. name: NAME-psnr and, with a second stage, NAME-gan are made; None: the run's. Raises RuntimeError.
         """
         with asRuntimeError():
-            export = self.trainingRuns.startExport(run, name)
-            export.wait()
-        if export.error:
-            raise RuntimeError(export.error)
-        return export.name
+            task = self.trainingRuns.startExport(run, name)
+        return self._ended(task).name
+
+    def evaluate(self, run, device="auto"):
+        """Measures the best models of a finished run on the volumes that it has not learnt from, beside the interpolations, and waits for that.
+
+        run: see `resume`. Returns the folder with evaluation.md, summary.csv, volumes.csv and pictures. Raises RuntimeError.
+        """
+        with asRuntimeError():
+            task = self.trainingRuns.startEvaluation(run, device)
+        return self._ended(task).folder
+
+    def _ended(self, task):
+        task.wait()
+        self.trainingRuns.takeEndedTasks()
+        if task.error:
+            raise RuntimeError(task.error)
+        return task
 
 
 class MRISuperResTrainingTest(ScriptedLoadableModuleTest):

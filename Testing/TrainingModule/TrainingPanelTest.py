@@ -424,7 +424,35 @@ class HistoryTest(TrainingPanelTestCase):
             answer_next(False)
             click(self.ui.sendButton)
             self.assertEqual(len(shown_dialogs("Replace it?")), 1)
-            self.assertFalse(self.runs.hasExports)
+            self.assertEqual(self.runs.tasks, [])
+
+    def test_an_evaluation_is_shown_as_a_table_with_the_best_in_bold(self):
+        record = self.finished_run()
+        self.gate.unlink()
+        click(self.ui.evaluateButton)
+        wait_until(lambda: "1/2 volumes" in self.status)
+        self.assertEqual((self.ui.evaluateButton.enabled, self.ui.evaluateButton.toolTip), (False, "This is being done."))
+        self.open_gate()
+        wait_until(lambda: "has been evaluated" in self.status)
+        table = self.ui.evaluationTable
+        self.assertTrue(table.visible)
+        cells = [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(table.rowCount)]
+        self.assertEqual(cells, [["fetal, ×2", "bicubic", "31.20", "0.9012", "7.10"], ["", "psnr-best", "34.70", "0.9512", "4.90"]])
+        self.assertEqual([[table.item(row, column).font().bold() for column in (2, 3, 4)] for row in (0, 1)], [[False] * 3, [True] * 3])
+        self.assertEqual(table.item(1, 2).toolTip(), "95% interval 33.30 to 36.10, subjects: 4")
+        self.assertTrue(self.ui.evaluateButton.enabled)
+        self.panel.run.show(None)
+        self.assertFalse(table.visible)
+        self.panel.run.show(record)
+        self.assertTrue(table.visible)
+
+    def test_why_a_run_can_not_be_evaluated_is_said(self):
+        self.ui.runNameLineEdit.text = "one subject"
+        self.finished_run()
+        with expect_error("has held back no subject"):
+            click(self.ui.evaluateButton)
+            wait_until(lambda: not self.runs.tasks)
+        self.assertIn("has held back no subject", self.status)
 
     def test_another_folder_has_other_runs_and_is_remembered(self):
         self.finished_run()

@@ -32,6 +32,8 @@ PREPARED = [
 def main(mode, gate, command, *words):
     if command == "export":
         return export(*words)
+    if command == "evaluate":
+        return evaluate(words[words.index("--run") + 1], Path(words[words.index("--out") + 1]), Path(gate))
     run = Path(words[words.index("--run") + 1] if command == "train" else words[0])
     if mode == "refusing":
         raise MRISuperResError("There is no room for it: make some.")
@@ -109,6 +111,7 @@ def slices(count=3, size=(64, 56)):
 
 
 def export(run, _name, name, _to, folder):
+    Path(folder).mkdir(parents=True, exist_ok=True)
     if name == "impossible":
         raise MRISuperResError("The run has no models.")
     for stage in ("psnr", "gan"):
@@ -117,6 +120,26 @@ def export(run, _name, name, _to, folder):
                 "architecture": {"network": "compact"}, "pair": name}
         Path(folder, f"{name}-{stage}.json").write_text(json.dumps(card))
         Path(folder, f"{name}-{stage}.safetensors").write_bytes(weights)
+
+
+def evaluate(run, folder, gate):
+    if Path(run).name == "one-subject":
+        raise MRISuperResError("The run has held back no subject.")
+    print("1/2 volumes", flush=True)
+    while not gate.exists():
+        time.sleep(0.01)
+    folder.mkdir()
+    (folder / "summary.csv").write_text(SUMMARY)
+
+
+SUMMARY = """anatomy,scale,method,metric,mean,low,high,subjects
+fetal,2,bicubic,psnr,31.2,30.1,32.5,4
+fetal,2,bicubic,ssim_wang,0.9012,,,4
+fetal,2,bicubic,rmse,7.1,,,4
+fetal,2,psnr-best,psnr,34.7,33.3,36.1,4
+fetal,2,psnr-best,ssim_wang,0.9512,,,4
+fetal,2,psnr-best,rmse,4.9,,,4
+"""
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
     """A volume node that looks a little like an MRI. size: (i, j, k)."""
     k, j, i = np.mgrid[:size[2], :size[1], :size[0]].astype(float)
     noise = np.random.default_rng(seed).normal(0, 15, size[::-1])
-    array = 400 * np.exp(-((i - 40) ** 2 + (j - 44) ** 2) / 600) * (1 + 0.4 * np.sin(i / 3 + k) * np.cos(j / 4 + seed)) + 100 + noise
+    array = 400 * np.exp(-((i - size[0] / 2) ** 2 + (j - size[1] / 2) ** 2) / 600) * (1 + 0.4 * np.sin(i / 3 + k) * np.cos(j / 4 + seed)) + 100 + noise
     return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1, 1, 4, 1]), name)
 
 

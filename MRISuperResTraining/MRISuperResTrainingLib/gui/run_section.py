@@ -7,6 +7,8 @@ from slicer.i18n import tr as _
 from ..core.run import lock
 from ..core.run.record import RunState
 from . import run_texts
+from .evaluation_table import EvaluationTable
+from .runs import EVALUATION_FOLDER
 from .training_views import TrainingViews
 
 STOP_TIMEOUT = 60.0
@@ -21,6 +23,7 @@ class RunSection:
         self._action = None
         self.record = None  # the run that is shown
         self.views = TrainingViews(self._updateButtons)
+        self._evaluation = EvaluationTable(ui)
         ui.stopButton.connect("clicked(bool)", self._onAction)
         ui.viewsButton.connect("clicked(bool)", self._onViews)
         self.show(None)
@@ -54,6 +57,7 @@ class RunSection:
             message = "" if isStarting else message
         ui.runMessageLabel.text = message
         ui.runMessageLabel.visible = bool(message)
+        self._evaluation.show(record.path / EVALUATION_FOLDER if record else None)
         self._updateButtons()
         self.views.update()
 

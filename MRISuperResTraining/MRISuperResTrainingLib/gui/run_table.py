@@ -4,7 +4,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.run.record import RunState
-from . import run_texts
+from . import run_task, run_texts
 
 HEADINGS = 7
 
@@ -51,26 +51,27 @@ class RunTable:
         reasons = {
             "open": "",
             "resume": self._whyNotResumed(record),
-            "evaluate": _("The evaluation of a run is not there yet."),
-            "send": self._whyNotSent(record),
+            "evaluate": self._whyNotUsed(record, run_task.EVALUATION),
+            "send": self._whyNotUsed(record, run_task.EXPORT),
             "delete": _("The run is going on: stop it first.") if record and self._runs.isActive(record) else "",
         }
         toolTips = {"open": _("Show what is known of the run, its curves and its samples"), "resume": _("Go on from the last checkpoint"),
+                    "evaluate": _("Measure the best models on the volumes that the run has not learnt from, beside the interpolations"),
                     "send": _("Write the best models of the run to where MRISuperRes finds them"), "delete": _("Remove the folder of the run")}
         for name, reason in reasons.items():
             reason = reason if record else _("Choose a run of the list.")
             button = getattr(self._ui, f"{name}Button")
             button.enabled = not reason
-            button.toolTip = reason or toolTips.get(name, "")
+            button.toolTip = reason or toolTips[name]
 
     def _whyNotResumed(self, record):
         if record and self._runs.isActive(record):
             return _("The run is going on already.")
         return _("The run is finished.") if record and record.state is RunState.FINISHED else ""
 
-    def _whyNotSent(self, record):
-        if record and self._runs.isExporting(record):
-            return _("The models are being written.")
+    def _whyNotUsed(self, record, task):
+        if record and self._runs.hasTask(record, task):
+            return _("This is being done.")
         return _("The run is not finished.") if record and record.state is not RunState.FINISHED else ""
 
     def _texts(self, record):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import slicer
@@ -23,11 +22,11 @@ from ..core.run.record import REQUEST, RunRecord, RunState, runs_in
 from ..core.settings.presets import preset
 from ..core.settings.settings import Settings
 from ..mrml import dataset
-from . import training_process
+from . import run_task, training_process
 
 FOLDER_KEY = "MRISuperResTraining/RunsFolder"
-VOLUMES, VOLUMES_LIST, EXPORT_LOG = "volumes", "volumes.tsv", "export.txt"
-"""In a run's folder: volumes of the scene that no file had, and the list of all."""
+VOLUMES, VOLUMES_LIST, EVALUATION_FOLDER = "volumes", "volumes.tsv", "evaluation"
+"""In a run's folder: volumes of the scene that no file had, the list of all, what an evaluation has given."""
 
 
 def defaultFolder():
@@ -40,7 +39,8 @@ class TrainingRuns:
 
     def __init__(self, command=training_process.trainingCommand):
         self.command = command
-        self._records, self._exports = [], []
+        self._records = []
+        self.tasks = []  # the RunTasks that go on
 
     @property
     def folder(self):
@@ -129,26 +129,37 @@ class TrainingRuns:
     def startExport(self, run, name=None, folder=None):
         """Starts writing the models of a run as a pair NAME-psnr, NAME-gan, by default where MRISuperRes finds them.
 
-        Returns an Export, which `takeEndedExports` gives again when it is over.
+        Returns a RunTask, which `takeEndedTasks` gives again when it is over.
         """
         record = self.record(run)
-        name = name or modelName(record.name)
+        name, folder = name or modelName(record.name), Path(folder or user_folder())
         if not NAME.fullmatch(name):
             raise MRISuperResError(_("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(name=name), "settings")
-        self._exports.append(Export(record, name, Path(folder or user_folder()), self.command))
-        return self._exports[-1]
+        return self._startTask(run_task.EXPORT, record, folder, ["export", record.path, "--name", name, "--to", folder], name)
 
-    @property
-    def hasExports(self):
-        return bool(self._exports)
+    def startEvaluation(self, run, device="auto"):
+        """Starts measuring the best models of a run on the volumes that it has not learnt from, beside the interpolations; returns a RunTask.
 
-    def isExporting(self, record):
-        return any(export.record is record for export in self._exports)
+        What another evaluation has written into the run's folder is replaced.
+        """
+        record = self.record(run)
+        folder = record.path / EVALUATION_FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        return self._startTask(run_task.EVALUATION, record, folder, ["evaluate", "--run", record.path, "--out", folder, "--device", device])
 
-    def takeEndedExports(self):
+    def _startTask(self, kind, record, folder, words, name=""):
+        if self.hasTask(record, kind):
+            raise MRISuperResError(_("This is being done already for the run “{run}”: wait until it is done.").format(run=record.name), "settings")
+        self.tasks.append(run_task.RunTask(kind, record, folder, self.command, words, name))
+        return self.tasks[-1]
+
+    def hasTask(self, record, kind):
+        return any(task.record is record and task.kind == kind for task in self.tasks)
+
+    def takeEndedTasks(self):
         """Those that have ended since the last call."""
-        ended = [export for export in self._exports if not export.isRunning]
-        self._exports = [export for export in self._exports if export not in ended]
+        ended = [task for task in self.tasks if not task.isRunning]
+        self.tasks = [task for task in self.tasks if task not in ended]
         return ended
 
     def _newFolder(self, name):
@@ -167,37 +178,6 @@ class TrainingRuns:
         except OSError as error:
             raise MRISuperResError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
                 folder=self.folder, reason=error.strerror), "environment") from error
-
-
-class Export:
-    """Models that are being written by a process. It is over when `isRunning` is False; then `error` says what went wrong, if anything."""
-
-    def __init__(self, record, name, folder, command):
-        self.record, self.name, self.folder = record, name, folder
-        program, words = command(["export", str(record.path), "--name", name, "--to", str(folder)])
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._log = open(record.path / EXPORT_LOG, "w+", encoding="utf-8", errors="replace")
-            self._process = subprocess.Popen([program, *words], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
-        except OSError as error:
-            raise MRISuperResError(_("The models cannot be written to {folder} ({reason}).").format(folder=folder, reason=error.strerror), "environment") from error
-
-    @property
-    def isRunning(self):
-        return self._process.poll() is None
-
-    @property
-    def error(self):
-        """One sentence; empty where the models are there."""
-        if self._process.returncode == 0:
-            return ""
-        self._log.seek(0)
-        lines = self._log.read().splitlines()
-        reason = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
-        return reason or _("The models were not written (exit code {code}): look into {log}.").format(code=self._process.returncode, log=self._log.name)
-
-    def wait(self):
-        self._process.wait()
 
 
 def modelName(runName):

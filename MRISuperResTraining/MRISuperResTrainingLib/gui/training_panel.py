@@ -11,6 +11,7 @@ from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.gui import packages
 
 from ..mrml.parameters import takePreset, trainingSettings
+from . import run_task
 from .dataset_panel import DatasetPanel
 from .run_section import RunSection
 from .run_table import RunTable
@@ -66,15 +67,17 @@ class TrainingPanel:
 
     def poll(self):
         """Looks at the folder of the runs; as long as one goes on, this is done again and again."""
-        for export in self._runs.takeEndedExports():
-            self._onExported(export)
+        for task in self._runs.takeEndedTasks():
+            self._onTaskEnded(task)
+        for task in self._runs.tasks:
+            self._ui.statusLabel.text = f"{self._taskTitle(task)} {task.lastLine}"
         self.table.refresh()
         if self.run.record is not None:
             if self.run.record in self.table.records:
                 self.run.update()
             else:
                 self.run.show(None)
-        isBusy = any(self._runs.isActive(record) for record in self.table.records) or self._runs.hasExports
+        isBusy = any(self._runs.isActive(record) for record in self.table.records) or bool(self._runs.tasks)
         if isBusy != self.timer.active:
             (self.timer.start if isBusy else self.timer.stop)()
 
@@ -141,7 +144,9 @@ class TrainingPanel:
         self.run.openViews()
 
     def _evaluate(self, record):
-        raise NotImplementedError  # the button is disabled until then
+        with self._errorsShown(_("The run could not be evaluated.")):
+            self._runs.startEvaluation(record)
+        self.poll()
 
     def _delete(self, record):
         if slicer.util.confirmOkCancelDisplay(_("Delete the run “{name}” with its models, in {path}?").format(name=record.name, path=record.path),
@@ -160,13 +165,25 @@ class TrainingPanel:
             return
         with self._errorsShown(_("The models could not be sent.")):
             self._runs.startExport(record, name)
-            self._ui.statusLabel.text = _("Sending “{name}” to MRISuperRes …").format(name=name)
         self.poll()
 
-    def _onExported(self, export):
-        self._ui.statusLabel.text = export.error or _("MRISuperRes has the models of “{name}” now, in {folder}.").format(name=export.name, folder=export.folder)
-        if export.error:
-            slicer.util.errorDisplay(export.error)
+    @staticmethod
+    def _taskTitle(task):
+        if task.kind == run_task.EXPORT:
+            return _("Sending “{name}” to MRISuperRes …").format(name=task.name)
+        return _("Evaluating “{name}” …").format(name=task.record.name)
+
+    def _onTaskEnded(self, task):
+        if task.error:
+            text = task.error
+        elif task.kind == run_task.EXPORT:
+            text = _("MRISuperRes has the models of “{name}” now, in {folder}.").format(name=task.name, folder=task.folder)
+        else:
+            text = _("“{name}” has been evaluated.").format(name=task.record.name)
+            self.run.show(task.record)
+        self._ui.statusLabel.text = text
+        if task.error:
+            slicer.util.errorDisplay(text)
 
     @contextlib.contextmanager
     def _errorsShown(self, title):

@@ -1,0 +1,93 @@
+"""What an evaluation has given, as a table of the thesis: a row for every method, the best in bold."""
+
+import csv
+
+import qt
+from slicer.i18n import tr as _
+
+SUMMARY, REPORT = "summary.csv", "evaluation.md"
+METRICS = {"psnr": (_("PSNR, dB"), 2, max), "ssim_wang": (_("SSIM"), 4, max), "rmse": (_("RMSE"), 2, min), "lpips": (_("LPIPS"), 4, min), "niqe": (_("NIQE"), 2, min),
+           "pi": (_("PI"), 2, min), "consistency": (_("Inconsistency"), 2, min)}
+"""{name in the file: (heading, digits, which is the best)}; the report has more."""
+
+
+class EvaluationTable:
+    """ui: the widgets of the panel."""
+
+    def __init__(self, ui):
+        self._ui, self._folder, self._stamp = ui, None, None
+        ui.evaluationTable.verticalHeader().visible = False
+        ui.reportButton.connect("clicked(bool)", self._onReport)
+        self._setVisible(False)
+
+    def show(self, folder):
+        """folder: of an evaluation, which need not be there, or None."""
+        stamp = _stamp(folder / SUMMARY) if folder else None
+        if stamp == self._stamp:
+            return
+        self._folder, self._stamp = folder, stamp
+        rows = _read(folder / SUMMARY) if stamp else []
+        self._setVisible(bool(rows))
+        if rows:
+            self._fill(rows)
+
+    def _setVisible(self, visible):
+        for widget in (self._ui.evaluationTable, self._ui.reportButton):
+            widget.visible = visible
+
+    def _fill(self, rows):
+        table = self._ui.evaluationTable
+        metrics = [metric for metric in METRICS if any(row["metric"] == metric for row in rows)]
+        methods = list(dict.fromkeys((row["anatomy"], row["scale"], row["method"]) for row in rows))
+        values = {(row["anatomy"], row["scale"], row["method"], row["metric"]): row for row in rows}
+        table.setColumnCount(2 + len(metrics))
+        table.setHorizontalHeaderLabels([_("Volumes"), _("Method"), *(METRICS[metric][0] for metric in metrics)])
+        table.setRowCount(len(methods))
+        for number, (anatomy, scale, method) in enumerate(methods):
+            isFirst = number == 0 or methods[number - 1][:2] != (anatomy, scale)
+            table.setItem(number, 0, _item(f"{anatomy}, ×{scale}" if isFirst else ""))
+            table.setItem(number, 1, _item(method))
+            for column, metric in enumerate(metrics, start=2):
+                table.setItem(number, column, _value(values.get((anatomy, scale, method, metric)), metric, rows))
+        table.resizeColumnsToContents()
+        table.resizeRowsToContents()
+
+    def _onReport(self, checked=False):
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._folder / REPORT)))
+
+
+def _value(row, metric, rows):
+    """A cell of a row of the file, or of None."""
+    if row is None or not row["mean"]:
+        return _item("")
+    _heading, digits, best = METRICS[metric]
+    item = _item(f"{float(row['mean']):.{digits}f}")
+    rivals = [float(rival["mean"]) for rival in rows if rival["mean"] and all(rival[key] == row[key] for key in ("anatomy", "scale", "metric"))]
+    if float(row["mean"]) == best(rivals):
+        font = item.font()
+        font.setBold(True)
+        item.setFont(font)
+    interval = _("95% interval {low:.{digits}f} to {high:.{digits}f}, ").format(low=float(row["low"]), high=float(row["high"]), digits=digits) if row["low"] else ""
+    item.setToolTip(interval + _("subjects: {n}").format(n=row["subjects"]))
+    return item
+
+
+def _item(text):
+    item = qt.QTableWidgetItem(text)
+    item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
+    return item
+
+
+def _stamp(path):
+    try:
+        return str(path), path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError):
+        return []
