@@ -6,9 +6,7 @@ Irani and Peleg 1991, "Improving resolution by image registration"; in super-res
 
 from functools import lru_cache
 
-import numpy as np
-
-from .resample import degrade, upsample, weights
+from .resample import apply, degrade, operator, upsample, weights
 
 ITERATIONS = 20
 
@@ -23,15 +21,15 @@ def back_project(images, low, scale, degradation="bicubic"):
     can be done on the small grid.
     """
     missing = low - degrade(images, scale, degradation)
-    rows, columns = (_there_and_back(side, scale, degradation).astype(missing.dtype) for side in missing.shape[-2:])
+    rows, columns = (_there_and_back(side, scale, degradation, missing.dtype) for side in missing.shape[-2:])
     correction = missing
     for _ in range(ITERATIONS - 1):
-        missing = missing - rows @ missing @ columns.T
+        missing = missing - apply(rows, columns, missing)
         correction = correction + missing
     return images + upsample(correction, scale)
 
 
 @lru_cache(maxsize=16)
-def _there_and_back(side, scale, degradation):
+def _there_and_back(side, scale, degradation, dtype):
     """DU along one axis: (side, side)."""
-    return np.ascontiguousarray(weights(side * scale, side, degradation) @ weights(side, side * scale, "bicubic"))
+    return operator((weights(side * scale, side, degradation) @ weights(side, side * scale)).astype(dtype))

@@ -10,9 +10,13 @@ Beside them the degradation of a scanner: k-space is cut off, an acquisition wit
 from functools import lru_cache
 
 import numpy as np
+import scipy.sparse
 
 BASELINES = ("nearest", "bilinear", "bicubic")
 DEGRADATIONS = ("bicubic", "kspace")
+
+MOST_TAPS = 0.2
+"""Part of a matrix that may differ from zero for its sparse form to be quicker."""
 
 
 def _box(x):
@@ -85,9 +89,28 @@ def resize(images, size, kernel="bicubic"):
     """
     images = np.asarray(images)
     dtype = np.result_type(images.dtype, np.float32)
-    rows = weights(images.shape[-2], size[0], kernel).astype(dtype)
-    columns = weights(images.shape[-1], size[1], kernel).astype(dtype)
-    return rows @ images.astype(dtype, copy=False) @ columns.T
+    rows, columns = (_operator(old, new, kernel, dtype) for old, new in zip(images.shape[-2:], size))
+    return apply(rows, columns, images.astype(dtype, copy=False))
+
+
+def apply(rows, columns, images):
+    """rows · image · columnsᵀ of images (..., h, w); rows, columns: operators, see `operator`."""
+    if not (scipy.sparse.issparse(rows) or scipy.sparse.issparse(columns)):
+        return rows @ images @ columns.T
+    *stack, height, width = images.shape
+    # the products come out along the axis that was resampled: in this order the larger of the two is not copied
+    made = [rows @ np.ascontiguousarray((columns @ image.T).T) for image in images.reshape(-1, height, width)]
+    return np.stack(made).reshape(*stack, *made[0].shape) if stack else made[0]
+
+
+@lru_cache(maxsize=32)
+def _operator(size_in, size_out, kernel, dtype):
+    return operator(weights(size_in, size_out, kernel).astype(dtype))
+
+
+def operator(matrix):
+    """The matrix itself, or sparse, where most of it is zero: a kernel has a few taps, whatever the size of the image."""
+    return scipy.sparse.csr_array(matrix) if np.count_nonzero(matrix) < MOST_TAPS * matrix.size else matrix
 
 
 def upsample(images, scale, kernel="bicubic"):

@@ -11,6 +11,10 @@ LEAST_FOREGROUND = 100
 """Pixels of the body below which a slice has no metrics of the foreground."""
 
 
+LEAST_ERROR = 1e-4
+"""RMSE of 255 below which there is no error but that of rounding, and PSNR says nothing."""
+
+
 class SliceScores:
     """truth: (scale·h, scale·w) or None; low: (h, w), what the methods were given; both normalised. mask: the truth's foreground."""
 
@@ -33,7 +37,7 @@ class SliceScores:
         scores = {}
         for suffix, error in errors.items():
             scores["rmse" + suffix] = error
-            scores["psnr" + suffix] = 20 * math.log10(PEAK / error) if error else None
+            scores["psnr" + suffix] = 20 * math.log10(PEAK / error) if error is not None and error > LEAST_ERROR else None
         return scores | self._similarities(image)
 
     def _similarities(self, image):
