@@ -12,7 +12,7 @@ from module_helpers import Gate, click, is_alive, node_ids, wait_for_end
 from MRISuperResLib.gui import packages
 from MRISuperResLib.mrml.parameters import ComparisonMode, Degradation, PerceptualScore
 from MRISuperResLib.mrml.scene_job import JobState
-from slicerhost.testing import answer_next, expect_error, leave_module, process_events, shown_dialogs, wait_until
+from slicerhost.testing import answer_next, expect_error, leave_module, shown_dialogs
 
 
 class ChoosingTest(ComparePanelTestCase):

@@ -1,7 +1,6 @@
 """The numbers of a comparison as nodes: the table of means, the table of dots, and the plot of a metric along the slices."""
 
 import numpy as np
-import slicer
 import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
