@@ -20,7 +20,7 @@ class TrainingViews:
         self._psnr, self._losses = Curves("MRISuperRes training PSNR", _("PSNR, dB"), markers=True), Curves("MRISuperRes training losses", _("log10 of the loss"))
         self._samples, self._stamp = SampleVolumes(), None
         self._layoutManager, self._layoutBefore, self._observer = None, None, None
-        self.record = None  # the run that is shown
+        self.record, self._version = None, None  # the run that is shown; how much of it
 
     @property
     def isOpen(self):
@@ -31,7 +31,7 @@ class TrainingViews:
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:
             return False
-        self.record, self._stamp = record, None
+        self.record, self._stamp, self._version = record, None, None
         if not self.isOpen:
             self._layoutManager = layoutManager
             layout = layoutManager.layout
@@ -47,11 +47,15 @@ class TrainingViews:
         """What is new of the run."""
         if not self.isOpen or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
-        self._psnr.show(psnrLines(self.record), self.record.total)
-        self._losses.show(lossLines(self.record), self.record.total)
+        charts = self._psnr.chart, self._losses.chart
+        if self._version != self.record.version or not all(chart is not None and slicer.mrmlScene.IsNodePresent(chart) for chart in charts):
+            self._version = self.record.version
+            self._psnr.show(psnrLines(self.record), self.record.total)
+            self._losses.show(lossLines(self.record), self.record.total)
         for tag, curves in zip(PLOT_VIEWS, (self._psnr, self._losses)):
             view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
             if view is not None and view.GetPlotChartNodeID() != curves.chart.GetID():
+                view.SetDoPropagatePlotChartSelection(False)  # else another module that shows a chart would replace it
                 view.SetPlotChartNodeID(curves.chart.GetID())
         self._updateSamples()
 

@@ -35,6 +35,7 @@ class RunRecord:
         self._latest = {}  # {kind of event: (number, event)}
         self.process = None  # of lock.process_of: who works on it now
         self.state, self.message = RunState.INTERRUPTED, ""  # message: why it has failed, one sentence
+        self.version = 0  # of the events: another number, when there are new ones
         self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
 
     @classmethod
@@ -56,6 +57,7 @@ class RunRecord:
         self._read_description()
         has_news = self._reader.read()
         if has_news:
+            self.version += 1
             self._latest = {event["event"]: (number, event) for number, event in enumerate(self.events)}
         self.state, self.message = self._find_state()
         return has_news or before != (self.process, self._stamp, self.state)
