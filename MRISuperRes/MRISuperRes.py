@@ -83,6 +83,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.cleanup()
 
     def enter(self):
+        self.upscaling.models.forget()
+        self.comparing.methods.forget()
         self.initializeParameterNode()
 
     def exit(self):

@@ -1,9 +1,11 @@
 """The panel, as a user meets it: choosing, applying, cancelling, and everything that may happen to the scene meanwhile."""
 
+import json
 import os
 import signal
 import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -119,6 +121,20 @@ class ChoosingTest(PanelTestCase):
             names = [self.ui.modelComboBox.itemData(i) for i in range(self.ui.modelComboBox.count)]
             blends = [f"{pair}@" for pair in models.pairs(scale)]
             self.assertEqual(names, [card.name for card in models.cards(scale)] + blends + ["nearest", "bilinear", "bicubic"])
+
+    def test_models_that_were_installed_meanwhile_are_offered_when_the_module_is_entered_again(self):
+        card = self.widget.upscaling.models._store.cards(2)[0]
+        with tempfile.TemporaryDirectory() as folder:
+            self.widget.upscaling.models._store.folders.append(Path(folder))
+            self.widget.comparing.methods._store.folders.append(Path(folder))
+            Path(folder, "mine-x2.safetensors").touch()
+            Path(folder, "mine-x2.json").write_text(json.dumps(card.to_dict() | {"name": "mine-x2"}))
+            self.assertEqual(self.ui.modelComboBox.findData("mine-x2"), -1)
+            leave_module()
+            self.open()
+            self.assertGreaterEqual(self.ui.modelComboBox.findData("mine-x2"), 0)
+            self.assertEqual(self.ui.modelComboBox.currentData, "bicubic")
+            self.assertIn("mine-x2", " ".join(self.ui.methodsListWidget.item(row).text() for row in range(self.ui.methodsListWidget.count)))
 
     def test_card_of_the_chosen_model_is_shown(self):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)

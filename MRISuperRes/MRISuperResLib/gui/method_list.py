@@ -53,6 +53,10 @@ class MethodList:
         rows = min(self._list.count, MOST_ROWS)
         self._list.maximumHeight = self._list.minimumHeight = rows * self._list.sizeHintForRow(0) + 2 * self._list.frameWidth
 
+    def forget(self):
+        """Models may have come or gone: the next `show` looks for them."""
+        self._scale = None
+
     def _fill(self, scale):
         self._scale, self._default = scale, default_methods(scale, self._store)
         self._list.clear()

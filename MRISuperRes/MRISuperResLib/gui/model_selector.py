@@ -45,6 +45,10 @@ class ModelSelector:
         self._showBlend(alpha if index >= 0 else None)
         self._showSummary()
 
+    def forget(self):
+        """Models may have come or gone: the next `show` looks for them."""
+        self._scale = None
+
     def _fill(self, scale):
         self._scale = scale
         self._cards = {card.name: card for card in self._store.cards(scale)}
