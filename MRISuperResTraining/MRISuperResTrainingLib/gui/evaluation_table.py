@@ -10,6 +10,8 @@ METRICS = {"psnr": (_("PSNR, dB"), 2, max), "ssim_wang": (_("SSIM"), 4, max), "r
            "pi": (_("PI"), 2, min), "consistency": (_("Inconsistency"), 2, min)}
 """{name in the file: (heading, digits, which is the best)}; the report has more."""
 
+MOST_ROWS, SCROLL_BAR = 12, 20  # that are shown without scrolling; pixels
+
 
 class EvaluationTable:
     """ui: the widgets of the panel."""
@@ -51,6 +53,9 @@ class EvaluationTable:
                 table.setItem(number, column, _value(values.get((anatomy, scale, method, metric)), metric, rows))
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
+        shown = min(len(methods), MOST_ROWS)
+        height = sum(table.rowHeight(row) for row in range(shown)) + table.horizontalHeader().sizeHint.height() + SCROLL_BAR
+        table.minimumHeight = table.maximumHeight = height
 
     def _onReport(self, checked=False):
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self._folder / REPORT)))
