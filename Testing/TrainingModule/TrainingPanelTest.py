@@ -199,8 +199,10 @@ class RunTest(TrainingPanelTestCase):
         click(self.ui.stopButton)
         self.assert_state(record, RunState.STOPPED, "stopped")
         self.assertEqual(self.ui.stopButton.text, "Resume")
-        self.open_gate()
         click(self.ui.stopButton)
+        self.assertIn("starting", self.ui.runTitleLabel.text)
+        self.assertEqual(self.ui.stopButton.text, "Stop")
+        self.open_gate()
         self.assert_state(record, RunState.FINISHED, "finished")
         self.assertEqual(shown_dialogs(), [])
 
