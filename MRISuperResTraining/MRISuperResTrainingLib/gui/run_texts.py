@@ -25,7 +25,7 @@ def titleText(record):
 
 
 def progressText(record):
-    """Where a run that goes on is, and how long that will take."""
+    """Where a run that goes on is, and how long the rest of the stage will take."""
     stage, step = record.position
     if stage is None:
         return _("Preparing the volumes …")
@@ -35,7 +35,7 @@ def progressText(record):
     if record.state is RunState.RUNNING and rate:
         text += _(", {rate:.3g} steps/s").format(rate=rate)
         if remaining is not None:
-            text += _(", {time} left of this stage").format(time=duration(remaining))
+            text += _(", {time} left").format(time=duration(remaining))
     best = record.best_psnr
     if best:
         text += "\n" + psnrText(best)

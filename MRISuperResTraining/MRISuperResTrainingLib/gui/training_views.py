@@ -97,11 +97,12 @@ class TrainingViews:
 
     def _fit(self):
         if self.isOpen and self._areSamplesThere():
+            middle = float(self._samples.nodes["high"].GetImageData().GetDimensions()[2] // 2)  # slices lie 1 mm apart
             for tag in SLICE_VIEWS.values():
                 widget = self._layoutManager.sliceWidget(tag)
                 widget.mrmlSliceNode().SetOrientationToAxial()
                 widget.sliceLogic().FitSliceToAll()
-                widget.sliceLogic().SetSliceOffset(0.0)  # the first sample
+                widget.sliceLogic().SetSliceOffset(middle)
 
     def _close(self, restoreLayout):
         if not self.isOpen:

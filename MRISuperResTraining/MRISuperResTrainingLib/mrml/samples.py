@@ -48,9 +48,9 @@ class SampleVolumes:
         if node is None or not slicer.mrmlScene.IsNodePresent(node):
             node = self.nodes[kind] = _makeNode(kind)
         slicer.util.updateVolumeFromArray(node, stack)
-        # rows from top to bottom, as in the files; pixel 0 of a low-resolution slice covers `factor` pixels of the others
-        matrix = np.diag([-factor, -factor, 1.0, 1.0])
-        matrix[:2, 3] = -(factor - 1) / 2
+        # columns from left to right, rows upwards, as most NIfTI files have them; pixel 0 of a low-resolution slice covers `factor` pixels of the others
+        matrix = np.diag([-factor, factor, 1.0, 1.0])
+        matrix[:2, 3] = -(factor - 1) / 2, (factor - 1) / 2
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
