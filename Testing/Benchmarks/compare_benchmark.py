@@ -1,7 +1,8 @@
 """What a comparison costs beside the networks in it: python Testing/Benchmarks/compare_benchmark.py
 
 Both are timed in one process, in turns: the comparison, and its networks alone on the same low-resolution slices. Printed are
-medians, the ratio first. Run it on a machine that does nothing else.
+medians, the ratio first. Run it on a machine that does nothing else; or, where that can't be had, with OMP_NUM_THREADS=1 and
+--processor-time, which other programs disturb little.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def body(shape, seed=0):
     return (inside * (200 + 800 * tissue) + np.abs(random.normal(0, 8, shape))).astype(np.int16)
 
 
-def measure(volume, matrix, job, cache, repeats):
+def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
     """{"ratio", "comparison", "networks": s}: medians."""
     stack = SliceStack(volume, matrix, job)
     low = np.stack([stack.low(number) for number in range(len(stack))])
@@ -47,16 +48,16 @@ def measure(volume, matrix, job, cache, repeats):
 
     turns = []
     for _ in range(WARM_UP + repeats):
-        turns.append([seconds(networks_alone), seconds(lambda: compare(volume, matrix, job, cache))])
+        turns.append([seconds(networks_alone, clock), seconds(lambda: compare(volume, matrix, job, cache), clock)])
     turns = turns[WARM_UP:]
     return {"ratio": statistics.median(whole / alone for alone, whole in turns), "comparison": statistics.median(whole for _, whole in turns),
             "networks": statistics.median(alone for alone, _ in turns)}
 
 
-def seconds(function):
-    start = time.perf_counter()
+def seconds(function, clock):
+    start = clock()
     function()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def main():
@@ -66,15 +67,18 @@ def main():
     parser.add_argument("--methods", default=METHODS, help="separated by commas; default: %(default)s")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
+    parser.add_argument("--processor-time", action="store_true", help="of all threads, instead of the time on the clock")
     arguments = parser.parse_args()
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
     volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodCache()
     print(f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
           f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores, device {arguments.device}, "
-          f"median of {arguments.repeats}")
+          f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}")
     print("mode           ratio  comparison  networks alone  all the rest")
+    clock = time.process_time if arguments.processor_time else time.perf_counter
     for reference in (True, False):
-        found = measure(volume, matrix, ComparisonJob(methods, arguments.scale, reference, device=arguments.device), cache, arguments.repeats)
+        job = ComparisonJob(methods, arguments.scale, reference, device=arguments.device)
+        found = measure(volume, matrix, job, cache, arguments.repeats, clock)
         print(f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
               f"{found['comparison'] - found['networks']:10.2f} s", flush=True)
 
