@@ -210,6 +210,12 @@ class SendTest(LogicTestCase):
         with self.assertRaisesRegex(RuntimeError, "The run has no models."):
             self.logic.send(self.record, "impossible")
 
+    def test_an_evaluation_is_waited_for_and_replaces_the_one_before(self):
+        for _time in range(2):
+            folder = self.logic.evaluate(self.record)
+            self.assertTrue((folder / "summary.csv").is_file())
+        self.assertEqual(self.runs.tasks, [])
+
     def test_a_name_that_no_model_can_have_is_refused(self):
         with self.assertRaisesRegex(RuntimeError, "letters, digits"):
             self.logic.send(self.record, "a/b")

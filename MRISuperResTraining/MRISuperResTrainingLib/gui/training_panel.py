@@ -145,7 +145,7 @@ class TrainingPanel:
 
     def _evaluate(self, record):
         with self._errorsShown(_("The run could not be evaluated.")):
-            self._runs.startEvaluation(record)
+            self._runs.startEvaluation(record, self.parameters.device.value if self.parameters else "auto")
         self.poll()
 
     def _delete(self, record):
