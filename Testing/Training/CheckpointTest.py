@@ -119,6 +119,15 @@ class ResumeTest(RunTest):
         resume(self.folder / "run")
         self.assert_same_weights(RunFolder(self.folder / "run").weights("gan-last"), before)
 
+    def test_a_run_that_goes_on_remembers_its_best_model(self):
+        self.stopped()
+        folder = RunFolder(self.folder / "run")
+        folder.write_model("psnr-best", "psnr", folder.weights("psnr-last"), 11)
+        folder.write_checkpoint(folder.checkpoint() | {"best": {"step": 11, "value": 99.0}})
+        resume(self.folder / "run")
+        self.assertFalse(any(event["best"] for event in self.events(kind="validation") if event["stage"] == "psnr"))
+        self.assertEqual(folder.card("psnr-best").training["steps"], 11)
+
     def test_a_run_whose_volumes_have_changed_is_refused(self):
         self.stopped()
         volume = self.folder / "data" / "a.nii.gz"

@@ -16,9 +16,13 @@ TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "--"]  # 
 ACCELERATE = ["-m", "accelerate.commands.launch", "--num_processes=2", "--cpu", "-m"]
 
 
+ON_CPU = {"ACCELERATE_USE_CPU": "true"} if torch.cuda.is_available() else {}
+"""Two processes could not share one GPU."""
+
+
 def environment():
-    """Of a process on the CPU, also where there is one GPU, which two could not share; it finds the libraries where this one does."""
-    return {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """Of a process that finds the libraries where this one does."""
+    return {**os.environ, **ON_CPU, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 IN_DOUBLE_PRECISION = """
@@ -56,7 +60,7 @@ class GanStageTest(RunTest):
 class DistributedTest(RunTest):
     def setUp(self):
         super().setUp()
-        self.enterContext(mock.patch.dict(os.environ, ACCELERATE_USE_CPU="true"))
+        self.enterContext(mock.patch.dict(os.environ, ON_CPU))
         self.one = self.train("one", **CHANGES)
 
     def launch(self, launcher, run):

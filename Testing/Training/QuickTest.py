@@ -10,7 +10,6 @@ from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.files import read_volume
 from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models import FOLDERS_VARIABLE as MODELS_VARIABLE
 from MRISuperResTrainingLib.__main__ import main
 
@@ -20,7 +19,7 @@ class QuickTest(RunTest):
         for seed, name in enumerate(("first", "second")):
             made_volumes.write(self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed, (6, 96, 112)))
         run, models = self.folder / "run", self.folder / "models"
-        self.enterContext(mock.patch.dict(os.environ, {FOLDERS_VARIABLE: "", MODELS_VARIABLE: str(models)}))
+        self.enterContext(mock.patch.dict(os.environ, {MODELS_VARIABLE: str(models)}))
         self.assertEqual(main(["train", str(self.folder / "data"), "--preset", "quick", "--scale", "2", "--run", str(run), "--cache", str(self.folder / "cache")]), 0)
         self.assertEqual(main(["export", str(run), "--name", "quick", "--to", str(models)]), 0)
 
