@@ -4,6 +4,7 @@ import importlib.util
 import io
 import sys
 import unittest
+import warnings
 from unittest import mock
 
 import numpy as np
@@ -163,6 +164,16 @@ class PictureTest(unittest.TestCase):
         self.assertEqual(texts[0], "T2, ×2")
         for part in ("÷2", "kspace", "noise 2.5 %", "synthetic, not for diagnosis"):
             self.assertIn(part, texts[1])
+
+    def test_any_file_name_is_a_title(self):
+        result, job = comparison(methods=("nearest", "bicubic"))
+        for title in ("$\\frac{1$ and $_x$.nii.gz, ×2", "脳のMRI.nii.gz, ×2", "a" * 250 + ".nii.gz, ×2"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                drawn = pictures_of(result, job, title=title)[2]
+            if "脳" not in title:  # measuring it warns
+                box = drawn.texts[0].get_window_extent()
+                self.assertTrue(drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1), title)
 
     def test_the_same_comparison_gives_the_same_picture(self):
         result, job = comparison()

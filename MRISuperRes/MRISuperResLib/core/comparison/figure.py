@@ -1,6 +1,7 @@
 """One picture of a comparison, as theses and papers show it: a whole slice, and an area of it as every method has made it."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,9 +75,11 @@ def draw(comparison, job, path, title="", area=None):
     whole.add_patch(rectangle(*view.frame(area), fill=False, edgecolor=FRAME, linewidth=1.2))
     for n, (image, label) in enumerate(cells):
         show(image, GAP + wide + GAP + n % columns * (CELL + GAP), HEAD + n // columns * (CELL + LABEL), CELL, CELL, label)
-    figure.text(GAP / size[0], 1 - HEAD / 2 / size[1], title, fontsize=10, va="center")
+    figure.text(GAP / size[0], 1 - HEAD / 2 / size[1], title, fontsize=min(10, 90 * size[0] / max(1, len(title))), va="center", parse_math=False)
     figure.text(1 - GAP / size[0], FOOT / 2 / size[1], f"{_conditions(job)}; {NOTICE}", fontsize=7, color="0.35", ha="right", va="center")
-    figure.savefig(path, format="png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters in a file's name that the font lacks
+        figure.savefig(path, format="png")
 
 
 def most_different_area(comparison, scale):
