@@ -137,6 +137,18 @@ class ContentTest(RunFolderTestCase):
         self.assertTrue(self.record.update())
         self.assertEqual(self.record.position, ("psnr", 20))
 
+    def test_a_long_run_is_read_in_parts_and_what_a_curve_can_not_show_is_forgotten(self):
+        lines = [json.dumps({"event": "step", "time": 1.0, "stage": "psnr", "step": step, "losses": {"content": 0.1}}) for step in range(1, 20001)]
+        (self.path / "events.jsonl").write_text("\n".join([*lines, json.dumps({"event": "end", "time": 2.0, "stage": "psnr", "step": 20000})]) + "\n")
+        self.assertTrue(self.record.update(limit=100_000))
+        self.assertTrue(self.record.is_behind)
+        while self.record.is_behind:
+            self.record.update(limit=1_000_000)
+        points = self.record.losses("psnr")["content"]
+        self.assertTrue(2000 < len(points) <= 5000, len(points))
+        self.assertEqual((points[-1][0], self.record.state), (20000, RunState.FINISHED))
+        self.assertEqual(len({second[0] - first[0] for first, second in zip(points[-1000:], points[-999:])}), 1)
+
     def test_the_rest_of_a_line_in_which_a_process_was_killed_is_passed_over(self):
         with open(self.path / "events.jsonl", "a") as file:
             file.write('{"event": "step", "ti\n')

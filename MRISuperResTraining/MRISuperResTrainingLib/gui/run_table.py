@@ -7,6 +7,8 @@ from ..core.run.record import RunState
 from . import run_task, run_texts
 
 HEADINGS = 7
+LIMIT = 2_000_000
+"""Bytes of a run's events that are read at a time, so that the panel stays alive; a long run has some ten million."""
 
 
 class RunTable:
@@ -37,7 +39,7 @@ class RunTable:
     def refresh(self):
         """Shows what is in the folder now; the choice stays."""
         chosen = self.chosen
-        self.records = self._runs.list()
+        self.records = self._runs.list(LIMIT)
         rows = [self._texts(record) for record in self.records]
         if rows != self._shown:
             self._fill(rows)

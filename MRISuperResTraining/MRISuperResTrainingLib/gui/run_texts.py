@@ -11,6 +11,8 @@ from ..core.run.record import RunState
 
 
 def stateText(record, isStarting=False, isStopping=False):
+    if record.is_behind:
+        return _("reading …")
     if isStarting and record.state is not RunState.RUNNING:
         return _("starting")
     if isStopping and record.state is RunState.RUNNING:

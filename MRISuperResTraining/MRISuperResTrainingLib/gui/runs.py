@@ -50,9 +50,9 @@ class TrainingRuns:
     def folder(self, path):
         slicer.app.userSettings().setValue(FOLDER_KEY, str(path))
 
-    def list(self):
-        """The RunRecords, the newest first, up to date."""
-        self._records = runs_in(self.folder, self._records)
+    def list(self, limit=None):
+        """The RunRecords, the newest first, up to date. limit: as of RunRecord.update."""
+        self._records = runs_in(self.folder, self._records, limit)
         return self._records
 
     def record(self, run):

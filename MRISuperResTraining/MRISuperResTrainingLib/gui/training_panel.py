@@ -77,7 +77,7 @@ class TrainingPanel:
                 self.run.update()
             else:
                 self.run.show(None)
-        isBusy = any(self._runs.isActive(record) for record in self.table.records) or bool(self._runs.tasks)
+        isBusy = any(self._runs.isActive(record) or record.is_behind for record in self.table.records) or bool(self._runs.tasks)
         if isBusy != self.timer.active:
             (self.timer.start if isBusy else self.timer.stop)()
 

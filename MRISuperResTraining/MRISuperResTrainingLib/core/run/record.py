@@ -35,6 +35,7 @@ class RunRecord:
         self._latest = {}  # {kind of event: (number, event)}
         self.process = None  # of lock.process_of: who works on it now
         self.state, self.message = RunState.INTERRUPTED, ""  # message: why it has failed, one sentence
+        self.best_psnr = None  # (dB of the best model of the first stage, dB of bicubic interpolation), once there was a validation
         self.version = 0  # of the events: another number, when there are new ones
         self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
 
@@ -50,15 +51,21 @@ class RunRecord:
     def events(self):
         return self._reader.events
 
-    def update(self):
-        """Returns whether anything is new."""
+    @property
+    def is_behind(self):
+        """Whether the last update has not come to the end of what there is."""
+        return self._reader.is_behind
+
+    def update(self, limit=None):
+        """Returns whether anything is new. limit: bytes of events that are read."""
         before = self.process, self._stamp, self.state
         self.process = lock.process_of(self.path)
         self._read_description()
-        has_news = self._reader.read()
+        has_news = self._reader.read(limit)
         if has_news:
             self.version += 1
             self._latest = {event["event"]: (number, event) for number, event in enumerate(self.events)}
+            self.best_psnr = self._find_best_psnr()
         self.state, self.message = self._find_state()
         return has_news or before != (self.process, self._stamp, self.state)
 
@@ -157,9 +164,7 @@ class RunRecord:
         except OSError:
             return 0.0
 
-    @property
-    def best_psnr(self):
-        """(PSNR of the best model of the first stage, that of bicubic interpolation), dB; None where there was no validation. A run with a second stage only: of that."""
+    def _find_best_psnr(self):
         scores = self.validations("psnr", "psnr") or self.validations("gan", "psnr")
         if not scores:
             return None
@@ -186,8 +191,8 @@ class RunRecord:
         return max((self._latest[kind] for kind in kinds if kind in self._latest), key=lambda entry: entry[0], default=(0, None))[1]
 
 
-def runs_in(folder, known=()):
-    """The RunRecords of a folder's runs, the newest first, up to date. known: records that go on where they were."""
+def runs_in(folder, known=(), limit=None):
+    """The RunRecords of a folder's runs, the newest first, up to date. known: records that go on where they were. limit: as of `RunRecord.update`."""
     records = {record.path: record for record in known}
     try:
         paths = [path for path in Path(folder).iterdir() if path.is_dir() and RunRecord.is_run(path)]
@@ -195,5 +200,5 @@ def runs_in(folder, known=()):
         return []
     found = [records.get(path) or RunRecord(path) for path in paths]
     for record in found:
-        record.update()
+        record.update(limit)
     return sorted(found, key=lambda record: record.started, reverse=True)
