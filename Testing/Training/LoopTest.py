@@ -1,5 +1,6 @@
 """What a step of either stage does, and what becomes of a stage whose numbers become infinite."""
 
+import itertools
 import json
 from unittest import mock
 
@@ -257,6 +258,15 @@ class EventsTest(RunTest):
                           ("validation", "psnr", 20), ("checkpoint", "psnr", 20), ("stage", "gan", 0), ("validation", "gan", 0), ("checkpoint", "gan", 0),
                           ("step", "gan", 4), ("validation", "gan", 4), ("checkpoint", "gan", 4), ("end", "gan", 4)])
         self.assertLessEqual({"steps", "losses", "learning_rate", "rate", "remaining", "time"}, set(heard[3]))
+
+    def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
+        times = itertools.count()
+        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
+            self.train(gan=None, psnr={"steps": 40})
+        told = self.events(kind="step")
+        self.assertTrue(all(event["rate"] > 1 for event in told))
+        self.assertGreater(told[2]["remaining"], 100)
+        self.assertEqual(told[-1]["remaining"], 0)
 
     def test_tensorboard_gets_the_same_numbers(self):
         try:

@@ -63,6 +63,11 @@ class ScoresTest(RunTest):
             self.validation(Counted(slices(10)))
         self.assertEqual(asked, [0, 3, 6, 9])
 
+    def test_vgg_looks_at_some_of_them_only(self):
+        with mock.patch.object(validation, "MOST_LOOKED_AT", 2), mock.patch.object(validation, "perceptual", side_effect=[1.0, 2.0]) as perceptual:
+            self.assertEqual(self.validation(slices(5), vgg=torch.nn.Identity()).bicubic(PERCEPTUAL)["perceptual"], 1.5)
+        self.assertEqual(perceptual.call_count, 2)
+
     def test_slices_that_are_smaller_than_the_window_of_ssim_have_psnr_only(self):
         self.assertEqual(set(self.validation(slices(2, (8, 8))).bicubic(PSNR)), {"psnr"})
 

@@ -23,13 +23,14 @@ class StageRun:
     def __init__(self, stage, batches, validation, folder, log, asked_to_stop):
         self.stage, self._batches, self._validation, self._folder, self._log, self._asked_to_stop = stage, batches, validation, folder, log, asked_to_stop
         self._best = None  # {"step", "value"} of the best model until now
-        self._is_new, self._recoveries, self._seconds = True, 0, 0.0
+        self._is_new, self._recoveries = True, 0
+        self._began = time.monotonic()  # as if the stage had never been stopped
         self._forget()
 
     def restore(self, state):
         """state: of a checkpoint of this stage."""
         self.stage.restore(state)
-        self._best, self._seconds, self._is_new = state["best"], state["seconds"], False
+        self._best, self._began, self._is_new = state["best"], time.monotonic() - state["seconds"], False
         self._forget()
 
     def run(self):
@@ -39,6 +40,7 @@ class StageRun:
             if self.stage.name == "gan":
                 self._validate(is_candidate=False)  # what the first stage has come to, by the measure of the second
             self._save()  # something to go back to, from the first step on
+            self._forget()
         settings = self.stage.settings
         while self.stage.step < self.stage.numbers.steps:
             self._add(self._one_step())
@@ -50,6 +52,8 @@ class StageRun:
                     self._validate()
                 if stop or self._is_due(settings.checkpoint_every):
                     self._save()
+                if not self._count:
+                    self._since = time.monotonic()  # the rate is that of the steps alone
             if stop:
                 self._log.write("stopped", self.stage.name, self.stage.step)
                 raise Cancelled
@@ -65,6 +69,10 @@ class StageRun:
             raise MRISuperResError(f"The memory of {self.stage.accelerator.device} is not enough for {micro} patches at a time: train with a smaller "
                                    f"“micro_batch” ({max(1, micro // 2)}, say), which changes nothing but the time.", "memory") from e
 
+    def _seconds(self):
+        """That the stage has taken, with its validations."""
+        return time.monotonic() - self._began
+
     def _forget(self):
         self._sums, self._count, self._since = {}, 0, time.monotonic()
 
@@ -77,13 +85,12 @@ class StageRun:
         """Logs the means since the last report; False where one of them is infinite or not a number. The same in all processes."""
         stage = self.stage
         means = stage.accelerator.reduce(torch.stack([value.float() for value in self._sums.values()]) / self._count, "mean").tolist()
-        losses, count, seconds = dict(zip(self._sums, means)), self._count, time.monotonic() - self._since
+        losses, rate = dict(zip(self._sums, means)), self._count / (time.monotonic() - self._since)
         self._forget()
         if not all(abs(mean) < float("inf") for mean in means):
             return False
-        self._seconds += seconds
-        self._log.write("step", stage.name, stage.step, steps=stage.numbers.steps, losses=losses, learning_rate=stage.learning_rate, rate=count / seconds,
-                        remaining=(stage.numbers.steps - stage.step) * self._seconds / stage.step)
+        self._log.write("step", stage.name, stage.step, steps=stage.numbers.steps, losses=losses, learning_rate=stage.learning_rate, rate=rate,
+                        remaining=(stage.numbers.steps - stage.step) * self._seconds() / stage.step)
         return True
 
     def _go_back(self):
@@ -115,7 +122,7 @@ class StageRun:
         self._folder.write_model(f"{stage.name}-last", stage.name, stage.weights(), stage.step)
         if self._validation is None:
             self._folder.write_model(f"{stage.name}-best", stage.name, stage.weights(), stage.step)
-        self._folder.write_checkpoint(stage.state() | {"best": self._best, "seconds": self._seconds})
+        self._folder.write_checkpoint(stage.state() | {"best": self._best, "seconds": self._seconds()})
         self._log.write("checkpoint", stage.name, stage.step)
 
     def _is_asked_to_stop(self):
