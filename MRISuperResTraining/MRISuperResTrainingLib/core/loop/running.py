@@ -40,6 +40,7 @@ class StageRun:
             if self.stage.name == "gan":
                 self._validate(is_candidate=False)  # what the first stage has come to, by the measure of the second
             self._save()  # something to go back to, from the first step on
+            self._began = time.monotonic()
             self._forget()
         settings = self.stage.settings
         while self.stage.step < self.stage.numbers.steps:
@@ -70,7 +71,7 @@ class StageRun:
                                    f"“micro_batch” ({max(1, micro // 2)}, say), which changes nothing but the time.", "memory") from e
 
     def _seconds(self):
-        """That the stage has taken, with its validations."""
+        """That the steps of the stage have taken, with the validations between them."""
         return time.monotonic() - self._began
 
     def _forget(self):

@@ -6,6 +6,7 @@ the result is that of one process but for rounding. All must see the same run fo
 
 import contextlib
 
+import accelerate
 import torch
 
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
@@ -50,7 +51,7 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
             folder.describe({
                 "settings": settings.to_dict(), "card": card or {}, "sources": [source.to_dict() for source in sources], "cache": str(cache) if cache else None,
-                "split": split.to_dict(), "volumes": [_described(volume) for volume in volumes], "unsuitable": unsuitable, "versions": versions(),
+                "split": split.to_dict(), "volumes": [_described(volume) for volume in volumes], "unsuitable": unsuitable, "versions": versions() | {"accelerate": accelerate.__version__},
                 "messages": _messages(volumes, unsuitable, split)})
             _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop)
     return folder
