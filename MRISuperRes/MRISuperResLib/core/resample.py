@@ -10,7 +10,6 @@ Beside them the degradation of a scanner: k-space is cut off, an acquisition wit
 from functools import lru_cache
 
 import numpy as np
-import scipy.sparse
 
 BASELINES = ("nearest", "bilinear", "bicubic")
 DEGRADATIONS = ("bicubic", "kspace")
@@ -95,7 +94,7 @@ def resize(images, size, kernel="bicubic"):
 
 def apply(rows, columns, images):
     """rows · image · columnsᵀ of images (..., h, w); rows, columns: operators, see `operator`."""
-    if not (scipy.sparse.issparse(rows) or scipy.sparse.issparse(columns)):
+    if isinstance(rows, np.ndarray) and isinstance(columns, np.ndarray):
         return rows @ images @ columns.T
     *stack, height, width = images.shape
     # the products come out along the axis that was resampled: in this order the larger of the two is not copied
@@ -110,6 +109,8 @@ def _operator(size_in, size_out, kernel, dtype):
 
 def operator(matrix):
     """The matrix itself, or sparse, where most of it is zero: a kernel has a few taps, whatever the size of the image."""
+    import scipy.sparse  # here, because the panel imports this file, and should not wait for it
+
     return scipy.sparse.csr_array(matrix) if np.count_nonzero(matrix) < MOST_TAPS * matrix.size else matrix
 
 
