@@ -35,7 +35,7 @@ def body(shape, seed=0):
 def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
     """{"ratio", "comparison", "networks": s}: medians."""
     stack = SliceStack(volume, matrix, job)
-    low = np.stack([stack.low(number) for number in range(len(stack))])
+    low = np.stack([stack.read(number)[0] for number in range(len(stack))])
     networks = {method.name: method for name in job.methods for method in [cache.get(job.upscale_job(name.removesuffix("+bp")))] if method.cards}
     if not networks:
         sys.exit("there is no network among the methods")

@@ -66,15 +66,16 @@ def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), pr
     record = _Record(job, stack, volumes, sampled, metrics)
     for part in batches(len(stack) + 1, enlargers.batch_size(*stack.low_size), progress, cancelled):
         numbers = range(len(stack) + 1)[part]
-        low = np.stack([stack.low(number) for number in numbers])
-        record.begin(numbers, low)
+        low, truths = zip(*(stack.read(number) for number in numbers))
+        low = np.stack(low)
+        record.begin(numbers, low, truths)
         for name, enlarged in enlargers(low):
             record.take(name, numbers, enlarged)
 
     outputs = [MethodOutput(name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job))
                for name, method in enlargers.methods.items()]
     warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method)]
-    return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(), stack.low_ijk_to_ras, stack.axis,
+    return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(record.given), stack.low_ijk_to_ras, stack.axis,
                       ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings)
 
 
@@ -87,20 +88,22 @@ class _Record:
         self._sampled = sampled
         self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics} for name in job.methods}
         self._plain, self._dots = {}, {}
+        self.given = {}  # the degraded slices, by number
         self._referees, self._truths = {}, {}
 
     @property
     def dots(self):
         return [score for name in self._job.methods for score in self._dots[name]]
 
-    def begin(self, numbers, low):
+    def begin(self, numbers, low, truths):
         """A batch of slices; what all methods are measured against is made ready."""
         self._referees, self._truths = {}, {}
-        for number, given in zip(numbers, low):
+        for number, given, truth in zip(numbers, low, truths):
             if number < len(self._stack):
-                truth = self._stack.truth(number)
                 mask = None if truth is None else foreground(truth)
                 self._truths[number] = truth
+                if truth is not None:
+                    self.given[number] = given
                 self._referees[number] = SliceScores(truth, mask, given, self._job.scale, self._job.degradation)
 
     def take(self, name, numbers, enlarged):

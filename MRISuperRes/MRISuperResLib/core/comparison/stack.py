@@ -38,45 +38,41 @@ class SliceStack:
         if mask is not None:
             self.messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark.")
         self.fullest = int(np.argmax(np.count_nonzero(self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2))))
-        plain = self.low(self.fullest)
+        plain, _ = self.read(self.fullest)
         self.dots = PlantedDots(plain, foreground(plain), job.scale)
 
     def __len__(self):
         """Without the slice with the dots."""
         return len(self._source)
 
-    def truth(self, number):
-        """(scale·h, scale·w), or None without a reference."""
-        return self._normalised(number) if self._job.reference else None
-
-    def low(self, number):
-        """(h, w), what the methods are given."""
+    def read(self, number):
+        """(what the methods are given, (h, w); the truth, (scale·h, scale·w), or None without a reference and for the slice with the dots)."""
         if number == len(self):
-            return self.dots.planted
-        image = self._normalised(number)
-        if self._job.reference:
-            image = resample.degrade(image, self._job.scale, self._job.degradation)
-            if self._job.noise:
-                image = resample.rician(image, self._job.noise / 100, (self._job.seed, number))
-        return image
+            return self.dots.planted, None
+        image = self.intensity.normalise(self._source[number])
+        return (self._degraded(image, number), image) if self._job.reference else (image, None)
+
+    def _degraded(self, image, number):
+        low = resample.degrade(image, self._job.scale, self._job.degradation)
+        return resample.rician(low, self._job.noise / 100, (self._job.seed, number)) if self._job.noise else low
 
     def to_volume(self, images):
         """Slices of the first axis as an array (k, j, i), and back: a view."""
         return np.moveaxis(images, 0, self.axis.numpy_axis)
 
-    def low_volume(self):
-        """(k, j, i): the input itself, or what degradation left of the truth, float32, in its intensities."""
+    def low_volume(self, given):
+        """(k, j, i): the input itself, or what degradation left of the truth, float32, in its intensities.
+
+        given: the low-resolution slices of a truth, by their number, as `read` gave them.
+        """
         if not self._job.reference:
             return self.filled
-        low = np.stack([self.low(number) for number in range(len(self))])
+        low = np.stack([given[number] for number in range(len(self))])
         return np.ascontiguousarray(self.to_volume(low * (self.intensity.high - self.intensity.low) + self.intensity.low), dtype=np.float32)
 
     def truth_volume(self):
         """(k, j, i), in the type of the input; None without a reference."""
         return np.ascontiguousarray(self.to_volume(self._source)) if self._job.reference else None
-
-    def _normalised(self, number):
-        return self.intensity.normalise(self._source[number])
 
     def _dark_limit(self):
         return self.intensity.low + THRESHOLD * (self.intensity.high - self.intensity.low)
