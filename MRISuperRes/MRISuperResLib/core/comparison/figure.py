@@ -91,7 +91,7 @@ def most_different_area(comparison, scale):
     best, area = -1.0, None
     for number in range(len(view.low)):
         images = np.stack([view.grey.normalise(output[number]) for output in outputs])
-        unlike = images.std(axis=0) * foreground(images.mean(axis=0)[None])[0]
+        unlike = images.std(axis=0) * foreground(images.mean(axis=0))
         unlike = unlike.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
         # the means over the rectangles that begin at each pixel and lie within the slice
         means = uniform_filter(unlike, (height, width), origin=(-(height // 2), -(width // 2)))[:rows - height + 1, :columns - width + 1]
