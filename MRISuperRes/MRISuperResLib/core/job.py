@@ -47,10 +47,15 @@ class UpscaleJob:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
             raise MRISuperResError("The job must be a JSON object with model, scale, axis, device and batch_size.", "settings")
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
+        refuse_unknown(cls, values)
         return cls(**values)
+
+
+def refuse_unknown(cls, values):
+    """Raises MRISuperResError (kind "settings") for keys of a dict that are no fields of a dataclass."""
+    unknown = set(values) - {field.name for field in fields(cls)}
+    if unknown:
+        raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
 
 
 def _is_device(name):

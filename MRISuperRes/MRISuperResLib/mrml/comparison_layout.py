@@ -3,6 +3,8 @@
 import math
 import xml.etree.ElementTree as ElementTree
 
+from .layouts import registerLayout
+
 COMPARISON_LAYOUT_ID = 20187
 MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP = 20187, 20188
 """Views are linked within their group, so that no other view follows, nor is followed."""
@@ -50,8 +52,4 @@ def _addView(layout, row, column, tag, label, color, group, stretch):
 
 def describeLayout(layoutNode, count, zoom):
     """Registers the layout in a vtkMRMLLayoutNode, or changes it; where it is shown, the views change at once."""
-    description = layoutDescription(count, zoom)
-    if layoutNode.IsLayoutDescription(COMPARISON_LAYOUT_ID):
-        layoutNode.SetLayoutDescription(COMPARISON_LAYOUT_ID, description)
-    else:
-        layoutNode.AddLayoutDescription(COMPARISON_LAYOUT_ID, description)
+    registerLayout(layoutNode, COMPARISON_LAYOUT_ID, layoutDescription(count, zoom))

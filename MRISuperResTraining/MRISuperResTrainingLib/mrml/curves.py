@@ -9,6 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
+from MRISuperResLib.core.models import STAGES
 from MRISuperResLib.mrml.comparison_tables import COLOURS
 
 STEP = "step"
@@ -17,8 +18,6 @@ MOST_POINTS = 1000
 
 LEGEND_SHARE = 0.45
 """So much is added to the axis of the steps, so that the legend hides no line."""
-
-STAGES = "psnr", "gan"
 
 
 class Line(NamedTuple):

@@ -6,6 +6,8 @@ from typing import Annotated
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+from MRISuperResLib.mrml.parameters import Scale
+
 from ..core.settings.presets import PRESETS, RRDB_23, preset
 
 
@@ -17,15 +19,6 @@ class Preset(enum.Enum):
     def label(self):
         return {"quick": _("Quick: minutes, to see everything work"), "thesis": _("Thesis: as it was published"),
                 "modern": _("Modern: the same network, trained as people do since")}[self.value]
-
-
-class Scale(enum.Enum):
-    X2 = 2
-    X4 = 4
-    X8 = 8
-
-    def label(self):
-        return f"×{self.value}"
 
 
 class Generator(enum.Enum):

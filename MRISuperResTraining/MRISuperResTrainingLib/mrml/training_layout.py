@@ -4,6 +4,8 @@ import xml.etree.ElementTree as ElementTree
 
 from slicer.i18n import tr as _
 
+from MRISuperResLib.mrml.layouts import registerLayout
+
 from .samples import KINDS
 
 LAYOUT_ID, VIEW_GROUP = 20189, 20189
@@ -33,7 +35,4 @@ def _addView(layout, className, tag, **properties):
 
 def describeLayout(layoutNode):
     """Registers the layout in a vtkMRMLLayoutNode."""
-    if layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.SetLayoutDescription(LAYOUT_ID, layoutDescription())
-    else:
-        layoutNode.AddLayoutDescription(LAYOUT_ID, layoutDescription())
+    registerLayout(layoutNode, LAYOUT_ID, layoutDescription())

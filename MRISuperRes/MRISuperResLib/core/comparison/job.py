@@ -1,9 +1,9 @@
 """What is to be compared: the one description that panel, console, command line and worker hand to the core."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from ..errors import MRISuperResError
-from ..job import UpscaleJob
+from ..job import UpscaleJob, refuse_unknown
 from ..method_names import MethodName
 from ..resample import BASELINES, DEGRADATIONS
 
@@ -71,9 +71,7 @@ class ComparisonJob:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict) or "methods" not in values:
             raise MRISuperResError("The comparison must be a JSON object with methods and scale.", "settings")
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
+        refuse_unknown(cls, values)
         return cls(**values)
 
 

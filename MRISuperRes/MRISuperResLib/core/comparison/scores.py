@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..metrics import PEAK
+from ..metrics import decibels
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ScoreTable:
     def volume_psnr(self, method):
         """dB, from one mean square error over the whole volume, as the model cards have it; None for equal volumes."""
         error = self.volume_rmse(method)
-        return 20 * math.log10(PEAK / error) if error else None
+        return decibels(error) if error else None
 
     def best(self, key):
         """The methods whose mean, as it is shown, no other surpasses."""

@@ -1,11 +1,9 @@
 """All metrics of one slice; what depends on the truth alone is computed once for all methods."""
 
-import math
-
 import numpy as np
 
 from .. import resample
-from ..metrics import PEAK, StructuralSimilarity, rmse
+from ..metrics import PEAK, StructuralSimilarity, decibels, rmse
 
 LEAST_FOREGROUND = 100
 """Pixels of the body below which a slice has no metrics of the foreground."""
@@ -37,7 +35,7 @@ class SliceScores:
         scores = {}
         for suffix, error in errors.items():
             scores["rmse" + suffix] = error
-            scores["psnr" + suffix] = 20 * math.log10(PEAK / error) if error is not None and error > LEAST_ERROR else None
+            scores["psnr" + suffix] = decibels(error) if error is not None and error > LEAST_ERROR else None
         return scores | self._similarities(image)
 
     def _similarities(self, image):

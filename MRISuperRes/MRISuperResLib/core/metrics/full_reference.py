@@ -16,7 +16,11 @@ def rmse(image, reference, mask=None):
 
 def psnr(image, reference, peak=PEAK, mask=None):
     """Peak signal-to-noise ratio in dB; infinite for equal images."""
-    error = rmse(image, reference, mask)
+    return decibels(rmse(image, reference, mask), peak)
+
+
+def decibels(error, peak=PEAK):
+    """The PSNR of a root mean square error; infinite for none."""
     return float("inf") if error == 0 else float(20 * np.log10(peak / error))
 
 

@@ -7,14 +7,12 @@ import safetensors.torch
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files.writing import os_errors
-from MRISuperResLib.core.models import NAME, ModelCard
+from MRISuperResLib.core.models import NAME, STAGES, ModelCard
 from MRISuperResLib.core.network import NetworkMethod, resolve_device
 
 from .event_reader import EventReader
 from .held_out import figures, never_seen
 from .run_folder import RunFolder, write_model
-
-STAGES = "psnr", "gan"
 
 
 def export(run, name, folder, measure=True, progress=None, cancelled=None):

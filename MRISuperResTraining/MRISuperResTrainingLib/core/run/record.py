@@ -4,10 +4,11 @@ import enum
 import json
 from pathlib import Path
 
+from MRISuperResLib.core.models import STAGES
+
 from . import lock
 from .event_reader import EventReader
 
-STAGES = "psnr", "gan"
 DESCRIPTION, REQUEST, LOG, SAMPLES = "run.json", "settings.json", "log.txt", "samples.npz"
 """run.json: written by the training. settings.json: what was asked for before the training came to it."""
 

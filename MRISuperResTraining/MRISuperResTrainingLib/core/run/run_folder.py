@@ -20,8 +20,9 @@ from MRISuperResLib.core.models import ModelCard
 
 from ..loop import checkpoint
 from .files import whole_file, write_whole
+from .record import DESCRIPTION, SAMPLES
 
-DESCRIPTION, CHECKPOINT, SAMPLES, MODELS = "run.json", "checkpoint.pt", "samples.npz", "models"
+CHECKPOINT, MODELS = "checkpoint.pt", "models"
 
 
 class RunFolder:
