@@ -88,10 +88,12 @@ class DrawingTest(unittest.TestCase):
     def test_the_same_state_gives_the_same_degradation(self):
         self.assertEqual(self.draws("mixture", 5.0, 20), self.draws("mixture", 5.0, 20))
 
-    def test_a_mixture_has_every_kind_as_often(self):
-        drawn = self.draws("mixture")
-        for kind in KINDS:
-            self.assertAlmostEqual(sum(d.kind == kind for d in drawn) / len(drawn), 1 / 3, delta=0.03)
+    def test_a_mixture_has_every_one_of_its_kinds_as_often(self):
+        for name, kinds in (("mixture", KINDS), ("bicubic+kspace", ("bicubic", "kspace"))):
+            drawn = self.draws(name)
+            for kind in KINDS:
+                with self.subTest(name, kind=kind):
+                    self.assertAlmostEqual(sum(d.kind == kind for d in drawn) / len(drawn), (kind in kinds) / len(kinds), delta=0.03)
 
     def test_a_single_kind_is_always_that(self):
         for kind in KINDS:

@@ -50,11 +50,12 @@ class Degradation(enum.Enum):
     BICUBIC = "bicubic"
     KSPACE = "kspace"
     BLUR = "blur"
+    BICUBIC_KSPACE = "bicubic+kspace"
     MIXTURE = "mixture"
 
     def label(self):
         return {"bicubic": _("Bicubic, antialiased"), "kspace": _("Truncation of k-space, as in a scanner"), "blur": _("Blur, then bicubic"),
-                "mixture": _("Mixture of all three")}[self.value]
+                "bicubic+kspace": _("Bicubic or k-space, at random"), "mixture": _("Mixture of all three")}[self.value]
 
 
 class Precision(enum.Enum):

@@ -4,7 +4,8 @@ All ways are linear and separable, so that a patch needs some rows of two matric
 patch is no edge.
 
 "bicubic": MATLAB's imresize, the thesis's way. "kspace": the outer spatial frequencies of the slice are not acquired.
-"blur": a Gaussian, then bicubic. "mixture": one of the three, each as often. All from MRISuperResLib.core.resample.
+"blur": a Gaussian, then bicubic. "bicubic+kspace": one of the two, "mixture": one of the three, each as often. All from
+MRISuperResLib.core.resample.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from MRISuperResLib.core import resample
 
 KINDS = ("bicubic", "kspace", "blur")
+MIXTURES = {"bicubic+kspace": KINDS[:2], "mixture": KINDS}
 
 BLUR = 0.2, 0.8
 """Range of σ in low-resolution pixels. The point spread of a single-shot T2 scan is taken for a Gaussian with a full width at half maximum of
@@ -39,9 +41,10 @@ class Degradation:
 
 def draw(kind, noise, rng):
     """A Degradation. kind, noise: as in DataSettings (noise in %); rng: numpy Generator, asked the same number of times whatever comes out."""
-    mixed, sigma, noisy, strength = rng.integers(len(KINDS)), rng.uniform(*BLUR), rng.random() < NOISY, rng.random()
+    mixed, sigma, noisy, strength = rng.random(), rng.uniform(*BLUR), rng.random() < NOISY, rng.random()
     seed = int(rng.integers(2**63))
-    kind = KINDS[mixed] if kind == "mixture" else kind
+    kinds = MIXTURES.get(kind, (kind,))
+    kind = kinds[int(mixed * len(kinds))]
     return Degradation(kind, sigma if kind == "blur" else 0.0, strength * noise / 100 if noisy else 0.0, seed)
 
 

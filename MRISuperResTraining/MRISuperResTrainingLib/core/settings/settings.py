@@ -20,7 +20,7 @@ class DataSettings(Checked):
     patches: "crop": squares of `patch` pixels, cut from the slices as they were acquired, at random places.
         "resample": each slice is first shrunk (bicubic, antialiased) until its shorter side has `patch` pixels, and the patch
         is all of its shorter side. Slices are never enlarged: smaller ones are left out in either case.
-    degradation: what makes the low-resolution patches, see data.degradations: "bicubic", "kspace", "blur", or "mixture".
+    degradation: what makes the low-resolution patches, see data.degradations: "bicubic", "kspace", "blur", "bicubic+kspace" or "mixture".
     noise: Rician, added to every second low-resolution patch, σ drawn from 0 to this, % of the intensity range.
     flips, rotations: patches are mirrored, turned by 90°, at random.
     validation_share: of the subjects whose use is not decided. pre_check: leave out slices without relevant information.
@@ -29,7 +29,7 @@ class DataSettings(Checked):
     axis: str = setting(one_of(*AXES), "auto")
     patch: int = setting(whole(8, 1024), 128)
     patches: str = setting(one_of("crop", "resample"), "crop")
-    degradation: str = setting(one_of("bicubic", "kspace", "blur", "mixture"), "bicubic")
+    degradation: str = setting(one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic")
     noise: float = setting(number(0, MOST_NOISE), 0.0)
     flips: bool = setting(truth(), True)
     rotations: bool = setting(truth(), True)
