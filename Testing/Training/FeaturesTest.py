@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
-from MRISuperResTrainingLib.core.networks import lpips
+from MRISuperResTrainingLib.core.evaluation.perceptual_metrics import perceptual_metrics
+from MRISuperResTrainingLib.core.networks import lpips, vgg_distance
 from MRISuperResTrainingLib.core.networks.features import CAFFE_GAIN, VGG, find_vgg
 from scipy.signal import correlate
 
@@ -137,6 +138,44 @@ class LpipsTest(FolderTest):
         if not (WEIGHTS / lpips.LINEAR_FILE).is_file():
             self.skipTest(f"no {lpips.LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it")
         self.assertEqual([tuple(w.shape) for w in lpips._read(WEIGHTS / lpips.LINEAR_FILE)], [(n, 1, 1) for n in (64, 128, 256, 512, 512)])
+
+
+class VggDistanceTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.enterContext(made_vgg.narrow())
+        self.enterContext(mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}))
+        self.weights = made_vgg.random_weights("vgg19")
+
+    def expected(self, a, b):
+        """Zhang et al. 2018, equation 1, all weights equal, of the last layer of each block."""
+        stacks = []
+        for x in (a, b):
+            rgb = (np.clip(x, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array([0.229, 0.224, 0.225])[:, None, None]
+            outputs = made_vgg.convolutions(rgb, self.weights)
+            layers = [np.maximum(outputs[block, last], 0) for block, last in enumerate((1, 1, 3, 3, 3))]
+            stacks.append([layer / (np.sqrt((layer**2).sum(0)) + 1e-10) for layer in layers])
+        return np.mean([((x - y) ** 2).sum(0).mean() for x, y in zip(*stacks)])
+
+    def test_it_equals_a_computation_of_its_own(self):
+        made_vgg.write_torchvision(self.folder / "vgg19-dcbb9e9d.pth", "vgg19", self.weights)
+        a, b, c = (image((32, 48), seed) for seed in (1, 2, 3))
+        found = vgg_distance.find()(tensor(a, b), tensor(b, c)).tolist()
+        self.assertAlmostEqual(found[0], self.expected(a, b), places=4)
+        self.assertAlmostEqual(found[1], self.expected(b, c), places=4)
+        self.assertEqual(float(vgg_distance.find()(tensor(a), tensor(a))), 0)
+
+    def test_without_the_weights_of_vgg19_there_is_none(self):
+        made_vgg.write_torchvision(self.folder / "vgg16-397923af.pth", "vgg16", made_vgg.random_weights("vgg16"))
+        self.assertIsNone(vgg_distance.find())
+
+    def test_an_evaluation_measures_it_where_the_weights_are(self):
+        self.assertEqual(perceptual_metrics(), [])
+        made_vgg.write_torchvision(self.folder / "vgg19-dcbb9e9d.pth", "vgg19", self.weights)
+        [(metric, function)] = perceptual_metrics()
+        a, b = image((32, 48), 1), image((32, 48), 2)
+        self.assertEqual((metric.key, metric.better), ("vgg_distance", "lower"))
+        self.assertAlmostEqual(function(a, b), self.expected(a, b), places=4)
 
 
 class PublishedWeightsTest(unittest.TestCase):

@@ -123,7 +123,7 @@ class BeginningTest(RunTest):
             self.train(gan={"perceptual_weight": 1.0, "vgg": str(path)})
         step = self.events(kind="step")[-1]
         self.assertGreater(step["losses"]["perceptual"], 0)
-        self.assertEqual(self.events(kind="validation")[-1]["by"], "perceptual")
+        self.assertEqual(self.events(kind="validation")[-1]["by"], "vgg_distance")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from MRISuperResLib.core.generators import make_generator
 from MRISuperResTrainingLib.core import validation
 from MRISuperResTrainingLib.core.networks import lpips
 from MRISuperResTrainingLib.core.networks.features import VGG
-from MRISuperResTrainingLib.core.validation import CONTRAST, LPIPS, PERCEPTUAL, PSNR, Validation, contrast
+from MRISuperResTrainingLib.core.validation import CONTRAST, LPIPS, PSNR, VGG_DISTANCE, Validation, contrast
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 
@@ -64,9 +64,9 @@ class ScoresTest(RunTest):
         self.assertEqual(asked, [0, 3, 6, 9])
 
     def test_vgg_looks_at_some_of_them_only(self):
-        with mock.patch.object(validation, "MOST_LOOKED_AT", 2), mock.patch.object(validation, "perceptual", side_effect=[1.0, 2.0]) as perceptual:
-            self.assertEqual(self.validation(slices(5), vgg=torch.nn.Identity()).bicubic(PERCEPTUAL)["perceptual"], 1.5)
-        self.assertEqual(perceptual.call_count, 2)
+        with mock.patch.object(validation, "MOST_LOOKED_AT", 2), mock.patch.object(validation, "VggDistance") as distance:
+            distance.return_value.side_effect = [1.0, 2.0]
+            self.assertEqual(self.validation(slices(5), vgg=torch.nn.Identity()).bicubic(VGG_DISTANCE)["vgg_distance"], 1.5)
 
     def test_slices_that_are_smaller_than_the_window_of_ssim_have_psnr_only(self):
         self.assertEqual(set(self.validation(slices(2, (8, 8))).bicubic(PSNR)), {"psnr"})
@@ -82,13 +82,13 @@ class ScoresTest(RunTest):
             np.testing.assert_allclose(samples["output"][1], net(torch.from_numpy(samples["low"][1])[None, None])[0, 0].numpy(), atol=1e-6)
         self.assertEqual(samples["output"][0].shape, samples["high"][0].shape)
 
-    def test_the_best_is_chosen_by_lpips_if_it_is_there_else_by_the_perceptual_loss_else_by_contrast(self):
+    def test_the_best_is_chosen_by_lpips_if_it_is_there_else_by_the_distance_in_vgg19_else_by_contrast(self):
         with made_vgg.narrow():
             vgg = VGG("vgg19", made_vgg.write_torchvision(self.folder / "vgg19.pth", "vgg19", made_vgg.random_weights("vgg19")))
             torch.save({f"lin{n}.model.1.weight": torch.rand(1, width, 1, 1) for n, width in enumerate(made_vgg.WIDTHS)}, self.folder / "lin.pth")
             measure = lpips.Lpips(made_vgg.write_torchvision(self.folder / "vgg16.pth", "vgg16", made_vgg.random_weights("vgg16")), self.folder / "lin.pth")
         _, weights = self.weights()
-        for given, expected in (((vgg, measure), LPIPS), ((vgg, None), PERCEPTUAL), ((None, None), CONTRAST)):
+        for given, expected in (((vgg, measure), LPIPS), ((vgg, None), VGG_DISTANCE), ((None, None), CONTRAST)):
             with self.subTest(expected.name):
                 checked = self.validation(None, *given)
                 by = checked.judge("gan")
@@ -97,8 +97,8 @@ class ScoresTest(RunTest):
                 self.assertEqual(set(checked.scores(weights, by)), {"psnr", "ssim", expected.name})
                 self.assertGreater(checked.bicubic(by)[by.name], 0)
 
-    def test_higher_psnr_and_contrast_and_lower_lpips_and_perceptual_loss_are_better(self):
-        self.assertEqual([by.is_better(2, 1) for by in (PSNR, CONTRAST, LPIPS, PERCEPTUAL)], [True, True, False, False])
+    def test_higher_psnr_and_contrast_and_lower_lpips_and_vgg_distance_are_better(self):
+        self.assertEqual([by.is_better(2, 1) for by in (PSNR, CONTRAST, LPIPS, VGG_DISTANCE)], [True, True, False, False])
 
 
 class ContrastTest(unittest.TestCase):

@@ -12,6 +12,7 @@ from MRISuperResLib.core.progress import ProgressMeter
 
 from ..core.data.sources import read_sources
 from ..core.evaluation.files import MARKDOWN, evaluate_into
+from ..core.evaluation.perceptual_metrics import perceptual_metrics
 from ..core.evaluation.run_models import best_models, run_store, unseen_sources
 
 
@@ -30,7 +31,7 @@ def run(arguments, console, cancelled):
         console.line(meter.update(done, total).text().replace("slices", "volumes"))
 
     with new_folder(arguments.out) as folder:
-        evaluation = evaluate_into(folder, "Evaluation", sources, models, scales, cache, job, _further(console), arguments.hr_slices, progress, cancelled)
+        evaluation = evaluate_into(folder, "Evaluation", sources, models, scales, cache, job, perceptual_metrics(), arguments.hr_slices, progress, cancelled)
         text = (folder / MARKDOWN).read_text(encoding="utf-8")
     for sentence in evaluation.skipped:
         console.message(sentence)
@@ -40,20 +41,13 @@ def run(arguments, console, cancelled):
 def _sources(arguments, console):
     if arguments.data:
         sources, skipped = read_sources(arguments.data, arguments.anatomy, arguments.base)
+        skipped += [(source.path, "it is to be learnt from, so that it says nothing about other people.") for source in sources if source.use == "train"]
         for path, reason in skipped:
             console.message(f"{path}: {reason}")
-        return sources
+        return [source for source in sources if source.use != "train"]
     if not arguments.run:
         raise MRISuperResError("Name the volumes to measure on, or a run with --run.", "settings")
     sources = unseen_sources(arguments.run)
     if not sources:
         raise MRISuperResError(f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.", "settings")
     return sources
-
-
-def _further(console):
-    """LPIPS, where its weights are."""
-    from ..core.evaluation.lpips_metric import lpips_metric
-
-    metric = lpips_metric()
-    return [metric] if metric else []

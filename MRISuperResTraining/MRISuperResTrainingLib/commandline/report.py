@@ -7,7 +7,7 @@ from MRISuperResLib.core.progress import duration
 INTERVAL = 5.0
 """s between two lines on steps."""
 
-SCORES = {"psnr": ("PSNR", 2, " dB"), "ssim": ("SSIM", 4, ""), "lpips": ("LPIPS", 4, ""), "perceptual": ("perceptual distance", 4, ""), "contrast": ("contrast", 4, "")}
+SCORES = {"psnr": ("PSNR", 2, " dB"), "ssim": ("SSIM", 4, ""), "lpips": ("LPIPS", 4, ""), "vgg_distance": ("VGG distance", 4, ""), "contrast": ("contrast", 4, "")}
 """Title, digits, unit."""
 
 

@@ -2,7 +2,8 @@
 
 The best model of stage 1 has the highest PSNR. That of stage 2 can't be chosen so, as every step towards sharpness costs PSNR. It has
   the lowest LPIPS, where the weights of VGG16 and of LPIPS are there (see networks.lpips);
-  else the lowest perceptual loss, where stage 2 is trained with one;
+  else the lowest distance in the features of VGG19, where those weights are there (see networks.vgg_distance). The perceptual loss itself would
+    choose what fools one layer of VGG best;
   else the highest contrast, one of the three factors of SSIM: (2σxσy + c) / (σx² + σy² + c), where σ is the standard deviation around
   each pixel. Too smooth an image has too little of it, noise that is not there too much; but in contrast to SSIM's third factor, and
   to PSNR, a texture need not lie on the very pixels of the truth.
@@ -18,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from MRISuperResLib.core import metrics, resample
 from MRISuperResLib.core.generators import make_generator
 
-from .losses.perceptual import perceptual
+from .networks.vgg_distance import VggDistance
 
 MOST_SLICES, MOST_LOOKED_AT = 48, 12
 """Spread over all validation slices: with so many the means are known well enough to choose. VGG takes a CPU a second or two a slice, so that it looks
@@ -40,7 +41,7 @@ class Measure(NamedTuple):
 
 
 PSNR = Measure("psnr", True)
-LPIPS, PERCEPTUAL, CONTRAST = Measure("lpips", False), Measure("perceptual", False), Measure("contrast", True)
+LPIPS, VGG_DISTANCE, CONTRAST = Measure("lpips", False), Measure("vgg_distance", False), Measure("contrast", True)
 
 
 class Validation:
@@ -62,7 +63,7 @@ class Validation:
         """The Measure that chooses the best model of a stage."""
         if stage == "psnr":
             return PSNR
-        return LPIPS if self._lpips else PERCEPTUAL if self._vgg else CONTRAST
+        return LPIPS if self._lpips else VGG_DISTANCE if self._vgg else CONTRAST
 
     def scores(self, weights, by):
         """{"psnr" dB, "ssim", and `by`: means over the slices} of a generator's weights; the same in all processes."""
@@ -101,8 +102,7 @@ class Validation:
         elif by is not PSNR and is_looked_at:
             with torch.inference_mode():
                 tensors = self._tensor(image), self._tensor(truth)
-                value = self._lpips(*tensors) if by is LPIPS else perceptual(self._vgg, *tensors, self._settings.gan.perceptual_norm)
-                scores[by.name] = float(value)
+                scores[by.name] = float((self._lpips if by is LPIPS else VggDistance(self._vgg))(*tensors))
         return scores
 
     def _tensor(self, image):

@@ -1,23 +1,26 @@
-"""LPIPS as a metric of the comparison."""
+"""LPIPS, and the distance in the features of VGG19, as metrics of the comparison."""
 
 import torch
 
 from MRISuperResLib.core.comparison.scores import Metric
 
-from ..networks import lpips
+from ..networks import lpips, vgg_distance
 
-LPIPS = Metric("lpips", "LPIPS", "", "lower", "image", 4)
+METRICS = {Metric("lpips", "LPIPS", "", "lower", "image", 4): lpips, Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): vgg_distance}
 
 
-def lpips_metric():
-    """(Metric, function of two slices (h, w), normalised), see comparison.compare; None where the weights are not there.
+def perceptual_metrics():
+    """[(Metric, function of two slices (h, w), normalised)], see comparison.compare: those whose weights are there.
 
     Raises MRISuperResError for files that hold none.
     """
-    network = lpips.find()
-    return (LPIPS, lambda image, truth: _distance(network, image, truth)) if network else None
+    networks = {metric: module.find() for metric, module in METRICS.items()}
+    return [(metric, _function(network)) for metric, network in networks.items() if network]
 
 
-def _distance(network, image, truth):
-    with torch.inference_mode():
-        return float(network(*(torch.as_tensor(a, dtype=torch.float32)[None, None] for a in (image, truth))))
+def _function(network):
+    def distance(image, truth):
+        with torch.inference_mode():
+            return float(network(*(torch.as_tensor(a, dtype=torch.float32)[None, None] for a in (image, truth))))
+
+    return distance

@@ -17,6 +17,7 @@ from . import weight_files
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 """In each block; between the blocks the image is halved."""
 WIDTHS = (64, 128, 256, 512, 512)
+FILE_PATTERNS = {name: (f"{name}*.pth", f"{name}*.npz") for name in CONVOLUTIONS}
 FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
 SOURCE = "https://download.pytorch.org/models"
 
@@ -49,8 +50,12 @@ class VGG(nn.Module):
 
     def last_convolution(self, images):
         """What the perceptual loss of ESRGAN compares: the last convolution, conv5_4 of VGG19, before its activation; (n, 512, h/16, w/16)."""
-        *_, features = self._run((images.float().clamp(0, 1) - self.mean) / self.deviation)
+        *_, features = self._run(self.normalised(images))
         return features * self.gain
+
+    def normalised(self, images):
+        """(n, 3, h, w) as the weights expect it of grey images (n, 1, h, w), 0–1, clipped to that."""
+        return (images.float().clamp(0, 1) - self.mean) / self.deviation
 
     def last_activations(self, inputs):
         """The outputs of every block, after the activation (conv1_2, conv2_2, …). inputs: (n, 3, h, w), normalised already."""
@@ -69,7 +74,7 @@ class VGG(nn.Module):
 
 def find_vgg(name, path=None):
     """The path of the weights: that which is given, or what is found. Raises MRISuperResError (kind "environment") where there is none."""
-    found = path or weight_files.find(f"{name}*.pth", f"{name}*.npz")
+    found = path or weight_files.find(*FILE_PATTERNS[name])
     if found is None:
         raise weight_files.missing(f"The perceptual loss (VGG{name[-2:]})", FILES[name], f"{SOURCE}/{FILES[name]}")
     return found

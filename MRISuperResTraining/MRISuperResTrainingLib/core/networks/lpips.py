@@ -30,13 +30,14 @@ class Lpips(torch.nn.Module):
 
     def forward(self, images, truth):
         """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,)."""
-        pairs = zip(self._linear, *(self._directions(x) for x in (images, truth)))
+        inputs = ((x.float().clamp(0, 1) * 2 - 1 - self.shift) / self.scale for x in (images, truth))
+        pairs = zip(self._linear, *(directions(self.vgg, x) for x in inputs))
         return sum((self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2)) for name, a, b in pairs)
 
-    def _directions(self, images):
-        """The features of every block, at each place of length 1."""
-        inputs = (images.float().clamp(0, 1) * 2 - 1 - self.shift) / self.scale
-        return [x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in self.vgg.last_activations(inputs)]
+
+def directions(vgg, inputs):
+    """The features of every block of a features.VGG, at each place of length 1. inputs: (n, 3, h, w), normalised."""
+    return [x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in vgg.last_activations(inputs)]
 
 
 def find():
