@@ -1,5 +1,6 @@
 """Settings: what they refuse, what they keep, what the presets and recipes say."""
 
+import csv
 import dataclasses
 import json
 import tempfile
@@ -15,9 +16,9 @@ from MRISuperResTrainingLib.core.settings.presets import PRESETS, preset
 from MRISuperResTrainingLib.core.settings.recipe import Recipe
 from MRISuperResTrainingLib.core.settings.settings import DataSettings, GanSettings, Settings, StageSettings
 
-STARTER = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes" / "starter.json"
+RECIPES = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"
 GENERATOR = {"network": "compact", "blocks": 1, "features": 8}
-RECIPE = {"name": "tiny", "title": "Tiny", "limits": "For tests.", "licence": "MIT", "sources": [{"path": "a.nii.gz", "subject": "a"}]}
+RECIPE = {"title": "Tiny", "limits": "For tests.", "licence": "MIT", "sources": "volumes.tsv"}
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=5)
@@ -38,6 +39,18 @@ def values(path, value):
         inner = inner.setdefault(name, {})
     inner[path[-1]] = value
     return out
+
+
+def work(net):
+    """Multiplications of the convolutions of a generator for an image of 8×8 pixels."""
+    import torch
+
+    counted = []
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda conv, inputs, output: counted.append(output[0, 0].numel() * conv.weight.numel()))
+    net(torch.zeros(1, 1, 8, 8))
+    return sum(counted)
 
 
 class SettingsTest(unittest.TestCase):
@@ -134,24 +147,48 @@ class RecipeTest(unittest.TestCase):
         recipe = Recipe.from_dict(RECIPE | {"settings": {"generator": GENERATOR}})
         self.assertEqual(recipe.settings_for(4), Settings(4, GENERATOR))
 
-    def test_the_starter_recipe_can_be_trained_and_learns_from_nothing_that_is_for_evaluation(self):
-        recipe = Recipe.read(STARTER)
-        sources = [Source.from_dict(values) for values in recipe.sources]
-        self.assertEqual([recipe.settings_for(scale).data.patch for scale in (2, 4)], [64, 96])
-        self.assertEqual({source.use for source in one_use_per_subject(sources)}, {"train", "test"})
+    def test_a_recipe_is_for_a_kind_of_machine_and_the_card_says_so(self):
+        self.assertEqual(Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(), {"title": "Tiny", "limits": "For tests.", "licence": "MIT", "made_for": "gpu"})
+        with self.assertRaisesRegex(MRISuperResError, "“made_for” must be one of cpu, gpu"):
+            Recipe.from_dict(RECIPE | {"made_for": "tpu"})
+
+    def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
+        from MRISuperResTrainingLib.core.loop.stages import check, names
+
+        paths = sorted(RECIPES.glob("*.json"))
+        self.assertTrue(paths)
+        for path in paths:
+            for scale in (2, 4, 8):
+                with self.subTest(path.name, scale=scale):
+                    made = Recipe.read(path).settings_for(scale)
+                    check(made)
+                    self.assertEqual(names(made), ["psnr", "gan"])
+
+    def test_the_fast_recipe_takes_at_most_a_fifteenth_of_the_work_of_rrdb_23(self):
+        from MRISuperResLib.core.generators import make_generator
+
+        for scale in (2, 4, 8):
+            fast, large = (work(make_generator(architecture, scale)) for architecture in (Recipe.read(RECIPES / "fast.json").settings_for(scale).generator, {"network": "rrdb"}))
+            self.assertLess(15 * fast, large)
+
+    def test_the_volumes_of_the_recipes_are_attributed_and_nothing_is_learnt_from_those_for_evaluation(self):
+        with open(RECIPES / "data.tsv", encoding="utf-8") as file:
+            rows = list(csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t"))
+        sources = one_use_per_subject([Source.from_dict(row) for row in rows])
+        self.assertEqual({(source.anatomy, source.use) for source in sources}, {(anatomy, use) for anatomy in ("brain", "fetal") for use in ("train", "validation", "test")})
         for source in sources:
             if source.path.startswith("evaluation/"):
                 self.assertEqual(source.use, "test")
-            self.assertTrue(source.licence and source.source and source.subject)
+            self.assertTrue(source.licence and source.source and source.contrast)
 
     def test_what_is_no_recipe_is_refused_with_a_sentence(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "recipe.json")
-            for content in (b"", b"[]", b"{}", b'{"name": 1}', b"\xff\xfe", json.dumps(RECIPE | {"sources": []}).encode(),
+            for content in (b"", b"[]", b"{}", b'{"name": 1}', b"\xff\xfe", json.dumps(RECIPE | {"sources": []}).encode(), json.dumps(RECIPE | {"name": "x"}).encode(),
                             json.dumps(RECIPE | {"scales": {"3": {}}}).encode(), json.dumps(RECIPE | {"titel": "x"}).encode()):
                 with self.subTest(content):
                     path.write_bytes(content)
-                    with self.assertRaisesRegex(MRISuperResError, "recipe.json is not a recipe .*starter.json"):
+                    with self.assertRaisesRegex(MRISuperResError, "recipe.json is not a recipe .*fast.json"):
                         Recipe.read(path)
             with self.assertRaisesRegex(MRISuperResError, "missing.json is not a recipe"):
                 Recipe.read(Path(folder, "missing.json"))

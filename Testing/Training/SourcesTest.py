@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResTrainingLib.core.data.source import Source, one_use_per_subject
-from MRISuperResTrainingLib.core.data.sources import from_recipe, read_sources, subject_of
+from MRISuperResTrainingLib.core.data.sources import read_sources, subject_of
 
-FIELDS = {"name": "tiny", "title": "Tiny", "limits": "", "licence": ""}
+RECIPE = {"title": "Tiny", "limits": "", "licence": "", "sources": "volumes.tsv"}
 
 
 class SourcesTest(unittest.TestCase):
@@ -78,6 +78,8 @@ class BidsTest(SourcesTest):
                    "sub-01/anat/sub-01_desc-brain_mask.nii.gz", "sub-01/anat/sub-01_T1map.nii.gz", "sub-02/ses-b/anat/sub-02_ses-b_part-phase_T2starw.nii.gz",
                    "sub-01/func/sub-01_task-rest_bold.nii.gz", "sub-01/dwi/sub-01_dwi.nii.gz", "derivatives/x/sub-01/anat/sub-01_T1w.nii.gz",
                    "sourcedata/sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_defacemask.nii.gz")
+        sources, _ = read_sources([self.folder])
+        self.assertEqual([source.contrast for source in sources], ["T1w", "T2w", "FLAIR", "T2starw"])
         found, skipped = self.found(anatomy="brain")
         self.assertEqual(dict(found), {name: name.split("/")[0] for name in wanted})
         self.assertEqual(skipped, [])
@@ -143,20 +145,29 @@ class ListTest(SourcesTest):
 
 
 class RecipeSourcesTest(SourcesTest):
-    def test_paths_start_from_the_data_folder_and_licences_stay(self):
-        self.touch("data/a.nii.gz")
-        entries = [{"path": "a.nii.gz", "subject": "a", "anatomy": "fetal", "licence": "CC0", "source": "made", "use": "train"}, {"path": "b.nii.gz", "subject": "b"}]
-        path = self.folder / "recipe.json"
-        path.write_text(json.dumps(FIELDS | {"sources": entries}))
-        sources, skipped = read_sources([path], data=self.folder / "data")
-        self.assertEqual(sources, [Source(str(self.folder / "data" / "a.nii.gz"), "a", "fetal", "CC0", "made", "train")])
-        self.assertEqual(skipped, [(str(self.folder / "data" / "b.nii.gz"), "it is in the recipe, but not there.")])
+    def setUp(self):
+        super().setUp()
+        self.recipe = self.folder / "recipes" / "recipe.json"
+        self.touch("recipes/volumes.tsv", "data/a.nii.gz")
+        self.recipe.write_text(json.dumps(RECIPE))
 
-    def test_a_source_that_can_t_be_understood_is_refused(self):
-        for entry, pattern in (({"path": "a"}, "Not given: “subject”"), ({"path": "", "subject": "a"}, "“path” must be"), ({"path": "a", "subject": "a", "use": "x"}, "“use”"),
-                               ({"path": "a", "subject": "a", "license": "x"}, "no setting “license”")):
-            with self.subTest(entry), self.assertRaisesRegex(MRISuperResError, pattern):
-                from_recipe([entry], self.folder)
+    def write_list(self, text):
+        (self.folder / "recipes" / "volumes.tsv").write_text(text)
+
+    def test_its_list_lies_beside_it_and_the_paths_start_from_the_data_folder(self):
+        self.write_list("path\tsubject\tanatomy\tcontrast\tuse\tlicence\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n")
+        sources, skipped = read_sources([self.recipe], data=self.folder / "data")
+        self.assertEqual(sources, [Source(str(self.folder / "data" / "a.nii.gz"), "a", "fetal", "T2w", "CC0", "made", "train")])
+        self.assertEqual(skipped, [(str(self.folder / "data" / "b.nii.gz"), f"line 3 of {self.folder / 'recipes' / 'volumes.tsv'} names it, but it is not there.")])
+
+    def test_without_a_data_folder_they_start_from_the_recipe(self):
+        self.write_list("path\n../data/a.nii.gz\n")
+        self.assertEqual([source.path for source in read_sources([self.recipe])[0]], [str(self.folder / "data" / "a.nii.gz")])
+
+    def test_a_list_that_is_not_there_is_named(self):
+        (self.folder / "recipes" / "volumes.tsv").unlink()
+        with self.assertRaisesRegex(MRISuperResError, "volumes.tsv can't be read"):
+            read_sources([self.recipe])
 
 
 class UseTest(unittest.TestCase):

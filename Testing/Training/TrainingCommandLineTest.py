@@ -18,7 +18,7 @@ from MRISuperResTrainingLib.commandline.train import settings_of
 from MRISuperResTrainingLib.core.run.run_folder import RunFolder
 from MRISuperResTrainingLib.core.settings.presets import preset
 
-STARTER = Path(commandline.__file__).resolve().parents[2] / "Recipes" / "starter.json"
+FAST = Path(commandline.__file__).resolve().parents[2] / "Recipes" / "fast.json"
 
 
 def run(*words):
@@ -53,8 +53,8 @@ class SettingsTest(RunTest):
         self.assertEqual(self.settings("data", "--settings", self.write(settings(scale=4).to_dict())), settings(scale=4))
 
     def test_a_recipe_brings_its_own(self):
-        recipe, found = settings_of(parse(["train", str(STARTER), "--scale", "4", "--run", "r", "--set", "psnr.steps=100"]))
-        self.assertEqual((recipe.name, found.data.patch, found.psnr.steps, found.precision), ("starter", 96, 100, "bfloat16"))
+        recipe, found = settings_of(parse(["train", str(FAST), "--scale", "4", "--run", "r", "--set", "psnr.steps=100"]))
+        self.assertEqual((recipe.made_for, found.generator["network"], found.scale, found.psnr.steps), ("cpu", "compact", 4, 100))
 
     def test_a_run_to_start_from_is_found_from_anywhere_later(self):
         found = self.settings("data", "--preset", "quick", "--scale", 2, "--start-from", "other")
@@ -101,13 +101,13 @@ class CommandsTest(RunTest):
                          ["tiny-gan.json", "tiny-gan.safetensors", "tiny-psnr.json", "tiny-psnr.safetensors"])
 
     def test_a_recipe_is_trained_with_its_data_from_another_folder(self):
-        values = json.loads(STARTER.read_text())
-        values["sources"] = [{"path": f"data/{name}.nii.gz", "subject": name, "anatomy": "brain", "use": use} for name, use in (("a", "train"), ("b", "test"))]
-        values["settings"] |= {"generator": settings().generator, "psnr": {"steps": 12}, "batch": 2}
+        values = json.loads(FAST.read_text())
+        values["settings"] |= {"generator": settings().generator, "psnr": {"steps": 12}, "gan": None, "batch": 2}
         values["scales"]["2"] = {"data": {"patch": 16}}
         recipe = self.folder / "recipes" / "tiny.json"
         recipe.parent.mkdir()
         recipe.write_text(json.dumps(values))
+        (recipe.parent / "data.tsv").write_text("path\tsubject\tuse\ndata/a.nii.gz\ta\ttrain\ndata/b.nii.gz\tb\ttest\n")
         code, out, err = run("train", recipe, "--data", self.folder, "--scale", 2, "--run", self.folder / "run", "--cache", self.folder / "cache")
         self.assertEqual(code, 0, err)
         code, out, err = run("export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models")

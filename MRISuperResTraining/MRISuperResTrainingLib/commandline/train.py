@@ -35,8 +35,7 @@ def _train(arguments, console, report, cancelled):
         console.message(f"{path}: {reason}")
     from ..core.loop.training import train  # loads torch
 
-    card = {"title": recipe.title, "limits": recipe.limits, "licence": recipe.licence} if recipe else None
-    return train(settings, sources, arguments.run, card, arguments.cache, report, cancelled)
+    return train(settings, sources, arguments.run, recipe and recipe.card(), arguments.cache, report, cancelled)
 
 
 def settings_of(arguments):

@@ -1,7 +1,7 @@
 """Lists of volumes as text.
 
-.txt: a path a line. .tsv, .csv (commas or semicolons): the first line names the columns: path, and any of subject, anatomy, licence,
-source, use. Paths start from the list's folder. Empty lines and lines that begin with # are passed over.
+.txt: a path a line. .tsv, .csv (commas or semicolons): the first line names the columns: path, and any of subject, anatomy, contrast,
+licence, source, use. Paths start from the list's folder, or another one that is named. Empty lines and lines that begin with # are passed over.
 """
 
 import csv
@@ -18,10 +18,10 @@ DELIMITERS = {".txt": None, ".tsv": "\t", ".csv": ","}
 COLUMNS = tuple(field.name for field in dataclasses.fields(Source))
 
 
-def from_list(path, anatomy, subject_of):
+def from_list(path, anatomy, subject_of, base=None):
     """([Source], [(path, sentence)] of files that are not there).
 
-    anatomy, subject_of(path): for lines that say none. Raises MRISuperResError (kind "settings") that names the line which is wrong.
+    anatomy, subject_of(path): for lines that say none. base: the folder from which paths start; default: the list's. Raises MRISuperResError (kind "settings") that names the line which is wrong.
     """
     path = Path(path)
     lines = _lines(path)
@@ -36,7 +36,7 @@ def from_list(path, anatomy, subject_of):
         values = {column: cell.strip() for column, cell in zip(columns, cells) if cell.strip()}
         if "path" not in values:
             raise wrong(f"Line {number} of {path} has no path.")
-        file = os.path.abspath(path.parent / values["path"])
+        file = os.path.abspath(Path(base or path.parent, values["path"]))
         if file in seen:
             raise wrong(f"Line {number} of {path} names the same file as line {seen[file]}: {values['path']}.")
         seen[file] = number

@@ -17,13 +17,14 @@ def _name():
 class Source(Checked):
     """path: a volume file or a folder of one DICOM series. subject: everything of one person has the same, so that nobody is on both sides.
 
-    anatomy: samples are shared out among anatomies evenly. licence, source: for the model card.
+    anatomy: samples are shared out among anatomies evenly. contrast ("T1w", "T2w", …), licence, source: for the model card.
     use: "train"; "validation", watched during the training; "test", not touched by it; "auto": split.py decides.
     """
 
     path: str = setting(_name())
     subject: str = setting(_name())
     anatomy: str = setting(_name(), UNSPECIFIED)
+    contrast: str = setting(text(), "")
     licence: str = setting(text(), "")
     source: str = setting(text(), "")
     use: str = setting(one_of(*USES), "auto")

@@ -34,19 +34,6 @@ def read_sources(paths, anatomy=UNSPECIFIED, data=None):
     return list(sources.values()), skipped
 
 
-def from_recipe(values, data):
-    """As read_sources, of the "sources" of a recipe (a list of JSON objects) below the folder `data`."""
-    sources, skipped = [], []
-    for entry in values:
-        source = Source.from_dict(entry)
-        path = os.path.abspath(Path(data) / source.path)
-        if os.path.exists(path):
-            sources.append(Source.from_dict(entry | {"path": path}))
-        else:
-            skipped.append((path, "it is in the recipe, but not there."))
-    return sources, skipped
-
-
 def from_folder(folder, anatomy):
     """As read_sources. A file below a sub-folder belongs to the subject of that name, one directly in the folder is a subject of its own;
     but a name with sub-… in it says by itself whose it is. Hidden files and folders are passed over."""
@@ -76,7 +63,7 @@ def _read(path, anatomy, data):
     if path.is_dir():
         return bids.from_bids(path, anatomy) if bids.is_bids(path) else from_folder(path, anatomy)
     if path.suffix.lower() == ".json":
-        return from_recipe(Recipe.read(path).sources, data or path.parent)
+        return list_file.from_list(path.parent / Recipe.read(path).sources, anatomy, subject_of, data)
     if path.suffix.lower() in list_file.DELIMITERS:
         return list_file.from_list(path, anatomy, subject_of)
     return [Source(os.path.abspath(path), subject_of(path), anatomy)], []

@@ -32,7 +32,7 @@ from .running import StageRun
 def train(settings, sources, run, card=None, cache=None, progress=None, cancelled=None):
     """Trains in a folder that holds no run yet. Returns the RunFolder.
 
-    settings: settings.Settings. sources: [data.source.Source]. run: the folder. card: {"title", "limits", "licence"} for the model cards.
+    settings: settings.Settings. sources: [data.source.Source]. run: the folder. card: fields of the model cards: {"title", "limits", "licence", "made_for"}.
     cache: folder of the prepared volumes, see data.preparation. progress(event): told of every event, see loop.events, in the first
     process only. cancelled(): asked between volumes and between steps, as is whether run.lock.ask_to_stop was called; then a checkpoint
     is written, and Cancelled raised.

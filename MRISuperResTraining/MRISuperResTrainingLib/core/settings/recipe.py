@@ -1,10 +1,10 @@
 """A recipe: all that a model is made of, in one JSON file, so that it can be made again.
 
-    {"name": …, "title": …, "limits": …, "licence": …,           as in a model card
+    {"title": …, "limits": …, "licence": …, "made_for": …,       as in a model card
      "preset": "modern",                                         optional: what the settings begin with
      "settings": {"psnr": {"steps": 5000}, …},                   fields of Settings, for all scales
      "scales": {"8": {"data": {"patch": 192}}, …},               optional: what is different for a scale
-     "sources": [{"path": …, "subject": …, …}, …]}               fields of data.source.Source; paths start from a data folder
+     "sources": "data.tsv"}                                      the list of volumes, a file beside the recipe (data.list_file); paths start from a data folder
 """
 
 import json
@@ -13,14 +13,11 @@ from pathlib import Path
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import SCALES
+from MRISuperResLib.core.model_card import MACHINES
 
-from .checked import Checked, Rule, json_object, optional, setting, text, wrong
+from .checked import Checked, Rule, json_object, one_of, optional, setting, text, wrong
 from .presets import preset
 from .settings import Settings
-
-
-def _objects():
-    return Rule(lambda v: isinstance(v, tuple) and bool(v) and all(isinstance(entry, dict) for entry in v), "a list of JSON objects")
 
 
 def _by_scale():
@@ -30,13 +27,13 @@ def _by_scale():
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    """title, limits: for the model card. sources: JSON objects, see data.sources.from_recipe."""
+    """title, limits, licence, made_for: for the model card. sources: the name of a list of volumes."""
 
-    name: str = setting(text())
     title: str = setting(text())
     limits: str = setting(text())
     licence: str = setting(text())
-    sources: tuple = setting(_objects())
+    sources: str = setting(text())
+    made_for: str = setting(one_of(*MACHINES), MACHINES[0])
     preset: str | None = setting(optional(text()), None)
     settings: dict = setting(json_object(), {})
     scales: dict = setting(_by_scale(), {})
@@ -47,9 +44,13 @@ class Recipe(Checked):
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, MRISuperResError) as e:
-            raise wrong(f"{path} is not a recipe ({e}): compare it with Recipes/starter.json.") from e
+            raise wrong(f"{path} is not a recipe ({e}): compare it with Recipes/fast.json.") from e
 
     def settings_for(self, scale):
         """The Settings of a scale. Raises MRISuperResError (kind "settings")."""
         changes = Settings.merged(self.settings, self.scales.get(str(scale), {}))
         return preset(self.preset, scale, **changes) if self.preset else Settings.from_dict(changes | {"scale": scale})
+
+    def card(self):
+        """What the recipe says for the model cards."""
+        return {"title": self.title, "limits": self.limits, "licence": self.licence, "made_for": self.made_for}
