@@ -14,6 +14,11 @@ from MRISuperResLib.core.models import SHIPPED, ModelStore, user_folder
 from made_models import write_model
 
 
+def figures(psnr, bicubic):
+    """An entry of a card's metrics."""
+    return {"data": "a", "anatomy": "fetal", "psnr": psnr, "ssim": 0.9, "rmse": 5.0, "baselines": {"bicubic": {"psnr": bicubic, "ssim": 0.8, "rmse": 6.0}}}
+
+
 class ModelStoreTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -33,6 +38,25 @@ class ModelStoreTest(unittest.TestCase):
         self.assertEqual([c.name for c in self.store.cards()], ["z-x2", "b-x4", "a-x4-gan"])
         self.assertEqual([c.name for c in self.store.cards(4)], ["b-x4", "a-x4-gan"])
         self.assertEqual(self.store.default_name(4), "b-x4")
+
+    def test_the_default_is_made_for_the_machine_and_a_psnr_model(self):
+        for name, stage, machine in (("a-gan", "gan", "cpu"), ("b-psnr", "psnr", "gpu"), ("c-psnr", "psnr", "cpu"), ("d-gan", "gan", "gpu")):
+            write_model(self.folder, name, stage=stage, made_for=machine)
+        self.assertEqual([self.store.default_name(2, machine) for machine in ("cpu", "gpu")], ["c-psnr", "b-psnr"])
+        (self.folder / "c-psnr.safetensors").unlink()
+        self.assertEqual(self.store.default_name(2, "cpu"), "a-gan")
+
+    def test_where_no_model_is_made_for_the_machine_another_is_the_default(self):
+        write_model(self.folder, "small")
+        self.assertEqual(self.store.default_name(2, "gpu"), "small")
+
+    def test_a_job_without_a_model_takes_that_which_is_made_for_the_device_that_is_used(self):
+        write_model(self.folder, "large", made_for="gpu")
+        write_model(self.folder, "small")
+        self.assertEqual(MethodCache(self.store).get(UpscaleJob(device="cpu")).name, "small")
+        with mock.patch("MRISuperResLib.core.network.resolve_device", return_value=mock.Mock(type="cuda")), \
+                mock.patch("MRISuperResLib.core.network.NetworkMethod", side_effect=lambda cards, *_: cards[0].name):
+            self.assertEqual(MethodCache(self.store).get(UpscaleJob()), "large")
 
     def test_weights_that_are_not_those_of_the_card_are_refused(self):
         write_model(self.folder)
@@ -64,7 +88,8 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder)
         good = json.loads((self.folder / "tiny-x2-psnr.json").read_text())
         damages = ({"scale": 3}, {"scale": "2"}, {"stage": "best"}, {"sha256": "../../etc"}, {"name": "../x"}, {"name": "other"},
-                   {"architecture": []}, {"spacing_range": [2, 1]}, {"metrics": [{"data": "x"}]})
+                   {"architecture": []}, {"spacing_range": [2, 1]}, {"metrics": [{"data": "x"}]}, {"metrics": [figures(1, 2) | {"baselines": {}}]},
+                   {"made_for": "tpu"}, {"contrasts": "T1w"}, {"anatomy": [1]}, {"cpu_speed": {"seconds_per_megapixel": 0}})
         for damage in damages:
             with self.subTest(damage):
                 (self.folder / "tiny-x2-psnr.json").write_text(json.dumps(good | damage))
@@ -76,10 +101,10 @@ class ModelStoreTest(unittest.TestCase):
                 self.refused("card .* can't be used", "model", model="tiny-x2-psnr")
 
     def test_a_card_sums_up_what_a_user_must_know(self):
-        figures = [{"data": "a", "anatomy": "fetal", "psnr": 34.0, "bicubic_psnr": 32.5}, {"data": "b", "anatomy": "fetal", "psnr": 31.0, "bicubic_psnr": 31.2}]
-        write_model(self.folder, stage="gan", anatomy=["fetal"], spacing_range=[0.5, 3], metrics=figures, limits="Not for knees.")
+        write_model(self.folder, stage="gan", anatomy=["fetal"], contrasts=["EPI", "T2w"], spacing_range=[0.5, 3], metrics=[figures(34.0, 32.5), figures(31.0, 31.2)],
+                    cpu_speed={"seconds_per_megapixel": 1.234, "threads": 2, "processor": "Z80"}, limits="Not for knees.")
         summary = self.store.card("tiny-x2-psnr").summary()
-        for part in ("×2", "may invent detail", "fetal MRI", "0.5–3 mm", "Held-out fetal volumes (2): PSNR -0.2 to +1.5 dB", "Not for knees."):
+        for part in ("×2", "may invent detail", "fetal MRI (EPI, T2w)", "0.5–3 mm", "Held-out fetal volumes (2): PSNR -0.2 to +1.5 dB", "1.2 s per megapixel of the output (Z80, 2 threads)", "Not for knees."):
             self.assertIn(part, summary)
 
     def test_weights_without_a_card_are_not_a_model(self):

@@ -8,22 +8,22 @@ import qt
 from MRISuperResLib.gui.model_selector import ModelSelector
 
 
-def card(name, pair=""):
+def card(name, pair="", stage="psnr"):
     title = name.replace("-", " ").title()
-    return SimpleNamespace(name=name, title=title, pair=pair, summary=lambda: f"{title}\nwhat the card says of it")
+    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, summary=lambda: f"{title}\nwhat the card says of it")
 
 
 class StoreDouble:
     """×2: a pair, and a model of its own; ×4: nothing."""
 
     def cards(self, scale):
-        return [card("net-psnr", "net"), card("other"), card("net-gan", "net")] if scale == 2 else []
+        return [card("net-psnr", "net"), card("other"), card("net-gan", "net", "gan")] if scale == 2 else []
 
     def pairs(self, scale):
         return {"net": (card("net-psnr"), card("net-gan"))} if scale == 2 else {}
 
-    def default_name(self, scale):
-        return "net-psnr"
+    def default_name(self, scale, machine):
+        return {"cpu": "net-psnr", "gpu": "other"}[machine]
 
 
 class ModelSelectorTest(unittest.TestCase):
@@ -32,7 +32,7 @@ class ModelSelectorTest(unittest.TestCase):
         self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
         self.chosen = []
         self.selector = ModelSelector(self.box, self.summary, (self.label, self.slider), self.chosen.append, StoreDouble())
-        self.selector.show(2, "")
+        self.selector.show(2, "", "cpu")
 
     def choose(self, data):
         self.box.setCurrentIndex(self.box.findData(data))
@@ -46,6 +46,9 @@ class ModelSelectorTest(unittest.TestCase):
     def test_pair_is_offered_as_a_blend_between_models_and_interpolations(self):
         names = [self.box.itemData(n) for n in range(self.box.count)]
         self.assertEqual(names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"])
+
+    def test_the_two_models_of_a_pair_can_be_told_apart(self):
+        self.assertEqual([self.box.itemText(n) for n in range(3)], ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"])
 
     def test_slider_is_shown_for_models_of_a_pair_only(self):
         self.assert_shown("net-psnr", 0.0)
@@ -72,19 +75,32 @@ class ModelSelectorTest(unittest.TestCase):
         self.assertEqual(self.chosen[-1], "net@0.25")
 
     def test_saved_blend_is_shown_again_and_tells_nobody(self):
-        self.selector.show(2, "net@0.7")
+        self.selector.show(2, "net@0.7", "cpu")
         self.assert_shown("net@0.7", 0.7)
         self.assertEqual(self.chosen, [])
 
     def test_name_that_is_not_among_the_models_gives_the_default(self):
         for name in ("gone", "gone@0.5", "net-gan@0.5", "net-gan+bp", "no name at all"):
-            self.selector.show(2, name)
+            self.selector.show(2, name, "cpu")
             self.assert_shown("net-psnr", 0.0)
 
+    def test_default_is_that_for_the_machine_and_an_explicit_choice_stays(self):
+        self.selector.show(2, "", "gpu")
+        self.assert_shown("other", None)
+        self.selector.show(2, "", "cpu")
+        self.assert_shown("net-psnr", 0.0)
+        self.selector.show(2, "net-gan", "gpu")
+        self.assert_shown("net-gan", 1.0)
+
+    def test_cards_are_those_of_the_chosen_model_of_a_blend_both_of_an_interpolation_none(self):
+        for chosen, names in (("other", ["other"]), ("net@", ["net-psnr", "net-gan"]), ("bicubic", [])):
+            self.choose(chosen)
+            self.assertEqual([card.name for card in self.selector.cards], names)
+
     def test_scale_without_models_has_the_interpolations(self):
-        self.selector.show(4, "net@0.7")
+        self.selector.show(4, "net@0.7", "cpu")
         self.assert_shown("bicubic", None)
-        self.selector.show(2, "net@0.7")
+        self.selector.show(2, "net@0.7", "cpu")
         self.assert_shown("net@0.7", 0.7)
 
 

@@ -187,8 +187,15 @@ class CommandLineTest(unittest.TestCase):
         code, out, err = self.run_main(self.folder, "--scales", "2", "--anatomy", "brain", "--device", "cpu", "--out", self.folder / "out")
         self.assertEqual(code, 0, err)
         self.assertIn("## brain, ×2 (1 subject)", out)
-        self.assertIn("| `starter-x2-psnr` |", out)
+        self.assertIn("| `fast-x2-psnr` |", out)
         self.assertEqual((self.folder / "out" / "evaluation.md").read_text(), out.partition("\nWritten")[0])
+
+    def test_volumes_that_are_to_be_learnt_from_are_left_out_and_named(self):
+        (self.folder / "list.csv").write_text("path,subject,use\nsub-1_T1w.nii.gz,1,train\n")
+        code, out, err = self.run_main(self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out")
+        self.assertEqual(code, 2)
+        self.assertIn("sub-1_T1w.nii.gz: it is to be learnt from", err)
+        self.assertIn("Nothing could be evaluated", err)
 
     def test_what_is_missing_or_wrong_is_one_sentence(self):
         for arguments, words in (

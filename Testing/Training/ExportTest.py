@@ -1,9 +1,11 @@
 """From a run to a pair of models."""
 
+import dataclasses
 import json
 from unittest import mock
 
 import numpy as np
+import torch
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.job import ComparisonJob
@@ -40,9 +42,9 @@ class ExportTest(RunTest):
         self.assertEqual(result.volume.shape, (4, 64, 72))
 
     def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
-        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "licence": "MIT"}, data={"validation_share": 0.4})
+        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "licence": "MIT", "made_for": "gpu"}, data={"validation_share": 0.4})
         card = store.card("tiny-gan")
-        self.assertEqual((card.title, card.limits, card.licence, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gan", "tiny"))
+        self.assertEqual((card.title, card.limits, card.licence, card.made_for, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"))
         self.assertEqual(card.spacing_range, [2.0, 2.0])
         self.assertEqual(card.training["loss"], "0.005·adversarial + L1")
         self.assertEqual(store.card("tiny-psnr").training["loss"], "L1")
@@ -58,7 +60,24 @@ class ExportTest(RunTest):
         table = compare(volume.array, volume.ijk_to_ras, ComparisonJob(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"), MethodCache(store)).table
         for card in cards:
             self.assertAlmostEqual(card.metrics[0]["psnr"], table.volume_psnr(card.name), places=2)
-            self.assertAlmostEqual(card.metrics[0]["bicubic_psnr"], table.volume_psnr("bicubic"), places=2)
+            self.assertEqual(set(card.metrics[0]["baselines"]), {"nearest", "bilinear", "bicubic", "bicubic+bp"})
+            bicubic = card.metrics[0]["baselines"]["bicubic"]
+            self.assertAlmostEqual(bicubic["psnr"], table.volume_psnr("bicubic"), places=2)
+            self.assertAlmostEqual(bicubic["rmse"], table.volume_rmse("bicubic"), places=2)
+            self.assertAlmostEqual(bicubic["ssim"], table.mean("bicubic", "ssim_wang"), places=3)
+
+    def test_the_cards_say_how_long_the_models_take_on_this_cpu(self):
+        cards, _ = self.exported()
+        for card in cards:
+            self.assertGreater(card.cpu_speed["seconds_per_megapixel"], 0)
+            self.assertEqual(card.cpu_speed["threads"], torch.get_num_threads())
+            self.assertTrue(card.cpu_speed["processor"])
+            self.assertIn("s per megapixel", card.summary())
+
+    def test_contrasts_are_those_that_were_learnt_from(self):
+        sources = [dataclasses.replace(source, contrast=contrast, use=use) for source, contrast, use in zip(self.volumes(("a", "b", "c")), ("T2w", "T1w", "EPI"), ("train", "train", "test"))]
+        cards, _ = self.exported(False, sources=sources)
+        self.assertEqual(cards[0].contrasts, ["T1w", "T2w"])
 
     def test_a_subject_that_was_learnt_from_and_held_back_gives_no_figures(self):
         cards, _ = self.exported(sources=self.volumes(("a",), (8, 32, 36)))

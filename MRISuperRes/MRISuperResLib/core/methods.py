@@ -65,7 +65,8 @@ class MethodCache:
         a device that is not there (kind "environment").
         """
         if job.model is None:
-            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE)), job)
+            machine = "cpu" if _import_network().resolve_device(job.device).type == "cpu" else "gpu"
+            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE, machine)), job)
         name = MethodName.parse(job.model)
         plain = name.without_back_projection
         if plain in self._given:

@@ -1,15 +1,13 @@
 """Installed models: pairs NAME.safetensors (weights) and NAME.json (the card) in one or more folders."""
 
 import hashlib
-import json
 import os
-import re
 import sys
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from .errors import MRISuperResError
 from .job import DEFAULT_SCALE, SCALES
+from .model_card import STAGES, ModelCard
 
 SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
@@ -25,91 +23,6 @@ def user_folder():
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "MRISuperRes" / "models"
-
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-STAGES = ("psnr", "gan")
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What is known of a model. Its weights are the file beside the card; a card holds no paths.
-
-    architecture: of the network, without the scale: see generators.make_generator. stage: "psnr" or "gan". anatomy: what it was trained
-    on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm. metrics: a list of
-    {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "bicubic_psnr" dB} on volumes of subjects that were not trained on.
-    training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN model
-    that was made from it, of the same scale and architecture; empty where there is none.
-    """
-
-    name: str
-    title: str
-    scale: int
-    stage: str
-    sha256: str
-    architecture: dict
-    anatomy: list = field(default_factory=list)
-    spacing_range: list = field(default_factory=list)
-    metrics: list = field(default_factory=list)
-    training: dict = field(default_factory=dict)
-    licence: str = ""
-    limits: str = ""
-    pair: str = ""
-
-    def __post_init__(self):
-        wrong = [
-            (not NAME.fullmatch(str(self.name)), f"the name {self.name!r} is not made of letters, digits and . _ -"),
-            (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
-            (self.pair != "" and not NAME.fullmatch(str(self.pair)), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
-            (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
-            (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
-            (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
-            (not _are_metrics(self.metrics), "metrics must be a list of objects with data, anatomy, psnr and bicubic_psnr"),
-            (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
-        ]
-        for is_wrong, reason in wrong:
-            if is_wrong:
-                raise ValueError(reason)
-
-    @classmethod
-    def read(cls, path):
-        """Raises MRISuperResError (kind "model") for a file that is no model card."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(values, dict):
-                raise ValueError("not a JSON object")
-            known = {f.name for f in fields(cls)}
-            card = cls(**{key: value for key, value in values.items() if key in known})
-            if card.name != Path(path).stem:
-                raise ValueError(f"it names the model {card.name!r}")
-            return card
-        except (OSError, ValueError, TypeError) as e:
-            raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
-
-    def to_dict(self):
-        return asdict(self)
-
-    def summary(self):
-        """A few lines for a panel."""
-        lines = [self.title]
-        kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"
-        lines.append(f"×{self.scale}, {kind}" + (f"; trained on {', '.join(self.anatomy)} MRI" if self.anatomy else ""))
-        if self.spacing_range:
-            lines.append("Trained on pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
-        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
-            gains = [m["psnr"] - m["bicubic_psnr"] for m in self.metrics if m["anatomy"] == anatomy]
-            lines.append(f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic")
-        return "\n".join(lines + ([self.limits] if self.limits else []))
-
-
-def _is_range(value):
-    return isinstance(value, list) and (not value or (len(value) == 2 and all(isinstance(v, (int, float)) for v in value) and 0 < value[0] <= value[1]))
-
-
-def _are_metrics(value):
-    return isinstance(value, list) and all(
-        isinstance(m, dict) and isinstance(m.get("data"), str) and isinstance(m.get("anatomy"), str)
-        and all(isinstance(m.get(key), (int, float)) for key in ("psnr", "bicubic_psnr")) for m in value)
 
 
 class ModelStore:
@@ -168,16 +81,19 @@ class ModelStore:
             raise MRISuperResError(f"There is no pair of models “{name}”" + (f" for ×{scale}" if scale else "") + f". Installed: {', '.join(sorted(pairs)) or 'none'}.", "model")
         return pairs[name]
 
-    def default_name(self, scale=DEFAULT_SCALE):
-        """The model that is taken where none is named: the first of the scale, in the first folder that has one, so that a model of the user
-        does not replace one that came with the extension. Raises MRISuperResError (kind "model")."""
+    def default_name(self, scale=DEFAULT_SCALE, machine="cpu"):
+        """The model that is taken where none is named: the one that is made for the machine ("cpu" or "gpu"), PSNR before GAN.
+
+        It is looked for in the first folder that has models of the scale, so that a model of the user does not replace one that
+        came with the extension. Raises MRISuperResError (kind "model").
+        """
         cards = self.cards(scale)
         if not cards:
             others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
             raise MRISuperResError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
                                    f"or one of the installed models: {others}.", "model")
         files = self._card_files()
-        return min(cards, key=lambda card: self.folders.index(files[card.name].parent)).name
+        return min(cards, key=lambda card: (self.folders.index(files[card.name].parent), card.made_for != machine)).name
 
     def weights_file(self, card):
         return self._card_files()[card.name].with_suffix(".safetensors")

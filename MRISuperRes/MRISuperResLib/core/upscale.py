@@ -44,7 +44,7 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
     for part in batches(len(source), size, progress, cancelled):
         target[part] = intensity.restore(method(intensity.normalise(source[part])))
 
-    messages = [f"Taken: {axis}."] + spacing_warnings(ijk_to_ras, axis, method)
+    messages = [f"Taken: {axis}."] + spacing_warnings(ijk_to_ras, axis, method.cards)
     if mask is not None:
         messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
                         "voxels around them were made as if they were dark.")
@@ -78,12 +78,12 @@ def allocate(shape, dtype):
         raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
-def spacing_warnings(ijk_to_ras, axis, method):
-    """Sentences for the models of a method that have never seen pixels of this size."""
+def spacing_warnings(ijk_to_ras, axis, cards):
+    """Sentences for the models, given by their cards, that have never seen pixels of this size."""
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
     return [f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "
             f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."
-            for card in method.cards if card.spacing_range and not _lies_within(in_plane, card.spacing_range)]
+            for card in cards if card.spacing_range and not _lies_within(in_plane, card.spacing_range)]
 
 
 def _lies_within(values, limits):

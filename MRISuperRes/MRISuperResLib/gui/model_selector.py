@@ -5,8 +5,10 @@ from slicer.i18n import tr as _
 from ..core.errors import MRISuperResError
 from ..core.method_names import MethodName
 from ..core.methods import BASELINES
+from ..core.model_card import MACHINES
 from ..core.models import ModelStore
 
+STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
 BLEND = "@"
 """Ends the item data of a pair, which may have the name of a model."""
 
@@ -22,8 +24,8 @@ class ModelSelector:
         self._comboBox, self._summaryLabel, self._onChosen = comboBox, summaryLabel, onChosen
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
-        self._scale = self._default = None
-        self._cards, self._pairs = {}, {}  # of the scale that is shown, by name
+        self._scale = None
+        self._cards, self._pairs, self._defaults = {}, {}, {}  # of the scale that is shown, by name; by machine
         comboBox.connect("currentIndexChanged(int)", self._onIndexChanged)
         self._blendSlider.connect("valueChanged(double)", self._onBlended)
 
@@ -33,14 +35,20 @@ class ModelSelector:
         chosen = self._comboBox.currentData
         return str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2))) if chosen in self._pairs else chosen
 
-    def show(self, scale, name):
-        """Shows the models of a scale and chooses one; the default model where that one is not among them."""
+    @property
+    def cards(self):
+        """Of the models that are shown as chosen: of a blend two, of an interpolation none."""
+        chosen = self._comboBox.currentData
+        return self._pairs.get(chosen) or tuple(card for card in [self._cards.get(chosen)] if card)
+
+    def show(self, scale, name, machine):
+        """Shows the models of a scale and chooses one; where that one is not among them, the default model for a machine ("cpu" or "gpu")."""
         blocked = self._comboBox.blockSignals(True)
         if scale != self._scale:
             self._fill(scale)
         item, alpha = _item(name)
         index = self._comboBox.findData(item) if item else -1
-        self._comboBox.setCurrentIndex(index if index >= 0 else self._comboBox.findData(self._default))
+        self._comboBox.setCurrentIndex(index if index >= 0 else self._comboBox.findData(self._defaults[machine]))
         self._comboBox.blockSignals(blocked)
         self._showBlend(alpha if index >= 0 else None)
         self._showSummary()
@@ -53,10 +61,10 @@ class ModelSelector:
         self._scale = scale
         self._cards = {card.name: card for card in self._store.cards(scale)}
         self._pairs = {pair + BLEND: cards for pair, cards in self._store.pairs(scale).items()}
-        self._default = self._store.default_name(scale) if self._cards else "bicubic"
+        self._defaults = {machine: self._store.default_name(scale, machine) if self._cards else "bicubic" for machine in MACHINES}
         self._comboBox.clear()
         for card in self._cards.values():
-            self._comboBox.addItem(card.title, card.name)
+            self._comboBox.addItem(STAGES[card.stage].format(title=card.title), card.name)
         for blend in self._pairs:
             self._comboBox.addItem(_("{pair}: blend of the PSNR and the GAN model").format(pair=blend.removesuffix(BLEND)), blend)
         for baseline in BASELINES:

@@ -2,7 +2,9 @@
 
 from slicer.i18n import tr as _
 
+from ..core.hardware import machine
 from ..core.job import UpscaleJob
+from ..mrml.volume_nodes import modelWarnings
 from .job_panel import JobPanel
 from .model_selector import ModelSelector
 from .views import showInSliceViews
@@ -13,14 +15,26 @@ class UpscalePanel(JobPanel):
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
+        self._warningLabel = ui.modelWarningLabel
         self.models = ModelSelector(ui.modelComboBox, ui.modelSummaryLabel, (ui.blendLabel, ui.blendSlider), self._onModelChosen)
         super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
                          onBusyChanged)
 
     def show(self, parameters):
         if parameters is not None:
-            self.models.show(parameters.scale.value, parameters.model)
+            self.models.show(parameters.scale.value, parameters.model, machine(parameters.device.value))
         super().show(parameters)
+
+    def update(self):
+        self._warningLabel.text = self._warnings()
+        self._warningLabel.visible = bool(self._warningLabel.text)
+        super().update()
+
+    def _warnings(self):
+        parameters = self.parameters
+        if parameters is None or self.whyNot():
+            return ""
+        return "\n".join(modelWarnings(parameters.inputVolume, parameters.sliceDirection.value, self.models.cards))
 
     def _whyNot(self):
         parameters = self.parameters

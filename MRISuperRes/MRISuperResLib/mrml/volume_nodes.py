@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from ..core import geometry, slices
 from ..core.errors import MRISuperResError
+from ..core.upscale import spacing_warnings
 
 
 def whyNotUpscalable(node):
@@ -56,6 +57,12 @@ def describeGeometry(node, direction, scale):
         description[0].upper() + description[1:],
         _("{size} → {newSize} voxels, {newSpacing} mm").format(size=_times(size), newSize=_times(size * factors), newSpacing=_times(spacing / factors)),
     ])
+
+
+def modelWarnings(node, direction, cards):
+    """Sentences for the models, given by their cards, that were not trained on such slices. node, direction: as in describeGeometry."""
+    matrix = ijkToRAS(node)
+    return spacing_warnings(matrix, slices.choose(matrix, direction), cards)
 
 
 def _times(numbers):

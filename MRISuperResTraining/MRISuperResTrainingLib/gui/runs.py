@@ -12,7 +12,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.models import NAME, user_folder
+from MRISuperResLib.core.model_card import NAME
+from MRISuperResLib.core.models import user_folder
 
 from ..core.data import list_file
 from ..core.data.source import Source

@@ -9,7 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-from MRISuperResLib.core.models import STAGES
+from MRISuperResLib.core.model_card import STAGES
 from MRISuperResLib.mrml.comparison_tables import COLOURS
 
 STEP = "step"

@@ -74,7 +74,7 @@ def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), pr
 
     outputs = [MethodOutput(name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job))
                for name, method in enlargers.methods.items()]
-    warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method)]
+    warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method.cards)]
     return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(record.given), stack.low_ijk_to_ras, stack.axis,
                       ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings)
 

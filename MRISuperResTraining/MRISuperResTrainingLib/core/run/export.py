@@ -7,9 +7,10 @@ import safetensors.torch
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files.writing import os_errors
-from MRISuperResLib.core.models import NAME, STAGES, ModelCard
+from MRISuperResLib.core.model_card import MACHINES, NAME, STAGES, ModelCard
 from MRISuperResLib.core.network import NetworkMethod, resolve_device
 
+from . import cpu_speed
 from .event_reader import EventReader
 from .held_out import figures, never_seen
 from .run_folder import RunFolder, write_model
@@ -19,8 +20,8 @@ def export(run, name, folder, measure=True, progress=None, cancelled=None):
     """Writes the best models of a run, in half precision, with their cards. Returns ([ModelCard], sentences on volumes that can't be measured).
 
     run, folder: paths; name: NAME-psnr and NAME-gan are made, a pair that can be blended; of a run without second stage NAME-psnr.
-    measure: whether the cards get figures on the subjects that were not trained on, as far as their volumes are there, which takes its
-    time. progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
+    measure: whether the cards get the speed on this computer's CPU, and figures on the subjects that were not trained on, as far as their
+    volumes are there, which takes its time. progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
     """
     if not NAME.fullmatch(name):
         raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
@@ -31,13 +32,20 @@ def export(run, name, folder, measure=True, progress=None, cancelled=None):
     weights = {stage: safetensors.torch.save({key: value.half().contiguous() for key, value in run.weights(f"{stage}-best").items()}) for stage in stages}
     values = {stage: _card_values(run, description, stage, f"{name}-{stage}", name if len(stages) > 1 else "") for stage in stages}
     rows, skipped = {}, []
-    if measure and (sources := never_seen(description)):
-        device = resolve_device("auto")
-        methods = [NetworkMethod([ModelCard(**values[stage], sha256=hashlib.sha256(weights[stage]).hexdigest())], [weights[stage]], device) for stage in stages]
-        rows, skipped = figures(methods, sources, description["settings"]["data"]["axis"], progress, cancelled)
+    if measure:
+        for stage in stages:
+            values[stage]["cpu_speed"] = cpu_speed.measure(_method(values[stage], weights[stage], "cpu"))
+        if sources := never_seen(description):
+            methods = [_method(values[stage], weights[stage], "auto") for stage in stages]
+            rows, skipped = figures(methods, sources, description["settings"]["data"]["axis"], progress, cancelled)
     with os_errors(Path(folder)):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return [write_model(folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", [])) for stage in stages], skipped
+
+
+def _method(values, weights, device):
+    card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
+    return NetworkMethod([card], [weights], resolve_device(device))
 
 
 def _check_finished(run):
@@ -54,14 +62,15 @@ def _card_values(run, description, stage, name, pair):
     learnt = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
     # the slices that a model is given have the pixels of the degraded ones
     pixels = [settings["scale"] * side for volume in learnt for side in volume["pixel"]]
-    data = [{key: volume[key] for key in ("subject", "anatomy", "licence", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name} for volume in learnt]
+    data = [{key: volume[key] for key in ("subject", "anatomy", "contrast", "licence", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name} for volume in learnt]
     own = settings | {"start_from": settings["start_from"] and Path(settings["start_from"]).name}
     if own["gan"]:
         own["gan"] = own["gan"] | {"vgg": own["gan"]["vgg"] and Path(own["gan"]["vgg"]).name}
     card = description["card"]
     return dict(
         name=name, pair=pair, stage=stage, scale=settings["scale"], architecture=settings["generator"], title=card.get("title") or f"Trained in {run.path.name}",
-        limits=card.get("limits", ""), licence=card.get("licence", ""), anatomy=sorted({volume["anatomy"] for volume in learnt}),
+        limits=card.get("limits", ""), licence=card.get("licence", ""), made_for=card.get("made_for", MACHINES[0]),
+        anatomy=sorted({volume["anatomy"] for volume in learnt}), contrasts=sorted({volume["contrast"] for volume in learnt} - {""}),
         spacing_range=[round(min(pixels), 3), round(max(pixels), 3)],
         training={"degradation": settings["data"]["degradation"], "loss": _loss(settings, stage), "steps": run.card(f"{stage}-best").training["steps"],
                   "settings": own, "versions": description["versions"], "data": data})

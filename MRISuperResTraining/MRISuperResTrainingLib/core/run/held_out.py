@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.job import FLOOR, ComparisonJob
 from MRISuperResLib.core.methods import BASELINES, MethodCache
 
 from ..data.source import Source
 from ..evaluation.evaluate import evaluate
+from ..evaluation.perceptual_metrics import METRICS, perceptual_metrics
 
 
 def never_seen(description):
@@ -20,19 +21,23 @@ def never_seen(description):
 
 
 def figures(methods, sources, axis="auto", progress=None, cancelled=None):
-    """({name of a method: [{"data", "anatomy", "psnr", "ssim", "rmse", "bicubic_psnr", …} a volume]}, sentences on volumes that can't be used).
+    """({name of a method: its ModelCard.metrics}, sentences on volumes that can't be used).
 
     methods: ready ones of one scale, see MRISuperResLib.core.methods. sources: data.source.Source. PSNR in dB and RMSE are of the
-    whole volume, degraded with MATLAB's bicubic. progress(done, total): volumes. cancelled(): asked between slices; raises Cancelled.
+    whole volume, degraded with MATLAB's bicubic, SSIM is the mean over the slices; so are LPIPS and the distance in the features of VGG19, of
+    five slices, where their weights are there. progress(done, total): volumes. cancelled(): asked between slices; raises Cancelled.
     """
     names = [method.name for method in methods]
     evaluation = evaluate(sources, names, (methods[0].scale,), MethodCache(given=methods), ComparisonJob(BASELINES, axis=axis),
-                          progress=progress, cancelled=cancelled)
+                          perceptual_metrics(), progress, cancelled=cancelled)
     return {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}, evaluation.skipped
 
 
 def _row(scores, name):
-    table = scores.table
-    row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy, "psnr": round(table.volume_psnr(name), 3),
-           "ssim": round(table.mean(name, "ssim_wang"), 4), "rmse": round(table.volume_rmse(name), 3)}
-    return row | {f"{baseline}_psnr": round(table.volume_psnr(baseline), 3) for baseline in BASELINES}
+    row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy} | _scores(scores.table, name)
+    return row | {"baselines": {baseline: _scores(scores.table, baseline) for baseline in (*BASELINES, FLOOR)}}
+
+
+def _scores(table, name):
+    further = {metric.key: round(table.mean(name, metric.key), 4) for metric in METRICS if metric in table.metrics}
+    return {"psnr": round(table.volume_psnr(name), 3), "ssim": round(table.mean(name, "ssim_wang"), 4), "rmse": round(table.volume_rmse(name), 3)} | further

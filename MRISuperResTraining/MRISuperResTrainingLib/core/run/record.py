@@ -4,7 +4,7 @@ import enum
 import json
 from pathlib import Path
 
-from MRISuperResLib.core.models import STAGES
+from MRISuperResLib.core.model_card import STAGES
 
 from . import lock
 from .event_reader import EventReader

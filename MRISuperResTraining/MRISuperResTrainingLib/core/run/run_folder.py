@@ -16,7 +16,7 @@ import safetensors.torch
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files.writing import os_errors
-from MRISuperResLib.core.models import ModelCard
+from MRISuperResLib.core.model_card import ModelCard
 
 from ..loop import checkpoint
 from .files import whole_file, write_whole

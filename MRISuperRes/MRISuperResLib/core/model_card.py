@@ -1,0 +1,123 @@
+"""The model card: what is known of a model, in a JSON file beside its weights."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from .errors import MRISuperResError
+from .job import SCALES
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+STAGES = ("psnr", "gan")
+MACHINES = ("cpu", "gpu")
+SCORES = ("psnr", "ssim", "rmse")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model. Its weights are the file beside the card; a card holds no paths.
+
+    architecture: of the network, without the scale: see generators.make_generator. stage: "psnr" or "gan". anatomy, contrasts: what it
+    was trained on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm.
+    metrics: a list of {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "baselines": {name: {"psnr", "ssim", "rmse"}}} on volumes of
+    subjects that were not trained on; there, "lpips" stands beside the others where it was measured.
+    made_for: "cpu", or "gpu" for a model that is too slow without. cpu_speed: {"seconds_per_megapixel" (of the output), "threads",
+    "processor"}. training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
+    model that was made from it, of the same scale and architecture; empty where there is none.
+    """
+
+    name: str
+    title: str
+    scale: int
+    stage: str
+    sha256: str
+    architecture: dict
+    anatomy: list = field(default_factory=list)
+    contrasts: list = field(default_factory=list)
+    spacing_range: list = field(default_factory=list)
+    metrics: list = field(default_factory=list)
+    made_for: str = MACHINES[0]
+    cpu_speed: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
+    licence: str = ""
+    limits: str = ""
+    pair: str = ""
+
+    def __post_init__(self):
+        wrong = [
+            (not NAME.fullmatch(str(self.name)), f"the name {self.name!r} is not made of letters, digits and . _ -"),
+            (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
+            (self.pair != "" and not NAME.fullmatch(str(self.pair)), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
+            (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
+            (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
+            (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
+            (self.made_for not in MACHINES, f"made_for must be cpu or gpu, not {self.made_for!r}"),
+            (not _are_texts(self.anatomy) or not _are_texts(self.contrasts), "anatomy and contrasts must be lists of texts"),
+            (not _are_metrics(self.metrics), f"metrics must be a list of objects with data, anatomy, {', '.join(SCORES)} and the same of baselines, bicubic among them"),
+            (not _is_speed(self.cpu_speed), "cpu_speed must be empty or have seconds_per_megapixel, threads and processor"),
+            (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
+        ]
+        for is_wrong, reason in wrong:
+            if is_wrong:
+                raise ValueError(reason)
+
+    @classmethod
+    def read(cls, path):
+        """Raises MRISuperResError (kind "model") for a file that is no model card."""
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("not a JSON object")
+            known = {f.name for f in fields(cls)}
+            card = cls(**{key: value for key, value in values.items() if key in known})
+            if card.name != Path(path).stem:
+                raise ValueError(f"it names the model {card.name!r}")
+            return card
+        except (OSError, ValueError, TypeError) as e:
+            raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
+
+    def to_dict(self):
+        return asdict(self)
+
+    def summary(self):
+        """A few lines for a panel."""
+        lines = [self.title]
+        kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"
+        contrasts = f" ({', '.join(self.contrasts)})" if self.contrasts else ""
+        lines.append(f"×{self.scale}, {kind}" + (f"; trained on {', '.join(self.anatomy)} MRI{contrasts}" if self.anatomy else ""))
+        if self.spacing_range:
+            lines.append("Trained on pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
+        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
+            gains = [m["psnr"] - m["baselines"]["bicubic"]["psnr"] for m in self.metrics if m["anatomy"] == anatomy]
+            lines.append(f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic")
+        if self.cpu_speed:
+            lines.append("{seconds_per_megapixel:.2g} s per megapixel of the output ({processor}, {threads} threads)".format(**self.cpu_speed))
+        return "\n".join(lines + ([self.limits] if self.limits else []))
+
+
+def _is_range(value):
+    return isinstance(value, list) and (not value or (len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1]))
+
+
+def _are_texts(value):
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _are_scores(value):
+    return isinstance(value, dict) and all(_is_number(value.get(key)) for key in SCORES)
+
+
+def _are_metrics(value):
+    return isinstance(value, list) and all(
+        _are_scores(m) and isinstance(m.get("data"), str) and isinstance(m.get("anatomy"), str) and isinstance(m.get("baselines"), dict)
+        and "bicubic" in m["baselines"] and all(map(_are_scores, m["baselines"].values())) for m in value)
+
+
+def _is_speed(value):
+    return isinstance(value, dict) and (not value or (_is_number(value.get("seconds_per_megapixel")) and value["seconds_per_megapixel"] > 0
+                                                      and type(value.get("threads")) is int and isinstance(value.get("processor"), str)))
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
