@@ -10,7 +10,7 @@ from MRISuperResLib.gui.model_selector import ModelSelector
 
 def card(name, pair="", stage="psnr"):
     title = name.replace("-", " ").title()
-    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, summary=lambda: f"{title}\nwhat the card says of it")
+    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", licence=f"licence of {title}", training={}, figures=lambda: [], summary=lambda: f"{title}\nwhat the card says of it")
 
 
 class StoreDouble:
@@ -29,9 +29,10 @@ class StoreDouble:
 class ModelSelectorTest(unittest.TestCase):
     def setUp(self):
         self.box, self.summary, self.label, self.slider = qt.QComboBox(), qt.QLabel(), qt.QLabel(), ctk.ctkSliderWidget()
+        self.card, self.section = qt.QLabel(), ctk.ctkCollapsibleButton()
         self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
         self.chosen = []
-        self.selector = ModelSelector(self.box, self.summary, (self.label, self.slider), self.chosen.append, StoreDouble())
+        self.selector = ModelSelector(self.box, self.summary, self.card, self.section, (self.label, self.slider), self.chosen.append, StoreDouble())
         self.selector.show(2, "", "cpu")
 
     def choose(self, data):
@@ -96,6 +97,12 @@ class ModelSelectorTest(unittest.TestCase):
         for chosen, names in (("other", ["other"]), ("net@", ["net-psnr", "net-gan"]), ("bicubic", [])):
             self.choose(chosen)
             self.assertEqual([card.name for card in self.selector.cards], names)
+
+    def test_whole_card_is_shown_of_a_blend_both_and_none_of_an_interpolation(self):
+        for chosen, licences in (("other", ["Other"]), ("net@", ["Net Psnr", "Net Gan"]), ("bicubic", [])):
+            self.choose(chosen)
+            self.assertEqual([title for title in ("Net Psnr", "Other", "Net Gan") if f"licence of {title}" in self.card.text], licences)
+            self.assertEqual(self.section.isHidden(), not licences)
 
     def test_scale_without_models_has_the_interpolations(self):
         self.selector.show(4, "net@0.7", "cpu")

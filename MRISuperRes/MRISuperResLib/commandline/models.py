@@ -27,7 +27,11 @@ def description(name, store=None):
     store = store or ModelStore()
     card = store.card(name)
     values = card.to_dict() | {"file": str(store.weights_file(card))}
-    return "\n".join([card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})])
+    del values["metrics"]
+    text = [card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})]
+    for heading, header, rows in card.figures():
+        text += ["", f"{heading}, on volumes of subjects that it has not learnt from:", *columns([header, *rows], width=sys.maxsize)]
+    return "\n".join(text)
 
 
 def _lines(value, indent=""):

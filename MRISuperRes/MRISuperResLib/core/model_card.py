@@ -12,6 +12,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGES = ("psnr", "gan")
 MACHINES = ("cpu", "gpu")
 SCORES = ("psnr", "ssim", "rmse")
+MEASURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "rmse": ("RMSE, of 255", 2), "lpips": ("LPIPS", 4), "vgg_distance": ("VGG distance", 4)}
+"""{key: (heading, digits)} of what a card's metrics may hold; only SCORES are always there."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ModelCard:
     architecture: of the network, without the scale: see generators.make_generator. stage: "psnr" or "gan". anatomy, contrasts: what it
     was trained on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm.
     metrics: a list of {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "baselines": {name: {"psnr", "ssim", "rmse"}}} on volumes of
-    subjects that were not trained on; there, "lpips" stands beside the others where it was measured.
+    subjects that were not trained on; beside the scores stand "lpips" and "vgg_distance" where they were measured.
     made_for: "cpu", or "gpu" for a model that is too slow without. cpu_speed: {"seconds_per_megapixel" (of the output), "threads",
     "processor"}. training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
     model that was made from it, of the same scale and architecture; empty where there is none.
@@ -55,6 +57,7 @@ class ModelCard:
             (self.made_for not in MACHINES, f"made_for must be cpu or gpu, not {self.made_for!r}"),
             (not _are_texts(self.anatomy) or not _are_texts(self.contrasts), "anatomy and contrasts must be lists of texts"),
             (not _are_metrics(self.metrics), f"metrics must be a list of objects with data, anatomy, {', '.join(SCORES)} and the same of baselines, bicubic among them"),
+            (not _is_training(self.training), "training must be a JSON object, and its data a list of them"),
             (not _is_speed(self.cpu_speed), "cpu_speed must be empty or have seconds_per_megapixel, threads and processor"),
             (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
         ]
@@ -79,6 +82,16 @@ class ModelCard:
 
     def to_dict(self):
         return asdict(self)
+
+    def figures(self):
+        """[(heading, header, rows)] of texts: a table for each measure, with a row per held-out volume; the baselines, then the model."""
+        tables = []
+        for key, (heading, digits) in MEASURES.items():
+            rows = [[m["data"], *(f"{scores[key]:.{digits}f}" for scores in (*m["baselines"].values(), m))] for m in self.metrics
+                    if all(key in scores for scores in (*m["baselines"].values(), m))]
+            if rows:
+                tables.append((heading, ["", *self.metrics[0]["baselines"], self.name], rows))
+        return tables
 
     def summary(self):
         """A few lines for a panel."""
@@ -117,6 +130,10 @@ def _are_metrics(value):
 def _is_speed(value):
     return isinstance(value, dict) and (not value or (_is_number(value.get("seconds_per_megapixel")) and value["seconds_per_megapixel"] > 0
                                                       and type(value.get("threads")) is int and isinstance(value.get("processor"), str)))
+
+
+def _is_training(value):
+    return isinstance(value, dict) and isinstance(value.get("data", []), list) and all(isinstance(entry, dict) for entry in value.get("data", []))
 
 
 def _is_number(value):

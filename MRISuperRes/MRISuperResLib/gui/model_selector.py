@@ -7,6 +7,7 @@ from ..core.method_names import MethodName
 from ..core.methods import BASELINES
 from ..core.model_card import MACHINES
 from ..core.models import ModelStore
+from .card_text import cardHtml
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
 BLEND = "@"
@@ -16,12 +17,14 @@ BLEND = "@"
 class ModelSelector:
     """Fills a QComboBox with models, blends of pairs, and baselines. The name of each is its item data.
 
-    blendWidgets: (label, ctkSliderWidget), shown while the chosen model belongs to a pair: 0 is the pair's PSNR model, 1 its
+    summaryLabel, cardLabel: of the few lines and of the whole text of a model card; cardButton: the section of the latter, hidden where
+    there is no card. blendWidgets: (label, ctkSliderWidget), shown while the chosen model belongs to a pair: 0 is the pair's PSNR model, 1 its
     GAN model. onChosen(name): the user has chosen another model, or another blend.
     """
 
-    def __init__(self, comboBox, summaryLabel, blendWidgets, onChosen, store=None):
+    def __init__(self, comboBox, summaryLabel, cardLabel, cardButton, blendWidgets, onChosen, store=None):
         self._comboBox, self._summaryLabel, self._onChosen = comboBox, summaryLabel, onChosen
+        self._cardLabel, self._cardButton = cardLabel, cardButton
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
         self._scale = None
@@ -115,6 +118,8 @@ class ModelSelector:
             card = self._cards[name]
             text = card.summary().removeprefix(card.title).strip()  # the list shows the title
         self._summaryLabel.text = text
+        self._cardLabel.text = "".join(map(cardHtml, self.cards))
+        self._cardButton.visible = bool(self.cards)
         self._comboBox.toolTip = text
 
 
