@@ -18,7 +18,7 @@ from MRISuperResLib.core.comparison.stack import SliceStack
 from MRISuperResLib.core.methods import MethodCache
 from scipy.ndimage import gaussian_filter
 
-METHODS = "nearest,bilinear,bicubic,bicubic+bp,starter-x{scale}-psnr"
+METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
 WARM_UP = 1  # turns that do not count
 
 

@@ -204,7 +204,7 @@ class SeedTest(CompareTest):
         tables = []
         for seed in (5, 5, 6):
             out = self.folder / f"{seed}-{len(tables)}"
-            words = subprocess_arguments("compare", self.input, "--out", out, "--models", "starter-x2-psnr", "--noise", "3", "--seed", seed, "--device", "cpu")
+            words = subprocess_arguments("compare", self.input, "--out", out, "--models", "fast-x2-psnr", "--noise", "3", "--seed", seed, "--device", "cpu")
             subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
             tables.append([(out / name).read_bytes() for name in ("comparison.csv", "slices.csv", "dots.csv")])
         self.assertEqual(tables[0], tables[1])

@@ -46,14 +46,14 @@ class ComparisonPicturesTest(unittest.TestCase):
         try:
             node = slicer.util.loadVolume(str(real_data(*VOLUME)))
         except unittest.SkipTest:
-            return comparison(phantom((160, 160, 5)), methods=("nearest", "bilinear", "bicubic", "bicubic+bp", "starter-x2-psnr"))
+            return comparison(phantom((160, 160, 5)), methods=("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr"))
         crop = slice(9, 13), slice(60, 260), slice(90, 290)
         matrix = ijkToRAS(node)
         matrix[:3, 3] = (matrix @ [crop[2].start, crop[1].start, crop[0].start, 1])[:3]
         slicer.util.updateVolumeFromArray(node, slicer.util.arrayFromVolume(node)[crop].copy())
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         node.SetName("Fetus T2")
-        return make_comparison(node, ("nearest", "bilinear", "bicubic", "bicubic+bp", "starter-x2-psnr"))
+        return make_comparison(node, ("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr"))
 
     def assert_shows_its_voxels(self, widget, volume):
         """At random places below the text."""

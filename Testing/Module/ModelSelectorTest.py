@@ -32,7 +32,7 @@ class ModelSelectorTest(unittest.TestCase):
         self.card, self.section = qt.QLabel(), ctk.ctkCollapsibleButton()
         self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
         self.chosen = []
-        self.selector = ModelSelector(self.box, self.summary, self.card, self.section, (self.label, self.slider), self.chosen.append, StoreDouble())
+        self.selector = ModelSelector(self.box, (self.summary, self.card, self.section), (self.label, self.slider), self.chosen.append, StoreDouble())
         self.selector.show(2, "", "cpu")
 
     def choose(self, data):

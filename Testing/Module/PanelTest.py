@@ -73,6 +73,24 @@ class ChoosingTest(PanelTestCase):
         self.assertTrue(self.ui.applyButton.enabled)
         self.assertEqual(self.status, "Ready.")
 
+    def test_volume_with_other_pixels_than_the_model_has_seen_is_warned_of_before_apply(self):
+        self.choose("fast-x2-psnr")
+        low, high = self.widget.upscaling.models.cards[0].spacing_range
+        for spacing, words in ((high * 2, f"was trained on pixels of {low:.3g}–{high:.3g} mm"), ((low + high) / 2, "")):
+            self.input.SetSpacing(spacing, spacing, spacing)
+            self.assertIn(words, self.ui.modelWarningLabel.text)
+            self.assertEqual(self.ui.modelWarningLabel.isHidden(), not words)
+        self.input.SetSpacing(high * 2, high * 2, high * 2)
+        self.choose("bicubic")
+        self.assertEqual(self.ui.modelWarningLabel.text, "")
+
+    def test_default_model_is_that_which_is_made_for_the_device(self):
+        asked = []
+        with mock.patch.object(self.widget.upscaling.models, "show", side_effect=lambda *given: asked.append(given[2])):
+            for device in (Device.CPU, Device.CUDA):
+                self.widget._parameterNode.device = device
+        self.assertEqual(asked[0::len(asked) - 1], ["cpu", "gpu"])
+
     def test_apply_is_disabled_with_a_reason_without_a_volume(self):
         self.ui.inputSelector.setCurrentNode(None)
         self.assertFalse(self.ui.applyButton.enabled)

@@ -52,7 +52,7 @@ METHODS  names as in models list; NAME+bp: back-projected, so that it agrees wit
 examples:
   {PROGRAM} compare in.nii.gz --out comparison                                  the volume is the truth, made smaller by 2
   {PROGRAM} compare in.nii.gz --out comparison --scale 4 --degradation kspace --noise 2
-  {PROGRAM} compare in.nii.gz --out comparison --methods bicubic,bicubic+bp,starter-x2-psnr --maps
+  {PROGRAM} compare in.nii.gz --out comparison --methods bicubic,bicubic+bp,fast-x2-psnr --maps
   {PROGRAM} compare in.nii.gz --out comparison --no-reference --perceptual niqe    the volume itself is enlarged"""
 
 

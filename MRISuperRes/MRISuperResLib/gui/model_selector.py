@@ -17,14 +17,14 @@ BLEND = "@"
 class ModelSelector:
     """Fills a QComboBox with models, blends of pairs, and baselines. The name of each is its item data.
 
-    summaryLabel, cardLabel: of the few lines and of the whole text of a model card; cardButton: the section of the latter, hidden where
-    there is no card. blendWidgets: (label, ctkSliderWidget), shown while the chosen model belongs to a pair: 0 is the pair's PSNR model, 1 its
+    cardWidgets: (QLabel for a few lines of the model card, QLabel for all of it, ctkCollapsibleButton around it: hidden where there
+    is no card). blendWidgets: (label, ctkSliderWidget), shown while the chosen model belongs to a pair: 0 is the pair's PSNR model, 1 its
     GAN model. onChosen(name): the user has chosen another model, or another blend.
     """
 
-    def __init__(self, comboBox, summaryLabel, cardLabel, cardButton, blendWidgets, onChosen, store=None):
-        self._comboBox, self._summaryLabel, self._onChosen = comboBox, summaryLabel, onChosen
-        self._cardLabel, self._cardButton = cardLabel, cardButton
+    def __init__(self, comboBox, cardWidgets, blendWidgets, onChosen, store=None):
+        self._comboBox, self._onChosen = comboBox, onChosen
+        self._summaryLabel, self._cardLabel, self._cardButton = cardWidgets
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
         self._scale = None

@@ -16,7 +16,8 @@ class UpscalePanel(JobPanel):
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
         self._warningLabel = ui.modelWarningLabel
-        self.models = ModelSelector(ui.modelComboBox, ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton, (ui.blendLabel, ui.blendSlider), self._onModelChosen)
+        self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
+                                    (ui.blendLabel, ui.blendSlider), self._onModelChosen)
         super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
                          onBusyChanged)
 

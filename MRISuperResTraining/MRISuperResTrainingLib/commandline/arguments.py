@@ -45,7 +45,7 @@ DIR   evaluation.md (tables with bootstrap intervals over subjects), summary.csv
 
 examples:
   {PROGRAM} evaluate --run runs/first --out evaluation
-  {PROGRAM} evaluate /data/test --models starter-x2-psnr,starter-x4-psnr --out evaluation
+  {PROGRAM} evaluate /data/test --models fast-x2-psnr,fast-x4-psnr --out evaluation
   {PROGRAM} evaluate /data/test --scales 2,4,8 --hr-slices --out evaluation
 LPIPS is measured where its weights and those of VGG16 are in a folder of MRISUPERRES_WEIGHTS."""
 
