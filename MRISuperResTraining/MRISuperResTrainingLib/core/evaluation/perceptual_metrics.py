@@ -15,12 +15,21 @@ def perceptual_metrics():
     Raises MRISuperResError for files that hold none.
     """
     networks = {metric: module.find() for metric, module in METRICS.items()}
-    return [(metric, _function(network)) for metric, network in networks.items() if network]
+    return [(metric, _Distance(network)) for metric, network in networks.items() if network]
 
 
-def _function(network):
-    def distance(image, truth):
+class _Distance:
+    """Several methods are measured against the same truth, one after the other: its features are computed once."""
+
+    def __init__(self, network):
+        self._network = network
+        self._truth = self._expected = None
+
+    def __call__(self, image, truth):
+        if truth is not self._truth:
+            self._truth, self._expected = truth, self._features(truth)
+        return float(self._network.distance(self._features(image), self._expected))
+
+    def _features(self, image):
         with torch.inference_mode():
-            return float(network(*(torch.as_tensor(a, dtype=torch.float32)[None, None] for a in (image, truth))))
-
-    return distance
+            return self._network.features(torch.as_tensor(image, dtype=torch.float32)[None, None])

@@ -30,9 +30,15 @@ class Lpips(torch.nn.Module):
 
     def forward(self, images, truth):
         """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,)."""
-        inputs = ((x.float().clamp(0, 1) * 2 - 1 - self.shift) / self.scale for x in (images, truth))
-        pairs = zip(self._linear, *(directions(self.vgg, x) for x in inputs))
-        return sum((self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2)) for name, a, b in pairs)
+        return self.distance(self.features(images), self.features(truth))
+
+    def features(self, images):
+        """What two images are compared by, for whoever compares one with many."""
+        return directions(self.vgg, (images.float().clamp(0, 1) * 2 - 1 - self.shift) / self.scale)
+
+    def distance(self, one, other):
+        """Of the features of images, as above."""
+        return sum((self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2)) for name, a, b in zip(self._linear, one, other))
 
 
 def directions(vgg, inputs):

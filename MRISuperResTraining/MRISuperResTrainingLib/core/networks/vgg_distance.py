@@ -18,9 +18,15 @@ class VggDistance:
 
     def __call__(self, images, truth):
         """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,), 0 for equal ones."""
-        pairs = zip(*(directions(self._vgg, self._vgg.normalised(x)) for x in (images, truth)))
-        layers = [(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]
-        return sum(layers) / len(layers)
+        return self.distance(self.features(images), self.features(truth))
+
+    def features(self, images):
+        """What two images are compared by, for whoever compares one with many."""
+        return directions(self._vgg, self._vgg.normalised(images))
+
+    def distance(self, one, other):
+        """Of the features of images, as above."""
+        return sum((a - b).square().sum(1).mean((1, 2)) for a, b in zip(one, other)) / len(one)
 
 
 def find():
