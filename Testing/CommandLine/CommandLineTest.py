@@ -19,6 +19,7 @@ from MRISuperResLib.commandline.console import Console
 from MRISuperResLib.core import methods
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files import read_volume, write_volume
+from MRISuperResLib.core.model_card import SCORES
 
 from made_files import (
     EDGE,
@@ -134,7 +135,8 @@ class ArgumentsTest(CommandLineTest):
 
 class ModelsTest(CommandLineTest):
     CARD = {"name": "tiny-x4-gan", "title": "A tiny model", "scale": 4, "stage": "gan", "sha256": "0" * 64, "architecture": {"blocks": 1},
-            "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "licence": "CC0"}], "steps": 5}, "limits": "Only a test."}
+            "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "licence": "CC0"}], "steps": 5}, "limits": "Only a test.", "made_for": "gpu",
+            "metrics": [{"data": "sub-9", "anatomy": "brain"} | dict(zip(SCORES, (33, 0.9, 5))) | {"baselines": {name: dict(zip(SCORES, (psnr, 0.8, 8))) for name, psnr in (("nearest", 30), ("bicubic", 31))}}]}
 
     def setUp(self):
         super().setUp()
@@ -147,7 +149,7 @@ class ModelsTest(CommandLineTest):
     def test_the_list_shows_models_and_baselines(self):
         code, out, _ = run("models", "list")
         self.assertEqual(code, 0)
-        self.assertRegex(out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +1\.0 MiB +A tiny model$")
+        self.assertRegex(out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$")
         for name in methods.BASELINES:
             self.assertRegex(out, rf"(?m)^{name} +×2 ×4 ×8 +baseline")
 
@@ -157,6 +159,7 @@ class ModelsTest(CommandLineTest):
         for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "- source somewhere, licence CC0", "steps: 5",
                      "Only a test.", "0" * 64, str(self.folder)):
             self.assertIn(text, out)
+        self.assertRegex(out, "(?m)^PSNR, dB, on volumes .* has not learnt from:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$")
         self.assertIn("bicubic: interpolation", run("models", "show", "bicubic")[1])
 
     def test_an_unknown_model_is_told_with_those_that_are_there(self):

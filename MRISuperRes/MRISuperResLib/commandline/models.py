@@ -12,11 +12,11 @@ BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, in
 def table(store=None):
     """All models and baselines, one line each."""
     store = store or ModelStore()
-    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "SIZE", "TITLE")]
+    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "MADE FOR", "SIZE", "TITLE")]
     for card in store.cards():
         size = store.weights_file(card).stat().st_size / 2**20
-        rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", f"{size:.1f} MiB", card.title))
-    rows += [(name, "×2 ×4 ×8", "baseline", "any", "–", BASELINE_TITLE) for name in BASELINES]
+        rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", card.made_for.upper(), f"{size:.1f} MiB", card.title))
+    rows += [(name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in BASELINES]
     return "\n".join(columns(rows, width=sys.maxsize))
 
 
