@@ -145,7 +145,7 @@ class MethodsTest(unittest.TestCase):
         network = self.cache.get(UpscaleJob("tiny-psnr", device="cpu"))
 
         class Counting:
-            name, scale, device, stage, cards = "counted", 2, network.device, "psnr", ()
+            name, scale, device, stage, cards, messages = "counted", 2, network.device, "psnr", (), ("It was slow.",)
 
             def upload(self, images):
                 return network.upload(images)
@@ -157,8 +157,9 @@ class MethodsTest(unittest.TestCase):
                 runs.append(len(images))
                 return network(images)
 
-        compare(body(), MATRIX, ComparisonJob(("counted", "counted+bp"), 2), MethodCache(given=[Counting()]))
+        result = compare(body(), MATRIX, ComparisonJob(("counted", "counted+bp"), 2), MethodCache(given=[Counting()]))
         self.assertEqual(runs, [2, 2, 2])  # five slices, and the one with the planted dots
+        self.assertEqual(result.messages.count("It was slow."), 1)
 
     def test_a_batch_is_uploaded_once_for_all_networks_of_a_device(self):
         uploads = []

@@ -1,7 +1,7 @@
 """Everything that can enlarge a slice: the three baselines, the installed networks, blends of them, and their back-projection.
 
 A method is callable, (n, h, w), normalised, to (n, scale·h, scale·w), and has: name, scale, device, stage ("interpolation",
-"psnr", "gan" or "blend"), cards (of its networks) and batch_size(h, w). Baselines and networks also take what their
+"psnr", "gan" or "blend"), cards (of its networks), messages (sentences on what had to be done differently) and batch_size(h, w). Baselines and networks also take what their
 upload(images) returns, so that several can share what lies on a device.
 """
 
@@ -19,7 +19,7 @@ BASELINE_BATCH_PIXELS = 2**22
 class BaselineMethod:
     """Interpolation, MATLAB's imresize; needs numpy only."""
 
-    stage, cards, device = "interpolation", (), "cpu"
+    stage, cards, device, messages = "interpolation", (), "cpu", ()
 
     def __init__(self, name, scale):
         self.name, self.scale = name, scale
@@ -41,7 +41,15 @@ class BackProjected:
     def __init__(self, method):
         self._method = method
         self.name = f"{method.name}+bp"
-        self.scale, self.device, self.stage, self.cards, self.batch_size = method.scale, method.device, method.stage, method.cards, method.batch_size
+        self.scale, self.stage, self.cards, self.batch_size = method.scale, method.stage, method.cards, method.batch_size
+
+    @property
+    def device(self):
+        return self._method.device
+
+    @property
+    def messages(self):
+        return self._method.messages
 
     def __call__(self, images):
         return back_project(self._method(images), images, self.scale)
@@ -93,6 +101,7 @@ class MethodCache:
         if key not in self._networks:
             weights = [self.store.weights(card) for card in cards]
             self._networks[key] = network.NetworkMethod(cards, weights, device, name.alpha)
+        self._networks[key].begin()
         return self._networks[key]
 
     def _card(self, name, scale):

@@ -7,6 +7,7 @@ from safetensors import SafetensorError
 
 from .errors import MRISuperResError
 from .generators import make_generator
+from .memory_saver import MemorySaver
 
 GPU_BATCH_PIXELS = 2**20
 """Low-resolution pixels that go through a GPU together; on a CPU single slices are fastest, they stay in the cache."""
@@ -40,14 +41,28 @@ class NetworkMethod:
     """
 
     def __init__(self, cards, weights, device, alpha=None):
-        self.cards, self.scale, self.device = tuple(cards), cards[0].scale, device
+        self.cards, self.scale = tuple(cards), cards[0].scale
         self.name, self.stage = (cards[0].name, cards[0].stage) if alpha is None else (f"{cards[0].pair}@{alpha:g}", "blend")
         nets = [_generator(card, data) for card, data in zip(cards, weights)]
         if alpha is not None:
             with torch.no_grad():
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
-        self._net = nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self._run = MemorySaver(nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last), device)
+
+    @property
+    def device(self):
+        """Where it runs now: the CPU where the memory of the GPU was not enough."""
+        return self._run.device
+
+    @property
+    def messages(self):
+        """Sentences on what had to be done for want of memory since `begin`."""
+        return self._run.messages
+
+    def begin(self):
+        """A run begins: what the one before had to do for want of memory is forgotten."""
+        self._run.begin()
 
     def batch_size(self, height, width):
         return 1 if self.device.type == "cpu" else max(1, GPU_BATCH_PIXELS // (height * width))
@@ -57,15 +72,8 @@ class NetworkMethod:
         return torch.as_tensor(np.ascontiguousarray(images, dtype=np.float32), device=self.device)
 
     def __call__(self, images):
-        """float32."""
-        try:
-            with torch.inference_mode():
-                batch = images if isinstance(images, torch.Tensor) else self.upload(images)
-                batch = batch[:, None].to(memory_format=torch.channels_last)
-                return self._net(batch)[:, 0].cpu().numpy()
-        except (torch.OutOfMemoryError, MemoryError) as e:
-            raise MRISuperResError(f"The memory of the device {self.device} is not enough for {len(images)} slices of "
-                                   f"{images.shape[2]}×{images.shape[1]} pixels: choose a smaller batch or another device.", "memory") from e
+        """float32. Raises MRISuperResError (kind "memory") where not even a part of a slice fits into the memory."""
+        return self._run((images if isinstance(images, torch.Tensor) else self.upload(images))[:, None])
 
 
 def _generator(card, weights):

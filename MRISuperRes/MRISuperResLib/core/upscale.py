@@ -44,7 +44,7 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
     for part in batches(len(source), size, progress, cancelled):
         target[part] = intensity.restore(method(intensity.normalise(source[part])))
 
-    messages = [f"Taken: {axis}."] + spacing_warnings(ijk_to_ras, axis, method.cards)
+    messages = [f"Taken: {axis}.", *spacing_warnings(ijk_to_ras, axis, method.cards), *method.messages]
     if mask is not None:
         messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
                         "voxels around them were made as if they were dark.")

@@ -75,8 +75,9 @@ def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), pr
     outputs = [MethodOutput(name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job))
                for name, method in enlargers.methods.items()]
     warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method.cards)]
+    shortages = [message for method in dict.fromkeys(enlargers.methods.values()) for message in method.messages]
     return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(record.given), stack.low_ijk_to_ras, stack.axis,
-                      ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings)
+                      ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings + shortages)
 
 
 class _Record:

@@ -31,13 +31,14 @@ class CompactNet(nn.Module):
     """Low-resolution images (n, channels, h, w) to (n, channels, scale·h, scale·w), both with intensities about 0–1.
 
     scale: 2, 4 or 8. Multiplications per low-resolution pixel: about 9·features²·(2·blocks + 1), plus 9·features·scale².
+    reach: how many low-resolution pixels away the output depends on.
     """
 
     def __init__(self, scale, blocks=8, features=64, channels=1):
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
-        self.scale = scale
+        self.scale, self.reach = scale, 2 * blocks + 3  # one for every convolution
         self.conv_first = nn.Conv2d(channels, features, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)

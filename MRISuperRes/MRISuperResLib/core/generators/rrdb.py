@@ -59,7 +59,7 @@ class RRDBNet(nn.Module):
 
     scale: 2, 4 or 8. blocks, features, growth: the thesis and ESRGAN have 23, 64, 32. first_kernel: 9 is the thesis's
     first layer, followed by a LeakyReLU; 3 is ESRGAN's, without an activation. channels: 1 for MRI, 3 for checkpoints
-    that were trained on photographs.
+    that were trained on photographs. reach: how many low-resolution pixels away the output depends on.
     """
 
     def __init__(self, scale, blocks=23, features=64, growth=32, first_kernel=3, channels=1):
@@ -68,6 +68,8 @@ class RRDBNet(nn.Module):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
         if first_kernel not in (3, 9):
             raise ValueError(f"the first kernel must be 3 or 9, not {first_kernel}")
+        self.scale = scale
+        self.reach = first_kernel // 2 + 15 * blocks + 1 + 3  # first convolution, blocks, body; all that follow, on ever smaller pixels, less than 3
         self.activate_first = first_kernel == 9
         self.conv_first = _conv(channels, features, first_kernel)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
