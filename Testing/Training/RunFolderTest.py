@@ -14,7 +14,7 @@ from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models import ModelStore
 from MRISuperResTrainingLib.core.data.source import Source
-from MRISuperResTrainingLib.core.run.files import whole_file
+from MRISuperResLib.core.files.whole import whole_file
 from MRISuperResTrainingLib.core.settings.settings import Settings
 
 

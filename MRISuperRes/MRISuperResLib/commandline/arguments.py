@@ -5,6 +5,7 @@ import argparse
 from .. import __version__
 from ..core.errors import MRISuperResError
 from ..core.job import DEFAULT_SCALE
+from ..core.model_card import STAGES
 
 PROGRAM = "python -m MRISuperResLib"
 
@@ -67,7 +68,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(argv):
-    """The arguments as a namespace; .command is "upscale", "compare", "models list" or "models show"."""
+    """The arguments as a namespace; .command is "upscale", "compare", "models list", "… show", "… install", "… import" or "… remove"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -75,13 +76,30 @@ def parse(argv):
     _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
                                      epilog=COMPARE_EXAMPLES))
 
-    models = commands.add_parser("models", help="list the installed models, or show one", description="The installed models.")
+    _add_models(commands.add_parser("models", help="list, show, install, import and remove models", description="The installed models."))
+    return parser.parse_args(argv)
+
+
+def _add_models(models):
     actions = models.add_subparsers(title="commands", metavar="COMMAND", required=True)
     actions.add_parser("list", help="a table of all").set_defaults(command="models list")
     show = actions.add_parser("show", help="all that is known of one")
     show.add_argument("name", metavar="NAME")
     show.set_defaults(command="models show")
-    return parser.parse_args(argv)
+    install = actions.add_parser("install", help="take a model into the folder of your own", description="Takes a model, NAME.safetensors with NAME.json beside it.")
+    install.add_argument("file", metavar="FILE", help="either of the two files")
+    install.set_defaults(command="models install")
+    imported = actions.add_parser("import", help="make a model of an ESRGAN checkpoint", description="Makes a model for grey images of a checkpoint of the ESRGAN "
+                                  "family (.pth, .safetensors; one or three channels). Only weights are read, nothing in the file is executed.")
+    imported.add_argument("file", metavar="FILE")
+    imported.add_argument("--name", required=True, help="of the model")
+    imported.add_argument("--title", default="", help="for lists; default: the name of the file")
+    imported.add_argument("--stage", choices=STAGES, default="gan", help="psnr for a faithful one, gan (default) for one that may invent detail")
+    imported.add_argument("--licence", default="", help="of the checkpoint, for the card")
+    imported.set_defaults(command="models import")
+    remove = actions.add_parser("remove", help="delete one of your own")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(command="models remove")
 
 
 def _add_upscale(parser):

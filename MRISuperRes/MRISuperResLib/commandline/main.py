@@ -74,7 +74,7 @@ def _run(argv, console, cancelled):
         from . import compare
         return compare.run(arguments, console, cancelled)
     from . import models
-    return models.table() if arguments.command == "models list" else models.description(arguments.name)
+    return models.run(arguments)
 
 
 class _Stop:

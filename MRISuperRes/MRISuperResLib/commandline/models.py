@@ -1,12 +1,31 @@
-"""models list, models show NAME"""
+"""models list, show NAME, install FILE, import FILE --name NAME, remove NAME"""
 
 import sys
 
 from ..core.methods import BASELINES
-from ..core.models import ModelStore
+from ..core.models import ModelStore, user_folder
 from .columns import columns
 
 BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, invents nothing"
+
+
+def run(arguments):
+    """The text that answers a command. Raises MRISuperResError."""
+    action = arguments.command.removeprefix("models ")
+    if action == "list":
+        return table()
+    if action == "show":
+        return description(arguments.name)
+    from ..core import model_files
+    if action == "remove":
+        model_files.remove(arguments.name)
+        return f"Removed: {arguments.name}"
+    if action == "install":
+        card = model_files.install(arguments.file)
+    else:
+        from ..core.checkpoint_import import import_checkpoint
+        card = import_checkpoint(arguments.file, arguments.name, arguments.title, arguments.stage, arguments.licence)
+    return f"{card.name}\n{card.summary()}\nInstalled in {user_folder()}"
 
 
 def table(store=None):

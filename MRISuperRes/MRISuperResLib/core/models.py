@@ -44,6 +44,10 @@ class ModelStore:
                 files.setdefault(weights.stem, weights.with_suffix(".json"))
         return files
 
+    def names(self):
+        """Of all models, usable or not."""
+        return set(self._card_files())
+
     def cards(self, scale=None):
         """The cards of all models, or of those of one scale, PSNR before GAN, then by name.
 

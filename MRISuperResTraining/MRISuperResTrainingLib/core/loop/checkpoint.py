@@ -7,8 +7,7 @@ step. On the same machine, with as many threads, a resumed run therefore has the
 import torch
 
 from MRISuperResLib.core.errors import MRISuperResError
-
-from ..run.files import whole_file
+from MRISuperResLib.core.files.whole import whole_file
 
 
 def save(path, state):

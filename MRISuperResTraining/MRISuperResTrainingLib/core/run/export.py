@@ -8,12 +8,13 @@ import safetensors.torch
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files.writing import os_errors
 from MRISuperResLib.core.model_card import MACHINES, NAME, STAGES, ModelCard
+from MRISuperResLib.core.model_files import write_pair
 from MRISuperResLib.core.network import NetworkMethod, resolve_device
 
 from . import cpu_speed
 from .event_reader import EventReader
 from .held_out import figures, never_seen
-from .run_folder import RunFolder, write_model
+from .run_folder import RunFolder
 
 
 def export(run, name, folder, measure=True, progress=None, cancelled=None):
@@ -40,7 +41,7 @@ def export(run, name, folder, measure=True, progress=None, cancelled=None):
             rows, skipped = figures(methods, sources, description["settings"]["data"]["axis"], progress, cancelled)
     with os_errors(Path(folder)):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    return [write_model(folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", [])) for stage in stages], skipped
+    return [write_pair(folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", [])) for stage in stages], skipped
 
 
 def _method(values, weights, device):

@@ -16,10 +16,11 @@ import safetensors.torch
 
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files.writing import os_errors
+from MRISuperResLib.core.files.whole import whole_file, write_json
 from MRISuperResLib.core.model_card import ModelCard
+from MRISuperResLib.core.model_files import write_pair
 
 from ..loop import checkpoint
-from .files import whole_file, write_whole
 from .record import DESCRIPTION, SAMPLES
 
 CHECKPOINT, MODELS = "checkpoint.pt", "models"
@@ -74,7 +75,7 @@ class RunFolder:
         if not self.is_writer:
             return
         settings = self.description()["settings"]
-        write_model(self.models, safetensors.torch.save({key: value.cpu() for key, value in weights.items()}), name=name, stage=stage,
+        write_pair(self.models, safetensors.torch.save({key: value.cpu() for key, value in weights.items()}), name=name, stage=stage,
                     title=f"{self.path.name}, {stage}, step {step}", scale=settings["scale"], architecture=settings["generator"],
                     training={"steps": step}, pair=name.partition("-")[2])
 
@@ -88,16 +89,3 @@ class RunFolder:
             return safetensors.torch.load_file(self.models / f"{name}.safetensors")
         except (OSError, safetensors.SafetensorError) as e:
             raise MRISuperResError(f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.", "settings") from e
-
-
-def write_model(folder, weights, **values):
-    """Writes a pair NAME.safetensors, of the bytes `weights`, and NAME.json; values: fields of the card. Returns the ModelCard."""
-    card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
-    # the weights last: a pair counts from the moment that its weights are there
-    write_json(Path(folder, f"{card.name}.json"), card.to_dict())
-    write_whole(Path(folder, f"{card.name}.safetensors"), weights)
-    return card
-
-
-def write_json(path, values):
-    write_whole(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,10 +1,11 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
-from MRISuperResLib.core.files.writing import os_errors
+from .writing import os_errors
 
 
 @contextlib.contextmanager
@@ -26,3 +27,7 @@ def write_whole(path, content):
     """Writes bytes."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_json(path, values):
+    write_whole(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,69 @@
+"""Pairs of files, weights and card: written, taken into the folder of a user's own models, and removed from it."""
+
+import hashlib
+from pathlib import Path
+
+from .errors import MRISuperResError
+from .files.whole import write_json, write_whole
+from .files.writing import os_errors
+from .model_card import ModelCard
+from .models import ModelStore, user_folder
+
+WEIGHTS, CARD = ".safetensors", ".json"
+
+
+def write_pair(folder, weights, **values):
+    """Writes NAME.safetensors, of the bytes `weights`, and NAME.json; values: fields of the card but for sha256. Returns the ModelCard."""
+    card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
+    # the weights last: a pair counts from the moment that its weights are there
+    write_json(Path(folder, card.name + CARD), card.to_dict())
+    write_whole(Path(folder, card.name + WEIGHTS), weights)
+    return card
+
+
+def check_free(name, store=None):
+    """Raises MRISuperResError (kind "model") where a model of that name is there already: outputs name the model that made them."""
+    if name in (store or ModelStore()).names():
+        raise MRISuperResError(f"There is a model “{name}” already: give another name, or remove it first.", "model")
+
+
+def add(weights, folder=None, **values):
+    """As write_pair, into the folder of the user's models, which is made where it is not there. Raises MRISuperResError."""
+    folder = Path(folder or user_folder())
+    with os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return write_pair(folder, weights, **values)
+
+
+def install(path, folder=None, store=None):
+    """Takes a pair into the folder of the user's models; returns its ModelCard.
+
+    path: the card or the weights, the other file lies beside it. Nothing is taken that could not be used: raises MRISuperResError (kind "model")
+    where a file is missing or damaged, the weights are not those of the card, or a model of that name is there already.
+    """
+    path = Path(path)
+    if path.suffix not in (WEIGHTS, CARD):
+        raise MRISuperResError(f"{path} is no model: name its file NAME{WEIGHTS} or NAME{CARD}; other checkpoints can be imported.", "model")
+    source = ModelStore([path.parent])
+    card = source.card(path.stem)
+    check_free(card.name, store)
+    weights = source.weights(card)
+    _check_that_it_runs(card, weights)
+    return add(weights, folder, **{key: value for key, value in card.to_dict().items() if key != "sha256"})
+
+
+def remove(name, folder=None, store=None):
+    """Deletes a model of the user's. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
+    store, folder = store or ModelStore(), Path(folder or user_folder())
+    file = store.weights_file(store.card(name))
+    if file.parent != folder:
+        raise MRISuperResError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
+    with os_errors(file):
+        file.unlink()  # the weights first: without them the card counts for nothing
+        file.with_suffix(CARD).unlink()
+
+
+def _check_that_it_runs(card, weights):
+    from .network import NetworkMethod, resolve_device
+
+    NetworkMethod([card], [weights], resolve_device("cpu"))
