@@ -1,4 +1,4 @@
-"""Pictures of the panel: before, during and after a run and a comparison of a real volume, in build/screenshots."""
+"""Pictures of the panel: before, during and after a run and a comparison of a real volume, and of a model card, in build/screenshots."""
 
 import unittest
 
@@ -74,6 +74,18 @@ class ScreenshotTest(unittest.TestCase):
         wait_for_end(widget.upscaling.job)
         after = screenshot(self.window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
+
+    def test_model_card_and_the_warning_of_pixels_that_the_model_has_not_seen(self):
+        volume = self.load()
+        widget = open_module("MRISuperRes")
+        ui = widget.ui
+        area = show_panel(widget)
+        ui.cardCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, ui.cardCollapsibleButton, "collapsed", True)
+        fitting = screenshot(area, "panel_card", (520, 1500))
+        volume.SetSpacing(30, 30, 90)
+        self.assertFalse(ui.modelWarningLabel.isHidden())
+        self.assertNotEqual(screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes())
 
     def test_comparison_in_the_panel_before_during_and_after(self):
         self.load()
