@@ -24,6 +24,18 @@ examples:
 
 exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 stopped (Ctrl-C); 1 an error of the program."""
 
+OUTPUTS = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+MANY_DESCRIPTION = """\
+Enlarges every volume of folders and lists. Outputs that are there are not made again: the same command goes on where it was stopped.
+A volume that can't be enlarged does not stop the others; DIR/report.csv tells what became of each."""
+
+MANY_EXAMPLES = f"""\
+examples:
+  {PROGRAM} upscale-many study --out study_x2 --scale 2
+  {PROGRAM} upscale-many list.txt one.nii.gz --out enlarged --model bicubic --format nrrd
+  torchrun --nproc-per-node 4 -m -- MRISuperResLib upscale-many study --out study_x4 --scale 4    shared among four processes"""
+
 UPSCALE_EXAMPLES = f"""\
 IN   NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), a DICOM file, or a folder with one DICOM series
 OUT  .nii, .nii.gz, .nrrd or .mha; its voxels keep the type of the input. OUT.json beside it tells how it was made.
@@ -68,11 +80,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(argv):
-    """The arguments as a namespace; .command is "upscale", "compare", "models list", "… show", "… install", "… import" or "… remove"."""
+    """The arguments as a namespace; .command is "upscale", "upscale-many", "compare", "models list", "… show", "… install", "… import" or "… remove"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_upscale(commands.add_parser("upscale", help="upscale a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES))
+    _add_upscale_many(commands.add_parser("upscale-many", help="upscale all volumes of folders and lists", description=MANY_DESCRIPTION, epilog=MANY_EXAMPLES))
     _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
                                      epilog=COMPARE_EXAMPLES))
 
@@ -110,6 +123,16 @@ def _add_upscale(parser):
     _add_run_options(parser)
     _add_input_options(parser)
     parser.set_defaults(command="upscale")
+
+
+def _add_upscale_many(parser):
+    parser.add_argument("inputs", metavar="IN", nargs="+", help="volume files, folders of them, DICOM folders, lists (.txt, a path a line)")
+    parser.add_argument("--out", metavar="DIR", required=True, help="where the outputs go, in the tree of the inputs, with report.csv")
+    parser.add_argument("--model", metavar="NAME", help="as for upscale")
+    parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
+    parser.add_argument("--format", choices=tuple(extension[1:] for extension in OUTPUTS), default="nii.gz", help="of the outputs; default: nii.gz")
+    _add_run_options(parser)
+    parser.set_defaults(command="upscale-many")
 
 
 def _add_compare(parser):

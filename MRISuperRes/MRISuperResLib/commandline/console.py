@@ -33,6 +33,11 @@ class Console:
             self.line(progress.text())
             self._told = (now, done / total)
 
+    def for_another_run(self):
+        """This console, whose progress begins anew."""
+        self._meter, self._told = ProgressMeter(self._clock), None
+        return self
+
     def message(self, text):
         """A sentence on what was done is a note, any other a warning."""
         self.line(f"{'note' if text.startswith('Taken') else 'warning'}: {text}")

@@ -70,6 +70,9 @@ def _run(argv, console, cancelled):
     if arguments.command == "upscale":
         from . import upscale
         return upscale.run(arguments, console, cancelled)
+    if arguments.command == "upscale-many":
+        from . import upscale_many
+        return upscale_many.run(arguments, console, cancelled)
     if arguments.command == "compare":
         from . import compare
         return compare.run(arguments, console, cancelled)

@@ -1,4 +1,4 @@
-"""upscale IN OUT"""
+"""upscale IN OUT, and what it shares with upscale-many."""
 
 import time
 from pathlib import Path
@@ -21,19 +21,25 @@ def run(arguments, console, cancelled):
     check_output(arguments.output, arguments.input)
     methods = MethodCache()
     method = methods.get(job)
-    volume = read_volume(arguments.input, arguments.frame, arguments.series)
+    result = upscale_file(arguments.input, arguments.output, job, methods, console, cancelled, arguments.frame, arguments.series)
+    return (f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
+            f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
+            f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}")
+
+
+def upscale_file(source, target, job, methods, console, cancelled, frame=None, series=None):
+    """Reads, enlarges and writes a volume; returns the UpscaleResult. Raises MRISuperResError, Cancelled."""
+    volume = read_volume(source, frame, series)
     for message in volume.messages:
         console.message(message)
     try:
         result = upscale(volume.array, volume.ijk_to_ras, job, methods, console.progress, cancelled)
     except MemoryError as e:
-        gib = volume.array.nbytes * method.scale**2 / 2**30
+        gib = volume.array.nbytes * methods.get(job).scale**2 / 2**30
         raise MRISuperResError(f"There is not enough memory: the output alone takes {gib:.1f} GiB, and the work on it several times as much; "
                                "close other programs, crop the volume or choose a smaller scale.", "memory") from e
     for message in result.messages:
         console.message(message)
-    result.provenance["input"] |= {"file": Path(arguments.input).name, "frame": arguments.frame, "series": arguments.series}
-    write_volume(arguments.output, result.volume, result.ijk_to_ras, result.provenance)
-    return (f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
-            f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
-            f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}")
+    result.provenance["input"] |= {"file": Path(source).name, "frame": frame, "series": series}
+    write_volume(target, result.volume, result.ijk_to_ras, result.provenance)
+    return result

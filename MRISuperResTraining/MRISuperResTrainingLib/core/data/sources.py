@@ -4,13 +4,12 @@ import os
 import re
 from pathlib import Path
 
+from MRISuperResLib.core.volume_names import volumes_below, without_extension
+
 from ..settings.checked import wrong
 from ..settings.recipe import Recipe
 from . import bids, list_file
 from .source import UNSPECIFIED, Source
-
-VOLUME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
-DICOM = re.compile(r"(?i)[^.].*\.(dcm|ima)")
 
 
 def read_sources(paths, anatomy=UNSPECIFIED, data=None):
@@ -38,20 +37,14 @@ def from_folder(folder, anatomy):
     """As read_sources. A file below a sub-folder belongs to the subject of that name, one directly in the folder is a subject of its own;
     but a name with sub-… in it says by itself whose it is. Hidden files and folders are passed over."""
     root = Path(os.path.abspath(folder))
-    paths = []
-    for here, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [Path(here, name) for name in sorted(names) if VOLUME.fullmatch(name)]
-        if any(DICOM.fullmatch(name) for name in names):
-            paths.append(Path(here))
-    return [Source(str(path), _subject(path, root), anatomy) for path in paths], []
+    return [Source(str(path), _subject(path, root), anatomy) for path in volumes_below(root)], []
 
 
 def subject_of(path):
     """sub-… where the name of a file says so, else the name without its extensions."""
     name = Path(path).name
     entity = re.match(r"(sub-[A-Za-z0-9]+)(?=[_.])", name)
-    return entity[1] if entity else re.sub(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$", "", name)
+    return entity[1] if entity else without_extension(name)
 
 
 def _subject(path, root):

@@ -1,0 +1,25 @@
+"""Which files below a folder are volumes, by their names."""
+
+import os
+import re
+from pathlib import Path
+
+VOLUME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
+DICOM = re.compile(r"(?i)[^.].*\.(dcm|ima)")
+EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
+
+
+def volumes_below(folder):
+    """[Path], absolute, sorted folder by folder: volume files, and folders with DICOM files. Hidden files and folders are passed over."""
+    found = []
+    for here, folders, names in os.walk(os.path.abspath(folder)):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(here, name) for name in sorted(names) if VOLUME.fullmatch(name)]
+        if any(DICOM.fullmatch(name) for name in names):
+            found.append(Path(here))
+    return found
+
+
+def without_extension(name):
+    """"a.b" of "a.b.nii.gz"."""
+    return EXTENSION.sub("", name)
