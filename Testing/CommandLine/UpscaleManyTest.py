@@ -70,19 +70,25 @@ class UpscaleManyTest(unittest.TestCase):
         self.assertEqual((code, out), (0, f"1 written, 1 there already; {self.out / 'report.csv'}\n"))
         self.assertEqual((self.out / "a_x2.nii.gz").stat().st_mtime_ns, before)
 
-    def test_it_is_made_again_for_another_model_a_newer_input_or_if_its_description_is_gone(self):
+    def test_it_is_made_again_for_another_model_or_slice_direction_other_weights_a_newer_input_or_without_its_description(self):
         self.make("study/a.nii.gz")
         self.run_main("study")
-        target = self.out / "a_x2.nii.gz"
-        changes = {"model": {"model": "nearest"}, "input": {"model": "nearest"}, "description": {"model": "nearest"}}
-        for change, options in changes.items():
-            if change == "input":
-                os.utime(self.folder / "study" / "a.nii.gz", ns=(2**62, target.stat().st_mtime_ns + 10**9))
-            if change == "description":
-                (self.out / "a_x2.nii.gz.json").unlink()
+        target, record = self.out / "a_x2.nii.gz", self.out / "a_x2.nii.gz.json"
+
+        def other_weights():
+            values = json.loads(record.read_text())
+            values["model"]["sha256"] = "0" * 64
+            record.write_text(json.dumps(values))
+
+        def newer_input():
+            os.utime(self.folder / "study" / "a.nii.gz", ns=(2**62, target.stat().st_mtime_ns + 10**9))
+
+        self.assertIn("1 written", self.run_main("study", model="nearest")[1])
+        self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
+        for change in (other_weights, newer_input, record.unlink):
+            change()
             with self.subTest(change):
-                self.assertIn("1 written", self.run_main("study", **options)[1])
-                self.assertEqual(json.loads((self.out / "a_x2.nii.gz.json").read_text())["model"]["name"], "nearest")
+                self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
 
     def test_a_volume_that_cannot_be_enlarged_does_not_stop_the_others_and_the_run_is_no_success(self):
         self.make("study/a.nii.gz", "study/c.nii.gz")
