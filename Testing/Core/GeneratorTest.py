@@ -92,6 +92,13 @@ class CompactTest(unittest.TestCase):
         net(torch.rand(1, 1, 8, 8)).square().mean().backward()
         self.assertTrue(all(p.grad.abs().sum() > 0 for p in net.parameters()))
 
+    def test_a_channel_that_is_negative_everywhere_still_learns(self):
+        net = make_generator({"network": "compact", "blocks": 1, "features": 4}, 2)
+        torch.nn.init.normal_(net.conv_last.weight)
+        torch.nn.init.constant_(net.body[0].conv1.bias, -100)
+        net(torch.rand(1, 1, 8, 8)).square().mean().backward()
+        self.assertTrue((net.body[0].conv1.weight.grad.abs().sum((1, 2, 3)) > 0).all())
+
     def test_the_number_of_parameters_is_that_of_its_layers(self):
         net = make_generator({"network": "compact", "blocks": 8, "features": 64}, 4)
         convolutions = (1 * 64, *[64 * 64] * 17, 64 * 16)

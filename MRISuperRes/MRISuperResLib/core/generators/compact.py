@@ -8,23 +8,26 @@ that only what interpolation lacks has to be learnt.
 from torch import nn
 from torch.nn import functional as F
 
+SLOPE = 0.2
+"""Of the activation for negative values. With ReLU the channels of the first blocks die one after the other at the learning rates that a small network
+needs, until nothing but the last block learns."""
 RESIDUAL_GAIN = 0.1  # of the initial weights of each block's second convolution: blocks start near the identity
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(ReLU(conv(x))), (n, features, h, w) to the same shape."""
+    """x + conv(LeakyReLU(conv(x))), (n, features, h, w) to the same shape."""
 
     def __init__(self, features):
         super().__init__()
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
         for conv, gain in ((self.conv1, 1.0), (self.conv2, RESIDUAL_GAIN)):
-            nn.init.kaiming_normal_(conv.weight)
+            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
             conv.weight.data.mul_(gain)
             nn.init.zeros_(conv.bias)
 
     def forward(self, x):
-        return x + self.conv2(F.relu(self.conv1(x)))
+        return x + self.conv2(F.leaky_relu(self.conv1(x), SLOPE))
 
 
 class CompactNet(nn.Module):
