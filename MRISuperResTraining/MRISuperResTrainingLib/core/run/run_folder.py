@@ -7,7 +7,6 @@
   models/                 psnr-best, psnr-last, gan-best, gan-last: pairs of weights (float32) and card, which MRISuperRes can load
 """
 
-import hashlib
 import json
 from pathlib import Path
 
