@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.job import SCALES, UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.models import SHIPPED, ModelStore, user_folder
 
@@ -154,10 +154,16 @@ class ModelStoreTest(unittest.TestCase):
 
 
 class ShippedModelsTest(unittest.TestCase):
-    def test_there_is_a_default_model_and_every_shipped_model_loads(self):
+    def test_there_is_a_pair_for_every_scale_and_the_default_is_its_psnr_model_that_a_cpu_can_run(self):
+        store = ModelStore([SHIPPED])
+        for scale in SCALES:
+            self.assertIn(f"fast-x{scale}", store.pairs(scale))
+            self.assertEqual(store.default_name(scale, "cpu"), f"fast-x{scale}-psnr")
+
+    def test_every_shipped_model_loads_and_all_together_are_small(self):
         store = ModelStore([SHIPPED])
         cache = MethodCache(store)
-        self.assertTrue(store.default_name(2))
+        self.assertLess(sum(path.stat().st_size for path in SHIPPED.iterdir()), 60e6)
         files = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
         self.assertEqual(sorted(card.name for card in store.cards()), files)
         for card in store.cards():
@@ -167,11 +173,26 @@ class ShippedModelsTest(unittest.TestCase):
     def test_every_shipped_card_names_its_data_their_licences_and_its_held_out_figures(self):
         for card in ModelStore([SHIPPED]).cards():
             with self.subTest(card.name):
-                self.assertTrue(card.training["data"] and card.metrics and card.limits and card.licence and card.spacing_range)
+                self.assertTrue(card.training["data"] and card.metrics and card.limits and card.licence and card.spacing_range and card.contrasts and card.cpu_speed)
                 for file in card.training["data"]:
                     self.assertTrue(file["licence"] and file["source"] and file["sha256"])
                 trained = {Path(file["path"]).name.split(".")[0] for file in card.training["data"]}
                 self.assertFalse(trained & {figure["data"] for figure in card.metrics})
+
+    def test_the_psnr_models_are_better_than_whatever_does_not_learn_on_every_held_out_volume(self):
+        for card in ModelStore([SHIPPED]).cards():
+            for figure in card.metrics if card.stage == "psnr" else ():
+                with self.subTest(card.name, data=figure["data"]):
+                    self.assertGreater(figure["psnr"], max(scores["psnr"] for scores in figure["baselines"].values()))
+
+    def test_the_gan_models_look_most_like_the_truth_and_that_of_scale_2_is_better_than_bicubic_interpolation(self):
+        store = ModelStore([SHIPPED])
+        for scale in SCALES:
+            for psnr, gan in zip(*(card.metrics for card in store.pair(f"fast-x{scale}"))):
+                with self.subTest(scale, data=gan["data"]):
+                    self.assertLess(gan["vgg_distance"], min(scores["vgg_distance"] for scores in (psnr, *gan["baselines"].values())))
+                    if scale == 2:
+                        self.assertGreater(gan["psnr"], gan["baselines"]["bicubic"]["psnr"])
 
 
 if __name__ == "__main__":
