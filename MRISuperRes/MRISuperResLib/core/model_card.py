@@ -105,7 +105,9 @@ class ModelCard:
             gains = [m["psnr"] - m["baselines"]["bicubic"]["psnr"] for m in self.metrics if m["anatomy"] == anatomy]
             lines.append(f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic")
         if self.cpu_speed:
-            lines.append("{seconds_per_megapixel:.2g} s per megapixel of the output ({processor}, {threads} threads)".format(**self.cpu_speed))
+            speed = self.cpu_speed
+            threads = "1 thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
+            lines.append(f"{speed['seconds_per_megapixel']:.2g} s per megapixel of the output on a CPU ({speed['processor']}, {threads})")
         return "\n".join(lines + ([self.limits] if self.limits else []))
 
 
