@@ -158,7 +158,8 @@ class ChoosingTest(PanelTestCase):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
         for card in self.widget.upscaling.models._store.cards(2):
             self.choose(card.name)
-            self.assertEqual(f"{self.ui.modelComboBox.currentText}\n{self.ui.modelSummaryLabel.text}", card.summary())
+            self.assertEqual(self.ui.modelSummaryLabel.text, card.summary().removeprefix(card.title).strip())
+            self.assertIn(card.training["data"][0]["path"], self.ui.cardLabel.text)
             self.assertEqual(self.ui.modelComboBox.toolTip, self.ui.modelSummaryLabel.text)
 
     def test_choices_are_kept_when_the_scale_changes_and_back(self):

@@ -10,7 +10,10 @@ def cardHtml(card):
     parts = [_paragraph(_("{name}, made for the {machine}; licence: {licence}").format(
         name=card.name, machine=card.made_for.upper(), licence=card.licence or _("not stated")))]
     for heading, header, rows in card.figures():
-        parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)), _table(header, rows)]
+        # the model first, as the panel may be narrow
+        rows = [[volume, model, *baselines] for volume, *baselines, model in rows]
+        parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)),
+                  _table(["", _("this model"), *header[1:-1]], rows)]
     training = card.training
     if training.get("data"):
         parts.append(_paragraph(_("Learnt in {steps} steps ({loss}; degradation: {degradation}) from:").format(
@@ -30,4 +33,4 @@ def _list(texts):
 def _table(header, rows):
     cells = ["".join(f"<th align='left'>{escape(cell)}</th>" for cell in header)]
     cells += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-    return "<table cellspacing='3'>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    return "<table cellspacing='2' style='font-size: small'>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

@@ -10,12 +10,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.volume_names import VOLUME
 from MRISuperResLib.mrml.output_nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
 from MRISuperResLib.mrml.output_nodes import subjectHierarchy
 from MRISuperResLib.mrml.volume_nodes import whyNotUpscalable
 
 from ..core.data.source import UNSPECIFIED, Source
-from ..core.data.sources import VOLUME, subject_of
+from ..core.data.sources import subject_of
 
 ATTRIBUTE_PREFIX = "MRISuperResTraining."
 USE, ANATOMY, SUBJECT = (ATTRIBUTE_PREFIX + name for name in ("Use", "Anatomy", "Subject"))
