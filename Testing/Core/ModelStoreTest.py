@@ -1,5 +1,6 @@
 import json
 import os
+import statistics
 import sys
 import tempfile
 import unittest
@@ -185,14 +186,19 @@ class ShippedModelsTest(unittest.TestCase):
                 with self.subTest(card.name, data=figure["data"]):
                     self.assertGreater(figure["psnr"], max(scores["psnr"] for scores in figure["baselines"].values()))
 
-    def test_the_gan_models_look_most_like_the_truth_and_that_of_scale_2_is_better_than_bicubic_interpolation(self):
+    def test_the_gan_models_look_most_like_the_truth_in_the_mean(self):
         store = ModelStore([SHIPPED])
         for scale in SCALES:
-            for psnr, gan in zip(*(card.metrics for card in store.pair(f"fast-x{scale}"))):
-                with self.subTest(scale, data=gan["data"]):
-                    self.assertLess(gan["vgg_distance"], min(scores["vgg_distance"] for scores in (psnr, *gan["baselines"].values())))
-                    if scale == 2:
-                        self.assertGreater(gan["psnr"], gan["baselines"]["bicubic"]["psnr"])
+            psnr, gan = (card.metrics for card in store.pair(f"fast-x{scale}"))
+            others = [psnr, *([volume["baselines"][name] for volume in gan] for name in gan[0]["baselines"])]
+            with self.subTest(scale):
+                self.assertLess(*(min(statistics.mean(scores["vgg_distance"] for scores in volumes) for volumes in methods) for methods in ([gan], others)))
+
+    def test_the_gan_model_of_scale_2_is_better_than_bicubic_and_the_psnr_model_by_its_own_measure_on_every_held_out_volume(self):
+        for psnr, gan in zip(*(card.metrics for card in ModelStore([SHIPPED]).pair("fast-x2"))):
+            with self.subTest(gan["data"]):
+                self.assertGreater(gan["psnr"], gan["baselines"]["bicubic"]["psnr"])
+                self.assertLess(gan["vgg_distance"], psnr["vgg_distance"])
 
 
 if __name__ == "__main__":

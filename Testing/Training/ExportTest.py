@@ -17,6 +17,7 @@ from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.core.upscale import upscale
 from MRISuperResTrainingLib.core.run import held_out
 from MRISuperResTrainingLib.core.run.export import export
+from safetensors.torch import load_file
 
 
 class ExportTest(RunTest):
@@ -40,6 +41,21 @@ class ExportTest(RunTest):
         volume = read_volume(self.folder / "data" / "a.nii.gz")
         result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob("tiny@0.5", 2, device="cpu"), methods)
         self.assertEqual(result.volume.shape, (4, 64, 72))
+
+    def test_the_gan_model_can_be_a_blend_of_both_stages_and_its_card_says_so(self):
+        self.train(gan={"steps": 4, "learning_rate": 1e-2})
+        folders = {alpha: self.folder / f"models{alpha}" for alpha in (1.0, 0.25)}
+        for alpha, folder in folders.items():
+            export(self.folder / "run", "tiny", folder, False, alpha)
+        psnr, gan, blend = (load_file(folders[alpha] / f"tiny-{stage}.safetensors") for alpha, stage in ((1.0, "psnr"), (1.0, "gan"), (0.25, "gan")))
+        for name, value in blend.items():
+            torch.testing.assert_close(value.float(), 0.75 * psnr[name].float() + 0.25 * gan[name].float(), rtol=2e-3, atol=1e-4)
+        self.assertEqual((folders[0.25] / "tiny-psnr.safetensors").read_bytes(), (folders[1.0] / "tiny-psnr.safetensors").read_bytes())
+        losses = [ModelStore([folders[alpha]]).card(f"tiny-{stage}").training["loss"] for alpha, stage in ((0.25, "gan"), (1.0, "gan"), (0.25, "psnr"))]
+        self.assertEqual(losses, ["0.005·adversarial + L1; blended with stage 1 at 0.25", "0.005·adversarial + L1", "L1"])
+        for alpha in (0, 1.1, float("nan")):
+            with self.assertRaisesRegex(MRISuperResError, "The blend must be above 0 and at most 1"):
+                export(self.folder / "run", "tiny", self.folder / "none", False, alpha)
 
     def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
         cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "licence": "MIT", "made_for": "gpu"}, data={"validation_share": 0.4})

@@ -106,6 +106,7 @@ def _add_export(parser):
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("--name", metavar="NAME", required=True, help="of the pair")
     parser.add_argument("--to", metavar="FOLDER", required=True, help="where the models go, for instance a folder of MRISUPERRES_MODELS")
+    parser.add_argument("--alpha", type=float, default=1.0, metavar="A", help="the GAN model is a blend: between 0, the first stage alone, and 1 (default), the second alone")
     parser.add_argument("--no-figures", action="store_true", help="do not measure the models on the subjects that were held back, which takes its time")
     parser.set_defaults(command="export")
 

@@ -17,21 +17,27 @@ from .held_out import figures, never_seen
 from .run_folder import RunFolder
 
 
-def export(run, name, folder, measure=True, progress=None, cancelled=None):
+def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=None):
     """Writes the best models of a run, in half precision, with their cards. Returns ([ModelCard], sentences on volumes that can't be measured).
 
     run, folder: paths; name: NAME-psnr and NAME-gan are made, a pair that can be blended; of a run without second stage NAME-psnr.
     measure: whether the cards get the speed on this computer's CPU, and figures on the subjects that were not trained on, as far as their
-    volumes are there, which takes its time. progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
+    volumes are there, which takes its time. alpha: the GAN model is the blend of the generators of both stages, 1 for the second alone (network
+    interpolation, ESRGAN, section 3.4: less noise and fewer artefacts of an adversarial training, which was not stopped at the right moment). progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
     """
     if not NAME.fullmatch(name):
         raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
+    if not 0 < alpha <= 1:
+        raise MRISuperResError(f"The blend must be above 0 and at most 1, not {alpha:g}.", "settings")
     run = RunFolder(run)
     description = run.description()
     _check_finished(run)
     stages = [stage for stage in STAGES if stage == "psnr" or description["settings"]["gan"]]
-    weights = {stage: safetensors.torch.save({key: value.half().contiguous() for key, value in run.weights(f"{stage}-best").items()}) for stage in stages}
-    values = {stage: _card_values(run, description, stage, f"{name}-{stage}", name if len(stages) > 1 else "") for stage in stages}
+    generators = {stage: run.weights(f"{stage}-best") for stage in stages}
+    if "gan" in generators:
+        generators["gan"] = {key: generators["psnr"][key].lerp(value, alpha) for key, value in generators["gan"].items()}
+    weights = {stage: safetensors.torch.save({key: value.half().contiguous() for key, value in generator.items()}) for stage, generator in generators.items()}
+    values = {stage: _card_values(run, description, stage, alpha, f"{name}-{stage}", name if len(stages) > 1 else "") for stage in stages}
     rows, skipped = {}, []
     if measure:
         for stage in stages:
@@ -57,7 +63,7 @@ def _check_finished(run):
         raise MRISuperResError(f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): let it go on to its end first (“resume”).", "settings")
 
 
-def _card_values(run, description, stage, name, pair):
+def _card_values(run, description, stage, alpha, name, pair):
     """The fields of a ModelCard but for sha256 and metrics. Folders of the user's computer are left out."""
     settings, split = description["settings"], description["split"]
     learnt = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
@@ -73,15 +79,16 @@ def _card_values(run, description, stage, name, pair):
         limits=card.get("limits", ""), licence=card.get("licence", ""), made_for=card.get("made_for", MACHINES[0]),
         anatomy=sorted({volume["anatomy"] for volume in learnt}), contrasts=sorted({volume["contrast"] for volume in learnt} - {""}),
         spacing_range=[round(min(pixels), 3), round(max(pixels), 3)],
-        training={"degradation": settings["data"]["degradation"], "loss": _loss(settings, stage), "steps": run.card(f"{stage}-best").training["steps"],
+        training={"degradation": settings["data"]["degradation"], "loss": _loss(settings, stage, alpha), "steps": run.card(f"{stage}-best").training["steps"],
                   "settings": own, "versions": description["versions"], "data": data})
 
 
-def _loss(settings, stage):
+def _loss(settings, stage, alpha):
     """As a formula, for people."""
     numbers = settings[stage]
     if stage == "psnr":
         weighted = [(1, "L1"), (numbers["fft_weight"], "|FFT|")]
     else:
         weighted = [(numbers["perceptual_weight"], "perceptual"), (numbers["adversarial_weight"], "adversarial"), (numbers["content_weight"], "L1")]
-    return " + ".join(name if weight == 1 else f"{weight:g}·{name}" for weight, name in weighted if weight)
+    formula = " + ".join(name if weight == 1 else f"{weight:g}·{name}" for weight, name in weighted if weight)
+    return f"{formula}; blended with stage 1 at {alpha:g}" if stage == "gan" and alpha < 1 else formula
