@@ -54,7 +54,7 @@ class ScreenshotTest(unittest.TestCase):
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
         self.show(widget)
-        size = (1150, 720)
+        size = (1150, 760)
         slicer.util.setSliceViewerLayers(background=volume)
         volume.GetDisplayNode().SetInterpolate(False)  # the voxels as they are
         sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
