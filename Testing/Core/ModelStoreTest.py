@@ -5,6 +5,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from MRISuperResLib.core.errors import MRISuperResError
@@ -56,8 +57,8 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder, "small")
         self.assertEqual(MethodCache(self.store).get(UpscaleJob(device="cpu")).name, "small")
         with mock.patch("MRISuperResLib.core.network.resolve_device", return_value=mock.Mock(type="cuda")), \
-                mock.patch("MRISuperResLib.core.network.NetworkMethod", side_effect=lambda cards, *_: cards[0].name):
-            self.assertEqual(MethodCache(self.store).get(UpscaleJob()), "large")
+                mock.patch("MRISuperResLib.core.network.NetworkMethod", side_effect=lambda cards, *_: SimpleNamespace(name=cards[0].name, begin=lambda: None)):
+            self.assertEqual(MethodCache(self.store).get(UpscaleJob()).name, "large")
 
     def test_weights_that_are_not_those_of_the_card_are_refused(self):
         write_model(self.folder)
