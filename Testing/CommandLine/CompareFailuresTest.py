@@ -41,7 +41,6 @@ class RefusedTest(CompareTest):
             (with_out("--methods", "bicubic,fast-x4-psnr"), "enlarges ×4, not ×2"),
             (with_out("--methods", "bicubic", "--models", "fast-x2-psnr"), "not allowed with argument"),
             (with_out("--models", "none-such"), "There is no model “none-such”"),
-            (with_out("--blend", "0.5"), "nothing to blend"),
             (with_out("--scale", 3), "scale must be 2, 4 or 8, not 3"),
             (with_out("--noise", 21), "between 0 and 20 %"),
             (with_out("--noise", "nan"), "between 0 and 20 %"),
@@ -61,6 +60,10 @@ class RefusedTest(CompareTest):
             for words, pattern in cases:
                 with self.subTest(words):
                     self.assert_refused(pattern, *words)
+
+    def test_without_a_pair_of_models_there_is_nothing_to_blend(self):
+        with mock.patch("MRISuperResLib.core.models.SHIPPED", self.folder / "none"):
+            self.assert_refused("nothing to blend", self.input, "--out", self.out, "--blend", "0.5")
 
     def test_what_is_wrong_with_the_volume_is_one_sentence(self):
         def with_out(path, *words):
