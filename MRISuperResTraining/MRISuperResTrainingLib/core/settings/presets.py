@@ -27,7 +27,7 @@ PRESETS = {
     "quick": {
         "generator": {"network": "compact", "blocks": 4, "features": 32},
         "data": {"patch": 48},
-        "psnr": {"steps": 500, "learning_rate": 2e-3, "schedule": "cosine"},
+        "psnr": {"steps": 500, "learning_rate": 3e-3, "schedule": "cosine"},
         "gan": {"steps": 50, "learning_rate": 1e-4, "discriminator_learning_rate": 1e-4, "content_weight": 1.0, "perceptual_weight": 0.0,
                 "adversarial_terms": "both"},
         "batch": 8, "ema": 0.99, "clip_norm": 1.0, "checkpoint_every": 50, "validate_every": 100,
