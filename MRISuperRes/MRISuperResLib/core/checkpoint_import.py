@@ -71,7 +71,7 @@ def _spandrel():
         import spandrel
     except (ImportError, RuntimeError) as e:  # torchvision of another build than torch's raises RuntimeError
         raise MRISuperResError(f"Importing a checkpoint needs spandrel and torchvision, which can't be imported here ({str(e).splitlines()[0]}): "
-                               "install them (pip install spandrel).", "environment") from e
+                               "install them (pip install spandrel), torchvision in the version that belongs to your PyTorch.", "environment") from e
     return spandrel
 
 
