@@ -6,6 +6,7 @@ from .. import __version__
 from ..core.errors import MRISuperResError
 from ..core.job import DEFAULT_SCALE
 from ..core.model_card import STAGES
+from ..core.volume_names import OUTPUTS
 
 PROGRAM = "python -m MRISuperResLib"
 
@@ -23,8 +24,6 @@ examples:
   {PROGRAM} models list
 
 exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 stopped (Ctrl-C); 1 an error of the program."""
-
-OUTPUTS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 MANY_DESCRIPTION = """\
 Enlarges every volume of folders and lists. Outputs that are there are not made again: the same command goes on where it was stopped.

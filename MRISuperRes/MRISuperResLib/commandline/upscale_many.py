@@ -4,14 +4,13 @@ What is written already is not made again, so that the same command goes on wher
 Started several times by torchrun or accelerate launch, the processes share the volumes.
 """
 
-import csv
-import io
 import json
 import os
 import time
 from pathlib import Path
 
 from ..core import provenance
+from ..core.comparison.scores import csv_text
 from ..core.errors import MRISuperResError
 from ..core.files import check_output
 from ..core.files.whole import write_whole
@@ -112,12 +111,9 @@ class _Report:
 
     def add(self, source, target, status, message="", seconds=None):
         self._rows.append((source, target, status, "" if seconds is None else f"{seconds:.1f}", message))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([("input", "output", "status", "seconds", "message"), *self._rows])
         with os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, text.getvalue().encode())
+        write_whole(self.path, csv_text(("input", "output", "status", "seconds", "message"), self._rows).encode())
 
     def count(self, status):
         return sum(row[2] == status for row in self._rows)

@@ -4,6 +4,7 @@ Checkpoints are data: only tensors are read, nothing in them is executed.
 """
 
 import hashlib
+import io
 import re
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def import_checkpoint(path, name, title="", stage="gan", licence="", folder=None
     model_files.check_free(name, store)
     path = Path(path)
     data = _bytes(path)
-    architecture, scale, state = _converted(path, _spandrel().canonicalize_state_dict(_state(path)))
+    spandrel = _spandrel()
+    architecture, scale, state = _converted(path, spandrel, _state(path, data))
     net = make_generator(architecture, scale)
     try:
         net.load_state_dict(state)
@@ -54,11 +56,11 @@ def _bytes(path):
         raise MRISuperResError(f"{path} can't be read ({e.strerror}): check the name, and that you may open it.", "model") from e
 
 
-def _state(path):
+def _state(path, data):
     try:
         if path.suffix.lower() == ".safetensors":
-            return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            return safetensors.torch.load(data)
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as e:  # the readers raise whatever they meet in a file that is not what it seems
         raise _unusable(path, "it is no file of weights, or holds more than weights, which is never executed") from e
     if not isinstance(state, dict):
@@ -75,9 +77,9 @@ def _spandrel():
     return spandrel
 
 
-def _converted(path, state):
+def _converted(path, spandrel, state):
     """(architecture, scale, weights of our RRDBNet for one channel)"""
-    spandrel = _spandrel()
+    state = spandrel.canonicalize_state_dict(state)
     try:
         found = spandrel.MAIN_REGISTRY.load(state)
     except Exception as e:  # it raises whatever it meets in weights that are not what they seem
@@ -87,7 +89,9 @@ def _converted(path, state):
         raise _unusable(path, f"it holds another network ({kind}), and only the plain ESRGAN can be imported")
     if found.scale not in SCALES or not found.input_channels == found.output_channels in (1, 3):
         raise _unusable(path, f"it enlarges ×{found.scale} with {found.input_channels} channels, not ×2, ×4 or ×8 with 1 or 3")
-    weights = {_name(key, found.model.state_dict()): value.float() for key, value in found.model.state_dict().items()}
+    values = found.model.state_dict()
+    last = max(int(key.split(".")[1]) for key in values)
+    weights = {_name(key, last): value.float() for key, value in values.items()}
     weights["conv_first.weight"] = weights["conv_first.weight"].sum(1, keepdim=True)
     for key in ("conv_last.weight", "conv_last.bias"):
         weights[key] = weights[key].mean(0, keepdim=True)
@@ -96,12 +100,11 @@ def _converted(path, state):
     return architecture, found.scale, weights
 
 
-def _name(key, state):
-    """Ours of a parameter, of spandrel's, which are those of the first ESRGAN: model.N of a sequence."""
+def _name(key, last):
+    """Ours of a parameter, of spandrel's, which are those of the first ESRGAN: model.N of a sequence that ends with the number `last`."""
     if block := re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.(\w+)", key):
         return "body.{}.rdb{}.conv{}.{}".format(*block.groups())
     number, kind = re.fullmatch(r"model\.(\d+)(?:\.sub\.\d+)?\.(\w+)", key).groups()
-    last = max(int(other.split(".")[1]) for other in state)
     fixed = {0: "conv_first", 1: "conv_body", last - 2: "conv_hr", last: "conv_last"}
     return f"{fixed.get(int(number)) or f'conv_up{int(number) // 3}'}.{kind}"
 

@@ -37,7 +37,7 @@ class MemorySaver:
             part = batch[first:first + (self._most or len(batch))]
             try:
                 done.append(self._enlarge(part.to(self.device, memory_format=torch.channels_last)))
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors
                 if not _is_want_of_memory(error):
                     raise
                 self._save(part, error)

@@ -8,6 +8,7 @@ upload(images) returns, so that several can share what lies on a device.
 from . import resample
 from .back_projection import back_project
 from .errors import MRISuperResError
+from .hardware import machine
 from .job import DEFAULT_SCALE
 from .method_names import MethodName
 from .models import ModelStore
@@ -73,8 +74,8 @@ class MethodCache:
         a device that is not there (kind "environment").
         """
         if job.model is None:
-            machine = "cpu" if _import_network().resolve_device(job.device).type == "cpu" else "gpu"
-            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE, machine)), job)
+            device = _import_network().resolve_device(job.device)  # what PyTorch really finds, where it is “auto”
+            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE, machine(device.type))), job)
         name = MethodName.parse(job.model)
         plain = name.without_back_projection
         if plain in self._given:

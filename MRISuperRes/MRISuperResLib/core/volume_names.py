@@ -1,4 +1,4 @@
-"""Which files below a folder are volumes, by their names."""
+"""Which files are volumes, by their names."""
 
 import os
 import re
@@ -6,6 +6,8 @@ from pathlib import Path
 
 VOLUME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
 DICOM = re.compile(r"(?i)[^.].*\.(dcm|ima)")
+OUTPUTS = (".nii", ".nii.gz", ".nrrd", ".mha")
+"""Extensions of the formats that are written."""
 EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 
 

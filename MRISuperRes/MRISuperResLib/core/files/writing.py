@@ -14,11 +14,11 @@ import SimpleITK as sitk
 
 from .. import geometry
 from ..errors import MRISuperResError
+from ..volume_names import OUTPUTS
 from .checks import LPS_TO_RAS
 from .nifti import write_nifti
 from .quiet import quiet
 
-EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
 PREFIX = "MRISuperRes_"
 """Of the provenance keys in NRRD and MetaImage headers."""
 TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
@@ -33,7 +33,7 @@ def check_output(path, source=None):
     """
     target, _ = _target(path)
     if target.is_dir():
-        raise MRISuperResError(f"{path} is a folder: add a file name to it, ending in {', '.join(EXTENSIONS)}.", "settings")
+        raise MRISuperResError(f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.", "settings")
     if not target.parent.is_dir():
         raise MRISuperResError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
     if source is not None and _same_file(target, Path(source)):
@@ -45,7 +45,7 @@ def check_output(path, source=None):
 def write_volume(path, array, ijk_to_ras, provenance):
     """Writes a volume and, beside it, NAME.json with the provenance. The old files stay until the new ones are complete.
 
-    path: ends in one of EXTENSIONS; NAME is all of its name. array: (k, j, i), one of the integer or floating-point types
+    path: ends in one of OUTPUTS; NAME is all of its name. array: (k, j, i), one of the integer or floating-point types
     of 8 to 64 bits, kept as it is. ijk_to_ras: (4, 4), mm; NIfTI stores it in single precision. provenance: dict of JSON
     values. Raises MRISuperResError.
     """
@@ -65,10 +65,10 @@ def write_volume(path, array, ijk_to_ras, provenance):
 def _target(path):
     """(the file that will be written: a link is followed, its extension)"""
     target = Path(os.path.realpath(path))
-    for extension in sorted(EXTENSIONS, key=len, reverse=True):
+    for extension in sorted(OUTPUTS, key=len, reverse=True):
         if Path(path).name.lower().endswith(extension) and len(Path(path).name) > len(extension):
             return target, extension
-    raise MRISuperResError(f"{path} does not say which format to write: end the name in {', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}.", "settings")
+    raise MRISuperResError(f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.", "settings")
 
 
 def _same_file(target, source):
