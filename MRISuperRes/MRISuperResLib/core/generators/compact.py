@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def forward(self, x):
-        return x + self.conv2(F.leaky_relu(self.conv1(x), SLOPE))
+        return x + self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True))
 
 
 class CompactNet(nn.Module):

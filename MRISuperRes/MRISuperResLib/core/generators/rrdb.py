@@ -19,6 +19,10 @@ def _conv(features_in, features_out, kernel=3):
     return nn.Conv2d(features_in, features_out, kernel, padding=kernel // 2)
 
 
+def _activated(x):
+    return F.leaky_relu(x, SLOPE, inplace=True)
+
+
 class DenseBlock(nn.Module):
     """Five convolutions, each of which sees the outputs of all before: (n, features, h, w) to the same shape."""
 
@@ -37,8 +41,8 @@ class DenseBlock(nn.Module):
     def forward(self, x):
         seen = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, F.leaky_relu(conv(seen), SLOPE)), 1)
-        return x + BETA * self.conv5(seen)
+            seen = torch.cat((seen, _activated(conv(seen))), 1)
+        return torch.add(x, self.conv5(seen), alpha=BETA)
 
 
 class RRDB(nn.Module):
@@ -51,7 +55,7 @@ class RRDB(nn.Module):
         self.rdb3 = DenseBlock(features, growth)
 
     def forward(self, x):
-        return x + BETA * self.rdb3(self.rdb2(self.rdb1(x)))
+        return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=BETA)
 
 
 class RRDBNet(nn.Module):
@@ -83,8 +87,10 @@ class RRDBNet(nn.Module):
     def forward(self, x):
         x = self.conv_first(x)
         if self.activate_first:
-            x = F.leaky_relu(x, SLOPE)
+            x = _activated(x)
         x = x + self.conv_body(self.body(x))
         for name in self.upsampling:
-            x = F.leaky_relu(self.get_submodule(name)(F.interpolate(x, scale_factor=2, mode="nearest")), SLOPE)
-        return self.conv_last(F.leaky_relu(self.conv_hr(x), SLOPE))
+            x = _activated(self.get_submodule(name)(F.interpolate(x, scale_factor=2, mode="nearest")))
+        x = _activated(self.conv_hr(x))
+        with torch.autocast(x.device.type, enabled=False):  # the image itself in single precision: eight bits of bfloat16 would show as steps
+            return self.conv_last(x.to(self.conv_last.weight.dtype))
