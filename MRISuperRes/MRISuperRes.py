@@ -169,14 +169,15 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         with asRuntimeError():
             return VolumeJob(self.worker, volumeNode, job, outputVolume, onProgress, onFinished)
 
-    def upscale(self, volumeNode, model=None, scale=None, axis="auto", device="auto", outputVolume=None,
+    def upscale(self, volumeNode, model=None, scale=None, axis="auto", device="auto", precision="auto", outputVolume=None,
                 waitForCompletion=True, progressCallback=None, onFinished=None):
         """Makes the super-resolved volume of a volume node; the input is not changed.
 
         model: name of an installed model, or "nearest", "bilinear", "bicubic"; "PAIR@0.5" for the blend of a PSNR and a GAN
         model, "NAME+bp" for a result that is made to agree with the input; None: the default model of the scale.
         scale: 2, 4 or 8; None: the model's own. axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k": the slices.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps". outputVolume: a volume node to be replaced; None: a new one.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps". precision: "float32", or "auto" for half precision where the device is made
+        for it and the result is near. outputVolume: a volume node to be replaced; None: a new one.
         progressCallback(done, total): in slices; where it returns False, the run is cancelled.
 
         waitForCompletion=True: returns the output node, or None where the progress callback has cancelled the run. The
@@ -185,7 +186,7 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         onFinished(job) is called at its end, however it ends.
         """
         with asRuntimeError():
-            job = UpscaleJob(model=model, scale=scale, axis=axis, device=device)
+            job = UpscaleJob(model=model, scale=scale, axis=axis, device=device, precision=precision)
         run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
                           progressCallback, onFinished, waitForCompletion)
         return run.outputNode if run and waitForCompletion else run
@@ -198,8 +199,8 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         with asRuntimeError():
             return ComparisonRun(self.worker, volumeNode, job, onProgress, onFinished)
 
-    def compare(self, volumeNode, methods=None, scale=DEFAULT_SCALE, reference=True, axis="auto", device="auto", degradation="bicubic", noise=0.0,
-                seed=0, perceptual="none", waitForCompletion=True, progressCallback=None, onFinished=None):
+    def compare(self, volumeNode, methods=None, scale=DEFAULT_SCALE, reference=True, axis="auto", device="auto", precision="auto",
+                degradation="bicubic", noise=0.0, seed=0, perceptual="none", waitForCompletion=True, progressCallback=None, onFinished=None):
         """Lets several methods work on a volume and measures them; the input is not changed.
 
         methods: names as in `upscale`, 2 to 8 of them; None: the interpolations, "bicubic+bp" and the installed models.
@@ -211,7 +212,7 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         waitForCompletion=False a ComparisonRun with cancel(), state, message and comparison. Errors: see `upscale`.
         """
         with asRuntimeError():
-            job = ComparisonJob(methods or default_methods(scale, ModelStore()), scale, reference, axis, device, degradation, noise, seed, perceptual)
+            job = ComparisonJob(methods or default_methods(scale, ModelStore()), scale, reference, axis, device, precision, degradation, noise, seed, perceptual)
         run = scriptedRun(lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
                           progressCallback, onFinished, waitForCompletion)
         return run.comparison if run and waitForCompletion else run

@@ -31,7 +31,7 @@ class BlendTest(unittest.TestCase):
         cls.images = np.random.default_rng(0).random((2, 9, 7))
 
     def method(self, name, **job):
-        return self.cache.get(UpscaleJob(name, device="cpu", **job))
+        return self.cache.get(UpscaleJob(name, device="cpu", precision="float32", **job))
 
     def test_the_ends_of_a_blend_are_the_two_models(self):
         for alpha, name in ((0, "a-psnr"), (1, "a-gan")):
@@ -53,7 +53,7 @@ class BlendTest(unittest.TestCase):
         np.testing.assert_array_equal(self.method("a-psnr")(self.images), before)
 
     def test_an_output_names_the_blend_and_the_weights_of_both_models(self):
-        result = upscale(np.random.default_rng(0).random((2, 9, 7)), np.eye(4), UpscaleJob("a@0.50", device="cpu"), self.cache)
+        result = upscale(np.random.default_rng(0).random((2, 9, 7)), np.eye(4), UpscaleJob("a@0.50", device="cpu", precision="float32"), self.cache)
         hashes = [self.store.card(name).sha256 for name in ("a-psnr", "a-gan")]
         self.assertEqual(result.provenance["model"], {"name": "a@0.5", "stage": "blend", "sha256": " ".join(hashes)})
 

@@ -146,6 +146,7 @@ class MethodsTest(unittest.TestCase):
 
         class Counting:
             name, scale, device, stage, cards, messages = "counted", 2, network.device, "psnr", (), ("It was slow.",)
+            precision = "float32"
 
             def upload(self, images):
                 return network.upload(images)

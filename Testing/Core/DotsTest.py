@@ -85,7 +85,7 @@ class DotsInAComparisonTest(unittest.TestCase):
 
     def test_a_method_that_smooths_dots_away_is_found_out(self):
         class Smoothing:
-            name, scale, device, stage, cards, messages = "smoothing", 2, "cpu", "gan", (), ()
+            name, scale, device, stage, cards, messages, precision = "smoothing", 2, "cpu", "gan", (), (), "float32"
 
             def upload(self, images):
                 return images

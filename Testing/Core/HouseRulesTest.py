@@ -48,16 +48,16 @@ class HouseRulesTest(unittest.TestCase):
         self.assert_no_file_imports(LIBRARY, {"MRISuperResTrainingLib"})
 
     def test_torch_is_imported_by_the_network_alone_and_for_pyiqa(self):
-        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "memory_saver.py", "generators", "checkpoint_import.py", "perceptual.py"))
+        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py", "perceptual.py"))
 
     def test_what_is_optional_is_imported_in_one_place_and_only_when_it_is_used(self):
         self.assert_no_file_imports(LIBRARY, {"pyiqa"}, but=("perceptual.py",))
         self.assert_no_file_imports(LIBRARY, {"matplotlib"}, but=("figure.py",))
         self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib"}, at_file_scope=True)
-        self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=("network.py", "memory_saver.py", "generators", "checkpoint_import.py"))
+        self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py"))
 
     def test_nothing_loads_the_network_at_file_scope(self):
-        self.assert_no_file_imports(LIBRARY, {"network", "memory_saver", "generators", "checkpoint_import"}, at_file_scope=True, but=("network.py", "checkpoint_import.py"))
+        self.assert_no_file_imports(LIBRARY, {"network", "memory_saver", "half_precision", "gpu_memory", "tensor_intensity", "generators", "checkpoint_import"}, at_file_scope=True, but=("network.py", "memory_saver.py", "checkpoint_import.py"))
 
 
 class ModuleFilesTest(unittest.TestCase):

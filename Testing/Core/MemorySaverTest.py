@@ -62,7 +62,7 @@ class MemorySaverTest(unittest.TestCase):
     def test_whatever_room_there_is_the_result_is_the_same(self, count, height, width, room, scale):
         net, batch = network(scale=scale), slices(count, height, width)
         with mock.patch.object(memory_saver, "LEAST_TILE", 8):
-            self.assert_same(net, batch, MemorySaver(Narrow(net, room), CPU)(batch))
+            self.assert_same(net, batch, MemorySaver(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):
         for architecture in ({"blocks": 1, "features": 4, "growth": 2}, {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9}, {"network": "compact", "blocks": 3, "features": 4}):
@@ -76,29 +76,29 @@ class MemorySaverTest(unittest.TestCase):
         net, batch = network(), slices(8, 10, 10)
         narrow = Narrow(net, 250)
         saver = MemorySaver(narrow, CPU)
-        self.assert_same(net, batch, saver(batch))
-        self.assert_same(net, batch, saver(batch))
+        self.assert_same(net, batch, saver(batch)())
+        self.assert_same(net, batch, saver(batch)())
         self.assertEqual([size[0] for size in narrow.sizes], [8, 4, 2, 2, 2, 2, 2, 2, 2, 2])
         self.assertIn("computed 2 at a time; the result is the same", saver.messages[0])
 
     def test_a_single_slice_is_cut_into_tiles_and_a_sentence_says_so(self):
         net, batch = network(), slices(1, 40, 30)
         saver = MemorySaver(Narrow(net, 700), CPU)
-        self.assert_same(net, batch, saver(batch))
+        self.assert_same(net, batch, saver(batch)())
         self.assertEqual(len(saver.messages), 1)
         self.assertIn("in tiles of 20 pixels", saver.messages[0])
 
     def test_where_no_tile_fits_the_cpu_goes_on_and_the_next_run_begins_on_the_device_again(self):
         net, batch = network(), slices(2, 16, 16)
         saver = MemorySaver(Narrow(net, 10**6), CPU)
-        saver._wanted = torch.device("meta")  # stands for a GPU: what is on it can be moved back only by loading it again
+        saver._wanted = torch.device("meta"), torch.float16  # stands for a GPU: what is on it can be moved back only by loading it again
         moves = []
         with mock.patch.object(torch.nn.Module, "to", autospec=True, side_effect=lambda module, device: moves.append(str(device)) or module):
             saver.begin()
-            self.assertEqual((str(saver.device), moves), ("meta", ["meta"]))
-            with mock.patch.object(saver, "_enlarge", side_effect=[ERRORS[0]] * 3 + [np.zeros((2, 32, 32), np.float32)]):
-                self.assertEqual(saver(batch).shape, (2, 32, 32))
-            self.assertEqual((str(saver.device), moves), ("cpu", ["meta", "cpu"]))
+            self.assertEqual((str(saver.device), saver.dtype, moves), ("meta", torch.float16, ["meta"]))
+            with mock.patch.object(saver, "_enlarge", side_effect=[ERRORS[0]] * 3 + [torch.zeros((1, 32, 32))] * 2):
+                self.assertEqual(saver(batch)().shape, (2, 32, 32))
+            self.assertEqual((str(saver.device), saver.dtype, moves), ("cpu", torch.float32, ["meta", "cpu"]))
             self.assertIn("The memory of the device meta was not enough: the slices were computed on the CPU;", saver.messages[0])
             saver.begin()
         self.assertEqual((str(saver.device), saver.messages), ("meta", []))
@@ -121,12 +121,12 @@ class RunTest(unittest.TestCase):
         volume = np.random.default_rng(0).integers(0, 1000, (3, 100, 90)).astype(np.int16)
         narrow = []
 
-        def saver(net, device):
+        def saver(net, *arguments):
             narrow.append(Narrow(net, 100 * 90 - 1))
-            return MemorySaver(narrow[0], device)
+            return MemorySaver(narrow[0], *arguments)
 
         def run(methods):
-            return upscale(volume, np.eye(4), UpscaleJob("tiny+bp", 2, "k", "cpu"), methods)
+            return upscale(volume, np.eye(4), UpscaleJob("tiny+bp", 2, "k", "cpu", "float32"), methods)
 
         expected = run(MethodCache(ModelStore([folder])))
         with mock.patch("MRISuperResLib.core.network.MemorySaver", saver):

@@ -39,7 +39,7 @@ class WithTinyModel(unittest.TestCase):
         cls.methods = MethodCache(ModelStore([folder.name]))
 
     def run_job(self, volume, matrix=np.eye(4), progress=None, cancelled=None, **job):
-        return upscale(volume, matrix, UpscaleJob(**{"model": "tiny-x2", "device": "cpu"} | job), self.methods, progress, cancelled)
+        return upscale(volume, matrix, UpscaleJob(**{"model": "tiny-x2", "device": "cpu", "precision": "float32"} | job), self.methods, progress, cancelled)
 
 
 class UpscaleTest(WithTinyModel):

@@ -164,6 +164,8 @@ def _add_run_options(parser):
     parser.add_argument("--axis", default="auto", metavar="AXIS",
                         help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:N or mps")
+    parser.add_argument("--precision", default="auto", metavar="TYPE", help="float32, or auto: half precision where the device is made for it and the result "
+                        "is near (it is looked at and told how near); default: %(default)s")
 
 
 def _add_input_options(parser):

@@ -57,5 +57,5 @@ def job_of(arguments, store):
             raise MRISuperResError(f"There is nothing to blend: no pair of a PSNR and a GAN model for ×{arguments.scale} is installed; "
                                    "leave --blend out, or install a pair.", "model")
         blends = [f"{pair}@{alpha}" for pair in pairs for alpha in arguments.blend]
-    return ComparisonJob((*names, *blends), arguments.scale, not arguments.no_reference, arguments.axis, arguments.device,
+    return ComparisonJob((*names, *blends), arguments.scale, not arguments.no_reference, arguments.axis, arguments.device, arguments.precision,
                          arguments.degradation, arguments.noise, arguments.seed, arguments.perceptual)

@@ -17,7 +17,7 @@ from ..core.upscale import upscale
 def run(arguments, console, cancelled):
     """Returns the line that tells what was written. Raises MRISuperResError, Cancelled."""
     start = time.monotonic()
-    job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device)
+    job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
     check_output(arguments.output, arguments.input)
     methods = MethodCache()
     method = methods.get(job)

@@ -26,7 +26,7 @@ REPORT = "report.csv"
 
 def run(arguments, console, cancelled):
     """Returns the line that tells what was written. Raises MRISuperResError, also where a volume has failed, and Cancelled."""
-    job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device)
+    job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
     methods = MethodCache()
     method = methods.get(job)  # what is wrong with it is wrong for all volumes
     out = Path(os.path.abspath(arguments.out))

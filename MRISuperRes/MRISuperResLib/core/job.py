@@ -7,6 +7,7 @@ from .errors import MRISuperResError
 
 SCALES = (2, 4, 8)
 DEFAULT_SCALE = 2
+PRECISIONS = ("auto", "float32")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class UpscaleJob:
     scale: 2, 4 or 8; None: the model's own, or 2 where no model is named.
     axis: the slice direction, one of slices.AXES.
     device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+    precision: "float32", or "auto": half precision where the device is made for it and the result is near, see half_precision.
     batch_size: slices that go through the network together; None: chosen from their size.
     Raises MRISuperResError (kind "settings") for anything else.
     """
@@ -26,6 +28,7 @@ class UpscaleJob:
     scale: int | None = None
     axis: str = "auto"
     device: str = "auto"
+    precision: str = "auto"
     batch_size: int | None = None
 
     def __post_init__(self):
@@ -36,6 +39,8 @@ class UpscaleJob:
         slices.check_name(self.axis)
         if not _is_device(self.device):
             raise MRISuperResError(f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.", "settings")
+        if self.precision not in PRECISIONS:
+            raise MRISuperResError(f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.", "settings")
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
             raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
 
@@ -46,7 +51,7 @@ class UpscaleJob:
     def from_dict(cls, values):
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
-            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device and batch_size.", "settings")
+            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision and batch_size.", "settings")
         refuse_unknown(cls, values)
         return cls(**values)
 

@@ -1,8 +1,9 @@
 """Everything that can enlarge a slice: the three baselines, the installed networks, blends of them, and their back-projection.
 
-A method is callable, (n, h, w), normalised, to (n, scale·h, scale·w), and has: name, scale, device, stage ("interpolation",
-"psnr", "gan" or "blend"), cards (of its networks), messages (sentences on what had to be done differently) and batch_size(h, w). Baselines and networks also take what their
-upload(images) returns, so that several can share what lies on a device.
+A method is callable, (n, h, w), normalised, to (n, scale·h, scale·w), and has: name, scale, device, precision (the name of the type in which it
+computes), stage ("interpolation", "psnr", "gan" or "blend"), cards (of its networks), messages (sentences on how it had to work), batch_size(h, w),
+and start(images, intensity): begins to enlarge, and returns a function that gives the result in the stored type of an intensity.Intensity.
+Baselines and networks also take what their upload(images) returns, so that several can share what lies on a device.
 """
 
 from . import resample
@@ -17,10 +18,18 @@ from .resample import BASELINES
 BASELINE_BATCH_PIXELS = 2**22
 
 
-class BaselineMethod:
+class HostMethod:
+    """A method whose result lies in the memory of the computer at once."""
+
+    def start(self, images, intensity):
+        result = intensity.restore(self(images))
+        return lambda: result
+
+
+class BaselineMethod(HostMethod):
     """Interpolation, MATLAB's imresize; needs numpy only."""
 
-    stage, cards, device, messages = "interpolation", (), "cpu", ()
+    stage, cards, device, precision, messages = "interpolation", (), "cpu", "float64", ()
 
     def __init__(self, name, scale):
         self.name, self.scale = name, scale
@@ -36,7 +45,7 @@ class BaselineMethod:
         return resample.upsample(images, self.scale, self.name)
 
 
-class BackProjected:
+class BackProjected(HostMethod):
     """A method whose result is made to agree with the input."""
 
     def __init__(self, method):
@@ -47,6 +56,10 @@ class BackProjected:
     @property
     def device(self):
         return self._method.device
+
+    @property
+    def precision(self):
+        return self._method.precision
 
     @property
     def messages(self):
@@ -98,10 +111,10 @@ class MethodCache:
         cards = (self._card(name.base, job.scale),) if name.alpha is None else self.store.pair(name.base, job.scale)
         network = _import_network()
         device = network.resolve_device(job.device)
-        key = (*(card.sha256 for card in cards), name.base, name.alpha, str(device))
+        key = (*(card.sha256 for card in cards), name.base, name.alpha, str(device), job.precision)
         if key not in self._networks:
             weights = [self.store.weights(card) for card in cards]
-            self._networks[key] = network.NetworkMethod(cards, weights, device, name.alpha)
+            self._networks[key] = network.NetworkMethod(cards, weights, device, name.alpha, job.precision)
         self._networks[key].begin()
         return self._networks[key]
 

@@ -5,12 +5,17 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from . import gpu_memory
 from .errors import MRISuperResError
 from .generators import make_generator
+from .half_precision import MOST_DIFFERENCE, difference, half_type
 from .memory_saver import MemorySaver
+from .tensor_intensity import is_exact_in_single, restore
 
-GPU_BATCH_PIXELS = 2**20
-"""Low-resolution pixels that go through a GPU together; on a CPU single slices are fastest, they stay in the cache."""
+CHEAP_BATCH_PIXELS = 2**20
+"""Low-resolution pixels with which a GPU is busy enough: more at once would only take more memory."""
+SPARED = 0.8
+"""Part of the free memory of a GPU that may be taken."""
 
 
 def resolve_device(name):
@@ -36,11 +41,11 @@ class NetworkMethod:
 
     cards: one models.ModelCard, or those of a pair, PSNR and GAN; weights: for each the bytes of its safetensors file, which
     are data: nothing in them is executed. alpha: of a pair, 0 for the PSNR weights … 1 for the GAN weights (network
-    interpolation, ESRGAN, section 3.4).
+    interpolation, ESRGAN, section 3.4). precision: "float32", or "auto" for half precision where it is quicker and near enough.
     Raises MRISuperResError (kind "model") where weights and card do not fit together.
     """
 
-    def __init__(self, cards, weights, device, alpha=None):
+    def __init__(self, cards, weights, device, alpha=None, precision="float32"):
         self.cards, self.scale = tuple(cards), cards[0].scale
         self.name, self.stage = (cards[0].name, cards[0].stage) if alpha is None else (f"{cards[0].pair}@{alpha:g}", "blend")
         nets = [_generator(card, data) for card, data in zip(cards, weights)]
@@ -48,7 +53,11 @@ class NetworkMethod:
             with torch.no_grad():
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
-        self._run = MemorySaver(nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last), device)
+        self._net = nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self._half = half_type(device) if precision == "auto" else torch.float32
+        self._run = MemorySaver(self._net, device, self._half)
+        self._slice_bytes = {}  # of the memory of a GPU, by the size of a slice
+        self.begin()
 
     @property
     def device(self):
@@ -56,24 +65,68 @@ class NetworkMethod:
         return self._run.device
 
     @property
+    def precision(self):
+        """The name of the type in which it computes now."""
+        return str(self._run.dtype).removeprefix("torch.")
+
+    @property
     def messages(self):
-        """Sentences on what had to be done for want of memory since `begin`."""
-        return self._run.messages
+        """Sentences on the precision, and on what had to be done for want of memory, since `begin`."""
+        return [*self._precision_messages, *self._run.messages]
 
     def begin(self):
-        """A run begins: what the one before had to do for want of memory is forgotten."""
+        """A run begins: what the one before has found out about precision and memory is forgotten."""
         self._run.begin()
+        self._is_checked, self._precision_messages = self._half == torch.float32, []
 
     def batch_size(self, height, width):
-        return 1 if self.device.type == "cpu" else max(1, GPU_BATCH_PIXELS // (height * width))
+        """Slices that should go through the network together.
+
+        On a CPU single slices are fastest, they stay in the cache. On a GPU it depends on the memory that a first, empty slice takes.
+        """
+        if self.device.type == "cpu":
+            return 1
+        wanted = max(1, CHEAP_BATCH_PIXELS // (height * width))
+        if self.device.type != "cuda" or wanted == 1:
+            return wanted
+        if (height, width) not in self._slice_bytes:
+            self._slice_bytes[height, width] = gpu_memory.peak(self.device, lambda: self(np.zeros((1, height, width))))
+        return int(np.clip(SPARED * gpu_memory.free(self.device) // self._slice_bytes[height, width], 1, wanted))
 
     def upload(self, images):
         """(n, h, w) as a float32 tensor on the device, which __call__ takes instead of the array."""
-        return torch.as_tensor(np.ascontiguousarray(images, dtype=np.float32), device=self.device)
+        tensor = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor.to(self.device)
 
     def __call__(self, images):
         """float32. Raises MRISuperResError (kind "memory") where not even a part of a slice fits into the memory."""
-        return self._run((images if isinstance(images, torch.Tensor) else self.upload(images))[:, None])
+        return self._run(self._batch(images))()
+
+    def start(self, images, intensity):
+        """See methods: the stored type is made on the device, where it is quick, and there is less to be fetched."""
+        if not is_exact_in_single(intensity.dtype):
+            fetched = self._run(self._batch(images))
+            return lambda: intensity.restore(fetched())
+        return self._run(self._batch(images), lambda enlarged: restore(enlarged, intensity))
+
+    def _batch(self, images):
+        batch = (images if isinstance(images, torch.Tensor) else self.upload(images))[:, None]
+        if not self._is_checked:
+            self._check_precision(batch)
+        return batch
+
+    def _check_precision(self, batch):
+        found = difference(self._net, batch, self._half)
+        if found is None:
+            return
+        self._is_checked = True
+        mean, most = (f"{100 * value:.2g} %" for value in found)
+        if found[0] <= MOST_DIFFERENCE:
+            self._precision_messages = [f"Computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
+                                        f"square; {most} at most)."]
+        else:
+            self._precision_messages = [f"Computed in float32: {self.precision} would differ by {mean} of the intensity range."]
+            self._run.dtype = torch.float32
 
 
 def _generator(card, weights):

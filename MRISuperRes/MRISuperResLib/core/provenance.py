@@ -21,6 +21,7 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
         "scale": method.scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
         "device": str(method.device),
+        "precision": method.precision,
         "job": job.to_dict(),
         "input": {"size": [i, j, k], "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)], "type": str(volume.dtype)},
         "intensity": {"low": intensity.low, "high": intensity.high},

@@ -40,9 +40,7 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
 
     output = allocate([n * f for n, f in zip(volume.shape, factors[::-1])], volume.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
-    size = job.batch_size or method.batch_size(*source.shape[1:])
-    for part in batches(len(source), size, progress, cancelled):
-        target[part] = intensity.restore(method(intensity.normalise(source[part])))
+    _enlarge(method, source, target, intensity, job.batch_size, progress, cancelled)
 
     messages = [f"Taken: {axis}.", *spacing_warnings(ijk_to_ras, axis, method.cards), *method.messages]
     if mask is not None:
@@ -53,6 +51,36 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
         output[mask] = volume[mask]
     return UpscaleResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
                          provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
+
+
+def _enlarge(method, source, target, intensity, size, progress, cancelled):
+    """Fills target (n, scale·h, scale·w) with the enlarged slices of source (n, h, w), in the stored type.
+
+    A batch is fetched after the next one was started, so that a GPU never waits. Of slices without any structure (empty ones, around the body)
+    each grey level is enlarged once.
+    """
+    is_flat = [slice_.min() == slice_.max() for slice_ in source]
+    size = size or method.batch_size(*source.shape[1:])
+    flat, fetch = {}, lambda: None
+    for part in batches(len(source), size, progress, cancelled):
+        numbers = range(len(source))[part]
+        wanted = [number for number in numbers if not is_flat[number] or flat.setdefault(source[number, 0, 0], number) == number]
+        previous, fetch = fetch, _start(method, source, target, intensity, wanted)
+        previous()
+    fetch()
+    for number in np.flatnonzero(is_flat):
+        target[number] = target[flat[source[number, 0, 0]]]
+
+
+def _start(method, source, target, intensity, numbers):
+    if not numbers:
+        return lambda: None
+    made = method.start(intensity.normalise(source[numbers]), intensity)
+
+    def fetch():
+        target[numbers] = made()
+
+    return fetch
 
 
 def batches(total, size, progress=None, cancelled=None):

@@ -84,8 +84,8 @@ class ComparePanel(JobPanel):
         parameters = self.parameters
         hasReference = parameters.comparisonMode.value
         job = ComparisonJob(methods=self.methods.names, scale=parameters.scale.value, reference=hasReference, axis=parameters.sliceDirection.value,
-                            device=parameters.device.value, degradation=parameters.degradation.value, noise=parameters.noise if hasReference else 0.0,
-                            seed=parameters.seed, perceptual=parameters.perceptualScore.value)
+                            device=parameters.device.value, precision=parameters.precision.value, degradation=parameters.degradation.value,
+                            noise=parameters.noise if hasReference else 0.0, seed=parameters.seed, perceptual=parameters.perceptualScore.value)
         return self._logic.startComparison(parameters.inputVolume, job, onProgress, onFinished)
 
     def _resultName(self):

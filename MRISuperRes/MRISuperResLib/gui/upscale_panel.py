@@ -49,7 +49,8 @@ class UpscalePanel(JobPanel):
 
     def _startJob(self, onProgress, onFinished):
         parameters = self.parameters
-        job = UpscaleJob(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value)
+        job = UpscaleJob(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value,
+                         precision=parameters.precision.value)
         return self._logic.start(parameters.inputVolume, job, parameters.outputVolume, onProgress, onFinished)
 
     def _resultName(self):

@@ -57,6 +57,16 @@ class Device(enum.Enum):
         }[self.value]
 
 
+class Precision(enum.Enum):
+    """The value is the precision of the job."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+
+    def label(self):
+        return {"auto": _("Automatic: half where it is quicker and near"), "float32": _("Single (float32)")}[self.value]
+
+
 class ComparisonMode(enum.Enum):
     REFERENCE = True
     NO_REFERENCE = False
@@ -99,6 +109,7 @@ class MRISuperResParameterNode:
     scale: Scale = Scale.X2
     sliceDirection: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO
+    precision: Precision = Precision.AUTO
     model: str = ""
     comparisonMode: ComparisonMode = ComparisonMode.REFERENCE
     changedMethods: str = ""

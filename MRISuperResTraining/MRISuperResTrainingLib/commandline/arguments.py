@@ -89,6 +89,7 @@ def _add_evaluate(parser):
     parser.add_argument("--data", metavar="FOLDER", dest="base", help="where the paths of a recipe start from; default: its own folder")
     parser.add_argument("--hr-slices", action="store_true", help="also enlarge the middle slices themselves, shrunk to 128 pixels")
     add_comparison_options(parser)
+    parser.set_defaults(precision="float32")  # figures must not depend on the computer
     parser.set_defaults(command="evaluate")
 
 

@@ -18,7 +18,7 @@ from ..core.evaluation.run_models import best_models, run_store, unseen_sources
 
 def run(arguments, console, cancelled):
     """Returns the tables, and the line that tells what was written. Raises MRISuperResError, Cancelled."""
-    job = ComparisonJob(BASELINES, axis=arguments.axis, device=arguments.device, degradation=arguments.degradation, noise=arguments.noise,
+    job = ComparisonJob(BASELINES, axis=arguments.axis, device=arguments.device, precision=arguments.precision, degradation=arguments.degradation, noise=arguments.noise,
                         seed=arguments.seed, perceptual=arguments.perceptual)
     cache = MethodCache(run_store(arguments.run) if arguments.run else ModelStore())
     models = arguments.models or (best_models(arguments.run) if arguments.run else [card.name for card in cache.store.cards(None)])

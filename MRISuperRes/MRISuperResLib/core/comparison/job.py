@@ -21,7 +21,7 @@ class ComparisonJob:
     methods: 2–8 method names (see method_names), in the order of their appearance. scale: 2, 4 or 8.
     reference: True where the volume is the truth, which is degraded and rebuilt by every method; False where it is
         enlarged itself.
-    axis, device: see job.UpscaleJob. degradation: how the truth is degraded, one of resample.DEGRADATIONS; without a
+    axis, device, precision: see job.UpscaleJob. degradation: how the truth is degraded, one of resample.DEGRADATIONS; without a
         reference, how the result is shrunk to see whether it agrees with the volume.
     noise: Rician, added to the degraded truth, standard deviation in % of the intensity range, 0–20. seed: of the noise.
     perceptual: "niqe" or "pi" for a no-reference metric on some slices, or "none".
@@ -33,6 +33,7 @@ class ComparisonJob:
     reference: bool = True
     axis: str = "auto"
     device: str = "auto"
+    precision: str = "auto"
     degradation: str = "bicubic"
     noise: float = 0.0
     seed: int = 0
@@ -60,8 +61,8 @@ class ComparisonJob:
         self.upscale_job(self.methods[0])
 
     def upscale_job(self, method):
-        """The upscaling job of one method; checks scale, axis and device."""
-        return UpscaleJob(method, self.scale, self.axis, self.device)
+        """The upscaling job of one method; checks scale, axis, device and precision."""
+        return UpscaleJob(method, self.scale, self.axis, self.device, self.precision)
 
     def to_dict(self):
         return asdict(self) | {"methods": list(self.methods)}

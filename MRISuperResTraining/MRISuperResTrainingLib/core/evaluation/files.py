@@ -63,6 +63,6 @@ def _draw_hr_slices(folder, evaluation, sources, models, scales, cache):
 
 def _record(evaluation, models, scales, cache, job):
     settings = {key: value for key, value in job.to_dict().items() if key not in ("methods", "scale", "reference")}
-    found = [cache.get(UpscaleJob(name, device=job.device)) for name in models]
+    found = [cache.get(UpscaleJob(name, device=job.device, precision=job.precision)) for name in models]
     return {"models": [provenance.model(method) for method in found], "scales": list(scales), "settings": settings,
             "volumes": sorted({scores.volume for scores in evaluation.volumes}), "skipped": evaluation.skipped, "versions": provenance.versions()}
