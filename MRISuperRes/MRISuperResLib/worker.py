@@ -98,22 +98,22 @@ class Worker:
         job_id = request["id"]
         cancelled = self._cancels[job_id].is_set
         try:
-            result = self._compute(request, cancelled)
+            event, fields = "result", {"output": request["output"], **self._compute(request, cancelled)}
         except Cancelled:
-            self._end(job_id, "cancelled")
+            event, fields = "cancelled", {}
         except MRISuperResError as error:
-            self._end(job_id, "error", kind=error.kind, message=str(error), log=traceback.format_exc())
+            event, fields = "error", {"kind": error.kind, "message": str(error), "log": traceback.format_exc()}
         except MemoryError:
-            self._end(job_id, "error", kind="memory", log=traceback.format_exc(),
-                      message="The memory of this computer is not enough for this volume: close other programs, crop the volume or choose a smaller scale.")
+            event, fields = "error", {"kind": "memory", "log": traceback.format_exc(),
+                                      "message": "The memory of this computer is not enough for this volume: close other programs, crop the volume or "
+                                                 "choose a smaller scale."}
         except Exception as error:
-            self._end(job_id, "error", kind="internal", log=traceback.format_exc(),
-                      message=f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
-                              "please report it with the application log.")
-        else:
-            self._end(job_id, "result", output=request["output"], **result)
-
-    def _end(self, job_id, event, **fields):
+            event, fields = "error", {"kind": "internal", "log": traceback.format_exc(),
+                                      "message": f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
+                                                 "please report it with the application log."}
+        # not before the exception is gone, and with it the arrays of its frames: on Windows the files behind them could not be deleted
+        if event != "result" and self._runner is not None:
+            self._runner.discard(request)
         del self._cancels[job_id]
         self._events.send(event, id=job_id, **fields)
 

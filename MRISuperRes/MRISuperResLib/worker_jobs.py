@@ -6,6 +6,7 @@ compare   a folder, where are written   outputs (name stage file provenance) ijk
           .npy files                    axis (axis plane) table dots messages
 """
 
+import contextlib
 import os
 from dataclasses import asdict
 
@@ -29,12 +30,20 @@ class Jobs:
         job = self._run_compare if request["request"] == "compare" else self._run_upscale
         return job(volume, matrix, request, progress, cancelled)
 
+    @staticmethod
+    def discard(request):
+        """Removes what a job has written that did not come to its end; of a comparison that is left to whoever made the folder."""
+        if request["request"] == "upscale":
+            with contextlib.suppress(OSError):
+                os.remove(request["output"])
+
     def _run_upscale(self, volume, matrix, request, progress, cancelled):
         upscale = self._upscale
         if upscale is None:
             from .core.upscale import upscale
-        result = upscale(volume, matrix, UpscaleJob.from_dict(request["job"]), methods=self._methods, progress=progress, cancelled=cancelled)
-        write_array(request["output"], result.volume)
+        result = upscale(volume, matrix, UpscaleJob.from_dict(request["job"]), methods=self._methods,
+                         allocate=lambda shape, dtype: map_array(request["output"], shape, dtype), progress=progress, cancelled=cancelled)
+        result.volume.flush()
         return {"ijkToRAS": result.ijk_to_ras.tolist(), "provenance": result.provenance, "messages": list(result.messages)}
 
     def _run_compare(self, volume, matrix, request, progress, cancelled):

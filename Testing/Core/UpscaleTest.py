@@ -13,7 +13,7 @@ from MRISuperResLib.core.errors import Cancelled, MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import allocate, upscale
+from MRISuperResLib.core.upscale import in_memory, upscale
 
 from made_models import write_model
 
@@ -39,7 +39,7 @@ class WithTinyModel(unittest.TestCase):
         cls.methods = MethodCache(ModelStore([folder.name]))
 
     def run_job(self, volume, matrix=np.eye(4), progress=None, cancelled=None, **job):
-        return upscale(volume, matrix, UpscaleJob(**{"model": "tiny-x2", "device": "cpu", "precision": "float32"} | job), self.methods, progress, cancelled)
+        return upscale(volume, matrix, UpscaleJob(**{"model": "tiny-x2", "device": "cpu", "precision": "float32"} | job), self.methods, progress=progress, cancelled=cancelled)
 
 
 class UpscaleTest(WithTinyModel):
@@ -149,7 +149,7 @@ class UpscaleTest(WithTinyModel):
 
     def test_an_output_that_does_not_fit_into_memory_is_refused_with_its_size(self):
         with self.assertRaisesRegex(MRISuperResError, "GiB") as caught:
-            allocate((1 << 20, 1 << 13, 1 << 13), np.int16)
+            in_memory((1 << 20, 1 << 13, 1 << 13), np.int16)
         self.assertEqual(caught.exception.kind, "memory")
 
 

@@ -283,8 +283,14 @@ class FailingCoreTest(WorkerTestCase):
         self.assertIn("ZeroDivisionError", event["log"])
         self.assertIn("in buggy", event["log"])
 
-    def test_result_that_fails_while_it_is_written_leaves_no_partial_file(self):
-        self.assertEqual(self.error_of("unwritable")["kind"], "internal")
+    def test_a_job_that_fails_while_its_result_is_written_leaves_no_partial_file(self):
+        self.assertEqual(self.error_of("halfway")["kind"], "internal")
+
+    def test_a_result_for_which_the_disk_has_no_room_is_refused_before_the_work(self):
+        event = self.error_of("too_large_for_the_disk")
+        self.assertEqual(event["kind"], "environment")
+        self.assertIn("cannot be written to the temporary folder", event["message"])
+        self.assertIn("free some space", event["message"])
 
 
 if __name__ == "__main__":

@@ -17,58 +17,64 @@ from MRISuperResLib.core.upscale import upscale as real_upscale
 calls = []
 
 
-def counting(volume, ijk_to_ras, job, methods, progress, cancelled):
+def counting(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     calls.append(methods)
     same_methods = all(each is methods for each in calls)
-    return UpscaleResult(volume, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
+    output = allocate(volume.shape, volume.dtype)
+    output[:] = volume
+    return UpscaleResult(output, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
 
 
-def until_cancelled(volume, ijk_to_ras, job, methods, progress, cancelled):
+def until_cancelled(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     progress(0, 3)
     while not cancelled():
         pass
     raise Cancelled
 
 
-def deaf(volume, ijk_to_ras, job, methods, progress, cancelled):
+def deaf(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     progress(0, 3)
     threading.Event().wait()  # for ever
 
 
-def out_of_memory(volume, ijk_to_ras, job, methods, progress, cancelled):
+def out_of_memory(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     raise MemoryError
 
 
-def buggy(volume, ijk_to_ras, job, methods, progress, cancelled):
+def buggy(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     return 1 / 0
 
 
-def crashing(volume, ijk_to_ras, job, methods, progress, cancelled):
+def crashing(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     progress(0, 3)
     print("last words of the worker", flush=True)
     os._exit(7)
 
 
-def talkative(volume, ijk_to_ras, job, methods, progress, cancelled):
+def talkative(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     print("a library prints this")
     print('{"event": "result", "id": "faked"}', flush=True)
     os.write(1, b"a C library writes this\n")
     subprocess.run([sys.executable, "-c", "print('a program prints this')"])
-    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled)
+    return real_upscale(volume, ijk_to_ras, job, methods, allocate, progress, cancelled)
 
 
-def without_torch(volume, ijk_to_ras, job, methods, progress, cancelled):
-    result = real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled)
+def without_torch(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+    result = real_upscale(volume, ijk_to_ras, job, methods, allocate, progress, cancelled)
     assert "torch" not in sys.modules
     return result
 
 
-def unwritable(volume, ijk_to_ras, job, methods, progress, cancelled):
-    """A result that fails in the middle of the file: objects cannot be saved without pickle."""
-    return UpscaleResult(np.array([object()]), ijk_to_ras, {})
+def too_large_for_the_disk(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+    allocate((2**14, 2**14, 2**14), np.uint8)  # 4 TiB
 
 
-def gated(volume, ijk_to_ras, job, methods, progress, cancelled):
+def halfway(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+    allocate(volume.shape, volume.dtype)[0] = volume[0]
+    return 1 / 0
+
+
+def gated(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     """The core, halfway through its slices held up until the file named by the first argument of the process exists."""
     def report(done, total):
         progress(done, total)
@@ -77,7 +83,7 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled):
     return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled)
 
 
-def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled):
+def without_packages(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     raise MRISuperResError("PyTorch is missing.", "environment")
 
 
@@ -93,10 +99,5 @@ def gated_compare(volume, ijk_to_ras, job, methods, allocate, progress, cancelle
 
 
 def for_both_jobs(name):
-    """{"upscale": the double, "compare": its twin, or the double itself without `allocate`}."""
-    double = globals()[name]
-
-    def compare(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
-        return double(volume, ijk_to_ras, job, methods, progress, cancelled)
-
-    return {"upscale": double, "compare": globals().get(f"{name}_compare", compare)}
+    """{"upscale": the double, "compare": its twin, or the double itself}."""
+    return {"upscale": globals()[name], "compare": globals().get(f"{name}_compare", globals()[name])}

@@ -20,14 +20,26 @@ class UpscaleResult:
     messages: list = field(default_factory=list)
 
 
-def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None):
+def in_memory(shape, dtype):
+    """An array for an output. Raises MRISuperResError (kind "memory") where there is no room for it."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as e:
+        gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
+        raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
+
+
+def upscale(volume, ijk_to_ras, job, methods=None, allocate=in_memory, progress=None, cancelled=None):
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpscaleJob. methods: a MethodCache to keep networks
-    loaded between jobs. progress(done, total): called with the number of finished slices, first with 0. cancelled():
+    loaded between jobs. allocate(shape, dtype): makes the array of the output, in memory or in a file. progress(done, total): called with the number of finished slices, first with 0. cancelled():
     asked before every batch; the job ends where it answers True.
     Slices are enlarged in the plane only: along their normal size and spacing stay as they are. NaN and infinite voxels
     come back as they were.
+
+    Memory: the volume, the output, and one batch (two on a GPU); for a moment a copy of the volume, to find its percentiles, and where there are
+    NaN or infinite voxels a filled copy of it and a mask. With an output in a file no more is needed for more slices.
     Raises MRISuperResError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
@@ -38,7 +50,7 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
     intensity = Intensity.of(filled)
     factors = axis.factors(method.scale)
 
-    output = allocate([n * f for n, f in zip(volume.shape, factors[::-1])], volume.dtype)
+    output = allocate(tuple(n * f for n, f in zip(volume.shape, factors[::-1])), volume.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
     _enlarge(method, source, target, intensity, job.batch_size, progress, cancelled)
 
@@ -46,9 +58,7 @@ def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None
     if mask is not None:
         messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
                         "voxels around them were made as if they were dark.")
-        for a, f in enumerate(factors[::-1]):
-            mask, volume = mask.repeat(f, a), volume.repeat(f, a)
-        output[mask] = volume[mask]
+        _put_back(mask, volume, output, axis.numpy_axis, method.scale)
     return UpscaleResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
                          provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
 
@@ -83,6 +93,14 @@ def _start(method, source, target, intensity, numbers):
     return fetch
 
 
+def _put_back(mask, volume, output, numpy_axis, scale):
+    """The voxels of the volume where the mask says so, into the output."""
+    for wanted, image, target in zip(*(np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))):
+        if wanted.any():
+            enlarged, image = (a.repeat(scale, 0).repeat(scale, 1) for a in (wanted, image))
+            target[enlarged] = image[enlarged]
+
+
 def batches(total, size, progress=None, cancelled=None):
     """Slice objects that divide `total` slices, `size` at a time; reports progress and ends with Cancelled between them."""
     for start in range(0, total, size):
@@ -95,15 +113,6 @@ def batches(total, size, progress=None, cancelled=None):
             progress(min(start + size, total), total)
     if cancelled and cancelled():
         raise Cancelled
-
-
-def allocate(shape, dtype):
-    """An array for an output. Raises MRISuperResError (kind "memory") where there is no room for it."""
-    try:
-        return np.empty(shape, dtype)
-    except (MemoryError, ValueError) as e:
-        gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
 def spacing_warnings(ijk_to_ras, axis, cards):

@@ -33,7 +33,7 @@ class VolumeJob(SceneJob):
         super()._onSceneClose(caller, event)
 
     def _makeNodes(self, inputNode, parentTransformNode, event):
-        result = (np.load(event["output"], allow_pickle=False), event["ijkToRAS"], event["provenance"], parentTransformNode)
+        result = (np.load(event["output"], mmap_mode="r", allow_pickle=False), event["ijkToRAS"], event["provenance"], parentTransformNode)
         output = self._node(self._outputId)
         if output is None:
             output = createOutput(inputNode, *result)

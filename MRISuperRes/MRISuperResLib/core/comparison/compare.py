@@ -8,8 +8,7 @@ from .. import geometry, provenance, slices
 from ..intensity import check_type
 from ..methods import MethodCache
 from ..metrics import foreground
-from ..upscale import allocate as allocate_in_memory
-from ..upscale import batches, spacing_warnings
+from ..upscale import batches, in_memory, spacing_warnings
 from .enlargers import Enlargers
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
@@ -128,4 +127,4 @@ def _provenance(name, method, stack, ijk_to_ras, job):
 
 
 def _allocate(name, shape, dtype):
-    return allocate_in_memory(shape, dtype)
+    return in_memory(shape, dtype)

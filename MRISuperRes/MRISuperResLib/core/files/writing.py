@@ -127,8 +127,10 @@ def _write_itk(path, array, ijk_to_ras, provenance):
     try:
         with quiet():
             sitk.WriteImage(image, str(path), useCompression=path.suffix == ".nrrd", compressionLevel=COMPRESSION)
-            written = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+            del image  # there must never be more than two copies of the volume
+            again = sitk.ReadImage(str(path))
     except RuntimeError as e:
         raise OSError(errno.EIO, "the file was not written completely, perhaps because the disk is full") from e
-    if written.dtype != array.dtype or written.tobytes() != array.tobytes():
+    written = sitk.GetArrayViewFromImage(again)
+    if written.dtype != array.dtype or any(ours.tobytes() != theirs.tobytes() for ours, theirs in zip(array, written, strict=True)):
         raise OSError(errno.EIO, "the file was not written completely, perhaps because the disk is full")
