@@ -6,30 +6,18 @@ medians, the ratio first. Run it on a machine that does nothing else; or, where 
 """
 
 import argparse
-import os
 import statistics
 import sys
 import time
 
 import numpy as np
+from benchmark_tools import body, cores, in_turns, ratio
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.comparison.stack import SliceStack
 from MRISuperResLib.core.methods import MethodCache
-from scipy.ndimage import gaussian_filter
 
 METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
-WARM_UP = 1  # turns that do not count
-
-
-def body(shape, seed=0):
-    """A round body with tissue and noise in air, (k, j, i), int16."""
-    random = np.random.default_rng(seed)
-    k, j, i = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
-    inside = np.hypot(j, i) < 0.8 - 0.2 * k**2
-    tissue = gaussian_filter(random.random(shape), (0, 2, 2))
-    tissue = (tissue - tissue.min()) / np.ptp(tissue)
-    return (inside * (200 + 800 * tissue) + np.abs(random.normal(0, 8, shape))).astype(np.int16)
 
 
 def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
@@ -46,18 +34,8 @@ def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
             for network in networks.values():
                 network(low[start:start + size])
 
-    turns = []
-    for _ in range(WARM_UP + repeats):
-        turns.append([seconds(networks_alone, clock), seconds(lambda: compare(volume, matrix, job, cache), clock)])
-    turns = turns[WARM_UP:]
-    return {"ratio": statistics.median(whole / alone for alone, whole in turns), "comparison": statistics.median(whole for _, whole in turns),
-            "networks": statistics.median(alone for alone, _ in turns)}
-
-
-def seconds(function, clock):
-    start = clock()
-    function()
-    return clock() - start
+    times = in_turns({"networks": networks_alone, "comparison": lambda: compare(volume, matrix, job, cache)}, repeats, clock)
+    return {"ratio": ratio(times, "comparison", "networks")} | {name: statistics.median(values) for name, values in times.items()}
 
 
 def main():
@@ -72,7 +50,7 @@ def main():
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
     volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodCache()
     print(f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
-          f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores, device {arguments.device}, "
+          f"{cores()} CPU cores, device {arguments.device}, "
           f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}")
     print("mode           ratio  comparison  networks alone  all the rest")
     clock = time.process_time if arguments.processor_time else time.perf_counter

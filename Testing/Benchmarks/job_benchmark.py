@@ -1,0 +1,184 @@
+"""What a whole run costs: python Testing/Benchmarks/job_benchmark.py
+
+From file to file, by the way that the command line goes: the parts of a run and the share of all that is not the network; how this grows with slices, with
+their size and with the scale, and what memory it takes beside the output; what a first run costs more than a second; what a worker adds, which is warm. Every
+row has a process of its own. Run it on a machine that does nothing else.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pkgutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from benchmark_tools import body, processor, table
+
+MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
+SIZE, SCALE = (256, 256, 60), 2
+GROWTH = [((256, 256, 15), 2), ((256, 256, 30), 2), ((256, 256, 60), 2), ((128, 128, 60), 2), ((384, 384, 60), 2), ((256, 256, 60), 4), ((256, 256, 60), 8)]
+PARTS = ("read", "normalise", "network", "restore, place", "write")
+
+
+class Clock:
+    """Seconds spent in functions, by name."""
+
+    def __init__(self):
+        self.seconds = dict.fromkeys(("read", "of", "normalise", "network", "upscale", "write"), 0.0)
+
+    def watch(self, target, name):
+        function = pkgutil.resolve_name(target)
+
+        def timed(*arguments, **keywords):
+            start = time.perf_counter()
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                self.seconds[name] += time.perf_counter() - start
+
+        return mock.patch(target, timed)
+
+    def parts(self):
+        took = self.seconds
+        normalise = took["of"] + took["normalise"]
+        return dict(zip(PARTS, (took["read"], normalise, took["network"], took["upscale"] - normalise - took["network"], took["write"])))
+
+
+class MemoryWatch:
+    """The largest part of the process's memory that is its own, not that of mapped files; Linux only, 0 elsewhere."""
+
+    def __enter__(self):
+        self.before = self.most = self._own()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def grown(self):
+        return self.most - self.before
+
+    def _watch(self):
+        while not self._end.wait(0.002):
+            self.most = max(self.most, self._own())
+
+    @staticmethod
+    def _own():
+        try:
+            _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+        except OSError:
+            return 0
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+
+
+def one_run(source, target, job, methods):
+    """(seconds of each part, bytes of memory, bytes of the output) of a run from file to file."""
+    from MRISuperResLib.commandline import upscale as command
+
+    class Console:
+        def message(self, text): ...
+        def progress(self, done, total): ...
+
+    clock = Clock()
+    core = "MRISuperResLib.core"
+    with contextlib.ExitStack() as stack, MemoryWatch() as memory:
+        for name, what in ((f"{core}.memory_saver.run", "network"), (f"{core}.intensity.Intensity.normalise", "normalise"), (f"{core}.upscale.mask_non_finite", "of"),
+                           (f"{core}.intensity.Intensity.of", "of"),
+                           ("MRISuperResLib.commandline.upscale.read_volume", "read"), ("MRISuperResLib.commandline.upscale.upscale", "upscale"),
+                           ("MRISuperResLib.commandline.upscale.write_volume", "write")):
+            stack.enter_context(clock.watch(name, what))
+        result = command.upscale_file(source, target, job, methods, Console(), None)
+    return clock.parts(), memory.grown, result.volume.nbytes
+
+
+def measure(size, scale, model, device, suffix, repeats):
+    """In a process of its own: {"first": seconds, with the imports; "parts", "total": medians of the others; "memory", "output": bytes}."""
+    from MRISuperResLib.core.files.writing import write_volume
+    from MRISuperResLib.core.job import UpscaleJob
+    from MRISuperResLib.core.methods import MethodCache
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, f"in{suffix}"), Path(folder, f"out{suffix}")
+        write_volume(source, body(size[::-1]), MATRIX, {})
+        start = time.perf_counter()
+        job, methods = UpscaleJob(model.format(scale=scale), scale, "k", device), MethodCache()
+        one_run(source, target, job, methods)
+        first = time.perf_counter() - start
+        runs = [one_run(source, target, job, methods) for _ in range(repeats)]
+    return {"first": first, "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
+            "total": statistics.median(sum(parts.values()) for parts, _, _ in runs), "memory": max(memory for _, memory, _ in runs), "output": runs[0][2]}
+
+
+def in_a_process(*arguments):
+    """What a new Python says to `measure` with these arguments."""
+    done = subprocess.run([sys.executable, __file__, "--measure", json.dumps(arguments)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def worker(size, scale, model, device, jobs):
+    """[seconds from the request to the result] of jobs one after the other in one worker, and [seconds of the start until ready]."""
+    sys.path.append(str(Path(__file__).parents[1] / "Worker"))
+    import worker_client
+
+    worker_client.PATIENCE = 3600
+    start = time.perf_counter()
+    client = worker_client.WorkerClient()
+    ready, took = time.perf_counter() - start, []
+    try:
+        for number in range(jobs):
+            np.save(client.path("input.npy"), body(size[::-1]))
+            start = time.perf_counter()
+            client.send({"request": "upscale", "id": str(number), "job": {"model": model.format(scale=scale), "scale": scale, "axis": "k", "device": device},
+                         "input": client.path("input.npy"), "ijkToRAS": MATRIX.tolist(), "output": client.path("output.npy")})
+            assert client.end_of_job()["event"] == "result"
+            took.append(time.perf_counter() - start)
+    finally:
+        client.close()
+    return took, ready
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="fast-x{scale}-psnr", help="{scale} stands for the scale; default: %(default)s")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--format", default=".nii.gz", help="of the files; default: .nii.gz")
+    parser.add_argument("--repeats", type=int, default=3, help="default: 3")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(*json.loads(arguments.measure))))
+        return
+    print(f"{arguments.model}, {arguments.format}, device {arguments.device}; {processor()}, median of {arguments.repeats}")
+    print("rest: all but the network; memory: of the process, beyond what it had before the run, as a multiple of the output")
+    rows = []
+    for size, scale in GROWTH:
+        found = in_a_process(size, scale, arguments.model, arguments.device, arguments.format, arguments.repeats)
+        if (size, scale) == (SIZE, SCALE):
+            warm = found
+        rest = found["total"] - found["parts"]["network"]
+        rows.append((f"{'×'.join(map(str, size))} ×{scale}", f"{100 * rest / found['total']:.1f} %", f"{found['total']:.2f}", f"{found['total'] / size[2]:.3f}",
+                     *(f"{found['parts'][part]:.2f}" for part in PARTS), f"{found['memory'] / found['output']:.2f}", f"{found['memory'] / 2**20:.0f} MiB"))
+        print("\r" + rows[-1][0], file=sys.stderr)
+    print(table(("volume", "rest", "total s", "s/slice", *PARTS, "memory", ""), rows))
+    print(f"\nfirst run in a process, {'×'.join(map(str, SIZE))} ×{SCALE}, beyond a second one: {warm['first'] - warm['total']:.2f} s (importing PyTorch, loading the weights)")
+    took, ready = worker(SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats)
+    second = statistics.median(took[1:])
+    print(f"worker: ready after {ready:.2f} s, first job {took[0]:.2f} s, later ones {second:.2f} s, of which {second - warm['parts']['network']:.2f} s are not the network")
+
+
+if __name__ == "__main__":
+    main()

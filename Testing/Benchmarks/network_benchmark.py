@@ -1,0 +1,125 @@
+"""How fast the network runs: python Testing/Benchmarks/network_benchmark.py
+
+Our path, upscale(), against the plain one: spandrel's RRDBNet with the same weights, eager, float32, slice by slice, on the same volume, in one
+process, in turns. Printed are medians, the ratio first; then what part of the machine's own rate of matrix products is reached, and how much
+quicker the fast network is. The weights are random, time does not depend on them. Run it on a machine that does nothing else.
+"""
+
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from benchmark_tools import body, in_turns, matrix_rate, operations, processor, ratio, table
+from MRISuperResLib.core.generators import make_generator
+from MRISuperResLib.core.intensity import Intensity
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.core.network import resolve_device
+from MRISuperResLib.core.upscale import upscale
+
+sys.path.append(str(Path(__file__).parents[1] / "Core"))
+from made_torchvision import declare_missing_operators  # noqa: E402
+
+FAST = {"network": "compact", "blocks": 16, "features": 32}
+MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
+
+
+def write_models(folder, scale, blocks):
+    """Models of random weights, "rrdb" and "fast"; returns their networks."""
+    torch.manual_seed(0)
+    nets = {}
+    for name, architecture in (("rrdb", {"blocks": blocks}), ("fast", FAST)):
+        net = nets[name] = make_generator(architecture, scale).eval()
+        torch.nn.init.normal_(net.conv_last.weight, std=0.01)  # an image about as large as those of trained networks
+        weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
+        card = {"name": name, "title": name, "scale": scale, "stage": "psnr", "architecture": architecture, "sha256": hashlib.sha256(weights).hexdigest()}
+        Path(folder, f"{name}.safetensors").write_bytes(weights)
+        Path(folder, f"{name}.json").write_text(json.dumps(card), encoding="utf-8")
+    return nets
+
+
+def plain_path(net, volume, device):
+    """A function: as most tools enlarge a volume, with spandrel's network."""
+    declare_missing_operators()
+    from spandrel import ModelLoader
+
+    plain = ModelLoader().load_from_state_dict(dict(net.state_dict())).model.eval().to(device)
+    intensity = Intensity.of(volume)
+
+    def run():
+        with torch.no_grad():
+            slices = [plain(torch.from_numpy(intensity.normalise(slice_)).float()[None, None].to(device))[0, 0].cpu().numpy() for slice_ in volume]
+        return intensity.restore(np.stack(slices))
+
+    return run
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs=3, metavar=("I", "J", "K"), help="of the volume; default: 64 64 4, on a GPU 256 256 60")
+    parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--blocks", type=int, default=23, help="of the RRDB network; default: 23")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--repeats", type=int, default=5, help="default: 5")
+    arguments = parser.parse_args()
+    device = resolve_device(arguments.device)
+    size = arguments.size or ((256, 256, 60) if device.type == "cuda" else (64, 64, 4))
+    volume = body(size[::-1])
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    print(f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, PyTorch {torch.__version__}, median of {arguments.repeats}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        nets = write_models(folder, arguments.scale, arguments.blocks)
+        methods, outputs = MethodCache(ModelStore([folder])), {}
+
+        def ours(model, precision):
+            job = UpscaleJob(model, arguments.scale, "k", str(device), precision)
+
+            def run():
+                outputs[model, precision] = upscale(volume, MATRIX, job, methods)
+
+            return run
+
+        def plain():
+            outputs["plain"] = reference()
+
+        reference = plain_path(nets["rrdb"], volume, device)
+        ways = [(model, precision) for model in ("rrdb", "fast") for precision in ("float32", "auto")]
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        times = in_turns({"plain": plain} | {way: ours(*way) for way in ways}, arguments.repeats)
+
+    rates = {dtype: matrix_rate(device, getattr(torch, dtype)) for dtype in {outputs[way].provenance["precision"] for way in ways}}
+    extent = np.ptp(volume)
+    rows = [("plain, float32", "1.00", *_speed(times["plain"], size, operations(nets["rrdb"])), "", "")]
+    for model, precision in ways:
+        result = outputs[model, precision]
+        used, work = result.provenance["precision"], operations(nets[model])
+        *speed, flops = _speed(times[model, precision], size, work)
+        difference = f"{np.abs(result.volume.astype(float) - outputs['plain']).max() / extent:.1e}" if model == "rrdb" else ""
+        rows.append((f"{model}, {precision}" + (f" ({used})" if precision == "auto" else ""), f"{ratio(times, 'plain', (model, precision)):.2f}", *speed, flops,
+                     f"{100 * float(flops) * 1e9 / rates[used]:.0f} %", difference))
+    print(table(("path", "times as quick", "s", "s/slice", "Gflop/s", "of matrix rate", "largest difference"), rows))
+    print("matrix rate: " + ", ".join(f"{dtype} {rate / 1e9:.0f} Gflop/s" for dtype, rate in sorted(rates.items())))
+    for precision in ("float32", "auto"):
+        print(f"fast against RRDB-{arguments.blocks}, {precision}: {ratio(times, ('rrdb', precision), ('fast', precision)):.1f} times as quick")
+    if device.type == "cuda":
+        print(f"peak memory of the GPU: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
+
+
+def _speed(times, size, work):
+    """(s, s/slice, Gflop/s)"""
+    median = statistics.median(times)
+    return f"{median:.2f}", f"{median / size[2]:.3f}", f"{work * np.prod(size) / median / 1e9:.0f}"
+
+
+if __name__ == "__main__":
+    main()
