@@ -64,14 +64,14 @@ def plain_path(net, volume, device):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, nargs=3, metavar=("I", "J", "K"), help="of the volume; default: 64 64 4, on a GPU 256 256 60")
+    parser.add_argument("--size", type=int, nargs=3, metavar=("I", "J", "K"), help="of the volume; default: 64 64 12, on a GPU 256 256 60")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--blocks", type=int, default=23, help="of the RRDB network; default: 23")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
-    size = arguments.size or ((256, 256, 60) if device.type == "cuda" else (64, 64, 4))
+    size = arguments.size or ((256, 256, 60) if device.type == "cuda" else (64, 64, 12))
     volume = body(size[::-1])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     print(f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, PyTorch {torch.__version__}, median of {arguments.repeats}")

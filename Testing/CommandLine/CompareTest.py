@@ -127,8 +127,8 @@ class MethodsTest(CompareTest):
         self.assertEqual(self.job_of("--methods", "bicubic", "--blend", "0.25,.5").methods, ("bicubic", "tiny@0.25", "tiny@0.5"))
 
     def test_every_setting_reaches_the_job(self):
-        job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--degradation", "kspace", "--seed", "9", "--perceptual", "pi")
-        self.assertEqual(job, ComparisonJob(job.methods, 4, False, "i", "cpu", "kspace", 0.0, 9, "pi"))
+        job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--precision", "float32", "--degradation", "kspace", "--seed", "9", "--perceptual", "pi")
+        self.assertEqual(job, ComparisonJob(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"))
         self.assertEqual(self.job_of("--noise", "1.5").noise, 1.5)
 
     def test_networks_pairs_and_blends_are_compared_and_mapped(self):

@@ -14,7 +14,7 @@ FIELDS = ("methods", "scale", "reference", "axis", "device", "degradation", "noi
 
 class ComparisonJobTest(unittest.TestCase):
     def test_a_job_survives_the_way_through_json(self):
-        job = ComparisonJob(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "kspace", 2.5, 7, "niqe")
+        job = ComparisonJob(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "float32", "kspace", 2.5, 7, "niqe")
         self.assertEqual(ComparisonJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
         self.assertEqual(job.methods, ("bicubic", "pair@0.5+bp"))
 

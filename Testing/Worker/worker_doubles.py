@@ -17,7 +17,7 @@ from MRISuperResLib.core.upscale import upscale as real_upscale
 calls = []
 
 
-def counting(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def counting(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     calls.append(methods)
     same_methods = all(each is methods for each in calls)
     output = allocate(volume.shape, volume.dtype)
@@ -25,69 +25,69 @@ def counting(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     return UpscaleResult(output, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
 
 
-def until_cancelled(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def until_cancelled(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     progress(0, 3)
     while not cancelled():
         pass
     raise Cancelled
 
 
-def deaf(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def deaf(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     progress(0, 3)
     threading.Event().wait()  # for ever
 
 
-def out_of_memory(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def out_of_memory(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     raise MemoryError
 
 
-def buggy(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def buggy(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     return 1 / 0
 
 
-def crashing(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def crashing(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     progress(0, 3)
     print("last words of the worker", flush=True)
     os._exit(7)
 
 
-def talkative(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def talkative(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     print("a library prints this")
     print('{"event": "result", "id": "faked"}', flush=True)
     os.write(1, b"a C library writes this\n")
     subprocess.run([sys.executable, "-c", "print('a program prints this')"])
-    return real_upscale(volume, ijk_to_ras, job, methods, allocate, progress, cancelled)
+    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
 
 
-def without_torch(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
-    result = real_upscale(volume, ijk_to_ras, job, methods, allocate, progress, cancelled)
+def without_torch(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
+    result = real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
     assert "torch" not in sys.modules
     return result
 
 
-def too_large_for_the_disk(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def too_large_for_the_disk(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     allocate((2**14, 2**14, 2**14), np.uint8)  # 4 TiB
 
 
-def halfway(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def halfway(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     allocate(volume.shape, volume.dtype)[0] = volume[0]
     return 1 / 0
 
 
-def gated(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     """The core, halfway through its slices held up until the file named by the first argument of the process exists."""
     def report(done, total):
         progress(done, total)
         while done == total // 2 and not os.path.exists(sys.argv[1]) and not cancelled():
             pass
-    return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled)
+    return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
 
 
-def without_packages(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     raise MRISuperResError("PyTorch is missing.", "environment")
 
 
-def gated_compare(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+def gated_compare(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     """As `gated`, held up before the first slice."""
     from MRISuperResLib.core.comparison.compare import compare  # here, because it takes its time
 

@@ -2,7 +2,7 @@
 
 import torch
 
-PATCH = 96
+PATCH = 64
 """Side of the part of a slice that is computed in both precisions."""
 MOST_DIFFERENCE = 2e-3
 """Root mean square, as a part of the intensity range, beyond which single precision is taken. Two images that differ by so much have a PSNR of 54 dB;

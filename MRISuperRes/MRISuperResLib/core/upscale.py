@@ -29,12 +29,12 @@ def in_memory(shape, dtype):
         raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
-def upscale(volume, ijk_to_ras, job, methods=None, allocate=in_memory, progress=None, cancelled=None):
+def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None, allocate=in_memory):
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpscaleJob. methods: a MethodCache to keep networks
-    loaded between jobs. allocate(shape, dtype): makes the array of the output, in memory or in a file. progress(done, total): called with the number of finished slices, first with 0. cancelled():
-    asked before every batch; the job ends where it answers True.
+    loaded between jobs. progress(done, total): called with the number of finished slices, first with 0. cancelled():
+    asked before every batch; the job ends where it answers True. allocate(shape, dtype): makes the array of the output, in memory or in a file.
     Slices are enlarged in the plane only: along their normal size and spacing stay as they are. NaN and infinite voxels
     come back as they were.
 
