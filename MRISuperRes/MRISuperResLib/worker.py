@@ -1,19 +1,22 @@
 """The child process that does the work: requests come in on stdin, events go out on stdout, one JSON object a line.
 
 Requests                                            Events
-  upscale  id job input ijkToRAS output               ready      pid version
-  compare  id job input ijkToRAS output               progress   id done total rate remaining
+  upscale  id job input ijkToRAS output folder        ready      pid version
+  compare  id job input ijkToRAS output folder        progress   id done total rate remaining
   cancel   id                                         result     id output, and what worker_jobs.py adds
   stop     (after the jobs that came before)          cancelled  id
                                                       error      id|null kind message log
 
 Arrays travel as .npy files. The worker stays warm between jobs, so that torch and the weights are loaded once, and it
-ends as soon as its stdin is closed, also in the middle of a job: it never outlives its parent.
+ends as soon as its stdin is closed, also in the middle of a job: it never outlives its parent, and then removes the folders
+of its jobs (`folder`, which may be left out). After an error of kind "device" it ends, too: a process in which a GPU has failed
+can't use it any more.
 """
 
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import traceback
@@ -23,15 +26,20 @@ from .core.errors import Cancelled, MRISuperResError
 from .core.progress import ProgressMeter
 
 
+FOLDER_PREFIX = "MRISuperRes-"
+"""Of the folder of a job: no other one is ever removed."""
+
+
 class RequestError(Exception):
     """A request that cannot be understood; the worker answers and lives on."""
 
 
 class Events:
-    """Writes events, from any thread. A parent that no longer listens ends the process."""
+    """Writes events, from any thread. on_deaf(): called where nobody listens any more."""
 
     def __init__(self, stream):
         self._stream, self._lock = stream, threading.Lock()
+        self.on_deaf = lambda: None
 
     def send(self, event, **fields):
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
@@ -40,7 +48,7 @@ class Events:
                 self._stream.write(line)
                 self._stream.flush()
         except OSError:
-            os._exit(1)
+            self.on_deaf()
 
     def send_error(self, job_id, kind, message, log=""):
         self.send("error", id=job_id, kind=kind, message=message, log=log)
@@ -49,20 +57,23 @@ class Events:
 class Worker:
     """Runs jobs in order on the thread that calls `run`; requests are read on a thread of their own.
 
-    requests: binary stream; events: Events; doubles: test doubles of the core's functions, see worker_jobs.Jobs.
+    requests: binary stream; events: Events; leave: ends the process; doubles: test doubles of the core's functions, see worker_jobs.Jobs.
     """
 
-    def __init__(self, requests, events, **doubles):
-        self._requests, self._events, self._doubles = requests, events, doubles
+    def __init__(self, requests, events, leave=os._exit, **doubles):
+        self._requests, self._events, self._leave, self._doubles = requests, events, leave, doubles
+        events.on_deaf = lambda: self._abandon(1)
         self._jobs = queue.Queue()
-        self._cancels = {}  # job id -> threading.Event, for the jobs that are waiting or running
+        self._cancels, self._folders = {}, {}  # job id -> threading.Event, folder or None, for the jobs that are waiting or running
         self._runner = None  # made with the first job: it imports numpy
 
     def run(self):
+        """Returns after a stop request, and where a device has failed."""
         self._events.send("ready", pid=os.getpid(), version=__version__)
         threading.Thread(target=self._read_requests, daemon=True).start()
         for request in iter(self._jobs.get, None):
-            self._run_job(request)
+            if self._run_job(request) == "device":
+                return
 
     def _read_requests(self):
         for line in self._requests:
@@ -71,7 +82,13 @@ class Worker:
                     self._accept(line)
                 except RequestError as error:
                     self._events.send_error(None, "request", str(error), line[:1000].decode("utf-8", "replace"))
-        os._exit(0)  # the parent is gone: nobody waits for the job that may be running
+        self._abandon(0)
+
+    def _abandon(self, code):
+        """The parent is gone: nobody waits for the job that may be running, or puts its things in order."""
+        for folder in filter(None, list(self._folders.values())):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._leave(code)
 
     def _accept(self, line):
         try:
@@ -83,7 +100,7 @@ class Worker:
             check_request(request)
             if request["id"] in self._cancels:
                 raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
-            self._cancels[request["id"]] = threading.Event()
+            self._cancels[request["id"]], self._folders[request["id"]] = threading.Event(), request.get("folder")
             self._jobs.put(request)
         elif name == "cancel":
             cancel = self._cancels.get(request.get("id")) if isinstance(request.get("id"), str) else None
@@ -92,9 +109,11 @@ class Worker:
         elif name == "stop":
             self._jobs.put(None)
         else:
-            raise RequestError(f"The worker knows no request “{name}”: the two sides have different versions, restart the application.")
+            known = f"no request “{name[:50]}”" if isinstance(name, str) else "no request without a name"
+            raise RequestError(f"The worker knows {known}: the two sides have different versions, restart the application.")
 
     def _run_job(self, request):
+        """Returns the kind of error with which it has ended, or None."""
         job_id = request["id"]
         cancelled = self._cancels[job_id].is_set
         try:
@@ -103,6 +122,9 @@ class Worker:
             event, fields = "cancelled", {}
         except MRISuperResError as error:
             event, fields = "error", {"kind": error.kind, "message": str(error), "log": traceback.format_exc()}
+        except ImportError as error:
+            event, fields = "error", {"kind": "packages", "log": traceback.format_exc(),
+                                      "message": f"A part of Python can't be imported ({error}): install it, or reinstall the application."}
         except MemoryError:
             event, fields = "error", {"kind": "memory", "log": traceback.format_exc(),
                                       "message": "The memory of this computer is not enough for this volume: close other programs, crop the volume or "
@@ -116,6 +138,8 @@ class Worker:
             self._runner.discard(request)
         del self._cancels[job_id]
         self._events.send(event, id=job_id, **fields)
+        self._folders.pop(job_id, None)
+        return fields.get("kind") if event == "error" else None
 
     def _compute(self, request, cancelled):
         """The fields of the result event."""
@@ -136,12 +160,33 @@ class Worker:
 
 def check_request(request):
     """Raises RequestError unless the request for a job has its fields, in their types."""
-    for field, kind in (("id", str), ("job", dict), ("input", str), ("output", str), ("ijkToRAS", list)):
-        if not isinstance(request.get(field), kind):
+    valid = {"id": _is_text, "job": lambda value: isinstance(value, dict), "input": _is_path, "output": _is_path, "folder": _is_folder,
+             "ijkToRAS": lambda value: isinstance(value, list)}
+    for field, is_valid in valid.items():
+        if not is_valid(request.get(field)):
             raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
     rows = request["ijkToRAS"]
-    if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(type(x) in (int, float) for x in row) for row in rows):
+    if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(map(_is_coordinate, row)) for row in rows):
         raise RequestError("The worker received a request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_path(value):
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_folder(value):
+    return value is None or (_is_path(value) and os.path.basename(value).startswith(FOLDER_PREFIX))
+
+
+def _is_coordinate(value):
+    return type(value) is float or (type(value) is int and abs(value) < 2**63)  # a larger one has no place in an array of floats
 
 
 def take_stdout():

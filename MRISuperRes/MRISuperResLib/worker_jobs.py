@@ -7,6 +7,7 @@ compare   a folder, where are written   outputs (name stage file provenance) ijk
 """
 
 import contextlib
+import errno
 import os
 from dataclasses import asdict
 
@@ -116,4 +117,9 @@ def map_array(path, shape, dtype):
 
 
 def _no_room(error):
+    """Why nothing can be written: the folder is gone, the memory for a view of the file is not enough, or else the disk is full."""
+    if error.errno == errno.ENOENT:
+        return MRISuperResError("The temporary folder of this run is gone: start the run again.", "environment")
+    if error.errno == errno.ENOMEM:
+        return MRISuperResError("The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.", "memory")
     return MRISuperResError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.", "environment")

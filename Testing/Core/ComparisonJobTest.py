@@ -9,7 +9,10 @@ from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.method_names import MethodName
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-FIELDS = ("methods", "scale", "reference", "axis", "device", "degradation", "noise", "seed", "perceptual")
+FIELDS = ("methods", "scale", "reference", "axis", "device", "precision", "degradation", "noise", "seed", "perceptual")
+GOOD = ComparisonJob(("bicubic", "pair@0.5+bp"), 4, noise=2.5, seed=7).to_dict()
+NEARLY = st.sampled_from((2, 2.0, "2", True, float("nan"), float("inf"), 10**400, -1, 20, 20.0001, "auto", "cuda:٣", "cuda:1234", "bicubic", ("bicubic",), ["nearest"] * 3,
+                          ["nearest", "bicubic+bp"], ["a@1e999", "b"], [["nearest"], "bicubic"], {"nearest": 1, "bicubic": 2}))
 
 
 class ComparisonJobTest(unittest.TestCase):
@@ -44,10 +47,21 @@ class ComparisonJobTest(unittest.TestCase):
 
     @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING) | ANYTHING)
     def test_any_other_json_is_a_job_or_is_refused_with_a_sentence(self, values):
+        self.assert_job_or_sentence(values)
+
+    @given(st.dictionaries(st.sampled_from(FIELDS), NEARLY | ANYTHING, min_size=1, max_size=3))
+    def test_a_good_job_with_other_values_is_a_job_or_is_refused_with_a_sentence(self, changes):
+        self.assert_job_or_sentence(GOOD | changes)
+
+    def assert_job_or_sentence(self, values):
         try:
-            self.assertIsInstance(ComparisonJob.from_dict(values), ComparisonJob)
+            job = ComparisonJob.from_dict(values)
         except MRISuperResError as refused:
-            self.assertTrue(str(refused))
+            self.assertEqual(refused.kind, "settings")
+            self.assertRegex(str(refused), r"\.$")
+        else:
+            self.assertEqual(ComparisonJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
+            self.assertEqual(len({job.upscale_job(method).model for method in job.methods}), len(job.methods))
 
 
 class MethodNameTest(unittest.TestCase):

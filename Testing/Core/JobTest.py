@@ -32,7 +32,7 @@ class JobTest(unittest.TestCase):
 
     def test_wrong_settings_are_refused_with_what_is_right(self):
         for wrong, right in (({"scale": 3}, "2, 4 or 8"), ({"scale": True}, "2, 4 or 8"), ({"axis": "z"}, "axial"), ({"device": "gpu"}, "cuda"),
-                             ({"device": "cuda:"}, "cuda:N"), ({"precision": "float64"}, "float32"), ({"batch_size": 0}, "positive"), ({"model": ""}, "name"), ({"model": 3}, "name")):
+                             ({"device": "cuda:"}, "cuda:N"), ({"device": "cuda:٣"}, "cuda:N"), ({"device": "cuda:1234"}, "cuda:N"), ({"device": "cuda:1\n"}, "cuda:N"), ({"precision": "float64"}, "float32"), ({"batch_size": 0}, "positive"), ({"model": ""}, "name"), ({"model": 3}, "name")):
             with self.subTest(wrong), self.assertRaisesRegex(MRISuperResError, right):
                 UpscaleJob(**wrong)
 

@@ -9,6 +9,7 @@ from unittest import mock
 
 import numpy as np
 import qt
+from MRISuperResLib import __version__
 from MRISuperResLib.gui.worker_process import LOG_LIMIT, WorkerProcess, WorkerState, workerCommand
 from module_helpers import command_of, double_worker, is_alive
 from slicerhost import testing
@@ -114,7 +115,7 @@ class FakeWorkerTest(unittest.TestCase):
 
     def run_ready_job(self):
         self.run_job()
-        self.process.say({"event": "ready", "pid": 4711})
+        self.process.say({"event": "ready", "pid": 4711, "version": __version__})
 
     def names(self):
         return [event["event"] for event in self.events]
@@ -238,6 +239,51 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertIs(self.worker.state, WorkerState.STOPPED)
         self.assertEqual(self.process.requests, [])
 
+    def test_process_that_ends_before_it_is_ready_could_not_begin(self):
+        self.run_job()
+        self.process.complain("PythonSlicer: error while loading shared libraries")
+        self.process.end(127, qt.QProcess.NormalExit)
+        self.assertEqual(self.events[0]["message"], "The worker process could not begin its work (exit code 127): reinstall the extension, or look into the application log.")
+        self.assertIn("shared libraries", self.events[0]["log"])
+        self.assertIs(self.worker.state, WorkerState.STOPPED)
+
+    def test_worker_of_another_version_is_ended_and_a_restart_is_asked_for(self):
+        for version in ({"version": "0.0.1"}, {}):
+            with self.subTest(version):
+                self.setUp()
+                self.run_job()
+                with mock.patch("os.kill") as kill:
+                    self.process.say({"event": "ready", "pid": 4711, **version})
+                self.assertEqual((kill.call_args.args[0], self.process.kills), (4711, 1))
+                self.process.say({"event": "progress", "id": "two"})
+                self.process.end(9, qt.QProcess.CrashExit)
+                self.assertEqual((self.names(), self.events[0]["kind"]), (["error"], "environment"))
+                self.assertEqual(self.events[0]["message"], "The extension was changed while the application was running: restart the application.")
+                self.assertIs(self.worker.state, WorkerState.STOPPED)
+
+    def lose_the_gpu(self):
+        self.run_ready_job()
+        self.process.say({"event": "error", "id": "one", "kind": "device", "message": "The GPU has failed.", "log": "Traceback"})
+
+    def test_error_of_the_device_is_told_when_the_process_is_gone_so_that_the_next_job_starts_another(self):
+        self.lose_the_gpu()
+        self.assertEqual((self.events, self.worker.state), ([], WorkerState.BUSY))
+        self.process.end(0, qt.QProcess.NormalExit)
+        self.assertEqual((self.names(), self.events[0]["kind"], self.events[0]["message"]), (["error"], "device", "The GPU has failed."))
+        self.run_job("two")
+        self.assertEqual(self.process.starts, 2)
+        self.process.end(3, qt.QProcess.NormalExit)
+        self.assertEqual(self.events[1]["kind"], "crash")
+
+    def test_process_that_does_not_end_after_an_error_of_the_device_is_killed(self):
+        self.lose_the_gpu()
+        self.assertTrue(self.timer.isRunning)
+        with mock.patch("os.kill") as kill:
+            self.timer.slot()
+        self.assertEqual((kill.call_args.args[0], self.process.kills), (4711, 1))
+        self.process.end(9, qt.QProcess.CrashExit)
+        self.assertEqual(self.events[0]["kind"], "device")
+
     def test_application_without_python_is_an_error(self):
         with mock.patch("shutil.which", return_value=None), mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"):
             worker = WorkerProcess(workerCommand, self.process, self.timer)
@@ -330,6 +376,25 @@ class RealWorkerTest(unittest.TestCase):
         testing.wait_until(lambda: not worker.isBusy)
         self.assertIn("exit code 7", events[-1]["message"])
         self.assertIn("last words", events[-1]["log"])
+
+    def test_program_that_is_no_python_is_an_error(self):
+        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import sys; sys.exit('no Python here')"]))
+        events = self.start(worker)
+        testing.wait_until(lambda: not worker.isBusy)
+        self.assertIn("could not begin its work (exit code 1)", events[-1]["message"])
+        self.assertIn("no Python here", events[-1]["log"])
+
+    def test_worker_that_starts_and_says_nothing_is_killed_when_it_is_cancelled(self):
+        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import threading; threading.Event().wait()"]))
+        self.addCleanup(worker.cleanup)
+        worker._cancelTimer.setInterval(1)
+        events = self.start(worker)
+        worker._process.waitForStarted()
+        pid = worker._process.processId()
+        worker.cancel()
+        testing.wait_until(lambda: not worker.isBusy)
+        self.assertEqual([event["event"] for event in events], ["cancelled"])
+        self.assertFalse(is_alive(pid))
 
     def test_program_that_is_not_there_is_an_error(self):
         worker = WorkerProcess(lambda: ("/no/such/program", []))

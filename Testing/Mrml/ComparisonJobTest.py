@@ -95,7 +95,7 @@ class ComparisonJobTest(unittest.TestCase):
         with self.assertLogs(level="ERROR"):
             self.worker.end("result", output=self.folder, ijkToRAS=np.eye(4).tolist(), reference=None, low="low.npy", lowIJKToRAS=np.eye(4).tolist(),
                             axis={"axis": 2, "plane": "axial"}, outputs=[], table={"metrics": [], "values": {}}, dots=[], messages=[])
-        self.assert_ended(run, JobState.FAILED, "could not be put into the scene")
+        self.assert_ended(run, JobState.FAILED, "The result is gone from the temporary folder")
         self.assert_nothing_was_added(run)
 
     def test_error_of_the_worker_is_the_message(self):

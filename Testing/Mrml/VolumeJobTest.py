@@ -163,8 +163,8 @@ class VolumeJobTest(unittest.TestCase):
 
     def test_result_that_cannot_be_read_is_an_error_with_a_sentence(self):
         job = self.start()
-        with self.assertLogs(level="ERROR"):
-            self.worker.end("result", output=os.path.join(self.folder, "nothing.npy"), ijkToRAS=np.eye(4).tolist(), provenance={}, messages=[])
+        with self.assertLogs(level="ERROR"), open(os.path.join(self.folder, "empty.npy"), "w") as file:
+            self.worker.end("result", output=file.name, ijkToRAS=np.eye(4).tolist(), provenance={}, messages=[])
         self.assert_ended(job, JobState.FAILED, "could not be put into the scene")
         self.assert_nothing_was_added()
 

@@ -121,10 +121,10 @@ class ComparisonTest(WorkerTestCase):
         self.assertIn("2 to 8 methods", end["message"])
         self.assert_works(self.worker)
 
-    def test_a_folder_that_cannot_be_written_is_answered_with_what_to_do(self):
+    def test_a_folder_that_is_gone_is_answered_with_what_to_do(self):
         end, _ = self.compare(self.volume, output=self.worker.path("nowhere"))
         self.assertEqual((end["event"], end["kind"]), ("error", "environment"))
-        self.assertIn("free some space", end["message"])
+        self.assertIn("is gone: start the run again", end["message"])
 
 
 class WarmTest(WorkerTestCase):
@@ -257,7 +257,8 @@ class BadRequestTest(WorkerTestCase):
         self.assert_error("input", "position in space", "one")
 
     def test_output_that_cannot_be_written_is_the_jobs_error(self):
-        self.worker.upscale("one", output=self.worker.path("no/such/folder/output.npy"))
+        os.mkdir(self.worker.path("folder"))
+        self.worker.upscale("one", output=self.worker.path("folder"))
         self.assert_error("environment", "cannot be written", "one")
 
 

@@ -17,10 +17,10 @@ IDENTITY = np.eye(4).tolist()
 
 
 class WorkerClient:
-    """double: name of a function in worker_doubles.py that stands in for the core; None: the core itself."""
+    """double: name of a function in worker_doubles.py that stands in for the core; None: the core itself. prelude: statements for the child, before."""
 
-    def __init__(self, double=None):
-        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; from MRISuperResLib.worker import main; "
+    def __init__(self, double=None, prelude="pass"):
+        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker import main; "
         program += f"import worker_doubles; main(upscale=worker_doubles.{double})" if double else "main()"
         self.folder = tempfile.mkdtemp()
         self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],

@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+from MRISuperResLib.core.device_errors import told
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
 from MRISuperResLib.core.upscale import UpscaleResult
 from MRISuperResLib.core.upscale import upscale as real_upscale
@@ -83,8 +84,14 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
 
 
+@told
+def losing_the_gpu(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
+    progress(1, 3)
+    raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
+
+
 def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
-    raise MRISuperResError("PyTorch is missing.", "environment")
+    raise MRISuperResError("PyTorch is missing.", "packages")
 
 
 def gated_compare(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):

@@ -33,7 +33,7 @@ def table(store=None):
     store = store or ModelStore()
     rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "MADE FOR", "SIZE", "TITLE")]
     for card in store.cards():
-        size = store.weights_file(card).stat().st_size / 2**20
+        size = store.weights_file(card.name).stat().st_size / 2**20
         rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", card.made_for.upper(), f"{size:.1f} MiB", card.title))
     rows += [(name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in BASELINES]
     return "\n".join(columns(rows, width=sys.maxsize))
@@ -45,7 +45,7 @@ def description(name, store=None):
         return f"{name}: {BASELINE_TITLE}"
     store = store or ModelStore()
     card = store.card(name)
-    values = card.to_dict() | {"file": str(store.weights_file(card))}
+    values = card.to_dict() | {"file": str(store.weights_file(card.name))}
     del values["metrics"]
     text = [card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})]
     for heading, header, rows in card.figures():

@@ -29,6 +29,14 @@ def run(arguments, console, cancelled):
 
 def upscale_file(source, target, job, methods, console, cancelled, frame=None, series=None):
     """Reads, enlarges and writes a volume; returns the UpscaleResult. Raises MRISuperResError, Cancelled."""
+    try:
+        return _upscale_file(source, target, job, methods, console, cancelled, frame, series)
+    except MemoryError as e:
+        raise MRISuperResError(f"There is not enough memory to read {Path(source).name}, or to write what becomes of it: close other programs, crop the volume "
+                               "or choose a smaller scale.", "memory") from e
+
+
+def _upscale_file(source, target, job, methods, console, cancelled, frame, series):
     volume = read_volume(source, frame, series)
     for message in volume.messages:
         console.message(message)

@@ -47,8 +47,10 @@ def run(arguments, console, cancelled):
             upscale_file(source, target, job, methods, console.for_another_run(), cancelled)
             report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
         except MRISuperResError as error:
-            console.error(str(error))
             report.add(source, target, FAILED, str(error))
+            if error.kind == "device":  # nor could any other volume be made by this process
+                raise
+            console.error(str(error))
     if report.count(FAILED):
         raise MRISuperResError(f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made.")
     return f"{report.text()}; {report.path}"

@@ -38,10 +38,10 @@ def import_checkpoint(path, name, title="", stage="gan", licence="", folder=None
     data = _bytes(path)
     spandrel = _spandrel()
     architecture, scale, state = _converted(path, spandrel, _state(path, data))
-    net = make_generator(architecture, scale)
     try:
+        net = make_generator(architecture, scale)
         net.load_state_dict(state)
-    except RuntimeError as e:
+    except (RuntimeError, ValueError) as e:
         raise _unusable(path, "its weights do not fit the network that they seem to belong to") from e
     weights = safetensors.torch.save({key: value.half().contiguous() for key, value in net.state_dict().items()})
     source = {"imported": path.name, "sha256": hashlib.sha256(data).hexdigest()}

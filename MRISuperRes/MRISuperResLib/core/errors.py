@@ -1,13 +1,13 @@
 """The two ways in which a job may end early, both meant for a person to read."""
 
-KINDS = ("input", "model", "settings", "environment", "memory")
+KINDS = ("input", "model", "settings", "environment", "packages", "memory", "device")
 
 
 class MRISuperResError(Exception):
     """What is wrong and what to do about it, in one sentence for the user.
 
-    kind: "input" (the volume), "model" (the model's files), "settings" (the job), "environment" (packages, devices)
-    or "memory".
+    kind: "input" (the volume), "model" (the model's files), "settings" (the job), "environment" (disks, what is not there), "packages" (of
+    Python's, missing or broken), "memory", or "device" (a GPU has failed; the process that has used it can't use it any more).
     """
 
     def __init__(self, message, kind="input"):

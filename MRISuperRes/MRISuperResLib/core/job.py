@@ -1,5 +1,6 @@
 """What is asked for: the one description that panel, console, command line and worker hand to the core."""
 
+import re
 from dataclasses import asdict, dataclass, fields
 
 from . import slices
@@ -64,7 +65,4 @@ def refuse_unknown(cls, values):
 
 
 def _is_device(name):
-    if not isinstance(name, str):
-        return False
-    kind, colon, index = name.partition(":")
-    return name in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and bool(colon) and index.isdecimal())
+    return isinstance(name, str) and re.fullmatch("auto|cpu|mps|cuda(:[0-9]{1,3})?", name) is not None

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from .device_errors import is_want_of_memory
 from .errors import MRISuperResError
 from .half_precision import run
 
@@ -11,8 +12,6 @@ MOST_OVERLAP = 64
 result of the whole slice. RRDB-23 sees 350 pixels far, but takes next to nothing from there: trained on photographs, ×4, a T2 slice in tiles of 64
 pixels, it differed by 2e-6 of the range at most."""
 LEAST_TILE = 64
-NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
-"""In the messages of PyTorch's errors, which has no type of its own for the memory of a CPU."""
 
 
 class MemorySaver:
@@ -30,7 +29,12 @@ class MemorySaver:
     def begin(self):
         (self.device, self.dtype), self.messages = self._wanted, []
         self._most = self._tile = None  # slices that fit together; side of the tiles of one
-        self._net.to(self.device)
+        try:
+            self._net.to(self.device)
+        except RuntimeError as error:
+            if not is_want_of_memory(error) or self.device.type == "cpu":
+                raise
+            self._go_on_on_the_cpu()
 
     def __call__(self, batch, finish=lambda images: images):
         """Returns a function that waits for the result and returns it as an array; meanwhile a GPU is busy, and the next batch can be prepared.
@@ -45,7 +49,7 @@ class MemorySaver:
                 done.append(_fetch(finish(self._enlarge(part.to(self.device, memory_format=torch.channels_last)))))
                 first += len(part)
             except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors
-                if not _is_want_of_memory(error):
+                if not is_want_of_memory(error):
                     raise
                 self._save(part, error)
         return done[0] if len(done) == 1 else lambda: np.concatenate([fetched() for fetched in done])
@@ -58,14 +62,18 @@ class MemorySaver:
         elif (self._tile or max(height, width)) > LEAST_TILE:
             self._tile = max(LEAST_TILE, (self._tile or max(height, width)) // 2)
         elif self.device.type != "cpu":
-            self.device, self.dtype = torch.device("cpu"), torch.float32
-            self._net.to(self.device)
-            self._most, self._tile = 1, None  # as NetworkMethod.batch_size has it
+            self._go_on_on_the_cpu()
         else:
             raise MRISuperResError(f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
                                    "close other programs, or crop the volume.", "memory") from error
         if self._wanted[0].type == "cuda":
             torch.cuda.empty_cache()
+        self.messages = [self._message()]
+
+    def _go_on_on_the_cpu(self):
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self._net.to(self.device)
+        self._most, self._tile = 1, None  # as NetworkMethod.batch_size has it
         self.messages = [self._message()]
 
     def _message(self):
@@ -110,6 +118,3 @@ def _fetch(tensor):
 def _steps(length, size):
     return [(start, min(start + size, length)) for start in range(0, length, size)]
 
-
-def _is_want_of_memory(error):
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in NO_MEMORY)

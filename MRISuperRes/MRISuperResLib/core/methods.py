@@ -8,6 +8,7 @@ Baselines and networks also take what their upload(images) returns, so that seve
 
 from . import resample
 from .back_projection import back_project
+from .device_errors import told
 from .errors import MRISuperResError
 from .hardware import machine
 from .job import DEFAULT_SCALE
@@ -80,11 +81,12 @@ class MethodCache:
         self._given = {method.name: method for method in given}
         self._networks = {}
 
+    @told
     def get(self, job):
         """The method of a job, as described above.
 
-        Raises MRISuperResError: an unknown model, a model of another scale (kind "model", "settings"), PyTorch missing or
-        a device that is not there (kind "environment").
+        Raises MRISuperResError: an unknown model, a model of another scale (kind "model", "settings"), PyTorch missing (kind "packages"),
+        a device that is not there (kind "environment") or fails ("device").
         """
         if job.model is None:
             device = _import_network().resolve_device(job.device)  # what PyTorch really finds, where it is “auto”
@@ -129,7 +131,11 @@ class MethodCache:
 def _import_network():
     try:
         from . import network
-    except ImportError as e:
-        raise MRISuperResError(f"The networks need PyTorch and safetensors, which can't be imported here ({e}): "
-                               "install them (pip install torch safetensors), or choose a baseline such as bicubic.", "environment") from e
+    except (ImportError, OSError, RuntimeError) as e:  # a broken installation of PyTorch raises any of them
+        raise MRISuperResError(f"The networks need PyTorch and safetensors, which can't be imported here ({_first_line(e)}): "
+                               "install them (pip install torch safetensors), or choose a baseline such as bicubic.", "packages") from e
     return network
+
+
+def _first_line(error):
+    return next(iter(str(error).splitlines()), type(error).__name__)

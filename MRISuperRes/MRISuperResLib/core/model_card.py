@@ -8,10 +8,13 @@ from pathlib import Path
 from .errors import MRISuperResError
 from .job import SCALES
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?", re.IGNORECASE | re.ASCII)
+"""A file name on every system: without separators, of moderate length, no final dot, and none of the devices of Windows."""
 STAGES = ("psnr", "gan")
 MACHINES = ("cpu", "gpu")
 SCORES = ("psnr", "ssim", "rmse")
+MOST_LEVELS = 20
+"""Of objects within objects: a card has five, and what is much deeper can't be handled by Python."""
 MEASURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "rmse": ("RMSE, of 255", 2), "lpips": ("LPIPS", 4), "vgg_distance": ("VGG distance", 4)}
 """{key: (heading, digits)} of what a card's metrics may hold; only SCORES are always there."""
 
@@ -48,12 +51,13 @@ class ModelCard:
 
     def __post_init__(self):
         wrong = [
-            (not NAME.fullmatch(str(self.name)), f"the name {self.name!r} is not made of letters, digits and . _ -"),
+            (not _is_name(self.name), f"the name {self.name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself"),
+            (not _are_texts([self.title, self.licence, self.limits]), "title, licence and limits must be texts"),
             (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
-            (self.pair != "" and not NAME.fullmatch(str(self.pair)), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
+            (self.pair != "" and not _is_name(self.pair), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
             (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
-            (not re.fullmatch("[0-9a-f]{64}", str(self.sha256)), "sha256 must be 64 hexadecimal digits"),
-            (not isinstance(self.architecture, dict), "the architecture must be a JSON object"),
+            (not isinstance(self.sha256, str) or not re.fullmatch("[0-9a-f]{64}", self.sha256), "sha256 must be 64 hexadecimal digits"),
+            (not isinstance(self.architecture, dict) or self.architecture.get("channels", 1) != 1, "the architecture must be a JSON object, of a network for one channel"),
             (self.made_for not in MACHINES, f"made_for must be cpu or gpu, not {self.made_for!r}"),
             (not _are_texts(self.anatomy) or not _are_texts(self.contrasts), "anatomy and contrasts must be lists of texts"),
             (not _are_metrics(self.metrics), f"metrics must be a list of objects with data, anatomy, {', '.join(SCORES)} and the same of baselines, bicubic among them"),
@@ -72,12 +76,15 @@ class ModelCard:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             if not isinstance(values, dict):
                 raise ValueError("not a JSON object")
+            if _is_deeper(values, MOST_LEVELS):
+                raise ValueError(f"more than {MOST_LEVELS} levels")
+            json.dumps(values, ensure_ascii=False, allow_nan=False).encode()  # what can't be written again, such as half a character, is refused
             known = {f.name for f in fields(cls)}
             card = cls(**{key: value for key, value in values.items() if key in known})
             if card.name != Path(path).stem:
                 raise ValueError(f"it names the model {card.name!r}")
             return card
-        except (OSError, ValueError, TypeError) as e:
+        except (OSError, ValueError, TypeError, RecursionError) as e:
             raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
 
     def to_dict(self):
@@ -120,13 +127,14 @@ def _are_texts(value):
 
 
 def _are_scores(value):
-    return isinstance(value, dict) and all(_is_number(value.get(key)) for key in SCORES)
+    return isinstance(value, dict) and all(_is_number(value.get(key)) for key in {*SCORES, *(key for key in MEASURES if key in value)})
 
 
 def _are_metrics(value):
     return isinstance(value, list) and all(
         _are_scores(m) and isinstance(m.get("data"), str) and isinstance(m.get("anatomy"), str) and isinstance(m.get("baselines"), dict)
-        and "bicubic" in m["baselines"] and all(map(_are_scores, m["baselines"].values())) for m in value)
+        and "bicubic" in m["baselines"] and list(m["baselines"]) == list(value[0]["baselines"]) and all(map(_are_scores, m["baselines"].values()))
+        for m in value)
 
 
 def _is_speed(value):
@@ -138,5 +146,15 @@ def _is_training(value):
     return isinstance(value, dict) and isinstance(value.get("data", []), list) and all(isinstance(entry, dict) for entry in value.get("data", []))
 
 
+def _is_deeper(value, levels):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def _is_name(value):
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
+
+
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Finite, and small enough to be printed as a decimal number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12

@@ -7,9 +7,7 @@ from .errors import MRISuperResError
 from .files.whole import write_json, write_whole
 from .files.writing import os_errors
 from .model_card import ModelCard
-from .models import ModelStore, user_folder
-
-WEIGHTS, CARD = ".safetensors", ".json"
+from .models import CARD, WEIGHTS, ModelStore, user_folder
 
 
 def write_pair(folder, weights, **values):
@@ -22,8 +20,11 @@ def write_pair(folder, weights, **values):
 
 
 def check_free(name, store=None):
-    """Raises MRISuperResError (kind "model") where a model of that name is there already: outputs name the model that made them."""
-    if name in (store or ModelStore()).names():
+    """Raises MRISuperResError (kind "model") where a model of that name is there already: outputs name the model that made them.
+
+    Capital letters make no difference: on many disks the files of the two would be the same.
+    """
+    if name.casefold() in map(str.casefold, (store or ModelStore()).names()):
         raise MRISuperResError(f"There is a model “{name}” already: give another name, or remove it first.", "model")
 
 
@@ -53,14 +54,14 @@ def install(path, folder=None, store=None):
 
 
 def remove(name, folder=None, store=None):
-    """Deletes a model of the user's. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
+    """Deletes a model of the user's, usable or not. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
     store, folder = store or ModelStore(), Path(folder or user_folder())
-    file = store.weights_file(store.card(name))
+    file = store.weights_file(name)
     if file.parent != folder:
         raise MRISuperResError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
     with os_errors(file):
         file.unlink()  # the weights first: without them the card counts for nothing
-        file.with_suffix(CARD).unlink()
+        file.with_suffix(CARD).unlink(missing_ok=True)
 
 
 def _check_that_it_runs(card, weights):

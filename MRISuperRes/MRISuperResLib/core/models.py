@@ -10,6 +10,7 @@ from .job import DEFAULT_SCALE, SCALES
 from .model_card import STAGES, ModelCard
 
 SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models"
+WEIGHTS, CARD = ".safetensors", ".json"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
 """Environment variable: further model folders, separated as in PATH."""
 
@@ -40,8 +41,8 @@ class ModelStore:
     def _card_files(self):
         files = {}
         for folder in self.folders:
-            for weights in sorted(folder.glob("*.safetensors")):
-                files.setdefault(weights.stem, weights.with_suffix(".json"))
+            for weights in sorted(folder.glob("*" + WEIGHTS)):
+                files.setdefault(weights.stem, weights.with_suffix(CARD))
         return files
 
     def names(self):
@@ -63,10 +64,13 @@ class ModelStore:
 
     def card(self, name):
         """Raises MRISuperResError (kind "model") where there is no such model, or its card can't be used."""
+        return ModelCard.read(self._card_file(name))
+
+    def _card_file(self, name):
         files = self._card_files()
         if name not in files:
             raise MRISuperResError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
-        return ModelCard.read(files[name])
+        return files[name]
 
     def pairs(self, scale):
         """{pair: (PSNR card, GAN card)} of a scale: the models that can be blended."""
@@ -99,15 +103,16 @@ class ModelStore:
         files = self._card_files()
         return min(cards, key=lambda card: (self.folders.index(files[card.name].parent), card.made_for != machine)).name
 
-    def weights_file(self, card):
-        return self._card_files()[card.name].with_suffix(".safetensors")
+    def weights_file(self, name):
+        """Raises MRISuperResError (kind "model") where there is no such model."""
+        return self._card_file(name).with_suffix(WEIGHTS)
 
     def weights(self, card):
         """The bytes of the weights file, after its SHA-256 was compared with the card's.
 
         Raises MRISuperResError (kind "model") where the file can't be read or is another one.
         """
-        path = self.weights_file(card)
+        path = self.weights_file(card.name)
         try:
             data = path.read_bytes()
         except OSError as e:

@@ -3,9 +3,9 @@
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from . import gpu_memory
+from .device_errors import is_want_of_memory
 from .errors import MRISuperResError
 from .generators import make_generator
 from .half_precision import MOST_DIFFERENCE, difference, half_type
@@ -24,16 +24,17 @@ def resolve_device(name):
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "mps" and not torch.backends.mps.is_available():
+    kind, _, index = name.partition(":")
+    if kind == "mps" and not torch.backends.mps.is_available():
         raise MRISuperResError("This computer has no Apple GPU that PyTorch can use: choose the device auto or cpu.", "environment")
-    if device.type == "cuda":
+    if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if not count:
             raise MRISuperResError("PyTorch finds no NVIDIA GPU: choose the device auto or cpu, or install PyTorch with CUDA.", "environment")
-        if (device.index or 0) >= count:
-            raise MRISuperResError(f"There is no GPU {device.index}: PyTorch finds {count}, counted from 0.", "environment")
-    return device
+        if int(index or 0) >= count:
+            raise MRISuperResError(f"There is no GPU {index}: PyTorch finds {count}, counted from 0.", "environment")
+        return torch.device("cuda", int(index)) if index else torch.device("cuda")
+    return torch.device(kind)
 
 
 class NetworkMethod:
@@ -53,7 +54,7 @@ class NetworkMethod:
             with torch.no_grad():
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
-        self._net = nets[0].eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self._net = nets[0].eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._half = half_type(device) if precision == "auto" else torch.float32
         self._run = MemorySaver(self._net, device, self._half)
         self._slice_bytes = {}  # of the memory of a GPU, by the size of a slice
@@ -90,13 +91,21 @@ class NetworkMethod:
         if self.device.type != "cuda" or wanted == 1:
             return wanted
         if (height, width) not in self._slice_bytes:
-            self._slice_bytes[height, width] = gpu_memory.peak(self.device, lambda: self(np.zeros((1, height, width))))
+            taken = gpu_memory.peak(self.device, lambda: self(np.zeros((1, height, width))))
+            if self.device.type == "cpu":  # there was no room for a single one
+                return 1
+            self._slice_bytes[height, width] = max(1, taken)
         return int(np.clip(SPARED * gpu_memory.free(self.device) // self._slice_bytes[height, width], 1, wanted))
 
     def upload(self, images):
-        """(n, h, w) as a float32 tensor on the device, which __call__ takes instead of the array."""
+        """(n, h, w) as a float32 tensor on the device, or, where that has no room for it, on the CPU; __call__ takes it instead of the array."""
         tensor = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor.to(self.device)
+        try:
+            return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor.to(self.device)
+        except RuntimeError as error:
+            if not is_want_of_memory(error):
+                raise
+            return tensor
 
     def __call__(self, images):
         """float32. Raises MRISuperResError (kind "memory") where not even a part of a slice fits into the memory."""
@@ -111,12 +120,18 @@ class NetworkMethod:
 
     def _batch(self, images):
         batch = (images if isinstance(images, torch.Tensor) else self.upload(images))[:, None]
-        if not self._is_checked:
+        if not self._is_checked and self._run.dtype != torch.float32:
             self._check_precision(batch)
         return batch
 
     def _check_precision(self, batch):
-        found = difference(self._net, batch, self._half)
+        try:
+            found = difference(self._net, batch.to(self.device), self._half)
+        except RuntimeError as error:
+            if not is_want_of_memory(error):
+                raise
+            self._is_checked, self._run.dtype = True, torch.float32
+            return
         if found is None:
             return
         self._is_checked = True
@@ -130,9 +145,16 @@ class NetworkMethod:
 
 
 def _generator(card, weights):
+    """The network of a card with its weights: no more memory is taken than they have bytes, whatever the card says of it."""
     try:
-        net = make_generator(card.architecture, card.scale)
-        net.load_state_dict({name: value.float() for name, value in safetensors.torch.load(weights).items()})
-    except (SafetensorError, RuntimeError, TypeError, ValueError) as e:
+        state = {name: value.float() for name, value in safetensors.torch.load(weights).items()}
+        with torch.device("meta"):
+            net = make_generator(card.architecture, card.scale)
+        net.load_state_dict(state, assign=True)
+    except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
+        if is_want_of_memory(e):
+            raise
         raise MRISuperResError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise MRISuperResError(f"The weights of the model {card.name} are damaged (some are no finite numbers): install it again.", "model")
     return net

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import geometry, provenance, slices
+from .device_errors import told
 from .errors import Cancelled, MRISuperResError
 from .intensity import Intensity, check_type, mask_non_finite
 from .methods import MethodCache
@@ -29,6 +30,7 @@ def in_memory(shape, dtype):
         raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
+@told
 def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None, allocate=in_memory):
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 

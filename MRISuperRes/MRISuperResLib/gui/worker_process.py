@@ -11,6 +11,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .. import __version__
+
 LIBRARY_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CANCEL_TIMEOUT = 5000  # ms that a worker has to answer a cancel request before it is killed
 END_TIMEOUT = 2000  # ms that a process has to end after its stdin was closed, or after it was killed
@@ -50,6 +52,7 @@ class WorkerProcess:
         self.pid = None  # of the worker itself; PythonSlicer is a launcher with a pid of its own
         self._command = command
         self._onEvent = self._jobId = None
+        self._lastError = None  # of a process that is about to end: what is said when it is gone
         self._output, self._log = b"", ""
         self._process = process or qt.QProcess()
         self._process.connect("readyReadStandardOutput()", self._readOutput)
@@ -103,7 +106,7 @@ class WorkerProcess:
 
     def _start(self):
         program, arguments = self._command()
-        self.pid, self._output, self._log = None, b"", ""
+        self.pid, self._lastError, self._output, self._log = None, None, b"", ""
         self._process.start(program, arguments)
 
     def _send(self, request):
@@ -130,13 +133,22 @@ class WorkerProcess:
             return
         if name == "ready":
             self.pid = event.get("pid")
+            if event.get("version") != __version__:
+                self._lastError = {"kind": "environment", "log": "", "message": _(
+                    "The extension was changed while the application was running: restart the application.")}
+                self._kill()
         elif self._jobId is None or jobId not in (self._jobId, None):
             self._keepLog(line + "\n")  # too late: its job has ended
         elif name == "progress":
             if self.state is WorkerState.BUSY:
                 self._onEvent(event)
         elif name in ("result", "cancelled", "error"):
-            self._endJob(name, **{field: value for field, value in event.items() if field not in ("event", "id")})
+            fields = {field: value for field, value in event.items() if field not in ("event", "id")}
+            if name == "error" and fields.get("kind") == "device":
+                self._lastError = fields  # the worker ends now, and the next run must not find it
+                self._cancelTimer.start()
+            else:
+                self._endJob(name, **fields)
 
     def _endJob(self, event, **fields):
         """The one way in which a job ends."""
@@ -157,16 +169,21 @@ class WorkerProcess:
                 reason=self._process.errorString()))
 
     def _onProcessFinished(self, exitCode, exitStatus):
+        wasReady = self.pid is not None
         self._readOutput()
         self._readLog()
         how = _("signal") if exitStatus == qt.QProcess.CrashExit else _("exit code")
-        self._endProcess(_("The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
-                           "or look into the application log.").format(how=how, code=exitCode))
+        if wasReady or self.pid is not None:
+            message = _("The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
+                        "or look into the application log.")
+        else:
+            message = _("The worker process could not begin its work ({how} {code}): reinstall the extension, or look into the application log.")
+        self._endProcess(message.format(how=how, code=exitCode))
 
     def _endProcess(self, message):
         self.pid = None
         if self._jobId is not None:
-            self._endJob("error", kind="crash", message=message, log=message)
+            self._endJob("error", **(self._lastError or {"kind": "crash", "message": message, "log": message}))
         else:
             self.state = WorkerState.STOPPED
 

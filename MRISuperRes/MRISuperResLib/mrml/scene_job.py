@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import MRISuperResError
+from ..worker import FOLDER_PREFIX
 from .volume_nodes import upscalableVolume
 
 
@@ -51,7 +52,8 @@ class SceneJob:
             self._scene.AddObserver(self._scene.NodeRemovedEvent, self._onNodeRemoved),
             self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose),
         ]
-        worker.run({"id": uuid.uuid4().hex, "input": inputPath, "ijkToRAS": ijkToRAS.tolist(), **self._request(self._folder)}, self._onEvent)
+        worker.run({"id": uuid.uuid4().hex, "input": inputPath, "ijkToRAS": ijkToRAS.tolist(), "folder": self._folder, **self._request(self._folder)},
+                   self._onEvent)
 
     def _request(self, folder):
         """The fields of the worker's request beyond the input; files of the result go into the folder."""
@@ -87,13 +89,18 @@ class SceneJob:
     def _saveInput(self, array):
         """Makes the job folder; no other file of a run lies outside it."""
         try:
-            self._folder = tempfile.mkdtemp(prefix="MRISuperRes-", dir=slicer.app.temporaryPath)
+            os.makedirs(slicer.app.temporaryPath, exist_ok=True)  # some systems remove what was not used for days
+            self._folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=slicer.app.temporaryPath)
             path = os.path.join(self._folder, "input.npy")
             np.save(path, array, allow_pickle=False)
         except OSError as error:
             self._removeFolder()
-            raise MRISuperResError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there.").format(
-                folder=slicer.app.temporaryPath, reason=error.strerror), "environment") from error
+            raise MRISuperResError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
+                                     "one in the application settings.").format(folder=slicer.app.temporaryPath, reason=error.strerror), "environment") from error
+        except MemoryError as error:
+            self._removeFolder()
+            raise MRISuperResError(_("The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."),
+                                   "memory") from error
         return path
 
     def _removeFolder(self):
@@ -131,6 +138,9 @@ class SceneJob:
         try:
             self._makeNodes(inputNode, self._node(self._parentTransformId), event)
             self.messages = list(event["messages"])
+        except FileNotFoundError:
+            logging.exception("MRISuperRes: the result is gone")
+            self._end(JobState.FAILED, _("The result is gone from the temporary folder: start the run again."))
         except Exception:
             logging.exception("MRISuperRes: the result could not be put into the scene")
             self._end(JobState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "

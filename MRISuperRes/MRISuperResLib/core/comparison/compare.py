@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import geometry, provenance, slices
+from ..device_errors import told
 from ..intensity import check_type
 from ..methods import MethodCache
 from ..metrics import foreground
@@ -46,6 +47,7 @@ class Comparison:
     messages: list
 
 
+@told
 def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), progress=None, cancelled=None):
     """Enlarges a volume, or what is left of it after degradation, by every method of a job.
 

@@ -118,7 +118,10 @@ def _write_nifti(path, array, ijk_to_ras, provenance):
 def _write_itk(path, array, ijk_to_ras, provenance):
     """NRRD and MetaImage. ITK does not notice every failure to write, so the file is read again and compared."""
     lps, spacing = LPS_TO_RAS @ ijk_to_ras, geometry.spacing(ijk_to_ras)
-    image = sitk.GetImageFromArray(array)
+    try:
+        image = sitk.GetImageFromArray(array)
+    except RuntimeError as e:  # ITK has no type of its own for it
+        raise MemoryError(str(e)) from e
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(lps[:3, 3].tolist())
     image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
@@ -130,6 +133,8 @@ def _write_itk(path, array, ijk_to_ras, provenance):
             del image  # there must never be more than two copies of the volume
             again = sitk.ReadImage(str(path))
     except RuntimeError as e:
+        if "allocate memory" in str(e):
+            raise MemoryError(str(e)) from e
         raise OSError(errno.EIO, "the file was not written completely, perhaps because the disk is full") from e
     written = sitk.GetArrayViewFromImage(again)
     if written.dtype != array.dtype or any(ours.tobytes() != theirs.tobytes() for ours, theirs in zip(array, written, strict=True)):

@@ -1,0 +1,290 @@
+"""Models from strangers: whatever is in their files, they are used or refused with a sentence, and nothing is written beside their folder."""
+
+import hashlib
+import json
+import os
+import struct
+import sys
+import tempfile
+import unittest
+from pathlib import Path, PureWindowsPath
+from unittest import mock
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_models import ARCHITECTURE, write_model
+from MRISuperResLib.commandline.models import description, table
+from MRISuperResLib.core import model_files
+from MRISuperResLib.core.checkpoint_import import import_checkpoint
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.model_card import ModelCard
+from MRISuperResLib.core.models import ModelStore
+
+TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
+NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))
+ANYTHING = st.recursive(st.none() | st.booleans() | NUMBERS | TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6)
+SCORES = {"psnr": 30.0, "ssim": 0.9, "rmse": 6.0, "lpips": 0.1}
+CARD = {"name": "mine", "title": "Mine", "scale": 2, "stage": "gan", "sha256": "0" * 64, "architecture": ARCHITECTURE, "anatomy": ["fetal"], "contrasts": ["T2w"],
+        "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "made_for": "cpu",
+        "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "licence": "CC0"}]},
+        "licence": "MIT", "limits": "None.", "pair": "pair"}
+ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul", "aux.x", "com1", "LPT9.y", "a\nb", "ä", "x" * 300)
+
+
+def places(value, path=()):
+    """The paths of all values within a JSON value."""
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*path, key))
+
+
+def replaced(value, path, new):
+    """A copy of a JSON value with another one in one place."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+class WithFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.own = self.folder / "own"
+        self.store = ModelStore([self.folder])
+
+
+class CardFuzzTest(WithFolder):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "mine.safetensors").touch()
+
+    def read(self, text):
+        """A card that can be used for everything that cards are used for, or None where it is refused with one sentence."""
+        (self.folder / "mine.json").write_bytes(text)
+        try:
+            card = ModelCard.read(self.folder / "mine.json")
+        except MRISuperResError as refused:
+            self.assertEqual(refused.kind, "model")
+            self.assertEqual(self.store.cards(), [])
+            return None
+        self.assertEqual(self.store.card("mine"), card)
+        for text in (description("mine", self.store), table(self.store), card.summary(), json.dumps(card.to_dict(), ensure_ascii=False)):
+            text.encode()
+        self.assertEqual(ModelCard(**json.loads(json.dumps(card.to_dict()))), card)
+        return card
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.sampled_from(sorted(places(CARD), key=str)), ANYTHING)
+    def test_a_card_with_any_value_anywhere_can_be_used_or_is_refused(self, path, value):
+        self.assertIsNotNone(self.read(json.dumps(CARD).encode()))
+        self.read(json.dumps(replaced(CARD, path, value)).encode())
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.binary(max_size=60) | ANYTHING.map(json.dumps).map(str.encode))
+    def test_any_other_content_is_refused(self, content):
+        self.assertIsNone(self.read(content))
+
+    def test_what_is_nested_too_deeply_is_refused(self):
+        for depth in (900, 5000, 100000):
+            self.read(json.dumps(CARD).encode().replace(b'"MIT"', b"[" * depth + b"]" * depth))
+            self.read(json.dumps(CARD).encode().replace(b'"steps": 3', b'"steps": ' + b"[" * depth + b"]" * depth))
+
+
+def unpacked(data):
+    """(header, tensors) of the bytes of a safetensors file."""
+    size, = struct.unpack("<Q", data[:8])
+    return json.loads(data[8:8 + size]), data[8 + size:]
+
+
+def packed(header, tensors):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + tensors
+
+
+class WeightsFuzzTest(WithFolder):
+    def setUp(self):
+        super().setUp()
+        self.architecture = {"network": "compact", "blocks": 1, "features": 4}
+        write_model(self.folder, "mine", architecture=self.architecture)
+        self.card = json.loads((self.folder / "mine.json").read_text())
+        self.weights = (self.folder / "mine.safetensors").read_bytes()
+
+    def load(self, weights, **card):
+        """A network that enlarges, or None where the model is refused with one sentence. Its card vouches for the weights: only what is in them can save us."""
+        (self.folder / "mine.safetensors").write_bytes(weights)
+        (self.folder / "mine.json").write_text(json.dumps(self.card | {"sha256": hashlib.sha256(weights).hexdigest()} | card))
+        try:
+            network = MethodCache(self.store).get(UpscaleJob("mine", 2, device="cpu", precision="float32"))
+        except MRISuperResError as refused:
+            self.assertEqual(refused.kind, "model")
+            return None
+        self.assertEqual(network(np.zeros((1, 5, 6), np.float32)).shape, (1, 10, 12))
+        return network
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.integers(0, 2000))
+    def test_a_file_that_was_cut_is_refused(self, length):
+        self.assertIsNotNone(self.load(self.weights))
+        self.assertIsNone(self.load(self.weights[:min(length, len(self.weights) - 1)]))
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 2**64 - 1) | st.integers(0, 3000))
+    def test_a_header_of_any_length_is_refused_but_for_its_own(self, length):
+        if length != struct.unpack("<Q", self.weights[:8])[0]:
+            self.assertIsNone(self.load(struct.pack("<Q", length) + self.weights[8:]))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.data())
+    def test_a_header_with_anything_anywhere_is_loaded_or_refused(self, data):
+        header, tensors = unpacked(self.weights)
+        path = data.draw(st.sampled_from(sorted(places(header), key=str)))
+        types = st.sampled_from(("BOOL", "U8", "I8", "I16", "U16", "F16", "BF16", "I32", "F64", "I64", "C64", "F8_E4M3", "F4", "F6_E2M3", "F8_E8M0"))
+        self.load(packed(replaced(header, path, data.draw(ANYTHING | types | st.lists(st.integers(0, 2**63), max_size=4))), tensors))
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), min_size=1, max_size=4))
+    def test_flipped_bytes_are_loaded_or_refused(self, changes):
+        weights = bytearray(self.weights)
+        for place, value in changes:
+            weights[place] = value
+        self.load(bytes(weights))
+
+    def test_offsets_that_overlap_leave_a_gap_or_lie_outside_are_refused(self):
+        header, tensors = unpacked(self.weights)
+        for offsets in ([0, 4], [0, 10**15], [-8, 8], [2**64, 2**64 + 16], [4, 0]):
+            with self.subTest(offsets):
+                self.assertIsNone(self.load(packed(header | {"conv_last.bias": {"dtype": "F32", "shape": [4], "data_offsets": offsets}}, tensors)))
+
+    def test_a_header_that_is_no_text_is_refused(self):
+        header, tensors = unpacked(self.weights)
+        self.assertIsNone(self.load(packed(json.dumps(header).encode().replace(b"conv_last", b"conv_\xff\xfe_t"), tensors)))
+
+    def test_the_same_numbers_in_another_type_are_the_same_network(self):
+        import safetensors.torch
+
+        state = safetensors.torch.load(self.weights)
+        found = self.load(safetensors.torch.save({key: value.double() for key, value in state.items()}))
+        for ours, given_ in zip(found._net.state_dict().items(), sorted(state.items())):
+            self.assertIn(ours[0], state)
+            np.testing.assert_array_equal(ours[1].numpy(), state[ours[0]].numpy())
+
+    def test_weights_that_are_no_numbers_are_refused(self):
+        import safetensors.torch
+
+        for bad in (float("nan"), float("inf")):
+            state = safetensors.torch.load(self.weights)
+            state["conv_last.bias"][1] = bad
+            with self.subTest(bad):
+                self.assertIsNone(self.load(safetensors.torch.save(state)))
+
+    def test_weights_that_are_a_pickle_are_refused_and_not_run(self):
+        import pickle
+
+        ran = self.folder / "ran"
+
+        class Evil:
+            def __reduce__(self):
+                return os.mkdir, (str(ran),)
+
+        self.assertIsNone(self.load(pickle.dumps(Evil())))
+        self.assertFalse(ran.exists())
+
+    def test_a_card_that_asks_for_a_huge_network_takes_no_memory_and_no_time(self):
+        for architecture in ({"features": 512}, {"blocks": 512, "features": 512}, {"blocks": 10**12}, {"features": 10**9}, {"network": "rrdb", "blocks": 512, "features": 512, "growth": 512}):
+            with self.subTest(architecture), mock.patch("torch.nn.init.kaiming_normal_", side_effect=lambda tensor, **_: self.assertEqual(tensor.device.type, "meta")):
+                self.assertIsNone(self.load(self.weights, architecture=self.architecture | architecture))
+
+    @settings(max_examples=80, deadline=None)
+    @given(st.dictionaries(st.sampled_from(("network", "blocks", "features", "growth", "first_kernel", "channels", "scale")) | TEXT,
+                           st.sampled_from(("rrdb", "compact", 1, 3, 4, 9)) | ANYTHING, max_size=4))
+    def test_any_architecture_is_loaded_or_refused(self, architecture):
+        self.load(self.weights, architecture=architecture)
+
+
+class NamesTest(WithFolder):
+    """Names lead nowhere but into the folder, whatever the system."""
+
+    def card_of(self, name):
+        return ModelCard(**CARD | {"name": name})
+
+    def test_odd_names_are_refused(self):
+        for name in ODD_NAMES:
+            with self.subTest(name):
+                with self.assertRaises(ValueError):
+                    self.card_of(name)
+                with self.assertRaises(ValueError):
+                    ModelCard(**CARD | {"pair": name}) if name else self.card_of(name)
+                with self.assertRaises(MRISuperResError):
+                    import_checkpoint(self.folder / "gone.pth", name, folder=self.own, store=self.store)
+                with self.assertRaisesRegex(MRISuperResError, "There is no model"):
+                    model_files.remove(name, folder=self.own, store=self.store)
+                with self.assertRaisesRegex(MRISuperResError, "There is no model"):
+                    self.store.card(name)
+        self.assertFalse(self.own.exists())
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.text(max_size=20) | st.from_regex(r"[A-Za-z0-9._/\\:-]{1,12}", fullmatch=True))
+    def test_every_name_that_is_taken_is_a_plain_file_name_on_every_system(self, name):
+        try:
+            self.card_of(name)
+        except ValueError:
+            return
+        file = f"{name}.json"
+        self.assertEqual(((self.own / file).resolve().parent, os.path.basename(file)), (self.own.resolve(), file))
+        windows = PureWindowsPath("C:/models", file)
+        self.assertEqual((windows.name, windows.parent, windows.is_reserved()), (file, PureWindowsPath("C:/models"), False))
+        self.assertFalse(name.endswith((".", " ")))
+
+    def given(self, name="mine", **card):
+        place = self.folder / "given"
+        place.mkdir(exist_ok=True)
+        write_model(place, name, **card)
+        return place / f"{name}.json"
+
+    def test_a_card_with_another_name_than_its_file_is_refused(self):
+        for name in (*ODD_NAMES, "yours"):
+            card = self.given()
+            card.write_text(json.dumps(json.loads(card.read_text()) | {"name": name}))
+            with self.subTest(name), self.assertRaisesRegex(MRISuperResError, "can't be used"):
+                model_files.install(card, self.own, self.store)
+        self.assertFalse(self.own.exists())
+
+    def test_names_that_differ_in_capital_letters_only_are_one_name(self):
+        store = ModelStore([self.own])
+        model_files.install(self.given("mine"), self.own, store)
+        with self.assertRaisesRegex(MRISuperResError, "There is a model “MINE” already"):
+            model_files.install(self.given("MINE", seed=1), self.own, store)
+
+    @unittest.skipIf(sys.platform == "win32", "links need a privilege there")
+    def test_links_are_installed_as_files_and_removed_as_links(self):
+        store = ModelStore([self.own])
+        card = self.given()
+        linked = self.folder / "linked"
+        linked.mkdir()
+        for file in (card, card.with_suffix(".safetensors")):
+            (linked / file.name).symlink_to(file)
+        model_files.install(linked / "mine.json", self.own, store)
+        self.assertEqual([path.is_symlink() for path in sorted(self.own.iterdir())], [False, False])
+        for file in (card, card.with_suffix(".safetensors")):
+            (self.own / file.name).unlink()
+            (self.own / file.name).symlink_to(file)
+        model_files.remove("mine", self.own, store)
+        self.assertEqual((list(self.own.iterdir()), card.exists(), card.with_suffix(".safetensors").exists()), ([], True, True))
+
+    def test_a_model_of_the_users_that_is_damaged_can_be_removed(self):
+        store = ModelStore([self.own])
+        for damage in (lambda file: file.write_text("{"), Path.unlink):
+            model_files.install(self.given(), self.own, store)
+            damage(self.own / "mine.json")
+            model_files.remove("mine", self.own, store)
+            self.assertEqual(list(self.own.iterdir()), [])
+
+
+del WithFolder  # a base, without tests of its own
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,176 @@
+"""What the worker does when something that it needs is missing, broken or goes away: one sentence, and nothing is left."""
+
+import errno
+import json
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from MRISuperResLib.core.models import FOLDERS_VARIABLE
+from worker_client import IDENTITY, WorkerClient
+from worker_in_process import answers
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core"))  # made_models
+
+
+class ProcessTest(unittest.TestCase):
+    def start(self, *arguments, **options):
+        worker = WorkerClient(*arguments, **options)
+        self.addCleanup(worker.close)
+        return worker
+
+    def test_a_python_without_numpy_is_told_and_the_worker_lives_on(self):
+        worker = self.start(prelude="sys.modules['numpy'] = None")
+        worker.upscale("one")
+        event = worker.end_of_job()
+        self.assertEqual((event["event"], event["kind"]), ("error", "packages"))
+        self.assertRegex(event["message"], r"^A part of Python can't be imported \(.*numpy.*\): install it, or reinstall the application\.$")
+        self.assertIsNone(worker.process.poll())
+
+    def test_a_gpu_that_vanishes_is_told_and_the_worker_ends_so_that_the_next_finds_it_whole(self):
+        worker = self.start("losing_the_gpu")
+        worker.upscale("one")
+        events, _ = worker.events_until_end()
+        self.assertEqual([(event["event"], event["id"]) for event in events], [("progress", "one"), ("error", "one")])
+        self.assertEqual(events[-1]["kind"], "device")
+        self.assertEqual(events[-1]["message"], "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again; if it "
+                                                "fails again, choose the device cpu, and restart the computer.")
+        self.assertEqual(worker.process.wait(), 0)
+        self.assertEqual(os.listdir(worker.folder), ["input.npy"])
+
+    def run_in_a_folder(self):
+        """A worker in the middle of a job, and the folder of that."""
+        worker = self.start("deaf")
+        folder = worker.path("MRISuperRes-job")
+        os.mkdir(folder)
+        for name in ("input.npy", "output.npy"):
+            Path(folder, name).write_bytes(b"voxels")
+        worker.upscale("one", folder=folder)
+        self.assertEqual(worker.event()["event"], "progress")
+        return worker, folder
+
+    def test_a_parent_that_dies_takes_the_folder_of_its_run_along(self):
+        worker, folder = self.run_in_a_folder()
+        worker.close_stdin()
+        self.assertEqual(worker.process.wait(), 0)
+        self.assertFalse(os.path.exists(folder))
+
+    def test_a_folder_that_the_request_does_not_name_is_nobodys_to_remove(self):
+        worker = self.start("deaf")
+        worker.upscale("one")
+        worker.event()
+        worker.close_stdin()
+        worker.process.wait()
+        self.assertEqual(os.listdir(worker.folder), ["input.npy"])
+
+    def test_a_broken_pipe_ends_the_worker_and_removes_the_folder_of_the_run(self):
+        worker = self.start()
+        folder = worker.path("MRISuperRes-job")
+        os.mkdir(folder)
+        worker.process.stdout.close()
+        worker.upscale("one", folder=folder)
+        self.assertEqual(worker.process.wait(), 1)
+        self.assertFalse(os.path.exists(folder))
+
+
+class InProcess(unittest.TestCase):
+    """A job for a small volume; `fault` is a context in which it fails."""
+
+    def setUp(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.input, self.output = os.path.join(self.folder, "input.npy"), os.path.join(self.folder, "output.npy")
+        np.save(self.input, np.arange(4 * 16 * 16, dtype=np.int16).reshape(4, 16, 16))
+
+    def request(self, **fields):
+        return json.dumps({"request": "upscale", "id": "one", "job": {"model": "bicubic"}, "input": self.input, "output": self.output, "ijkToRAS": IDENTITY, **fields}).encode()
+
+    def assert_error(self, kind, pattern, **fields):
+        """One sentence, no output, and the next job has a result."""
+        request, again = self.request(**fields), self.request(id="again", output=os.path.join(self.folder, "again.npy"))
+        with self.fault:
+            ready, *progress, end = answers([request])
+        self.assertEqual((end["event"], end.get("kind")), ("error", kind), end)
+        self.assertRegex(end["message"], pattern)
+        self.assertNotIn("Traceback", end["message"])
+        self.assertFalse(os.path.exists(self.output))
+        self.assertEqual(answers([again])[-1]["event"], "result")
+
+
+class StageTest(InProcess):
+    """Doubles inside the core."""
+
+    def test_memory_that_is_not_enough_is_told_whatever_it_was_for(self):
+        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.BaselineMethod.__call__"),
+                              ("the output", "numpy.lib.format.open_memmap"), ("writing", "numpy.memmap.flush"), ("geometry", "MRISuperResLib.core.slices.choose")):
+            self.fault = mock.patch(target, side_effect=MemoryError)
+            with self.subTest(stage):
+                self.assert_error("memory", "^The memory of this computer is not enough")
+
+    def test_memory_that_is_not_enough_for_a_comparison_is_told_and_leaves_the_worker_well(self):
+        target = os.path.join(self.folder, "comparison")
+        os.mkdir(target)
+        for stage, where in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("scores", "MRISuperResLib.core.comparison.slice_scores.SliceScores.of"),
+                             ("the reference", "MRISuperResLib.worker_jobs.write_array")):
+            self.fault = mock.patch(where, side_effect=MemoryError)
+            with self.subTest(stage):
+                self.assert_error("memory", "^The memory of this computer is not enough", request="compare", job={"methods": ["nearest", "bicubic"]}, output=target)
+
+    def assert_error_of_map(self, number, kind, pattern):
+        self.fault = mock.patch("numpy.lib.format.open_memmap", side_effect=OSError(number, os.strerror(number)))
+        self.assert_error(kind, pattern)
+
+    def test_a_full_disk_a_lost_folder_and_too_little_room_for_the_view_of_a_file_are_told_apart(self):
+        self.assert_error_of_map(errno.ENOSPC, "environment", "cannot be written to the temporary folder .*: free some space there")
+        self.assert_error_of_map(errno.ENOENT, "environment", "^The temporary folder of this run is gone: start the run again")
+        self.assert_error_of_map(errno.ENOMEM, "memory", "^The memory of this computer is not enough for the result")
+
+    def test_a_temporary_folder_that_disappears_is_told(self):
+        with mock.patch("MRISuperResLib.core.upscale.check_type", lambda volume: shutil.rmtree(self.folder)):
+            end = answers([self.request()])[-1]
+        self.assertEqual((end["event"], end["message"]), ("error", "The temporary folder of this run is gone: start the run again."))
+        os.mkdir(self.folder)
+
+
+class ModelTest(InProcess):
+    """A model whose files are not what they should be."""
+
+    def setUp(self):
+        from made_models import write_model
+
+        super().setUp()
+        self.models = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.fault = mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.models)})
+        write_model(self.models, "mine")
+        self.weights, self.card = self.models / "mine.safetensors", self.models / "mine.json"
+
+    def assert_refused(self, kind, pattern, **job):
+        self.assert_error(kind, pattern, job={"model": "mine", "device": "cpu", **job})
+
+    def test_weights_that_can_not_be_read_are_told(self):
+        self.weights.unlink()
+        self.weights.mkdir()
+        self.assert_refused("model", "^The weights of the model mine can't be read .*: install it again")
+
+    def test_a_card_that_can_not_be_read_is_told(self):
+        self.card.unlink()
+        self.assert_refused("model", "card .* can't be used .*: install the model again")
+
+    def test_weights_with_another_hash_are_told(self):
+        self.weights.write_bytes(self.weights.read_bytes() + b"!")
+        self.assert_refused("model", "SHA-256 differs")
+
+    def test_a_model_for_another_scale_is_told(self):
+        self.assert_refused("settings", "The model mine enlarges ×2, not ×4", scale=4)
+
+    def test_a_model_that_was_removed_meanwhile_is_told(self):
+        self.weights.unlink()
+        self.assert_refused("model", "There is no model “mine”")
+
+
+if __name__ == "__main__":
+    unittest.main()
