@@ -21,6 +21,7 @@ from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.gui.compare_panel import ComparePanel
 from MRISuperResLib.gui.comparison_views import ComparisonViews
 from MRISuperResLib.gui.packages import missingPackages
+from MRISuperResLib.gui.packages_panel import PackagesPanel
 from MRISuperResLib.gui.scripted_run import asRuntimeError, scriptedRun
 from MRISuperResLib.gui.upscale_panel import UpscalePanel
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
@@ -52,7 +53,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upscaling = self.comparing = None
+        self.logic = self.upscaling = self.comparing = self.packages = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -66,6 +67,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.upscaling = UpscalePanel(self.ui, self.logic, self._updateTexts)
         self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
         self.upscaling.rival, self.comparing.rival = self.comparing, self.upscaling
+        # a worker that has failed to import a package would fail again
+        self.packages = PackagesPanel(self.ui, lambda: self.logic.worker.isBusy, self.logic.cleanup)
 
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
@@ -74,12 +77,13 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
-        if self.comparing is None:  # setup has failed
+        if self.packages is None:  # setup has failed
             return
         self.setParameterNode(None)
         self.removeObservers()
         self.upscaling.cleanup()
         self.comparing.cleanup()
+        self.packages.cleanup()
         self.logic.cleanup()
 
     def enter(self):

@@ -10,6 +10,7 @@ import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import Gate, click, is_alive, node_ids, wait_for_end
 from MRISuperResLib.gui import packages
+from MRISuperResLib.gui.package_check import PackageState
 from MRISuperResLib.mrml.parameters import ComparisonMode, Degradation, PerceptualScore
 from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import answer_next, expect_error, leave_module, shown_dialogs
@@ -273,7 +274,8 @@ class PackagesTest(ComparePanelTestCase):
     def setUp(self):
         super().setUp()
         self.missing, self.installed = ["pyiqa"], []
-        for name, double in (("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []), ("_pipInstall", self.install)):
+        for name, double in (("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []), ("_pipInstall", self.install), ("_exists", lambda name: False),
+                             ("checkPackages", lambda wanted: {name: PackageState(name, "", "usable") for name in wanted})):
             patch = mock.patch.object(packages, name, double)
             patch.start()
             self.addCleanup(patch.stop)

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import slicer
 from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, show_panel, wait_for_end
+from MRISuperResLib.gui.package_check import PackageState
 from MRISuperResLib.mrml.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.mrml.scene_job import JobState
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
@@ -375,7 +376,8 @@ class MissingPackagesTest(PanelTestCase):
         super().setUp()
         self.use_double("without_packages")
         self.missing, self.installed = ["torch"], []
-        for name, double in (("missingPackages", lambda perceptual=False: list(self.missing)), ("_pipInstall", self.install)):
+        for name, double in (("unusablePackages", lambda: list(self.missing)), ("_pipInstall", self.install), ("_exists", lambda name: False),
+                             ("checkPackages", lambda wanted: {name: PackageState(name, "", "missing" if name in self.missing else "usable") for name in wanted})):
             patch = mock.patch(f"MRISuperResLib.gui.packages.{name}", double)
             patch.start()
             self.addCleanup(patch.stop)
@@ -391,8 +393,7 @@ class MissingPackagesTest(PanelTestCase):
         wait_until(lambda: self.widget.upscaling.job is not job)
         self.assert_idle(self.widget.upscaling.job, JobState.FINISHED, "Finished")
         self.assertEqual(len(shown_dialogs("torch")), 1)
-        self.assertEqual(len(self.installed), 1)
-        self.assertRegex(self.installed[0], "^torch>=")
+        self.assertRegex(self.installed[-1], "^torch>=")
 
     def test_user_who_declines_is_left_alone(self):
         answer_next(False)
@@ -404,7 +405,14 @@ class MissingPackagesTest(PanelTestCase):
         with mock.patch("MRISuperResLib.gui.packages._pipInstall", side_effect=OSError("no network")), expect_error("no network"):
             self.assert_idle(self.apply(), JobState.FAILED, "PyTorch is missing.")
 
-    def test_error_of_the_environment_without_missing_packages_is_only_shown(self):
+    def test_packages_that_can_not_be_imported_afterwards_are_told_and_nothing_starts(self):
+        answer_next(True)
+        with mock.patch("MRISuperResLib.gui.packages._pipInstall"), expect_error("not everything can be used .torch: not installed"):
+            job = self.apply()
+            self.assert_idle(job, JobState.FAILED, "PyTorch is missing.")
+        self.assertIs(self.widget.upscaling.job, job)
+
+    def test_error_of_the_packages_where_all_can_be_used_is_only_shown(self):
         self.missing.clear()
         with expect_error("PyTorch is missing."):
             self.assert_idle(self.apply(), JobState.FAILED, "PyTorch is missing.")

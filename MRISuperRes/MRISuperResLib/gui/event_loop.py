@@ -10,11 +10,12 @@ class EventLoop:
         self._loop = qt.QEventLoop()
         self._hasQuit = False
 
-    def run(self):
+    def run(self, takesInput=True):
+        """takesInput: whether the user can do something meanwhile."""
         if not self._hasQuit:
             # PythonQt offers one or the other name, depending on the version of Qt
             execute = getattr(self._loop, "exec_", None) or getattr(self._loop, "exec")
-            execute()
+            execute(qt.QEventLoop.AllEvents if takesInput else qt.QEventLoop.ExcludeUserInputEvents)
 
     def quit(self):
         self._hasQuit = True

@@ -98,9 +98,10 @@ class JobPanel:
         self._onBusyChanged()
 
     def _onFailed(self, job):
-        if job.errorKind == "environment" and packages.missingPackages():
+        unusable = packages.unusablePackages() if job.errorKind == "packages" else []
+        if unusable:
             with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
-                if packages.installPackages(packages.missingPackages()):
+                if packages.installPackages(unusable):
                     self._logic.cleanup()  # a worker that has failed to import them would fail again
                     self._onButton()
         else:

@@ -113,13 +113,13 @@ class WorkerProcess:
         self._process.write(json.dumps(request).encode() + b"\n")
 
     def _readOutput(self):
-        self._output += _bytes(self._process.readAllStandardOutput())
+        self._output += toBytes(self._process.readAllStandardOutput())
         *lines, self._output = self._output.split(b"\n")
         for line in lines:
             self._onLine(line.decode("utf-8", errors="replace"))
 
     def _readLog(self):
-        self._keepLog(_bytes(self._process.readAllStandardError()).decode("utf-8", errors="replace"))
+        self._keepLog(toBytes(self._process.readAllStandardError()).decode("utf-8", errors="replace"))
 
     def _keepLog(self, text):
         self._log = (self._log + text)[-LOG_LIMIT:]
@@ -197,7 +197,7 @@ class WorkerProcess:
         self._process.kill()
 
 
-def _bytes(byteArray):
+def toBytes(byteArray):
     """The content of a QByteArray, which is bytes or str, depending on the version."""
     data = byteArray.data()
     return data.encode("utf-8", errors="replace") if isinstance(data, str) else bytes(data or b"")
