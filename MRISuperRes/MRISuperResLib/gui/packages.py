@@ -152,6 +152,7 @@ def _wheelArguments():
 @contextmanager
 def _constraints(but):
     """The path of a file that tells pip which packages must stay as they are: KEPT, but for those that are broken and to be installed."""
+    os.makedirs(slicer.app.temporaryPath, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", prefix="MRISuperRes-", suffix=".txt", dir=slicer.app.temporaryPath, delete=False) as file:
         versions = {name: installed_version(name) for name in KEPT if name not in but}
         file.writelines(f"{name}=={version}\n" for name, version in versions.items() if version)  # what pip does not know it will not touch

@@ -64,6 +64,7 @@ class PackagesPanel:
             isChosen = name in packages.REQUIREMENTS and not state.isUsable  # what is optional is the user's choice
             self._ui.packagesTable.item(row, NAME).setCheckState(qt.Qt.Checked if isChosen else qt.Qt.Unchecked)
         self._ui.packagesTable.blockSignals(blocked)
+        self._ui.packagesTable.resizeRowsToContents()
         self._update()
 
     def _onItemChanged(self, item):
