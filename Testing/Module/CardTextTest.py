@@ -5,7 +5,7 @@ import unittest
 
 import slicer  # noqa: F401 - first, as it loads the modules
 from MRISuperResLib.core.model_card import ModelCard
-from MRISuperResLib.gui.card_text import cardHtml
+from MRISuperResLib.gui.card_text import asPlainText, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}
 BASELINES = {name: {"psnr": psnr, "ssim": 0.9, "rmse": 6.0} for name, psnr in (("nearest", 30.0), ("bilinear", 31.0), ("bicubic", 32.0), ("bicubic+bp", 33.0))}
@@ -44,6 +44,11 @@ class CardTextTest(unittest.TestCase):
 
     def test_nothing_in_a_card_is_taken_for_markup(self):
         self.assertNotIn("<img", cardHtml(card(licence="<img src='x'>", training={"data": [{"path": "<img>"}]})))
+        self.assertEqual(asPlainText("<b>Mine</b>\n& yours"), "<p>&lt;b&gt;Mine&lt;/b&gt;<br>&amp; yours</p>")
+
+    def test_whatever_a_card_tells_of_its_training_can_be_shown(self):
+        for odd in (None, 10**400, float("nan"), "{0}", "\x00", [], {"a": [{}]}, True):
+            self.assertIn("net-x2-psnr", cardHtml(card(training={"steps": odd, "loss": odd, "data": [{"path": odd, "licence": odd}]})))
 
 
 if __name__ == "__main__":

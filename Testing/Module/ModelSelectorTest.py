@@ -51,6 +51,10 @@ class ModelSelectorTest(unittest.TestCase):
     def test_the_two_models_of_a_pair_can_be_told_apart(self):
         self.assertEqual([self.box.itemText(n) for n in range(3)], ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"])
 
+    def test_nothing_in_a_card_is_taken_for_markup(self):
+        self.assertEqual(self.summary.textFormat, qt.Qt.PlainText)
+        self.assertEqual(self.box.toolTip, "<p>what the card says of it</p>")
+
     def test_slider_is_shown_for_models_of_a_pair_only(self):
         self.assert_shown("net-psnr", 0.0)
         self.choose("net-gan")

@@ -80,6 +80,7 @@ class PackagesPanelTest(unittest.TestCase):
         self.assertIn("The networks can't be used: torch is broken, no c10.dll. Press Install / repair", self.ui.packagesStatusLabel.text)
         self.assertEqual(self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4, networks", "usable"])
         self.assertEqual(self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5, NIQE, PI", "usable"])
+        self.assertEqual(self.row("torchvision")[2], "≥ 0.17, NIQE, PI, import")
         self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30, training", "not installed"])
         self.assertEqual(self.row("nibabel")[3], "too old")
 

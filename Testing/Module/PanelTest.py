@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import slicer
 from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, show_panel, wait_for_end
+from MRISuperResLib.gui.card_text import asPlainText
 from MRISuperResLib.gui.package_check import PackageState
 from MRISuperResLib.mrml.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.mrml.scene_job import JobState
@@ -161,7 +162,7 @@ class ChoosingTest(PanelTestCase):
             self.choose(card.name)
             self.assertEqual(self.ui.modelSummaryLabel.text, card.summary().removeprefix(card.title).strip())
             self.assertIn(card.training["data"][0]["path"], self.ui.cardLabel.text)
-            self.assertEqual(self.ui.modelComboBox.toolTip, self.ui.modelSummaryLabel.text)
+            self.assertEqual(self.ui.modelComboBox.toolTip, asPlainText(self.ui.modelSummaryLabel.text))
 
     def test_choices_are_kept_when_the_scale_changes_and_back(self):
         self.choose("nearest")

@@ -22,6 +22,11 @@ def cardHtml(card):
     return "".join(parts)
 
 
+def asPlainText(text):
+    """For a tool tip, which would take what looks like HTML for it."""
+    return "<p>" + escape(text).replace("\n", "<br>") + "</p>"
+
+
 def _paragraph(text):
     return f"<p>{escape(text)}</p>"
 

@@ -1,5 +1,6 @@
 """The list of models of one scale, with the card of the chosen one below, and a slider between the two models of a pair."""
 
+import qt
 from slicer.i18n import tr as _
 
 from ..core.errors import MRISuperResError
@@ -7,7 +8,7 @@ from ..core.method_names import MethodName
 from ..core.methods import BASELINES
 from ..core.model_card import MACHINES
 from ..core.models import ModelStore
-from .card_text import cardHtml
+from .card_text import asPlainText, cardHtml
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
 BLEND = "@"
@@ -25,6 +26,7 @@ class ModelSelector:
     def __init__(self, comboBox, cardWidgets, blendWidgets, onChosen, store=None):
         self._comboBox, self._onChosen = comboBox, onChosen
         self._summaryLabel, self._cardLabel, self._cardButton = cardWidgets
+        self._summaryLabel.textFormat = qt.Qt.PlainText  # nothing in a card is taken for markup
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
         self._scale = None
@@ -120,7 +122,7 @@ class ModelSelector:
         self._summaryLabel.text = text
         self._cardLabel.text = "".join(map(cardHtml, self.cards))
         self._cardButton.visible = bool(self.cards)
-        self._comboBox.toolTip = text
+        self._comboBox.toolTip = asPlainText(text)
 
 
 def _item(name):

@@ -26,7 +26,10 @@ PERCEPTUAL_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "cv2": "opencv-py
 TRAINING_REQUIREMENTS = {"accelerate": "accelerate>=0.30", "nibabel": "nibabel>=5.0"}
 """Of the training, which also reads volumes from their files."""
 
-PURPOSES = ((_("networks"), REQUIREMENTS), (_("NIQE, PI"), PERCEPTUAL_REQUIREMENTS), (_("training"), TRAINING_REQUIREMENTS))
+CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "spandrel": "spandrel>=0.4"}
+"""For the import of checkpoints."""
+
+PURPOSES = ((_("networks"), REQUIREMENTS), (_("NIQE, PI"), PERCEPTUAL_REQUIREMENTS), (_("training"), TRAINING_REQUIREMENTS), (_("import"), CHECKPOINT_REQUIREMENTS))
 ALL = {name: requirement for _purpose, requirements in PURPOSES for name, requirement in requirements.items()}
 USED_MODULES = {"pyiqa": "pyiqa.archs.niqe_arch"}
 """What is imported of a package, where that is not the package itself."""
@@ -39,16 +42,22 @@ WHEELS_VARIABLE = "MRISUPERRES_WHEELS"
 WHEELS_SETTING = "MRISuperRes/WheelFolder"
 
 
-def missingPackages(perceptual=False, training=False):
+def missingPackages(perceptual=False, training=False, checkpoints=False):
     """Names, found without importing anything: the worker has the same packages as the application. perceptual: for NIQE and PI, too."""
     importlib.invalidate_caches()
-    wanted = [*REQUIREMENTS, *(PERCEPTUAL_REQUIREMENTS if perceptual else ()), *(TRAINING_REQUIREMENTS if training else ())]
+    wanted = [*REQUIREMENTS, *(PERCEPTUAL_REQUIREMENTS if perceptual else ()), *(TRAINING_REQUIREMENTS if training else ()),
+              *(CHECKPOINT_REQUIREMENTS if checkpoints else ())]
     return [name for name in wanted if not _exists(name)]
 
 
 def unusablePackages():
     """Names of those for the networks that are missing, or, where none is, can't be imported. Takes seconds: for when a run has failed."""
     return missingPackages() or [name for name, state in checkPackages(toCheck(REQUIREMENTS)).items() if not state.isUsable]
+
+
+def purposesOf(name):
+    """What a package is for, in a few words."""
+    return ", ".join(purpose for purpose, requirements in PURPOSES if name in requirements)
 
 
 def toCheck(names):

@@ -110,17 +110,12 @@ class PackagesPanel:
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.horizontalHeader().setSectionResizeMode(STATE, qt.QHeaderView.Stretch)
         table.setRowCount(len(packages.ALL))
-        row = 0
-        for purpose, requirements in packages.PURPOSES:
-            for requirement in requirements.values():
-                name, version = requirement.split(">=")
-                self._set(row, NAME, name)
-                table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
-                table.item(row, NAME).setCheckState(qt.Qt.Unchecked)
-                self._set(row, VERSION, "")
-                self._set(row, NEEDED, _("≥ {version}, {purpose}").format(version=version, purpose=purpose))
-                self._set(row, STATE, "")
-                row += 1
+        for row, (name, requirement) in enumerate(packages.ALL.items()):
+            distribution, version = requirement.split(">=")
+            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, _("≥ {version}, {purpose}").format(version=version, purpose=packages.purposesOf(name))), (STATE, "")):
+                self._set(row, column, text)
+            table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
+            table.item(row, NAME).setCheckState(qt.Qt.Unchecked)
 
     def _set(self, row, column, text, toolTip=""):
         item = self._ui.packagesTable.item(row, column)
