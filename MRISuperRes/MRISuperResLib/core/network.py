@@ -122,10 +122,10 @@ class NetworkMethod:
         self._is_checked = True
         mean, most = (f"{100 * value:.2g} %" for value in found)
         if found[0] <= MOST_DIFFERENCE:
-            self._precision_messages = [f"Computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
+            self._precision_messages = [f"{self.name} was computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
                                         f"square; {most} at most)."]
         else:
-            self._precision_messages = [f"Computed in float32: {self.precision} would differ by {mean} of the intensity range."]
+            self._precision_messages = [f"{self.name} was computed in float32: {self.precision} would differ by {mean} of the intensity range."]
             self._run.dtype = torch.float32
 
 
