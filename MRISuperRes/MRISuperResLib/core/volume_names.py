@@ -8,6 +8,7 @@ VOLUME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
 DICOM = re.compile(r"(?i)[^.].*\.(dcm|ima)")
 OUTPUTS = (".nii", ".nii.gz", ".nrrd", ".mha")
 """Extensions of the formats that are written."""
+FOLDER_RECORD = "MRISuperRes.json"
 EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 
 
@@ -25,3 +26,9 @@ def volumes_below(folder):
 def without_extension(name):
     """"a.b" of "a.b.nii.gz"."""
     return EXTENSION.sub("", name)
+
+
+def record_of(path):
+    """The file that tells how an output was made: beside a volume file, in the folder of a DICOM series."""
+    path = Path(path)
+    return path / FOLDER_RECORD if path.is_dir() else path.with_name(f"{path.name}.json")

@@ -1,9 +1,15 @@
-"""The part of the panel that makes a super-resolved volume."""
+"""The part of the panel that makes a super-resolved volume, and a DICOM series of it."""
 
+import os
+import re
+
+import qt
+import slicer
 from slicer.i18n import tr as _
 
 from ..core.hardware import machine
 from ..core.job import UpscaleJob
+from ..mrml.dicom_export import whyNotExportable
 from ..mrml.volume_nodes import modelWarnings
 from .job_panel import JobPanel
 from .model_selector import ModelSelector
@@ -11,11 +17,13 @@ from .views import showInSliceViews
 
 
 class UpscalePanel(JobPanel):
-    """Model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
+    """Model, Apply and the export of the result. ui: the widgets of the panel; the rest: see JobPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
         self._warningLabel = ui.modelWarningLabel
+        self._exportButton = ui.exportDicomButton
+        self._exportButton.connect("clicked(bool)", self._onExport)
         self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
                                     (ui.blendLabel, ui.blendSlider), self._onModelChosen)
         super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
@@ -29,6 +37,9 @@ class UpscalePanel(JobPanel):
     def update(self):
         self._warningLabel.text = self._warnings()
         self._warningLabel.visible = bool(self._warningLabel.text)
+        reason = whyNotExportable(self._result())
+        self._exportButton.enabled = not reason and not self.isRunning
+        self._exportButton.toolTip = reason or _("Write a DICOM series, marked as synthetic, of the same patient and study as the input")
         super().update()
 
     def _warnings(self):
@@ -52,6 +63,23 @@ class UpscalePanel(JobPanel):
         job = UpscaleJob(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value,
                          precision=parameters.precision.value)
         return self._logic.start(parameters.inputVolume, job, parameters.outputVolume, onProgress, onFinished)
+
+    def _result(self):
+        """The output volume that is chosen, or else that of the last run; None where there is none."""
+        chosen = self.parameters.outputVolume if self.parameters is not None else None
+        return chosen or (self.job.outputNode if self.job is not None else None)
+
+    def _onExport(self, checked=False):
+        node = self._result()
+        if node is None:  # deleted since
+            self.update()
+            return
+        parent = qt.QFileDialog.getExistingDirectory(self._exportButton, _("Where the folder with the DICOM series is made"))
+        if parent:
+            folder = os.path.join(parent, re.sub(r'[\\/:*?"<>|]', "_", node.GetName()))
+            with slicer.util.tryWithErrorDisplay(_("The DICOM series could not be written."), waitCursor=True):
+                self._logic.exportDicom(node, folder)
+                self._run.showMessage(_("Written: {folder}").format(folder=folder), self.whyNot())
 
     def _resultName(self):
         return self.job.outputNode.GetName()

@@ -51,19 +51,48 @@ class Slice:
         return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
+@dataclass(frozen=True)
+class Series:
+    """Where the images of a volume are. name: for sentences; slices: in order along the normal of their plane; ijk_to_ras: (4, 4), mm."""
+
+    name: str
+    slices: list
+    ijk_to_ras: np.ndarray
+    messages: list
+
+    @property
+    def size(self):
+        """(ni, nj, nk)"""
+        return (*self.slices[0].size, len(self.slices))
+
+
 def read_dicom(path, frame=None, series=None):
     """(array (k, j, i), ijk_to_ras (4, 4), messages) of a DICOM file or of a folder (not of its subfolders).
 
     frame: which of several images at each position. series: Series Instance UID, where a folder holds several.
     Raises MRISuperResError (kind "input").
     """
+    found = find_series(path, frame, series)
+    return _voxels(found.name, found.slices), found.ijk_to_ras, found.messages
+
+
+def find_series(path, frame=None, series=None):
+    """The Series that read_dicom would read; arguments and errors as there."""
     path = Path(path)
+    if not path.is_dir():
+        return series_of([path], frame)
     messages = []
-    if path.is_dir():
-        slices = _choose_series(path, _scan(path, messages), series, messages)
-    else:
-        slices = [_header(path)]
-    name = path.name if len(slices) == 1 else f"the series in {path.name or path}"
+    slices = _choose_series(path, _scan(path, messages), series, messages)
+    return _arranged(path.name, slices, frame, messages)
+
+
+def series_of(files, frame=None):
+    """The Series that is made of all images of a list of files. Raises MRISuperResError (kind "input")."""
+    return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
+
+
+def _arranged(folder, slices, frame, messages):
+    name = slices[0].path.name if len(slices) == 1 else f"the series in {folder or slices[0].path.parent}"
     for image in slices:
         _check_image(image)
     slices, lps = _grid(name, slices, frame, messages)
@@ -71,7 +100,7 @@ def read_dicom(path, frame=None, series=None):
     modality = slices[0].text(MODALITY)
     if modality != "MR":
         messages.insert(0, f"This is no MRI but an image of modality {modality or 'unknown'}: the models were made for MRI, don't trust the result.")
-    return _voxels(name, slices), LPS_TO_RAS @ lps, messages
+    return Series(name, slices, LPS_TO_RAS @ lps, messages)
 
 
 def _header(path):
