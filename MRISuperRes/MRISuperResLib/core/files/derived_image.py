@@ -10,6 +10,7 @@ import warnings
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.uid import generate_uid
 
 PRODUCT = "MRISuperRes"
@@ -59,7 +60,7 @@ def read_header(path):
                 if element.VR == "SQ":
                     for item in element.value:
                         list(item.iterall())
-            except (ValueError, TypeError, OverflowError, NotImplementedError, KeyError):
+            except (ValueError, TypeError, OverflowError, NotImplementedError, KeyError, BytesLengthException):
                 del dataset[tag]
     return dataset
 
