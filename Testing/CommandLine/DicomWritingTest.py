@@ -108,6 +108,15 @@ class PlaceAndValuesTest(DerivedSeriesTest):
             with self.subTest(name), mock.patch("MRISuperResLib.core.files.dicom_writing.read_dicom", return_value=(*again, [])):
                 self.assert_refused("do not hold what was written", lambda: output.write(result.volume, result.ijk_to_ras, result.provenance), "environment")
 
+    def test_the_pydicom_of_slicer_5_10_writes_the_same(self):
+        """Its way to write a file, which later versions still know."""
+        self.write_source()
+        with mock.patch.object(pydicom, "__version__", "2.4.4"):
+            self.assert_same(self.derive())
+        first = self.images()[0]
+        self.assertEqual(first.file_meta.MediaStorageSOPInstanceUID, first.SOPInstanceUID)
+        self.assertEqual(first.file_meta.TransferSyntaxUID, pydicom.uid.ExplicitVRLittleEndian)
+
 
 class RefusedTest(DerivedSeriesTest):
     def assert_source_refused(self, pattern, kind="input", **changes):

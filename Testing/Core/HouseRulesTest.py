@@ -53,8 +53,13 @@ class HouseRulesTest(unittest.TestCase):
     def test_what_is_optional_is_imported_in_one_place_and_only_when_it_is_used(self):
         self.assert_no_file_imports(LIBRARY, {"pyiqa"}, but=("perceptual.py",))
         self.assert_no_file_imports(LIBRARY, {"matplotlib"}, but=("figure.py",))
-        self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib"}, at_file_scope=True)
+        self.assert_no_file_imports(LIBRARY, {"pydicom"}, but=("dicom_writing.py", "derived_image.py"))
+        self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib", "dicom_writing"}, at_file_scope=True)
         self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py"))
+
+    def test_dicom_series_are_read_and_written_with_what_slicer_brings(self):
+        code = "import sys; sys.modules.update(dict.fromkeys(('torch', 'safetensors', 'nibabel'))); import MRISuperResLib.core.files.dicom_writing"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
 
     def test_nothing_loads_the_network_at_file_scope(self):
         self.assert_no_file_imports(LIBRARY, {"network", "memory_saver", "half_precision", "gpu_memory", "tensor_intensity", "generators", "checkpoint_import"}, at_file_scope=True, but=("network.py", "memory_saver.py", "checkpoint_import.py"))

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat
@@ -156,7 +157,11 @@ def _save(header, path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # see read_header
         try:
-            header.save_as(path, enforce_file_format=True)
+            if pydicom.__version__.startswith("2."):  # that of 3D Slicer 5.10
+                header.is_little_endian, header.is_implicit_VR = True, False
+                header.save_as(path, write_like_original=False)
+            else:
+                header.save_as(path, enforce_file_format=True)
         except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as e:
             raise MRISuperResError(f"The header of the source can't be taken over ({e}): export it again, or write a .nrrd or .nii.gz file.") from e
 
