@@ -141,11 +141,13 @@ class HeaderTest(DerivedSeriesTest):
         self.write_source()
         for path in self.source.iterdir():
             begin, matrix = b"\x18\x00\x10\x13US", b"\0\0\0\1\0\1\0\0"
-            path.write_bytes(path.read_bytes().replace(begin + b"\x08\0" + matrix, begin + b"\x07\0" + matrix[:7]))
+            data = path.read_bytes().replace(begin + b"\x08\0" + matrix, begin + b"\x07\0" + matrix[:7])
+            path.write_bytes(data.replace(b"\x20\x00\x11\x00IS\x02\x007 ", b"\x20\x00\x11\x00IS\x02\x00x7"))
             with self.assertRaises(pydicom.errors.BytesLengthException):
                 pydicom.dcmread(path)["AcquisitionMatrix"]
         self.derive()
         self.assertNotIn("AcquisitionMatrix", self.images()[0])
+        self.assertEqual(self.images()[0].SeriesNumber, 1000)
 
 
 class StandardTest(DerivedSeriesTest):

@@ -54,7 +54,7 @@ def write_mr_series(folder, stored, ijk_to_ras, **changes):
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some tests write what the standard forbids
-            dataset.save_as(Path(folder) / f"{(7 * k) % 101:03d}.dcm", enforce_file_format=True)
+            dataset.save_as(Path(folder) / f"{(7 * k) % 101:03d}-{k}.dcm", enforce_file_format=True)
 
 
 def decimals(numbers):

@@ -56,13 +56,20 @@ def read_header(path):
         dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
         for tag in list(dataset.keys()):
             try:
-                element = dataset[tag]
-                if element.VR == "SQ":
-                    for item in element.value:
-                        list(item.iterall())
+                _decode(dataset[tag])
             except (ValueError, TypeError, OverflowError, NotImplementedError, KeyError, BytesLengthException):
                 del dataset[tag]
     return dataset
+
+
+def _decode(element):
+    """Raises an exception where an element or one inside of it is damaged."""
+    if element.VR == "SQ":
+        for item in element.value:
+            for inner in item:
+                _decode(inner)
+    elif element.VR in ("DS", "IS") and any(isinstance(number, str) and number for number in ([element.value] if element.VM < 2 else element.value)):
+        raise ValueError("not a number")
 
 
 def derived_headers(originals, provenance, factor):
@@ -83,7 +90,7 @@ def derived_headers(originals, provenance, factor):
         header.SourceImageSequence = sources
         header.SOPInstanceUID = generate_uid(prefix=None)
         header.InstanceNumber = number
-        for keyword in (*EMPTY_ALLOWED[""], *EMPTY_ALLOWED.get(header.Modality, ())):
+        for keyword in (*EMPTY_ALLOWED[""], *EMPTY_ALLOWED.get(header.get("Modality"), ())):
             if keyword not in header:
                 setattr(header, keyword, None)
         yield header
@@ -117,7 +124,7 @@ def _series(original, provenance):
     ending = f"SR x{scale} {model['name'][:36]} (synthetic)"
     new.SeriesDescription = f"{str(original.get('SeriesDescription') or '')[:SHORT - 1 - len(ending)]} {ending}".strip()
     new.ImageType = _image_type(original)
-    if "FrameOfReferenceUID" not in original:
+    if not original.get("FrameOfReferenceUID"):
         new.FrameOfReferenceUID = generate_uid(prefix=None)
 
     slices = provenance["slices"]

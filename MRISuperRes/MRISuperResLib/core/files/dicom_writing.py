@@ -115,7 +115,8 @@ class _Scaling:
         self._type = np.dtype(fitting[0])
 
     def _stored(self, values):
-        return np.rint((values.astype(np.float64) - self.intercept) / self.slope)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a slope of 0, which holds no values
+            return np.rint((values.astype(np.float64) - self.intercept) / self.slope)
 
     def error(self, dtype):
         """How far a value may be from the one that was stored."""
