@@ -1,31 +1,25 @@
-"""The part of the panel that makes a super-resolved volume, and a DICOM series of it."""
+"""The part of the panel that makes a super-resolved volume."""
 
-import os
-import re
-
-import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ..core.hardware import machine
 from ..core.job import UpscaleJob
-from ..mrml.dicom_export import whyNotExportable
 from ..mrml.volume_nodes import modelWarnings
+from .dicom_export_button import DicomExportButton
 from .job_panel import JobPanel
 from .model_selector import ModelSelector
 from .views import showInSliceViews
 
 
 class UpscalePanel(JobPanel):
-    """Model, Apply and the export of the result. ui: the widgets of the panel; the rest: see JobPanel."""
+    """Model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
         self._warningLabel = ui.modelWarningLabel
-        self._exportButton = ui.exportDicomButton
-        self._exportButton.connect("clicked(bool)", self._onExport)
         self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
                                     (ui.blendLabel, ui.blendSlider), self._onModelChosen)
+        self._export = DicomExportButton(ui.exportDicomButton, logic, self._result, lambda message: self._run.showMessage(message, self.whyNot()))
         super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
                          onBusyChanged)
 
@@ -37,9 +31,7 @@ class UpscalePanel(JobPanel):
     def update(self):
         self._warningLabel.text = self._warnings()
         self._warningLabel.visible = bool(self._warningLabel.text)
-        reason = whyNotExportable(self._result())
-        self._exportButton.enabled = not reason and not self.isRunning
-        self._exportButton.toolTip = reason or _("Write a DICOM series, marked as synthetic, of the same patient and study as the input")
+        self._export.update(self.isRunning)
         super().update()
 
     def _warnings(self):
@@ -68,18 +60,6 @@ class UpscalePanel(JobPanel):
         """The output volume that is chosen, or else that of the last run; None where there is none."""
         chosen = self.parameters.outputVolume if self.parameters is not None else None
         return chosen or (self.job.outputNode if self.job is not None else None)
-
-    def _onExport(self, checked=False):
-        node = self._result()
-        if node is None:  # deleted since
-            self.update()
-            return
-        parent = qt.QFileDialog.getExistingDirectory(self._exportButton, _("Where the folder with the DICOM series is made"))
-        if parent:
-            folder = os.path.join(parent, re.sub(r'[\\/:*?"<>|]', "_", node.GetName()))
-            with slicer.util.tryWithErrorDisplay(_("The DICOM series could not be written."), waitCursor=True):
-                self._logic.exportDicom(node, folder)
-                self._run.showMessage(_("Written: {folder}").format(folder=folder), self.whyNot())
 
     def _resultName(self):
         return self.job.outputNode.GetName()

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from ..core.errors import MRISuperResError
 from .output_nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES
-from .volume_nodes import upscalableVolume
+from .volume_nodes import upscalableVolume, whyNotUpscalable
 
 
 def whyNotExportable(node):
@@ -20,7 +20,7 @@ def whyNotExportable(node):
             name=node.GetName())
     if node.GetParentTransformNode() is not None:
         return _("“{name}” is under a transform, for which DICOM images have no place: take it out of the transform first.").format(name=node.GetName())
-    return ""
+    return whyNotUpscalable(node)
 
 
 def exportDicom(node, folder):
