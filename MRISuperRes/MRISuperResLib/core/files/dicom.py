@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import MRISuperResError
-from .checks import LPS_TO_RAS, check_grid, not_scalar, out_of_memory, segmentation
+from .checks import LPS_TO_RAS, check_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .dicom_grid import Slice, grid_of
 from .quiet import quiet
 
@@ -64,7 +64,8 @@ def find_series(path, frame=None, series=None):
 
 def series_of(files, frame=None):
     """The Series that is made of all images of a list of files. Raises MRISuperResError (kind "input")."""
-    return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
+    with read_errors(files[0]):
+        return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
 
 
 def _arranged(folder, slices, frame, messages):

@@ -12,7 +12,7 @@ from pydicom.valuerep import DSfloat
 from .. import geometry
 from ..errors import MRISuperResError
 from ..volume_names import record_of
-from .checks import LPS_TO_RAS
+from .checks import LPS_TO_RAS, read_errors
 from .derived_image import derived_headers, read_header
 from .dicom import find_series, read_dicom
 from .folder import check_new_folder, new_folder
@@ -25,11 +25,12 @@ CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2")
 def find_original(path, frame=None, series=None):
     """The Series of a DICOM file or folder, see read_dicom. Raises MRISuperResError for any other input."""
     path = Path(path)
-    if path.is_file() and path.suffix.lower() not in (".dcm", ".ima"):
-        with open(path, "rb") as file:
-            if file.read(132)[128:] != b"DICM":
-                raise MRISuperResError(f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over.")
-    return find_series(path, frame, series)
+    with read_errors(path):
+        if not path.is_dir() and path.suffix.lower() not in (".dcm", ".ima"):
+            with open(path, "rb") as file:
+                if file.read(132)[128:] != b"DICM":
+                    raise MRISuperResError(f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over.")
+        return find_series(path, frame, series)
 
 
 class DicomOutput:
@@ -42,7 +43,8 @@ class DicomOutput:
     def __init__(self, path, original):
         check_new_folder(path)
         self._path, self._original = path, original
-        self._headers = [read_header(image.path) for image in original.slices]
+        with read_errors(original.name):
+            self._headers = [read_header(image.path) for image in original.slices]
         _check_headers(original, self._headers)
 
     def write(self, array, ijk_to_ras, provenance):
