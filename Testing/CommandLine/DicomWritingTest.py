@@ -128,7 +128,7 @@ class RefusedTest(DerivedSeriesTest):
 
     def test_a_source_without_a_study_or_of_several_is_refused(self):
         self.assert_source_refused("does not say which study", StudyInstanceUID=None)
-        for keyword, value, words in (("StudyInstanceUID", "1.2.99", "studies"), ("PatientID", "other", "patients"), ("RescaleSlope", "2", "rescale slopes")):
+        for keyword, value, words in (("StudyInstanceUID", "1.2.99", "studies"), ("PatientID", "other", "patients"), ("RescaleSlope", "2", "scalings .rescale slope or intercept.")):
             with self.subTest(keyword):
                 self.write_source()
                 path = min(self.source.iterdir())
@@ -136,6 +136,14 @@ class RefusedTest(DerivedSeriesTest):
                 setattr(image, keyword, value)
                 image.save_as(path)
                 self.assert_refused(f"are of different {words}", self.output)
+
+    def test_the_same_number_in_other_words_is_no_other_scaling(self):
+        self.write_source()
+        image = pydicom.dcmread(min(self.source.iterdir()))
+        image.RescaleSlope, image.RescaleIntercept = "1.00", "0"
+        image.save_as(min(self.source.iterdir()))
+        self.derive()
+        self.assertEqual(len(self.images()), 4)
 
     def test_a_folder_that_holds_something_is_never_touched(self):
         self.out.mkdir()

@@ -76,9 +76,11 @@ def _check_headers(original, headers):
     for keyword, what in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "image")):
         if not all(header.get(keyword) for header in headers):
             raise MRISuperResError(f"{name} does not say which {what} it is ({keyword}), so that no series can be derived from it: export it again.")
-    for keyword, what in (("PatientID", "patients"), ("StudyInstanceUID", "studies"), ("FrameOfReferenceUID", "frames of reference"), ("SOPClassUID", "kinds"),
-                          ("RescaleSlope", "rescale slopes"), ("RescaleIntercept", "rescale intercepts")):
-        if len({str(header.get(keyword)) for header in headers}) > 1:
+    told = {what: {header.get(keyword) for header in headers} for keyword, what in (
+        ("PatientID", "patients"), ("StudyInstanceUID", "studies"), ("FrameOfReferenceUID", "frames of reference"), ("SOPClassUID", "kinds"))}
+    told["scalings (rescale slope or intercept)"] = {_rescale(header) for header in headers}
+    for what, values in told.items():
+        if len(values) > 1:
             raise MRISuperResError(f"The images of {name} are of different {what}, and no single series can be made of them: write a .nrrd or .nii.gz file instead.")
 
 
@@ -103,11 +105,16 @@ def _in_place(array, ijk_to_ras, original):
     return array, expected, int(factors[2])
 
 
+def _rescale(header):
+    """(slope, intercept)"""
+    return tuple(float(default if header.get(key) in (None, "") else header.get(key)) for key, default in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
+
+
 class _Scaling:
     """From values to stored pixels. array: all values that are to be stored. Raises MRISuperResError where 16 bits do not hold them."""
 
     def __init__(self, header, array):
-        self.slope, self.intercept = (float(header.get(key, default)) for key, default in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
+        self.slope, self.intercept = _rescale(header)
         ends = self._stored(np.array([array.min(), array.max()]))
         types = (np.int16, np.uint16) if header.get("PixelRepresentation") == 1 else (np.uint16, np.int16)
         fitting = [dtype for dtype in types if np.iinfo(dtype).min <= ends.min() and ends.max() <= np.iinfo(dtype).max]
