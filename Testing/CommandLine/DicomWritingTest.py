@@ -66,7 +66,8 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         self.write_source(stored("uint16"))
         result = self.enlarge()
         output = self.output()
-        self.assert_refused("Values from .* to .* can't be stored in the 16 bits .* .nrrd", lambda: output.write(result.volume * np.int32(100), result.ijk_to_ras, result.provenance))
+        self.assert_refused("Values from .* to .* can't be stored in the 16 bits .* .nrrd",
+                            lambda: output.write(result.volume * np.int32(100), result.ijk_to_ras, result.provenance))
 
     def test_a_volume_that_was_read_the_other_way_round_is_written_where_it_lies(self):
         self.write_source()
@@ -128,7 +129,8 @@ class RefusedTest(DerivedSeriesTest):
 
     def test_a_source_without_a_study_or_of_several_is_refused(self):
         self.assert_source_refused("does not say which study", StudyInstanceUID=None)
-        for keyword, value, words in (("StudyInstanceUID", "1.2.99", "studies"), ("PatientID", "other", "patients"), ("RescaleSlope", "2", "scalings .rescale slope or intercept.")):
+        for keyword, value, words in (("StudyInstanceUID", "1.2.99", "studies"), ("PatientID", "other", "patients"),
+                                      ("RescaleSlope", "2", "scalings .rescale slope or intercept.")):
             with self.subTest(keyword):
                 self.write_source()
                 path = min(self.source.iterdir())

@@ -7,9 +7,9 @@ from unittest import mock
 import slicer
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "CommandLine"))
-from made_dicom import stored, write_mr_series  # noqa: E402
-from made_files import GRIDS  # noqa: E402
-from MRISuperResLib.core.files.dicom import find_series, read_dicom  # noqa: E402
+from made_dicom import stored, write_mr_series
+from made_files import GRIDS
+from MRISuperResLib.core.files.dicom import find_series, read_dicom
 
 
 class DatabaseDouble:

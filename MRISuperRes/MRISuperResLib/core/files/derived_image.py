@@ -9,6 +9,7 @@ import datetime
 import warnings
 
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.uid import generate_uid
@@ -35,7 +36,7 @@ OF_THE_EQUIPMENT = ("Manufacturer", "InstitutionName", "InstitutionAddress", "St
                     "UDISequence", "SpatialResolution", "DateOfLastCalibration", "TimeOfLastCalibration")
 """What an item of the Contributing Equipment Sequence may hold."""
 OTHER_EQUIPMENT = ("GantryID", "DateOfManufacture", "DateOfInstallation", "ManufacturerDeviceClassUID")
-LEFT_OUT = {pydicom.datadict.tag_for_keyword(word) for word in (*OF_OTHER_PIXELS, *OF_THE_INSTANCE, *OF_THE_SERIES, *OF_THE_EQUIPMENT, *OTHER_EQUIPMENT)}
+LEFT_OUT = {tag_for_keyword(word) for word in (*OF_OTHER_PIXELS, *OF_THE_INSTANCE, *OF_THE_SERIES, *OF_THE_EQUIPMENT, *OTHER_EQUIPMENT)}
 
 EMPTY_ALLOWED = {
     "MR": ("ScanOptions", "MRAcquisitionType", "EchoTime", "EchoTrainLength"),
@@ -149,7 +150,7 @@ def _times(original, provenance):
     offset = str(original.get("TimezoneOffsetFromUTC") or "")
     if len(offset) == 5 and offset[0] in "+-" and offset[1:].isdecimal():
         zone = datetime.datetime.strptime(offset, "%z").tzinfo
-    return (moment.astimezone(zone) for moment in (datetime.datetime.fromisoformat(provenance["date"]), datetime.datetime.now(datetime.timezone.utc)))
+    return (moment.astimezone(zone) for moment in (datetime.datetime.fromisoformat(provenance["date"]), datetime.datetime.now(datetime.UTC)))
 
 
 def _image_type(original):
