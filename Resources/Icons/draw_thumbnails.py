@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from MRISuperResLib.core.files import read_volume
 from PIL import Image, ImageOps
+
+from MRISuperResLib.core.files import read_volume
 
 MODULE = Path(__file__).resolve().parents[2] / "MRISuperRes"
 SIZE = 260, 280  # as Slicer's template for modules proposes

@@ -31,7 +31,7 @@ def run(arguments, console, cancelled):
     method = methods.get(job)  # what is wrong with it is wrong for all volumes
     out = Path(os.path.abspath(arguments.out))
     pairs = plan(arguments.inputs, out, f"_x{method.scale}.{arguments.format}")
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     report = _Report(out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")))
     own = pairs[rank::processes]
     for number, (source, target) in enumerate(own, 1):

@@ -39,7 +39,7 @@ class ProgressMeter:
 
 def duration(seconds):
     """12 s, 3 min 05 s, 1 h 02 min."""
-    seconds = int(round(seconds))
+    seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

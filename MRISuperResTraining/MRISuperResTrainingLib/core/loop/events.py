@@ -59,11 +59,11 @@ def is_later(event, stage, step):
     """Whether an event tells of a step that is done again, as the run has gone back to `step` of `stage`."""
     if event["event"] in ("start", "nan", "stopped", "error"):
         return False
-    return event["stage"] == stage and event["step"] > step or (event["stage"], stage) == ("gan", "psnr")
+    return (event["stage"] == stage and event["step"] > step) or (event["stage"], stage) == ("gan", "psnr")
 
 
 def _open(path):
-    file = open(path, "a+", encoding="utf-8")
+    file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - closed with the EventLog
     file.seek(max(0, file.tell() - 1))
     if file.read() not in ("", "\n"):
         file.write("\n")  # ends the line in which the process was killed
