@@ -11,7 +11,7 @@ OUTPUTS = (".nii", ".nii.gz", ".nrrd", ".mha")
 EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 
 
-def volumes_below(folder):
+def volumes_below(folder: str | Path) -> list[Path]:
     """[Path], absolute, sorted folder by folder: volume files, and folders with DICOM files. Hidden files and folders are passed over."""
     found = []
     for here, folders, names in os.walk(os.path.abspath(folder)):
@@ -22,6 +22,6 @@ def volumes_below(folder):
     return found
 
 
-def without_extension(name):
+def without_extension(name: str) -> str:
     """"a.b" of "a.b.nii.gz"."""
     return EXTENSION.sub("", name)

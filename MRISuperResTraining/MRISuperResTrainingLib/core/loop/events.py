@@ -29,12 +29,12 @@ class EventLog:
     """
 
     def __init__(self, folder, listener=None, active=True):
-        self._listener, self._active = listener, active
+        self._listener = listener
         self._file = _open(Path(folder, FILE)) if active else None
         self._board = _tensorboard(Path(folder, TENSORBOARD)) if active else None
 
     def write(self, event, stage, step, **values):
-        if not self._active:
+        if self._file is None:
             return
         record = {"event": event, "time": time.time(), "stage": stage, "step": step, **values}
         self._file.write(json.dumps(record) + "\n")
@@ -49,7 +49,7 @@ class EventLog:
             self._listener(record)
 
     def close(self):
-        if self._active:
+        if self._file:
             self._file.close()
         if self._board:
             self._board.close()
