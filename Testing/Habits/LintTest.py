@@ -1,0 +1,45 @@
+"""ruff finds nothing, and would find something. Its rules are in pyproject.toml."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from habits import PROJECT
+
+MISTAKES = {
+    "F401": "import os\n",
+    "F821": "print(undefined)\n",
+    "B006": "def append(value, values=[]):\n    values.append(value)\n",
+    "E722": "try:\n    print()\nexcept:\n    pass\n",
+    "ERA001": "# print(1)\n",
+    "PGH004": "import os  # noqa\n",
+    "RUF100": "x = 1  # noqa: F401\n",
+    "E501": f"x = '{'x' * 180}'\n",
+}
+
+
+def ruff(folder):
+    """{(name of the file without its ending, rule): what ruff says}"""
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", str(PROJECT / "pyproject.toml"), "--output-format", "json", str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if result.returncode not in (0, 1):
+        raise AssertionError(result.stderr)
+    return {(Path(found["filename"]).stem, found["code"]): f"{found['filename']}:{found['location']['row']}: {found['message']}" for found in json.loads(result.stdout)}
+
+
+class LintTest(unittest.TestCase):
+    def test_the_project_has_no_findings(self):
+        self.assertEqual(ruff(PROJECT), {})
+
+    def test_mistakes_are_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for rule, code in MISTAKES.items():
+                Path(folder, f"{rule}.py").write_text(code, encoding="utf-8")
+            self.assertLessEqual({(rule, rule) for rule in MISTAKES}, set(ruff(folder)))
+
+
+if __name__ == "__main__":
+    unittest.main()
