@@ -24,7 +24,7 @@ MISTAKES = {
 def ruff(folder):
     """{(name of the file without its ending, rule): what ruff says}"""
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", str(PROJECT / "pyproject.toml"), "--output-format", "json", str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)  # patterns of the settings start there
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
     return {(Path(found["filename"]).stem, found["code"]): f"{found['filename']}:{found['location']['row']}: {found['message']}" for found in json.loads(result.stdout)}
@@ -32,7 +32,8 @@ def ruff(folder):
 
 class LintTest(unittest.TestCase):
     def test_the_project_has_no_findings(self):
-        self.assertEqual(ruff(PROJECT), {})
+        found = ruff(PROJECT)
+        self.assertFalse(found, "\n" + "\n".join(found.values()))
 
     def test_mistakes_are_found(self):
         with tempfile.TemporaryDirectory() as folder:

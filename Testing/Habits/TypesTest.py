@@ -22,9 +22,9 @@ MISTAKES = {
 
 
 def ty(*words):
-    """[file: what ty says of it]"""
+    """["FILE:LINE: what ty says of it"]"""
     command = [sys.executable, "-m", "ty", "check", "--project", str(PROJECT), "--output-format", "gitlab", *map(str, words)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
     return [f"{found['location']['path']}:{found['location']['positions']['begin']['line']}: {found['description']}" for found in json.loads(result.stdout)]
@@ -32,7 +32,8 @@ def ty(*words):
 
 class TypesTest(unittest.TestCase):
     def test_the_core_the_command_lines_and_the_worker_have_no_findings(self):
-        self.assertEqual(ty(), [])
+        found = ty()
+        self.assertFalse(found, "\n" + "\n".join(found))
 
     def test_mistakes_are_found(self):
         with tempfile.TemporaryDirectory() as folder:
