@@ -22,24 +22,25 @@ MISTAKES = {
 
 
 def ruff(folder):
-    """{(name of the file without its ending, rule): what ruff says}"""
+    """[(name of the file without its ending, rule, "FILE:LINE: what ruff says of it")]"""
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", str(PROJECT / "pyproject.toml"), "--output-format", "json", str(folder)]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)  # patterns of the settings start there
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
-    return {(Path(found["filename"]).stem, found["code"]): f"{found['filename']}:{found['location']['row']}: {found['message']}" for found in json.loads(result.stdout)}
+    return [(Path(found["filename"]).stem, found["code"], f"{found['filename']}:{found['location']['row']}: {found['code']} {found['message']}")
+            for found in json.loads(result.stdout)]
 
 
 class LintTest(unittest.TestCase):
     def test_the_project_has_no_findings(self):
-        found = ruff(PROJECT)
-        self.assertFalse(found, "\n" + "\n".join(found.values()))
+        self.assertFalse("\n".join(text for _, _, text in ruff(PROJECT)))
 
     def test_mistakes_are_found(self):
         with tempfile.TemporaryDirectory() as folder:
             for rule, code in MISTAKES.items():
                 Path(folder, f"{rule}.py").write_text(code, encoding="utf-8")
-            self.assertLessEqual({(rule, rule) for rule in MISTAKES}, set(ruff(folder)))
+            found = {(name, rule) for name, rule, _ in ruff(folder)}
+        self.assertLessEqual({(rule, rule) for rule in MISTAKES}, found)
 
 
 if __name__ == "__main__":

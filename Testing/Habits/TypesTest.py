@@ -32,8 +32,7 @@ def ty(*words):
 
 class TypesTest(unittest.TestCase):
     def test_the_core_the_command_lines_and_the_worker_have_no_findings(self):
-        found = ty()
-        self.assertFalse(found, "\n" + "\n".join(found))
+        self.assertFalse("\n".join(ty()))
 
     def test_mistakes_are_found(self):
         with tempfile.TemporaryDirectory() as folder:
