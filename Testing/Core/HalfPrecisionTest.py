@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from MRISuperResLib.core import half_precision
 from MRISuperResLib.core.generators import make_generator
 from MRISuperResLib.core.half_precision import PATCH, difference, half_type
 from MRISuperResLib.core.job import UpscaleJob
@@ -40,6 +41,18 @@ class HalfTypeTest(unittest.TestCase):
 
     def test_an_apple_gpu_computes_in_single_precision(self):
         self.assertEqual(half_type(torch.device("mps")), torch.float32)
+
+
+class SinglePrecisionTest(unittest.TestCase):
+    def test_a_gpu_does_not_take_tf32_for_float32_and_uses_its_library_of_convolutions(self):
+        seen = []
+
+        def net(x):
+            seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
+            return x
+
+        half_precision.run(net, torch.zeros(1, 1, 4, 4), torch.float32)
+        self.assertEqual(seen, [(True, False)])
 
 
 class DifferenceTest(unittest.TestCase):

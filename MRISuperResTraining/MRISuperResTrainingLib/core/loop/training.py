@@ -131,7 +131,7 @@ def _run(accelerator, settings, folder, volumes, split, perceptual, progress, as
     batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
     log = EventLog(folder.path, progress, accelerator.is_main_process)
     names = stages.names(settings)
-    with contextlib.closing(log), contextlib.closing(batches), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    with contextlib.closing(log), contextlib.closing(batches), torch.backends.cudnn.flags(enabled=True, deterministic=True):
         log.write("start", state["stage"] if state else names[0], state["step"] if state else 0, resumed=state is not None, processes=accelerator.num_processes,
                   device=str(accelerator.device), precision=settings.precision, steps={name: getattr(settings, name).steps for name in names},
                   messages=[] if state else folder.description()["messages"])
