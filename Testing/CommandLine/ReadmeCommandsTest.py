@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from made_bodies import body
 from made_models import write_model
 from made_torchvision import declare_missing_operators
-from readme_examples import PROJECT, commands
+from readme_examples import README, commands
 
 
 class ReadmeCommandsTest(FolderTest):
@@ -58,14 +58,6 @@ class ReadmeCommandsTest(FolderTest):
                 if output:
                     self.assertTrue(Path(output).exists())
 
-    def test_command_lines_of_the_other_texts_are_understood(self):
-        texts = [path for path in PROJECT.rglob("*.md") if "build" not in path.parts]
-        examples = [words for path in texts for words in commands("MRISuperResLib", path)]
-        self.assertGreater(len(examples), len(commands("MRISuperResLib")) - 1)
-        for words in examples:
-            with self.subTest(" ".join(words)):
-                arguments.parse(words)
-
     def test_options_that_the_text_names_exist(self):
         """Of both programs: what stands between backticks and begins with two hyphens."""
         from MRISuperResTrainingLib.commandline import arguments as training
@@ -75,7 +67,7 @@ class ReadmeCommandsTest(FolderTest):
                 with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
                     parse([*name.split(), "--help"])
                 known |= set(re.findall(r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)))
-        named = set(re.findall(r"`(--[\w-]+)", (PROJECT / "README.md").read_text(encoding="utf-8")))
+        named = set(re.findall(r"`(--[\w-]+)", README.read_text(encoding="utf-8")))
         self.assertTrue(named)
         self.assertLessEqual(named, known)
 

@@ -1,13 +1,19 @@
 """The texts of the repository: what they point to is there, and they agree on the version."""
 
 import re
+import sys
 import unittest
 from pathlib import Path
 
-from habits import PROJECT
+from habits import PROJECT, files
 from MRISuperResLib import __version__
+from MRISuperResLib.commandline.arguments import parse
+from MRISuperResTrainingLib.commandline.arguments import parse as parse_training
 
-TEXTS = [path for path in sorted(PROJECT.rglob("*.md")) if "build" not in path.relative_to(PROJECT).parts]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
+from readme_examples import commands
+
+TEXTS = files("*.md")
 
 
 class LinksTest(unittest.TestCase):
@@ -33,6 +39,18 @@ class LinksTest(unittest.TestCase):
             self.assertEqual(named, labels - {"benchmark"}, path)
 
 
+class CommandsTest(unittest.TestCase):
+    """Those of the README are also run, see Core/ReadmeTest.py."""
+
+    def test_command_lines_of_all_texts_are_understood(self):
+        examples = [(path.relative_to(PROJECT), understand, words) for program, understand in (("MRISuperResLib", parse), ("MRISuperResTrainingLib", parse_training))
+                    for path in TEXTS for words in commands(program, path)]
+        self.assertGreater(len({path for path, _, _ in examples}), 1)
+        for path, understand, words in examples:
+            with self.subTest(path, command=" ".join(words)):
+                understand(words)
+
+
 class VersionTest(unittest.TestCase):
     def test_the_citation_names_the_version_of_the_code(self):
         self.assertIn(f"\nversion: {__version__}\n", (PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
@@ -46,13 +64,11 @@ class VersionTest(unittest.TestCase):
 
 class LinesTest(unittest.TestCase):
     def test_texts_end_their_lines_as_unix_does_and_their_last_one_too(self):
-        for pattern in ("**/*.py", "**/*.md", "**/*.json", "**/CMakeLists.txt", "**/*.ui", "*.*"):
-            for path in PROJECT.glob(pattern):
-                if path.is_file() and not {"build", ".git"} & set(path.relative_to(PROJECT).parts) and path.suffix != ".png":
-                    data = path.read_bytes()
-                    with self.subTest(Path(path).relative_to(PROJECT)):
-                        self.assertNotIn(b"\r", data)
-                        self.assertTrue(data.endswith(b"\n") or not data or path.suffix == ".json")
+        for path in files("*.py", "*.md", "*.json", "*.toml", "*.cff", "*.txt", "*.cmake", "*.ui"):
+            data = path.read_bytes()
+            with self.subTest(path.relative_to(PROJECT)):
+                self.assertNotIn(b"\r", data)
+                self.assertTrue(data.endswith(b"\n") or not data)
 
 
 if __name__ == "__main__":

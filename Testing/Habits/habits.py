@@ -10,6 +10,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 MODULES = ("MRISuperRes", "MRISuperResTraining")
 
 
+def files(*patterns):
+    """The files of the project, but for what is built or hidden in it."""
+    folders = [folder for folder in PROJECT.iterdir() if folder.is_dir() and folder.name != "build" and not folder.name.startswith(".")]
+    found = {path for pattern in patterns for place in ([PROJECT.glob(pattern)] + [folder.rglob(pattern) for folder in folders]) for path in place}
+    return sorted(path for path in found if path.is_file())
+
+
 def cmake_values(text, name):
     """The words of set(NAME …) with ${variables} replaced by what was set before, without comments and quotes."""
     text = re.sub(r"#.*", "", text)

@@ -16,7 +16,7 @@ from MRISuperResTrainingLib.commandline.arguments import parse
 from MRISuperResTrainingLib.commandline.train import settings_of
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
-from readme_examples import PROJECT, README, commands
+from readme_examples import README, commands
 
 
 class ReadmeTrainingTest(RunTest):
@@ -43,14 +43,6 @@ class ReadmeTrainingTest(RunTest):
                     shutil.rmtree(output, ignore_errors=True)  # of an example before
                 self.assertEqual(main(words), 0)
                 self.assertTrue(output.exists())
-
-    def test_command_lines_of_the_other_texts_are_understood(self):
-        texts = [path for path in PROJECT.rglob("*.md") if "build" not in path.parts]
-        examples = [words for path in texts for words in commands("MRISuperResTrainingLib", path)]
-        self.assertGreater(len(examples), len(commands("MRISuperResTrainingLib")))
-        for words in examples:
-            with self.subTest(" ".join(words)):
-                parse(words)
 
     def test_every_setting_that_is_named_exists(self):
         examples = re.findall(r"`--set ([^`…]+)`", README.read_text(encoding="utf-8"))
