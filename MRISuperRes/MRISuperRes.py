@@ -28,6 +28,7 @@ from MRISuperResLib.mrml.comparison_job import ComparisonRun
 from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
 from MRISuperResLib.mrml.dicom_export import exportDicom
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
+from MRISuperResLib.mrml.sample_data import SAMPLES, registerSamples
 from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
 
@@ -44,7 +45,9 @@ class MRISuperRes(ScriptedLoadableModule):
             "Choose a volume and a model and press Apply; the input is not changed. "
             "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
         )
-        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018).")
+        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}.").format(
+            credits="; ".join(sample.credit for sample in SAMPLES))
+        slicer.app.connect("startupCompleted()", registerSamples)
 
 
 class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

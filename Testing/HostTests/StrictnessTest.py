@@ -54,7 +54,7 @@ class QtObjectsTest(InterfaceTestCase):
 
     def test_an_unknown_attribute_is_refused(self):
         with self.assertRaises(AttributeError):
-            qt.QPushButton("go").colour
+            _ = qt.QPushButton("go").colour
 
     def test_a_dynamic_property_is_read_and_written_as_property(self):
         button = qt.QPushButton("go")

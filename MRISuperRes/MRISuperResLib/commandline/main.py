@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import io
 import os
 import platform
 import signal
@@ -32,7 +33,7 @@ def run_program(run, argv=None, ends_at_once=True):
     from .console import Console
 
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     console = Console()
     with _stop_signals(ends_at_once) as stop:

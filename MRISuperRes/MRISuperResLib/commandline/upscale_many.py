@@ -32,7 +32,7 @@ def run(arguments, console, cancelled):
     out = Path(os.path.abspath(arguments.out))
     as_dicom = arguments.format == DICOM
     pairs = plan(arguments.inputs, out, f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}"))
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     report = _Report(out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")))
     own = pairs[rank::processes]
     for number, (source, target) in enumerate(own, 1):

@@ -12,7 +12,7 @@ FOLDER_RECORD = "MRISuperRes.json"
 EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 
 
-def volumes_below(folder):
+def volumes_below(folder: str | Path) -> list[Path]:
     """[Path], absolute, sorted folder by folder: volume files, and folders with DICOM files. Hidden files and folders are passed over."""
     found = []
     for here, folders, names in os.walk(os.path.abspath(folder)):
@@ -23,7 +23,7 @@ def volumes_below(folder):
     return found
 
 
-def without_extension(name):
+def without_extension(name: str) -> str:
     """"a.b" of "a.b.nii.gz"."""
     return EXTENSION.sub("", name)
 

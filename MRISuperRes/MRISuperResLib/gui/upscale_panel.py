@@ -8,15 +8,17 @@ from ..mrml.volume_nodes import modelWarnings
 from .dicom_export_button import DicomExportButton
 from .job_panel import JobPanel
 from .model_selector import ModelSelector
+from .sample_button import SampleButton
 from .views import showInSliceViews
 
 
 class UpscalePanel(JobPanel):
-    """Model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
+    """Sample, model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
         self._warningLabel = ui.modelWarningLabel
+        self._sample = SampleButton(ui.sampleButton)
         self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
                                     (ui.blendLabel, ui.blendSlider), self._onModelChosen)
         self._export = DicomExportButton(ui.exportDicomButton, logic, self._result, lambda message: self._run.showMessage(message, self.whyNot()))
@@ -24,6 +26,7 @@ class UpscalePanel(JobPanel):
                          onBusyChanged)
 
     def show(self, parameters):
+        self._sample.show(parameters)
         if parameters is not None:
             self.models.show(parameters.scale.value, parameters.model, machine(parameters.device.value))
         super().show(parameters)

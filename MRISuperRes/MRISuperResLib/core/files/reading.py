@@ -22,10 +22,10 @@ class Volume:
 
     array: np.ndarray
     ijk_to_ras: np.ndarray
-    messages: list = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
-def read_volume(path, frame=None, series=None):
+def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
     """Reads a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder of DICOM files.
 
     frame: which one of a file that holds several (4D), counted from 0. series: the Series Instance UID, for a DICOM folder
