@@ -25,7 +25,6 @@ from . import __version__
 from .core.errors import Cancelled, MRISuperResError
 from .core.progress import ProgressMeter
 
-
 FOLDER_PREFIX = "MRISuperRes-"
 """Of the folder of a job: no other one is ever removed."""
 

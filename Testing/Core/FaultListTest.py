@@ -35,7 +35,7 @@ class FaultListTest(unittest.TestCase):
             with self.subTest(row[0]):
                 self.assertEqual(len(row), 4)
                 self.assertRegex(row[3], r"^`\w+/\w+: test_\w+`(, `\w+/\w+: test_\w+`)*$")
-        
+
 
     def test_every_test_that_is_named_exists(self):
         for row in self.rows:

@@ -31,7 +31,8 @@ CARD = {"name": "mine", "title": "Mine", "scale": 2, "stage": "gan", "sha256": "
         "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "made_for": "cpu",
         "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "licence": "CC0"}]},
         "licence": "MIT", "limits": "None.", "pair": "pair"}
-ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul", "aux.x", "com1", "LPT9.y", "a\nb", "ä", "x" * 300)
+ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul",
+             "aux.x", "com1", "LPT9.y", "a\nb", "ä", "x" * 300)
 
 
 def places(value, path=()):
@@ -174,9 +175,8 @@ class WeightsFuzzTest(WithFolder):
 
         state = safetensors.torch.load(self.weights)
         found = self.load(safetensors.torch.save({key: value.double() for key, value in state.items()}))
-        for ours, given_ in zip(found._net.state_dict().items(), sorted(state.items())):
-            self.assertIn(ours[0], state)
-            np.testing.assert_array_equal(ours[1].numpy(), state[ours[0]].numpy())
+        for name, value in found._net.state_dict().items():
+            np.testing.assert_array_equal(value.numpy(), state[name].numpy())
 
     def test_weights_that_are_no_numbers_are_refused(self):
         import safetensors.torch
@@ -200,7 +200,8 @@ class WeightsFuzzTest(WithFolder):
         self.assertFalse(ran.exists())
 
     def test_a_card_that_asks_for_a_huge_network_takes_no_memory_and_no_time(self):
-        for architecture in ({"features": 512}, {"blocks": 512, "features": 512}, {"blocks": 10**12}, {"features": 10**9}, {"network": "rrdb", "blocks": 512, "features": 512, "growth": 512}):
+        for architecture in ({"features": 512}, {"blocks": 512, "features": 512}, {"blocks": 10**12}, {"features": 10**9},
+                             {"network": "rrdb", "blocks": 512, "features": 512, "growth": 512}):
             devices = set()
             with self.subTest(architecture), mock.patch("torch.nn.init.kaiming_normal_", side_effect=lambda tensor, **_: devices.add(tensor.device.type)):
                 self.assertIsNone(self.load(self.weights, architecture=self.architecture | architecture))

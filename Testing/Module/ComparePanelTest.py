@@ -275,7 +275,7 @@ class PackagesTest(ComparePanelTestCase):
         super().setUp()
         self.missing, self.installed = ["pyiqa"], []
         for name, double in (("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []), ("_pipInstall", self.install), ("_exists", lambda name: False),
-                             ("checkPackages", lambda wanted: {name: PackageState(name, "", "usable") for name in wanted})):
+                             ("checkPackages", lambda wanted: {each: PackageState(each, "", "usable") for each in wanted})):
             patch = mock.patch.object(packages, name, double)
             patch.start()
             self.addCleanup(patch.stop)

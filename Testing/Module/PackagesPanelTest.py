@@ -1,5 +1,6 @@
 """The section Packages of the panel: what is shown when, what is installed, and what is said where that fails."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,14 @@ from MRISuperResLib.gui.packages_panel import NAME, NEEDED, STATE, VERSION
 from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, screenshot, shown_dialogs, wait_until
 
-ANSWERS = "import sys, json, os; words = sys.argv[1:]; broken = json.load(open({path!r})); " \
-          "[print(json.dumps(dict(name=n, version=broken.get(n, ['3.1'])[0], state=broken.get(n, [0, 'usable'])[1], reason=broken.get(n, [0, 0, ''])[2])), flush=True) for n in words[::4]]"
+USABLE = ["3.1", "usable", ""]
+ANSWERS = """
+import json, sys
+states = json.load(open({path!r}))
+for name in sys.argv[1::4]:
+    version, state, reason = states.get(name, {usable})
+    print(json.dumps(dict(name=name, version=version, state=state, reason=reason)), flush=True)
+"""
 
 
 class PackagesPanelTest(unittest.TestCase):
@@ -40,11 +47,10 @@ class PackagesPanelTest(unittest.TestCase):
 
     def command(self, words):
         self.checks.append(words)
-        return sys.executable, ["-c", ANSWERS.format(path=str(self.file)), *words]
+        return sys.executable, ["-c", ANSWERS.format(path=str(self.file), usable=USABLE), *words]
 
     def answer(self, **states):
         """name=(version, state, reason) for what is not usable."""
-        import json
         self.file.write_text(json.dumps(states))
 
     def open(self):

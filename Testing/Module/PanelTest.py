@@ -378,7 +378,7 @@ class MissingPackagesTest(PanelTestCase):
         self.use_double("without_packages")
         self.missing, self.installed = ["torch"], []
         for name, double in (("unusablePackages", lambda: list(self.missing)), ("_pipInstall", self.install), ("_exists", lambda name: False),
-                             ("checkPackages", lambda wanted: {name: PackageState(name, "", "missing" if name in self.missing else "usable") for name in wanted})):
+                             ("checkPackages", lambda wanted: {each: PackageState(each, "", "missing" if each in self.missing else "usable") for each in wanted})):
             patch = mock.patch(f"MRISuperResLib.gui.packages.{name}", double)
             patch.start()
             self.addCleanup(patch.stop)

@@ -272,7 +272,8 @@ class EventsTest(RunTest):
 
     def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
         times = itertools.count()
-        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
+        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), \
+                mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
             self.train(gan=None, psnr={"steps": 40})
         told = self.events(kind="step")
         self.assertTrue(all(event["rate"] > 1 for event in told))

@@ -93,7 +93,7 @@ class InProcess(unittest.TestCase):
         """One sentence, no output, and the next job has a result."""
         request, again = self.request(**fields), self.request(id="again", output=os.path.join(self.folder, "again.npy"))
         with self.fault:
-            ready, *progress, end = answers([request])
+            *_, end = answers([request])
         self.assertEqual((end["event"], end.get("kind")), ("error", kind), end)
         self.assertRegex(end["message"], pattern)
         self.assertNotIn("Traceback", end["message"])

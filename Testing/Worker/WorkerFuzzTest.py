@@ -16,7 +16,8 @@ from worker_in_process import answers
 TEXT = st.text(st.characters(exclude_characters="/\\"), max_size=20) | st.sampled_from(("\ud800", "a\0b", "x" * 5000, "nearest", "bicubic+bp", "fast-x2@0.5", "cuda:0"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, -(2**63), float("nan"), float("inf"), 1e300, True))
 ANYTHING = st.recursive(st.none() | st.booleans() | NUMBERS | TEXT, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=8)
-JOBS = st.dictionaries(st.sampled_from(("model", "scale", "axis", "device", "precision", "batch_size", "methods", "reference", "noise", "seed", "perceptual")) | TEXT, ANYTHING, max_size=4)
+SETTINGS = ("model", "scale", "axis", "device", "precision", "batch_size", "methods", "reference", "noise", "seed", "perceptual")
+JOBS = st.dictionaries(st.sampled_from(SETTINGS) | TEXT, ANYTHING, max_size=4)
 MATRICES = st.lists(st.lists(NUMBERS, min_size=4, max_size=4), min_size=4, max_size=4)
 
 
@@ -51,7 +52,8 @@ class WorkerFuzzTest(unittest.TestCase):
         self.ask([line for line in lines if b"stop" not in line])
 
     @settings(max_examples=100, deadline=None)
-    @given(st.lists(st.dictionaries(st.sampled_from(("request", "id", "job", "input", "output", "ijkToRAS")), ANYTHING | st.sampled_from(("upscale", "compare", "cancel"))), max_size=4))
+    @given(st.lists(st.dictionaries(st.sampled_from(("request", "id", "job", "input", "output", "ijkToRAS")),
+                                    ANYTHING | st.sampled_from(("upscale", "compare", "cancel"))), max_size=4))
     def test_any_requests_are_answered(self, requests):
         self.ask(requests)
 

@@ -117,4 +117,3 @@ def _fetch(tensor):
 
 def _steps(length, size):
     return [(start, min(start + size, length)) for start in range(0, length, size)]
-

@@ -14,7 +14,7 @@ class EventLoop:
         """takesInput: whether the user can do something meanwhile."""
         if not self._hasQuit:
             # PythonQt offers one or the other name, depending on the version of Qt
-            execute = getattr(self._loop, "exec_", None) or getattr(self._loop, "exec")
+            execute = getattr(self._loop, "exec_", None) or self._loop.exec
             execute(qt.QEventLoop.AllEvents if takesInput else qt.QEventLoop.ExcludeUserInputEvents)
 
     def quit(self):

@@ -112,7 +112,8 @@ class PackagesPanel:
         table.setRowCount(len(packages.ALL))
         for row, (name, requirement) in enumerate(packages.ALL.items()):
             distribution, version = requirement.split(">=")
-            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, _("≥ {version}, {purpose}").format(version=version, purpose=packages.purposesOf(name))), (STATE, "")):
+            needed = _("≥ {version}, {purpose}").format(version=version, purpose=packages.purposesOf(name))
+            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, needed), (STATE, "")):
                 self._set(row, column, text)
             table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             table.item(row, NAME).setCheckState(qt.Qt.Unchecked)
