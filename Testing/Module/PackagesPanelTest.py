@@ -11,7 +11,7 @@ from unittest import mock
 import qt
 import slicer
 from MRISuperResLib.gui import package_check, packages
-from MRISuperResLib.gui.packages_panel import NAME, NEEDED, STATE, VERSION
+from MRISuperResLib.gui.packages_panel import NAME, NEEDED, PURPOSE, STATE, VERSION
 from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, screenshot, shown_dialogs, wait_until
 
@@ -62,7 +62,7 @@ class PackagesPanelTest(unittest.TestCase):
 
     def row(self, name):
         row = list(packages.ALL).index(name)
-        return [self.ui.packagesTable.item(row, column).text() for column in (NAME, VERSION, NEEDED, STATE)]
+        return [self.ui.packagesTable.item(row, column).text() for column in (NAME, VERSION, NEEDED, STATE, PURPOSE)]
 
     def choose(self, name):
         self.ui.packagesTable.item(list(packages.ALL).index(name), NAME).setCheckState(qt.Qt.Checked)
@@ -82,12 +82,12 @@ class PackagesPanelTest(unittest.TestCase):
     def test_table_says_what_is_installed_needed_and_whether_it_can_be_used(self):
         self.answer(torch=("2.13.0", "broken", "no c10.dll"), accelerate=("", "missing", ""), nibabel=("3.0", "old", ""))
         self.open()
-        self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.2, networks", "broken"])
+        self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.2", "broken", "networks"])
         self.assertIn("The networks can't be used: torch is broken, no c10.dll. Press Install / repair", self.ui.packagesStatusLabel.text)
-        self.assertEqual(self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4, networks", "usable"])
-        self.assertEqual(self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5, NIQE, PI", "usable"])
-        self.assertEqual(self.row("torchvision")[2], "≥ 0.17, NIQE, PI, import")
-        self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30, training", "not installed"])
+        self.assertEqual(self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4", "usable", "networks"])
+        self.assertEqual(self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5", "usable", "NIQE, PI"])
+        self.assertEqual(self.row("torchvision")[4], "NIQE, PI, import")
+        self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30", "not installed", "training"])
         self.assertEqual(self.row("nibabel")[3], "too old")
 
     def test_what_the_networks_need_is_chosen_and_what_is_optional_is_not(self):
@@ -197,7 +197,7 @@ class PackagesPanelTest(unittest.TestCase):
         for section in (self.ui.inputCollapsibleButton, self.ui.modelCollapsibleButton, self.ui.outputCollapsibleButton):
             section.collapsed = True
             self.addCleanup(setattr, section, "collapsed", False)
-        broken = screenshot(self.area, "packages", (520, 700)).read_bytes()
+        broken = screenshot(self.area, "packages", (540, 700)).read_bytes()
         self.answer()
         click(self.ui.checkPackagesButton)
         self.wait()

@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 from . import packages
 from .package_check import PackageCheck
 
-NAME, VERSION, NEEDED, STATE = range(4)  # columns
+NAME, VERSION, NEEDED, STATE, PURPOSE = range(5)  # columns
 
 
 class PackagesPanel:
@@ -104,16 +104,16 @@ class PackagesPanel:
 
     def _fillTable(self):
         table = self._ui.packagesTable
-        table.setColumnCount(4)
-        table.setHorizontalHeaderLabels([_("Package"), _("Installed"), _("Needed"), _("State")])
+        table.setColumnCount(5)
+        table.setHorizontalHeaderLabels([_("Package"), _("Installed"), _("Needed"), _("State"), _("For")])
         table.verticalHeader().visible = False
+        table.wordWrap = False  # a line for each; the tool tips have what is too long
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(STATE, qt.QHeaderView.Stretch)
+        table.horizontalHeader().setSectionResizeMode(PURPOSE, qt.QHeaderView.Stretch)
         table.setRowCount(len(packages.ALL))
         for row, (name, requirement) in enumerate(packages.ALL.items()):
             distribution, version = requirement.split(">=")
-            needed = _("≥ {version}, {purpose}").format(version=version, purpose=packages.purposesOf(name))
-            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, needed), (STATE, "")):
+            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, _("≥ {version}").format(version=version)), (STATE, ""), (PURPOSE, packages.purposesOf(name))):
                 self._set(row, column, text)
             table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             table.item(row, NAME).setCheckState(qt.Qt.Unchecked)
