@@ -95,7 +95,7 @@ class Worker:
             name = request["request"]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise RequestError("The worker received a line that is not a request: restart the run.") from None
-        if name in ("upscale", "compare"):
+        if isinstance(name, str) and name in JOBS:
             check_request(request)
             if request["id"] in self._cancels:
                 raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
@@ -157,20 +157,12 @@ class Worker:
         return self._runner.run(request, progress, cancelled)
 
 
-def check_request(request):
-    """Raises RequestError unless the request for a job has its fields, in their types."""
-    valid = {"id": _is_text, "job": lambda value: isinstance(value, dict), "input": _is_path, "output": _is_path, "folder": _is_folder,
-             "ijkToRAS": lambda value: isinstance(value, list)}
-    for field, is_valid in valid.items():
-        if not is_valid(request.get(field)):
-            raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
-    rows = request["ijkToRAS"]
-    if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(map(_is_coordinate, row)) for row in rows):
-        raise RequestError("The worker received a request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
-
-
 def _is_text(value):
     return isinstance(value, str)
+
+
+def _is_object(value):
+    return isinstance(value, dict)
 
 
 def _is_path(value):
@@ -184,8 +176,24 @@ def _is_folder(value):
     return value is None or (_is_path(value) and os.path.basename(value).startswith(FOLDER_PREFIX))
 
 
+def _is_matrix(value):
+    return isinstance(value, list) and len(value) == 4 and all(isinstance(row, list) and len(row) == 4 and all(map(_is_coordinate, row)) for row in value)
+
+
 def _is_coordinate(value):
     return type(value) is float or (type(value) is int and abs(value) < 2**63)  # a larger one has no place in an array of floats
+
+
+_VOLUME = {"id": _is_text, "job": _is_object, "input": _is_path, "output": _is_path, "folder": _is_folder, "ijkToRAS": _is_matrix}
+JOBS = {"upscale": _VOLUME, "compare": _VOLUME}
+"""{request: {field: whether a value is valid}} of those that are jobs."""
+
+
+def check_request(request):
+    """Raises RequestError unless the request for a job has its fields."""
+    for field, is_valid in JOBS[request["request"]].items():
+        if not is_valid(request.get(field)):
+            raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
 
 
 def take_stdout():

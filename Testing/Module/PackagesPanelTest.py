@@ -104,6 +104,13 @@ class PackagesPanelTest(unittest.TestCase):
         self.choose("accelerate")
         self.assertTrue(self.ui.installPackagesButton.enabled)
 
+    def test_what_pyiqa_imports_comes_along(self):
+        self.answer(pyiqa=("", "missing", ""), cv2=("", "missing", ""), yaml=("1.0", "old", ""))
+        self.open()
+        self.assertEqual(self.widget.packages.chosen, [])
+        self.choose("pyiqa")
+        self.assertEqual(self.widget.packages.chosen, ["cv2", "yaml", "pyiqa"])
+
     def test_panel_stays_alive_while_it_looks_and_says_so(self):
         self.ui.packagesCollapsibleButton.collapsed = False
         self.assertEqual(self.ui.packagesStatusLabel.text, "Looking at the packages …")

@@ -68,6 +68,11 @@ class PackagesPanel:
         self._update()
 
     def _onItemChanged(self, item):
+        names = list(packages.ALL)
+        if names[item.row()] == "pyiqa" and item.checkState() == qt.Qt.Checked:
+            for name in packages.PERCEPTUAL_REQUIREMENTS:  # which it does not ask for itself, see there
+                if name in self._states and not self._states[name].isUsable:
+                    self._ui.packagesTable.item(names.index(name), NAME).setCheckState(qt.Qt.Checked)
         self._update()
 
     def _onFolderChanged(self, folder):
