@@ -67,6 +67,14 @@ class PackageCheckTest(unittest.TestCase):
         self.assertEqual([state.state for state in states.values()], ["usable", "broken", "broken", "old"])
         self.assertEqual(states["madedeadly"].reason, "it ends Python (code 3)")
 
+    def test_what_python_says_at_its_start_is_no_answer(self):
+        def command(words):
+            program, (option, code, *rest) = self.command(words)
+            return program, [option, "print('hello'); print([1]); print('{}'); " + code, *rest]
+
+        self.use(command)
+        self.assertTrue(self.check("madegood")["madegood"].isUsable)
+
     def test_package_whose_import_does_not_end_is_broken(self):
         states = self.check("madeendless", "madegood", patience=1500)
         self.assertEqual(states["madeendless"].text(), "broken, its import does not end")

@@ -29,8 +29,7 @@ def told(function):
             return function(*arguments, **options)
         except RuntimeError as error:  # a MemoryError is told by who knows what it was for
             if is_want_of_memory(error):
-                raise MRISuperResError("The memory of the device was not enough: close other programs that use it, choose the device cpu, "
-                                       "or crop the volume.", "memory") from error
+                raise MRISuperResError("The memory was not enough: close other programs, choose the device cpu, or crop the volume.", "memory") from error
             if any(words in str(error) for words in LOST):
                 reason = str(error).splitlines()[0].rstrip(".")
                 raise MRISuperResError(f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "

@@ -82,9 +82,12 @@ class PackageCheck:
         self._output += toBytes(self._process.readAllStandardOutput())
         *lines, self._output = self._output.split(b"\n")
         for line in lines:
-            answer = json.loads(line)
-            if answer["name"] in self._waiting:
-                self._take(PackageState(**answer))
+            try:
+                state = PackageState(**json.loads(line))
+            except (ValueError, TypeError):
+                continue  # what Python itself, or a customization of it, has said before
+            if state.name in self._waiting:
+                self._take(state)
             self._timer.start()
 
     def _take(self, state):
