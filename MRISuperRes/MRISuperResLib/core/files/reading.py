@@ -10,7 +10,6 @@ import SimpleITK as sitk
 from ..errors import MRISuperResError
 from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
 from .dicom import read_dicom
-from .nifti import is_nifti, read_nifti
 from .quiet import quiet
 
 UNKNOWN_SPACES = ("scanner-xyz", "scanner-xyz-time", "3D-right-handed", "3D-left-handed", "3D-right-handed-time", "3D-left-handed-time")
@@ -43,11 +42,16 @@ def read_volume(path, frame=None, series=None):
 
 
 def _reader(path, series):
-    """The function that reads such a file, found by what is in it and not by its name."""
+    """The function that reads such a file, found by what is in it and not by its name.
+
+    nibabel, which 3D Slicer does not bring, is needed for files that may be NIfTI only.
+    """
     if path.is_dir():
         return lambda path, frame: read_dicom(path, frame, series)
     if series is not None:
         raise MRISuperResError(f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series.")
+    from .nifti import is_nifti, read_nifti
+
     head = _head(path)
     if is_nifti(head):
         return read_nifti

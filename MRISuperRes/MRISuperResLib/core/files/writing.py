@@ -16,7 +16,6 @@ from .. import geometry
 from ..errors import MRISuperResError
 from ..volume_names import OUTPUTS
 from .checks import LPS_TO_RAS
-from .nifti import write_nifti
 from .quiet import quiet
 
 PREFIX = "MRISuperRes_"
@@ -104,6 +103,8 @@ def os_errors(target, size=0):
 
 
 def _write_nifti(path, array, ijk_to_ras, provenance):
+    from .nifti import write_nifti
+
     description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}".encode("ascii", "replace").decode()[:79]
     with open(path, "wb") as file:
         if path.suffix == ".gz":
