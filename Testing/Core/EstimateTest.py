@@ -4,7 +4,7 @@ import unittest
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.estimate import WORKER, byte_text, need
 from MRISuperResLib.core.job import UpscaleJob
@@ -19,6 +19,7 @@ def axis(number):
 
 
 class EstimateTest(unittest.TestCase):
+    @settings(deadline=None)
     @given(st.tuples(*[st.integers(1, 9)] * 3), st.sampled_from((2, 4)), st.sampled_from("ijk"), st.sampled_from((np.uint8, np.int16, np.float64)))
     def test_output_has_the_size_that_is_told(self, size, scale, direction, dtype):
         volume = np.zeros(size[::-1], dtype)
