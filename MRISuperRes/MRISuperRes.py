@@ -24,6 +24,7 @@ from MRISuperResLib.gui.scripting import Scripting
 from MRISuperResLib.gui.upscale_panel import UpscalePanel
 from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
+from MRISuperResLib.mrml.sample_data import SAMPLES, registerSamples
 from MRISuperResLib.mrml.volume_nodes import firstUpscalableNode
 
 
@@ -39,7 +40,9 @@ class MRISuperRes(ScriptedLoadableModule):
             "Choose a volume and a model and press Apply; the input is not changed. "
             "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
         )
-        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018).")
+        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}.").format(
+            credits="; ".join(sample.credit for sample in SAMPLES))
+        slicer.app.connect("startupCompleted()", registerSamples)
 
 
 class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -169,7 +172,8 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         for test in (self.test_bicubic_run_keeps_the_place_of_an_oblique_volume, self.test_cancelled_run_leaves_nothing_behind,
-                     self.test_all_frames_of_a_sequence_are_played_with_it, self.test_comparison_measures_and_leaves_nothing_behind, self.test_default_network_where_torch_is_installed):
+                     self.test_all_frames_of_a_sequence_are_played_with_it, self.test_comparison_measures_and_leaves_nothing_behind,
+                     self.test_default_network_where_torch_is_installed):
             self.setUp()
             try:
                 test()

@@ -57,7 +57,7 @@ class ManyPanelTestCase(PanelTestCase):
 
 class ChoosingTest(ManyPanelTestCase):
     def test_volumes_of_the_scene_are_listed_and_checked(self):
-        self.assertEqual(self.rows(), {name: (True, "") for name in ("Fetus", "Second", "Third")})
+        self.assertEqual(self.rows(), dict.fromkeys(("Fetus", "Second", "Third"), (True, "")))
         self.assertTrue(self.ui.manyButton.enabled)
 
     def test_volumes_that_come_and_go_are_listed(self):

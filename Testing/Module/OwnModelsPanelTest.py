@@ -11,7 +11,7 @@ from unittest import mock
 import qt
 from MRISuperResLib.core.models import FOLDERS_VARIABLE, ModelStore, user_folder
 from MRISuperResLib.gui.worker_process import LIBRARY_FOLDER, WorkerProcess
-from module_helpers import HERE, click, mute_error_log
+from module_helpers import HERE, mute_error_log
 from PanelTest import PanelTestCase
 from slicerhost.testing import answer_next, expect_error, process_events, shown_dialogs, wait_until
 

@@ -11,7 +11,7 @@ NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 
 
 @functools.cache
-def has_gpu():
+def has_gpu() -> bool:
     """Whether there seems to be a GPU that PyTorch can use: the driver knows one of NVIDIA's, or the processor is Apple's."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
@@ -22,7 +22,7 @@ def has_gpu():
         return False
 
 
-def free_memory():
+def free_memory() -> int | None:
     """Bytes of memory that programs can still have; None where the system does not tell."""
     if sys.platform == "win32":
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
@@ -41,7 +41,7 @@ class _MemoryStatus(ctypes.Structure):
                 *((name, ctypes.c_uint64) for name in ("totalPages", "freePages", "totalVirtual", "freeVirtual", "freeExtendedVirtual"))]
 
 
-def machine(device):
+def machine(device: str) -> str:
     """"gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpscaleJob."""
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

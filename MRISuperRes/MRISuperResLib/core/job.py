@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict, dataclass, fields
+from typing import Self
 
 from . import slices
 from .errors import MRISuperResError
@@ -47,23 +48,24 @@ class UpscaleJob:
             raise MRISuperResError(f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.", "settings")
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
             raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
+        if isinstance(self.intensity_range, list):
+            object.__setattr__(self, "intensity_range", tuple(self.intensity_range))  # JSON has no tuples
         if self.intensity_range is not None and not _is_range(self.intensity_range):
             raise MRISuperResError(f"The intensity range must be two numbers, the lower one first, not {self.intensity_range!r}.", "settings")
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
             raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.", "settings")
         refuse_unknown(cls, values)
-        intensities = values.get("intensity_range")
-        return cls(**values | {"intensity_range": tuple(intensities) if isinstance(intensities, list) else intensities})
+        return cls(**values)
 
 
-def refuse_unknown(cls, values):
+def refuse_unknown(cls, values: dict) -> None:
     """Raises MRISuperResError (kind "settings") for keys of a dict that are no fields of a dataclass."""
     unknown = set(values) - {field.name for field in fields(cls)}
     if unknown:

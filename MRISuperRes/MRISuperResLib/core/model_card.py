@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
 from .errors import MRISuperResError
 from .job import SCALES
@@ -35,10 +36,10 @@ class ModelCard:
     stage: str
     sha256: str
     architecture: dict
-    anatomy: list = field(default_factory=list)
-    contrasts: list = field(default_factory=list)
-    spacing_range: list = field(default_factory=list)
-    metrics: list = field(default_factory=list)
+    anatomy: list[str] = field(default_factory=list)
+    contrasts: list[str] = field(default_factory=list)
+    spacing_range: list[float] = field(default_factory=list)
+    metrics: list[dict] = field(default_factory=list)
     made_for: str = MACHINES[0]
     cpu_speed: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
@@ -66,7 +67,7 @@ class ModelCard:
                 raise ValueError(reason)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | Path) -> Self:
         """Raises MRISuperResError (kind "model") for a file that is no model card."""
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -80,10 +81,10 @@ class ModelCard:
         except (OSError, ValueError, TypeError) as e:
             raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return asdict(self)
 
-    def figures(self):
+    def figures(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """[(heading, header, rows)] of texts: a table for each measure, with a row per held-out volume; the baselines, then the model."""
         tables = []
         for key, (heading, digits) in MEASURES.items():
@@ -93,7 +94,7 @@ class ModelCard:
                 tables.append((heading, ["", *self.metrics[0]["baselines"], self.name], rows))
         return tables
 
-    def summary(self):
+    def summary(self) -> str:
         """A few lines for a panel."""
         lines = [self.title]
         kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"

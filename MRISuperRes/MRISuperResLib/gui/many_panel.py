@@ -1,7 +1,6 @@
 """The part of the panel that upscales many volumes of the scene, and tells of each what became of it."""
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ..mrml.output_nodes import ATTRIBUTE_PREFIX
@@ -82,7 +81,8 @@ class ManyPanel(JobPanel):
         blocked = self._table.blockSignals(True)
         self._table.setRowCount(len(nodes))
         for row, node in enumerate(nodes):
-            check = _item(_("{name} (present frame)").format(name=node.GetName()) if sequenceOf(node) is not None else node.GetName(), qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
+            pattern = "{name}" if sequenceOf(node) is None else _("{name} (present frame)")
+            check = _item(pattern.format(name=node.GetName()), qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             check.setData(qt.Qt.UserRole, node.GetID())
             check.setCheckState(qt.Qt.Unchecked if node.GetID() in self._unchecked else qt.Qt.Checked)
             result = results.get(node.GetID())

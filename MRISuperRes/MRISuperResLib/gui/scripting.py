@@ -4,6 +4,7 @@ from ..core.comparison.job import ComparisonJob, default_methods
 from ..core.job import DEFAULT_SCALE, UpscaleJob
 from ..core.models import ModelStore
 from ..mrml.comparison_job import ComparisonRun
+from ..mrml.dicom_export import exportDicom
 from ..mrml.many_job import ManyJob
 from ..mrml.sequence_job import SequenceJob
 from ..mrml.volume_job import VolumeJob
@@ -70,6 +71,15 @@ class Scripting:
         run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
                           progressCallback, onFinished, waitForCompletion)
         return run.outputNode if waitForCompletion else run
+
+    def exportDicom(self, outputNode, folder):
+        """Writes an output as a DICOM series that is derived from that of its input: same patient, study and place, marked as synthetic.
+
+        outputNode: what `upscale` has made of a volume that was loaded from the DICOM database of the application. folder: is made, or is
+        empty. The series is there complete, or not at all. Raises RuntimeError with one sentence for the user.
+        """
+        with asRuntimeError():
+            exportDicom(outputNode, folder)
 
     def upscaleSequence(self, sequenceNode, model=None, scale=None, axis="auto", device="auto", precision="auto",
                         waitForCompletion=True, progressCallback=None, onFinished=None):

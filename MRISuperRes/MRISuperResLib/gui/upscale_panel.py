@@ -7,19 +7,23 @@ from ..core.job import UpscaleJob
 from ..mrml.run_need import describeNeed
 from ..mrml.sequence_nodes import sequenceOf
 from ..mrml.volume_nodes import describeGeometry, modelWarnings, whyNotUpscalable
+from .dicom_export_button import DicomExportButton
 from .job_panel import JobPanel
 from .model_selector import ModelSelector
+from .sample_button import SampleButton
 from .views import showInSliceViews
 
 
 class UpscalePanel(JobPanel):
-    """Input, model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
+    """Sample, input, model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The volume could not be upscaled.")
         self._ui = ui
+        self._sample = SampleButton(ui.sampleButton)
         self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
                                     (ui.blendLabel, ui.blendSlider), self._onModelChosen)
+        self._export = DicomExportButton(ui.exportDicomButton, logic, self._result, lambda message: self._run.showMessage(message, self.whyNot()))
         super().__init__(logic, (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel), _("Apply"), _("Make the super-resolved volume"),
                          onBusyChanged)
 
@@ -41,6 +45,7 @@ class UpscalePanel(JobPanel):
         return describeNeed(nodes, self.settings, self.models.cards[0] if self.models.cards else None)
 
     def show(self, parameters):
+        self._sample.show(parameters)
         if parameters is not None:
             self.models.show(parameters.scale.value, parameters.model, machine(parameters.device.value))
         super().show(parameters)
@@ -53,6 +58,7 @@ class UpscalePanel(JobPanel):
         self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, need)))
         _showWarning(self._ui.needWarningLabel, needWarning)
         _showWarning(self._ui.modelWarningLabel, "\n".join(modelWarnings(input_, self.settings.axis, self.models.cards)) if isUsable else "")
+        self._export.update(self.isRunning)
         super().update()
 
     def _describeInput(self, volume):
@@ -95,6 +101,11 @@ class UpscalePanel(JobPanel):
 
     def _resultText(self):
         return f"“{self.job.outputNode.GetName()}”"
+
+    def _result(self):
+        """The output volume that is chosen, or else that of the last run; None where there is none."""
+        chosen = self.parameters.outputVolume if self.parameters is not None else None
+        return chosen or (self.job.shownNode if self.job is not None else None)
 
     def _showResult(self):
         showInSliceViews(self.job.shownNode, insteadOf=self.job.shownInput)

@@ -73,6 +73,7 @@ class SequenceJob(SceneJob):
             return upscalableVolume(self._frame(sequenceNode))
         addToScene(self._output, sequenceNode, self._provenance | {"frames": self.count})
         self._outputId = self._output.GetID()
+        return None
 
     def _frame(self, sequenceNode):
         frame = sequenceNode.GetDataNodeAtValue(self._values[self.number])

@@ -30,12 +30,12 @@ class DotScore:
     peak: float
 
     @property
-    def word(self):
+    def word(self) -> str:
         if self.height < LOST:
             return "lost"
         return "weakened" if self.height < WEAKENED else "exaggerated" if self.height > EXAGGERATED else "kept"
 
-    def text(self):
+    def text(self) -> str:
         return (f"{self.method}: a dot of {self.diameter} voxels is {self.word} ({self.height:.0%} of its height at the input's resolution, "
                 f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})")
 
@@ -46,7 +46,7 @@ class PlantedDots:
     The dots lie where the foreground is even and not bright, DISTANCE apart; those without a place are left out.
     """
 
-    def __init__(self, low, foreground, scale):
+    def __init__(self, low: np.ndarray, foreground: np.ndarray, scale: int):
         self._scale = scale
         self._places = dict(zip(DIAMETERS, _even_places(low, foreground, len(DIAMETERS))))
         self._dots = sum((self._dot(low.shape, diameter) for diameter in self._places), np.zeros(low.shape))
@@ -58,7 +58,7 @@ class PlantedDots:
         rows, columns = np.ogrid[:shape[0], :shape[1]]
         return HEIGHT * (np.hypot(rows - row, columns - column) <= diameter / 2)
 
-    def scores(self, method, with_dots, without):
+    def scores(self, method: str, with_dots: np.ndarray, without: np.ndarray) -> list[DotScore]:
         """A DotScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
         response = np.asarray(with_dots, dtype=float) - without
         rows, columns = self._dots.shape
