@@ -15,9 +15,9 @@ def describeNeed(nodes, job, card, free=free_memory):
     nodes: upscalable volume nodes, each as often as there are frames like it. job: UpscaleJob, with a scale. card: the ModelCard of the network, None for an interpolation.
     free(): bytes of memory, or None.
     """
-    volumes = [(node.GetImageData().GetDimensions(), node.GetImageData().GetScalarSize(), slices.choose(ijkToRAS(node), job.axis)) for node in nodes]
+    sizes = {node: (node.GetImageData().GetDimensions(), node.GetImageData().GetScalarSize(), slices.choose(ijkToRAS(node), job.axis)) for node in set(nodes)}
     # of a GPU nothing is known
-    needed, there = need(volumes, job.scale, card if machine(job.device) == "cpu" else None), free()
+    needed, there = need([sizes[node] for node in nodes], job.scale, card if machine(job.device) == "cpu" else None), free()
     line = _("Result: {size}").format(size=byte_text(needed.output))
     if there is not None:
         line += _(" ({free} of memory free)").format(free=byte_text(there))
