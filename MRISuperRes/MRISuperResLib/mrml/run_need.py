@@ -20,7 +20,7 @@ def describeNeed(nodes, job, card, free=free_memory):
     needed, there = need([sizes[node] for node in nodes], job.scale, card if machine(job.device) == "cpu" else None), free()
     line = _("Result: {size}").format(size=byte_text(needed.output))
     if there is not None:
-        line += _(" ({free} of memory free)").format(free=byte_text(there))
+        line += _(" ({free} free)").format(free=byte_text(there))
     if needed.seconds is not None:
         line += _(", about {time} on a CPU").format(time=duration(max(1, needed.seconds)))
     warning = "" if needed.fits(there) else _("The run needs about {needed} of memory, and {free} are free: close other programs, crop the volume or choose a "
