@@ -103,9 +103,10 @@ class InstallTest(OwnModelsTestCase):
         self.assertEqual((self.own(), self.ui.modelComboBox.currentData), ([], "bicubic"))
 
     def test_worker_that_dies_leaves_no_model_and_the_panel_usable(self):
-        self.use_double("crashing")
-        self.widget.logic._worker._command = lambda: (sys.executable, ["-c", "import sys; sys.stdin.readline(); sys.exit(3)"])
-        with expect_error("ended unexpectedly"):
+        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import sys; sys.stdin.readline(); sys.exit(3)"]))
+        self.addCleanup(worker.cleanup)
+        self.widget.logic._worker = worker
+        with expect_error("The worker process .* 3"):
             self.install()
         self.assertEqual(self.own(), [])
         self.assertTrue(self.ui.ownModelsButton.enabled and self.ui.applyButton.enabled)
