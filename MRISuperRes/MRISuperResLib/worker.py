@@ -3,9 +3,10 @@
 Requests                                            Events
   upscale  id job input ijkToRAS output folder        ready      pid version
   compare  id job input ijkToRAS output folder        progress   id done total rate remaining
-  cancel   id                                         result     id output, and what worker_jobs.py adds
-  stop     (after the jobs that came before)          cancelled  id
-                                                      error      id|null kind message log
+  install  id path                                    result     id, and what worker_jobs.py adds
+  import   id path name                               cancelled  id
+  cancel   id                                         error      id|null kind message log
+  stop     (after the jobs that came before)
 
 Arrays travel as .npy files. The worker stays warm between jobs, so that torch and the weights are loaded once, and it
 ends as soon as its stdin is closed, also in the middle of a job: it never outlives its parent, and then removes the folders
@@ -116,7 +117,7 @@ class Worker:
         job_id = request["id"]
         cancelled = self._cancels[job_id].is_set
         try:
-            event, fields = "result", {"output": request["output"], **self._compute(request, cancelled)}
+            event, fields = "result", self._compute(request, cancelled)
         except Cancelled:
             event, fields = "cancelled", {}
         except MRISuperResError as error:
@@ -130,7 +131,7 @@ class Worker:
                                                  "choose a smaller scale."}
         except Exception as error:
             event, fields = "error", {"kind": "internal", "log": traceback.format_exc(),
-                                      "message": f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
+                                      "message": f"This could not be done because of an unexpected error ({type(error).__name__}): "
                                                  "please report it with the application log."}
         # not before the exception is gone, and with it the arrays of its frames: on Windows the files behind them could not be deleted
         if event != "result" and self._runner is not None:
@@ -185,7 +186,7 @@ def _is_coordinate(value):
 
 
 _VOLUME = {"id": _is_text, "job": _is_object, "input": _is_path, "output": _is_path, "folder": _is_folder, "ijkToRAS": _is_matrix}
-JOBS = {"upscale": _VOLUME, "compare": _VOLUME}
+JOBS = {"upscale": _VOLUME, "compare": _VOLUME, "install": {"id": _is_text, "path": _is_path}, "import": {"id": _is_text, "path": _is_path, "name": _is_text}}
 """{request: {field: whether a value is valid}} of those that are jobs."""
 
 

@@ -16,7 +16,7 @@ from worker_in_process import answers
 TEXT = st.text(st.characters(exclude_characters="/\\"), max_size=20) | st.sampled_from(("\ud800", "a\0b", "x" * 5000, "nearest", "bicubic+bp", "fast-x2@0.5", "cuda:0"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, -(2**63), float("nan"), float("inf"), 1e300, True))
 ANYTHING = st.recursive(st.none() | st.booleans() | NUMBERS | TEXT, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=8)
-SETTINGS = ("model", "scale", "axis", "device", "precision", "batch_size", "methods", "reference", "noise", "seed", "perceptual")
+SETTINGS = ("model", "scale", "axis", "device", "precision", "batch_size", "methods", "reference", "noise", "seed", "perceptual", "intensity_range")
 JOBS = st.dictionaries(st.sampled_from(SETTINGS) | TEXT, ANYTHING, max_size=4)
 MATRICES = st.lists(st.lists(NUMBERS, min_size=4, max_size=4), min_size=4, max_size=4)
 
@@ -64,6 +64,12 @@ class WorkerFuzzTest(unittest.TestCase):
             return
         events = self.ask([self.job("one", kind, **{field: value})])
         self.assertEqual(len([event for event in events if event["event"] != "progress"]), 2)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.sampled_from(("install", "import")), st.sampled_from(("id", "path", "name")), ANYTHING)
+    def test_a_model_with_one_wrong_field_is_answered_once(self, kind, field, value):
+        events = self.ask([{"request": kind, "id": "one", "path": "gone.safetensors", "name": "mine", field: value}])
+        self.assertEqual([event["event"] for event in events if event["event"] != "progress"], ["error", "result"])
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.sampled_from(("job", "cancel", "cancel other")), max_size=8))

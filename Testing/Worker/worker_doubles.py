@@ -90,6 +90,18 @@ def losing_the_gpu(volume, ijk_to_ras, job, methods, allocate, progress, cancell
     raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
 
 
+def second_gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
+    """As `gated`, from the second job on."""
+    calls.append(methods)
+    return (gated if len(calls) > 1 else real_upscale)(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+
+
+def only_small(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
+    if volume.size > 100:
+        raise MemoryError
+    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+
+
 def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     raise MRISuperResError("PyTorch is missing.", "packages")
 
