@@ -82,7 +82,7 @@ class FolderOfResultsTest(AuditCommandTest):
             for method, result in found.methods.items():
                 row = rows.pop((name, method))
                 for key, value in result.findings.figures().items():
-                    self.assertEqual(row[key.replace(" ", "_")], "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value))
+                    self.assertEqual(row[key], "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value))
                 written = read_volume(self.out / "maps" / f"{name}-{method}-x2.nii.gz")
                 np.testing.assert_array_equal(written.array, result.crossing)
                 self.assert_same_place(written.ijk_to_ras, written.array.shape, volume.ijk_to_ras, volume.array.shape)
@@ -171,6 +171,7 @@ class CardTest(AuditCommandTest):
         self.assertIn("Audit, brain (2 volumes, 8 slices):", text)
         row = next(row for row in self.table("summary.csv") if row["method"] == "tiny-psnr")
         self.assertRegex(text, rf"(?m)^unfaithful patches, % .* {float(row['unfaithful']):.2f}$")
+        self.assertIn("Unfaithful patches show", text)
         self.assertNotIn("baselines", text)
 
     def test_cards_that_are_not_the_users_own_stay_as_they_are(self):

@@ -227,9 +227,9 @@ class FindingsTest(unittest.TestCase):
         lesions = [Lesion(0, Dot(9, 9, diameter, height), DotScore("m", diameter, 1.0, left, 1.0)) for diameter, height, left in ((2, 0.2, 0.9), (2, -0.2, 0.5), (5, -0.2, 0.1), (5, -0.2, 1.3))]
         survival = Findings(1, 1, 0.0, 1.0, 0.0, 0.0, tuple(lesions)).survival()
         self.assertEqual([survival[key] for key in ("planted", "kept", "weakened", "lost", "exaggerated")], [4, 1, 1, 1, 1])
-        for key, expected in {"contrast": 0.7, "least": 0.1, "bright": 0.9, "dark": 1.9 / 3, "2 px": 0.7, "5 px": 0.7}.items():
+        for key, expected in {"contrast": 0.7, "least": 0.1, "bright": 0.9, "dark": 1.9 / 3, "2_px": 0.7, "5_px": 0.7}.items():
             self.assertAlmostEqual(survival[key], expected, msg=key)
-        self.assertIsNone(survival["3 px"])
+        self.assertIsNone(survival["3_px"])
 
     def test_without_a_lesion_there_is_no_contrast(self):
         survival = Findings(1, 1, 0.0, 1.0, 0.0, 0.0, ()).survival()

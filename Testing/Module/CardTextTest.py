@@ -40,9 +40,10 @@ class CardTextTest(unittest.TestCase):
         for anatomy in ("brain", "fetal"):
             self.assertIn(f"<p>Audit, {anatomy} (2 volumes, 40 slices):</p>", html)
         table = rows(html)
+        self.assertIn("Unfaithful patches show", html)
         self.assertEqual(len(table), 2 * (1 + len(AUDITED)))
         self.assertEqual(table[:2], [["", "this model", "bicubic"], ["unfaithful patches, %", "0.25", "3.50"]])
-        self.assertEqual(table[len(AUDITED) - 1:len(AUDITED) + 1], [["contrast left, mean", "0.88", "0.88"], ["least", "–", "–"]])
+        self.assertEqual(table[len(AUDITED) - 1:len(AUDITED) + 1], [["contrast left, mean", "0.88", "0.88"], ["contrast left, least", "–", "–"]])
 
     def test_data_are_named_with_their_licences_and_sources(self):
         training = {"steps": 7, "loss": "L1", "degradation": "kspace", "data": [{"path": "a.nii.gz", "contrast": "T2w", "licence": "CC0", "source": "somebody/data", "slices": 3}]}

@@ -3,6 +3,7 @@
 import sys
 
 from ..core.methods import BASELINES
+from ..core.model_card import AUDIT_LEGEND
 from ..core.models import ModelStore, user_folder
 from .columns import columns
 
@@ -52,7 +53,7 @@ def description(name, store=None):
         text += ["", f"{heading}, on volumes of subjects that it has not learnt from:", *columns([header, *rows], width=sys.maxsize)]
     for heading, header, rows in card.audited():
         text += ["", f"{heading}:", *columns([header, *rows], width=sys.maxsize)]
-    return "\n".join(text)
+    return "\n".join(text + (["", AUDIT_LEGEND] if card.audit else []))
 
 
 def _lines(value, indent=""):

@@ -15,9 +15,11 @@ SCORES = ("psnr", "ssim", "rmse")
 MEASURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "rmse": ("RMSE, of 255", 2), "lpips": ("LPIPS", 4), "vgg_distance": ("VGG distance", 4)}
 """{key: (heading, digits)} of what a card's metrics may hold; only SCORES are always there."""
 AUDITED = {"unfaithful": ("unfaithful patches, %", 2), "crossing": ("agreement up to, of Nyquist", 3), "invented": ("invented detail, %", 1),
-           "inconsistency": ("inconsistency, of 255", 2), "planted": ("lesions planted", 0), "kept": ("kept", 0), "weakened": ("weakened", 0), "lost": ("lost", 0),
-           "exaggerated": ("exaggerated", 0), "contrast": ("contrast left, mean", 2), "least": ("least", 2)}
+           "inconsistency": ("inconsistency, of 255", 2), "planted": ("lesions planted", 0), "kept": ("lesions kept", 0), "weakened": ("lesions weakened", 0),
+           "lost": ("lesions lost", 0), "exaggerated": ("lesions exaggerated", 0), "contrast": ("contrast left, mean", 2), "least": ("contrast left, least", 2)}
 """{key: (heading, digits)} of what a card's audits hold; see audit.findings."""
+AUDIT_LEGEND = ("Unfaithful patches show another structure than the truth, at frequencies that the input still had; invented detail has no counterpart in the truth; "
+                "lesions are discs of 2 to 5 pixels of the input, planted into it.")
 
 
 def audited_text(key, value):

@@ -4,6 +4,8 @@ from html import escape
 
 from slicer.i18n import tr as _
 
+from ..core.model_card import AUDIT_LEGEND
+
 
 def cardHtml(card):
     """The whole ModelCard, but for its summary, as HTML of the kind that Qt's labels show."""
@@ -13,6 +15,8 @@ def cardHtml(card):
         parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)), _figures(header, rows)]
     for heading, header, rows in card.audited():
         parts += [_paragraph(f"{heading}:"), _figures(header, rows)]
+    if card.audit:
+        parts.append(_paragraph(AUDIT_LEGEND))
     training = card.training
     if training.get("data"):
         parts.append(_paragraph(_("Learnt in {steps} steps ({loss}; degradation: {degradation}) from:").format(

@@ -49,7 +49,7 @@ class Findings:
         dark ones, of those of each diameter; None where none was planted."""
         counts = {word: sum(lesion.score.word == word for lesion in self.lesions) for word in WORDS}
         kinds = {"bright": lambda lesion: lesion.dot.height > 0, "dark": lambda lesion: lesion.dot.height < 0}
-        kinds |= {f"{diameter} px": lambda lesion, diameter=diameter: lesion.dot.diameter == diameter for diameter in DIAMETERS}
+        kinds |= {f"{diameter}_px": lambda lesion, diameter=diameter: lesion.dot.diameter == diameter for diameter in DIAMETERS}
         heights = [lesion.score.height for lesion in self.lesions]
         return {"planted": len(self.lesions), **counts, "contrast": _mean(heights), "least": min(heights, default=None),
                 **{name: _mean([lesion.score.height for lesion in self.lesions if belongs(lesion)]) for name, belongs in kinds.items()}}

@@ -74,7 +74,7 @@ def _table(scale, volumes):
 
 def _csv(keys, findings):
     header = next(iter(findings.values())).figures()
-    return csv_text((*keys, *(name.replace(" ", "_") for name in header)), [(*key, *found.figures().values()) for key, found in findings.items()])
+    return csv_text((*keys, *header), [(*key, *found.figures().values()) for key, found in findings.items()])
 
 
 def _count(number, one, many=None):
