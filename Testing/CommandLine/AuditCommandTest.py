@@ -19,6 +19,7 @@ from made_models import write_model
 from MRISuperResLib.commandline import arguments
 from MRISuperResLib.core.audit.audit import audit
 from MRISuperResLib.core.audit.job import AuditJob
+from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.files import read_volume, write_volume
 from MRISuperResLib.core.model_card import AUDITED, ModelCard
 from MRISuperResLib.core.models import FOLDERS_VARIABLE, SHIPPED
@@ -30,8 +31,12 @@ METHODS = ["bicubic", "bicubic+bp", "tiny-psnr"]
 class AuditCommandTest(FolderTest):
     """With two volumes, and two models of the user's own."""
 
+    has_picture = False  # drawing it takes most of the time
+
     def setUp(self):
         super().setUp()
+        if not self.has_picture:
+            self.enterContext(mock.patch("MRISuperResLib.commandline.audit_files.WorstSlices.draw"))
         self.out, self.own = self.folder / "audit", self.folder / "models"
         self.own.mkdir()
         write_model(self.own, "tiny-psnr", pair="tiny", kept="kept")
@@ -59,6 +64,8 @@ class AuditCommandTest(FolderTest):
 
 
 class FolderOfResultsTest(AuditCommandTest):
+    has_picture = True
+
     def test_it_holds_tables_a_picture_maps_and_how_they_were_made(self):
         self.audit("--slices", "3", "--seed", "5")
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), FILES)
@@ -127,7 +134,8 @@ class FolderOfResultsTest(AuditCommandTest):
         self.assertNotEqual(tables[0][0], tables[2][0])
 
     def test_progress_and_notes_are_not_among_the_results(self):
-        result = subprocess.run(**subprocess_arguments("audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr"), capture_output=True, text=True, timeout=PATIENCE)
+        words = subprocess_arguments("audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr")
+        result = subprocess.run(**words, capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.startswith("# Audit"))
         for line in result.stderr.splitlines():
@@ -176,7 +184,8 @@ class CardTest(AuditCommandTest):
 
     def test_cards_that_are_not_the_users_own_stay_as_they_are(self):
         card = (SHIPPED / "fast-x2-psnr.json").read_bytes()
-        for models, pattern in (("fast-x2-psnr", "came with the extension"), ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr came with the extension"), ("tiny-psnr+bp", "no model “tiny-psnr.bp”"),
+        for models, pattern in (("fast-x2-psnr", "came with the extension"), ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr came with the extension"),
+                                ("tiny-psnr+bp", "no model “tiny-psnr.bp”"),
                                 ("bicubic", "no model “bicubic”")):
             with self.subTest(models), mock.patch("MRISuperResLib.commandline.audit.read_volume", side_effect=AssertionError("read")):
                 code, out, err = run("audit", self.folder / "study", "--out", self.out, "--models", models, "--card", "brain")
@@ -184,6 +193,14 @@ class CardTest(AuditCommandTest):
                 self.assertRegex(err, f"error: .*{pattern}")
         self.assertEqual((SHIPPED / "fast-x2-psnr.json").read_bytes(), card)
         self.assertFalse(self.out.exists())
+
+    def test_a_card_that_cannot_be_written_is_told_and_the_folder_stays(self):
+        before = (self.own / "tiny-psnr.json").read_bytes()
+        with mock.patch("MRISuperResLib.core.model_files.write_json", side_effect=MRISuperResError("tiny-psnr.json can't be written: you may not write there.", "environment")):
+            err = self.audit("--card", "brain", code=2)
+        self.assertRegex(err, r"error: The audit is in .*audit, but not in all cards. tiny-psnr.json can't be written: you may not write there.\n$")
+        self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)
+        self.assertTrue((self.out / "audit.md").is_file())
 
     def test_a_failing_volume_or_a_stop_leaves_the_cards_alone(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
@@ -246,7 +263,8 @@ class WrongTest(AuditCommandTest):
         (self.folder / "study" / "aa.nrrd").write_bytes(b"no volume")
         write_volume(self.folder / "study" / "dark.nrrd", np.zeros((3, 40, 40), np.int16), grid(), {})
         err = self.audit(code=2)
-        self.assertRegex(err.splitlines()[-1], rf"The audit of the others is in {re.escape(str(self.out))}; what could not be audited: .*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: There is nothing to judge")
+        self.assertRegex(err.splitlines()[-1], rf"The audit of the others is in {re.escape(str(self.out))}; what could not be audited: "
+                         r".*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: There is nothing to judge")
         self.assertEqual({row["volume"] for row in self.table("audit.csv")}, {"a", "b"})
         markdown = (self.out / "audit.md").read_text(encoding="utf-8")
         self.assertIn("Left out:", markdown)
@@ -271,6 +289,7 @@ class WrongTest(AuditCommandTest):
 
 
 class NothingLeftTest(AuditCommandTest):
+    has_picture = True
     PLACES = ("commandline.audit.read_volume", "commandline.console.Console.progress", "commandline.audit.audit", "commandline.audit_files.write_volume",
               "commandline.audit_files.tables.volumes_csv", "commandline.audit_files.WorstSlices.draw")
 
@@ -281,7 +300,8 @@ class NothingLeftTest(AuditCommandTest):
                 self.assert_files("models", "study")
 
     def test_a_failure_at_any_time_leaves_nothing(self):
-        for error, code, sentence in ((OSError(errno.ENOSPC, "No space left on device"), 2, r"audit(/\S+)? can't be written: the disk is full"), (ValueError("ours"), 1, "please report it")):
+        for error, code, sentence in ((OSError(errno.ENOSPC, "No space left on device"), 2, r"audit(/\S+)? can't be written: the disk is full"),
+                                      (ValueError("ours"), 1, "please report it")):
             for place in self.PLACES[3:]:
                 with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=error):
                     err = self.audit(code=code)

@@ -55,7 +55,8 @@ class AuditFigureTest(unittest.TestCase):
             for name, found in order:
                 worst.add(2, name, found)
             figure, _ = drawn(worst)
-            self.assertEqual([text.get_text().split(",")[0] for text in figure.texts[:-1]], [f"{method} ×{scale}: {name}" for scale, name in ((2, "bad"), (4, "other")) for method in CALIBRATION])
+            expected = [f"{method} ×{scale}: {name}" for scale, name in ((2, "bad"), (4, "other")) for method in CALIBRATION]
+            self.assertEqual([text.get_text().split(",")[0] for text in figure.texts[:-1]], expected)
 
     def test_unfaithful_patches_are_framed_and_the_limit_is_marked(self):
         from matplotlib.contour import ContourSet

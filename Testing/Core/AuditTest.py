@@ -224,7 +224,8 @@ class FindingsTest(unittest.TestCase):
         self.assertAlmostEqual(both.crossing, (one.crossing + two.crossing) / 2)
 
     def test_survival_counts_and_averages_what_is_left_of_all_and_of_each_kind(self):
-        lesions = [Lesion(0, Dot(9, 9, diameter, height), DotScore("m", diameter, 1.0, left, 1.0)) for diameter, height, left in ((2, 0.2, 0.9), (2, -0.2, 0.5), (5, -0.2, 0.1), (5, -0.2, 1.3))]
+        lesions = [Lesion(0, Dot(9, 9, diameter, height), DotScore("m", diameter, 1.0, left, 1.0))
+                   for diameter, height, left in ((2, 0.2, 0.9), (2, -0.2, 0.5), (5, -0.2, 0.1), (5, -0.2, 1.3))]
         survival = Findings(1, 1, 0.0, 1.0, 0.0, 0.0, tuple(lesions)).survival()
         self.assertEqual([survival[key] for key in ("planted", "kept", "weakened", "lost", "exaggerated")], [4, 1, 1, 1, 1])
         for key, expected in {"contrast": 0.7, "least": 0.1, "bright": 0.9, "dark": 1.9 / 3, "2_px": 0.7, "5_px": 0.7}.items():

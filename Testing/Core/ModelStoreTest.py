@@ -206,6 +206,13 @@ class ShippedModelsTest(unittest.TestCase):
                     self.assertGreater(min(len(entry["volumes"]), entry["planted"], entry["patches"]), 0)
                     self.assertEqual(list(entry["baselines"]), ["bicubic", "bicubic+bp"])
 
+    def test_the_shipped_models_contradict_the_input_less_often_than_bicubic_interpolation_and_lose_no_lesion(self):
+        for card in ModelStore([SHIPPED]).cards():
+            for entry in card.audit:
+                with self.subTest(card.name, anatomy=entry["anatomy"]):
+                    self.assertLess(entry["unfaithful"], entry["baselines"]["bicubic"]["unfaithful"])
+                    self.assertEqual(entry["lost"], 0)
+
     def test_the_psnr_models_are_better_than_whatever_does_not_learn_on_every_held_out_volume(self):
         for card in ModelStore([SHIPPED]).cards():
             for figure in card.metrics if card.stage == "psnr" else ():

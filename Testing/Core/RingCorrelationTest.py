@@ -22,12 +22,20 @@ def against(truth, mask=EVERYWHERE, scale=SCALE):
 
 
 class RingCorrelationTest(unittest.TestCase):
-    def test_equal_images_agree_at_every_frequency(self):
-        for truth in (NOISE, TEXTURE, np.zeros_like(NOISE), np.full_like(NOISE, 0.3)):
-            found = against(truth).agreement(truth)
-            np.testing.assert_array_equal(found.crossing, 1)
-            self.assertFalse(found.unfaithful.any())
-            self.assertAlmostEqual(found.invented, 0)
+    def assert_agree(self, truth):
+        found = against(truth).agreement(truth)
+        np.testing.assert_array_equal(found.crossing, 1)
+        self.assertFalse(found.unfaithful.any())
+        self.assertAlmostEqual(found.invented, 0)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.floats(0, 8))
+    def test_equal_images_agree_at_every_frequency(self, seed, smoothness):
+        self.assert_agree(gaussian_filter(np.random.default_rng(seed).normal(size=NOISE.shape), smoothness))
+
+    def test_so_do_images_without_any_structure(self):
+        self.assert_agree(np.zeros_like(NOISE))
+        self.assert_agree(np.full_like(NOISE, 0.3))
 
     def test_the_curve_is_the_correlation_of_the_spectra_ring_by_ring(self):
         image = TEXTURE + NOISE[::-1]

@@ -34,7 +34,7 @@ class CardTextTest(unittest.TestCase):
         self.assertEqual(rows(cardHtml(card(metrics=metrics)))[-1], ["sub-1", "0.1000", "0.2000", "0.2000", "0.2000", "0.2000"])
 
     def test_every_audit_has_a_table_with_the_model_before_what_learns_nothing(self):
-        found = {key: 1 for key in AUDITED} | {"unfaithful": 0.25, "contrast": 0.875, "least": None}
+        found = dict.fromkeys(AUDITED, 1) | {"unfaithful": 0.25, "contrast": 0.875, "least": None}
         audit = [{"anatomy": anatomy, "volumes": ["a", "b"], "slices": 40, **found, "baselines": {"bicubic": found | {"unfaithful": 3.5}}} for anatomy in ("brain", "fetal")]
         html = cardHtml(card(audit=audit))
         for anatomy in ("brain", "fetal"):

@@ -186,8 +186,10 @@ def _add_audit(parser):
     parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
     parser.add_argument("--models", type=names, metavar="NAMES", help="models, blends and +bp, separated by commas; default: all models of the scale")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: those of the models that are named, or 2")
-    parser.add_argument("--slices", type=_number_or_all, default=SLICES, metavar="N", help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s")
-    parser.add_argument("--card", metavar="ANATOMY", help="also write the figures into the cards of these models of your own, as those of this anatomy, for example brain")
+    parser.add_argument("--slices", type=_number_or_all, default=SLICES, metavar="N",
+                        help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s")
+    parser.add_argument("--card", metavar="ANATOMY",
+                        help="also write the figures into the cards of these models of your own, as those of this anatomy, for example brain")
     _add_degradation(parser)
     _add_place(parser)
     parser.set_defaults(command="audit")

@@ -38,9 +38,12 @@ def run(arguments, console, cancelled):
         text = files.finish()
     if files.skipped:
         raise MRISuperResError(f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}")
-    for name, path in cards.items():
-        job = next(job for job in jobs if name in job.methods)
-        write_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
+    try:
+        for name, path in cards.items():
+            job = next(job for job in jobs if name in job.methods)
+            write_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
+    except MRISuperResError as e:
+        raise MRISuperResError(f"The audit is in {out}, but not in all cards. {e}", e.kind) from e
     written = f"Written: {arguments.out}" + (f", and the cards of {', '.join(cards)}" if cards else "")
     return f"{text}\n{written}, {duration(time.monotonic() - start)}"
 

@@ -56,4 +56,4 @@ class AuditFiles:
 
 
 def _common(notice):
-    return {"notice": notice, "software": f"MRISuperRes {__version__}", "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+    return {"notice": notice, "software": f"MRISuperRes {__version__}", "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}

@@ -68,7 +68,8 @@ def audit(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None):
     check_type(volume)
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
     if min(stack.low_size) < SIDE:
-        raise MRISuperResError(f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {SIDE * job.scale}×{SIDE * job.scale}: choose another "
+        side = SIDE * job.scale
+        raise MRISuperResError(f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
                                "slice direction, a smaller scale or a larger volume.")
     enlargers = Enlargers(job, methods or MethodCache())
     numbers = sample(stack.fullness, job.slices, job.seed)

@@ -13,14 +13,14 @@ READING = f"""\
 How to read it: slices are made smaller, every method rebuilds them, and what it has made is held against the truth, in patches of {SIDE} pixels of the input. The first two
 methods learn nothing and cannot invent: they are the measure.
 
-- **Unfaithful patches** show another structure than the truth, at frequencies that the input still had (their Fourier ring correlation falls below {THRESHOLD:g} before {LIMIT:g} of
-  the input's Nyquist frequency). A model that has more of them than bicubic interpolation contradicts what was acquired: look at them in `audit.png` and `maps/`.
+- **Unfaithful patches** show another structure than the truth, at frequencies that the input still had (their Fourier ring correlation falls below {THRESHOLD:g} before
+  {LIMIT:g} of the input's Nyquist frequency). A model that has more of them than bicubic interpolation contradicts what was acquired: look at them in `audit.png` and `maps/`.
 - **Agreement up to**: the frequency, a part of the Nyquist frequency of the truth, where that correlation falls, in the mean. The higher, the more true detail.
 - **Invented detail**: what a method adds beyond the resolution of the input without a counterpart in the truth, in % of the energy that the truth has there. Of two
   methods that agree as far with the truth, the one with less is more honest.
 - **Inconsistency**: the error that is left when the output is made smaller again and held against the input.
-- **Lesions**: bright and dark discs of 2 to 5 pixels of the input, with a contrast of {CONTRAST:.0%} of the intensity range, planted into what the methods are given. *Lost*: less than
-  a quarter of the contrast is left at the resolution of the input; *weakened*: less than three quarters; *exaggerated*: more than one and a quarter."""
+- **Lesions**: bright and dark discs of 2 to 5 pixels of the input, with a contrast of {CONTRAST:.0%} of the intensity range, planted into what the methods are given. *Lost*: less
+  than a quarter of the contrast is left at the resolution of the input; *weakened*: less than three quarters; *exaggerated*: more than one and a quarter."""
 
 
 def volumes_csv(results):
@@ -64,8 +64,8 @@ def _table(scale, volumes):
     methods = together(volumes)
     first = next(iter(methods.values()))
     header = ["method", *(heading for heading, _ in AUDITED.values())]
-    lines = [f"## ×{scale}: {_count(len(volumes), 'volume')}, {_count(first.slices, 'slice')}, {_count(first.patches, 'patch', 'patches')}, {_count(len(first.lesions), 'lesion')}",
-             "", "| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    counts = _count(len(volumes), "volume"), _count(first.slices, "slice"), _count(first.patches, "patch", "patches"), _count(len(first.lesions), "lesion")
+    lines = [f"## ×{scale}: {', '.join(counts)}", "", "| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
     for name, found in methods.items():
         figures = found.figures()
         lines.append(f"| `{name}` | " + " | ".join(audited_text(key, figures[key]) for key in AUDITED) + " |")
