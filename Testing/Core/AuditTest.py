@@ -67,6 +67,10 @@ class LesionsTest(unittest.TestCase):
         self.assertEqual(places[0], places[1])
         self.assertNotEqual(places[0], places[2])
 
+    def test_where_there_is_room_for_one_it_is_of_any_kind(self):
+        kinds = {(dot.diameter, dot.height) for seed in range(60) for dot in scattered_dots(np.full((20, 20), 0.5), np.ones((20, 20), bool), CONTRAST, seed)}
+        self.assertEqual(kinds, {(diameter, sign * CONTRAST) for diameter in DIAMETERS for sign in (1, -1)})
+
     def test_there_are_no_dark_ones_in_the_dark_and_no_bright_ones_in_the_bright(self):
         for grey, sign in ((0.05, 1), (0.95, -1)):
             dots = scattered_dots(np.full(self.LOW.shape, grey), np.ones(self.LOW.shape, bool), CONTRAST, 0)

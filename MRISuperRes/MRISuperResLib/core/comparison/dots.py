@@ -85,19 +85,19 @@ def even_dots(low, foreground):
 
 
 def scattered_dots(low, foreground, height, seed):
-    """As many Dots as there is room for in the foreground of a slice, as many dark as bright ones, of 2, 3, 4 and 5 pixels by turns.
+    """As many Dots as there is room for in the foreground of a slice, bright and dark ones by turns, of 2, 3, 4 and 5 pixels by turns.
 
     height: see Dot. Bright ones lie where the slice has room above, dark ones where it has room below. seed: of the places, for numpy's default_rng.
     """
     rng = np.random.default_rng(seed)
     mean, diameters = uniform_filter(low, max(DIAMETERS)), rng.permutation(DIAMETERS).tolist()
-    dots = {1: [], -1: []}
+    dots = {int(sign): [] for sign in rng.permutation((1, -1))}  # which begins is drawn, too: there may be room for a single one
     for row, column in _places(foreground, rng.random(low.shape)):
         possible = [sign for sign in dots if 0 <= mean[row, column] + sign * height <= 1]
         if possible:
             sign = min(possible, key=lambda sign: len(dots[sign]))
             dots[sign].append(Dot(row, column, diameters[len(dots[sign]) % len(diameters)], sign * height))
-    return dots[1] + dots[-1]
+    return sum(dots.values(), [])
 
 
 def _disc(shape, dot):
