@@ -26,7 +26,9 @@ from MRISuperResLib.gui.upscale_panel import UpscalePanel
 from MRISuperResLib.gui.worker_process import sharedWorkerProcess
 from MRISuperResLib.mrml.comparison_job import ComparisonRun
 from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
+from MRISuperResLib.mrml.dicom_export import exportDicom
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
+from MRISuperResLib.mrml.sample_data import SAMPLES, registerSamples
 from MRISuperResLib.mrml.volume_job import VolumeJob
 from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
 
@@ -43,7 +45,9 @@ class MRISuperRes(ScriptedLoadableModule):
             "Choose a volume and a model and press Apply; the input is not changed. "
             "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
         )
-        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018).")
+        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}.").format(
+            credits="; ".join(sample.credit for sample in SAMPLES))
+        slicer.app.connect("startupCompleted()", registerSamples)
 
 
 class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -190,6 +194,15 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
                           progressCallback, onFinished, waitForCompletion)
         return run.outputNode if run and waitForCompletion else run
+
+    def exportDicom(self, outputNode, folder):
+        """Writes an output as a DICOM series that is derived from that of its input: same patient, study and place, marked as synthetic.
+
+        outputNode: what `upscale` has made of a volume that was loaded from the DICOM database of the application. folder: is made, or is
+        empty. The series is there complete, or not at all. Raises RuntimeError with one sentence for the user.
+        """
+        with asRuntimeError():
+            exportDicom(outputNode, folder)
 
     def startComparison(self, volumeNode, job, onProgress=None, onFinished=None):
         """Starts a comparison in the background and returns its ComparisonRun. job: ComparisonJob; the rest: see SceneJob.

@@ -9,6 +9,7 @@ compare   a folder, where are written   outputs (name stage file provenance) ijk
 import contextlib
 import os
 from dataclasses import asdict
+from typing import cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Jobs:
             from .core.upscale import upscale
         result = upscale(volume, matrix, UpscaleJob.from_dict(request["job"]), methods=self._methods,
                          allocate=lambda shape, dtype: map_array(request["output"], shape, dtype), progress=progress, cancelled=cancelled)
-        result.volume.flush()
+        cast(np.memmap, result.volume).flush()
         return {"ijkToRAS": result.ijk_to_ras.tolist(), "provenance": result.provenance, "messages": list(result.messages)}
 
     def _run_compare(self, volume, matrix, request, progress, cancelled):
@@ -62,7 +63,7 @@ class Jobs:
         result = compare(volume, matrix, ComparisonJob.from_dict(request["job"]), methods=self._methods, allocate=allocate,
                          progress=progress, cancelled=cancelled)
         for output in result.outputs:
-            output.volume.flush()
+            cast(np.memmap, output.volume).flush()
         for name, array in (("reference", result.reference), ("low", result.low)):
             if array is not None:
                 write_array(os.path.join(folder, f"{name}.npy"), array)

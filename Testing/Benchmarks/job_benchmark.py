@@ -20,7 +20,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from benchmark_tools import body, processor, table
+from benchmark_tools import body, processor, seconds, table
 
 MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
 SIZE, SCALE = (256, 256, 60), 2
@@ -104,21 +104,22 @@ def one_run(source, target, job, methods):
 
 
 def measure(size, scale, model, device, suffix, repeats):
-    """In a process of its own: {"first": seconds, with the imports; "parts", "total": medians of the others; "memory", "output": bytes}."""
+    """In a process of its own: {"cold": seconds that a first run takes beyond a second one; "parts", "total": medians; "memory", "output": bytes}."""
     from MRISuperResLib.core.files.writing import write_volume
     from MRISuperResLib.core.job import UpscaleJob
     from MRISuperResLib.core.methods import MethodCache
 
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, f"in{suffix}"), Path(folder, f"out{suffix}")
-        write_volume(source, body(size[::-1]), MATRIX, {})
-        start = time.perf_counter()
+        small, source, target = (Path(folder, f"{name}{suffix}") for name in ("small", "in", "out"))
+        volume = body(size[::-1])
+        write_volume(small, volume[:1], MATRIX, {})
+        write_volume(source, volume, MATRIX, {})
+        del volume
         job, methods = UpscaleJob(model.format(scale=scale), scale, "k", device), MethodCache()
-        one_run(source, target, job, methods)
-        first = time.perf_counter() - start
+        first, second = (seconds(lambda: one_run(small, target, job, methods)) for _ in range(2))
         runs = [one_run(source, target, job, methods) for _ in range(repeats)]
-    return {"first": first, "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
-            "total": statistics.median(sum(parts.values()) for parts, _, _ in runs), "memory": max(memory for _, memory, _ in runs), "output": runs[0][2]}
+    return {"cold": first - second, "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
+            "total": statistics.median(sum(parts.values()) for parts, _, _ in runs), "memory": runs[0][1], "output": runs[0][2]}
 
 
 def in_a_process(*arguments):
@@ -130,7 +131,7 @@ def in_a_process(*arguments):
 
 
 def worker(size, scale, model, device, jobs):
-    """[seconds from the request to the result] of jobs one after the other in one worker, and [seconds of the start until ready]."""
+    """(seconds until it is ready, [seconds from the request to the result, without those from the first slice to the last] of jobs one after the other)."""
     sys.path.append(str(Path(__file__).parents[1] / "Worker"))
     import worker_client
 
@@ -144,11 +145,16 @@ def worker(size, scale, model, device, jobs):
             start = time.perf_counter()
             client.send({"request": "upscale", "id": str(number), "job": {"model": model.format(scale=scale), "scale": scale, "axis": "k", "device": device},
                          "input": client.path("input.npy"), "ijkToRAS": MATRIX.tolist(), "output": client.path("output.npy")})
-            assert client.end_of_job()["event"] == "result"
-            took.append(time.perf_counter() - start)
+            times, event = [], client.event()
+            while event["event"] == "progress":
+                times.append(time.perf_counter())
+                event = client.event()
+            if event["event"] != "result":
+                sys.exit(event["message"])
+            took.append(time.perf_counter() - start - (times[-1] - times[0]))
     finally:
         client.close()
-    return took, ready
+    return ready, took
 
 
 def main():
@@ -174,10 +180,10 @@ def main():
                      *(f"{found['parts'][part]:.2f}" for part in PARTS), f"{found['memory'] / found['output']:.2f}", f"{found['memory'] / 2**20:.0f} MiB"))
         print("\r" + rows[-1][0], file=sys.stderr)
     print(table(("volume", "rest", "total s", "s/slice", *PARTS, "memory", ""), rows))
-    print(f"\nfirst run in a process, {'×'.join(map(str, SIZE))} ×{SCALE}, beyond a second one: {warm['first'] - warm['total']:.2f} s (importing PyTorch, loading the weights)")
-    took, ready = worker(SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats)
-    second = statistics.median(took[1:])
-    print(f"worker: ready after {ready:.2f} s, first job {took[0]:.2f} s, later ones {second:.2f} s, of which {second - warm['parts']['network']:.2f} s are not the network")
+    print(f"\nfirst run in a process beyond a second one: {warm['cold']:.2f} s (importing PyTorch, loading the weights)")
+    ready, jobs = worker(SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats)
+    print(f"worker, {'×'.join(map(str, SIZE))} ×{SCALE}: ready after {ready:.2f} s; from the request to the result, beyond the slices: first job {jobs[0]:.2f} s, "
+          f"later ones {statistics.median(jobs[1:]):.2f} s")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from MRISuperResLib.core.network import resolve_device
 from MRISuperResLib.core.upscale import upscale
 
 sys.path.append(str(Path(__file__).parents[1] / "Core"))
-from made_torchvision import declare_missing_operators  # noqa: E402
+from made_torchvision import declare_missing_operators
 
 FAST = {"network": "compact", "blocks": 16, "features": 32}
 MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])

@@ -136,7 +136,8 @@ class ArgumentsTest(CommandLineTest):
 class ModelsTest(CommandLineTest):
     CARD = {"name": "tiny-x4-gan", "title": "A tiny model", "scale": 4, "stage": "gan", "sha256": "0" * 64, "architecture": {"blocks": 1},
             "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "licence": "CC0"}], "steps": 5}, "limits": "Only a test.", "made_for": "gpu",
-            "metrics": [{"data": "sub-9", "anatomy": "brain"} | dict(zip(SCORES, (33, 0.9, 5))) | {"baselines": {name: dict(zip(SCORES, (psnr, 0.8, 8))) for name, psnr in (("nearest", 30), ("bicubic", 31))}}]}
+            "metrics": [{"data": "sub-9", "anatomy": "brain"} | dict(zip(SCORES, (33, 0.9, 5)))
+                        | {"baselines": {name: dict(zip(SCORES, (psnr, 0.8, 8))) for name, psnr in (("nearest", 30), ("bicubic", 31))}}]}
 
     def setUp(self):
         super().setUp()

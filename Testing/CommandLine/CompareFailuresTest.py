@@ -106,7 +106,7 @@ class RefusedTest(CompareTest):
 class NothingLeftTest(CompareTest):
     PLACES = ("commandline.compare.read_volume", "commandline.console.Console.progress", "commandline.compare.compare",
               "commandline.compare.figure.draw", "commandline.compare.write_tables", "commandline.compare.write_volumes",
-              "core.files.writing.write_nifti", "core.files.writing.os.replace")
+              "core.files.nifti.write_nifti", "core.files.writing.os.replace")
 
     def run_compare(self, *words):
         return run("compare", self.input, "--out", self.out, "--methods", ",".join(METHODS), *words)

@@ -77,7 +77,7 @@ class FolderOfResultsTest(CompareTest):
 
     def test_maps_are_written_where_they_are_asked_for(self):
         self.compare("--maps")
-        result, job = self.expected()
+        result, _ = self.expected()
         self.assertEqual(sorted(path.name for path in (self.out / "maps").glob("*.gz")),
                          sorted(f"{name}-{kind}.nii.gz" for name in METHODS for kind in ("error", "inconsistency")))
         for output in result.outputs:
@@ -127,7 +127,8 @@ class MethodsTest(CompareTest):
         self.assertEqual(self.job_of("--methods", "bicubic", "--blend", "0.25,.5").methods, ("bicubic", "tiny@0.25", "tiny@0.5"))
 
     def test_every_setting_reaches_the_job(self):
-        job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--precision", "float32", "--degradation", "kspace", "--seed", "9", "--perceptual", "pi")
+        job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--precision", "float32", "--degradation", "kspace",
+                          "--seed", "9", "--perceptual", "pi")
         self.assertEqual(job, ComparisonJob(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"))
         self.assertEqual(self.job_of("--noise", "1.5").noise, 1.5)
 

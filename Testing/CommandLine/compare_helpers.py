@@ -10,7 +10,7 @@ from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.files import read_volume, write_volume
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
-from made_bodies import body  # noqa: E402
+from made_bodies import body
 
 PATIENCE = 60  # s
 METHODS = ("nearest", "bicubic", "bicubic+bp")

@@ -40,7 +40,7 @@ def pictures_of(result, job, area=None, title=""):
 
 class AreaTest(unittest.TestCase):
     def test_the_area_is_where_the_methods_differ_most(self):
-        result, job = comparison()
+        result, _ = comparison()
         area = figure.most_different_area(result, 2)
         spread = np.stack([output.volume.astype(float) for output in result.outputs]).std(axis=0)
         means = {}
@@ -67,7 +67,7 @@ class AreaTest(unittest.TestCase):
 
     def test_an_area_can_be_asked_for_by_a_voxel_of_the_input(self):
         for reference, part in ((True, 2), (False, 1)):
-            result, job = comparison(reference=reference)
+            result, _ = comparison(reference=reference)
             area = figure.area_around(result, 2, (81, 101, 2))
             self.assertEqual(area.number, 2)
             self.assertEqual((area.row + area.height // 2, area.column + area.width // 2), (101 // part, 81 // part))
@@ -80,7 +80,7 @@ class AreaTest(unittest.TestCase):
 
     def test_voxels_are_those_of_the_input_along_any_axis(self):
         for axis, name in enumerate("ijk"):
-            result, job = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), axis=name)
+            result, _ = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), axis=name)
             voxel = np.array((40, 30, 20))
             area = figure.area_around(result, 2, tuple(voxel.tolist()))
             mask = np.zeros((48, 56, 64), bool)
@@ -151,7 +151,7 @@ class PictureTest(unittest.TestCase):
         for methods in (("nearest", "bicubic"), ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp")):
             result, job = comparison(methods=methods, noise=12.5)
             _, _, drawn = pictures_of(result, job, title="a rather long name of a volume in a file.nii.gz, ×2")
-            texts = [text for text in (*drawn.texts, *(axes.xaxis.label for axes in drawn.axes))]
+            texts = [*drawn.texts, *(axes.xaxis.label for axes in drawn.axes)]
             boxes = [text.get_window_extent() for text in texts]
             for n, box in enumerate(boxes):
                 self.assertTrue(drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1), texts[n].get_text())

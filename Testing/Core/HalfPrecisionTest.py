@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from MRISuperResLib.core import half_precision
 from MRISuperResLib.core.generators import make_generator
 from MRISuperResLib.core.half_precision import PATCH, difference, half_type
 from MRISuperResLib.core.job import UpscaleJob
@@ -40,6 +41,18 @@ class HalfTypeTest(unittest.TestCase):
 
     def test_an_apple_gpu_computes_in_single_precision(self):
         self.assertEqual(half_type(torch.device("mps")), torch.float32)
+
+
+class SinglePrecisionTest(unittest.TestCase):
+    def test_a_gpu_does_not_take_tf32_for_float32_and_uses_its_library_of_convolutions(self):
+        seen = []
+
+        def net(x):
+            seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
+            return x
+
+        half_precision.run(net, torch.zeros(1, 1, 4, 4), torch.float32)
+        self.assertEqual(seen, [(True, False)])
 
 
 class DifferenceTest(unittest.TestCase):
@@ -103,8 +116,8 @@ class RunTest(unittest.TestCase):
         self.assertEqual((half.provenance["precision"], single.provenance["precision"]), ("bfloat16", "float32"))
         told = [message for message in half.messages if "bfloat16" in message]
         self.assertEqual(len(told), 1)
-        self.assertRegex(told[0], r"^Computed in bfloat16: on a part of a slice it differs from float32 by 0\.0\d+ % of the intensity range")
-        self.assertFalse([message for message in single.messages if "Computed in" in message])
+        self.assertRegex(told[0], r"^tiny was computed in bfloat16: on a part of a slice it differs from float32 by 0\.0\d+ % of the intensity range")
+        self.assertFalse([message for message in single.messages if "computed in" in message])
 
     def test_a_result_that_is_too_far_away_is_computed_in_single_precision(self):
         methods = self.model(3.0)
@@ -112,7 +125,7 @@ class RunTest(unittest.TestCase):
             half, single = self.run_job(methods), self.run_job(methods, precision="float32")
         np.testing.assert_array_equal(half.volume, single.volume)
         self.assertEqual(half.provenance["precision"], "float32")
-        self.assertTrue([message for message in half.messages if message.startswith("Computed in float32: bfloat16 would differ by")])
+        self.assertTrue([message for message in half.messages if message.startswith("tiny was computed in float32: bfloat16 would differ by")])
 
     def test_every_run_looks_anew(self):
         methods = self.model(0.01)

@@ -15,6 +15,8 @@ TRAINING = PROJECT / "MRISuperResTraining" / "MRISuperResTrainingLib"
 BESIDE_THE_STANDARD_LIBRARY = {"slicer", "qt", "ctk", "vtk", "SimpleITK", "numpy", "scipy"}
 """What Slicer brings, and what a module file may therefore import at file scope."""
 APPLICATION = {"slicer", "qt", "ctk", "vtk"}
+LOADS_TORCH = ("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py")
+"""Files and a folder of the core that import torch at file scope: they are loaded by the worker and the command line only."""
 
 
 def imports(path, at_file_scope=False):
@@ -48,16 +50,21 @@ class HouseRulesTest(unittest.TestCase):
         self.assert_no_file_imports(LIBRARY, {"MRISuperResTrainingLib"})
 
     def test_torch_is_imported_by_the_network_alone_and_for_pyiqa(self):
-        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py", "perceptual.py"))
+        self.assert_no_file_imports(LIBRARY, {"torch", "safetensors"}, but=(*LOADS_TORCH, "perceptual.py"))
 
     def test_what_is_optional_is_imported_in_one_place_and_only_when_it_is_used(self):
         self.assert_no_file_imports(LIBRARY, {"pyiqa"}, but=("perceptual.py",))
         self.assert_no_file_imports(LIBRARY, {"matplotlib"}, but=("figure.py",))
-        self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib"}, at_file_scope=True)
-        self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=("network.py", "memory_saver.py", "half_precision.py", "gpu_memory.py", "tensor_intensity.py", "generators", "checkpoint_import.py"))
+        self.assert_no_file_imports(LIBRARY, {"pydicom"}, but=("dicom_writing.py", "derived_image.py"))
+        self.assert_no_file_imports(LIBRARY, {"pyiqa", "matplotlib", "dicom_writing"}, at_file_scope=True)
+        self.assert_no_file_imports(LIBRARY, {"torch"}, at_file_scope=True, but=LOADS_TORCH)
+
+    def test_dicom_series_are_read_and_written_with_what_slicer_brings(self):
+        code = "import sys; sys.modules.update(dict.fromkeys(('torch', 'safetensors', 'nibabel'))); import MRISuperResLib.core.files.dicom_writing"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
 
     def test_nothing_loads_the_network_at_file_scope(self):
-        self.assert_no_file_imports(LIBRARY, {"network", "memory_saver", "half_precision", "gpu_memory", "tensor_intensity", "generators", "checkpoint_import"}, at_file_scope=True, but=("network.py", "memory_saver.py", "checkpoint_import.py"))
+        self.assert_no_file_imports(LIBRARY, {name.removesuffix(".py") for name in LOADS_TORCH}, at_file_scope=True, but=("network.py", "memory_saver.py", "checkpoint_import.py"))
 
 
 class ModuleFilesTest(unittest.TestCase):

@@ -10,7 +10,8 @@ from MRISuperResLib.core.slices import AXES
 
 jobs = st.builds(UpscaleJob, model=st.none() | st.text(min_size=1, max_size=20), scale=st.none() | st.sampled_from(SCALES), axis=st.sampled_from(AXES),
                  device=st.sampled_from(("auto", "cpu", "cuda", "cuda:0", "cuda:13", "mps")), precision=st.sampled_from(PRECISIONS), batch_size=st.none() | st.integers(1, 100))
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
 
 
 class JobTest(unittest.TestCase):
@@ -18,7 +19,7 @@ class JobTest(unittest.TestCase):
     def test_a_job_survives_the_way_through_json(self, job):
         self.assertEqual(UpscaleJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
 
-    @given(st.fixed_dictionaries({}, optional={name: json_values for name in ("model", "scale", "axis", "device", "precision", "batch_size", "extra")}) | json_values)
+    @given(st.fixed_dictionaries({}, optional=dict.fromkeys(("model", "scale", "axis", "device", "precision", "batch_size", "extra"), json_values)) | json_values)
     def test_any_other_json_is_a_job_or_is_refused_with_a_sentence(self, values):
         try:
             UpscaleJob.from_dict(values)
@@ -32,7 +33,8 @@ class JobTest(unittest.TestCase):
 
     def test_wrong_settings_are_refused_with_what_is_right(self):
         for wrong, right in (({"scale": 3}, "2, 4 or 8"), ({"scale": True}, "2, 4 or 8"), ({"axis": "z"}, "axial"), ({"device": "gpu"}, "cuda"),
-                             ({"device": "cuda:"}, "cuda:N"), ({"precision": "float64"}, "float32"), ({"batch_size": 0}, "positive"), ({"model": ""}, "name"), ({"model": 3}, "name")):
+                             ({"device": "cuda:"}, "cuda:N"), ({"precision": "float64"}, "float32"), ({"batch_size": 0}, "positive"),
+                             ({"model": ""}, "name"), ({"model": 3}, "name")):
             with self.subTest(wrong), self.assertRaisesRegex(MRISuperResError, right):
                 UpscaleJob(**wrong)
 

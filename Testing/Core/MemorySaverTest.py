@@ -65,7 +65,8 @@ class MemorySaverTest(unittest.TestCase):
             self.assert_same(net, batch, MemorySaver(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):
-        for architecture in ({"blocks": 1, "features": 4, "growth": 2}, {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9}, {"network": "compact", "blocks": 3, "features": 4}):
+        for architecture in ({"blocks": 1, "features": 4, "growth": 2}, {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
+                             {"network": "compact", "blocks": 3, "features": 4}):
             net = network(architecture)
             image = torch.zeros(1, 1, 4, 2 * net.reach + 3).requires_grad_()
             net(image)[..., -2:].abs().sum().backward()

@@ -122,7 +122,8 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder, stage="gan", anatomy=["fetal"], contrasts=["EPI", "T2w"], spacing_range=[0.5, 3], metrics=[figures(34.0, 32.5), figures(31.0, 31.2)],
                     cpu_speed={"seconds_per_megapixel": 1.234, "threads": 2, "processor": "Z80"}, limits="Not for knees.")
         summary = self.store.card("tiny-x2-psnr").summary()
-        for part in ("×2", "may invent detail", "fetal MRI (EPI, T2w)", "0.5–3 mm", "Held-out fetal volumes (2): PSNR -0.2 to +1.5 dB", "1.2 s per megapixel of the output on a CPU (Z80, 2 threads)", "Not for knees."):
+        for part in ("×2", "may invent detail", "fetal MRI (EPI, T2w)", "0.5–3 mm", "Held-out fetal volumes (2): PSNR -0.2 to +1.5 dB",
+                     "1.2 s per megapixel of the output on a CPU (Z80, 2 threads)", "Not for knees."):
             self.assertIn(part, summary)
 
     def test_weights_without_a_card_are_not_a_model(self):

@@ -40,7 +40,8 @@ class OwnModelsTest(unittest.TestCase):
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.enterContext(mock.patch.dict(os.environ, {"XDG_DATA_HOME": str(self.folder / "home"), "APPDATA": str(self.folder / "home"), "HOME": str(self.folder / "home"), FOLDERS_VARIABLE: ""}))
+        home = dict.fromkeys(("XDG_DATA_HOME", "APPDATA", "HOME"), str(self.folder / "home"))
+        self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
         (self.folder / "given").mkdir()
 
     def own(self):
@@ -64,8 +65,8 @@ class InstallTest(OwnModelsTest):
         self.card, self.weights = self.folder / "given" / "mine.json", self.folder / "given" / "mine.safetensors"
 
     def test_either_file_brings_the_pair_which_then_enlarges(self):
-        for given in (self.card, self.weights):
-            self.assertEqual(model_files.install(given).licence, "CC0")
+        for file in (self.card, self.weights):
+            self.assertEqual(model_files.install(file).licence, "CC0")
             self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
             self.assertEqual((user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes())
             self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))

@@ -27,7 +27,7 @@ def normalized(arguments):
     for argument in filter(None, (a.strip() for a in arguments.split(","))):
         pointer = "*" if "*" in argument else ""
         words = re.sub(r"[&*]", " ", argument).split()
-        types.append([w for w in words if w != "const"][0] + pointer)
+        types.append(next(w for w in words if w != "const") + pointer)
     return ",".join(types)
 
 
@@ -63,8 +63,8 @@ def make(folder, standIns):
         "QObject": {"base": "", "members": sorted(live["QObject"])},
         "QWidget": {"base": "QObject", "members": sorted(live["QWidget (beyond QObject)"])},
     }
-    wanted = {name: "QObject" for name in QT_OBJECTS} | {name: "QWidget" for name in QT_WIDGETS}
-    wanted |= {name: "QObject" for name in OBJECTS} | {name: "QWidget" for name in standIns if name not in OBJECTS}
+    wanted = dict.fromkeys(QT_OBJECTS, "QObject") | dict.fromkeys(QT_WIDGETS, "QWidget")
+    wanted |= dict.fromkeys(OBJECTS, "QObject") | {name: "QWidget" for name in standIns if name not in OBJECTS}
     for name, base in wanted.items():
         if not {OBJECTS.get(name, name), name} & (set(live) | set(tables.headers)):
             continue  # no table says anything about it

@@ -77,7 +77,7 @@ class ModuleTest(ModuleTestCase):
     def test_children_are_no_attributes_of_the_loaded_widget(self):
         widget = slicer.util.loadUI(str(EXTENSION / "HostSample" / "Resources" / "UI" / "HostSample.ui"))
         with self.assertRaises(AttributeError):
-            widget.applyButton
+            _ = widget.applyButton
 
     def test_reloading_cleans_up_and_makes_the_panel_anew(self):
         before = open_module("HostSample")

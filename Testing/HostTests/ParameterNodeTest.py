@@ -29,7 +29,7 @@ class Parameters:
     scale: Annotated[int, Choice([2, 4, 8])]
     blend: Annotated[float, WithinRange(0, 1), Default(0.25)]
     tiles: Annotated[int, Minimum(1), Maximum(9)] = 3
-    seed: Optional[int]
+    seed: Optional[int]  # noqa: UP045 - as Slicer's documentation writes it
 
     def summary(self):
         return f"{self.model} ×{self.scale}"

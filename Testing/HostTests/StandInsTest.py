@@ -147,13 +147,42 @@ class SampleDataTest(unittest.TestCase):
     GOOD = dict(category="MRISuperRes", sampleName="Fetal", uris="https://example.org/a.nrrd", fileNames="a.nrrd", nodeNames="A",
                 checksums="SHA256:" + hashlib.sha256(b"").hexdigest())
 
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        registered = SampleData.sources[:]
+        SampleData.sources.clear()
+        self.addCleanup(SampleData.sources.extend, registered)
+        self.addCleanup(SampleData.sources.clear)  # runs first
+        self.addCleanup(SampleData.served.clear)
+
     def register(self, **changes):
         SampleData.SampleDataLogic.registerCustomSampleDataSource(**{**self.GOOD, **changes})
 
     def test_a_good_source_is_remembered(self):
-        SampleData.sources.clear()
         self.register()
         self.assertEqual([s["sampleName"] for s in SampleData.sources], ["Fetal"])
+
+    def test_a_source_that_is_registered_twice_is_there_once(self):
+        self.register()
+        self.register()
+        self.assertEqual(len(SampleData.sources), 1)
+
+    def test_a_sample_that_can_be_fetched_becomes_a_node(self):
+        node = slicer.util.addVolumeFromArray(np.arange(24, dtype="int16").reshape(2, 3, 4))
+        path = Path(slicer.app.temporaryPath, "sample.nrrd")
+        slicer.util.saveNode(node, str(path))
+        data = path.read_bytes()
+        SampleData.served[self.GOOD["uris"]] = data
+        self.register(checksums="SHA256:" + hashlib.sha256(data).hexdigest())
+        loaded, = SampleData.SampleDataLogic().downloadSamples("Fetal")
+        self.assertEqual((loaded.GetName(), loaded.GetImageData().GetDimensions()), ("A", (4, 3, 2)))
+
+    def test_nothing_comes_of_an_unknown_sample_or_without_a_network_and_the_path_of_another_file(self):
+        logic = SampleData.SampleDataLogic()
+        self.register()
+        self.assertEqual((logic.downloadSamples("Other"), logic.downloadSamples("Fetal")), ([], []))
+        SampleData.served[self.GOOD["uris"]] = b"a page that says: not found"
+        self.assertEqual(logic.downloadSamples("Fetal"), [str(Path(slicer.app.temporaryPath, "a.nrrd"))])
 
     def test_a_source_with_a_mistake_is_refused(self):
         for changes in (dict(checksums=None), dict(checksums="SHA256:12"), dict(thumbnailFileName="/nowhere.png"), dict(sampleName=""),
@@ -163,8 +192,7 @@ class SampleDataTest(unittest.TestCase):
 
     def test_sources_are_registered_when_the_start_is_complete(self):
         slicer.app.connect("startupCompleted()", self.register)
-        SampleData.sources.clear()
         slicer.app.startupCompleted.emit()
         process_events()
-        self.assertEqual(len(SampleData.sources), 1)
+        self.assertEqual([s["sampleName"] for s in SampleData.sources if s["category"] == self.GOOD["category"]], ["Fetal"])
         slicer.app.disconnect("startupCompleted()", self.register)

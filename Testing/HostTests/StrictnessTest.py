@@ -1,5 +1,6 @@
 """What PythonQt and Slicer 5.8.1 refuse, the host refuses."""
 import unittest
+from unittest import mock
 
 import ctk
 import qt
@@ -53,7 +54,7 @@ class QtObjectsTest(InterfaceTestCase):
 
     def test_an_unknown_attribute_is_refused(self):
         with self.assertRaises(AttributeError):
-            qt.QPushButton("go").colour
+            _ = qt.QPushButton("go").colour
 
     def test_a_dynamic_property_is_read_and_written_as_property(self):
         button = qt.QPushButton("go")
@@ -153,6 +154,13 @@ class NamespacesTest(unittest.TestCase):
     def test_a_newer_function_can_be_asked_for(self):
         self.assertFalse(hasattr(slicer.util, "executePythonModule"))
         self.assertIsNone(getattr(slicer.util, "executePythonModule", None))
+
+    def test_the_dicom_database_is_there_once_a_module_has_opened_one(self):
+        self.assertFalse(hasattr(slicer, "dicomDatabase"))
+        database = object()
+        with mock.patch.object(slicer, "dicomDatabase", database, create=True):
+            self.assertIs(slicer.dicomDatabase, database)
+        self.assertFalse(hasattr(slicer, "dicomDatabase"))
 
     def test_what_slicer_has_is_there(self):
         for module, name in ((qt, "QTimer"), (qt, "QProcess"), (qt, "QSettings"), (ctk, "ctkComboBox"), (slicer, "vtkMRMLScalarVolumeNode"),

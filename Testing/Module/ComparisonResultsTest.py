@@ -111,7 +111,7 @@ class MapTest(ComparePanelTestCase):
         self.show_map("error")
         click(self.ui.showViewsButton)
         click(self.ui.showViewsButton)
-        wait_until(lambda: self.foregrounds())
+        wait_until(self.foregrounds)
         self.assertEqual(len(self.foregrounds()), len(METHODS))
 
     def test_choosing_another_map_or_removing_everything_meanwhile_is_no_problem(self):

@@ -22,7 +22,7 @@ class StoreDouble:
         return {2: [card("net-psnr"), card("net-gan", "gan")], 4: [card("four-psnr"), card("four-gan", "gan")]}.get(scale, [])
 
     def pairs(self, scale):
-        return {name: () for name in {2: ["net"], 4: ["four", "other"]}.get(scale, [])}
+        return dict.fromkeys({2: ["net"], 4: ["four", "other"]}.get(scale, []), ())
 
 
 class MethodListTest(unittest.TestCase):

@@ -54,7 +54,7 @@ class ComparePanelTestCase(unittest.TestCase):
         return self.ui.compareStatusLabel.text
 
     def items(self):
-        return {name: item for name, item in self.widget.comparing.methods._items()}
+        return dict(self.widget.comparing.methods._items())
 
     def check(self, *names, state=qt.Qt.Checked):
         for name in names:

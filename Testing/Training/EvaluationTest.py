@@ -192,7 +192,7 @@ class CommandLineTest(unittest.TestCase):
 
     def test_volumes_that_are_to_be_learnt_from_are_left_out_and_named(self):
         (self.folder / "list.csv").write_text("path,subject,use\nsub-1_T1w.nii.gz,1,train\n")
-        code, out, err = self.run_main(self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out")
+        code, _, err = self.run_main(self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out")
         self.assertEqual(code, 2)
         self.assertIn("sub-1_T1w.nii.gz: it is to be learnt from", err)
         self.assertIn("Nothing could be evaluated", err)

@@ -91,7 +91,8 @@ class ExportTest(RunTest):
             self.assertIn("s per megapixel", card.summary())
 
     def test_contrasts_are_those_that_were_learnt_from(self):
-        sources = [dataclasses.replace(source, contrast=contrast, use=use) for source, contrast, use in zip(self.volumes(("a", "b", "c")), ("T2w", "T1w", "EPI"), ("train", "train", "test"))]
+        sources = [dataclasses.replace(source, contrast=contrast, use=use)
+                   for source, contrast, use in zip(self.volumes(("a", "b", "c")), ("T2w", "T1w", "EPI"), ("train", "train", "test"))]
         cards, _ = self.exported(False, sources=sources)
         self.assertEqual(cards[0].contrasts, ["T1w", "T2w"])
 

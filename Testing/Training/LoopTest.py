@@ -247,6 +247,17 @@ class StopTest(RunTest):
         self.assertEqual(self.events()[-1]["event"], "stopped")
 
 
+class ConvolutionsTest(RunTest):
+    def test_a_gpu_uses_its_library_of_convolutions_in_a_way_that_can_be_repeated(self):
+        seen = []
+
+        def look(event):
+            seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
+
+        self.train(progress=look, gan=None, psnr={"steps": 2})
+        self.assertEqual(set(seen), {(True, True)})
+
+
 class EventsTest(RunTest):
     def test_every_event_is_a_line_and_the_listener_gets_the_same(self):
         heard = []
@@ -261,7 +272,8 @@ class EventsTest(RunTest):
 
     def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
         times = itertools.count()
-        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
+        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), \
+                mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
             self.train(gan=None, psnr={"steps": 40})
         told = self.events(kind="step")
         self.assertTrue(all(event["rate"] > 1 for event in told))

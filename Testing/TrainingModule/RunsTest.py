@@ -47,7 +47,8 @@ class StartTest(LogicTestCase):
         self.assertEqual(self.logic.runs(), [record])
 
     def test_settings_are_a_preset_or_settings_or_json_values(self):
-        for settings, steps in (("quick", PRESETS["quick"]["psnr"]["steps"]), (preset("quick", 4, psnr={"steps": 50}), 50), ({"preset": "quick", "scale": 8, "psnr": {"steps": 60}}, 60)):
+        for settings, steps in (("quick", PRESETS["quick"]["psnr"]["steps"]), (preset("quick", 4, psnr={"steps": 50}), 50),
+                                ({"preset": "quick", "scale": 8, "psnr": {"steps": 60}}, 60)):
             record = self.logic.start([self.volume], settings)
             record.update()
             self.assertEqual(record.steps("psnr"), steps)

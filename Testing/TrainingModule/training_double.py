@@ -31,9 +31,14 @@ PREPARED = [
 
 def main(mode, gate, command, *words):
     if command == "export":
-        return export(*words)
-    if command == "evaluate":
-        return evaluate(words[words.index("--run") + 1], Path(words[words.index("--out") + 1]), Path(gate))
+        export(*words)
+    elif command == "evaluate":
+        evaluate(words[words.index("--run") + 1], Path(words[words.index("--out") + 1]), Path(gate))
+    else:
+        work_on_run(mode, gate, command, *words)
+
+
+def work_on_run(mode, gate, command, *words):
     run = Path(words[words.index("--run") + 1] if command == "train" else words[0])
     if mode == "refusing":
         raise MRISuperResError("There is no room for it: make some.")

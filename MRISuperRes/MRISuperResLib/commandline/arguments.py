@@ -10,6 +10,8 @@ from ..core.model_card import STAGES
 from ..core.volume_names import OUTPUTS
 
 PROGRAM = "python -m MRISuperResLib"
+DICOM = "dicom"
+"""The format of outputs that are folders."""
 
 DESCRIPTION = """\
 Super-resolution of MRI volumes, slice by slice. The output lies exactly where the input lies, with smaller voxels.
@@ -40,12 +42,14 @@ examples:
 UPSCALE_EXAMPLES = f"""\
 IN   NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), a DICOM file, or a folder with one DICOM series
 OUT  .nii, .nii.gz, .nrrd or .mha; its voxels keep the type of the input. OUT.json beside it tells how it was made.
+     With --dicom a new folder, or an empty one: a DICOM series that is derived from that of IN, and MRISuperRes.json.
 
 examples:
   {PROGRAM} upscale in.nii.gz out.nii.gz                   the default model, twice the resolution in the slices
   {PROGRAM} upscale in.nii.gz out.nrrd --scale 4           four times
   {PROGRAM} upscale in.nii.gz out.nrrd --model bicubic     interpolation: needs neither a model nor PyTorch
-  {PROGRAM} upscale fmri.nii.gz out.nii.gz --frame 0       the first volume of a 4D file"""
+  {PROGRAM} upscale fmri.nii.gz out.nii.gz --frame 0       the first volume of a 4D file
+  {PROGRAM} upscale DICOM_FOLDER OUT_FOLDER --dicom        a derived DICOM series of the same patient and study"""
 
 
 COMPARE_DESCRIPTION = """\
@@ -142,6 +146,7 @@ def _add_upscale(parser):
     parser.add_argument("output", metavar="OUT", help="the file to write; an old one is replaced only when the new one is complete")
     parser.add_argument("--model", metavar="NAME", help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
+    parser.add_argument("--dicom", action="store_true", help="write a derived DICOM series, of the patient and study of IN, into the folder OUT")
     _add_run_options(parser)
     _add_input_options(parser)
     parser.set_defaults(command="upscale")
@@ -152,7 +157,8 @@ def _add_upscale_many(parser):
     parser.add_argument("--out", metavar="DIR", required=True, help="where the outputs go, in the tree of the inputs, with report.csv")
     parser.add_argument("--model", metavar="NAME", help="as for upscale")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
-    parser.add_argument("--format", choices=tuple(extension[1:] for extension in OUTPUTS), default="nii.gz", help="of the outputs; default: nii.gz")
+    parser.add_argument("--format", choices=(*(extension[1:] for extension in OUTPUTS), DICOM), default="nii.gz",
+                        help="of the outputs; dicom: a folder with a derived series for each DICOM input; default: nii.gz")
     _add_run_options(parser)
     parser.set_defaults(command="upscale-many")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import io
 import os
 import platform
 import signal
@@ -32,7 +33,7 @@ def run_program(run, argv=None, ends_at_once=True):
     from .console import Console
 
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
     console = Console()
     with _stop_signals(ends_at_once) as stop:
@@ -55,7 +56,7 @@ def run_program(run, argv=None, ends_at_once=True):
             console.error("There is not enough memory: close other programs, crop the volume or choose a smaller scale.")
             return USER_ERROR
         except Exception as e:
-            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel", "torch", "safetensors", "accelerate"):
+            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel", "pydicom", "torch", "safetensors", "accelerate"):
                 console.error(f"The package {e.name} is missing: install it (pip install {e.name}).")
                 return USER_ERROR
             console.error(f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}.")

@@ -1,5 +1,6 @@
 """upscale IN OUT, and what it shares with upscale-many."""
 
+import functools
 import time
 from pathlib import Path
 
@@ -18,17 +19,30 @@ def run(arguments, console, cancelled):
     """Returns the line that tells what was written. Raises MRISuperResError, Cancelled."""
     start = time.monotonic()
     job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
-    check_output(arguments.output, arguments.input)
+    write = writer(arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series)
     methods = MethodCache()
     method = methods.get(job)
-    result = upscale_file(arguments.input, arguments.output, job, methods, console, cancelled, arguments.frame, arguments.series)
+    result = upscale_file(arguments.input, write, job, methods, console, cancelled, arguments.frame, arguments.series)
     return (f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
             f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
             f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}")
 
 
-def upscale_file(source, target, job, methods, console, cancelled, frame=None, series=None):
-    """Reads, enlarges and writes a volume; returns the UpscaleResult. Raises MRISuperResError, Cancelled."""
+def writer(target, source, as_dicom, frame=None, series=None):
+    """The function that will write the volume made of `source`: write(array, ijk_to_ras, provenance). Raises MRISuperResError where it could not.
+
+    as_dicom: a folder with a derived series, where the name of `target` says which kind of file it is otherwise.
+    """
+    if not as_dicom:
+        check_output(target, source)
+        return functools.partial(write_volume, target)
+    from ..core.files.dicom_writing import DicomOutput, find_original
+
+    return DicomOutput(target, find_original(source, frame, series)).write
+
+
+def upscale_file(source, write, job, methods, console, cancelled, frame=None, series=None):
+    """Reads, enlarges and writes a volume; returns the UpscaleResult. write: see writer. Raises MRISuperResError, Cancelled."""
     volume = read_volume(source, frame, series)
     for message in volume.messages:
         console.message(message)
@@ -41,5 +55,5 @@ def upscale_file(source, target, job, methods, console, cancelled, frame=None, s
     for message in result.messages:
         console.message(message)
     result.provenance["input"] |= {"file": Path(source).name, "frame": frame, "series": series}
-    write_volume(target, result.volume, result.ijk_to_ras, result.provenance)
+    write(result.volume, result.ijk_to_ras, result.provenance)
     return result

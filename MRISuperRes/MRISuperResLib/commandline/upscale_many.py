@@ -12,13 +12,13 @@ from pathlib import Path
 from ..core import provenance
 from ..core.comparison.scores import csv_text
 from ..core.errors import MRISuperResError
-from ..core.files import check_output
 from ..core.files.whole import write_whole
 from ..core.files.writing import os_errors
 from ..core.job import UpscaleJob
 from ..core.methods import MethodCache
-from ..core.volume_names import volumes_below, without_extension
-from .upscale import upscale_file
+from ..core.volume_names import record_of, volumes_below, without_extension
+from .arguments import DICOM
+from .upscale import upscale_file, writer
 
 WRITTEN, THERE, FAILED = "written", "there already", "failed"
 REPORT = "report.csv"
@@ -30,8 +30,9 @@ def run(arguments, console, cancelled):
     methods = MethodCache()
     method = methods.get(job)  # what is wrong with it is wrong for all volumes
     out = Path(os.path.abspath(arguments.out))
-    pairs = plan(arguments.inputs, out, f"_x{method.scale}.{arguments.format}")
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    as_dicom = arguments.format == DICOM
+    pairs = plan(arguments.inputs, out, f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}"))
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     report = _Report(out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")))
     own = pairs[rank::processes]
     for number, (source, target) in enumerate(own, 1):
@@ -43,8 +44,7 @@ def run(arguments, console, cancelled):
                 continue
             with os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            check_output(target, source)
-            upscale_file(source, target, job, methods, console.for_another_run(), cancelled)
+            upscale_file(source, writer(target, source, as_dicom), job, methods, console.for_another_run(), cancelled)
             report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
         except MRISuperResError as error:
             console.error(str(error))
@@ -96,7 +96,7 @@ def _lines(path):
 def _is_done(source, target, job, method):
     """Whether the output is there, made by the same model and job, and not older than its input."""
     try:
-        record = json.loads(Path(f"{target}.json").read_text(encoding="utf-8"))
+        record = json.loads(record_of(target).read_text(encoding="utf-8"))
         newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
     except (OSError, ValueError):
         return False

@@ -6,12 +6,14 @@ Irani and Peleg 1991, "Improving resolution by image registration"; in super-res
 
 from functools import lru_cache
 
+import numpy as np
+
 from .resample import apply, degrade, operator, upsample, weights
 
 ITERATIONS = 20
 
 
-def back_project(images, low, scale, degradation="bicubic"):
+def back_project(images: np.ndarray, low: np.ndarray, scale: int, degradation: str = "bicubic") -> np.ndarray:
     """x ← x + U(low − D x), 20 times, where D shrinks an image and U enlarges it bicubically.
 
     images: (n, scale·h, scale·w); low: (n, h, w), normalised alike. degradation: D, one of resample.DEGRADATIONS.

@@ -104,9 +104,9 @@ def _name(key, last):
     """Ours of a parameter, of spandrel's, which are those of the first ESRGAN: model.N of a sequence that ends with the number `last`."""
     if block := re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.(\w+)", key):
         return "body.{}.rdb{}.conv{}.{}".format(*block.groups())
-    number, kind = re.fullmatch(r"model\.(\d+)(?:\.sub\.\d+)?\.(\w+)", key).groups()
+    number, kind = int(key.split(".")[1]), key.rpartition(".")[2]
     fixed = {0: "conv_first", 1: "conv_body", last - 2: "conv_hr", last: "conv_last"}
-    return f"{fixed.get(int(number)) or f'conv_up{int(number) // 3}'}.{kind}"
+    return f"{fixed.get(number) or f'conv_up{number // 3}'}.{kind}"
 
 
 def _unusable(path, reason):

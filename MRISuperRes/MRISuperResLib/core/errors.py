@@ -10,7 +10,7 @@ class MRISuperResError(Exception):
     or "memory".
     """
 
-    def __init__(self, message, kind="input"):
+    def __init__(self, message: str, kind: str = "input"):
         super().__init__(message)
         if kind not in KINDS:
             raise ValueError(f"unknown kind of error: {kind!r}")

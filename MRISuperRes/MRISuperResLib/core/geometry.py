@@ -5,12 +5,15 @@ faces of the volume stay where they are and the centre of the first voxel moves 
 sizes.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .errors import MRISuperResError
 
 
-def check_matrix(ijk_to_ras):
+def check_matrix(ijk_to_ras: ArrayLike) -> np.ndarray:
     """(4, 4) float64. Raises MRISuperResError where a voxel grid cannot lie so in space."""
     matrix = np.asarray(ijk_to_ras, dtype=float)
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
@@ -18,7 +21,7 @@ def check_matrix(ijk_to_ras):
     return matrix
 
 
-def upsampled_matrix(ijk_to_ras, factors):
+def upsampled_matrix(ijk_to_ras: ArrayLike, factors: ArrayLike) -> np.ndarray:
     """IJKToRAS of a volume that is upsampled in place.
 
     IJKToRAS_out = IJKToRAS_in · [diag(1/f) | (1/f − 1)/2]
@@ -33,12 +36,12 @@ def upsampled_matrix(ijk_to_ras, factors):
     return np.asarray(ijk_to_ras, dtype=float) @ step
 
 
-def spacing(ijk_to_ras):
+def spacing(ijk_to_ras: ArrayLike) -> np.ndarray:
     """Voxel size (si, sj, sk) in mm: the lengths of the columns of IJKToRAS."""
     return np.linalg.norm(np.asarray(ijk_to_ras, dtype=float)[:3, :3], axis=0)
 
 
-def corners(ijk_to_ras, size):
+def corners(ijk_to_ras: ArrayLike, size: Sequence[int]) -> np.ndarray:
     """The eight outer corners (voxel faces, not centres) of a volume of size (ni, nj, nk): (8, 3), mm."""
     ends = [(-0.5, n - 0.5) for n in size]
     ijk = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]])

@@ -10,7 +10,7 @@ NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 
 
 @functools.cache
-def has_gpu():
+def has_gpu() -> bool:
     """Whether there seems to be a GPU that PyTorch can use: the driver knows one of NVIDIA's, or the processor is Apple's."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
@@ -21,7 +21,7 @@ def has_gpu():
         return False
 
 
-def machine(device):
+def machine(device: str) -> str:
     """"gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpscaleJob."""
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

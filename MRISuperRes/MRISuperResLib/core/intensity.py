@@ -1,8 +1,10 @@
 """From stored intensities to the range that the networks know, and back without loss."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .errors import MRISuperResError
 
@@ -22,7 +24,7 @@ class Intensity:
     dtype: np.dtype
 
     @classmethod
-    def of(cls, volume):
+    def of(cls, volume: np.ndarray) -> Self:
         """The map of a volume (any shape, integer or real): its 0.1 and 99.9 percentiles.
 
         Where these are equal, minimum and maximum are taken instead; a constant volume becomes 0.
@@ -35,11 +37,11 @@ class Intensity:
             high = low + 1.0
         return cls(float(low), float(high), volume.dtype)
 
-    def normalise(self, values):
+    def normalise(self, values: ArrayLike) -> np.ndarray:
         """float64, same shape. Double precision, so that `restore` returns every integer as it was."""
         return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
 
-    def restore(self, values):
+    def restore(self, values: ArrayLike) -> np.ndarray:
         """The inverse of `normalise`, in the stored type: integers are rounded, and saturate at the type's limits."""
         values = np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low
         if np.issubdtype(self.dtype, np.integer):
@@ -48,7 +50,7 @@ class Intensity:
         return np.clip(values, limits.min, limits.max).astype(self.dtype)
 
 
-def saturated(values, dtype):
+def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Whole numbers in float64 as integers of `dtype`, clipped to what the type can hold."""
     limits = np.iinfo(dtype)
     with np.errstate(invalid="ignore"):  # the doubles nearest to the largest 64-bit integers are 2^63 and 2^64: too large by one
@@ -57,7 +59,7 @@ def saturated(values, dtype):
     return out
 
 
-def check_type(volume):
+def check_type(volume: np.ndarray) -> None:
     """Raises MRISuperResError unless the array holds integer or real numbers in three dimensions."""
     if volume.ndim != 3:
         raise MRISuperResError(f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it.")
@@ -67,7 +69,7 @@ def check_type(volume):
         raise MRISuperResError(f"The volume holds {volume.dtype} values, not grey levels: convert it to a scalar volume first.")
 
 
-def mask_non_finite(volume):
+def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Replaces NaN and infinite voxels by the smallest finite value.
 
     Returns (volume, mask): the volume itself and None where all voxels are finite, else a filled copy and a boolean

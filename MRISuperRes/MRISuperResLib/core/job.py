@@ -1,6 +1,7 @@
 """What is asked for: the one description that panel, console, command line and worker hand to the core."""
 
 from dataclasses import asdict, dataclass, fields
+from typing import Self
 
 from . import slices
 from .errors import MRISuperResError
@@ -44,11 +45,11 @@ class UpscaleJob:
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
             raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
             raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision and batch_size.", "settings")
@@ -56,7 +57,7 @@ class UpscaleJob:
         return cls(**values)
 
 
-def refuse_unknown(cls, values):
+def refuse_unknown(cls, values: dict) -> None:
     """Raises MRISuperResError (kind "settings") for keys of a dict that are no fields of a dataclass."""
     unknown = set(values) - {field.name for field in fields(cls)}
     if unknown:

@@ -6,6 +6,7 @@ NAME: a baseline or an installed model; with @ALPHA a pair of models, PSNR and G
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 from .errors import MRISuperResError
 
@@ -21,7 +22,7 @@ class MethodName:
     back_projected: bool = False
 
     @classmethod
-    def parse(cls, text):
+    def parse(cls, text: str) -> Self:
         """Raises MRISuperResError (kind "settings") for a text that names no method."""
         match = GRAMMAR.fullmatch(text) if isinstance(text, str) else None
         if match is None:
@@ -33,9 +34,9 @@ class MethodName:
         return cls(match["base"], alpha, match["back_projected"] is not None)
 
     @property
-    def without_back_projection(self):
+    def without_back_projection(self) -> str:
         """The text that names what is back-projected."""
         return str(MethodName(self.base, self.alpha))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.base + ("" if self.alpha is None else f"@{self.alpha:g}") + ("+bp" if self.back_projected else "")

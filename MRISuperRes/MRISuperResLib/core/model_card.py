@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
 from .errors import MRISuperResError
 from .job import SCALES
@@ -22,7 +23,7 @@ AUDIT_LEGEND = ("Unfaithful patches show another structure than the truth, at fr
                 "lesions are discs of 2 to 5 pixels of the input, planted into it.")
 
 
-def audited_text(key, value):
+def audited_text(key: str, value: float | None) -> str:
     """A figure of an audit as it is shown; key: of AUDITED."""
     return "–" if value is None else f"{value:.{AUDITED[key][1]}f}"
 
@@ -48,11 +49,11 @@ class ModelCard:
     stage: str
     sha256: str
     architecture: dict
-    anatomy: list = field(default_factory=list)
-    contrasts: list = field(default_factory=list)
-    spacing_range: list = field(default_factory=list)
-    metrics: list = field(default_factory=list)
-    audit: list = field(default_factory=list)
+    anatomy: list[str] = field(default_factory=list)
+    contrasts: list[str] = field(default_factory=list)
+    spacing_range: list[float] = field(default_factory=list)
+    metrics: list[dict] = field(default_factory=list)
+    audit: list[dict] = field(default_factory=list)
     made_for: str = MACHINES[0]
     cpu_speed: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
@@ -81,7 +82,7 @@ class ModelCard:
                 raise ValueError(reason)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | Path) -> Self:
         """Raises MRISuperResError (kind "model") for a file that is no model card."""
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -95,10 +96,10 @@ class ModelCard:
         except (OSError, ValueError, TypeError) as e:
             raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return asdict(self)
 
-    def figures(self):
+    def figures(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """[(heading, header, rows)] of texts: a table for each measure, with a row per held-out volume; the baselines, then the model."""
         tables = []
         for key, (heading, digits) in MEASURES.items():
@@ -108,13 +109,13 @@ class ModelCard:
                 tables.append((heading, ["", *self.metrics[0]["baselines"], self.name], rows))
         return tables
 
-    def audited(self):
+    def audited(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """[(heading, header, rows)] of texts: a table for each anatomy, with a row per figure of the audit; the baselines, then the model."""
         return [(f"Audit, {entry['anatomy']} ({_count(len(entry['volumes']), 'volume')}, {_count(entry['slices'], 'slice')})", ["", *entry["baselines"], self.name],
                  [[heading, *(audited_text(key, found[key]) for found in (*entry["baselines"].values(), entry))] for key, (heading, _) in AUDITED.items()])
                 for entry in self.audit]
 
-    def summary(self):
+    def summary(self) -> str:
         """A few lines for a panel."""
         lines = [self.title]
         kind = "PSNR-oriented: faithful, smooth" if self.stage == "psnr" else "GAN: sharp, may invent detail"

@@ -65,7 +65,7 @@ def remove(name, folder=None, store=None):
         file.with_suffix(CARD).unlink()
 
 
-def own_card(name, store=None):
+def own_card(name: str, store: ModelStore | None = None) -> Path:
     """The file of the card of a model from one of models.own_folders. Raises MRISuperResError (kind "model") for any other."""
     store = store or ModelStore()
     path = store.weights_file(store.card(name)).with_suffix(CARD)
@@ -74,7 +74,7 @@ def own_card(name, store=None):
     return path
 
 
-def write_audit(path, entry):
+def write_audit(path: Path, entry: dict):
     """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises MRISuperResError."""
     card = ModelCard.read(path)
     entries = sorted([entry, *(other for other in card.audit if other["anatomy"] != entry["anatomy"])], key=lambda audit: audit["anatomy"])

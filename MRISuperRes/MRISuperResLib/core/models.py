@@ -25,7 +25,7 @@ def user_folder():
     return base / "MRISuperRes" / "models"
 
 
-def own_folders():
+def own_folders() -> list[Path]:
     """Those that the environment variable names, and that of the user."""
     return [*map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))), user_folder()]
 

@@ -104,14 +104,14 @@ class NetworkMethod:
 
     def start(self, images, intensity):
         """See methods: the stored type is made on the device, where it is quick, and there is less to be fetched."""
-        if not is_exact_in_single(intensity.dtype):
+        if not is_exact_in_single(intensity.dtype) or self.device.type == "mps":  # which lacks unsigned integers
             fetched = self._run(self._batch(images))
             return lambda: intensity.restore(fetched())
         return self._run(self._batch(images), lambda enlarged: restore(enlarged, intensity))
 
     def _batch(self, images):
         batch = (images if isinstance(images, torch.Tensor) else self.upload(images))[:, None]
-        if not self._is_checked:
+        if not self._is_checked and self._run.dtype == self._half:  # not where memory has sent it to the CPU
             self._check_precision(batch)
         return batch
 
@@ -122,10 +122,10 @@ class NetworkMethod:
         self._is_checked = True
         mean, most = (f"{100 * value:.2g} %" for value in found)
         if found[0] <= MOST_DIFFERENCE:
-            self._precision_messages = [f"Computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
+            self._precision_messages = [f"{self.name} was computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
                                         f"square; {most} at most)."]
         else:
-            self._precision_messages = [f"Computed in float32: {self.precision} would differ by {mean} of the intensity range."]
+            self._precision_messages = [f"{self.name} was computed in float32: {self.precision} would differ by {mean} of the intensity range."]
             self._run.dtype = torch.float32
 
 

@@ -13,8 +13,8 @@ class Progress:
     rate: float | None
     remaining: float | None
 
-    def text(self):
-        if self.rate is None:
+    def text(self) -> str:
+        if self.rate is None or self.remaining is None:
             return f"{self.done}/{self.total} slices"
         return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {duration(self.remaining)} left"
 
@@ -26,7 +26,7 @@ class ProgressMeter:
         self._clock = clock
         self._started = None
 
-    def update(self, done, total):
+    def update(self, done: int, total: int) -> Progress:
         now = self._clock()
         if self._started is None:
             self._started = now
@@ -37,9 +37,9 @@ class ProgressMeter:
         return Progress(done, total, rate, (total - done) / rate)
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """12 s, 3 min 05 s, 1 h 02 min."""
-    seconds = int(round(seconds))
+    seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

@@ -16,7 +16,7 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
     return {
         "notice": NOTICE,
         "software": f"MRISuperRes {__version__}",
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "model": model(method),
         "scale": method.scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},

@@ -7,9 +7,11 @@ imresize. The kernels are the box (nearest), the triangle (bilinear) and Keys's 
 Beside them the degradation of a scanner: k-space is cut off, an acquisition with larger voxels of the same field of view.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 BASELINES = ("nearest", "bilinear", "bicubic")
 DEGRADATIONS = ("bicubic", "kspace")
@@ -38,7 +40,7 @@ KERNELS = {"nearest": (_box, 1), "bilinear": (_triangle, 2), "bicubic": (_cubic,
 
 
 @lru_cache(maxsize=16)
-def weights(size_in, size_out, kernel="bicubic"):
+def weights(size_in: int, size_out: int, kernel: str = "bicubic") -> np.ndarray:
     """The matrix (size_out, size_in), float64, that resamples one axis; its rows sum to 1.
 
     kernel: one of BASELINES, or "kspace" to shrink by truncation of the spectrum.
@@ -81,7 +83,7 @@ def _truncation(size_in, size_out):
     return (synthesis @ analysis).real / size_in
 
 
-def resize(images, size, kernel="bicubic"):
+def resize(images: ArrayLike, size: Sequence[int], kernel: str = "bicubic") -> np.ndarray:
     """Images (..., h, w) resampled to (..., *size); floating point, nothing is rounded or clipped.
 
     MATLAB rounds uint8 images after each axis; here nothing is rounded.
@@ -114,13 +116,13 @@ def operator(matrix):
     return scipy.sparse.csr_array(matrix) if np.count_nonzero(matrix) < MOST_TAPS * matrix.size else matrix
 
 
-def upsample(images, scale, kernel="bicubic"):
+def upsample(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndarray:
     """Images (..., h, w) enlarged to (..., scale·h, scale·w)."""
     h, w = images.shape[-2:]
     return resize(images, (h * scale, w * scale), kernel)
 
 
-def degrade(images, scale, kernel="bicubic"):
+def degrade(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndarray:
     """Images (..., h, w) shrunk to (..., h/scale, w/scale) without noise.
 
     kernel: "bicubic", antialiased, is the thesis's way from HR to LR; "kspace" is that of a scanner.
@@ -132,7 +134,7 @@ def degrade(images, scale, kernel="bicubic"):
     return resize(images, (h // scale, w // scale), kernel)
 
 
-def rician(image, sigma, seed):
+def rician(image: np.ndarray, sigma: float, seed) -> np.ndarray:
     """The image with the noise of a magnitude image: |image + complex Gaussian noise|, any shape.
 
     sigma: standard deviation of each of the two parts, on the image's scale. seed: for numpy's default_rng.
@@ -142,7 +144,7 @@ def rician(image, sigma, seed):
     return np.hypot(image + real, imaginary)
 
 
-def crop_to_multiple(images, scale):
+def crop_to_multiple(images: np.ndarray, scale: int) -> np.ndarray:
     """Images (..., h, w) without the last rows and columns that keep their sides from being multiples of scale."""
     h, w = images.shape[-2:]
     return images[..., :h - h % scale, :w - w % scale]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import geometry
 from .errors import MRISuperResError
@@ -24,29 +25,30 @@ class SliceAxis:
     reason: str
 
     @property
-    def name(self):
+    def name(self) -> str:
         return VOXEL_AXES[self.axis]
 
     @property
-    def numpy_axis(self):
+    def numpy_axis(self) -> int:
         """The axis of an array that is indexed (k, j, i)."""
         return 2 - self.axis
 
-    def factors(self, scale):
+    def factors(self, scale: int) -> tuple[int, int, int]:
         """(fi, fj, fk): the slices are enlarged, their distance stays."""
-        return tuple(1 if axis == self.axis else scale for axis in range(3))
+        i, j, k = (1 if axis == self.axis else scale for axis in range(3))
+        return i, j, k
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"slices along {self.name} ({self.plane}): {self.reason}"
 
 
-def check_name(wanted):
+def check_name(wanted: str) -> None:
     """Raises MRISuperResError (kind "settings") unless wanted is one of AXES."""
     if wanted not in AXES:
         raise MRISuperResError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
 
 
-def choose(ijk_to_ras, wanted="auto"):
+def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
     """The slice axis of a volume.
 
     ijk_to_ras: (4, 4), mm. wanted: one of AXES. "auto" takes the acquisition plane of a volume with thick slices (the
@@ -90,7 +92,7 @@ ON_SCREEN = {"axial": ((0, -1, 0), (-1, 0, 0)), "coronal": ((0, 0, -1), (-1, 0, 
 """Where a radiologist expects the rows (downwards) and the columns (to the right) to run, in RAS."""
 
 
-def radiological(images, ijk_to_ras, axis):
+def radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
     """Slices turned for a picture: anterior or superior above, the patient's left (sagittal: posterior) on the right.
 
     images: (..., rows, columns), slices along a SliceAxis in voxel order. Axes are exchanged and mirrored only.

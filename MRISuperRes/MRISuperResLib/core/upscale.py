@@ -1,13 +1,17 @@
 """The main job: a volume in, a super-resolved volume out. All ways in (panel, console, command line, worker) end here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import geometry, provenance, slices
 from .errors import Cancelled, MRISuperResError
 from .intensity import Intensity, check_type, mask_non_finite
+from .job import UpscaleJob
 from .methods import MethodCache
+from .model_card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class UpscaleResult:
     volume: np.ndarray
     ijk_to_ras: np.ndarray
     provenance: dict
-    messages: list = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 def in_memory(shape, dtype):
@@ -29,7 +33,8 @@ def in_memory(shape, dtype):
         raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
-def upscale(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None, allocate=in_memory):
+def upscale(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpscaleJob, methods: MethodCache | None = None, progress=None, cancelled=None,
+            allocate=in_memory) -> UpscaleResult:
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpscaleJob. methods: a MethodCache to keep networks
@@ -115,7 +120,7 @@ def batches(total, size, progress=None, cancelled=None):
         raise Cancelled
 
 
-def spacing_warnings(ijk_to_ras, axis, cards):
+def spacing_warnings(ijk_to_ras: np.ndarray, axis: slices.SliceAxis, cards: Iterable[ModelCard]) -> list[str]:
     """Sentences for the models, given by their cards, that have never seen pixels of this size."""
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
     return [f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "

@@ -13,7 +13,7 @@ class EventLoop:
     def run(self):
         if not self._hasQuit:
             # PythonQt offers one or the other name, depending on the version of Qt
-            execute = getattr(self._loop, "exec_", None) or getattr(self._loop, "exec")
+            execute = getattr(self._loop, "exec_", None) or self._loop.exec
             execute()
 
     def quit(self):

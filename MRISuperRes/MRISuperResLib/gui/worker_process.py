@@ -191,7 +191,7 @@ _shared = None
 
 def sharedWorkerProcess():
     """The one worker process of the application, so that panel and console find it warm."""
-    global _shared
+    global _shared  # noqa: PLW0603 - made when it is asked for, as it needs the application
     if _shared is None:
         _shared = WorkerProcess()
         slicer.app.connect("aboutToQuit()", _shared.cleanup)

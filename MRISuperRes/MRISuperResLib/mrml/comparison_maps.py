@@ -1,5 +1,6 @@
 """Maps of what is invented: where a method departs from the input, from the truth, or from the faithful model of its pair."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,7 @@ class ComparisonMaps:
                 composite.SetInteractionFlags(composite.ForegroundVolumeFlag)  # a view makes the legends that it lacks, as when the user had chosen it
                 composite.Modified()
                 composite.SetInteractionFlags(flags)
-        for legend in sum(legends.values(), []):
+        for legend in itertools.chain.from_iterable(legends.values()):
             legend.Modified()
 
     def _add(self, kind, method):

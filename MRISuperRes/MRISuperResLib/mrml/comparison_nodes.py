@@ -54,7 +54,7 @@ class ComparisonNodes:
                 try:
                     found.append(cls(hub))
                 except (KeyError, TypeError, ValueError, MRISuperResError) as error:
-                    logging.warning("MRISuperRes: a comparison of this scene can't be shown ({})".format(error))
+                    logging.warning(f"MRISuperRes: a comparison of this scene can't be shown ({error})")
         return found
 
     def __eq__(self, other):

@@ -31,7 +31,7 @@ def dotRows(dots):
     """(header, rows): for every method, what became of each planted dot. dots: DotScores."""
     diameters = sorted({dot.diameter for dot in dots})
     header = [_("Method"), *(_("{n} voxels").format(n=diameter) for diameter in diameters)]
-    found = {(dot.method, dot.diameter): "{word}, {height:.0%}".format(word=dot.word, height=dot.height) for dot in dots}
+    found = {(dot.method, dot.diameter): f"{dot.word}, {dot.height:.0%}" for dot in dots}
     return header, [[method, *(found[method, diameter] for diameter in diameters)] for method in dict.fromkeys(dot.method for dot in dots)]
 
 

@@ -9,6 +9,8 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
+SOURCE_IMAGES = "SourceInstanceUIDs"
+"""The attribute that names the DICOM images of the input. They are not those of the output: DICOM.instanceUIDs would say so."""
 
 
 def outputName(inputName, provenance):
@@ -86,6 +88,7 @@ def record(node, inputNode, provenance):
         "Date": provenance["date"],
         "InputName": inputNode.GetName(),
         "InputID": inputNode.GetID(),
+        SOURCE_IMAGES: inputNode.GetAttribute("DICOM.instanceUIDs"),
         "Model": provenance["model"]["name"],
         "ModelSHA256": provenance["model"]["sha256"],
         "Settings": provenance["job"],

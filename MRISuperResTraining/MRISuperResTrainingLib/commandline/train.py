@@ -77,4 +77,5 @@ def _warn_of_one_process(console):
     """accelerate launch --cpu without MPI starts one process, and tells it where it would find others, not who it is."""
     environment = os.environ
     if environment.get("ACCELERATE_USE_CPU") == "True" and "MASTER_PORT" in environment and not {"RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"} & set(environment):
-        console.message("accelerate has started one process only, as it does on CPUs without MPI; the result is the same. For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …")
+        console.message("accelerate has started one process only, as it does on CPUs without MPI; the result is the same. "
+                        "For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …")

@@ -51,8 +51,12 @@ class Validation:
     """
 
     def __init__(self, accelerator, settings, pairs, vgg=None, lpips=None):
-        self._accelerator, self._settings, self._vgg = accelerator, settings, vgg
-        self._lpips = lpips.to(accelerator.device) if lpips else None
+        self._accelerator, self._settings = accelerator, settings
+        self._distances = {}  # the best one first
+        if lpips:
+            self._distances[LPIPS] = lpips.to(accelerator.device)
+        if vgg:
+            self._distances[VGG_DISTANCE] = VggDistance(vgg)
         chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_SLICES)).round().astype(int))
         self._pairs = [pairs[n] for n in chosen]
         self._looked_at = frozenset(range(0, len(self._pairs), -(-len(self._pairs) // MOST_LOOKED_AT)))
@@ -63,7 +67,7 @@ class Validation:
         """The Measure that chooses the best model of a stage."""
         if stage == "psnr":
             return PSNR
-        return LPIPS if self._lpips else VGG_DISTANCE if self._vgg else CONTRAST
+        return next(iter(self._distances), CONTRAST)
 
     def scores(self, weights, by):
         """{"psnr" dB, "ssim", and `by`: means over the slices} of a generator's weights; the same in all processes."""
@@ -99,10 +103,9 @@ class Validation:
             scores["ssim"] = metrics.ssim(image * metrics.PEAK, truth * metrics.PEAK)
         if by is CONTRAST:
             scores["contrast"] = contrast(image, truth)
-        elif by is not PSNR and is_looked_at:
+        elif by in self._distances and is_looked_at:
             with torch.inference_mode():
-                tensors = self._tensor(image), self._tensor(truth)
-                scores[by.name] = float((self._lpips if by is LPIPS else VggDistance(self._vgg))(*tensors))
+                scores[by.name] = float(self._distances[by](self._tensor(image), self._tensor(truth)))
         return scores
 
     def _tensor(self, image):

@@ -6,8 +6,8 @@ import qt
 from slicer.i18n import tr as _
 
 SUMMARY, REPORT = "summary.csv", "evaluation.md"
-METRICS = {"psnr": (_("PSNR, dB"), 2, max), "ssim_wang": (_("SSIM"), 4, max), "rmse": (_("RMSE"), 2, min), "lpips": (_("LPIPS"), 4, min), "vgg_distance": (_("VGG distance"), 4, min), "niqe": (_("NIQE"), 2, min),
-           "pi": (_("PI"), 2, min), "consistency": (_("Inconsistency"), 2, min)}
+METRICS = {"psnr": (_("PSNR, dB"), 2, max), "ssim_wang": (_("SSIM"), 4, max), "rmse": (_("RMSE"), 2, min), "lpips": (_("LPIPS"), 4, min),
+           "vgg_distance": (_("VGG distance"), 4, min), "niqe": (_("NIQE"), 2, min), "pi": (_("PI"), 2, min), "consistency": (_("Inconsistency"), 2, min)}
 """{name in the file: (heading, digits, which is the best)}; the report has more."""
 
 MOST_ROWS, SCROLL_BAR = 12, 20  # that are shown without scrolling; pixels

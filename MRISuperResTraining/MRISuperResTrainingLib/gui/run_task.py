@@ -20,7 +20,7 @@ class RunTask:
         self.kind, self.record, self.folder, self.name = kind, record, folder, name
         program, arguments = command([str(word) for word in words])
         try:
-            self._log = open(record.path / f"{kind}.txt", "w+", encoding="utf-8", errors="replace")
+            self._log = open(record.path / f"{kind}.txt", "w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed at its end
             self._process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
         except OSError as error:
             raise MRISuperResError(_("Nothing can be written to {folder} ({reason}): check that you may.").format(folder=record.path, reason=error.strerror),

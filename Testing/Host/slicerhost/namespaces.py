@@ -77,6 +77,7 @@ def dressSlicer(widgets):
             setattr(slicer, name, cls)
     names = contract.namespace("slicer")
     newer = {"packaging"}  # 5.12 and later; products import it under a guard
-    restrict(slicer, lambda name: name in names or name in newer or name.startswith("vtk"))
+    later = {"dicomDatabase"}  # a ctkDICOMDatabase or None, set by the module DICOM after the start; not there without that module
+    restrict(slicer, lambda name: name in names or name in newer or name in later or name.startswith("vtk"))
     utilities = contract.namespace("slicer.util")
     restrict(slicer.util, lambda name: name in utilities)

@@ -7,7 +7,7 @@ from pathlib import Path
 import qt
 import slicer
 
-__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleLogic", "ScriptedLoadableModuleTest"]
+__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleLogic", "ScriptedLoadableModuleTest", "ScriptedLoadableModuleWidget"]
 
 
 class ScriptedLoadableModule:
@@ -97,7 +97,7 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         logging.info(message)
         slicer.app.processEvents()
 
-    def takeScreenshot(self, name, description="", type=-1):
+    def takeScreenshot(self, name, description="", type=-1):  # noqa: A002 - the name is Slicer's
         pass
 
     def runTest(self):

@@ -1,8 +1,10 @@
-"""Stand-in of the SampleData module: remembers the registered sources and checks what they say."""
+"""Stand-in of the SampleData module: remembers the registered sources, checks what they say, and fetches from a network of the test."""
+import hashlib
 import re
 from pathlib import Path
 
 sources = []  # the keyword arguments of every registration
+served = {}  # {url: bytes}: what the network has; nothing else can be reached
 
 
 def _list(value):
@@ -10,6 +12,9 @@ def _list(value):
 
 
 class SampleDataLogic:
+    def __init__(self, logMessage=None):
+        pass
+
     @staticmethod
     def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
                                        thumbnailFileName=None, loadFileType=None, loadFiles=None, loadFileProperties=None, checksums=None):
@@ -25,6 +30,22 @@ class SampleDataLogic:
                 raise ValueError(f"{sampleName}: uris, fileNames, nodeNames and checksums differ in number")
             if checksums is None or not all(re.fullmatch(r"SHA256:[0-9a-fA-F]{64}", c) for c in _list(checksums)):
                 raise ValueError(f"{sampleName}: every uri needs a checksum 'SHA256:<64 hex digits>'")
-        sources.append(dict(category=category, sampleName=sampleName, uris=uris, fileNames=fileNames, nodeNames=nodeNames,
-                            thumbnailFileName=thumbnailFileName, checksums=checksums, customDownloader=customDownloader,
-                            loadFileType=loadFileType, loadFiles=loadFiles, loadFileProperties=loadFileProperties))
+        source = dict(category=category, sampleName=sampleName, uris=uris, fileNames=fileNames, nodeNames=nodeNames,
+                      thumbnailFileName=thumbnailFileName, checksums=checksums, customDownloader=customDownloader,
+                      loadFileType=loadFileType, loadFiles=loadFiles, loadFileProperties=loadFileProperties)
+        if source not in sources:
+            sources.append(source)
+
+    def downloadSamples(self, sampleName):
+        """What Slicer returns: the nodes; the paths of files that it could not use; nothing where there is no such sample, or none could be fetched."""
+        import slicer
+        source = next((source for source in sources if source["sampleName"] == sampleName), None)
+        nodes, paths = [], []
+        for url, name, nodeName, checksum in zip(*(_list(source[key]) for key in ("uris", "fileNames", "nodeNames", "checksums"))) if source else ():
+            if url not in served:
+                continue
+            paths.append(str(Path(slicer.app.temporaryPath, name)))
+            if hashlib.sha256(served[url]).hexdigest() == checksum.removeprefix("SHA256:"):
+                Path(paths[-1]).write_bytes(served[url])
+                nodes.append(slicer.util.loadVolume(paths[-1], {"name": nodeName}))
+        return nodes or paths

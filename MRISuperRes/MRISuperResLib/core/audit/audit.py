@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slices
 from ..comparison.dots import PlantedDots, scattered_dots
@@ -15,6 +16,7 @@ from ..methods import MethodCache
 from ..metrics import foreground
 from ..upscale import batches, spacing_warnings
 from .findings import Findings, Lesion
+from .job import AuditJob
 from .ring_correlation import SIDE, TrueSlice
 from .sample import sample
 
@@ -51,14 +53,14 @@ class VolumeAudit:
     """methods: {name: MethodAudit}. ijk_to_ras: (4, 4), mm, of the maps and of the truth, cropped to multiples of the scale. axis:
     slices.SliceAxis. numbers: of the slices that were looked at. messages: sentences for the user."""
 
-    methods: dict
+    methods: dict[str, MethodAudit]
     ijk_to_ras: np.ndarray
     axis: slices.SliceAxis
-    numbers: list
-    messages: list
+    numbers: list[int]
+    messages: list[str]
 
 
-def audit(volume, ijk_to_ras, job, methods=None, progress=None, cancelled=None):
+def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditJob, methods: MethodCache | None = None, progress=None, cancelled=None) -> VolumeAudit:
     """Audits the methods of an AuditJob on a volume, which is the truth.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. methods: a MethodCache to keep networks loaded. progress(done, total): slices.
@@ -109,7 +111,8 @@ class _Record:
         self._slices = np.moveaxis(self._map, stack.axis.numpy_axis, 0)
         self._crossings, self._inconsistencies, self._lesions = [], [], []
         self._unfaithful, self._invented, self._detail = 0, 0.0, 0.0
-        self._worst, self._rank = None, None
+        self._worst: Slice
+        self._rank = (-1.0, 0.0)  # below that of any slice
 
     @property
     def patches(self):
@@ -129,7 +132,7 @@ class _Record:
         if found.judged.any():
             share = found.unfaithful.sum() / found.judged.sum()
             rank = (share, -found.crossing[found.judged].mean())
-            if self._rank is None or rank > self._rank:
+            if rank > self._rank:
                 self._rank = rank
                 self._worst = Slice(trial.number, trial.truth, plain, crossing, trial.rings.expand(found.unfaithful), float(share))
 

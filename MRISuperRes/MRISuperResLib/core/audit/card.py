@@ -1,13 +1,14 @@
 """What an audit leaves in the card of a model."""
 
 from ..model_card import AUDITED
-from .job import CALIBRATION
+from .findings import Findings
+from .job import CALIBRATION, AuditJob
 from .tables import together
 
 DIGITS = 4
 
 
-def card_entry(anatomy, model, job, volumes):
+def card_entry(anatomy: str, model: str, job: AuditJob, volumes: dict[str, dict[str, Findings]]) -> dict:
     """An entry of ModelCard.audit: the figures of a model, and of what learns nothing.
 
     anatomy: what the volumes show. job: AuditJob. volumes: {name of a volume: {name of a method: Findings}}.

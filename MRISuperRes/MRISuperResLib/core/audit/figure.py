@@ -7,6 +7,7 @@ import numpy as np
 from .. import geometry, slices
 from ..comparison.figure import import_matplotlib
 from ..provenance import NOTICE
+from .audit import VolumeAudit
 from .ring_correlation import LIMIT
 
 CELL, LABEL, GAP, HEAD, FOOT, BAR, BAR_WIDTH = 2.4, 0.3, 0.1, 0.32, 0.3, 0.5, 0.12  # inches
@@ -22,7 +23,7 @@ class WorstSlices:
     def __init__(self):
         self._rows = {}
 
-    def add(self, scale, volume, found):
+    def add(self, scale: int, volume: str, found: VolumeAudit):
         """volume: its name; found: VolumeAudit."""
         for name, method in found.methods.items():
             old = self._rows.get((scale, name))

@@ -1,6 +1,8 @@
 """The figures of an audit: of a method on one volume, and of several volumes together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -35,16 +37,16 @@ class Findings:
     crossing: float
     invented: float
     inconsistency: float
-    lesions: tuple
+    lesions: tuple[Lesion, ...]
 
     @classmethod
-    def together(cls, findings):
+    def together(cls, findings: Sequence[Self]) -> Self:
         """Means over volumes, each of the same weight; all of their lesions."""
         means = {key: float(np.mean([getattr(found, key) for found in findings])) for key in MEASURES}
         return cls(sum(found.slices for found in findings), sum(found.patches for found in findings), **means,
                    lesions=tuple(lesion for found in findings for lesion in found.lesions))
 
-    def survival(self):
+    def survival(self) -> dict[str, float | None]:
         """{name: number}: planted; how many are of each of dots.WORDS; and the part of their contrast that is left: mean, the least, of the bright and the
         dark ones, of those of each diameter; None where none was planted."""
         counts = {word: sum(lesion.score.word == word for lesion in self.lesions) for word in WORDS}
@@ -54,7 +56,7 @@ class Findings:
         return {"planted": len(self.lesions), **counts, "contrast": _mean(heights), "least": min(heights, default=None),
                 **{name: _mean([lesion.score.height for lesion in self.lesions if belongs(lesion)]) for name, belongs in kinds.items()}}
 
-    def figures(self):
+    def figures(self) -> dict[str, float | None]:
         """All of it as {name: number or None}."""
         return {"slices": self.slices, "patches": self.patches} | {key: getattr(self, key) for key in MEASURES} | self.survival()
 

@@ -53,7 +53,7 @@ class TrueSlice:
     truth: (h, w), any intensities; both sides at least SIDE·scale. mask: (h, w), boolean, its body.
     """
 
-    def __init__(self, truth, mask, scale):
+    def __init__(self, truth: np.ndarray, mask: np.ndarray, scale: int):
         self._side = scale * SIDE
         self._scale, self._shape = scale, truth.shape
         self._starts = [_starts(length, self._side) for length in truth.shape]
@@ -62,11 +62,11 @@ class TrueSlice:
         self._power = self._rings.sums(np.abs(self._spectra) ** 2)
         self.judged = self._patches(mask.astype(float)).mean(axis=(-2, -1)) >= LEAST_BODY
 
-    def curves(self, image):
+    def curves(self, image: np.ndarray) -> np.ndarray:
         """FRC of every patch with that of an image (h, w): (rows, columns, 1 + side/2), first for frequency 0, where it is 1."""
         return self._curves(self._spectra_of(image))[0]
 
-    def agreement(self, image):
+    def agreement(self, image: np.ndarray) -> Agreement:
         """An Agreement of an image (h, w)."""
         curves, power = self._curves(self._spectra_of(image))
         crossing = crossings(curves)
@@ -75,7 +75,7 @@ class TrueSlice:
         return Agreement(crossing, self.judged & (crossing < LIMIT / self._scale), self.judged,
                          float(invented.sum()), float(self._power[self.judged][:, beyond].sum()))
 
-    def expand(self, values):
+    def expand(self, values: np.ndarray) -> np.ndarray:
         """A value per patch (rows, columns) as one per pixel (h, w): each pixel has that of the patch whose centre is nearest."""
         rows, columns = (_nearest(length, starts, self._side) for length, starts in zip(self._shape, self._starts))
         return values[np.ix_(rows, columns)]
@@ -117,7 +117,7 @@ class _Rings:
         return np.add.reduceat(values[..., self._order], self._first, axis=-1)
 
 
-def crossings(curves):
+def crossings(curves: np.ndarray) -> np.ndarray:
     """Where curves (..., n), from frequency 0 to Nyquist, first fall below THRESHOLD, as parts of Nyquist: (...); 1 where they do not."""
     last = curves.shape[-1] - 1
     below = curves < THRESHOLD

@@ -6,7 +6,7 @@ LEAST_FULL = 0.25
 """Part of the bright pixels of the fullest slice that a slice must have to be among the sample."""
 
 
-def sample(fullness, count, seed):
+def sample(fullness: np.ndarray, count: int | None, seed: int) -> list[int]:
     """Slice numbers, ascending: `count` of the slices that show enough, one from each of as many parts of the volume; None for all slices.
 
     fullness: bright pixels of every slice. seed: for numpy's default_rng.

@@ -1,13 +1,16 @@
-"""An audit as text: CSV for machines, Markdown for people.
+"""An audit as text: CSV for machines, Markdown for people."""
 
-results: {scale: {name of a volume: {name of a method: Findings}}}.
-"""
+from collections.abc import Sequence
 
 from ..comparison.scores import csv_text
 from ..model_card import AUDITED, audited_text
 from .audit import CONTRAST
 from .findings import Findings
+from .job import AuditJob
 from .ring_correlation import LIMIT, SIDE, THRESHOLD
+
+Results = dict[int, dict[str, dict[str, Findings]]]
+"""{scale: {name of a volume: {name of a method: Findings}}}"""
 
 READING = f"""\
 How to read it: slices are made smaller, every method rebuilds them, and what it has made is held against the truth, in patches of {SIDE} pixels of the input. The first two
@@ -23,18 +26,18 @@ methods learn nothing and cannot invent: they are the measure.
   than a quarter of the contrast is left at the resolution of the input; *weakened*: less than three quarters; *exaggerated*: more than one and a quarter."""
 
 
-def volumes_csv(results):
+def volumes_csv(results: Results) -> str:
     """A line per scale, volume and method."""
     return _csv(("scale", "volume", "method"), {(scale, volume, method): found for scale, volumes in results.items()
                                                 for volume, methods in volumes.items() for method, found in methods.items()})
 
 
-def summary_csv(results):
+def summary_csv(results: Results) -> str:
     """A line per scale and method: means over the volumes, and all lesions."""
     return _csv(("scale", "volumes", "method"), {(scale, len(volumes), method): found for scale, volumes in results.items() for method, found in together(volumes).items()})
 
 
-def lesions_csv(results):
+def lesions_csv(results: Results) -> str:
     """A line per lesion and method; slice, row and column: where it lies, in pixels of the input."""
     header = ("scale", "volume", "method", "slice", "row", "column", "diameter", "planted", "word", "contrast", "brightness", "peak")
     return csv_text(header, [(scale, volume, method, lesion.number, lesion.dot.row, lesion.dot.column, lesion.dot.diameter, float(lesion.dot.height), lesion.score.word,
@@ -42,12 +45,12 @@ def lesions_csv(results):
                              for volume, methods in volumes.items() for method, found in methods.items() for lesion in found.lesions])
 
 
-def together(volumes):
+def together(volumes: dict[str, dict[str, Findings]]) -> dict[str, Findings]:
     """{name of a method: Findings of all volumes of a scale}"""
     return {method: Findings.together([methods[method] for methods in volumes.values()]) for method in next(iter(volumes.values()))}
 
 
-def markdown(results, job, skipped=()):
+def markdown(results: Results, job: AuditJob, skipped: Sequence[str] = ()) -> str:
     """job: an AuditJob, any of those of the scales. skipped: sentences on the volumes that could not be audited."""
     noise = f", {job.noise:g} % of noise" if job.noise else ""
     chosen = "all slices" if job.slices is None else f"at most {_count(job.slices, 'slice')} of every volume"

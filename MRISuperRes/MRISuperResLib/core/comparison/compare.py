@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slices
 from ..intensity import check_type
 from ..methods import MethodCache
 from ..metrics import foreground
 from ..upscale import batches, in_memory, spacing_warnings
+from .dots import DotScore
 from .enlargers import Enlargers
+from .job import ComparisonJob
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
 from .slice_scores import SliceScores
@@ -35,18 +38,19 @@ class Comparison:
     dots: list of dots.DotScore. messages: sentences for the user.
     """
 
-    outputs: list
+    outputs: list[MethodOutput]
     ijk_to_ras: np.ndarray
     reference: np.ndarray | None
     low: np.ndarray
     low_ijk_to_ras: np.ndarray
     axis: slices.SliceAxis
     table: ScoreTable
-    dots: list
-    messages: list
+    dots: list[DotScore]
+    messages: list[str]
 
 
-def compare(volume, ijk_to_ras, job, methods=None, allocate=None, further=(), progress=None, cancelled=None):
+def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonJob, methods: MethodCache | None = None, allocate=None, further=(),
+            progress=None, cancelled=None) -> Comparison:
     """Enlarges a volume, or what is left of it after degradation, by every method of a job.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonJob. methods: a MethodCache to keep networks

@@ -4,6 +4,7 @@ What a method makes of a dot is the difference between its results with and with
 is taken for the dot.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,13 +42,13 @@ class DotScore:
     peak: float
 
     @property
-    def word(self):
+    def word(self) -> str:
         """One of WORDS."""
         if self.height < LOST:
             return "lost"
         return "weakened" if self.height < WEAKENED else "exaggerated" if self.height > EXAGGERATED else "kept"
 
-    def text(self):
+    def text(self) -> str:
         return (f"{self.method}: a dot of {self.diameter} voxels is {self.word} ({self.height:.0%} of its height at the input's resolution, "
                 f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})")
 
@@ -55,12 +56,12 @@ class DotScore:
 class PlantedDots:
     """low: a slice (h, w), normalised; dots: Dots, DISTANCE apart; scale: of the results. planted: the slice with the dots."""
 
-    def __init__(self, low, dots, scale):
+    def __init__(self, low: np.ndarray, dots: Iterable[Dot], scale: int):
         self.dots, self._scale = tuple(dots), scale
         self._planted = sum((_disc(low.shape, dot) for dot in self.dots), np.zeros(low.shape))
         self.planted = low + self._planted
 
-    def scores(self, method, with_dots, without):
+    def scores(self, method: str, with_dots: np.ndarray, without: np.ndarray) -> list[DotScore]:
         """A DotScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
         response = np.asarray(with_dots, dtype=float) - without
         rows, columns = self._planted.shape
@@ -73,7 +74,7 @@ class PlantedDots:
         return scores
 
 
-def even_dots(low, foreground):
+def even_dots(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
     """Bright Dots of 2, 3, 4 and 5 pixels where the foreground of a slice is even and not bright, the smallest where it is evenest.
 
     Those without a place are left out. The same for the same slice.
@@ -84,7 +85,7 @@ def even_dots(low, foreground):
     return [Dot(row, column, diameter) for diameter, (row, column) in zip(DIAMETERS, _places(foreground, unevenness))]
 
 
-def scattered_dots(low, foreground, height, seed):
+def scattered_dots(low: np.ndarray, foreground: np.ndarray, height: float, seed) -> list[Dot]:
     """As many Dots as there is room for in the foreground of a slice, bright and dark ones by turns, of 2, 3, 4 and 5 pixels by turns.
 
     height: see Dot. Bright ones lie where the slice has room above, dark ones where it has room below. seed: of the places, for numpy's default_rng.
@@ -97,7 +98,7 @@ def scattered_dots(low, foreground, height, seed):
         if possible:
             sign = min(possible, key=lambda sign: len(dots[sign]))
             dots[sign].append(Dot(row, column, diameters[len(dots[sign]) % len(diameters)], sign * height))
-    return sum(dots.values(), [])
+    return [dot for of_sign in dots.values() for dot in of_sign]
 
 
 def _disc(shape, dot):

@@ -126,7 +126,7 @@ class _View:
         self.grey = Intensity.of(self.shown)
         pixel = np.delete(geometry.spacing(comparison.low_ijk_to_ras), comparison.axis.axis)[::-1]  # mm, along rows and columns of the array
         extent = pixel * self.low.shape[1:]
-        side = min(max(PART * min(extent), LEAST * max(pixel)), min(extent))
+        side = min(max(PART * min(extent), LEAST * max(pixel)), *extent)
         self.area_size = [max(1, round(side / length)) for length in pixel]
         rows = self.turned(np.array([[0, 0], [1, 1]]))
         if rows[0, 0] != rows[0, 1]:  # they have become columns

@@ -1,6 +1,7 @@
 """What is to be compared: the one description that panel, console, command line and worker hand to the core."""
 
 from dataclasses import asdict, dataclass
+from typing import Self
 
 from ..errors import MRISuperResError
 from ..job import UpscaleJob, refuse_unknown
@@ -28,7 +29,7 @@ class ComparisonJob:
     Raises MRISuperResError (kind "settings") for anything else.
     """
 
-    methods: tuple
+    methods: tuple[str, ...]
     scale: int = 2
     reference: bool = True
     axis: str = "auto"
@@ -62,15 +63,15 @@ class ComparisonJob:
                 raise MRISuperResError(reason, "settings")
         self.upscale_job(self.methods[0])
 
-    def upscale_job(self, method):
+    def upscale_job(self, method: str) -> UpscaleJob:
         """The upscaling job of one method; checks scale, axis, device and precision."""
         return UpscaleJob(method, self.scale, self.axis, self.device, self.precision)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return asdict(self) | {"methods": list(self.methods)}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict) or "methods" not in values:
             raise MRISuperResError("The comparison must be a JSON object with methods and scale.", "settings")

@@ -3,9 +3,10 @@
 import numpy as np
 
 from .. import resample
+from ..slices import SliceAxis
 
 
-def consistency_map(output, low, axis, scale, degradation):
+def consistency_map(output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str) -> np.ndarray:
     """|degraded output − low|: what the result says against the acquired image.
 
     output: (k, j, i); low: the volume that was enlarged, (k, j, i), which gives the map its shape. axis: slices.SliceAxis.
@@ -15,6 +16,6 @@ def consistency_map(output, low, axis, scale, degradation):
     return np.ascontiguousarray(np.moveaxis(np.abs(resample.degrade(enlarged, scale, degradation) - given), 0, axis.numpy_axis))
 
 
-def difference_map(volume, other):
+def difference_map(volume: np.ndarray, other: np.ndarray) -> np.ndarray:
     """|volume − other| of two volumes (k, j, i)."""
     return np.abs(np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32))

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from dataclasses import asdict, dataclass
+from typing import Self
 
 import numpy as np
 
@@ -22,10 +23,10 @@ class Metric:
     digits: int
 
     @property
-    def heading(self):
+    def heading(self) -> str:
         return self.title + (f" ({self.unit})" if self.unit else "") + (", foreground" if self.region == "foreground" else "")
 
-    def text(self, value):
+    def text(self, value: float | None) -> str:
         return "–" if value is None else f"{value:.{self.digits}f}"
 
 
@@ -53,38 +54,38 @@ class ScoreTable:
         self.metrics, self._values = tuple(metrics), values
 
     @property
-    def methods(self):
+    def methods(self) -> tuple[str, ...]:
         return tuple(self._values)
 
-    def metric(self, key):
+    def metric(self, key: str) -> Metric:
         return next(metric for metric in self.metrics if metric.key == key)
 
-    def values(self, method, key):
+    def values(self, method: str, key: str) -> list[float | None]:
         return self._values[method][key]
 
-    def defined(self, method, key):
+    def defined(self, method: str, key: str) -> np.ndarray:
         return np.array([value for value in self.values(method, key) if value is not None])
 
-    def mean(self, method, key):
+    def mean(self, method: str, key: str) -> float | None:
         """Over the slices where it is defined; None where it is nowhere."""
         defined = self.defined(method, key)
         return float(defined.mean()) if len(defined) else None
 
-    def spread(self, method, key):
+    def spread(self, method: str, key: str) -> float | None:
         """Sample standard deviation over the slices; None for fewer than two."""
         defined = self.defined(method, key)
         return float(defined.std(ddof=1)) if len(defined) > 1 else None
 
-    def volume_rmse(self, method):
+    def volume_rmse(self, method: str) -> float:
         """From one mean square error over the whole volume, on the 0–255 scale."""
         return math.sqrt(np.mean(np.square(self.defined(method, "rmse"))))
 
-    def volume_psnr(self, method):
+    def volume_psnr(self, method: str) -> float | None:
         """dB, from one mean square error over the whole volume, as the model cards have it; None for equal volumes."""
         error = self.volume_rmse(method)
         return decibels(error) if error else None
 
-    def best(self, key):
+    def best(self, key: str) -> set[str]:
         """The methods whose mean, as it is shown, no other surpasses."""
         metric = self.metric(key)
         shown = {method: float(metric.text(mean)) for method in self.methods if (mean := self.mean(method, key)) is not None}
@@ -93,7 +94,7 @@ class ScoreTable:
         champion = (max if metric.better == "higher" else min)(shown.values())
         return {method for method, value in shown.items() if value == champion}
 
-    def rows(self):
+    def rows(self) -> tuple[list[str], list[list[str]]]:
         """(header, rows) of texts: "mean ± spread", the best of each column with a star."""
         best = {metric.key: self.best(metric.key) for metric in self.metrics}
         rows = []
@@ -106,7 +107,7 @@ class ScoreTable:
             rows.append([method, *cells])
         return ["Method", *(metric.heading for metric in self.metrics)], rows
 
-    def csv(self):
+    def csv(self) -> str:
         """One line per method: mean, standard deviation and number of slices of every metric, and the PSNR of the whole volume."""
         has_reference = any(metric.key == "rmse" for metric in self.metrics)
         header = ["method", *(["psnr_volume"] if has_reference else [])]
@@ -119,17 +120,17 @@ class ScoreTable:
             lines.append(line)
         return csv_text(header, lines)
 
-    def slice_csv(self):
+    def slice_csv(self) -> str:
         """One line per method and slice."""
         keys = [metric.key for metric in self.metrics]
         lines = [[method, n, *numbers] for method in self.methods for n, numbers in enumerate(zip(*(self.values(method, key) for key in keys)))]
         return csv_text(["method", "slice", *keys], lines)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return {"metrics": [asdict(metric) for metric in self.metrics], "values": self._values}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         return cls([Metric(**metric) for metric in values["metrics"]], values["values"])
 
 

@@ -20,18 +20,18 @@ class SliceScores:
         self._low, self._scale, self._degradation = low, scale, degradation
         self._truth = None if truth is None else truth * PEAK
         self._mask = mask if mask is not None and mask.sum() >= LEAST_FOREGROUND else None
-        self._ssim = StructuralSimilarity(self._truth) if truth is not None and min(truth.shape) > 10 else None
+        self._ssim = StructuralSimilarity(self._truth) if self._truth is not None and min(self._truth.shape) > 10 else None
 
-    def of(self, image):
+    def of(self, image: np.ndarray) -> dict[str, float | None]:
         """{metric key: value or None} of a rebuilt slice (scale·h, scale·w), normalised."""
         shrunk = resample.degrade(image, self._scale, self._degradation)
         scores = {"consistency": rmse(shrunk * PEAK, self._low * PEAK)}
         if self._truth is not None:
-            scores |= self._against_truth(image * PEAK)
+            scores |= self._against_truth(image * PEAK, self._truth)
         return scores
 
-    def _against_truth(self, image):
-        errors = {"": rmse(image, self._truth), "_foreground": None if self._mask is None else rmse(image, self._truth, self._mask)}
+    def _against_truth(self, image, truth):
+        errors = {"": rmse(image, truth), "_foreground": None if self._mask is None else rmse(image, truth, self._mask)}
         scores = {}
         for suffix, error in errors.items():
             scores["rmse" + suffix] = error

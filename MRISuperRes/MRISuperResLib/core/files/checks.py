@@ -1,5 +1,7 @@
 """What every reader of volume files asks of a file, and says about it."""
 
+import contextlib
+
 import numpy as np
 
 from .. import geometry
@@ -12,7 +14,18 @@ SHEAR_TOLERANCE = 1e-3
 """Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of 0.1° lies above."""
 
 
-def choose_frame(name, count, frame):
+@contextlib.contextmanager
+def read_errors(path):
+    """OSError to a sentence."""
+    try:
+        yield
+    except FileNotFoundError as e:
+        raise MRISuperResError(f"There is no file {path}: check the name.") from e
+    except OSError as e:
+        raise MRISuperResError(f"{path} can't be read ({e.strerror or e}): check that you may open it and that the disk is there.") from e
+
+
+def choose_frame(name: str, count: int, frame: int | None) -> int:
     """The index of the frame to take of the count that a file holds; frame: the user's choice or None.
 
     Raises MRISuperResError where there is more than one and none was chosen, or the chosen one is not there.
@@ -27,7 +40,7 @@ def choose_frame(name, count, frame):
     return frame
 
 
-def check_grid(name, ijk_to_ras):
+def check_grid(name: str, ijk_to_ras: np.ndarray) -> None:
     """Raises MRISuperResError for a voxel grid that is not made of rectangular boxes of a known size."""
     spacing = geometry.spacing(ijk_to_ras)
     if not np.isfinite(ijk_to_ras).all() or not (spacing > 0).all():
@@ -38,20 +51,20 @@ def check_grid(name, ijk_to_ras):
                                "resample it to a rectangular grid first, for instance with 3D Slicer's Resample Scalar/Vector/DWI Volume.")
 
 
-def not_scalar(name, components, is_colour=False):
+def not_scalar(name: str, components: int | str, is_colour: bool = False) -> MRISuperResError:
     """components: how many numbers a voxel has, or "complex"."""
     what = "complex numbers" if components == "complex" else f"colours ({components} channels)" if is_colour else f"{components} values per voxel"
     return MRISuperResError(f"{name} holds {what}, but one number per voxel is needed: save its magnitude, or one channel, as a volume of its own.")
 
 
-def no_usable_grid(name):
+def no_usable_grid(name: str) -> MRISuperResError:
     return MRISuperResError(f"{name} gives no usable voxel size or position (zero, negative or not a number): correct its header, or export it again.")
 
 
-def segmentation(name):
+def segmentation(name: str) -> MRISuperResError:
     return MRISuperResError(f"{name} is a segmentation or label map, not an image: give the MRI volume that it was drawn on.")
 
 
-def out_of_memory(name, shape, itemsize):
+def out_of_memory(name: str, shape: tuple[int, ...], itemsize: int) -> MRISuperResError:
     gib = np.prod(shape, dtype=float) * itemsize / 2**30
     return MRISuperResError(f"{name} needs {gib:.1f} GiB of memory, which is not there: close other programs or crop the volume.", "memory")

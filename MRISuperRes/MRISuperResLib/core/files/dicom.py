@@ -1,4 +1,4 @@
-"""DICOM images, one file or a folder with a series. GDCM (through SimpleITK) decodes; grid and completeness are checked here.
+"""DICOM images, one file or a folder with a series. GDCM (through SimpleITK) decodes; completeness is checked here and in dicom_grid.
 
 GDCM's own series reader takes the distance of the first two slices for all of them, the pixel type of the first slice for
 all of them, and leaves out without a word what it can't read.
@@ -12,12 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import MRISuperResError
-from .checks import LPS_TO_RAS, check_grid, choose_frame, not_scalar, out_of_memory, segmentation
+from .checks import LPS_TO_RAS, check_grid, not_scalar, out_of_memory, read_errors, segmentation
+from .dicom_grid import Slice, grid_of
 from .quiet import quiet
 
-MODALITY, SERIES, DESCRIPTION, INSTANCE, NUMBER = "0008|0060", "0020|000e", "0008|103e", "0008|0018", "0020|0013"
+MODALITY, SERIES, DESCRIPTION, INSTANCE = "0008|0060", "0020|000e", "0008|103e", "0008|0018"
 IMAGE_TYPE, FRAMES, BITS = "0008|0008", "0028|0008", "0028|0100"
-POSITION, ORIENTATION, PIXEL_SPACING, GAP, THICKNESS = "0020|0032", "0020|0037", "0028|0030", "0018|0088", "0018|0050"
 
 PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 """The tag (7FE0,0010) in either byte order."""
@@ -26,29 +26,20 @@ COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
 FRAGMENTS_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 MODALITY_ELEMENT = re.compile(rb"(?:\x08\x00\x60\x00|\x00\x08\x00\x60)(?:CS..|....)([A-Z]{2,16})", re.DOTALL)
 
-DISTANCE_TOLERANCE = 0.02
-"""mm, and also the part of the slice distance, that headers may round away."""
-
 
 @dataclass(frozen=True)
-class Slice:
-    """The header of a file with one image. size: (ni, nj); values: header elements by tag, as text."""
+class Series:
+    """Where the images of a volume are. name: for sentences; slices: in order along the normal of their plane; ijk_to_ras: (4, 4), mm."""
 
-    path: Path
-    size: tuple
-    components: int
-    values: dict
+    name: str
+    slices: list
+    ijk_to_ras: np.ndarray
+    messages: list
 
-    def text(self, tag):
-        return self.values.get(tag, "").strip(" \0")
-
-    def numbers(self, tag, count):
-        """A vector, or None where the element is missing or not made of count finite numbers."""
-        try:
-            numbers = np.array([float(part) for part in self.text(tag).split("\\")])
-        except ValueError:
-            return None
-        return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+    @property
+    def size(self):
+        """(ni, nj, nk)"""
+        return (*self.slices[0].size, len(self.slices))
 
 
 def read_dicom(path, frame=None, series=None):
@@ -57,21 +48,36 @@ def read_dicom(path, frame=None, series=None):
     frame: which of several images at each position. series: Series Instance UID, where a folder holds several.
     Raises MRISuperResError (kind "input").
     """
+    found = find_series(path, frame, series)
+    return _voxels(found.name, found.slices), found.ijk_to_ras, found.messages
+
+
+def find_series(path, frame=None, series=None):
+    """The Series that read_dicom would read; arguments and errors as there."""
     path = Path(path)
+    if not path.is_dir():
+        return series_of([path], frame)
     messages = []
-    if path.is_dir():
-        slices = _choose_series(path, _scan(path, messages), series, messages)
-    else:
-        slices = [_header(path)]
-    name = path.name if len(slices) == 1 else f"the series in {path.name or path}"
+    slices = _choose_series(path, _scan(path, messages), series, messages)
+    return _arranged(path.name, slices, frame, messages)
+
+
+def series_of(files, frame=None):
+    """The Series that is made of all images of a list of files. Raises MRISuperResError (kind "input")."""
+    with read_errors(files[0]):
+        return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
+
+
+def _arranged(folder, slices, frame, messages):
+    name = slices[0].path.name if len(slices) == 1 else f"the series in {folder or slices[0].path.parent}"
     for image in slices:
         _check_image(image)
-    slices, lps = _grid(name, slices, frame, messages)
+    slices, lps = grid_of(name, slices, frame, messages)
     check_grid(name, lps)
     modality = slices[0].text(MODALITY)
     if modality != "MR":
         messages.insert(0, f"This is no MRI but an image of modality {modality or 'unknown'}: the models were made for MRI, don't trust the result.")
-    return _voxels(name, slices), LPS_TO_RAS @ lps, messages
+    return Series(name, slices, LPS_TO_RAS @ lps, messages)
 
 
 def _header(path):
@@ -156,106 +162,6 @@ def _check_image(image):
     if image.text(FRAMES) not in ("", "1"):
         raise MRISuperResError(f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
                                "load it in 3D Slicer, or convert it with dcm2niix, and give it as NRRD or NIfTI.")
-
-
-def _grid(name, slices, frame, messages):
-    """(the slices of one frame in order along the normal, IJKToLPS)"""
-    first = slices[0]
-    _check_alike(name, slices)
-    rows, columns, origin = _plane(name, slices, messages)
-    spacing = first.numbers(PIXEL_SPACING, 2)
-    if spacing is None:
-        spacing = np.ones(2)
-        messages.append(f"{name} gives no pixel size: 1 mm was taken.")
-    lps = np.eye(4)
-    lps[:3, 0], lps[:3, 1] = rows * spacing[1], columns * spacing[0]
-    if len(slices) == 1:
-        choose_frame(name, 1, frame)
-        thickness = next((t[0] for t in (first.numbers(GAP, 1), first.numbers(THICKNESS, 1)) if t is not None and t[0] > 0), None)
-        if thickness is None:
-            messages.append(f"{name} gives no slice thickness: 1 mm was taken.")
-        lps[:3, 2], lps[:3, 3] = np.cross(rows, columns) * (thickness or 1.0), origin
-        return slices, lps
-
-    positions = np.array([_position(name, image) for image in slices])
-    stacks = _stacks(name, slices, positions @ np.cross(rows, columns))
-    chosen = choose_frame(name, len(stacks), frame)
-    slices, positions = [slices[n] for n in stacks[chosen]], positions[stacks[chosen]]
-    if len(slices) == 1:
-        raise MRISuperResError(f"All images of {name} lie at the same place: give one of its files.")
-    step = _step(name, slices, positions, np.cross(rows, columns))
-    lps[:3, 2], lps[:3, 3] = step, positions[0]
-    return slices, lps
-
-
-def _plane(name, slices, messages):
-    """Unit vectors along a row and a column, and the position of the first slice, LPS."""
-    orientation = slices[0].numbers(ORIENTATION, 6)
-    origin = slices[0].numbers(POSITION, 3)
-    if orientation is None or origin is None:
-        if len(slices) > 1:
-            raise MRISuperResError(f"{name[0].upper()}{name[1:]} does not say where its slices lie: export it again as MR images, not as secondary captures.")
-        messages.append(f"{name} does not say how the patient lies: the pixel grid was taken as it is, names such as axial may be wrong.")
-        return np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.zeros(3)
-    rows, columns = orientation[:3], orientation[3:]
-    lengths = np.linalg.norm(rows), np.linalg.norm(columns)
-    if abs(np.array(lengths) - 1).max() > 0.01:
-        raise MRISuperResError(f"{name[0].upper()}{name[1:]} gives no usable slice direction: export it again.")
-    return rows / lengths[0], columns / lengths[1], origin
-
-
-def _check_alike(name, slices):
-    """Raises MRISuperResError where slices differ in size, pixel size or direction."""
-    first = slices[0]
-    for image in slices[1:]:
-        if image.size != first.size:
-            raise MRISuperResError(f"The slices of {name} differ in size ({first.path.name} has {first.size[0]}×{first.size[1]} pixels, "
-                                   f"{image.path.name} {image.size[0]}×{image.size[1]}): put only those of one volume into the folder.")
-        for tag, count, what, tolerance in ((ORIENTATION, 6, "direction", 1e-3), (PIXEL_SPACING, 2, "pixel size", 1e-3)):
-            one, other = first.numbers(tag, count), image.numbers(tag, count)
-            if (one is None) != (other is None) or (one is not None and np.abs(one - other).max() > tolerance):
-                raise MRISuperResError(f"The slices of {name} differ in their {what} ({first.path.name} and {image.path.name}), as in a localizer: "
-                                       "put only those of one volume into the folder.")
-
-
-def _position(name, image):
-    position = image.numbers(POSITION, 3)
-    if position is None:
-        raise MRISuperResError(f"{image.path.name}, of {name}, does not say where it lies: export the series again.")
-    return position
-
-
-def _stacks(name, slices, heights):
-    """Indices of the slices in order of height, one list for each image that every position holds."""
-    order = sorted(range(len(slices)), key=lambda n: heights[n])
-    places = [[order[0]]]
-    for n in order[1:]:
-        if heights[n] - heights[places[-1][0]] > DISTANCE_TOLERANCE:
-            places.append([])
-        places[-1].append(n)
-    counts = {len(place) for place in places}
-    if len(counts) > 1:
-        raise MRISuperResError(f"{name[0].upper()}{name[1:]} is not complete, or mixes volumes: some positions hold {min(counts)} "
-                               f"images, others {max(counts)}; put only the slices of one volume into the folder.")
-    for place in places:
-        place.sort(key=lambda n: (slices[n].numbers(NUMBER, 1) if slices[n].numbers(NUMBER, 1) is not None else [0])[0])
-    return [list(stack) for stack in zip(*places)]
-
-
-def _step(name, slices, positions, normal):
-    """The way from one slice to the next, after making sure that all are that far apart, LPS."""
-    gaps = np.diff(positions @ normal)
-    usual = float(np.median(gaps))
-    tolerance = DISTANCE_TOLERANCE * (1 + usual)
-    widest = int(np.argmax(np.abs(gaps - usual)))
-    if abs(gaps[widest] - usual) > tolerance:
-        raise MRISuperResError(f"A slice is missing from {name}, or the slices are not evenly spaced: {slices[widest].path.name} and "
-                               f"{slices[widest + 1].path.name} are {gaps[widest]:.4g} mm apart, others {usual:.4g} mm; export the whole series again.")
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    line = positions[0] + np.arange(len(positions))[:, None] * step
-    if np.linalg.norm(positions - line, axis=1).max() > tolerance + 0.1 * usual:
-        raise MRISuperResError(f"The slices of {name} do not lie on a straight line: export the series again, without motion correction of single slices.")
-    return step
 
 
 def _voxels(name, slices):

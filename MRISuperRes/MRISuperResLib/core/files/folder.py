@@ -17,8 +17,7 @@ def new_folder(path):
     path: a folder that does not exist, or is empty. Raises MRISuperResError for any other, and where it can't be made; one
     that is raised inside names files by the places that they would have had.
     """
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    target, part = _places(path)
     try:
         with os_errors(target):
             _check(target)
@@ -31,6 +30,21 @@ def new_folder(path):
         raise MRISuperResError(str(e).replace(str(part), str(target)), e.kind) from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def check_new_folder(path):
+    """Raises MRISuperResError where new_folder could not make the folder; meant to be asked before the work. Nothing is left there."""
+    target, part = _places(path)
+    with os_errors(target):
+        _check(target)
+        part.mkdir()
+        part.rmdir()
+
+
+def _places(path):
+    """(the folder that will be made: a link is followed, where it is filled)"""
+    target = Path(os.path.realpath(path))
+    return target, target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
 
 def _check(target):

@@ -108,7 +108,7 @@ def _sizes(header, name):
 
 def _dtype(header, name):
     code = int(header["datatype"])
-    label = nibabel.nifti1.data_type_codes.label[code] if code in nibabel.nifti1.data_type_codes.keys() else ""
+    label = str(nibabel.nifti1.data_type_codes.label[code]) if code in nibabel.nifti1.data_type_codes else ""
     if label in NOT_SCALAR:
         raise not_scalar(name, NOT_SCALAR[label], is_colour=True)
     if int(header["intent_code"]) == LABEL_INTENT:

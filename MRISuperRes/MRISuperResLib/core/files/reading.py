@@ -8,9 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import MRISuperResError
-from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
+from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .dicom import read_dicom
-from .nifti import is_nifti, read_nifti
 from .quiet import quiet
 
 UNKNOWN_SPACES = ("scanner-xyz", "scanner-xyz-time", "3D-right-handed", "3D-left-handed", "3D-right-handed-time", "3D-left-handed-time")
@@ -23,10 +22,10 @@ class Volume:
 
     array: np.ndarray
     ijk_to_ras: np.ndarray
-    messages: list = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
-def read_volume(path, frame=None, series=None):
+def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
     """Reads a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder of DICOM files.
 
     frame: which one of a file that holds several (4D), counted from 0. series: the Series Instance UID, for a DICOM folder
@@ -34,20 +33,21 @@ def read_volume(path, frame=None, series=None):
     Raises MRISuperResError (kind "input") for whatever is not one scalar volume on a rectangular grid, all of it there.
     """
     path = Path(path)
-    try:
+    with read_errors(path):
         return Volume(*_reader(path, series)(path, frame))
-    except FileNotFoundError as e:
-        raise MRISuperResError(f"There is no file {path}: check the name.") from e
-    except OSError as e:
-        raise MRISuperResError(f"{path} can't be read ({e.strerror or e}): check that you may open it and that the disk is there.") from e
 
 
 def _reader(path, series):
-    """The function that reads such a file, found by what is in it and not by its name."""
+    """The function that reads such a file, found by what is in it and not by its name.
+
+    nibabel, which 3D Slicer does not bring, is needed for files that may be NIfTI only.
+    """
     if path.is_dir():
         return lambda path, frame: read_dicom(path, frame, series)
     if series is not None:
         raise MRISuperResError(f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series.")
+    from .nifti import is_nifti, read_nifti
+
     head = _head(path)
     if is_nifti(head):
         return read_nifti

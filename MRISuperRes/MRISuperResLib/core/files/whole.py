@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 from .writing import os_errors
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def whole_file(path: str | Path) -> Generator[Path, None, None]:
     """Yields a path to write to, which becomes `path` at the end. A process that is killed leaves the old file, or none.
 
     Raises MRISuperResError where the file can't be written.
@@ -23,11 +24,11 @@ def whole_file(path):
         os.replace(temporary, path)
 
 
-def write_whole(path, content):
+def write_whole(path: str | Path, content: bytes) -> None:
     """Writes bytes."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
 
 
-def write_json(path, values):
+def write_json(path: str | Path, values) -> None:
     write_whole(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import gzip
 import json
 import os
 import secrets
@@ -16,7 +15,7 @@ from .. import geometry
 from ..errors import MRISuperResError
 from ..volume_names import OUTPUTS
 from .checks import LPS_TO_RAS
-from .nifti import write_nifti
+from .gzip_writer import GzipWriter
 from .quiet import quiet
 
 PREFIX = "MRISuperRes_"
@@ -104,10 +103,12 @@ def os_errors(target, size=0):
 
 
 def _write_nifti(path, array, ijk_to_ras, provenance):
+    from .nifti import write_nifti
+
     description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}".encode("ascii", "replace").decode()[:79]
     with open(path, "wb") as file:
         if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=file, mtime=0) as packed:
+            with GzipWriter(file, COMPRESSION) as packed:
                 write_nifti(packed, array, ijk_to_ras, description, provenance)
         else:
             write_nifti(file, array, ijk_to_ras, description, provenance)

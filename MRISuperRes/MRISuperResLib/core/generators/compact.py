@@ -22,9 +22,10 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
         for conv, gain in ((self.conv1, 1.0), (self.conv2, RESIDUAL_GAIN)):
-            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
-            conv.weight.data.mul_(gain)
-            nn.init.zeros_(conv.bias)
+            weight, bias = conv.parameters()
+            nn.init.kaiming_normal_(weight, a=SLOPE)
+            weight.data.mul_(gain)
+            nn.init.zeros_(bias)
 
     def forward(self, x):
         return x + self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True))
@@ -46,8 +47,8 @@ class CompactNet(nn.Module):
         self.body = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         self.conv_last = nn.Conv2d(features, channels * scale**2, 3, padding=1)
-        nn.init.zeros_(self.conv_last.weight)  # begins as bicubic interpolation
-        nn.init.zeros_(self.conv_last.bias)
+        for parameter in self.conv_last.parameters():
+            nn.init.zeros_(parameter)  # begins as bicubic interpolation
 
     def forward(self, x):
         features = self.conv_first(x)

@@ -34,9 +34,10 @@ class DenseBlock(nn.Module):
         self.conv4 = _conv(features + 3 * growth, growth)
         self.conv5 = _conv(features + 4 * growth, features)
         for conv in self.children():
-            nn.init.kaiming_normal_(conv.weight, a=SLOPE)
-            conv.weight.data.mul_(INITIAL_GAIN)
-            nn.init.zeros_(conv.bias)
+            weight, bias = conv.parameters()
+            nn.init.kaiming_normal_(weight, a=SLOPE)
+            weight.data.mul_(INITIAL_GAIN)
+            nn.init.zeros_(bias)
 
     def forward(self, x):
         seen = x

@@ -21,7 +21,8 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Source))
 def from_list(path, anatomy, subject_of, base=None):
     """([Source], [(path, sentence)] of files that are not there).
 
-    anatomy, subject_of(path): for lines that say none. base: the folder from which paths start; default: the list's. Raises MRISuperResError (kind "settings") that names the line which is wrong.
+    anatomy, subject_of(path): for lines that say none. base: the folder from which paths start; default: the list's.
+    Raises MRISuperResError (kind "settings") that names the line which is wrong.
     """
     path = Path(path)
     lines = _lines(path)

@@ -38,7 +38,7 @@ def read(path):
     try:
         content = np.memmap(path, np.uint8, "r")
         end = len(content) - CHECKSUM
-        if zlib.crc32(content[:end]) != int(content[end:].tobytes(), 16):
+        if zlib.crc32(content[:end].data) != int(content[end:].tobytes(), 16):
             return None
     except (OSError, ValueError):
         return None

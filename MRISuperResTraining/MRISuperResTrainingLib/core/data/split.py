@@ -22,12 +22,12 @@ class Split(Checked):
     messages: what the user should know about it. to_dict and from_dict write it down and read it again.
     """
 
-    train: tuple = setting(_texts())
-    validation: tuple = setting(_texts())
+    train: tuple[str, ...] = setting(_texts())
+    validation: tuple[str, ...] = setting(_texts())
     seed: int = setting(whole(0))
     share: float = setting(below(0, 1))
     by_slices: bool = setting(truth(), False)
-    messages: tuple = setting(_texts(), ())
+    messages: tuple[str, ...] = setting(_texts(), ())
 
     def training(self, volumes):
         """Those of the PreparedVolumes to learn from."""

@@ -1,12 +1,13 @@
 """How far a mean over a few subjects can be trusted."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 RESAMPLES, SEED = 10_000, 0
 LEVEL = 0.95
 
 
-def interval(values):
+def interval(values: ArrayLike) -> tuple[float, float] | None:
     """(low, high) of the mean of one value per subject: the percentile bootstrap, 95 %. None for fewer than two subjects.
 
     Subjects are drawn, never slices: slices of one subject are alike, and would make the interval far too narrow.

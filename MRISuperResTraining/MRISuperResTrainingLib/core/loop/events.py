@@ -29,12 +29,12 @@ class EventLog:
     """
 
     def __init__(self, folder, listener=None, active=True):
-        self._listener, self._active = listener, active
+        self._listener = listener
         self._file = _open(Path(folder, FILE)) if active else None
         self._board = _tensorboard(Path(folder, TENSORBOARD)) if active else None
 
     def write(self, event, stage, step, **values):
-        if not self._active:
+        if self._file is None:
             return
         record = {"event": event, "time": time.time(), "stage": stage, "step": step, **values}
         self._file.write(json.dumps(record) + "\n")
@@ -49,7 +49,7 @@ class EventLog:
             self._listener(record)
 
     def close(self):
-        if self._active:
+        if self._file:
             self._file.close()
         if self._board:
             self._board.close()
@@ -59,11 +59,11 @@ def is_later(event, stage, step):
     """Whether an event tells of a step that is done again, as the run has gone back to `step` of `stage`."""
     if event["event"] in ("start", "nan", "stopped", "error"):
         return False
-    return event["stage"] == stage and event["step"] > step or (event["stage"], stage) == ("gan", "psnr")
+    return (event["stage"] == stage and event["step"] > step) or (event["stage"], stage) == ("gan", "psnr")
 
 
 def _open(path):
-    file = open(path, "a+", encoding="utf-8")
+    file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - closed with the EventLog
     file.seek(max(0, file.tell() - 1))
     if file.read() not in ("", "\n"):
         file.write("\n")  # ends the line in which the process was killed

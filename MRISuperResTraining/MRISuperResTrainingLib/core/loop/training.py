@@ -51,8 +51,8 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
             folder.describe({
                 "settings": settings.to_dict(), "card": card or {}, "sources": [source.to_dict() for source in sources], "cache": str(cache) if cache else None,
-                "split": split.to_dict(), "volumes": [_described(volume) for volume in volumes], "unsuitable": unsuitable, "versions": versions() | {"accelerate": accelerate.__version__},
-                "messages": _messages(volumes, unsuitable, split)})
+                "split": split.to_dict(), "volumes": [_described(volume) for volume in volumes], "unsuitable": unsuitable,
+                "versions": versions() | {"accelerate": accelerate.__version__}, "messages": _messages(volumes, unsuitable, split)})
             _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop)
     return folder
 
@@ -131,9 +131,10 @@ def _run(accelerator, settings, folder, volumes, split, perceptual, progress, as
     batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
     log = EventLog(folder.path, progress, accelerator.is_main_process)
     names = stages.names(settings)
-    with contextlib.closing(log), contextlib.closing(batches), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    with contextlib.closing(log), contextlib.closing(batches), torch.backends.cudnn.flags(enabled=True, deterministic=True):
         log.write("start", state["stage"] if state else names[0], state["step"] if state else 0, resumed=state is not None, processes=accelerator.num_processes,
-                  device=str(accelerator.device), precision=settings.precision, steps={name: getattr(settings, name).steps for name in names}, messages=[] if state else folder.description()["messages"])
+                  device=str(accelerator.device), precision=settings.precision, steps={name: getattr(settings, name).steps for name in names},
+                  messages=[] if state else folder.description()["messages"])
         for name in names[names.index(state["stage"]):] if state else names:
             accelerator.wait_for_everyone()  # until the models of the stage before are written
             run = StageRun(stages.make(name, accelerator, settings, folder, perceptual.vgg), batches, validation, folder, log, asked_to_stop)

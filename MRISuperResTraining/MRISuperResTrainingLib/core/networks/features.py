@@ -42,8 +42,9 @@ class VGG(nn.Module):
         weights, (mean, deviation), self.gain = _read(name, path)
         self.blocks = nn.ModuleList(nn.ModuleList(nn.Conv2d(*weight.shape[1::-1], 3, padding=1) for weight, _ in block) for block in weights)
         for convolutions, values in zip(self.blocks, weights):
-            for convolution, (weight, bias) in zip(convolutions, values):
-                convolution.weight.data, convolution.bias.data = weight, bias
+            for convolution, tensors in zip(convolutions.children(), values):
+                for parameter, tensor in zip(convolution.parameters(), tensors):
+                    parameter.data = tensor
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
         self.register_buffer("deviation", torch.tensor(deviation)[:, None, None])
         self.requires_grad_(False).eval()
@@ -66,7 +67,7 @@ class VGG(nn.Module):
             for number, block in enumerate(self.blocks):
                 if number:
                     x = F.max_pool2d(x, 2)
-                for convolution in block:
+                for convolution in block.children():
                     features = convolution(x)
                     x = F.relu(features)
                 yield features

@@ -27,8 +27,8 @@ class _MeanOverProcesses(torch.autograd.Function):
         return _mean(x)
 
     @staticmethod
-    def backward(ctx, gradient):
-        return _mean(gradient)
+    def backward(ctx, *gradients):
+        return _mean(*gradients)
 
 
 def _mean(x):

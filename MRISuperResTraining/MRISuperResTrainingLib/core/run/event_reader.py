@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..loop import events
 
-
 MOST_STEPS = 5000
 """Of the events "step" of a long run every second one is forgotten as soon as there are more, again and again: a curve has no more pixels."""
 

@@ -23,7 +23,8 @@ def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=
     run, folder: paths; name: NAME-psnr and NAME-gan are made, a pair that can be blended; of a run without second stage NAME-psnr.
     measure: whether the cards get the speed on this computer's CPU, and figures on the subjects that were not trained on, as far as their
     volumes are there, which takes its time. alpha: the GAN model is the blend of the generators of both stages, 1 for the second alone (network
-    interpolation, ESRGAN, section 3.4: less noise and fewer artefacts of an adversarial training, which was not stopped at the right moment). progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
+    interpolation, ESRGAN, section 3.4: less noise and fewer artefacts of an adversarial training, which was not stopped at the right moment).
+    progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
     """
     if not NAME.fullmatch(name):
         raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
@@ -69,7 +70,8 @@ def _card_values(run, description, stage, alpha, name, pair):
     learnt = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
     # the slices that a model is given have the pixels of the degraded ones
     pixels = [settings["scale"] * side for volume in learnt for side in volume["pixel"]]
-    data = [{key: volume[key] for key in ("subject", "anatomy", "contrast", "licence", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name} for volume in learnt]
+    data = [{key: volume[key] for key in ("subject", "anatomy", "contrast", "licence", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name}
+            for volume in learnt]
     own = settings | {"start_from": settings["start_from"] and Path(settings["start_from"]).name}
     if own["gan"]:
         own["gan"] = own["gan"] | {"vgg": own["gan"]["vgg"] and Path(own["gan"]["vgg"]).name}

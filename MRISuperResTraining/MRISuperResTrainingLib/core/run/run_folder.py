@@ -14,8 +14,8 @@ import numpy as np
 import safetensors.torch
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.files.writing import os_errors
 from MRISuperResLib.core.files.whole import whole_file, write_json
+from MRISuperResLib.core.files.writing import os_errors
 from MRISuperResLib.core.model_card import ModelCard
 from MRISuperResLib.core.model_files import write_pair
 

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from MRISuperResLib.core.errors import MRISuperResError
 
@@ -25,6 +25,7 @@ def setting(rule, default=dataclasses.MISSING):
     return dataclasses.field(default=default, metadata={"rule": rule})
 
 
+@dataclasses.dataclass(frozen=True)
 class Checked:
     """Base of a frozen dataclass whose fields are made by `setting`. Raises MRISuperResError (kind "settings")."""
 
@@ -38,12 +39,12 @@ class Checked:
             if not rule.allows(value):
                 raise wrong(f"“{field.name}” must be {rule.wanted}, not {_shown(value)}.")
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """JSON values."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict. What is not given keeps its default; unknown keys are refused, so that none is ignored silently."""
         if not isinstance(values, dict):
             raise wrong(f"Settings are a JSON object, not {_shown(values)}.")
@@ -57,7 +58,7 @@ class Checked:
         return cls(**{name: kinds[name].from_dict(value) if kinds[name] and isinstance(value, dict) else value for name, value in values.items()})
 
     @classmethod
-    def merged(cls, values, changes):
+    def merged(cls, values: dict, changes: dict) -> dict:
         """JSON values for from_dict: `values` with `changes`. Settings within the settings are merged too, anything else is replaced."""
         kinds = {field.name: field.metadata["rule"].kind for field in dataclasses.fields(cls)}
         out = dict(values)

@@ -35,7 +35,7 @@ PRESETS = {
 }
 
 
-def preset(name, scale, **changes):
+def preset(name: str, scale: int, **changes) -> Settings:
     """The Settings of a preset; changes: fields of Settings; of `data`, `psnr` and `gan` a dict of what changes.
 
     Raises MRISuperResError (kind "settings").

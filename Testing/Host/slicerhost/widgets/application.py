@@ -44,7 +44,8 @@ class qSlicerCoreIOManager(QObject):
 
     def exportNodes(self, nodeIDs, fileNames, properties, *_):
         nodes = map(slicer.mrmlScene.GetNodeByID, nodeIDs)
-        return all([io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)])
+        saved = [io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)]  # all, also after one has failed
+        return all(saved)
 
 
 class qSlicerApplication(QObject):

@@ -33,7 +33,7 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         super().__init__(parent)
         self._makePython, self._python = None, None
 
-    def self(self):  # noqa: B902 - the name is Slicer's
+    def self(self):  # the name is Slicer's
         return self._python
 
     def reload(self):

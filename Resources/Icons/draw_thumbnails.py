@@ -1,0 +1,41 @@
+"""Draws the thumbnails of the samples from the volumes themselves: python Resources/Icons/draw_thumbnails.py FILE...
+
+FILE: the volumes of mrml/sample_data.py, recognised by their SHA-256.
+"""
+
+import ast
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from MRISuperResLib.core.files import read_volume
+
+MODULE = Path(__file__).resolve().parents[2] / "MRISuperRes"
+SIZE = 260, 280  # as Slicer's template for modules proposes
+CROPS = {"SampleFetusT2": (11, 80, 274, 108, 288), "SampleBrainT2": (22, 30, 360, 22, 328)}
+"""The slice, first and last row, first and last column of what is shown."""
+
+
+def samples():
+    """{SHA-256: name of the thumbnail}, read from the source: it can't be imported without Slicer."""
+    tree = ast.parse((MODULE / "MRISuperResLib" / "mrml" / "sample_data.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Sample"]
+    return {call.args[2].value: call.args[3].value.partition(".")[0] for call in calls}
+
+
+def draw(path, name):
+    number, top, bottom, left, right = CROPS[name]
+    image = read_volume(path).array[number].astype(float)
+    low, high = np.percentile(image, (0.5, 99.7))
+    grey = np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)[top:bottom, left:right]
+    picture = ImageOps.pad(Image.fromarray(grey), SIZE, Image.Resampling.LANCZOS)
+    picture.save(MODULE / "Resources" / "Icons" / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    known = samples()
+    for path in map(Path, sys.argv[1:]):
+        draw(path, known[hashlib.sha256(path.read_bytes()).hexdigest()])

@@ -1,0 +1,76 @@
+"""The command lines of the README, typed in a folder that has the files which they name."""
+
+import os
+import re
+import shutil
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from made_files import FolderTest, grid, run, write_series
+from MRISuperResLib.commandline import arguments
+from MRISuperResLib.core.files import write_volume
+from MRISuperResLib.core.models import FOLDERS_VARIABLE
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
+from made_bodies import body
+from made_models import write_model
+from made_torchvision import declare_missing_operators
+from readme_examples import README, commands
+
+
+class ReadmeCommandsTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(os.chdir, Path.cwd())
+        os.chdir(self.folder)
+        home = {name: str(self.folder / "home") for name in ("XDG_DATA_HOME", "APPDATA", "HOME")}
+        self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
+        write_volume("in.nii.gz", body((3, 64, 72)), grid(), {})
+        write_volume("openms_p03_study1_T2W.nii.gz", body((21, 204, 124)), grid(), {})
+        for folder in ("dicom_folder", "study", "somewhere"):
+            Path(folder).mkdir()
+        write_series("dicom_folder")
+        write_volume("study/sub-01.nii.gz", body((3, 40, 48)), grid(), {})
+        write_model("somewhere", "NAME")
+        self.write_checkpoint("RealESRGAN.pth")
+
+    def write_checkpoint(self, path):
+        declare_missing_operators()
+        import torch
+        from spandrel.architectures.ESRGAN import ESRGAN
+
+        torch.save(ESRGAN(num_filters=8, num_blocks=1).state_dict(), path)
+
+    def test_every_command_line_does_what_it_says(self):
+        examples = commands("MRISuperResLib")
+        self.assertGreater(len(examples), 8)
+        for words in examples:
+            with self.subTest(" ".join(words)):
+                parsed = arguments.parse(words)
+                output = getattr(parsed, "out", None) or getattr(parsed, "output", None)
+                if output:
+                    shutil.rmtree(output, ignore_errors=True)  # of an example before
+                code, text, err = run(*words)
+                self.assertEqual(code, 0, err)
+                self.assertTrue(text)
+                if output:
+                    self.assertTrue(Path(output).exists())
+
+    def test_options_that_the_text_names_exist(self):
+        """Of both programs: what stands between backticks and begins with two hyphens."""
+        from MRISuperResTrainingLib.commandline import arguments as training
+        known = set()
+        for parse, names in ((arguments.parse, ("upscale", "upscale-many", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
+            for name in names:
+                with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
+                    parse([*name.split(), "--help"])
+                known |= set(re.findall(r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)))
+        named = set(re.findall(r"`(--[\w-]+)", README.read_text(encoding="utf-8")))
+        self.assertTrue(named)
+        self.assertLessEqual(named, known)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,56 @@
+"""The command lines of the training in the README, typed in their order in a folder that has the files which they name."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import made_volumes
+from made_runs import TINY, RunTest
+from MRISuperResTrainingLib.__main__ import main
+from MRISuperResTrainingLib.commandline.arguments import parse
+from MRISuperResTrainingLib.commandline.train import settings_of
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
+from readme_examples import README, commands
+
+
+class ReadmeTrainingTest(RunTest):
+    """/data is a folder of the test, and the trainings are made smaller."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(os.chdir, Path.cwd())
+        os.chdir(self.folder)
+        self.enterContext(mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": str(self.folder / "cache")}))
+        for seed, name in enumerate(("study/sub-01", "study/sub-02", "test/sub-03")):
+            made_volumes.write(self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed))
+        Path("settings.json").write_text(json.dumps(TINY))
+
+    def test_every_command_line_does_what_it_says(self):
+        examples = commands("MRISuperResTrainingLib")
+        self.assertGreater(len(examples), 4)
+        for words in examples:
+            with self.subTest(" ".join(words)):
+                words = [word.replace("/data/", f"{self.folder}/data/") for word in words] + (["--settings", "settings.json"] if words[0] == "train" else [])
+                parsed = parse(words)
+                output = Path(getattr(parsed, "out", None) or getattr(parsed, "to", None) or parsed.run)
+                if parsed.command == "evaluate":
+                    shutil.rmtree(output, ignore_errors=True)  # of an example before
+                self.assertEqual(main(words), 0)
+                self.assertTrue(output.exists())
+
+    def test_every_setting_that_is_named_exists(self):
+        examples = re.findall(r"`--set ([^`…]+)`", README.read_text(encoding="utf-8"))
+        self.assertGreater(len(examples), 2)
+        for changes in examples:
+            with self.subTest(changes):
+                settings_of(parse(["train", "data", "--preset", "thesis", "--scale", "2", "--run", "r", "--set", *changes.split()]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,80 @@
+"""The tutorial for radiologists in Documentation/Tutorials.md, step by step; its pictures are left in build/screenshots."""
+
+import unittest
+
+import slicer
+from MRISuperResLib.gui.worker_process import WorkerProcess
+from slicerhost.testing import leave_module, open_module, process_events, wait_until
+from tutorial_helpers import TutorialTestCase, load
+
+from module_helpers import click
+
+PATIENCE = 300
+
+
+class RadiologistTutorialTest(TutorialTestCase):
+    def test_enlarge_a_volume_and_see_what_can_be_trusted(self):
+        slicer.mrmlScene.Clear(0)
+        volume = load("SampleBrainT2")  # 1
+        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        self.addCleanup(leave_module)
+        widget = open_module("MRISuperRes")  # 2
+        ui = widget.ui
+        self.worker = widget.logic._worker = WorkerProcess()
+        self.addCleanup(self.end, widget)
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        self.show(widget)
+        slicer.util.resetSliceViews()
+        self.assertIs(ui.inputSelector.currentNode(), volume)
+        self.assertIn("Slices along", ui.geometryLabel.text)
+        self.assertEqual((ui.scaleComboBox.currentText, ui.modelComboBox.currentText), ("×2", "Fast, for a CPU: PSNR model"))  # 3
+        before = self.picture("radiologist_1")
+
+        click(ui.applyButton)  # 4
+        self.assertEqual(ui.applyButton.text, "Cancel")
+        wait_until(lambda: not widget.upscaling.isRunning, timeout=PATIENCE)
+        process_events()
+        output = slicer.util.getNode("SampleBrainT2 SR x2 fast-x2-psnr")  # 5
+        self.assertIs(widget.upscaling.job.outputNode, output)
+        shown = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode().GetBackgroundVolumeID()
+        self.assertEqual(shown, output.GetID())
+        after = self.picture("radiologist_2")
+
+        ui.inputCollapsibleButton.collapsed = ui.modelCollapsibleButton.collapsed = True
+        self.addCleanup(self.unfold, ui)
+        ui.compareCollapsibleButton.collapsed = False  # 6
+        click(ui.compareButton)
+        wait_until(lambda: not widget.comparing.isRunning, timeout=PATIENCE)
+        process_events()
+        self.scroll_to(ui.showViewsButton)
+        compared = self.picture("radiologist_3")
+
+        self.choose_map(ui, "|SR − reference|")  # 7
+        error = self.picture("radiologist_4")
+        self.choose_map(ui, "|GAN − PSNR|")
+        invented = self.picture("radiologist_5")
+        self.assertEqual(len({path.read_bytes() for path in (before, after, compared, error, invented)}), 5)
+
+        self.assertEqual(ui.showViewsButton.text, "Close, keep results")  # 8
+        click(ui.showViewsButton)
+        self.assertEqual(slicer.app.layoutManager().layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+
+    def choose_map(self, ui, title):
+        box = ui.mapComboBox
+        self.assertIn(title, [box.itemText(index) for index in range(box.count)])
+        box.setCurrentIndex(box.findText(title))
+        wait_until(lambda: not ui.mapHelpLabel.text.startswith("Map "), timeout=PATIENCE)
+        process_events()
+
+    def end(self, widget):
+        self.worker.cleanup()
+        widget.logic._worker = None
+
+    @staticmethod
+    def unfold(ui):
+        ui.inputCollapsibleButton.collapsed = ui.modelCollapsibleButton.collapsed = False
+        ui.compareCollapsibleButton.collapsed = True
+
+
+if __name__ == "__main__":
+    unittest.main()

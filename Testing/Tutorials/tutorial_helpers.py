@@ -1,0 +1,52 @@
+"""What the tutorials have in common: their volumes, and pictures of panel and views as in the application's window."""
+
+import sys
+import unittest
+from pathlib import Path
+
+import slicer
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from slicerhost.testing import process_events, real_data, screenshot
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Module"))
+from module_helpers import make_phantom, show_panel
+
+SAMPLES = {"SampleBrainT2": ("brain", "openms_p03_study1_T2W.nii.gz"), "SampleFetusT2": ("fetal", "sub-01_run-3_T2w.nii.gz")}
+SIZE = 1500, 900
+
+
+def load(name):
+    """A sample of the extension where it is at hand, else a phantom of that name."""
+    try:
+        node = slicer.util.loadVolume(str(real_data(*SAMPLES[name])))
+    except unittest.SkipTest:
+        node = make_phantom()
+    node.SetName(name)
+    return node
+
+
+class TutorialTestCase(unittest.TestCase):
+    def show(self, panel, shares=(2, 3)):
+        """Panel and views side by side."""
+        self.window = QWidget()
+        layout = QHBoxLayout(self.window)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
+        for part, stretch in zip(self.parts, shares):
+            layout.addWidget(part, stretch)
+        self.addCleanup(self.take_apart)
+        self.picture("size", SIZE).unlink()  # gives the views their sizes
+
+    def take_apart(self):
+        """Else the window would take panel and views with it."""
+        for part in self.parts:
+            part.setParent(None)
+
+    def picture(self, name, size=SIZE):
+        return screenshot(self.window, f"tutorial_{name}", size)
+
+    def scroll_to(self, widget):
+        """Shows a part of the panel that lies below."""
+        process_events()
+        self.parts[0].ensureWidgetVisible(widget, 0, 300)
+        process_events()
