@@ -15,22 +15,17 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
-from MRISuperResLib.core.job import DEFAULT_SCALE, UpscaleJob
-from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.gui.compare_panel import ComparePanel
 from MRISuperResLib.gui.comparison_views import ComparisonViews
+from MRISuperResLib.gui.many_panel import ManyPanel
+from MRISuperResLib.gui.own_models import OwnModels
 from MRISuperResLib.gui.packages import missingPackages
-from MRISuperResLib.gui.scripted_run import asRuntimeError, scriptedRun
+from MRISuperResLib.gui.scripting import Scripting
 from MRISuperResLib.gui.upscale_panel import UpscalePanel
-from MRISuperResLib.gui.worker_process import sharedWorkerProcess
-from MRISuperResLib.mrml.comparison_job import ComparisonRun
 from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
-from MRISuperResLib.mrml.dicom_export import exportDicom
 from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
 from MRISuperResLib.mrml.sample_data import SAMPLES, registerSamples
-from MRISuperResLib.mrml.volume_job import VolumeJob
-from MRISuperResLib.mrml.volume_nodes import describeGeometry, firstUpscalableNode, whyNotUpscalable
+from MRISuperResLib.mrml.volume_nodes import firstUpscalableNode
 
 
 class MRISuperRes(ScriptedLoadableModule):
@@ -56,7 +51,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upscaling = self.comparing = None
+        self.logic = self.upscaling = self.many = self.comparing = self.ownModels = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -68,23 +63,32 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.logic = MRISuperResLogic()
         self.upscaling = UpscalePanel(self.ui, self.logic, self._updateTexts)
+        self.many = ManyPanel(self.ui, self.logic, self.upscaling, self._updateTexts)
         self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
-        self.upscaling.rival, self.comparing.rival = self.comparing, self.upscaling
+        self.ownModels = OwnModels(self.ui, self.logic, self.upscaling.models, self._onModelsChanged)
+        busy = self.panels + [self.ownModels]
+        for panel in self.panels:
+            panel.rivals = [rival for rival in busy if rival is not panel]
 
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._onSceneChanged)
+        for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
+            self.addObserver(slicer.mrmlScene, event, self._onNodesChanged)
         self.initializeParameterNode()
+
+    @property
+    def panels(self):
+        return [self.upscaling, self.many, self.comparing]
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
-        if self.comparing is None:  # setup has failed
+        if self.ownModels is None:  # setup has failed
             return
         self.setParameterNode(None)
         self.removeObservers()
-        self.upscaling.cleanup()
-        self.comparing.cleanup()
-        self.logic.cleanup()
+        for part in [*self.panels, self.ownModels, self.logic]:
+            part.cleanup()
 
     def enter(self):
         self.upscaling.models.forget()
@@ -93,6 +97,14 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self):
         """The connection with the widgets stays: a run goes on while another module is shown."""
+
+    def _onModelsChanged(self):
+        """Models of the user's have come or gone, or the worker is busy with one."""
+        self.comparing.methods.forget()
+        self._onParametersChanged()
+
+    def _onNodesChanged(self, caller, event):
+        self.many.refreshLater()
 
     def _onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
@@ -118,8 +130,9 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onParametersChanged(self, caller=None, event=None):
         self._observeInput(self._parameterNode.inputVolume if self._parameterNode else None)
-        self.upscaling.show(self._parameterNode)
-        self.comparing.show(self._parameterNode)
+        for panel in self.panels:
+            panel.show(self._parameterNode)
+        self.ownModels.show(self._parameterNode)
         self._updateTexts()
 
     def _observeInput(self, node):
@@ -132,17 +145,12 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._observedInput = node
 
     def _updateTexts(self, caller=None, event=None):
-        parameters = self._parameterNode
-        if parameters is not None and not whyNotUpscalable(parameters.inputVolume):
-            self.ui.geometryLabel.text = describeGeometry(parameters.inputVolume, parameters.sliceDirection.value, parameters.scale.value)
-        else:
-            self.ui.geometryLabel.text = ""
-        self.upscaling.update()
-        self.comparing.update()
+        for panel in self.panels:
+            panel.update()
 
 
-class MRISuperResLogic(ScriptedLoadableModuleLogic):
-    """The way in for scripts: MRISuperResLogic().upscale(volumeNode).
+class MRISuperResLogic(Scripting, ScriptedLoadableModuleLogic):
+    """The way in for scripts: MRISuperResLogic().upscale(volumeNode), and the other functions of gui.scripting.
 
     worker: a gui.worker_process.WorkerProcess; default, the one of the application.
     """
@@ -151,84 +159,8 @@ class MRISuperResLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self, parent)
         self._worker = worker
 
-    @property
-    def worker(self):
-        if self._worker is None:
-            self._worker = sharedWorkerProcess()
-        return self._worker
-
-    def cleanup(self):
-        """Ends the worker process; it starts again with the next run."""
-        if self._worker is not None:
-            self._worker.cleanup()
-
     def getParameterNode(self):
         return MRISuperResParameterNode(super().getParameterNode())
-
-    def start(self, volumeNode, job, outputVolume=None, onProgress=None, onFinished=None):
-        """Starts a run in the background and returns its VolumeJob. job: UpscaleJob; the rest: see VolumeJob.
-
-        Raises RuntimeError with one sentence for the user.
-        """
-        with asRuntimeError():
-            return VolumeJob(self.worker, volumeNode, job, outputVolume, onProgress, onFinished)
-
-    def upscale(self, volumeNode, model=None, scale=None, axis="auto", device="auto", precision="auto", outputVolume=None,
-                waitForCompletion=True, progressCallback=None, onFinished=None):
-        """Makes the super-resolved volume of a volume node; the input is not changed.
-
-        model: name of an installed model, or "nearest", "bilinear", "bicubic"; "PAIR@0.5" for the blend of a PSNR and a GAN
-        model, "NAME+bp" for a result that is made to agree with the input; None: the default model of the scale.
-        scale: 2, 4 or 8; None: the model's own. axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k": the slices.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps". precision: "float32", or "auto" for half precision where the device is made
-        for it and the result is near. outputVolume: a volume node to be replaced; None: a new one.
-        progressCallback(done, total): in slices; where it returns False, the run is cancelled.
-
-        waitForCompletion=True: returns the output node, or None where the progress callback has cancelled the run. The
-        application stays alive meanwhile. Raises RuntimeError with one sentence for the user where there is no result.
-        waitForCompletion=False: returns a VolumeJob at once, with cancel(), state, message and outputNode;
-        onFinished(job) is called at its end, however it ends.
-        """
-        with asRuntimeError():
-            job = UpscaleJob(model=model, scale=scale, axis=axis, device=device, precision=precision)
-        run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
-        return run.outputNode if run and waitForCompletion else run
-
-    def exportDicom(self, outputNode, folder):
-        """Writes an output as a DICOM series that is derived from that of its input: same patient, study and place, marked as synthetic.
-
-        outputNode: what `upscale` has made of a volume that was loaded from the DICOM database of the application. folder: is made, or is
-        empty. The series is there complete, or not at all. Raises RuntimeError with one sentence for the user.
-        """
-        with asRuntimeError():
-            exportDicom(outputNode, folder)
-
-    def startComparison(self, volumeNode, job, onProgress=None, onFinished=None):
-        """Starts a comparison in the background and returns its ComparisonRun. job: ComparisonJob; the rest: see SceneJob.
-
-        Raises RuntimeError with one sentence for the user.
-        """
-        with asRuntimeError():
-            return ComparisonRun(self.worker, volumeNode, job, onProgress, onFinished)
-
-    def compare(self, volumeNode, methods=None, scale=DEFAULT_SCALE, reference=True, axis="auto", device="auto", precision="auto",
-                degradation="bicubic", noise=0.0, seed=0, perceptual="none", waitForCompletion=True, progressCallback=None, onFinished=None):
-        """Lets several methods work on a volume and measures them; the input is not changed.
-
-        methods: names as in `upscale`, 2 to 8 of them; None: the interpolations, "bicubic+bp" and the installed models.
-        reference: True where the volume is the truth, which is degraded and restored; False where it is enlarged itself.
-        degradation: "bicubic" or "kspace". noise: Rician, in % of the intensity range, with a seed. perceptual: "none", "niqe"
-        or "pi". The rest: see `upscale`.
-
-        Returns the ComparisonNodes (outputs, table, tableNode, plotChartNode, report, remove() …), or with
-        waitForCompletion=False a ComparisonRun with cancel(), state, message and comparison. Errors: see `upscale`.
-        """
-        with asRuntimeError():
-            job = ComparisonJob(methods or default_methods(scale, ModelStore()), scale, reference, axis, device, precision, degradation, noise, seed, perceptual)
-        run = scriptedRun(lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
-        return run.comparison if run and waitForCompletion else run
 
 
 class MRISuperResTest(ScriptedLoadableModuleTest):
@@ -240,7 +172,8 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         for test in (self.test_bicubic_run_keeps_the_place_of_an_oblique_volume, self.test_cancelled_run_leaves_nothing_behind,
-                     self.test_comparison_measures_and_leaves_nothing_behind, self.test_default_network_where_torch_is_installed):
+                     self.test_all_frames_of_a_sequence_are_played_with_it, self.test_comparison_measures_and_leaves_nothing_behind,
+                     self.test_default_network_where_torch_is_installed):
             self.setUp()
             try:
                 test()
@@ -263,6 +196,17 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
         self.assertIsNone(self.logic.upscale(volume, model="bicubic", progressCallback=lambda done, total: False))
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
+
+    def test_all_frames_of_a_sequence_are_played_with_it(self):
+        volume, sequence = self.makeVolume(), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Cine")
+        for time in ("0", "0.5", "1"):
+            sequence.SetDataNodeAtValue(volume, time)
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+        browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+        output = self.logic.upscaleSequence(sequence, model="bicubic", scale=2)
+        self.assertEqual([output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())], ["0", "0.5", "1"])
+        browser.SetSelectedItemNumber(2)
+        self.assertEqual(browser.GetProxyNode(output).GetImageData().GetDimensions(), (40, 48, 6))
 
     def test_comparison_measures_and_leaves_nothing_behind(self):
         volume = self.makeVolume()

@@ -3,9 +3,10 @@
 Requests                                            Events
   upscale  id job input ijkToRAS output               ready      pid version
   compare  id job input ijkToRAS output               progress   id done total rate remaining
-  cancel   id                                         result     id output, and what worker_jobs.py adds
-  stop     (after the jobs that came before)          cancelled  id
-                                                      error      id|null kind message log
+  install  id path                                    result     id, and what worker_jobs.py adds
+  import   id path name                               cancelled  id
+  cancel   id                                         error      id|null kind message log
+  stop     (after the jobs that came before)
 
 Arrays travel as .npy files. The worker stays warm between jobs, so that torch and the weights are loaded once, and it
 ends as soon as its stdin is closed, also in the middle of a job: it never outlives its parent.
@@ -21,6 +22,10 @@ import traceback
 from . import __version__
 from .core.errors import Cancelled, MRISuperResError
 from .core.progress import ProgressMeter
+
+_VOLUME = {"id": str, "job": dict, "input": str, "output": str, "ijkToRAS": list}
+JOBS = {"upscale": _VOLUME, "compare": _VOLUME, "install": {"id": str, "path": str}, "import": {"id": str, "path": str, "name": str}}
+"""{request: {field: type}} of those that are jobs."""
 
 
 class RequestError(Exception):
@@ -79,7 +84,7 @@ class Worker:
             name = request["request"]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise RequestError("The worker received a line that is not a request: restart the run.") from None
-        if name in ("upscale", "compare"):
+        if isinstance(name, str) and name in JOBS:
             check_request(request)
             if request["id"] in self._cancels:
                 raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
@@ -98,7 +103,7 @@ class Worker:
         job_id = request["id"]
         cancelled = self._cancels[job_id].is_set
         try:
-            event, fields = "result", {"output": request["output"], **self._compute(request, cancelled)}
+            event, fields = "result", self._compute(request, cancelled)
         except Cancelled:
             event, fields = "cancelled", {}
         except MRISuperResError as error:
@@ -109,7 +114,7 @@ class Worker:
                                                  "choose a smaller scale."}
         except Exception as error:
             event, fields = "error", {"kind": "internal", "log": traceback.format_exc(),
-                                      "message": f"The volume could not be processed because of an unexpected error ({type(error).__name__}): "
+                                      "message": f"This could not be done because of an unexpected error ({type(error).__name__}): "
                                                  "please report it with the application log."}
         # not before the exception is gone, and with it the arrays of its frames: on Windows the files behind them could not be deleted
         if event != "result" and self._runner is not None:
@@ -136,11 +141,11 @@ class Worker:
 
 def check_request(request):
     """Raises RequestError unless the request for a job has its fields, in their types."""
-    for field, kind in (("id", str), ("job", dict), ("input", str), ("output", str), ("ijkToRAS", list)):
+    for field, kind in JOBS[request["request"]].items():
         if not isinstance(request.get(field), kind):
             raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
-    rows = request["ijkToRAS"]
-    if len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(type(x) in (int, float) for x in row) for row in rows):
+    rows = request.get("ijkToRAS")
+    if rows is not None and (len(rows) != 4 or any(not isinstance(row, list) or len(row) != 4 or not all(type(x) in (int, float) for x in row) for row in rows)):
         raise RequestError("The worker received a request whose “ijkToRAS” is no 4×4 matrix: restart the run.")
 
 

@@ -1,9 +1,11 @@
-"""What the worker does for its two kinds of request: arrays are read, handed to the core, and written.
+"""What the worker does for its kinds of request: arrays are read, handed to the core, and written; models are taken into the user's folder.
 
-Request   output                        further fields of its result event
-upscale   an .npy file                  ijkToRAS provenance messages
-compare   a folder, where are written   outputs (name stage file provenance) ijkToRAS reference low lowIJKToRAS (files or null)
+Request   output                        fields of its result event
+upscale   an .npy file                  output ijkToRAS provenance messages
+compare   a folder, where are written   output, outputs (name stage file provenance) ijkToRAS reference low lowIJKToRAS (files or null)
           .npy files                    axis (axis plane) table dots messages
+install   -                             name scale
+import    -                             name scale
 """
 
 import contextlib
@@ -27,9 +29,11 @@ class Jobs:
 
     def run(self, request, progress, cancelled):
         """The fields of the result event. Raises MRISuperResError, Cancelled, and whatever the core does."""
+        if request["request"] in ("install", "import"):
+            return self._add_model(request)
         volume, matrix = read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float)
         job = self._run_compare if request["request"] == "compare" else self._run_upscale
-        return job(volume, matrix, request, progress, cancelled)
+        return {"output": request["output"], **job(volume, matrix, request, progress, cancelled)}
 
     @staticmethod
     def discard(request):
@@ -37,6 +41,16 @@ class Jobs:
         if request["request"] == "upscale":
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
+
+    @staticmethod
+    def _add_model(request):
+        if request["request"] == "install":
+            from .core.model_files import install
+            card = install(request["path"])
+        else:
+            from .core.checkpoint_import import import_checkpoint
+            card = import_checkpoint(request["path"], request["name"])
+        return {"name": card.name, "scale": card.scale}
 
     def _run_upscale(self, volume, matrix, request, progress, cancelled):
         upscale = self._upscale

@@ -57,5 +57,18 @@ class MachineTest(unittest.TestCase):
                 self.assertEqual(hardware.machine(device), machine)
 
 
+class FreeMemoryTest(unittest.TestCase):
+    def test_free_memory_is_that_which_programs_can_still_have(self):
+        with mock.patch.object(hardware.sys, "platform", "linux"), mock.patch.object(hardware.Path, "read_text", lambda *a, **k: "MemFree: 1 kB\nMemAvailable:  2048 kB\n"):
+            self.assertEqual(hardware.free_memory(), 2 * 2**20)
+
+    def test_free_memory_is_not_known_where_the_system_does_not_tell(self):
+        for text in ("", "MemAvailable: much"):
+            with mock.patch.object(hardware.sys, "platform", "linux"), mock.patch.object(hardware.Path, "read_text", lambda *a, **k: text):
+                self.assertIsNone(hardware.free_memory())
+        with mock.patch.object(hardware.sys, "platform", "darwin"), mock.patch.object(hardware.Path, "read_text", side_effect=FileNotFoundError):
+            self.assertIsNone(hardware.free_memory())
+
+
 if __name__ == "__main__":
     unittest.main()

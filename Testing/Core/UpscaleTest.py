@@ -93,6 +93,15 @@ class UpscaleTest(WithTinyModel):
         volume = phantom(dtype=np.float32)
         np.testing.assert_array_equal(self.run_job(volume).volume, self.run_job(volume).volume)
 
+    def test_volumes_with_a_given_intensity_range_do_not_flicker(self):
+        """The same structure in a volume with a spike, which moves its percentiles, and in one without."""
+        plain, spiked = phantom((6, 20, 24), np.float32), phantom((6, 20, 24), np.float32)
+        spiked[5] = 50 * plain.max()
+        given_ = {"axis": "k", "intensity_range": (float(plain.min()), float(plain.max()))}
+        np.testing.assert_array_equal(self.run_job(spiked, **given_).volume[:5], self.run_job(plain, **given_).volume[:5])
+        self.assertTrue((self.run_job(spiked, axis="k").volume[:5] != self.run_job(plain, axis="k").volume[:5]).any())
+        self.assertEqual(self.run_job(plain, **given_).provenance["intensity"], {"low": given_["intensity_range"][0], "high": given_["intensity_range"][1]})
+
     def test_odd_and_tiny_sizes_are_results(self):
         for shape in ((3, 5, 7), (1, 1, 1), (1, 64, 33), (2, 1, 9)):
             for axis in ("i", "j", "k"):

@@ -31,6 +31,16 @@ class CollapsibleButtonTest(unittest.TestCase):
         self.assertFalse(self.button.collapsed)
         self.assertTrue(self.inside.visible)
 
+    def test_what_is_put_into_a_collapsed_button_is_hidden_until_it_is_opened(self):
+        button = ctk.ctkCollapsibleButton()
+        button.collapsed = True
+        inside = qt.QLabel("inside")
+        qt.QVBoxLayout(button).addWidget(inside)
+        button.show()
+        self.assertFalse(inside.visible)
+        button.collapsed = False
+        self.assertTrue(inside.visible)
+
     def test_collapsing_hides_what_is_inside_and_says_so(self):
         said = Recorder(self.button, "contentsCollapsed(bool)")
         self.button.collapsed = True

@@ -51,6 +51,13 @@ class PackagesTest(PackagesTestCase):
         self.present.add("safetensors")
         self.assertEqual(packages.missingPackages(), ["torch"])
 
+    def test_import_of_checkpoints_needs_more(self):
+        self.present |= {"torch", "safetensors", "torchvision"}
+        self.assertEqual((packages.missingPackages(), packages.missingPackages(checkpoints=True)), ([], ["spandrel"]))
+        answer_next(True)
+        self.assertTrue(packages.installPackages(["spandrel"]))
+        self.assertIn("torch", self.constraints)
+
     def test_packages_are_looked_for_without_importing_them(self):
         before = set(sys.modules)
         self.doCleanups()

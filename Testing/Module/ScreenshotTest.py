@@ -1,4 +1,4 @@
-"""Pictures of the panel: before, during and after a run and a comparison of a real volume, and of a model card, in build/screenshots."""
+"""Pictures of the panel: before, during and after a run and a comparison of a real volume, with a sequence, many volumes and a model card, in build/screenshots."""
 
 import unittest
 
@@ -6,7 +6,8 @@ import slicer
 from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
 from MRISuperResLib.mrml.volume_nodes import ijkToRAS
 from PySide6.QtWidgets import QHBoxLayout, QWidget
-from slicerhost.testing import leave_module, open_module, real_data, screenshot, wait_until
+from sequence_helpers import make_browser, make_sequence
+from slicerhost.testing import leave_module, open_module, process_events, real_data, screenshot, wait_until
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
 
@@ -86,6 +87,38 @@ class ScreenshotTest(unittest.TestCase):
         volume.SetSpacing(30, 30, 90)
         self.assertFalse(ui.modelWarningLabel.isHidden())
         self.assertNotEqual(screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes())
+
+    def test_sequence_and_many_volumes_in_the_panel(self):
+        volume = self.load()
+        volumes = [slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volume, name) for name in ("T2 coronal", "T2 sagittal")]
+        self.assertEqual(len(volumes), 2)
+        _browser, frame = make_browser(make_sequence(20, size=(160, 160, 6), name="Fetal cine"))
+        widget = open_module("MRISuperRes")
+        gate = Gate()
+        widget.logic._worker = double_worker(self, "gated", gate.path)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        ui = widget.ui
+        ui.modelComboBox.setCurrentIndex(ui.modelComboBox.findData("bicubic"))
+        ui.inputSelector.setCurrentNode(frame)
+        area = show_panel(widget)
+        click(ui.allFramesCheckBox)
+        self.addCleanup(setattr, ui.allFramesCheckBox, "checked", False)
+        click(ui.applyButton)
+        wait_until(lambda: ui.progressLabel.text.startswith("Frame 1 of 20: 3/"), timeout=300)
+        sequence = screenshot(area, "sequence_during", (440, 640))
+
+        widget.upscaling.job.cancel()
+        wait_for_end(widget.upscaling.job)
+        ui.manyCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, ui.manyCollapsibleButton, "collapsed", True)
+        process_events()
+        click(ui.manyButton)
+        wait_until(lambda: "slices" in ui.manyProgressLabel.text, timeout=300)
+        many = screenshot(area, "many_during", (440, 1000))
+        gate.open()
+        wait_for_end(widget.many.job)
+        self.assertNotEqual(screenshot(area, "many_after", (440, 1000)).read_bytes(), many.read_bytes())
+        self.assertNotEqual(sequence.read_bytes(), many.read_bytes())
 
     def test_comparison_in_the_panel_before_during_and_after(self):
         self.load()

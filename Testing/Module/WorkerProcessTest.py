@@ -223,6 +223,14 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.say({"event": "result", "id": "two"})
         self.assertEqual(self.names(), ["result"])
 
+    def test_job_that_follows_a_result_in_the_last_words_of_a_process_runs_in_another_one(self):
+        self.worker.run({"request": "upscale", "id": "one"}, lambda event: self.run_job("two"))
+        self.process.output = b'{"event": "result", "id": "one"}\n'
+        self.process.end(1, qt.QProcess.NormalExit)
+        self.assertEqual((self.process.starts, self.names()), (2, []))
+        self.process.say({"event": "result", "id": "two"})
+        self.assertEqual(self.names(), ["result"])
+
     def test_end_of_an_idle_process_is_nobodys_error(self):
         self.run_ready_job()
         self.process.say({"event": "result", "id": "one"})

@@ -51,7 +51,7 @@ class WorkerDouble:
     def finish(self):
         """Answers with the result of the core."""
         result = Jobs().run(self.request, progress=lambda done, total: None, cancelled=lambda: False)
-        self.end("result", output=self.request["output"], **result)
+        self.end("result", **result)
 
     def end(self, event, **fields):
         self.isBusy = False

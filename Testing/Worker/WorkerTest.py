@@ -1,7 +1,12 @@
 """The worker as a process: what it answers, and when it ends."""
 
+import importlib.util
 import os
+import sys
+import tempfile
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
@@ -9,6 +14,8 @@ from MRISuperResLib.core.comparison.dots import DotScore
 from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from worker_client import IDENTITY, WorkerClient
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))  # made_models
 
 
 class WorkerTestCase(unittest.TestCase):
@@ -125,6 +132,42 @@ class ComparisonTest(WorkerTestCase):
         end, _ = self.compare(self.volume, output=self.worker.path("nowhere"))
         self.assertEqual((end["event"], end["kind"]), ("error", "environment"))
         self.assertIn("free some space", end["message"])
+
+
+class ModelTest(WorkerTestCase):
+    """With an empty folder of the user's; the worker inherits it."""
+
+    def setUp(self):
+        self.home = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(mock.patch.dict(os.environ, {"XDG_DATA_HOME": self.home, "APPDATA": self.home, "HOME": self.home}))
+        super().setUp()
+
+    def add(self, request, **fields):
+        self.worker.send({"request": request, "id": "one", **fields})
+        return self.worker.event()
+
+    def test_model_that_cannot_be_installed_is_answered_with_a_sentence_and_the_worker_lives_on(self):
+        event = self.add("install", path=self.worker.path("mine.safetensors"))
+        self.assertEqual((event["event"], event["kind"]), ("error", "model"))
+        self.assertIn("no model “mine”", event["message"])
+        self.assert_works(self.worker)
+
+    def test_model_is_installed_and_can_be_used_at_once(self):
+        if importlib.util.find_spec("torch") is None:
+            self.skipTest("torch is not installed")
+        from made_models import write_model
+
+        write_model(self.worker.folder, "mine")
+        event = self.add("install", path=self.worker.path("mine.json"))
+        self.assertEqual((event["event"], event["name"], event["scale"]), ("result", "mine", 2))
+        self.worker.upscale("two", job={"model": "mine", "device": "cpu"})
+        self.assertEqual(self.worker.end_of_job()["provenance"]["model"]["name"], "mine")
+
+    def test_request_without_its_path_or_name_is_refused(self):
+        for request, fields, words in (("install", {}, "path"), ("import", {"path": "x.pth"}, "name")):
+            event = self.add(request, **fields)
+            self.assertEqual((event["event"], event["kind"]), ("error", "request"))
+            self.assertIn(words, event["message"])
 
 
 class WarmTest(WorkerTestCase):

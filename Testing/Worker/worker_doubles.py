@@ -83,6 +83,18 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
 
 
+def second_gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
+    """As `gated`, from the second job on."""
+    calls.append(methods)
+    return (gated if len(calls) > 1 else real_upscale)(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+
+
+def only_small(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
+    if volume.size > 100:
+        raise MemoryError
+    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+
+
 def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     raise MRISuperResError("PyTorch is missing.", "environment")
 

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import platform
 import sys
+from pathlib import Path
 
 NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library, which comes with its driver, and does not touch the GPU itself."""
@@ -19,6 +20,25 @@ def has_gpu() -> bool:
         return nvml.nvmlInit_v2() == 0 and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0 and count.value > 0
     except (KeyError, OSError, AttributeError):  # another system, no driver, an old one
         return False
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that programs can still have; None where the system does not tell."""
+    if sys.platform == "win32":
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    try:  # Linux; macOS has no such file
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of Windows."""
+
+    _fields_ = [("length", ctypes.c_uint32), ("load", ctypes.c_uint32), ("total", ctypes.c_uint64), ("free", ctypes.c_uint64),
+                *((name, ctypes.c_uint64) for name in ("totalPages", "freePages", "totalVirtual", "freeVirtual", "freeExtendedVirtual"))]
 
 
 def machine(device: str) -> str:

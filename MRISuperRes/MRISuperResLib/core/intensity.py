@@ -1,5 +1,7 @@
 """From stored intensities to the range that the networks know, and back without loss."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +12,8 @@ from .errors import MRISuperResError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 """A few bright vessels or a spike must not decide the contrast of the whole volume; nothing is clipped to them."""
+MOST_VOXELS = 2**24
+"""Of which the range of a sequence is found; of more, evenly distributed ones: their 0.1 percentile lies between the 0.097 and the 0.103 of all."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,7 @@ class Intensity:
         Where these are equal, minimum and maximum are taken instead; a constant volume becomes 0.
         NaN and infinite values must have been masked before (see `mask_non_finite`).
         """
-        low, high = np.percentile(volume, (LOW_PERCENTILE, HIGH_PERCENTILE))
-        if not high > low:
-            low, high = float(volume.min()), float(volume.max())
-        if not high > low:
-            high = low + 1.0
-        return cls(float(low), float(high), volume.dtype)
+        return cls(*_range(volume), volume.dtype)
 
     def normalise(self, values: ArrayLike) -> np.ndarray:
         """float64, same shape. Double precision, so that `restore` returns every integer as it was."""
@@ -48,6 +47,35 @@ class Intensity:
             return saturated(np.rint(values), self.dtype)
         limits = np.finfo(self.dtype)
         return np.clip(values, limits.min, limits.max).astype(self.dtype)
+
+
+def common_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
+    """(low, high) of an `Intensity` that suits all volumes of a sequence, which would flicker if each had its own.
+
+    volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises MRISuperResError where no voxel is finite.
+    """
+    total = sum(volume.size for volume in volumes)
+    samples = [volume.ravel()[::_step(volume.shape, total)] for volume in volumes]
+    values = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
+    if not values.size:
+        raise MRISuperResError("Every voxel of the sequence is NaN or infinite: there is no image to enlarge.")
+    return _range(values)
+
+
+def _step(shape, total):
+    """How many voxels to go on, so that few enough are taken, and not always the same column of the slices."""
+    step = max(1, -(-total // MOST_VOXELS))
+    while math.gcd(step, math.prod(shape)) > 1:
+        step += 1
+    return step
+
+
+def _range(values):
+    """(low, high): the percentiles; where they are equal, minimum and maximum, and at least 1 apart where these are equal, too."""
+    low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    if not high > low:
+        low, high = values.min(), values.max()
+    return float(low), float(high) if high > low else float(low) + 1.0
 
 
 def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

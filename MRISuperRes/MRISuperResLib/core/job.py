@@ -1,5 +1,6 @@
 """What is asked for: the one description that panel, console, command line and worker hand to the core."""
 
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
@@ -22,6 +23,8 @@ class UpscaleJob:
     device: "auto", "cpu", "cuda", "cuda:N" or "mps".
     precision: "float32", or "auto": half precision where the device is made for it and the result is near, see half_precision.
     batch_size: slices that go through the network together; None: chosen from their size.
+    intensity_range: (low, high), the stored intensities that become 0 and 1 for the network, see intensity.Intensity, so that several
+        volumes can share them; None: the percentiles of the volume.
     Raises MRISuperResError (kind "settings") for anything else.
     """
 
@@ -31,6 +34,7 @@ class UpscaleJob:
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
+    intensity_range: tuple | None = None
 
     def __post_init__(self):
         if self.model is not None and not (isinstance(self.model, str) and self.model):
@@ -44,6 +48,10 @@ class UpscaleJob:
             raise MRISuperResError(f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.", "settings")
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
             raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
+        if isinstance(self.intensity_range, list):
+            object.__setattr__(self, "intensity_range", tuple(self.intensity_range))  # JSON has no tuples
+        if self.intensity_range is not None and not _is_range(self.intensity_range):
+            raise MRISuperResError(f"The intensity range must be two numbers, the lower one first, not {self.intensity_range!r}.", "settings")
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -52,7 +60,7 @@ class UpscaleJob:
     def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
-            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision and batch_size.", "settings")
+            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.", "settings")
         refuse_unknown(cls, values)
         return cls(**values)
 
@@ -62,6 +70,11 @@ def refuse_unknown(cls, values: dict) -> None:
     unknown = set(values) - {field.name for field in fields(cls)}
     if unknown:
         raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
+
+
+def _is_range(value):
+    return (isinstance(value, tuple) and len(value) == 2 and all(isinstance(number, (int, float)) and abs(number) <= sys.float_info.max for number in value)
+            and value[0] < value[1])
 
 
 def _is_device(name):

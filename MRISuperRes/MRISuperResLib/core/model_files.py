@@ -54,12 +54,18 @@ def install(path, folder=None, store=None):
     return add(weights, folder, **{key: value for key, value in card.to_dict().items() if key != "sha256"})
 
 
-def remove(name, folder=None, store=None):
-    """Deletes a model of the user's. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
+def own_file(name, folder=None, store=None):
+    """The weights file of a model of the user's. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
     store, folder = store or ModelStore(), Path(folder or user_folder())
     file = store.weights_file(store.card(name))
     if file.parent != folder:
         raise MRISuperResError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
+    return file
+
+
+def remove(name, folder=None, store=None):
+    """Deletes a model of the user's. Raises MRISuperResError, see `own_file`."""
+    file = own_file(name, folder, store)
     with os_errors(file):
         file.unlink()  # the weights first: without them the card counts for nothing
         file.with_suffix(CARD).unlink()

@@ -52,7 +52,7 @@ def upscale(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpscaleJob, methods:
     method = (methods or MethodCache()).get(job)
     axis = slices.choose(ijk_to_ras, job.axis)
     filled, mask = mask_non_finite(volume)
-    intensity = Intensity.of(filled)
+    intensity = Intensity(*job.intensity_range, filled.dtype) if job.intensity_range else Intensity.of(filled)
     factors = axis.factors(method.scale)
 
     output = allocate(tuple(n * f for n, f in zip(volume.shape, factors[::-1])), volume.dtype)

@@ -88,8 +88,8 @@ class ComparePanel(JobPanel):
                             noise=parameters.noise if hasReference else 0.0, seed=parameters.seed, perceptual=parameters.perceptualScore.value)
         return self._logic.startComparison(parameters.inputVolume, job, onProgress, onFinished)
 
-    def _resultName(self):
-        return self.job.comparison.title
+    def _resultText(self):
+        return f"“{self.job.comparison.title}”"
 
     def _showResult(self):
         self.results.refresh(self.job.comparison)

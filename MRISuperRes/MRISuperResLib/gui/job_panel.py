@@ -1,4 +1,4 @@
-"""What the two parts of the panel that start runs have in common."""
+"""What the parts of the panel that start runs have in common."""
 
 import time
 
@@ -15,19 +15,20 @@ from .run_panel import RunPanel
 class JobPanel:
     """A part of the panel with a button that starts a run and cancels it.
 
-    A derived class says why it can't be started (`_whyNot`), starts it (`_startJob`), and shows the result (`_resultName`,
+    A derived class says why it can't be started (`_whyNot`), starts it (`_startJob`), and shows the result (`_resultText`,
     `_showResult`). logic: MRISuperResLogic. widgets: those of a RunPanel. onBusyChanged(): a run has begun or ended.
     """
 
     failureTitle = ""
+    cancelToolTip = _("Stop the run; nothing is changed")
 
     def __init__(self, logic, widgets, action, toolTip, onBusyChanged):
         self._logic, self._onBusyChanged = logic, onBusyChanged
         self.parameters = None  # MRISuperResParameterNode; None while there is no scene
         self.job = None  # the running or the last SceneJob
-        self.rival = None  # the other JobPanel: there is one worker for both
+        self.rivals = ()  # whatever else has isRunning: there is one worker for all
         self._startTime = None
-        self._run = RunPanel(*widgets, action, toolTip)
+        self._run = RunPanel(*widgets, action, toolTip, self.cancelToolTip)
         widgets[0].connect("clicked(bool)", self._onButton)
 
     @property
@@ -41,7 +42,7 @@ class JobPanel:
 
     def update(self):
         if not self.isRunning:
-            isBlocked = self.rival is not None and self.rival.isRunning
+            isBlocked = any(rival.isRunning for rival in self.rivals)
             obstacle = _("Another volume is being processed: wait until it is finished, or cancel it.") if isBlocked else ""
             self._run.showIdle(self.whyNot(), obstacle)
 
@@ -54,16 +55,23 @@ class JobPanel:
         """Why a run can't be started, in one sentence; empty where it can."""
         if self.parameters is None:
             return _("The scene is being closed.")
-        return whyNotUpscalable(self.parameters.inputVolume) or self._whyNot()
+        return self._whyNotInput() or self._whyNot()
+
+    def _whyNotInput(self):
+        return whyNotUpscalable(self.parameters.inputVolume)
 
     def _whyNot(self):
         return ""
+
+    def _inputText(self):
+        """What is shown as running."""
+        return self.parameters.inputVolume.GetName()
 
     def _startJob(self, onProgress, onFinished):
         """Returns the SceneJob. Raises an exception with a sentence for the user."""
         raise NotImplementedError
 
-    def _resultName(self):
+    def _resultText(self):
         raise NotImplementedError
 
     def _showResult(self):
@@ -79,7 +87,7 @@ class JobPanel:
 
     def _start(self):
         self._startTime = time.monotonic()
-        self._run.showStart(self.parameters.inputVolume.GetName())
+        self._run.showStart(self._inputText())
         try:
             self.job = self._startJob(self._run.showProgress, self._onFinished)
         except Exception as error:
@@ -88,8 +96,9 @@ class JobPanel:
         self._onBusyChanged()
 
     def _onFinished(self, job):
+        self.job = job  # it may end while it is being started
         finished = job.state is JobState.FINISHED
-        self._run.showEnd(job, self._resultName() if finished else "", time.monotonic() - self._startTime, self.whyNot())
+        self._run.showEnd(job, self._resultText() if finished else "", time.monotonic() - self._startTime, self.whyNot())
         if finished:
             self._showResult()
         elif job.state is JobState.FAILED:

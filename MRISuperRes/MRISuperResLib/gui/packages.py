@@ -19,14 +19,18 @@ PERCEPTUAL_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "cv2": "opencv-py
 TRAINING_REQUIREMENTS = {"accelerate": "accelerate>=0.30", "nibabel": "nibabel>=5.0"}
 """Of the training, which also reads volumes from their files."""
 
+CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "spandrel": "spandrel>=0.4"}
+"""For the import of checkpoints."""
+
 KEPT = ("numpy", "scipy", "SimpleITK", "torch")
 """Never replaced by another version: the application, or another extension, relies on the one that it has."""
 
 
-def missingPackages(perceptual=False, training=False):
+def missingPackages(perceptual=False, training=False, checkpoints=False):
     """Names, found without importing anything: the worker has the same packages as the application. perceptual: for NIQE and PI, too."""
     importlib.invalidate_caches()
-    wanted = [*REQUIREMENTS, *(PERCEPTUAL_REQUIREMENTS if perceptual else ()), *(TRAINING_REQUIREMENTS if training else ())]
+    wanted = [*REQUIREMENTS, *(PERCEPTUAL_REQUIREMENTS if perceptual else ()), *(TRAINING_REQUIREMENTS if training else ()),
+              *(CHECKPOINT_REQUIREMENTS if checkpoints else ())]
     return [name for name in wanted if not _exists(name)]
 
 
@@ -51,7 +55,7 @@ def installPackages(names):
         rest.remove("torch")
     if rest:
         _pipInstall([REQUIREMENTS[name] for name in rest])
-    others = PERCEPTUAL_REQUIREMENTS | TRAINING_REQUIREMENTS
+    others = PERCEPTUAL_REQUIREMENTS | TRAINING_REQUIREMENTS | CHECKPOINT_REQUIREMENTS
     imports = [name for name in names if name in others and name != "pyiqa" and not _exists(name)]
     if imports:
         _installKeeping([others[name] for name in imports])

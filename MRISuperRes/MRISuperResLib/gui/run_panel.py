@@ -9,12 +9,12 @@ from ..mrml.scene_job import JobState
 class RunPanel:
     """Shows in four widgets what is going on; decides nothing.
 
-    action: the text of the button; toolTip: what it does.
+    action: the text of the button; toolTip: what it does; cancelToolTip: what it does during a run.
     """
 
-    def __init__(self, button, progressBar, progressLabel, statusLabel, action, toolTip):
+    def __init__(self, button, progressBar, progressLabel, statusLabel, action, toolTip, cancelToolTip):
         self._button, self._progressBar, self._progressLabel, self._statusLabel = button, progressBar, progressLabel, statusLabel
-        self._action, self._toolTip = action, toolTip
+        self._action, self._toolTip, self._cancelToolTip = action, toolTip, cancelToolTip
         self._reason = None
         self._setProgressVisible(False)
 
@@ -36,17 +36,18 @@ class RunPanel:
     def showStart(self, name):
         self._button.text = _("Cancel")
         self._button.enabled = True
-        self._button.toolTip = _("Stop the run; nothing is changed")
+        self._button.toolTip = self._cancelToolTip
         self._progressBar.setRange(0, 0)  # busy, until the first slices are done
         self._progressLabel.text = _("Starting …")
         self._statusLabel.text = _("Running: {name}").format(name=name)
         self._setProgressVisible(True)
 
-    def showProgress(self, done, total, rate, remaining):
+    def showProgress(self, done, total, rate, remaining, part=""):
+        """part: of the run in which it is now, as the beginning of the line."""
         if done:
             self._progressBar.setRange(0, total)
             self._progressBar.value = done
-        self._progressLabel.text = Progress(done, total, rate, remaining).text()
+        self._progressLabel.text = part + Progress(done, total, rate, remaining).text()
 
     def showCancelling(self):
         self._button.enabled = False
@@ -58,11 +59,11 @@ class RunPanel:
         self._setButton(reason)
         self._statusLabel.text = message
 
-    def showEnd(self, job, name, seconds, reason):
-        """name: of what was made; reason: as in showIdle."""
+    def showEnd(self, job, result, seconds, reason):
+        """result: what was made; reason: as in showIdle."""
         message = job.message
         if job.state is JobState.FINISHED:
-            message = "\n".join([_("Finished in {time}: “{name}”.").format(time=_duration(seconds), name=name), *job.messages])
+            message = "\n".join([_("Finished in {time}: {result}.").format(time=_duration(seconds), result=result), *job.messages])
         self.showMessage(message, reason)
 
     def _setProgressVisible(self, visible):

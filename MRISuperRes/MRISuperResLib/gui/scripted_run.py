@@ -17,7 +17,7 @@ def asRuntimeError():
 
 
 def scriptedRun(start, progressCallback=None, onFinished=None, waitForCompletion=True):
-    """Starts a run and returns its SceneJob, at once or at its end; None where the progress callback has cancelled it.
+    """Starts a run and returns its SceneJob, at once, or at its end, which may be that the progress callback has cancelled it.
 
     start(onProgress, onFinished): starts it and returns the SceneJob. progressCallback(done, total): in slices; where it returns
     False, the run is cancelled. onFinished(job): called at the end, however it ends.
@@ -40,8 +40,7 @@ def scriptedRun(start, progressCallback=None, onFinished=None, waitForCompletion
     loop.run()
     if progress and progress.error:
         raise progress.error
-    if progress and progress.hasCancelled:
-        return None
-    if job.state is not JobState.FINISHED:
+    wasAsked = progress and progress.hasCancelled and job.state is JobState.CANCELLED
+    if job.state is not JobState.FINISHED and not wasAsked:
         raise RuntimeError(job.message)
     return job

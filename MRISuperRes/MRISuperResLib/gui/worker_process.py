@@ -66,7 +66,7 @@ class WorkerProcess:
         return self.state in (WorkerState.BUSY, WorkerState.CANCELLING)
 
     def run(self, request, onEvent):
-        """Sends an upscale request, starting the process where needed.
+        """Sends a request for a job, starting the process where needed; it may be called by the onEvent of the job before.
 
         onEvent(event) gets every progress event of the job and at the end exactly one event result, cancelled or error,
         whatever happens to the process. Raises RuntimeError while another job is running.
@@ -157,8 +157,11 @@ class WorkerProcess:
                 reason=self._process.errorString()))
 
     def _onProcessFinished(self, exitCode, exitStatus):
+        jobId = self._jobId
         self._readOutput()
         self._readLog()
+        if self._jobId not in (None, jobId):
+            return  # the job's last words were its result, and the next one has started another process
         how = _("signal") if exitStatus == qt.QProcess.CrashExit else _("exit code")
         self._endProcess(_("The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
                            "or look into the application log.").format(how=how, code=exitCode))

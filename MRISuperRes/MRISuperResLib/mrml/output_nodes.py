@@ -53,23 +53,26 @@ def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNo
     with slicer.util.NodeModify(node):
         fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode)
         record(node, inputNode, provenance)
-        node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
-            scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
-    _placeBeside(inputNode, node)
+    placeBeside(inputNode, node)
 
 
 def fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode=None, scalarType=None):
     """Gives a volume node its voxels and its place; it looks like the input. scalarType: of VTK; None: the input's."""
-    image = _imageData(array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType)
     with slicer.util.NodeModify(node):
-        _copyDisplay(inputNode, node)  # before the voxels come, of which automatic levels would be computed
-        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
-        node.SetAndObserveImageData(image)
+        copyDisplay(inputNode, node)  # before the voxels come, of which automatic levels would be computed
+        fillFrame(node, inputNode, array, ijkToRAS, scalarType)
         node.SetAndObserveTransformNodeID(parentTransformNode.GetID() if parentTransformNode else None)
-        node.SetVoxelValueQuantity(inputNode.GetVoxelValueQuantity())
-        node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
         # the identity of the DICOM series from which a reused node may once have been loaded
         node.RemoveAttribute("DICOM.instanceUIDs")
+
+
+def fillFrame(node, inputNode, array, ijkToRAS, scalarType=None):
+    """Gives a volume node, which need not be in a scene, its voxels and their place."""
+    image = _imageData(array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
+    node.SetAndObserveImageData(image)
+    node.SetVoxelValueQuantity(inputNode.GetVoxelValueQuantity())
+    node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
 
 
 def _imageData(array, scalarType):
@@ -82,7 +85,7 @@ def _imageData(array, scalarType):
 
 
 def record(node, inputNode, provenance):
-    """Everything that is needed to make the volume again, as attributes, which are saved with the scene."""
+    """Everything that is needed to make the result again, as attributes, which are saved with the scene, and a description for people."""
     attributes = {
         "Notice": provenance["notice"],
         "Date": provenance["date"],
@@ -99,9 +102,11 @@ def record(node, inputNode, provenance):
         # None removes an attribute that an earlier run may have left on the node
         text = value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
         node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
+    node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
+        scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
 
 
-def _copyDisplay(inputNode, node):
+def copyDisplay(inputNode, node):
     """The same grey levels on screen: window and level are fixed, because the automatic ones would differ a little."""
     node.CreateDefaultDisplayNodes()
     source, display = inputNode.GetDisplayNode(), node.GetDisplayNode()
@@ -127,7 +132,7 @@ def itemBeside(hierarchy, node):
     return hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
 
 
-def _placeBeside(inputNode, node):
+def placeBeside(inputNode, node):
     """Into the input's study or folder; a node that the user has put elsewhere stays there."""
     hierarchy = subjectHierarchy()
     if hierarchy is None:

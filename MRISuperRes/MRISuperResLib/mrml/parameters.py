@@ -98,7 +98,8 @@ class PerceptualScore(enum.Enum):
 
 @parameterNodeWrapper
 class MRISuperResParameterNode:
-    """model: a name, or empty for the default model of the scale. outputVolume: None for a new volume.
+    """model: a name, or empty for the default model of the scale. outputVolume: None for a new volume. allFrames: of the sequence of which
+    inputVolume shows the present frame; where there is none it counts for nothing.
 
     changedMethods: names of those methods of a comparison, separated by spaces, that are chosen though they are not by default, or
     the other way round; so the default may differ between scales and installations.
@@ -106,6 +107,7 @@ class MRISuperResParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
+    allFrames: bool = False
     scale: Scale = Scale.X2
     sliceDirection: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO

@@ -25,6 +25,15 @@ class VolumeJob(SceneJob):
         """The output of a finished run; None before, and after it has been removed from the scene."""
         return self._node(self._outputId) if self.state is JobState.FINISHED else None
 
+    @property
+    def shownNode(self):
+        """The volume that shows the output; `shownInput`: the one that shows the input."""
+        return self.outputNode
+
+    @property
+    def shownInput(self):
+        return self.inputNode
+
     def _request(self, folder):
         return {"request": "upscale", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
 

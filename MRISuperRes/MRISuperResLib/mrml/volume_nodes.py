@@ -37,10 +37,14 @@ def ijkToRAS(node):
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
+def upscalableNodes():
+    """The volume nodes of the scene that can be upscaled."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.GetHideFromEditors() and not whyNotUpscalable(node)]
+
+
 def firstUpscalableNode():
     """The first volume node of the scene that can be upscaled, or None."""
-    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    return next((node for node in nodes if not whyNotUpscalable(node)), None)
+    return next(iter(upscalableNodes()), None)
 
 
 def describeGeometry(node, direction, scale):

@@ -39,6 +39,15 @@ class ctkCollapsibleButton(QAbstractButton):
         showContents(self, opened)
         self.contentsCollapsed.emit(not opened)
 
+    def showEvent(self, event):
+        """What a .ui file puts into a button that it has collapsed before."""
+        super().showEvent(event)
+        if not self.checked:
+            for child in self.children():
+                if isinstance(child, QWidget) and not child.isHidden():
+                    child.setProperty("_wasHidden", False)
+                    child.hide()
+
     def hitButton(self, position):
         return position.y() < self._headerHeight()
 
