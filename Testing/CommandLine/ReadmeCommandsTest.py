@@ -62,7 +62,7 @@ class ReadmeCommandsTest(FolderTest):
         """Of both programs: what stands between backticks and begins with two hyphens."""
         from MRISuperResTrainingLib.commandline import arguments as training
         known = set()
-        for parse, names in ((arguments.parse, ("upscale", "upscale-many", "compare", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
+        for parse, names in ((arguments.parse, ("upscale", "upscale-many", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
             for name in names:
                 with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
                     parse([*name.split(), "--help"])

@@ -8,7 +8,7 @@ from made_bodies import body
 
 from MRISuperResLib.core import resample
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.dots import DIAMETERS, DISTANCE, HEIGHT, PlantedDots
+from MRISuperResLib.core.comparison.dots import DIAMETERS, DISTANCE, HEIGHT, PlantedDots, even_dots
 from MRISuperResLib.core.comparison.job import ComparisonJob
 from MRISuperResLib.core.methods import MethodCache
 
@@ -16,9 +16,13 @@ LOW = np.full((64, 72), 0.3)
 EVERYWHERE = np.ones(LOW.shape, bool)
 
 
+def planted(low, foreground):
+    return PlantedDots(low, even_dots(low, foreground), 2)
+
+
 class PlantedDotsTest(unittest.TestCase):
     def setUp(self):
-        self.dots = PlantedDots(LOW, EVERYWHERE, 2)
+        self.dots = planted(LOW, EVERYWHERE)
 
     def scores(self, make):
         """make(slice) stands for a method."""
@@ -60,14 +64,14 @@ class PlantedDotsTest(unittest.TestCase):
     def test_they_lie_in_the_foreground_apart_from_each_other_and_from_the_edges(self):
         foreground = np.zeros(LOW.shape, bool)
         foreground[5:60, 8:50] = True
-        spots = np.argwhere(PlantedDots(LOW, foreground, 2).planted > LOW)
+        spots = np.argwhere(planted(LOW, foreground).planted > LOW)
         self.assertTrue(foreground[tuple(spots.T)].all())
         self.assertTrue((spots.min(axis=0) >= DISTANCE // 2 - 3).all())
 
     def test_a_slice_without_room_has_fewer(self):
-        small = PlantedDots(np.full((18, 18), 0.3), np.ones((18, 18), bool), 2)
+        small = planted(np.full((18, 18), 0.3), np.ones((18, 18), bool))
         self.assertEqual(len(small.scores("m", np.zeros((36, 36)), np.zeros((36, 36)))), 1)
-        none = PlantedDots(np.full((10, 10), 0.3), np.ones((10, 10), bool), 2)
+        none = planted(np.full((10, 10), 0.3), np.ones((10, 10), bool))
         self.assertEqual(none.scores("m", np.zeros((20, 20)), np.zeros((20, 20))), [])
 
 

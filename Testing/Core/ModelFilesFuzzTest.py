@@ -20,15 +20,17 @@ from MRISuperResLib.core.checkpoint_import import import_checkpoint
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.model_card import ModelCard
+from MRISuperResLib.core.model_card import AUDITED, ModelCard
 from MRISuperResLib.core.models import ModelStore
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))
 ANYTHING = st.recursive(st.none() | st.booleans() | NUMBERS | TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6)
 SCORES = {"psnr": 30.0, "ssim": 0.9, "rmse": 6.0, "lpips": 0.1}
+FINDINGS = dict.fromkeys(AUDITED, 1.5) | {"contrast": None}
+AUDIT = {"anatomy": "fetal", "volumes": ["a"], "slices": 3, **FINDINGS, "baselines": {"bicubic": FINDINGS}}
 CARD = {"name": "mine", "title": "Mine", "scale": 2, "stage": "gan", "sha256": "0" * 64, "architecture": ARCHITECTURE, "anatomy": ["fetal"], "contrasts": ["T2w"],
-        "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "made_for": "cpu",
+        "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "audit": [AUDIT], "made_for": "cpu",
         "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "licence": "CC0"}]},
         "licence": "MIT", "limits": "None.", "pair": "pair"}
 ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul",

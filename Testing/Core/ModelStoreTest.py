@@ -11,6 +11,7 @@ from unittest import mock
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.job import SCALES, UpscaleJob
 from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.model_card import AUDITED
 from MRISuperResLib.core.models import SHIPPED, ModelStore, user_folder
 
 from made_models import write_model
@@ -19,6 +20,12 @@ from made_models import write_model
 def figures(psnr, bicubic):
     """An entry of a card's metrics."""
     return {"data": "a", "anatomy": "fetal", "psnr": psnr, "ssim": 0.9, "rmse": 5.0, "baselines": {"bicubic": {"psnr": bicubic, "ssim": 0.8, "rmse": 6.0}}}
+
+
+def audited(**changes):
+    """An entry of a card's audit."""
+    found = dict.fromkeys(AUDITED, 1)
+    return {"anatomy": "fetal", "volumes": ["a"], "slices": 3, **found, "baselines": {"bicubic": found}} | changes
 
 
 class ModelStoreTest(unittest.TestCase):
@@ -91,7 +98,9 @@ class ModelStoreTest(unittest.TestCase):
         good = json.loads((self.folder / "tiny-x2-psnr.json").read_text())
         damages = ({"scale": 3}, {"scale": "2"}, {"stage": "best"}, {"sha256": "../../etc"}, {"name": "../x"}, {"name": "other"},
                    {"architecture": []}, {"spacing_range": [2, 1]}, {"metrics": [{"data": "x"}]}, {"metrics": [figures(1, 2) | {"baselines": {}}]},
-                   {"made_for": "tpu"}, {"contrasts": "T1w"}, {"anatomy": [1]}, {"cpu_speed": {"seconds_per_megapixel": 0}})
+                   {"made_for": "tpu"}, {"contrasts": "T1w"}, {"anatomy": [1]}, {"cpu_speed": {"seconds_per_megapixel": 0}},
+                   {"audit": {}}, {"audit": [audited(anatomy=None)]}, {"audit": [audited(lost=None)]}, {"audit": [audited(volumes="a")]}, {"audit": [audited(slices=True)]},
+                   {"audit": [audited(baselines={"bicubic": {}})]}, {"audit": [audited(), audited()]})
         for damage in damages:
             with self.subTest(damage):
                 (self.folder / "tiny-x2-psnr.json").write_text(json.dumps(good | damage))
@@ -101,6 +110,13 @@ class ModelStoreTest(unittest.TestCase):
             with self.subTest(text):
                 (self.folder / "tiny-x2-psnr.json").write_text(text)
                 self.refused("card .* can't be used", "model", model="tiny-x2-psnr")
+
+    def test_a_card_may_hold_an_audit_of_each_anatomy_some_without_a_lesion(self):
+        write_model(self.folder, audit=[audited(), audited(anatomy="brain", contrast=None, least=None)])
+        tables = self.store.card("tiny-x2-psnr").audited()
+        self.assertEqual([heading for heading, _, _ in tables], ["Audit, fetal (1 volume, 3 slices)", "Audit, brain (1 volume, 3 slices)"])
+        self.assertEqual(tables[0][1], ["", "bicubic", "tiny-x2-psnr"])
+        self.assertEqual([row[-1] for row in tables[1][2]][-2:], ["–", "–"])
 
     def test_a_card_sums_up_what_a_user_must_know(self):
         write_model(self.folder, stage="gan", anatomy=["fetal"], contrasts=["EPI", "T2w"], spacing_range=[0.5, 3], metrics=[figures(34.0, 32.5), figures(31.0, 31.2)],
@@ -181,6 +197,22 @@ class ShippedModelsTest(unittest.TestCase):
                     self.assertTrue(file["licence"] and file["source"] and file["sha256"])
                 trained = {Path(file["path"]).name.split(".")[0] for file in card.training["data"]}
                 self.assertFalse(trained & {figure["data"] for figure in card.metrics})
+
+    def test_every_shipped_card_tells_what_an_audit_found_of_both_anatomies_on_volumes_that_it_has_not_learnt_from(self):
+        for card in ModelStore([SHIPPED]).cards():
+            with self.subTest(card.name):
+                self.assertEqual([entry["anatomy"] for entry in card.audit], ["brain", "fetal"])
+                for entry in card.audit:
+                    self.assertLessEqual(set(entry["volumes"]), {figure["data"] for figure in card.metrics if figure["anatomy"] == entry["anatomy"]})
+                    self.assertGreater(min(len(entry["volumes"]), entry["planted"], entry["patches"]), 0)
+                    self.assertEqual(list(entry["baselines"]), ["bicubic", "bicubic+bp"])
+
+    def test_the_shipped_models_contradict_the_input_less_often_than_bicubic_interpolation_and_lose_no_lesion(self):
+        for card in ModelStore([SHIPPED]).cards():
+            for entry in card.audit:
+                with self.subTest(card.name, anatomy=entry["anatomy"]):
+                    self.assertLess(entry["unfaithful"], entry["baselines"]["bicubic"]["unfaithful"])
+                    self.assertEqual(entry["lost"], 0)
 
     def test_the_psnr_models_are_better_than_whatever_does_not_learn_on_every_held_out_volume(self):
         for card in ModelStore([SHIPPED]).cards():

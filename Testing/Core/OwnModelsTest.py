@@ -73,6 +73,13 @@ class InstallTest(OwnModelsTest):
             model_files.remove("mine")
             self.assertEqual(self.own(), [])
 
+    def test_only_the_cards_of_the_users_models_can_be_changed(self):
+        model_files.install(self.card)
+        self.assertEqual(model_files.own_card("mine"), user_folder() / "mine.json")
+        self.assertRaisesRegex(MRISuperResError, "fast-x2-psnr came with the extension", model_files.own_card, "fast-x2-psnr")
+        with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder / "given")}):
+            self.assertEqual(model_files.own_card("mine"), self.folder / "given" / "mine.json")
+
     def test_nothing_is_taken_that_could_not_be_used(self):
         card = json.loads(self.card.read_text())
         self.assert_refused("given.mine.txt is no model: name its file", "model", model_files.install, self.folder / "given" / "mine.txt")

@@ -4,7 +4,7 @@ import re
 import unittest
 
 import slicer  # noqa: F401 - first, as it loads the modules
-from MRISuperResLib.core.model_card import ModelCard
+from MRISuperResLib.core.model_card import AUDITED, ModelCard
 from MRISuperResLib.gui.card_text import asPlainText, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}
@@ -32,6 +32,18 @@ class CardTextTest(unittest.TestCase):
         measured = {name: scores | {"lpips": 0.2} for name, scores in BASELINES.items()}
         metrics = [{"data": "sub-1", "anatomy": "brain", **SCORES, "lpips": 0.1, "baselines": measured}, {"data": "sub-2", "anatomy": "brain", **SCORES, "baselines": BASELINES}]
         self.assertEqual(rows(cardHtml(card(metrics=metrics)))[-1], ["sub-1", "0.1000", "0.2000", "0.2000", "0.2000", "0.2000"])
+
+    def test_every_audit_has_a_table_with_the_model_before_what_learns_nothing(self):
+        found = dict.fromkeys(AUDITED, 1) | {"unfaithful": 0.25, "contrast": 0.875, "least": None}
+        audit = [{"anatomy": anatomy, "volumes": ["a", "b"], "slices": 40, **found, "baselines": {"bicubic": found | {"unfaithful": 3.5}}} for anatomy in ("brain", "fetal")]
+        html = cardHtml(card(audit=audit))
+        for anatomy in ("brain", "fetal"):
+            self.assertIn(f"<p>Audit, {anatomy} (2 volumes, 40 slices):</p>", html)
+        table = rows(html)
+        self.assertIn("Unfaithful patches show", html)
+        self.assertEqual(len(table), 2 * (1 + len(AUDITED)))
+        self.assertEqual(table[:2], [["", "this model", "bicubic"], ["unfaithful patches, %", "0.25", "3.50"]])
+        self.assertEqual(table[len(AUDITED) - 1:len(AUDITED) + 1], [["contrast left, mean", "0.88", "0.88"], ["contrast left, least", "–", "–"]])
 
     def test_data_are_named_with_their_licences_and_sources(self):
         training = {"steps": 7, "loss": "L1", "degradation": "kspace", "data": [{"path": "a.nii.gz", "contrast": "T2w", "licence": "CC0", "source": "somebody/data", "slices": 3}]}

@@ -10,8 +10,8 @@ from MRISuperResLib.gui.model_selector import ModelSelector
 
 def card(name, pair="", stage="psnr"):
     title = name.replace("-", " ").title()
-    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", licence=f"licence of {title}", training={}, figures=list,
-                           summary=lambda: f"{title}\nwhat the card says of it")
+    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", licence=f"licence of {title}", training={}, audit=[],
+                           figures=list, audited=list, summary=lambda: f"{title}\nwhat the card says of it")
 
 
 class StoreDouble:

@@ -3,6 +3,7 @@
 import argparse
 
 from .. import __version__
+from ..core.audit.job import SLICES
 from ..core.errors import MRISuperResError
 from ..core.job import DEFAULT_SCALE
 from ..core.model_card import STAGES
@@ -23,6 +24,7 @@ examples:
   {PROGRAM} upscale fetal.nii.gz fetal_x2.nrrd --axis coronal --model bicubic
   {PROGRAM} upscale DICOM_FOLDER out.nii.gz --series 1.2.840.113619.2.5
   {PROGRAM} compare brain.nii.gz --scale 4 --out comparison
+  {PROGRAM} audit brain.nii.gz --out audit
   {PROGRAM} models list
 
 exit codes: 0 done; 2 something that you can mend, said in one sentence; 130 stopped (Ctrl-C); 1 an error of the program."""
@@ -72,6 +74,27 @@ examples:
   {PROGRAM} compare in.nii.gz --out comparison --no-reference --perceptual niqe    the volume itself is enlarged"""
 
 
+AUDIT_DESCRIPTION = """\
+Finds out what methods invent, lose and contradict. Every volume is taken as the truth: slices of it are made smaller, with and without planted lesions,
+rebuilt by every method, and held against the truth patch by patch (scanning Fourier ring correlation, arXiv:2603.04673)."""
+
+AUDIT_EXAMPLES = f"""\
+IN   volume files, folders of them, DICOM folders, lists (.txt, a path a line): volumes that the models have not learnt from
+DIR  a new folder, or an empty one; it is there only when all is complete:
+       audit.md, audit.png          a table per scale with a guide to read it; the worst slice of every method
+       summary.csv, audit.csv       the figures of every method, and of every method on every volume
+       lesions.csv                  what every method has made of every planted lesion
+       maps/VOLUME-METHOD-xN.nii.gz the frequency up to which each patch agrees with the truth, a part of Nyquist; 0 where nothing was judged
+       audit.json                   how all was made
+bicubic and bicubic+bp, which learn nothing, are always audited, too: they are the measure. A volume that can't be audited does not stop the others.
+
+examples:
+  {PROGRAM} audit truth.nii.gz --out audit                                      the models for ×2
+  {PROGRAM} audit study --models fast-x4-psnr,fast-x4-gan,fast-x4@0.5 --out audit
+  {PROGRAM} audit study list.txt --scale 8 --slices all --degradation kspace --out audit
+  {PROGRAM} audit brains --models mine-x2 --card brain --out audit              also into the card of a model of your own"""
+
+
 class Parser(argparse.ArgumentParser):
     """Wrong arguments are an MRISuperResError like any other; no abbreviations, which later options would make ambiguous."""
 
@@ -83,7 +106,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(argv):
-    """The arguments as a namespace; .command is "upscale", "upscale-many", "compare", "models list", "… show", "… install", "… import" or "… remove"."""
+    """The arguments as a namespace; .command is "upscale", "upscale-many", "compare", "audit", "models list", "… show", "… install", "… import" or "… remove"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -91,7 +114,7 @@ def parse(argv):
     _add_upscale_many(commands.add_parser("upscale-many", help="upscale all volumes of folders and lists", description=MANY_DESCRIPTION, epilog=MANY_EXAMPLES))
     _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
                                      epilog=COMPARE_EXAMPLES))
-
+    _add_audit(commands.add_parser("audit", help="find out what models invent and lose", description=AUDIT_DESCRIPTION, epilog=AUDIT_EXAMPLES))
     _add_models(commands.add_parser("models", help="list, show, install, import and remove models", description="The installed models."))
     return parser.parse_args(argv)
 
@@ -159,19 +182,41 @@ def _add_compare(parser):
 
 def add_comparison_options(parser):
     """How a truth is made smaller, what is measured beside the rest, and what _add_run_options adds."""
-    parser.add_argument("--degradation", default="bicubic", metavar="KIND", help="how the truth is made smaller: bicubic (default) or kspace")
-    parser.add_argument("--noise", type=float, default=0.0, metavar="P", help="Rician noise added to the small volume, %% of the intensity range; default: 0")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise; default: 0")
+    _add_degradation(parser)
     parser.add_argument("--perceptual", default="none", metavar="NAME", help="niqe or pi, on some slices; needs pyiqa and its parameter files, see the README")
     _add_run_options(parser)
 
 
+def _add_audit(parser):
+    parser.add_argument("inputs", metavar="IN", nargs="+", help="the volumes")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
+    parser.add_argument("--models", type=names, metavar="NAMES", help="models, blends and +bp, separated by commas; default: all models of the scale")
+    parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: those of the models that are named, or 2")
+    parser.add_argument("--slices", type=_number_or_all, default=SLICES, metavar="N",
+                        help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s")
+    parser.add_argument("--card", metavar="ANATOMY",
+                        help="also write the figures into the cards of these models of your own, as those of this anatomy, for example brain")
+    _add_degradation(parser)
+    _add_place(parser)
+    parser.set_defaults(command="audit")
+
+
+def _add_degradation(parser):
+    parser.add_argument("--degradation", default="bicubic", metavar="KIND", help="how the truth is made smaller: bicubic (default) or kspace")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="P", help="Rician noise added to the small volume, %% of the intensity range; default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random; default: 0")
+
+
 def _add_run_options(parser):
+    _add_place(parser)
+    parser.add_argument("--precision", default="auto", metavar="TYPE", help="float32, or auto: half precision where the device is made for it and the result "
+                        "is near (it is looked at and told how near); default: %(default)s")
+
+
+def _add_place(parser):
     parser.add_argument("--axis", default="auto", metavar="AXIS",
                         help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", default="auto", metavar="TYPE", help="float32, or auto: half precision where the device is made for it and the result "
-                        "is near (it is looked at and told how near); default: %(default)s")
 
 
 def _add_input_options(parser):
@@ -182,6 +227,13 @@ def _add_input_options(parser):
 def names(text):
     """What stands between the commas of a text."""
     return [name.strip() for name in text.split(",")]
+
+
+def _number_or_all(text):
+    try:
+        return None if text == "all" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{text}” is no number of slices: give a whole number, or all") from None
 
 
 def _voxel(text):

@@ -77,6 +77,9 @@ def _run(argv, console, cancelled):
     if arguments.command == "compare":
         from . import compare
         return compare.run(arguments, console, cancelled)
+    if arguments.command == "audit":
+        from . import audit
+        return audit.run(arguments, console, cancelled)
     from . import models
     return models.run(arguments)
 

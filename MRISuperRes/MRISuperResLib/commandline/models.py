@@ -3,6 +3,7 @@
 import sys
 
 from ..core.methods import BASELINES
+from ..core.model_card import AUDIT_LEGEND
 from ..core.models import ModelStore, user_folder
 from .columns import columns
 
@@ -46,11 +47,13 @@ def description(name, store=None):
     store = store or ModelStore()
     card = store.card(name)
     values = card.to_dict() | {"file": str(store.weights_file(card.name))}
-    del values["metrics"]
+    del values["metrics"], values["audit"]
     text = [card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})]
     for heading, header, rows in card.figures():
         text += ["", f"{heading}, on volumes of subjects that it has not learnt from:", *columns([header, *rows], width=sys.maxsize)]
-    return "\n".join(text)
+    for heading, header, rows in card.audited():
+        text += ["", f"{heading}:", *columns([header, *rows], width=sys.maxsize)]
+    return "\n".join(text + (["", AUDIT_LEGEND] if card.audit else []))
 
 
 def _lines(value, indent=""):

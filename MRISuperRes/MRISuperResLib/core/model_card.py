@@ -18,6 +18,17 @@ MOST_LEVELS = 20
 """Of objects within objects: a card has five, and what is much deeper can't be handled by Python."""
 MEASURES = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 4), "rmse": ("RMSE, of 255", 2), "lpips": ("LPIPS", 4), "vgg_distance": ("VGG distance", 4)}
 """{key: (heading, digits)} of what a card's metrics may hold; only SCORES are always there."""
+AUDITED = {"unfaithful": ("unfaithful patches, %", 2), "crossing": ("agreement up to, of Nyquist", 3), "invented": ("invented detail, %", 1),
+           "inconsistency": ("inconsistency, of 255", 2), "planted": ("lesions planted", 0), "kept": ("lesions kept", 0), "weakened": ("lesions weakened", 0),
+           "lost": ("lesions lost", 0), "exaggerated": ("lesions exaggerated", 0), "contrast": ("contrast left, mean", 2), "least": ("contrast left, least", 2)}
+"""{key: (heading, digits)} of what a card's audits hold; see audit.findings."""
+AUDIT_LEGEND = ("Unfaithful patches show another structure than the truth, at frequencies that the input still had; invented detail has no counterpart in the truth; "
+                "lesions are discs of 2 to 5 pixels of the input, planted into it.")
+
+
+def audited_text(key: str, value: float | None) -> str:
+    """A figure of an audit as it is shown; key: of AUDITED."""
+    return "–" if value is None else f"{value:.{AUDITED[key][1]}f}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class ModelCard:
     was trained on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm.
     metrics: a list of {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "baselines": {name: {"psnr", "ssim", "rmse"}}} on volumes of
     subjects that were not trained on; beside the scores stand "lpips" and "vgg_distance" where they were measured.
+    audit: a list, one entry per anatomy, of {"anatomy", "volumes" (names), "slices", "patches", "degradation", "noise", "seed", the AUDITED figures, "baselines": {name:
+    the AUDITED figures}}; contrasts are null where no lesion had room.
     made_for: "cpu", or "gpu" for a model that is too slow without. cpu_speed: {"seconds_per_megapixel" (of the output), "threads",
     "processor"}. training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
     model that was made from it, of the same scale and architecture; empty where there is none.
@@ -43,6 +56,7 @@ class ModelCard:
     contrasts: list[str] = field(default_factory=list)
     spacing_range: list[float] = field(default_factory=list)
     metrics: list[dict] = field(default_factory=list)
+    audit: list[dict] = field(default_factory=list)
     made_for: str = MACHINES[0]
     cpu_speed: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
@@ -62,6 +76,7 @@ class ModelCard:
             (self.made_for not in MACHINES, f"made_for must be cpu or gpu, not {self.made_for!r}"),
             (not _are_texts(self.anatomy) or not _are_texts(self.contrasts), "anatomy and contrasts must be lists of texts"),
             (not _are_metrics(self.metrics), f"metrics must be a list of objects with data, anatomy, {', '.join(SCORES)} and the same of baselines, bicubic among them"),
+            (not _are_audits(self.audit), f"audit must be a list of objects, one per anatomy, with anatomy, volumes, slices, {', '.join(AUDITED)} and the same of baselines"),
             (not _is_training(self.training), "training must be a JSON object, and its data a list of them"),
             (not _is_speed(self.cpu_speed), "cpu_speed must be empty or have seconds_per_megapixel, threads and processor"),
             (not _is_range(self.spacing_range), "spacing_range must be empty or [smallest, largest] in mm"),
@@ -101,6 +116,12 @@ class ModelCard:
                 tables.append((heading, ["", *self.metrics[0]["baselines"], self.name], rows))
         return tables
 
+    def audited(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """[(heading, header, rows)] of texts: a table for each anatomy, with a row per figure of the audit; the baselines, then the model."""
+        return [(f"Audit, {entry['anatomy']} ({_count(len(entry['volumes']), 'volume')}, {_count(entry['slices'], 'slice')})", ["", *entry["baselines"], self.name],
+                 [[heading, *(audited_text(key, found[key]) for found in (*entry["baselines"].values(), entry))] for key, (heading, _) in AUDITED.items()])
+                for entry in self.audit]
+
     def summary(self) -> str:
         """A few lines for a panel."""
         lines = [self.title]
@@ -117,6 +138,10 @@ class ModelCard:
             threads = "1 thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
             lines.append(f"{speed['seconds_per_megapixel']:.2g} s per megapixel of the output on a CPU ({speed['processor']}, {threads})")
         return "\n".join(lines + ([self.limits] if self.limits else []))
+
+
+def _count(number, what):
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _is_range(value):
@@ -136,6 +161,17 @@ def _are_metrics(value):
         _are_scores(m) and isinstance(m.get("data"), str) and isinstance(m.get("anatomy"), str) and isinstance(m.get("baselines"), dict)
         and "bicubic" in m["baselines"] and list(m["baselines"]) == list(value[0]["baselines"]) and all(map(_are_scores, m["baselines"].values()))
         for m in value)
+
+
+def _are_findings(value):
+    return isinstance(value, dict) and all(_is_number(value.get(key)) or (key in ("contrast", "least") and key in value and value[key] is None) for key in AUDITED)
+
+
+def _are_audits(value):
+    return isinstance(value, list) and all(
+        _are_findings(entry) and isinstance(entry.get("anatomy"), str) and _are_texts(entry.get("volumes")) and type(entry.get("slices")) is int
+        and isinstance(entry.get("baselines"), dict) and all(map(_are_findings, entry["baselines"].values())) for entry in value) \
+        and len({entry["anatomy"] for entry in value}) == len(value)
 
 
 def _is_speed(value):

@@ -1,13 +1,15 @@
 """Pairs of files, weights and card: written, taken into the folder of a user's own models, and removed from it."""
 
 import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import MRISuperResError
 from .files.whole import write_json, write_whole
 from .files.writing import os_errors
 from .model_card import ModelCard
-from .models import CARD, WEIGHTS, ModelStore, user_folder
+from .models import CARD, WEIGHTS, ModelStore, own_folders, user_folder
 
 
 def write_pair(folder, weights, **values):
@@ -68,6 +70,22 @@ def remove(name, folder=None, store=None):
     with os_errors(file):
         file.unlink()  # the weights first: without them the card counts for nothing
         file.with_suffix(CARD).unlink(missing_ok=True)
+
+
+def own_card(name: str, store: ModelStore | None = None) -> Path:
+    """The file of the card of a model from one of models.own_folders. Raises MRISuperResError (kind "model") for any other."""
+    path = (store or ModelStore()).weights_file(name).with_suffix(CARD)
+    if path.parent.resolve() not in [folder.resolve() for folder in own_folders()]:
+        raise MRISuperResError(f"The model {name} came with the extension, and its card stays as it is: name models of your own.", "model")
+    return path
+
+
+def write_audit(path: Path, entry: dict):
+    """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises MRISuperResError."""
+    card = ModelCard.read(path)
+    entries = sorted([entry, *(other for other in card.audit if other["anatomy"] != entry["anatomy"])], key=lambda audit: audit["anatomy"])
+    values = json.loads(Path(path).read_text(encoding="utf-8"))
+    write_json(path, values | {"audit": replace(card, audit=entries).audit})
 
 
 def _check_that_it_runs(card, weights):

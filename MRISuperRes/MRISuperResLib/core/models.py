@@ -26,6 +26,11 @@ def user_folder():
     return base / "MRISuperRes" / "models"
 
 
+def own_folders() -> list[Path]:
+    """Those that the environment variable names, and that of the user."""
+    return [*map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))), user_folder()]
+
+
 class ModelStore:
     """The models of some folders; of two with the same name the first counts.
 
@@ -33,10 +38,7 @@ class ModelStore:
     """
 
     def __init__(self, folders=None):
-        if folders is None:
-            further = os.environ.get(FOLDERS_VARIABLE, "")
-            folders = [SHIPPED, *filter(None, further.split(os.pathsep)), user_folder()]
-        self.folders = [Path(folder) for folder in folders]
+        self.folders = [SHIPPED, *own_folders()] if folders is None else [Path(folder) for folder in folders]
 
     def _card_files(self):
         files = {}

@@ -4,22 +4,30 @@ from html import escape
 
 from slicer.i18n import tr as _
 
+from ..core.model_card import AUDIT_LEGEND
+
 
 def cardHtml(card):
     """The whole ModelCard, but for its summary, as HTML of the kind that Qt's labels show."""
     parts = [_paragraph(_("{name}, made for the {machine}; licence: {licence}").format(
         name=card.name, machine=card.made_for.upper(), licence=card.licence or _("not stated")))]
     for heading, header, rows in card.figures():
-        # the model first, as the panel may be narrow
-        rows = [[volume, model, *baselines] for volume, *baselines, model in rows]
-        parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)),
-                  _table(["", _("this model"), *header[1:-1]], rows)]
+        parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)), _figures(header, rows)]
+    for heading, header, rows in card.audited():
+        parts += [_paragraph(f"{heading}:"), _figures(header, rows)]
+    if card.audit:
+        parts.append(_paragraph(AUDIT_LEGEND))
     training = card.training
     if training.get("data"):
         parts.append(_paragraph(_("Learnt in {steps} steps ({loss}; degradation: {degradation}) from:").format(
             steps=training.get("steps", "?"), loss=training.get("loss", "?"), degradation=training.get("degradation", "?"))))
         parts.append(_list(", ".join(str(file[key]) for key in ("path", "contrast", "licence", "source") if file.get(key)) for file in training["data"]))
     return "".join(parts)
+
+
+def _figures(header, rows):
+    """The model first, as the panel may be narrow."""
+    return _table(["", _("this model"), *header[1:-1]], [[first, model, *baselines] for first, *baselines, model in rows])
 
 
 def asPlainText(text):

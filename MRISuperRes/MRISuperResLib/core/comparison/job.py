@@ -40,13 +40,15 @@ class ComparisonJob:
     seed: int = 0
     perceptual: str = "none"
 
+    most = MOST
+
     def __post_init__(self):
         if not isinstance(self.methods, (tuple, list)):
             raise MRISuperResError("The methods of a comparison are a list of names.", "settings")
         object.__setattr__(self, "methods", tuple(str(MethodName.parse(name)) for name in self.methods))
         doubles = sorted({name for name in self.methods if self.methods.count(name) > 1})
         wrong = [
-            (not LEAST <= len(self.methods) <= MOST, f"A comparison takes {LEAST} to {MOST} methods, not {len(self.methods)}."),
+            (not LEAST <= len(self.methods) <= self.most, f"A comparison takes {LEAST} to {self.most} methods, not {len(self.methods)}."),
             (bool(doubles), f"Named twice: {', '.join(doubles)}."),
             (self.scale is None, "The scale must be 2, 4 or 8."),
             (not isinstance(self.reference, bool), f"“reference” must be true or false, not {self.reference!r}."),

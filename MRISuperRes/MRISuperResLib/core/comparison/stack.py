@@ -6,7 +6,7 @@ from .. import geometry, resample, slices
 from ..errors import MRISuperResError
 from ..intensity import Intensity, mask_non_finite
 from ..metrics.foreground import THRESHOLD, foreground
-from .dots import PlantedDots
+from .dots import PlantedDots, even_dots
 
 LEAST_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
 STRIDE = 4  # pixels between those that are looked at to find the fullest slice
@@ -17,7 +17,8 @@ class SliceStack:
 
     volume: (k, j, i); ijk_to_ras: (4, 4), mm; job: ComparisonJob. shape: (rows, columns) of the rebuilt slices;
     output_shape: (k, j, i) of the rebuilt volumes; ijk_to_ras, low_ijk_to_ras: where these and the low-resolution volume
-    lie. messages: sentences for the user.
+    lie. fullness: bright pixels of every slice, of those that were looked at; fullest: the number of the slice with the most. messages: sentences
+    for the user.
     A truth is cropped to multiples of the scale, at the ends of its rows and columns.
     """
 
@@ -37,9 +38,10 @@ class SliceStack:
             self.messages.append(f"Cropped from {whole[1]}×{whole[0]} to {self.shape[1]}×{self.shape[0]} pixels, multiples of {job.scale}.")
         if mask is not None:
             self.messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark.")
-        self.fullest = int(np.argmax(np.count_nonzero(self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2))))
+        self.fullness = np.count_nonzero(self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2))
+        self.fullest = int(np.argmax(self.fullness))
         plain, _ = self.read(self.fullest)
-        self.dots = PlantedDots(plain, foreground(plain), job.scale)
+        self.dots = PlantedDots(plain, even_dots(plain, foreground(plain)), job.scale)
 
     def __len__(self):
         """Without the slice with the dots."""

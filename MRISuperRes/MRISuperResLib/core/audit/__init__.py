@@ -1,0 +1,1 @@
+"""What the methods invent, lose and contradict: volumes are degraded, rebuilt and held against the truth."""
