@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
+from compare_helpers import body
 from MRISuperResLib.__main__ import main
 from MRISuperResLib.core.files import write_volume
 from MRISuperResLib.core.methods import BaselineMethod
@@ -43,8 +44,12 @@ class FaultsTest(unittest.TestCase):
     def compare(self):
         return self.run_main("compare", self.folder / "in" / "a.nrrd", "--methods", "nearest,bicubic", "--out", self.folder / "comparison")
 
+    def audit(self):
+        write_volume(self.folder / "in" / "large.nrrd", body((2, 72, 88)), np.eye(4), {})
+        return self.run_main("audit", self.folder / "in" / "large.nrrd", "--models", "nearest,bicubic", "--scale", "2", "--out", self.folder / "audit")
+
     def test_a_gpu_that_vanishes_is_told_and_leaves_no_output(self):
-        for run in (self.upscale, self.compare):
+        for run in (self.upscale, self.compare, self.audit):
             failing = mock.patch.object(BaselineMethod, "__call__", side_effect=GONE)
             with self.subTest(run.__name__):
                 with failing:

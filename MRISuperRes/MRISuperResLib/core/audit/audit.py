@@ -10,6 +10,7 @@ from ..comparison.dots import PlantedDots, scattered_dots
 from ..comparison.enlargers import Enlargers
 from ..comparison.slice_scores import SliceScores
 from ..comparison.stack import SliceStack
+from ..device_errors import told
 from ..errors import MRISuperResError
 from ..intensity import check_type
 from ..methods import MethodCache
@@ -60,6 +61,7 @@ class VolumeAudit:
     messages: list[str]
 
 
+@told
 def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditJob, methods: MethodCache | None = None, progress=None, cancelled=None) -> VolumeAudit:
     """Audits the methods of an AuditJob on a volume, which is the truth.
 
