@@ -99,7 +99,7 @@ def one_run(source, target, job, methods):
                            ("MRISuperResLib.commandline.upscale.read_volume", "read"), ("MRISuperResLib.commandline.upscale.upscale", "upscale"),
                            ("MRISuperResLib.commandline.upscale.write_volume", "write")):
             stack.enter_context(clock.watch(name, what))
-        result = command.upscale_file(source, target, job, methods, Console(), None)
+        result = command.upscale_file(source, command.writer(target, source, as_dicom=False), job, methods, Console(), None)
     return clock.parts(), memory.grown, result.volume.nbytes
 
 

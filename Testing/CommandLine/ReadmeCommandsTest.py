@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from made_bodies import body
 from made_models import write_model
 from made_torchvision import declare_missing_operators
-from readme_examples import README, commands
+from readme_examples import commands, text
 
 
 class ReadmeCommandsTest(FolderTest):
@@ -29,11 +29,14 @@ class ReadmeCommandsTest(FolderTest):
         self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
         write_volume("in.nii.gz", body((3, 64, 72)), grid(), {})
         write_volume("openms_p03_study1_T2W.nii.gz", body((21, 204, 124)), grid(), {})
-        for folder in ("dicom_folder", "study", "somewhere"):
+        for folder in ("dicom_folder", "study", "brains", "somewhere"):
             Path(folder).mkdir()
         write_series("dicom_folder")
-        write_volume("study/sub-01.nii.gz", body((3, 40, 48)), grid(), {})
+        for folder in ("study", "brains"):
+            write_volume(f"{folder}/sub-01.nii.gz", body((3, 40, 48)), grid(), {})
         write_model("somewhere", "NAME")
+        write_model("somewhere", "mine-x2")
+        self.assertEqual(run("models", "install", "somewhere/mine-x2.safetensors")[0], 0)
         self.write_checkpoint("RealESRGAN.pth")
 
     def write_checkpoint(self, path):
@@ -44,7 +47,7 @@ class ReadmeCommandsTest(FolderTest):
         torch.save(ESRGAN(num_filters=8, num_blocks=1).state_dict(), path)
 
     def test_every_command_line_does_what_it_says(self):
-        examples = commands("MRISuperResLib")
+        examples = list(dict.fromkeys(map(tuple, commands("MRISuperResLib"))))
         self.assertGreater(len(examples), 8)
         for words in examples:
             with self.subTest(" ".join(words)):
@@ -52,9 +55,9 @@ class ReadmeCommandsTest(FolderTest):
                 output = getattr(parsed, "out", None) or getattr(parsed, "output", None)
                 if output:
                     shutil.rmtree(output, ignore_errors=True)  # of an example before
-                code, text, err = run(*words)
+                code, said, err = run(*words)
                 self.assertEqual(code, 0, err)
-                self.assertTrue(text)
+                self.assertTrue(said)
                 if output:
                     self.assertTrue(Path(output).exists())
 
@@ -67,7 +70,7 @@ class ReadmeCommandsTest(FolderTest):
                 with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
                     parse([*name.split(), "--help"])
                 known |= set(re.findall(r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)))
-        named = set(re.findall(r"`(--[\w-]+)", README.read_text(encoding="utf-8")))
+        named = set(re.findall(r"`(--[\w-]+)", text()))
         self.assertTrue(named)
         self.assertLessEqual(named, known)
 

@@ -3,19 +3,12 @@
 import ast
 import re
 import unittest
-from functools import cache
 from pathlib import Path
 
 import MRISuperResLib
+from named_tests import NAMED, missing, rows
 
-TESTING = Path(__file__).resolve().parents[1]
 LIBRARY = Path(MRISuperResLib.__file__).parent
-
-
-@cache
-def tests_of(file):
-    tree = ast.parse((TESTING / f"{file}.py").read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def texts_of_the_code():
@@ -26,22 +19,20 @@ def texts_of_the_code():
 
 class FaultListTest(unittest.TestCase):
     def setUp(self):
-        rows = [line.strip("|").split(" | ") for line in (TESTING / "FAULTS.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-        self.rows = [[cell.strip() for cell in row] for row in rows if row[0].strip("- |") and row[0].strip() != "fault"]
+        self.rows = rows("FAULTS.md", "fault")
 
     def test_every_fault_has_a_state_afterwards_and_a_test(self):
         self.assertGreater(len(self.rows), 40)
         for row in self.rows:
             with self.subTest(row[0]):
                 self.assertEqual(len(row), 4)
-                self.assertRegex(row[3], r"^`\w+/\w+: test_\w+`(, `\w+/\w+: test_\w+`)*$")
+                self.assertRegex(row[3], f"^{NAMED}(, {NAMED})*$")
 
 
     def test_every_test_that_is_named_exists(self):
         for row in self.rows:
-            for file, test in re.findall(r"`(\w+/\w+): (\w+)`", row[3]):
-                with self.subTest(row[0]):
-                    self.assertIn(test, tests_of(file))
+            with self.subTest(row[0]):
+                self.assertEqual(missing(row[3]), [])
 
     def test_every_sentence_is_one_of_the_code(self):
         texts = [re.sub(r"\{[^{}]*\}", "…", text) for text in texts_of_the_code()]

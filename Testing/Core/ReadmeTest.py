@@ -6,7 +6,7 @@ import re
 import unittest
 
 from MRISuperResLib.core.models import SHIPPED, ModelStore
-from readme_examples import PROJECT, README, blocks, is_shell
+from readme_examples import PROJECT, README, blocks, is_shell, text
 
 BASELINES = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
@@ -44,7 +44,7 @@ class ExamplesTest(unittest.TestCase):
 
     def test_the_workflows_that_are_named_exist(self):
         presets = json.loads((PROJECT / "CMakePresets.json").read_text(encoding="utf-8"))
-        named = set(re.findall(r"cmake --workflow --preset (\w+)", README.read_text(encoding="utf-8")))
+        named = set(re.findall(r"cmake --workflow --preset (\w+)", text()))
         self.assertTrue(named)
         self.assertLessEqual(named, {preset["name"] for preset in presets["workflowPresets"]})
 

@@ -2,21 +2,29 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
+TEXTS = (README, *sorted((PROJECT / "Documentation").glob("*.md")))
+"""What users read."""
 
 
-def blocks(path=README):
-    """Every example of a text: the lines of an indented block, without their indentation."""
-    found = re.findall(r"(?:^|\n)\n((?:    .*\n)+)", path.read_text(encoding="utf-8"))
-    return [[line[4:] for line in block.splitlines()] for block in found]
+def text():
+    """Of all of them."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
 
 
-def commands(module, path=README):
+def blocks(*paths):
+    """Every example of the texts, or of others: the lines of an indented block, without their indentation."""
+    found = [block for path in paths or TEXTS for block in re.findall(r"(?:^|\n)\n((?:(?: {4}| {7}).*\n)+)", path.read_text(encoding="utf-8"))]
+    return [textwrap.dedent(block).splitlines() for block in found if not block.lstrip().startswith("![")]
+
+
+def commands(module, *paths):
     """The words behind “python -m MODULE” of every such example, without comments."""
-    words = [shlex.split(line, comments=True) for block in blocks(path) for line in block if line.startswith(f"python -m {module} ")]
+    words = [shlex.split(line, comments=True) for block in blocks(*paths) for line in block if line.startswith(f"python -m {module} ")]
     return [line[3:] for line in words]
 
 

@@ -113,7 +113,7 @@ class RepositoryTest(unittest.TestCase):
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         for module in MODULES:
             self.assertTrue([heading for heading in headings if f"(module {module})" in heading], module)
-        self.assertLessEqual({"Troubleshooting", "References"}, set(headings))
+        self.assertLessEqual({"Sample data", "Troubleshooting", "References"}, set(headings))
         self.assertIn("| problem | explanation | solution |", text)
         pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
         self.assertTrue(pictures)

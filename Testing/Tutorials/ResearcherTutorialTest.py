@@ -19,10 +19,11 @@ from module_helpers import click
 sys.path.append(str(Path(__file__).resolve().parents[1] / "TrainingModule"))
 
 PATIENCE = 900
-SIZE = 1500, 1180
 
 
 class ResearcherTutorialTest(TutorialTestCase):
+    size = 1500, 1180
+
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -55,14 +56,14 @@ class ResearcherTutorialTest(TutorialTestCase):
         panel.run.views.open(record)  # once more, as the views have their sizes only now
         process_events()
         self.scroll_to(ui.stopButton)
-        during = self.picture("researcher_1", SIZE)
+        during = self.picture("researcher_1")
         wait_until(lambda: record.update() is not None and record.state is RunState.FINISHED and ui.evaluateButton.enabled, timeout=PATIENCE)
 
         click(ui.evaluateButton)  # 5
         wait_until(lambda: ui.evaluationTable.visible, timeout=PATIENCE)
         process_events()
         self.scroll_to(ui.evaluationTable)
-        after = self.picture("researcher_2", SIZE)
+        after = self.picture("researcher_2")
         self.assertNotEqual(during.read_bytes(), after.read_bytes())
 
         click(ui.sendButton)  # 6

@@ -12,8 +12,6 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "Module"))
 from module_helpers import make_phantom, show_panel
 
 SAMPLES = {"SampleBrainT2": ("brain", "openms_p03_study1_T2W.nii.gz"), "SampleFetusT2": ("fetal", "sub-01_run-3_T2w.nii.gz")}
-SIZE = 1500, 900
-
 
 def load(name):
     """A sample of the extension where it is at hand, else a phantom of that name."""
@@ -26,6 +24,9 @@ def load(name):
 
 
 class TutorialTestCase(unittest.TestCase):
+    size = 1500, 900
+    """Of the window with panel and views."""
+
     def show(self, panel, shares=(2, 3)):
         """Panel and views side by side."""
         self.window = QWidget()
@@ -35,15 +36,15 @@ class TutorialTestCase(unittest.TestCase):
         for part, stretch in zip(self.parts, shares):
             layout.addWidget(part, stretch)
         self.addCleanup(self.take_apart)
-        self.picture("size", SIZE).unlink()  # gives the views their sizes
+        self.picture("size").unlink()  # gives the views their sizes
 
     def take_apart(self):
         """Else the window would take panel and views with it."""
         for part in self.parts:
             part.setParent(None)
 
-    def picture(self, name, size=SIZE):
-        return screenshot(self.window, f"tutorial_{name}", size)
+    def picture(self, name):
+        return screenshot(self.window, f"tutorial_{name}", self.size)
 
     def scroll_to(self, widget):
         """Shows a part of the panel that lies below."""
