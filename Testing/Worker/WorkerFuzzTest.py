@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.errors import KINDS
 from worker_client import IDENTITY
@@ -67,6 +67,7 @@ class WorkerFuzzTest(unittest.TestCase):
 
     @settings(max_examples=60, deadline=None)
     @given(st.sampled_from(("install", "import")), st.sampled_from(("id", "path", "name")), ANYTHING)
+    @example("import", "name", "")
     def test_a_model_with_one_wrong_field_is_answered_once(self, kind, field, value):
         events = self.ask([{"request": kind, "id": "one", "path": "gone.safetensors", "name": "mine", field: value}])
         self.assertEqual([event["event"] for event in events if event["event"] != "progress"], ["error", "result"])

@@ -32,7 +32,7 @@ def import_checkpoint(path, name, title="", stage="gan", licence="", folder=None
     ("model"), spandrel missing ("environment").
     """
     if not NAME.fullmatch(name):
-        raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
+        raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.", "settings")
     model_files.check_free(name, store)
     path = Path(path)
     data = _bytes(path)
