@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import slicer
 from slicer.i18n import tr as _
 
-from ..core import slices
 from ..core.errors import MRISuperResError
 from ..core.progress import ProgressMeter
-from .scene_job import JobState
+from .scene_job import JobState, Run
 from .volume_job import VolumeJob
-from .volume_nodes import ijkToRAS, whyNotUpscalable
+from .volume_nodes import sliceCount, whyNotUpscalable
 
 
 @dataclass
@@ -28,7 +27,7 @@ class VolumeResult:
         return slicer.mrmlScene.GetNodeByID(self.outputId) if self.outputId else None
 
 
-class ManyJob:
+class ManyJob(Run):
     """Has state, message, messages, errorKind, isRunning, cancel, detach and the two callbacks of a SceneJob, and `results`.
 
     inputNodes: volume nodes. job: UpscaleJob. It is FINISHED when all volumes have had their turn, whatever became of them; it FAILED where something is
@@ -47,19 +46,12 @@ class ManyJob:
         self.number = -1  # of the volume that is being processed, from 0
         self._worker, self._job = worker, job
         self._onProgress, self._onFinished, self._onChanged = onProgress, onFinished, onChanged
-        self._slices = [_sliceCount(node, job.axis) for node in inputNodes]
+        # of a volume that cannot be upscaled it is told when its turn comes
+        self._slices = [0 if whyNotUpscalable(node) else sliceCount(node, job.axis) for node in inputNodes]
         self._meter, self._run = ProgressMeter(), None
         self._scene = slicer.mrmlScene
         self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose)
         self._goOn()
-
-    @property
-    def isRunning(self):
-        return self.state is JobState.RUNNING
-
-    @property
-    def isCancelling(self):
-        return self.isRunning and bool(self.message)
 
     @property
     def finished(self):
@@ -143,10 +135,3 @@ class ManyJob:
         self._changed()
         if self._onFinished:
             self._onFinished(self)
-
-
-def _sliceCount(node, direction):
-    """0 for a volume that cannot be upscaled, which is told when its turn comes."""
-    if whyNotUpscalable(node):
-        return 0
-    return node.GetImageData().GetDimensions()[slices.choose(ijkToRAS(node), direction).axis]

@@ -23,7 +23,22 @@ class JobState(enum.Enum):
     FAILED = "failed"
 
 
-class SceneJob:
+class Run:
+    """Something that goes on in the background. state: JobState; message: one sentence, once it has ended or is asked to."""
+
+    state: JobState
+    message: str
+
+    @property
+    def isRunning(self):
+        return self.state is JobState.RUNNING
+
+    @property
+    def isCancelling(self):
+        return self.isRunning and bool(self.message)
+
+
+class SceneJob(Run):
     """A run that has been started; it ends in any case with one call of onFinished(job), then `state` and `message` say how.
 
     inputNode: a volume node, or whatever else the derived class takes its arrays from.
@@ -73,14 +88,6 @@ class SceneJob:
 
     def _deletedMessage(self):
         return _("Cancelled: the input volume was deleted.")
-
-    @property
-    def isRunning(self):
-        return self.state is JobState.RUNNING
-
-    @property
-    def isCancelling(self):
-        return self.isRunning and bool(self.message)
 
     @property
     def inputNode(self):

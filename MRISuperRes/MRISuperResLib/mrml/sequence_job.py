@@ -1,37 +1,28 @@
 """A run over all frames of a sequence of volumes: one after the other through the worker, and together into the scene."""
 
-import os
 import re
 from dataclasses import replace
 
-import numpy as np
 from slicer.i18n import tr as _
 
-from ..core import slices
 from ..core.errors import MRISuperResError
 from ..core.intensity import common_range
 from ..core.progress import ProgressMeter
-from .scene_job import JobState, SceneJob
 from .sequence_nodes import frameTitle, proxyOf, upscalableFrames
 from .sequence_output import addFrame, addToScene, makeEmptyCopy
-from .volume_nodes import ijkToRAS, upscalableVolume
+from .upscale_run import UpscaleRun
+from .volume_nodes import sliceCount, upscalableVolume
 
 
-class SequenceJob(SceneJob):
+class SequenceJob(UpscaleRun):
     """Makes a sequence with the same index, in which every frame is upscaled. The grey levels of all frames are mapped alike, so that they do not flicker.
 
     number: of the frame that is being processed, from 0; count: of all frames.
-    inputNode: a sequence node of scalar volumes. job: UpscaleJob. The rest: see SceneJob; the progress counts the slices of all frames.
+    inputNode: a sequence node of scalar volumes. The rest: see UpscaleRun; the output sequence is a new one, and the progress counts the slices of all frames.
     """
 
     def __init__(self, worker, inputNode, job, onProgress=None, onFinished=None):
-        self._job, self._outputId = job, None
-        super().__init__(worker, inputNode, onProgress, onFinished)
-
-    @property
-    def outputNode(self):
-        """The output sequence of a finished run; None before, and after it has been removed from the scene."""
-        return self._node(self._outputId) if self.state is JobState.FINISHED else None
+        super().__init__(worker, inputNode, job, None, onProgress, onFinished)
 
     @property
     def shownNode(self):
@@ -46,27 +37,19 @@ class SequenceJob(SceneJob):
         frames = upscalableFrames(sequenceNode)
         self.number, self.count = 0, len(frames)
         self._values = [sequenceNode.GetNthIndexValue(n) for n in range(self.count)]
-        self._slices = [frame.GetImageData().GetDimensions()[slices.choose(ijkToRAS(frame), self._job.axis).axis] for frame in frames]
+        self._slices = [sliceCount(frame, self._job.axis) for frame in frames]
         self._job = replace(self._job, intensity_range=common_range([upscalableVolume(frame)[0] for frame in frames]))
         self._output, self._provenance, self._meter = makeEmptyCopy(sequenceNode), None, ProgressMeter()
         self._messages = {}  # without their numbers -> (number of the frame, message)
         return upscalableVolume(frames[0])
 
-    def _request(self, folder):
-        return {"request": "upscale", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
-
     def _deletedMessage(self):
         return _("Cancelled: the input sequence was deleted.")
 
-    def _onSceneClose(self, caller, event):
-        self._outputId = None
-        super()._onSceneClose(caller, event)
-
     def _makeNodes(self, sequenceNode, parentTransformNode, event):
         frame, title = self._frame(sequenceNode), frameTitle(sequenceNode, self.number)
-        result = np.load(event["output"], mmap_mode="r", allow_pickle=False)
         provenance = event["provenance"] | {"intensity": event["provenance"]["intensity"] | {"of": "all frames of the sequence"}}
-        addFrame(self._output, sequenceNode, self._values[self.number], frame, result, event["ijkToRAS"], provenance | {"frame": title})
+        addFrame(self._output, sequenceNode, self._values[self.number], frame, self._array(event), event["ijkToRAS"], provenance | {"frame": title})
         self._provenance = self._provenance or provenance
         self.number += 1
         if self.number < self.count:

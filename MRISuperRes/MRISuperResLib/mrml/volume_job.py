@@ -1,29 +1,19 @@
 """The main run: from a volume node through the worker to the output node."""
 
-import os
-
-import numpy as np
 from slicer.i18n import tr as _
 
 from ..core.errors import MRISuperResError
 from .output_nodes import createOutput, updateOutput
-from .scene_job import JobState, SceneJob
+from .upscale_run import UpscaleRun
 
 
-class VolumeJob(SceneJob):
-    """job: UpscaleJob. outputNode: a volume node that is to be updated; None: a new one. The rest: see SceneJob."""
+class VolumeJob(UpscaleRun):
+    """outputNode: a volume node; the rest: see UpscaleRun."""
 
     def __init__(self, worker, inputNode, job, outputNode=None, onProgress=None, onFinished=None):
         if outputNode is not None and outputNode is inputNode:
             raise MRISuperResError(_("The output would replace the input: choose another output volume."))
-        self._job = job
-        self._outputId = outputNode.GetID() if outputNode else None
-        super().__init__(worker, inputNode, onProgress, onFinished)
-
-    @property
-    def outputNode(self):
-        """The output of a finished run; None before, and after it has been removed from the scene."""
-        return self._node(self._outputId) if self.state is JobState.FINISHED else None
+        super().__init__(worker, inputNode, job, outputNode, onProgress, onFinished)
 
     @property
     def shownNode(self):
@@ -34,15 +24,8 @@ class VolumeJob(SceneJob):
     def shownInput(self):
         return self.inputNode
 
-    def _request(self, folder):
-        return {"request": "upscale", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
-
-    def _onSceneClose(self, caller, event):
-        self._outputId = None
-        super()._onSceneClose(caller, event)
-
     def _makeNodes(self, inputNode, parentTransformNode, event):
-        result = (np.load(event["output"], mmap_mode="r", allow_pickle=False), event["ijkToRAS"], event["provenance"], parentTransformNode)
+        result = (self._array(event), event["ijkToRAS"], event["provenance"], parentTransformNode)
         output = self._node(self._outputId)
         if output is None:
             output = createOutput(inputNode, *result)

@@ -42,6 +42,11 @@ def upscalableNodes():
     return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.GetHideFromEditors() and not whyNotUpscalable(node)]
 
 
+def sliceCount(node, direction):
+    """How many slices a run enlarges. direction: one of core.slices.AXES; node: must be upscalable."""
+    return node.GetImageData().GetDimensions()[slices.choose(ijkToRAS(node), direction).axis]
+
+
 def firstUpscalableNode():
     """The first volume node of the scene that can be upscaled, or None."""
     return next(iter(upscalableNodes()), None)
