@@ -6,15 +6,12 @@ quicker the fast network is. The weights are random, time does not depend on the
 """
 
 import argparse
-import hashlib
-import json
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from benchmark_tools import body, in_turns, matrix_rate, operations, processor, ratio, table
 from MRISuperResLib.core.generators import make_generator
@@ -26,6 +23,7 @@ from MRISuperResLib.core.network import resolve_device
 from MRISuperResLib.core.upscale import upscale
 
 sys.path.append(str(Path(__file__).parents[1] / "Core"))
+from made_models import write_network
 from made_torchvision import declare_missing_operators
 
 FAST = {"network": "compact", "blocks": 16, "features": 32}
@@ -39,10 +37,7 @@ def write_models(folder, scale, blocks):
     for name, architecture in (("rrdb", {"blocks": blocks}), ("fast", FAST)):
         net = nets[name] = make_generator(architecture, scale).eval()
         torch.nn.init.normal_(net.conv_last.weight, std=0.01)  # an image about as large as those of trained networks
-        weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
-        card = {"name": name, "title": name, "scale": scale, "stage": "psnr", "architecture": architecture, "sha256": hashlib.sha256(weights).hexdigest()}
-        Path(folder, f"{name}.safetensors").write_bytes(weights)
-        Path(folder, f"{name}.json").write_text(json.dumps(card), encoding="utf-8")
+        write_network(folder, name, net, scale=scale, architecture=architecture)
     return nets
 
 

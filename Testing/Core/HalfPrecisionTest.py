@@ -14,7 +14,7 @@ from MRISuperResLib.core.methods import MethodCache
 from MRISuperResLib.core.models import ModelStore
 from MRISuperResLib.core.upscale import upscale
 
-from made_models import write_model
+from made_models import write_model, write_network
 
 CPU = torch.device("cpu")
 
@@ -95,12 +95,12 @@ class RunTest(unittest.TestCase):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.volume = np.random.default_rng(0).integers(0, 1000, (4, 30, 24)).astype(np.float32)
 
-    def model(self, last, **card):
+    def model(self, last):
         """A network whose last weights are so large."""
-        net = write_model(self.folder, "tiny", architecture={"network": "compact", "blocks": 1, "features": 8}, **card)
+        architecture = {"network": "compact", "blocks": 1, "features": 8}
+        net = write_model(self.folder, "tiny", architecture=architecture)
         torch.nn.init.normal_(net.conv_last.weight, std=last)
-        with mock.patch("MRISuperResLib.core.generators.make_generator", lambda *_: net):
-            write_model(self.folder, "tiny", architecture={"network": "compact", "blocks": 1, "features": 8}, **card)
+        write_network(self.folder, "tiny", net, scale=2, architecture=architecture)
         return MethodCache(ModelStore([self.folder]))
 
     def run_job(self, methods, **job):

@@ -8,17 +8,22 @@ ARCHITECTURE = {"blocks": 1, "features": 8, "growth": 4, "first_kernel": 3}
 
 
 def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
-    """Writes NAME.safetensors and NAME.json into a folder; returns the network."""
-    import safetensors.torch
+    """Writes a tiny model of random weights, see write_network; returns the network."""
     import torch
     from MRISuperResLib.core.generators import make_generator
 
     torch.manual_seed(seed)
     architecture = card.get("architecture", ARCHITECTURE)
     net = make_generator(architecture, scale).eval()
+    write_network(folder, name, net, **{"scale": scale, "architecture": architecture, **card})
+    return net
+
+
+def write_network(folder, name, net, **card):
+    """Writes NAME.safetensors and NAME.json of a network into a folder. card: its fields, scale and architecture among them."""
+    import safetensors.torch
+
     weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
-    values = {"name": name, "title": "A tiny model", "scale": scale, "stage": "psnr", "architecture": architecture,
-              "sha256": hashlib.sha256(weights).hexdigest(), **card}
+    values = {"name": name, "title": "A tiny model", "stage": "psnr", "sha256": hashlib.sha256(weights).hexdigest(), **card}
     Path(folder, f"{name}.safetensors").write_bytes(weights)
     Path(folder, f"{name}.json").write_text(json.dumps(values))
-    return net
