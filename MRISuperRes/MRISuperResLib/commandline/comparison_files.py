@@ -20,7 +20,7 @@ def write_tables(folder, comparison, job, source):
         writer.writerow(("method", "diameter", "word", "height", "brightness", "peak"))
         for dot in comparison.dots:
             writer.writerow((dot.method, dot.diameter, dot.word, *(f"{value:.6f}" for value in (dot.height, dot.brightness, dot.peak))))
-    methods = [{**output.provenance["model"], "device": output.provenance["device"]} for output in comparison.outputs]
+    methods = [{**output.provenance["model"], "device": output.provenance["device"], "precision": output.provenance["precision"]} for output in comparison.outputs]
     record = {**_common(comparison, source), "job": job.to_dict(), "methods": methods, "messages": comparison.messages}
     _write(folder / "comparison.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
@@ -62,7 +62,7 @@ def write_maps(folder, comparison, job, pairs):
 
 def _common(comparison, source):
     """What the provenance of all outputs has in common."""
-    provenance = {key: value for key, value in comparison.outputs[0].provenance.items() if key not in ("model", "device", "job")}
+    provenance = {key: value for key, value in comparison.outputs[0].provenance.items() if key not in ("model", "device", "precision", "job")}
     return provenance | {"input": provenance["input"] | source}
 
 
