@@ -1,10 +1,8 @@
 """The files of an audit's folder."""
 
-import datetime
 import json
 from pathlib import Path
 
-from .. import __version__
 from ..core import provenance
 from ..core.audit import tables
 from ..core.audit.figure import WorstSlices
@@ -38,14 +36,14 @@ class AuditFiles:
             path = self._folder / "maps" / f"{name}-{method}-x{job.scale}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             notice = f"a map: up to which part of the Nyquist frequency a patch agrees with the truth, 0 where nothing was judged; {provenance.NOTICE}"
-            write_volume(path, audit.crossing, found.ijk_to_ras, _common(notice) | {"model": audit.model, "job": job.to_dict(), "volume": self._volumes[-1]})
+            write_volume(path, audit.crossing, found.ijk_to_ras, provenance.head(notice) | {"model": audit.model, "job": job.to_dict(), "volume": self._volumes[-1]})
 
     def finish(self):
         """Writes the rest; returns the text of audit.md. Raises MRISuperResError where there was nothing to audit, or matplotlib is missing."""
         self.results = {scale: volumes for scale, volumes in self.results.items() if volumes}
         if not self.results:
             raise MRISuperResError(f"Nothing could be audited. {' '.join(self.skipped)}")
-        record = _common(f"an audit, {provenance.NOTICE}") | {"jobs": [job.to_dict() for job in self._jobs], "methods": self._methods, "volumes": self._volumes,
+        record = provenance.head(f"an audit, {provenance.NOTICE}") | {"jobs": [job.to_dict() for job in self._jobs], "methods": self._methods, "volumes": self._volumes,
                                                              "skipped": self.skipped, "versions": provenance.versions()}
         texts = {"audit.csv": tables.volumes_csv(self.results), "summary.csv": tables.summary_csv(self.results), "lesions.csv": tables.lesions_csv(self.results),
                  "audit.md": tables.markdown(self.results, self._jobs[0], self.skipped), "audit.json": json.dumps(record, indent=1, ensure_ascii=False) + "\n"}
@@ -53,7 +51,3 @@ class AuditFiles:
             (self._folder / name).write_text(text, encoding="utf-8", newline="")
         self._worst.draw(self._folder / "audit.png")
         return texts["audit.md"]
-
-
-def _common(notice):
-    return {"notice": notice, "software": f"MRISuperRes {__version__}", "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}

@@ -10,13 +10,16 @@ from . import geometry
 NOTICE = "synthetic, not for diagnosis"
 
 
+def head(notice: str) -> dict:
+    """What every record begins with: what the thing is, and what made it when."""
+    return {"notice": notice, "software": f"MRISuperRes {__version__}", "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+
+
 def describe(volume, ijk_to_ras, job, method, axis, intensity):
     """A dict of JSON values: the notice, the model and its hash, all settings, the input's shape, the versions, the time."""
     i, j, k = volume.shape[::-1]
     return {
-        "notice": NOTICE,
-        "software": f"MRISuperRes {__version__}",
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **head(NOTICE),
         "model": model(method),
         "scale": method.scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
