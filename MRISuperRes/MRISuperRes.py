@@ -15,18 +15,18 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.gui.compare_panel import ComparePanel
-from MRISuperResLib.gui.comparison_views import ComparisonViews
-from MRISuperResLib.gui.many_panel import ManyPanel
-from MRISuperResLib.gui.own_models import OwnModels
-from MRISuperResLib.gui.packages import missingPackages
-from MRISuperResLib.gui.packages_panel import PackagesPanel
-from MRISuperResLib.gui.scripting import Scripting
-from MRISuperResLib.gui.upscale_panel import UpscalePanel
-from MRISuperResLib.mrml.comparison_maps import ComparisonMaps
-from MRISuperResLib.mrml.parameters import MRISuperResParameterNode
-from MRISuperResLib.mrml.sample_data import SAMPLES, registerSamples
-from MRISuperResLib.mrml.volume_nodes import firstUpscalableNode
+from MRISuperResLib.logic import Scripting
+from MRISuperResLib.scene.comparison.maps import ComparisonMaps
+from MRISuperResLib.scene.parameters import MRISuperResParameterNode
+from MRISuperResLib.scene.sample_data import SAMPLES, registerSamples
+from MRISuperResLib.scene.volume_nodes import firstUpscalableNode
+from MRISuperResLib.widgets.batch import ManyPanel
+from MRISuperResLib.widgets.comparison.panel import ComparePanel
+from MRISuperResLib.widgets.comparison.views import ComparisonViews
+from MRISuperResLib.widgets.packages import missingPackages
+from MRISuperResLib.widgets.packages_panel import PackagesPanel
+from MRISuperResLib.widgets.upsample import UpscalePanel
+from MRISuperResLib.widgets.user_models import OwnModels
 
 
 class MRISuperRes(ScriptedLoadableModule):

@@ -16,12 +16,12 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.gui.scripted_run import asRuntimeError
-from MRISuperResTrainingLib.core.run.record import RunState
-from MRISuperResTrainingLib.gui.runs import TrainingRuns
-from MRISuperResTrainingLib.gui.training_panel import TrainingPanel
-from MRISuperResTrainingLib.mrml import dataset
-from MRISuperResTrainingLib.mrml.parameters import MRISuperResTrainingParameterNode, trainingSettings
+from MRISuperResLib.widgets.scripted_run import asRuntimeError
+from MRISuperResTrainingLib.runs.record import RunState
+from MRISuperResTrainingLib.scene import dataset
+from MRISuperResTrainingLib.scene.parameters import MRISuperResTrainingParameterNode, trainingSettings
+from MRISuperResTrainingLib.widgets.runs import TrainingRuns
+from MRISuperResTrainingLib.widgets.training_panel import TrainingPanel
 
 
 class MRISuperResTraining(ScriptedLoadableModule):

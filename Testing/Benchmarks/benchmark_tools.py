@@ -47,7 +47,7 @@ def cores():
 
 
 def processor():
-    from MRISuperResTrainingLib.core.run.cpu_speed import processor
+    from MRISuperResTrainingLib.runs.cpu_speed import processor
 
     return f"{processor()}, {cores()} cores, Python {platform.python_version()}"
 

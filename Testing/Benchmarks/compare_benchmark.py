@@ -13,9 +13,9 @@ import time
 import numpy as np
 from benchmark_tools import body, cores, in_turns, ratio
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.comparison.stack import SliceStack
-from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.methods.registry import MethodCache
 
 METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
 

@@ -85,7 +85,7 @@ class MemoryWatch:
 
 def one_run(source, target, job, methods):
     """(seconds of each part, bytes of memory, bytes of the output) of a run from file to file."""
-    from MRISuperResLib.commandline import upscale as command
+    from MRISuperResLib.cli import upsample as command
 
     class Console:
         def message(self, text): ...
@@ -96,8 +96,8 @@ def one_run(source, target, job, methods):
     with contextlib.ExitStack() as stack, MemoryWatch() as memory:
         for name, what in ((f"{core}.memory_saver.run", "network"), (f"{core}.intensity.Intensity.normalise", "normalise"), (f"{core}.upscale.mask_non_finite", "of"),
                            (f"{core}.intensity.Intensity.of", "of"),
-                           ("MRISuperResLib.commandline.upscale.read_volume", "read"), ("MRISuperResLib.commandline.upscale.upscale", "upscale"),
-                           ("MRISuperResLib.commandline.upscale.write_volume", "write")):
+                           ("MRISuperResLib.cli.upsample.read_volume", "read"), ("MRISuperResLib.cli.upsample.upscale", "upscale"),
+                           ("MRISuperResLib.cli.upsample.write_volume", "write")):
             stack.enter_context(clock.watch(name, what))
         result = command.upscale_file(source, command.writer(target, source, as_dicom=False), job, methods, Console(), None)
     return clock.parts(), memory.grown, result.volume.nbytes
@@ -105,9 +105,9 @@ def one_run(source, target, job, methods):
 
 def measure(size, scale, model, device, suffix, repeats):
     """In a process of its own: {"cold": seconds that a first run takes beyond a second one; "parts", "total": medians; "memory", "output": bytes}."""
-    from MRISuperResLib.core.files.writing import write_volume
-    from MRISuperResLib.core.job import UpscaleJob
-    from MRISuperResLib.core.methods import MethodCache
+    from MRISuperResLib.core.io.writing import write_volume
+    from MRISuperResLib.core.options import UpscaleJob
+    from MRISuperResLib.core.methods.registry import MethodCache
 
     with tempfile.TemporaryDirectory() as folder:
         small, source, target = (Path(folder, f"{name}{suffix}") for name in ("small", "in", "out"))

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark_tools import body, in_turns, matrix_rate, operations, processor, ratio, table
-from MRISuperResLib.core.generators import make_generator
+from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.intensity import Intensity
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.network import resolve_device
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.methods.network import resolve_device
+from MRISuperResLib.core.upsampling import upscale
 
 sys.path.append(str(Path(__file__).parents[1] / "Core"))
 from made_models import write_network

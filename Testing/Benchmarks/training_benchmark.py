@@ -16,19 +16,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark_tools import body, in_turns, processor, ratio, table
-from MRISuperResLib.core.files.writing import write_volume
-from MRISuperResLib.core.generators import make_generator
-from MRISuperResTrainingLib.core.data.preparation import prepare
-from MRISuperResTrainingLib.core.data.sampler import PatchSampler
-from MRISuperResTrainingLib.core.data.sources import read_sources
-from MRISuperResTrainingLib.core.loop.accelerator import accelerator_for
-from MRISuperResTrainingLib.core.loop.batches import Batches
-from MRISuperResTrainingLib.core.loop.gan_stage import GanStage
-from MRISuperResTrainingLib.core.losses.perceptual import perceptual
-from MRISuperResTrainingLib.core.networks import features
-from MRISuperResTrainingLib.core.networks.discriminators import make_discriminator
-from MRISuperResTrainingLib.core.networks.features import VGG
-from MRISuperResTrainingLib.core.settings.presets import preset
+from MRISuperResLib.core.io.writing import write_volume
+from MRISuperResLib.core.networks import make_generator
+from MRISuperResTrainingLib.data.preparation import prepare
+from MRISuperResTrainingLib.data.sampler import PatchSampler
+from MRISuperResTrainingLib.data.sources import read_sources
+from MRISuperResTrainingLib.training.accelerator import accelerator_for
+from MRISuperResTrainingLib.training.prefetch import Batches
+from MRISuperResTrainingLib.training.gan_stage import GanStage
+from MRISuperResTrainingLib.losses.perceptual import perceptual
+from MRISuperResTrainingLib.networks import vgg
+from MRISuperResTrainingLib.networks.discriminators import make_discriminator
+from MRISuperResTrainingLib.networks.vgg import VGG
+from MRISuperResTrainingLib.options.presets import preset
 from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -38,7 +38,7 @@ GENERATORS = {"fast": {"network": "compact", "blocks": 16, "features": 32}, "rrd
 def random_vgg(folder):
     """VGG19 with random weights, from a file as any other."""
     random, weights, features_in = np.random.default_rng(0), {}, 3
-    for block, (count, width) in enumerate(zip(features.CONVOLUTIONS["vgg19"], features.WIDTHS), 1):
+    for block, (count, width) in enumerate(zip(vgg.CONVOLUTIONS["vgg19"], vgg.WIDTHS), 1):
         for number in range(1, count + 1):
             weights[f"block{block}_conv{number}.weight"] = random.normal(0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)).astype(np.float32)
             weights[f"block{block}_conv{number}.bias"] = np.zeros(width, np.float32)

@@ -7,11 +7,11 @@ from unittest import mock
 
 import numpy as np
 from made_bodies import body
-from MRISuperResLib.core import slices
+from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.audit.audit import audit
 from MRISuperResLib.core.audit.figure import WorstSlices
-from MRISuperResLib.core.audit.job import CALIBRATION, AuditJob
-from MRISuperResLib.core.audit.ring_correlation import LIMIT
+from MRISuperResLib.core.audit.options import CALIBRATION, AuditJob
+from MRISuperResLib.core.audit.sfrc import LIMIT
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
 
@@ -41,7 +41,7 @@ class AuditFigureTest(unittest.TestCase):
         self.assertEqual(len(images), 3 * len(CALIBRATION))
         for number, method in enumerate(found.methods.values()):
             for image, expected in zip(images[3 * number:], (method.worst.truth, method.worst.image, method.worst.crossing)):
-                np.testing.assert_array_equal(np.ma.getdata(image), slices.radiological(expected, MATRIX, found.axis))
+                np.testing.assert_array_equal(np.ma.getdata(image), slice_axis.radiological(expected, MATRIX, found.axis))
         labels = [text.get_text() for text in figure.texts]
         self.assertIn(f"bicubic ×2: sub-1, slice {found.methods['bicubic'].worst.number + 1} (axial)", labels[0])
         self.assertIn("not for diagnosis", labels[-1])

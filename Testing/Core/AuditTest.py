@@ -4,17 +4,17 @@ import unittest
 
 import numpy as np
 from made_bodies import body
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 from MRISuperResLib.core.audit.audit import CONTRAST, audit
 from MRISuperResLib.core.audit.findings import Findings, Lesion
-from MRISuperResLib.core.audit.job import CALIBRATION, AuditJob
-from MRISuperResLib.core.audit.ring_correlation import LIMIT
+from MRISuperResLib.core.audit.options import CALIBRATION, AuditJob
+from MRISuperResLib.core.audit.sfrc import LIMIT
 from MRISuperResLib.core.audit.sample import sample
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.dots import DIAMETERS, DISTANCE, Dot, DotScore, PlantedDots, scattered_dots
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, Dot, DotScore, PlantedDots, scattered_dots
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.methods.registry import MethodCache
 from scipy.ndimage import gaussian_filter
 
 SCALE = 2
@@ -77,20 +77,20 @@ class LesionsTest(unittest.TestCase):
             self.assertEqual({np.sign(dot.height) for dot in dots}, {sign})
 
     def test_a_method_that_repeats_pixels_keeps_all_of_them_wholly(self):
-        for score in self.heights(lambda image: resample.upsample(image, 2, "nearest")).values():
+        for score in self.heights(lambda image: resampling.upsample(image, 2, "nearest")).values():
             self.assertEqual(score.word, "kept")
             np.testing.assert_allclose((score.brightness, score.height, score.peak), 1)
 
     def test_a_smoother_loses_the_small_ones_bright_or_dark(self):
-        scores = self.heights(lambda image: gaussian_filter(resample.upsample(image, 2, "nearest"), 4))
+        scores = self.heights(lambda image: gaussian_filter(resampling.upsample(image, 2, "nearest"), 4))
         self.assertEqual({scores[2, bright].word for bright in (True, False)}, {"lost"})
         self.assertEqual({scores[5, bright].word for bright in (True, False)}, {"weakened"})
 
     def test_a_method_that_doubles_exaggerates_them(self):
-        self.assertEqual({score.word for score in self.heights(lambda image: 2 * resample.upsample(image, 2, "nearest")).values()}, {"exaggerated"})
+        self.assertEqual({score.word for score in self.heights(lambda image: 2 * resampling.upsample(image, 2, "nearest")).values()}, {"exaggerated"})
 
     def test_a_method_that_makes_bright_of_dark_has_lost_the_dark_ones(self):
-        scores = self.heights(lambda image: 0.5 + np.abs(resample.upsample(image, 2, "nearest") - 0.5))
+        scores = self.heights(lambda image: 0.5 + np.abs(resampling.upsample(image, 2, "nearest") - 0.5))
         self.assertEqual({score.word for (_, bright), score in scores.items() if not bright}, {"lost"})
         self.assertEqual({score.word for (_, bright), score in scores.items() if bright}, {"kept"})
 
@@ -110,7 +110,7 @@ class Method:
         return 4
 
     def __call__(self, images):
-        return np.stack([self._function(image) for image in resample.upsample(images, SCALE)])
+        return np.stack([self._function(image) for image in resampling.upsample(images, SCALE)])
 
 
 def inventing(image):

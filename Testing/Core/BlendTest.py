@@ -8,10 +8,10 @@ import torch
 from made_models import write_model
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.upsampling import upscale
 
 
 class BlendTest(unittest.TestCase):
@@ -69,9 +69,9 @@ class BlendTest(unittest.TestCase):
             self.method("a@0.5", scale=4)
 
     def test_back_projection_makes_a_network_agree_with_its_input(self):
-        from MRISuperResLib.core import resample
+        from MRISuperResLib.core import resampling
 
-        errors = [np.abs(resample.degrade(self.method(name)(self.images), 2) - self.images).max() for name in ("a-psnr", "a-psnr+bp")]
+        errors = [np.abs(resampling.degrade(self.method(name)(self.images), 2) - self.images).max() for name in ("a-psnr", "a-psnr+bp")]
         self.assertLess(errors[1], 0.05 * errors[0])
 
 

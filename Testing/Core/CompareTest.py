@@ -7,16 +7,16 @@ import numpy as np
 from made_bodies import body
 from made_models import write_model
 
-from MRISuperResLib.core import geometry, resample
+from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob, default_methods
+from MRISuperResLib.core.comparison.options import ComparisonJob, default_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
 from MRISuperResLib.core.intensity import Intensity
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import BaselineMethod, MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.upsampling import upscale
 
 MATRIX = np.array([[0.9, -0.4, 0, 10], [0.4, 0.9, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1]])
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
@@ -27,10 +27,10 @@ class ReferenceModeTest(unittest.TestCase):
         volume = body()
         result = compare(volume, MATRIX, ComparisonJob(INTERPOLATIONS, 2))
         intensity = Intensity.of(volume)
-        low = resample.degrade(intensity.normalise(volume), 2)
+        low = resampling.degrade(intensity.normalise(volume), 2)
         for output in result.outputs:
             with self.subTest(output.name):
-                np.testing.assert_array_equal(output.volume, intensity.restore(resample.upsample(low, 2, output.name)))
+                np.testing.assert_array_equal(output.volume, intensity.restore(resampling.upsample(low, 2, output.name)))
         np.testing.assert_allclose(result.low, intensity.low + low * (intensity.high - intensity.low), rtol=1e-4, atol=0.01)
         np.testing.assert_array_equal(result.reference, volume)
 
@@ -54,7 +54,7 @@ class ReferenceModeTest(unittest.TestCase):
         table = compare(volume, MATRIX, ComparisonJob(INTERPOLATIONS, 2)).table
         truth = Intensity.of(volume).normalise(volume) * 255
         for name in INTERPOLATIONS:
-            rebuilt = resample.upsample(resample.degrade(truth, 2), 2, name)
+            rebuilt = resampling.upsample(resampling.degrade(truth, 2), 2, name)
             mse = ((rebuilt - truth) ** 2).mean(axis=(1, 2))
             np.testing.assert_allclose(table.values(name, "rmse"), np.sqrt(mse), rtol=1e-9)
             np.testing.assert_allclose(table.values(name, "psnr"), 10 * np.log10(255**2 / mse), rtol=1e-9)
@@ -118,7 +118,7 @@ class NoReferenceModeTest(unittest.TestCase):
         volume = body()
         table = compare(volume, MATRIX, ComparisonJob(("bilinear", "bicubic"), 2, reference=False)).table
         given = Intensity.of(volume).normalise(volume) * 255
-        against = resample.degrade(resample.upsample(given, 2, "bilinear"), 2) - given
+        against = resampling.degrade(resampling.upsample(given, 2, "bilinear"), 2) - given
         np.testing.assert_allclose(table.values("bilinear", "consistency"), np.sqrt((against**2).mean(axis=(1, 2))), rtol=1e-9)
 
 

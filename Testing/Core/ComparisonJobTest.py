@@ -4,9 +4,9 @@ import unittest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.method_names import MethodName
+from MRISuperResLib.core.methods.names import MethodName
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 FIELDS = ("methods", "scale", "reference", "axis", "device", "precision", "degradation", "noise", "seed", "perceptual")

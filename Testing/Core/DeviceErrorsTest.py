@@ -6,17 +6,17 @@ from unittest import mock
 
 import numpy as np
 import torch
-from MRISuperResLib.core import gpu_memory, memory_saver
+from MRISuperResLib.core.inference import gpu_memory, runner
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob
-from MRISuperResLib.core.device_errors import is_want_of_memory, told
+from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.inference.errors import is_want_of_memory, told
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.memory_saver import MemorySaver
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.network import NetworkMethod
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.inference.runner import MemorySaver
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.methods.network import NetworkMethod
+from MRISuperResLib.core.upsampling import upscale
 
 from made_models import write_model
 
@@ -75,8 +75,8 @@ class WithModel(unittest.TestCase):
 class LossTest(WithModel):
     """The run ends: what a failing GPU has computed may be wrong."""
 
-    STAGES = {"loading": "torch.nn.Module.to", "uploading": "MRISuperResLib.core.network.NetworkMethod.upload", "computing": "MRISuperResLib.core.memory_saver.run",
-              "fetching": "MRISuperResLib.core.memory_saver._fetch", "arriving": "MRISuperResLib.core.network.restore"}
+    STAGES = {"loading": "torch.nn.Module.to", "uploading": "MRISuperResLib.core.methods.network.NetworkMethod.upload", "computing": "MRISuperResLib.core.inference.runner.run",
+              "fetching": "MRISuperResLib.core.inference.runner._fetch", "arriving": "MRISuperResLib.core.methods.network.restore"}
 
     def test_a_gpu_that_vanishes_at_any_stage_ends_the_run_with_a_sentence(self):
         for stage, target in self.STAGES.items():
@@ -93,7 +93,7 @@ class LossTest(WithModel):
 
     def test_a_result_that_does_not_arrive_ends_the_run(self):
         """As with asynchronous copies: the call that waits for the third batch says so."""
-        real, waits = memory_saver._fetch, []
+        real, waits = runner._fetch, []
 
         def fetch(tensor):
             arrived = real(tensor)
@@ -105,7 +105,7 @@ class LossTest(WithModel):
                 return arrived()
             return wait
 
-        with mock.patch.object(memory_saver, "_fetch", fetch), self.assertRaises(MRISuperResError) as caught:
+        with mock.patch.object(runner, "_fetch", fetch), self.assertRaises(MRISuperResError) as caught:
             self.run_job()
         self.assertEqual((caught.exception.kind, len(waits)), ("device", 3))
 
@@ -144,7 +144,7 @@ class NoRoomTest(WithModel):
             network.upload(self.volume)
 
     def test_where_there_is_no_room_to_look_at_half_precision_it_is_not_taken(self):
-        with mock.patch("MRISuperResLib.core.network.half_type", lambda device: torch.bfloat16), mock.patch("MRISuperResLib.core.network.difference", side_effect=NO_ROOM):
+        with mock.patch("MRISuperResLib.core.methods.network.half_type", lambda device: torch.bfloat16), mock.patch("MRISuperResLib.core.methods.network.difference", side_effect=NO_ROOM):
             result = self.run_job(precision="auto")
         self.assertEqual(result.provenance["precision"], "float32")
         np.testing.assert_array_equal(result.volume, self.expected)

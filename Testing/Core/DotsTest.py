@@ -6,11 +6,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from made_bodies import body
 
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.dots import DIAMETERS, DISTANCE, HEIGHT, PlantedDots, even_dots
-from MRISuperResLib.core.comparison.job import ComparisonJob
-from MRISuperResLib.core.methods import MethodCache
+from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, HEIGHT, PlantedDots, even_dots
+from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.methods.registry import MethodCache
 
 LOW = np.full((64, 72), 0.3)
 EVERYWHERE = np.ones(LOW.shape, bool)
@@ -38,23 +38,23 @@ class PlantedDotsTest(unittest.TestCase):
         np.testing.assert_allclose(self.dots.planted[spots > 0], 0.3 + HEIGHT)
 
     def test_a_method_that_repeats_pixels_keeps_them_wholly(self):
-        for score in self.scores(lambda image: resample.upsample(image, 2, "nearest")):
+        for score in self.scores(lambda image: resampling.upsample(image, 2, "nearest")):
             self.assertEqual(score.word, "kept")
             np.testing.assert_allclose((score.brightness, score.height, score.peak), 1)
 
     def test_a_method_that_blurs_loses_the_small_ones_first(self):
-        scores = self.scores(lambda image: gaussian_filter(resample.upsample(image, 2, "nearest"), 4))
+        scores = self.scores(lambda image: gaussian_filter(resampling.upsample(image, 2, "nearest"), 4))
         self.assertEqual(scores[0].word, "lost")
         self.assertLess(scores[0].height, scores[3].height)
         self.assertEqual(scores[3].word, "weakened")
 
     def test_a_method_that_removes_or_doubles_them_is_told(self):
         self.assertEqual({score.word for score in self.scores(lambda image: np.full((128, 144), 0.3))}, {"lost"})
-        self.assertEqual({score.word for score in self.scores(lambda image: 2 * resample.upsample(image, 2, "nearest"))}, {"exaggerated"})
+        self.assertEqual({score.word for score in self.scores(lambda image: 2 * resampling.upsample(image, 2, "nearest"))}, {"exaggerated"})
 
     def test_what_a_method_adds_everywhere_is_not_taken_for_a_dot(self):
         noise = np.random.default_rng(0).random((128, 144))
-        for score in self.scores(lambda image: resample.upsample(image, 2, "nearest") + noise):
+        for score in self.scores(lambda image: resampling.upsample(image, 2, "nearest") + noise):
             self.assertAlmostEqual(score.height, 1)
 
     def test_the_text_names_method_size_and_verdict(self):
@@ -98,7 +98,7 @@ class DotsInAComparisonTest(unittest.TestCase):
                 return 3
 
             def __call__(self, images):
-                return gaussian_filter(resample.upsample(images, 2), (0, 5, 5))
+                return gaussian_filter(resampling.upsample(images, 2), (0, 5, 5))
 
         job = ComparisonJob(("nearest", "smoothing"), 2)
         dots = compare(body((3, 128, 136)), np.eye(4), job, MethodCache(given=[Smoothing()])).dots

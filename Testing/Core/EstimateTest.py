@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.estimate import WORKER, byte_text, need
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.slices import SliceAxis
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.slice_axis import SliceAxis
+from MRISuperResLib.core.upsampling import upscale
 
 CARD = SimpleNamespace(cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"})
 

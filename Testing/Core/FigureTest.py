@@ -9,11 +9,11 @@ from unittest import mock
 
 import numpy as np
 from made_bodies import body
-from MRISuperResLib.core import slices
+from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.comparison import figure
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.figure import Area
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.errors import MRISuperResError
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
@@ -132,7 +132,7 @@ class PictureTest(unittest.TestCase):
         matrix = np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])  # i forward, j upward, k to the right
         result, job = comparison((48, 56, 64), matrix, axis="sagittal")
         image = pictures_of(result, job, Area(20, 3, 5, 6, 8))[0][0][0]
-        np.testing.assert_array_equal(image, slices.radiological(result.reference, matrix, result.axis)[20])
+        np.testing.assert_array_equal(image, slice_axis.radiological(result.reference, matrix, result.axis)[20])
         np.testing.assert_array_equal(image, result.reference[20, ::-1, ::-1])  # upward is up, forward is left
 
     def test_everything_is_to_scale_in_the_same_grey_levels_and_not_smoothed(self):

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from MRISuperResLib.core import resample
-from MRISuperResLib.core.generators import make_generator
-from MRISuperResLib.core.generators.rrdb import RRDBNet
+from MRISuperResLib.core import resampling
+from MRISuperResLib.core.networks import make_generator
+from MRISuperResLib.core.networks.rrdb import RRDBNet
 
 
 def plain_forward(state, x, blocks, first_kernel, upsamplings):
@@ -82,7 +82,7 @@ class CompactTest(unittest.TestCase):
                 net = make_generator({"network": "compact", "blocks": 1, "features": 4}, scale)
                 output = net(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
                 self.assertEqual(output.shape, (12 * scale, 16 * scale))
-                blurred = resample.upsample(image, scale)
+                blurred = resampling.upsample(image, scale)
                 self.assertLess(np.abs(output - blurred)[scale * 4:-scale * 4, scale * 4:-scale * 4].max(), 0.2)
                 self.assertGreater(np.corrcoef(output.ravel(), blurred.ravel())[0, 1], 0.98)
 

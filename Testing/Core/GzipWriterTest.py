@@ -10,8 +10,8 @@ from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from MRISuperResLib.core.files import gzip_writer
-from MRISuperResLib.core.files.gzip_writer import GzipWriter
+from MRISuperResLib.core.io import gzip_writer
+from MRISuperResLib.core.io.gzip_writer import GzipWriter
 
 
 def written(parts, level=1):

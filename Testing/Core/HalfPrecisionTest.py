@@ -6,13 +6,13 @@ from unittest import mock
 
 import numpy as np
 import torch
-from MRISuperResLib.core import half_precision
-from MRISuperResLib.core.generators import make_generator
-from MRISuperResLib.core.half_precision import PATCH, difference, half_type
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.inference import precision
+from MRISuperResLib.core.networks import make_generator
+from MRISuperResLib.core.inference.precision import PATCH, difference, half_type
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.upsampling import upscale
 
 from made_models import write_model, write_network
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def on_a_processor_with(dtype):
     """Every processor computes in bfloat16, if slowly."""
-    return mock.patch("MRISuperResLib.core.network.half_type", lambda device: dtype)
+    return mock.patch("MRISuperResLib.core.methods.network.half_type", lambda device: dtype)
 
 
 class HalfTypeTest(unittest.TestCase):
@@ -51,7 +51,7 @@ class SinglePrecisionTest(unittest.TestCase):
             seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
             return x
 
-        half_precision.run(net, torch.zeros(1, 1, 4, 4), torch.float32)
+        precision.run(net, torch.zeros(1, 1, 4, 4), torch.float32)
         self.assertEqual(seen, [(True, False)])
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import PRECISIONS, SCALES, UpscaleJob
-from MRISuperResLib.core.slices import AXES
+from MRISuperResLib.core.options import PRECISIONS, SCALES, UpscaleJob
+from MRISuperResLib.core.slice_axis import AXES
 
 jobs = st.builds(UpscaleJob, model=st.none() | st.text(min_size=1, max_size=20), scale=st.none() | st.sampled_from(SCALES), axis=st.sampled_from(AXES),
                  device=st.sampled_from(("auto", "cpu", "cuda", "cuda:0", "cuda:13", "mps")), precision=st.sampled_from(PRECISIONS), batch_size=st.none() | st.integers(1, 100),

@@ -3,9 +3,9 @@ import unittest
 import numpy as np
 from made_bodies import body
 
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.comparison.maps import consistency_map, difference_map
 
 
@@ -13,7 +13,7 @@ class MapsTest(unittest.TestCase):
     def test_consistency_is_seen_where_the_output_departs_from_the_input(self):
         volume = body((40, 44, 48), np.float32)
         for axis in "ijk":
-            for degradation in resample.DEGRADATIONS:
+            for degradation in resampling.DEGRADATIONS:
                 with self.subTest(axis=axis, degradation=degradation):
                     job = ComparisonJob(("bilinear", "bicubic+bp"), 2, reference=False, axis=axis, degradation=degradation)
                     result = compare(volume, np.eye(4), job)

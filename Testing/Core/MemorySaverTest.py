@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from MRISuperResLib.core import memory_saver
+from MRISuperResLib.core.inference import runner
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.generators import make_generator
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.memory_saver import MemorySaver
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.networks import make_generator
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.inference.runner import MemorySaver
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.upsampling import upscale
 
 from made_models import write_model
 
@@ -52,7 +52,7 @@ class Narrow(torch.nn.Module):
 
 class MemorySaverTest(unittest.TestCase):
     def setUp(self):
-        self.enterContext(mock.patch.object(memory_saver, "LEAST_TILE", 8))
+        self.enterContext(mock.patch.object(runner, "LEAST_TILE", 8))
 
     def assert_same(self, net, batch, found):
         np.testing.assert_allclose(found, net(batch)[:, 0].numpy(), atol=1e-5)
@@ -61,7 +61,7 @@ class MemorySaverTest(unittest.TestCase):
     @given(st.integers(1, 4), st.integers(8, 40), st.integers(8, 40), st.integers(18 * 18, 4000), st.sampled_from((2, 4)))
     def test_whatever_room_there_is_the_result_is_the_same(self, count, height, width, room, scale):
         net, batch = network(scale=scale), slices(count, height, width)
-        with mock.patch.object(memory_saver, "LEAST_TILE", 8):
+        with mock.patch.object(runner, "LEAST_TILE", 8):
             self.assert_same(net, batch, MemorySaver(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):
@@ -130,7 +130,7 @@ class RunTest(unittest.TestCase):
             return upscale(volume, np.eye(4), UpscaleJob("tiny+bp", 2, "k", "cpu", "float32"), methods)
 
         expected = run(MethodCache(ModelStore([folder])))
-        with mock.patch("MRISuperResLib.core.network.MemorySaver", saver):
+        with mock.patch("MRISuperResLib.core.methods.network.MemorySaver", saver):
             methods = MethodCache(ModelStore([folder]))
             found = run(methods)
             narrow[0].room *= 2

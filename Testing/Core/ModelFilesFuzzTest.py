@@ -14,14 +14,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_models import ARCHITECTURE, write_model
-from MRISuperResLib.commandline.models import description, table
-from MRISuperResLib.core import model_files
-from MRISuperResLib.core.checkpoint_import import import_checkpoint
+from MRISuperResLib.cli.models import description, table
+from MRISuperResLib.core.models.store import user_models
+from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.model_card import AUDITED, ModelCard
-from MRISuperResLib.core.models import ModelStore
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.card import AUDITED, ModelCard
+from MRISuperResLib.core.models.store import ModelStore
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))
@@ -232,7 +232,7 @@ class NamesTest(WithFolder):
                 with self.assertRaises(MRISuperResError):
                     import_checkpoint(self.folder / "gone.pth", name, folder=self.own, store=self.store)
                 with self.assertRaisesRegex(MRISuperResError, "There is no model"):
-                    model_files.remove(name, folder=self.own, store=self.store)
+                    user_models.remove(name, folder=self.own, store=self.store)
                 with self.assertRaisesRegex(MRISuperResError, "There is no model"):
                     self.store.card(name)
         self.assertFalse(self.own.exists())
@@ -261,14 +261,14 @@ class NamesTest(WithFolder):
             card = self.given()
             card.write_text(json.dumps(json.loads(card.read_text()) | {"name": name}))
             with self.subTest(name), self.assertRaisesRegex(MRISuperResError, "can't be used"):
-                model_files.install(card, self.own, self.store)
+                user_models.install(card, self.own, self.store)
         self.assertFalse(self.own.exists())
 
     def test_names_that_differ_in_capital_letters_only_are_one_name(self):
         store = ModelStore([self.own])
-        model_files.install(self.given("mine"), self.own, store)
+        user_models.install(self.given("mine"), self.own, store)
         with self.assertRaisesRegex(MRISuperResError, "There is a model “MINE” already"):
-            model_files.install(self.given("MINE", seed=1), self.own, store)
+            user_models.install(self.given("MINE", seed=1), self.own, store)
 
     @unittest.skipIf(sys.platform == "win32", "links need a privilege there")
     def test_links_are_installed_as_files_and_removed_as_links(self):
@@ -278,20 +278,20 @@ class NamesTest(WithFolder):
         linked.mkdir()
         for file in (card, card.with_suffix(".safetensors")):
             (linked / file.name).symlink_to(file)
-        model_files.install(linked / "mine.json", self.own, store)
+        user_models.install(linked / "mine.json", self.own, store)
         self.assertEqual([path.is_symlink() for path in sorted(self.own.iterdir())], [False, False])
         for file in (card, card.with_suffix(".safetensors")):
             (self.own / file.name).unlink()
             (self.own / file.name).symlink_to(file)
-        model_files.remove("mine", self.own, store)
+        user_models.remove("mine", self.own, store)
         self.assertEqual((list(self.own.iterdir()), card.exists(), card.with_suffix(".safetensors").exists()), ([], True, True))
 
     def test_a_model_of_the_users_that_is_damaged_can_be_removed(self):
         store = ModelStore([self.own])
         for damage in (lambda file: file.write_text("{"), Path.unlink):
-            model_files.install(self.given(), self.own, store)
+            user_models.install(self.given(), self.own, store)
             damage(self.own / "mine.json")
-            model_files.remove("mine", self.own, store)
+            user_models.remove("mine", self.own, store)
             self.assertEqual(list(self.own.iterdir()), [])
 
 

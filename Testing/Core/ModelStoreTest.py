@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from unittest import mock
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.job import SCALES, UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.model_card import AUDITED
-from MRISuperResLib.core.models import SHIPPED, ModelStore, user_folder
+from MRISuperResLib.core.options import SCALES, UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.card import AUDITED
+from MRISuperResLib.core.models.store import SHIPPED, ModelStore, user_folder
 
 from made_models import write_model
 
@@ -63,8 +63,8 @@ class ModelStoreTest(unittest.TestCase):
         write_model(self.folder, "large", made_for="gpu")
         write_model(self.folder, "small")
         self.assertEqual(MethodCache(self.store).get(UpscaleJob(device="cpu")).name, "small")
-        with mock.patch("MRISuperResLib.core.network.resolve_device", return_value=mock.Mock(type="cuda")), \
-                mock.patch("MRISuperResLib.core.network.NetworkMethod", side_effect=lambda cards, *_: SimpleNamespace(name=cards[0].name, begin=lambda: None)):
+        with mock.patch("MRISuperResLib.core.methods.network.resolve_device", return_value=mock.Mock(type="cuda")), \
+                mock.patch("MRISuperResLib.core.methods.network.NetworkMethod", side_effect=lambda cards, *_: SimpleNamespace(name=cards[0].name, begin=lambda: None)):
             self.assertEqual(MethodCache(self.store).get(UpscaleJob()).name, "large")
 
     def test_weights_that_are_not_those_of_the_card_are_refused(self):
@@ -148,7 +148,7 @@ class ModelStoreTest(unittest.TestCase):
             MethodCache(self.store).get(UpscaleJob("tiny-x2-psnr", device="cuda:0"))
 
     def test_gpu_zero_is_a_device_like_any_other(self):
-        from MRISuperResLib.core import network
+        from MRISuperResLib.core.methods.registry import network
 
         with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.device_count", return_value=1):
             self.assertEqual(network.resolve_device("cuda:0").index, 0)

@@ -9,14 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from MRISuperResLib.core import gpu_memory
+from MRISuperResLib.core.inference import gpu_memory
 from MRISuperResLib.core.intensity import Intensity
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import BaselineMethod, MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.network import CHEAP_BATCH_PIXELS, NetworkMethod
-from MRISuperResLib.core.tensor_intensity import is_exact_in_single, restore
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.methods.network import CHEAP_BATCH_PIXELS, NetworkMethod
+from MRISuperResLib.core.inference.tensor_intensity import is_exact_in_single, restore
+from MRISuperResLib.core.upsampling import upscale
 
 from made_models import write_model
 

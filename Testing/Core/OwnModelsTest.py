@@ -23,12 +23,12 @@ from made_torchvision import declare_missing_operators
 declare_missing_operators()
 import spandrel  # noqa: E402
 from MRISuperResLib.__main__ import main  # noqa: E402
-from MRISuperResLib.core import model_files  # noqa: E402
-from MRISuperResLib.core.checkpoint_import import import_checkpoint  # noqa: E402
+from MRISuperResLib.core.models.store import user_models  # noqa: E402
+from MRISuperResLib.core.models.convert import import_checkpoint  # noqa: E402
 from MRISuperResLib.core.errors import MRISuperResError  # noqa: E402
-from MRISuperResLib.core.job import UpscaleJob  # noqa: E402
-from MRISuperResLib.core.methods import MethodCache  # noqa: E402
-from MRISuperResLib.core.models import FOLDERS_VARIABLE, ModelStore, user_folder  # noqa: E402
+from MRISuperResLib.core.options import UpscaleJob  # noqa: E402
+from MRISuperResLib.core.methods.registry import MethodCache  # noqa: E402
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_folder  # noqa: E402
 from spandrel.architectures.ESRGAN import ESRGAN  # noqa: E402
 
 WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))
@@ -66,52 +66,52 @@ class InstallTest(OwnModelsTest):
 
     def test_either_file_brings_the_pair_which_then_enlarges(self):
         for file in (self.card, self.weights):
-            self.assertEqual(model_files.install(file).licence, "CC0")
+            self.assertEqual(user_models.install(file).licence, "CC0")
             self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
             self.assertEqual((user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes())
             self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
-            model_files.remove("mine")
+            user_models.remove("mine")
             self.assertEqual(self.own(), [])
 
     def test_only_the_cards_of_the_users_models_can_be_changed(self):
-        model_files.install(self.card)
-        self.assertEqual(model_files.own_card("mine"), user_folder() / "mine.json")
-        self.assertRaisesRegex(MRISuperResError, "fast-x2-psnr came with the extension", model_files.own_card, "fast-x2-psnr")
+        user_models.install(self.card)
+        self.assertEqual(user_models.own_card("mine"), user_folder() / "mine.json")
+        self.assertRaisesRegex(MRISuperResError, "fast-x2-psnr came with the extension", user_models.own_card, "fast-x2-psnr")
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder / "given")}):
-            self.assertEqual(model_files.own_card("mine"), self.folder / "given" / "mine.json")
+            self.assertEqual(user_models.own_card("mine"), self.folder / "given" / "mine.json")
 
     def test_nothing_is_taken_that_could_not_be_used(self):
         card = json.loads(self.card.read_text())
-        self.assert_refused("given.mine.txt is no model: name its file", "model", model_files.install, self.folder / "given" / "mine.txt")
+        self.assert_refused("given.mine.txt is no model: name its file", "model", user_models.install, self.folder / "given" / "mine.txt")
         self.card.write_text(json.dumps(card | {"sha256": "0" * 64}))
-        self.assert_refused("SHA-256 differs", "model", model_files.install, self.card)
+        self.assert_refused("SHA-256 differs", "model", user_models.install, self.card)
         self.card.write_text(json.dumps(card | {"architecture": card["architecture"] | {"features": 16}}))
-        self.assert_refused("do not fit", "model", model_files.install, self.card)
+        self.assert_refused("do not fit", "model", user_models.install, self.card)
         self.card.write_text("{}")
-        self.assert_refused("can't be used", "model", model_files.install, self.card)
+        self.assert_refused("can't be used", "model", user_models.install, self.card)
         self.weights.unlink()
-        self.assert_refused("no model “mine”", "model", model_files.install, self.card)
+        self.assert_refused("no model “mine”", "model", user_models.install, self.card)
 
     def test_a_card_cannot_lead_out_of_the_folder(self):
         card = json.loads(self.card.read_text())
         for name in ("../mine", "..", "/tmp/mine", "a/b", "mine\0"):
             self.card.write_text(json.dumps(card | {"name": name}))
-            self.assert_refused("can't be used", "model", model_files.install, self.card)
+            self.assert_refused("can't be used", "model", user_models.install, self.card)
 
     def test_a_name_that_is_taken_is_refused(self):
-        model_files.install(self.card)
+        user_models.install(self.card)
         with self.assertRaisesRegex(MRISuperResError, "There is a model “mine” already: give another name, or remove it first"):
-            model_files.install(self.card)
+            user_models.install(self.card)
 
     def test_what_came_with_the_extension_is_not_removed(self):
         shipped = ModelStore().default_name(2)
-        self.assert_refused(f"{shipped} lies in .*Models, not among your own", "model", model_files.remove, shipped)
-        self.assert_refused("no model “gone”", "model", model_files.remove, "gone")
+        self.assert_refused(f"{shipped} lies in .*Models, not among your own", "model", user_models.remove, shipped)
+        self.assert_refused("no model “gone”", "model", user_models.remove, "gone")
         self.assertIn(shipped, ModelStore().names())
 
     def test_a_full_disk_leaves_no_model(self):
         with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")), self.assertRaisesRegex(MRISuperResError, "the disk is full"):
-            model_files.install(self.card)
+            user_models.install(self.card)
         self.assertNotIn("mine", ModelStore().names())
 
 

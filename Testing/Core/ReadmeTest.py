@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from MRISuperResLib.core.models import SHIPPED, ModelStore
+from MRISuperResLib.core.models.store import SHIPPED, ModelStore
 from readme_examples import PROJECT, README, blocks, is_shell, text
 
 BASELINES = ("nearest", "bilinear", "bicubic", "bicubic+bp")
@@ -29,7 +29,7 @@ class FiguresTest(unittest.TestCase):
 
 
 class ExamplesTest(unittest.TestCase):
-    """Those of the command lines run in CommandLine/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, those of the console in Module/ReadmeConsoleTest.py."""
+    """Those of the command lines run in Cli/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, those of the console in Widgets/ReadmeConsoleTest.py."""
 
     def test_every_example_is_of_a_kind_that_a_test_runs(self):
         self.assertGreater(len(blocks()), 8)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from MRISuperResLib.core import geometry, resample
+from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import FLOOR, ComparisonJob
-from MRISuperResLib.core.files import read_volume
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.upscale import upscale
+from MRISuperResLib.core.comparison.options import FLOOR, ComparisonJob
+from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.upsampling import upscale
 
 DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 SLICES = 2
@@ -29,10 +29,10 @@ class RealDataTest(unittest.TestCase):
 
     def middle_of(self, path):
         """A few middle slices (along the axis that is taken automatically), and where they lie."""
-        from MRISuperResLib.core import slices
+        from MRISuperResLib.core import slice_axis
 
         volume = read_volume(path)
-        axis = slices.choose(volume.ijk_to_ras)
+        axis = slice_axis.choose(volume.ijk_to_ras)
         count = volume.array.shape[axis.numpy_axis]
         first = max(0, count // 2 - SLICES // 2)
         middle = np.moveaxis(np.moveaxis(volume.array, axis.numpy_axis, 0)[first:first + SLICES], 0, axis.numpy_axis)
@@ -52,7 +52,7 @@ class RealDataTest(unittest.TestCase):
                 np.testing.assert_allclose(after, before, rtol=0, atol=1e-6 * np.ptp(before, axis=0).max())
                 self.assertAlmostEqual(geometry.spacing(result.ijk_to_ras)[axis.axis], geometry.spacing(matrix)[axis.axis])
                 low = np.moveaxis(array, axis.numpy_axis, 0).astype(float)
-                again = resample.degrade(np.moveaxis(result.volume, axis.numpy_axis, 0).astype(float), 2)
+                again = resampling.degrade(np.moveaxis(result.volume, axis.numpy_axis, 0).astype(float), 2)
                 span = np.ptp(np.percentile(low, (0.1, 99.9)))
                 self.assertLess(np.sqrt(np.mean((again - low) ** 2)), 0.02 * span)
 

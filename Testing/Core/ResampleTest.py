@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 
 SCALES = (2, 4, 8)
 
@@ -51,13 +51,13 @@ class ResampleTest(unittest.TestCase):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 * scale, 0), 40 * scale, 1)
-                np.testing.assert_allclose(resample.upsample(self.image, scale), expected, atol=1e-12)
+                np.testing.assert_allclose(resampling.upsample(self.image, scale), expected, atol=1e-12)
 
     def test_the_degradation_is_matlabs_imresize_with_antialiasing(self):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 // scale, 0), 40 // scale, 1)
-                np.testing.assert_allclose(resample.degrade(self.image, scale), expected, atol=1e-12)
+                np.testing.assert_allclose(resampling.degrade(self.image, scale), expected, atol=1e-12)
 
     def test_bicubic_equals_torch_with_antialiasing_and_mirrored_edges(self):
         try:
@@ -71,53 +71,53 @@ class ResampleTest(unittest.TestCase):
                 expected = torch.nn.functional.interpolate(mirrored, scale_factor=factor, mode="bicubic", antialias=True)[0, 0].numpy()
                 cut = int(pad * factor)
                 size = (int(24 * factor), int(40 * factor))
-                np.testing.assert_allclose(resample.resize(self.image, size), expected[cut:-cut, cut:-cut], atol=1e-12)
+                np.testing.assert_allclose(resampling.resize(self.image, size), expected[cut:-cut, cut:-cut], atol=1e-12)
 
     def test_nearest_repeats_every_pixel(self):
         for scale in SCALES:
-            np.testing.assert_array_equal(resample.upsample(self.image, scale, "nearest"), self.image.repeat(scale, 0).repeat(scale, 1))
+            np.testing.assert_array_equal(resampling.upsample(self.image, scale, "nearest"), self.image.repeat(scale, 0).repeat(scale, 1))
 
     def test_bilinear_draws_straight_lines_between_pixel_centres(self):
-        enlarged = resample.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
+        enlarged = resampling.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
         np.testing.assert_allclose(enlarged, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
-    @given(st.sampled_from(resample.BASELINES), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
+    @given(st.sampled_from(resampling.BASELINES), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
     def test_a_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
-        enlarged = resample.upsample(np.full((h, w), 7.0), scale, kernel)
+        enlarged = resampling.upsample(np.full((h, w), 7.0), scale, kernel)
         self.assertEqual(enlarged.shape, (h * scale, w * scale))
         np.testing.assert_allclose(enlarged, 7.0, rtol=1e-12)
 
-    @given(st.sampled_from(resample.BASELINES), st.sampled_from(SCALES))
+    @given(st.sampled_from(resampling.BASELINES), st.sampled_from(SCALES))
     def test_the_image_does_not_move(self, kernel, scale):
         """The centre of gravity of a bright dot is the same point of the image (as a fraction of its size) after enlarging."""
         image = np.zeros((1, 15))
         image[0, 7] = 1
-        enlarged = resample.upsample(image, scale, kernel)[0]
+        enlarged = resampling.upsample(image, scale, kernel)[0]
         centre = (enlarged * (np.arange(15 * scale) + 0.5)).sum() / enlarged.sum() / scale
         self.assertAlmostEqual(centre, 7.5, places=9)
 
     def test_a_mirror_image_is_enlarged_to_the_mirror_image(self):
-        for kernel in resample.BASELINES:
-            np.testing.assert_allclose(resample.upsample(self.image[:, ::-1], 4, kernel), resample.upsample(self.image, 4, kernel)[:, ::-1], atol=1e-12)
+        for kernel in resampling.BASELINES:
+            np.testing.assert_allclose(resampling.upsample(self.image[:, ::-1], 4, kernel), resampling.upsample(self.image, 4, kernel)[:, ::-1], atol=1e-12)
 
     def test_a_stack_is_resampled_slice_by_slice(self):
         stack = np.stack([self.image, 2 * self.image])
-        np.testing.assert_allclose(resample.degrade(stack, 2)[1], 2 * resample.degrade(self.image, 2), atol=1e-12)
+        np.testing.assert_allclose(resampling.degrade(stack, 2)[1], 2 * resampling.degrade(self.image, 2), atol=1e-12)
 
     def test_single_precision_stays_single_precision(self):
-        self.assertEqual(resample.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
+        self.assertEqual(resampling.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
 
     def test_truncation_of_k_space_keeps_the_lowest_frequencies_of_a_fourier_transform(self):
         image = np.random.default_rng(0).random((30, 40))
         for scale in (2, 5):  # an odd and an even number of frequencies are left
             with self.subTest(scale):
                 expected = truncated(truncated(image, scale).T, scale).T
-                np.testing.assert_allclose(resample.degrade(image, scale, "kspace"), expected, atol=1e-9)
+                np.testing.assert_allclose(resampling.degrade(image, scale, "kspace"), expected, atol=1e-9)
 
     def test_truncation_keeps_what_the_larger_pixels_can_show_in_its_place(self):
         n, scale = 64, 4
         wave = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n) + 0.5) / n + 0.7)
-        low = resample.degrade(np.outer(wave, wave), scale, "kspace")
+        low = resampling.degrade(np.outer(wave, wave), scale, "kspace")
         expected = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n // scale) + 0.5) * scale / n + 0.7)
         np.testing.assert_allclose(low, np.outer(expected, expected), atol=1e-12)
 
@@ -125,27 +125,27 @@ class ResampleTest(unittest.TestCase):
         from scipy.ndimage import gaussian_filter
 
         truth = gaussian_filter(np.random.default_rng(0).random((96, 96)), 2)[None]
-        rebuilt = resample.upsample(resample.degrade(truth, 2, "kspace"), 2)
+        rebuilt = resampling.upsample(resampling.degrade(truth, 2, "kspace"), 2)
         errors = [np.square(rebuilt - np.roll(truth, shift, axis))[:, 8:-8, 8:-8].mean() for shift, axis in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2))]
         self.assertTrue(all(errors[0] < 0.1 * error for error in errors[1:]))
 
     def test_rician_noise_has_the_moments_of_the_rice_distribution(self):
         for level, sigma in ((0.0, 0.1), (0.5, 0.1)):
-            noisy = resample.rician(np.full((400, 400), level), sigma, 1)
+            noisy = resampling.rician(np.full((400, 400), level), sigma, 1)
             self.assertAlmostEqual(np.mean(noisy**2), level**2 + 2 * sigma**2, places=3)
-        self.assertAlmostEqual(resample.rician(np.zeros((400, 400)), 0.1, 1).mean(), 0.1 * np.sqrt(np.pi / 2), places=3)
+        self.assertAlmostEqual(resampling.rician(np.zeros((400, 400)), 0.1, 1).mean(), 0.1 * np.sqrt(np.pi / 2), places=3)
 
     def test_noise_is_that_of_its_seed(self):
         image = np.ones((8, 8))
-        np.testing.assert_array_equal(resample.rician(image, 0.1, (3, 5)), resample.rician(image, 0.1, (3, 5)))
-        self.assertFalse(np.array_equal(resample.rician(image, 0.1, (3, 5)), resample.rician(image, 0.1, (3, 6))))
+        np.testing.assert_array_equal(resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 5)))
+        self.assertFalse(np.array_equal(resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 6))))
 
     def test_sizes_that_are_no_multiple_are_refused_and_cropped_only_on_request(self):
         odd = np.zeros((25, 43))
         with self.assertRaisesRegex(ValueError, "multiple"):
-            resample.degrade(odd, 4)
-        self.assertEqual(resample.crop_to_multiple(odd, 4).shape, (24, 40))
-        self.assertEqual(resample.crop_to_multiple(np.zeros((24, 40)), 4).shape, (24, 40))
+            resampling.degrade(odd, 4)
+        self.assertEqual(resampling.crop_to_multiple(odd, 4).shape, (24, 40))
+        self.assertEqual(resampling.crop_to_multiple(np.zeros((24, 40)), 4).shape, (24, 40))
 
 
 if __name__ == "__main__":

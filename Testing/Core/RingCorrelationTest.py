@@ -5,8 +5,8 @@ import unittest
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from MRISuperResLib.core import resample
-from MRISuperResLib.core.audit.ring_correlation import SIDE, THRESHOLD, TrueSlice, crossings
+from MRISuperResLib.core import resampling
+from MRISuperResLib.core.audit.sfrc import SIDE, THRESHOLD, TrueSlice, crossings
 from scipy.ndimage import gaussian_filter, shift
 from scipy.special import j0
 
@@ -122,9 +122,9 @@ class RingCorrelationTest(unittest.TestCase):
         self.assertFalse(unfaithful[:, :64].any())
 
     def test_detail_that_has_no_counterpart_is_invented_and_detail_that_has_one_is_not(self):
-        smooth = resample.upsample(resample.degrade(TEXTURE, SCALE), SCALE)
+        smooth = resampling.upsample(resampling.degrade(TEXTURE, SCALE), SCALE)
         detail = TEXTURE - smooth
-        other = NOISE[::-1, ::-1] - resample.upsample(resample.degrade(NOISE[::-1, ::-1], SCALE), SCALE)
+        other = NOISE[::-1, ::-1] - resampling.upsample(resampling.degrade(NOISE[::-1, ::-1], SCALE), SCALE)
         other *= detail.std() / other.std()
         plain, true, invented, twice = (found.invented / found.detail for found in map(against(TEXTURE).agreement, (smooth, smooth + detail, smooth + other, smooth + 2 * other)))
         self.assertLess(plain, 0.35)

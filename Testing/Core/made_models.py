@@ -10,7 +10,7 @@ ARCHITECTURE = {"blocks": 1, "features": 8, "growth": 4, "first_kernel": 3}
 def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
     """Writes a tiny model of random weights, see write_network; returns the network."""
     import torch
-    from MRISuperResLib.core.generators import make_generator
+    from MRISuperResLib.core.networks import make_generator
 
     torch.manual_seed(seed)
     architecture = card.get("architecture", ARCHITECTURE)

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from MRISuperResLib.__main__ import main as command_line
-from MRISuperResLib.core.job import SCALES
+from MRISuperResLib.core.options import SCALES
 
 
 def sample():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from habits import PROJECT, files
 from MRISuperResLib import __version__
-from MRISuperResLib.commandline.arguments import parse
-from MRISuperResTrainingLib.commandline.arguments import parse as parse_training
+from MRISuperResLib.cli.parser import parse
+from MRISuperResTrainingLib.cli.parser import parse as parse_training
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from readme_examples import commands

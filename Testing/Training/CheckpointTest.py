@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResTrainingLib.core.loop import checkpoint
-from MRISuperResTrainingLib.core.loop.training import resume
-from MRISuperResTrainingLib.core.run.run_folder import RunFolder
+from MRISuperResTrainingLib.runs import checkpoint
+from MRISuperResTrainingLib.training.trainer import resume
+from MRISuperResTrainingLib.runs.folder import RunFolder
 
 DRIVER = """
 import os, signal, sys
 import torch
 sys.path.insert(0, sys.argv[1])
 from made_runs import settings
-from MRISuperResTrainingLib.core.data.sources import read_sources
-from MRISuperResTrainingLib.core.loop import training
+from MRISuperResTrainingLib.data.sources import read_sources
+from MRISuperResTrainingLib.training import training
 
 folder, run, kill_at = sys.argv[2:5]
 

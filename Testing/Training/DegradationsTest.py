@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from MRISuperResLib.core import resample
-from MRISuperResTrainingLib.core.data import degradations
-from MRISuperResTrainingLib.core.data.degradations import BLUR, KINDS, Degradation, degrade, draw
+from MRISuperResLib.core import resampling
+from MRISuperResTrainingLib.data import degradations
+from MRISuperResTrainingLib.data.degradations import BLUR, KINDS, Degradation, degrade, draw
 
 from made_volumes import tissue
 
@@ -30,7 +30,7 @@ class WholeSlicesTest(unittest.TestCase):
         for scale in SCALES:
             # independent of it: the two-dimensional filter on the image, mirrored at its edges
             blurred = gaussian_filter(truth.astype(float), 0.5 * scale, mode="reflect", truncate=6)
-            for degradation, expected in zip(of_every_kind(), (resample.degrade(truth, scale), resample.degrade(truth, scale, "kspace"), resample.degrade(blurred, scale))):
+            for degradation, expected in zip(of_every_kind(), (resampling.degrade(truth, scale), resampling.degrade(truth, scale, "kspace"), resampling.degrade(blurred, scale))):
                 with self.subTest(degradation.kind, scale=scale):
                     low = degrade(truth, scale, degradation)
                     self.assertEqual(low.dtype, np.float32)

@@ -1,8 +1,8 @@
 import unittest
 
 import torch
-from MRISuperResTrainingLib.core.networks.discriminators import DISCRIMINATORS, make_discriminator
-from MRISuperResTrainingLib.core.networks.whole_batch import BatchNorm
+from MRISuperResTrainingLib.networks.discriminators import DISCRIMINATORS, make_discriminator
+from MRISuperResTrainingLib.networks.whole_batch import BatchNorm
 from torch import nn
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 
 import torch
 from made_runs import RunTest, settings
-from MRISuperResTrainingLib.core.run.run_folder import RunFolder
+from MRISuperResTrainingLib.runs.folder import RunFolder
 
 CHANGES = {"ema": 0.9, "batch": 8, "data": {"patch": 32}, "psnr": {"steps": 12, "fft_weight": 0.1}, "gan": {"steps": 3, "adversarial_weight": 0.05}, "micro_batch": 2}
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "--"]  # without the dashes it takes --run for one of its own options

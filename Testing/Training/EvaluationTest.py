@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.files import write_volume
-from MRISuperResLib.core.methods import BaselineMethod, MethodCache
-from MRISuperResTrainingLib.commandline.main import main
-from MRISuperResTrainingLib.core.evaluation import hr_slices, tables
-from MRISuperResTrainingLib.core.evaluation.bootstrap import interval
-from MRISuperResTrainingLib.core.evaluation.evaluate import Evaluation, evaluate
-from MRISuperResTrainingLib.core.evaluation.figure import draw
-from MRISuperResTrainingLib.core.evaluation.files import evaluate_into
+from MRISuperResLib.core.io import write_volume
+from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResTrainingLib.cli.main import main
+from MRISuperResTrainingLib.evaluation import hr_slices, tables
+from MRISuperResTrainingLib.evaluation.bootstrap import interval
+from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, evaluate
+from MRISuperResTrainingLib.evaluation.figure import draw
+from MRISuperResTrainingLib.evaluation.files import evaluate_into
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 

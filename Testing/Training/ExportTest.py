@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.files import read_volume
-from MRISuperResLib.core.job import UpscaleJob
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResLib.core.upscale import upscale
-from MRISuperResTrainingLib.core.run import held_out
-from MRISuperResTrainingLib.core.run.export import export
+from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.upsampling import upscale
+from MRISuperResTrainingLib.runs import held_out
+from MRISuperResTrainingLib.runs.export import export
 from safetensors.torch import load_file
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
-from MRISuperResTrainingLib.core.evaluation.perceptual_metrics import perceptual_metrics
-from MRISuperResTrainingLib.core.networks import lpips, vgg_distance
-from MRISuperResTrainingLib.core.networks.features import CAFFE_GAIN, VGG, find_vgg
+from MRISuperResTrainingLib.evaluation.perceptual_metrics import perceptual_metrics
+from MRISuperResTrainingLib.networks import lpips, vgg_distance
+from MRISuperResTrainingLib.networks.vgg import CAFFE_GAIN, VGG, find_vgg
 from scipy.signal import correlate
 
 WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))

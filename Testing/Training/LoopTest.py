@@ -8,10 +8,10 @@ import torch
 from accelerate import Accelerator
 from made_runs import RunTest, Squares, settings
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResTrainingLib.core.loop import running, schedule
-from MRISuperResTrainingLib.core.loop.batches import Batches
-from MRISuperResTrainingLib.core.loop.events import EventLog
-from MRISuperResTrainingLib.core.run.run_folder import RunFolder
+from MRISuperResTrainingLib.training import stage_run, schedule
+from MRISuperResTrainingLib.training.prefetch import Batches
+from MRISuperResTrainingLib.runs.events import EventLog
+from MRISuperResTrainingLib.runs.folder import RunFolder
 from torch import nn
 from torch.nn import functional as F
 
@@ -191,7 +191,7 @@ class NanGuardTest(RunTest):
         self.addCleanup(log.close)
         batches = Batches(Squares(used, nan_at), stage.accelerator)
         self.addCleanup(batches.close)
-        running.StageRun(stage, batches, None, folder, log, lambda: False).run()
+        stage_run.StageRun(stage, batches, None, folder, log, lambda: False).run()
         return stage
 
     def test_the_stage_goes_back_to_its_last_checkpoint_and_says_so(self):
@@ -219,7 +219,7 @@ class NanGuardTest(RunTest):
         self.assertTrue(all(torch.isfinite(value).all() for value in weights.values()))
 
     def test_too_little_memory_names_a_smaller_micro_batch(self):
-        with mock.patch("MRISuperResTrainingLib.core.loop.psnr_stage.PsnrStage.learn", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
+        with mock.patch("MRISuperResTrainingLib.training.psnr_stage.PsnrStage.learn", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
             with self.assertRaisesRegex(MRISuperResError, r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)") as caught:
                 self.run_stage({})
         self.assertEqual(caught.exception.kind, "memory")
@@ -240,7 +240,7 @@ class StopTest(RunTest):
         self.assertFalse((self.folder / "run" / "process.json").exists())
 
     def test_a_run_can_be_stopped_by_another_process(self):
-        from MRISuperResTrainingLib.core.run import lock
+        from MRISuperResTrainingLib.runs import lock
 
         with self.assertRaises(Cancelled):
             self.train(progress=lambda event: lock.ask_to_stop(self.folder / "run") if event["event"] == "step" else None)
@@ -272,8 +272,8 @@ class EventsTest(RunTest):
 
     def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
         times = itertools.count()
-        with mock.patch.object(running.time, "monotonic", lambda: float(next(times))), \
-                mock.patch.object(running.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
+        with mock.patch.object(stage_run.time, "monotonic", lambda: float(next(times))), \
+                mock.patch.object(stage_run.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
             self.train(gan=None, psnr={"steps": 40})
         told = self.events(kind="step")
         self.assertTrue(all(event["rate"] > 1 for event in told))

@@ -8,9 +8,9 @@ from pathlib import Path
 import made_vgg
 import numpy as np
 import torch
-from MRISuperResTrainingLib.core.losses import content, relativistic
-from MRISuperResTrainingLib.core.losses.perceptual import perceptual
-from MRISuperResTrainingLib.core.networks.features import VGG
+from MRISuperResTrainingLib.losses import content, relativistic
+from MRISuperResTrainingLib.losses.perceptual import perceptual
+from MRISuperResTrainingLib.networks.vgg import VGG
 
 REAL, FAKE = [1.5, -0.3, 0.8], [-0.7, 2.1, 0.4]
 

@@ -18,13 +18,13 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResTrainingLib.core.data import preparation, slice_cache
-from MRISuperResTrainingLib.core.data.preparation import prepare
-from MRISuperResTrainingLib.core.data.source import Source
-from MRISuperResTrainingLib.core.data.sources import read_sources
-from MRISuperResTrainingLib.core.settings.settings import DataSettings
+from MRISuperResTrainingLib.data import preparation, cache
+from MRISuperResTrainingLib.data.preparation import prepare
+from MRISuperResTrainingLib.data.source import Source
+from MRISuperResTrainingLib.data.sources import read_sources
+from MRISuperResTrainingLib.options.settings import DataSettings
 
 from made_volumes import grid, tissue, write
 
@@ -76,7 +76,7 @@ class SlicesTest(PreparationTest):
         self.assertEqual(made.slices.shape, (4, 16, 24))
         np.testing.assert_allclose(made.pixel, (5.0, 2.5), rtol=1e-6)
         whole = preparation.intensity.Intensity.of(voxels).normalise(voxels)
-        np.testing.assert_allclose(made.slices, resample.resize(whole, (16, 24)), atol=1e-6)
+        np.testing.assert_allclose(made.slices, resampling.resize(whole, (16, 24)), atol=1e-6)
 
     @settings(max_examples=30, deadline=None)
     @given(st.integers(16, 70), st.integers(16, 70))
@@ -268,8 +268,8 @@ class CacheTest(PreparationTest):
 
     def test_two_processes_may_prepare_at_once(self):
         paths = [write(self.folder / f"{n}.nii.gz", tissue(n)) for n in range(4)]
-        code = ("import sys; from MRISuperResTrainingLib.core.data.sources import read_sources; from MRISuperResTrainingLib.core.data.preparation import prepare\n"
-                "from MRISuperResTrainingLib.core.settings.settings import DataSettings\n"
+        code = ("import sys; from MRISuperResTrainingLib.data.sources import read_sources; from MRISuperResTrainingLib.data.preparation import prepare\n"
+                "from MRISuperResTrainingLib.options.settings import DataSettings\n"
                 "print('ready', flush=True); sys.stdin.readline()\n"
                 "volumes, unsuitable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
                 "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unsuitable)")
@@ -289,7 +289,7 @@ class CacheTest(PreparationTest):
 
     def test_a_full_disk_gives_a_sentence_and_leaves_nothing_half_done(self):
         path = write(self.folder / "a.nii.gz")
-        with mock.patch.object(slice_cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        with mock.patch.object(cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")):
             with self.assertRaisesRegex(MRISuperResError, "can't be written: the disk is full .*free some space") as caught:
                 self.prepare(path)
         self.assertEqual(caught.exception.kind, "environment")
@@ -297,7 +297,7 @@ class CacheTest(PreparationTest):
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
     def test_a_disk_that_is_really_full_gives_the_sentence_too(self):
-        with mock.patch.object(slice_cache, "open", lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode), create=True):
+        with mock.patch.object(cache, "open", lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode), create=True):
             with self.assertRaisesRegex(MRISuperResError, "the disk is full"):
                 self.prepare_one()
 
@@ -310,7 +310,7 @@ class CacheTest(PreparationTest):
 
     def test_what_was_interrupted_is_not_taken_for_whole(self):
         path = write(self.folder / "a.nii.gz")
-        with mock.patch.object(slice_cache.os, "fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+        with mock.patch.object(cache.os, "fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
             self.prepare(path)
         self.assertEqual(self.cached(), [])
         self.prepare_one()
@@ -320,12 +320,12 @@ class CacheTest(PreparationTest):
 
     def test_the_folder_is_that_of_the_system_or_the_one_that_is_named(self):
         with mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": "/named"}):
-            self.assertEqual(slice_cache.default_folder(), Path("/named"))
+            self.assertEqual(cache.default_folder(), Path("/named"))
         for platform, variables, expected in (("linux", {"XDG_CACHE_HOME": "/c"}, "/c/MRISuperRes/training"), ("linux", {}, "/home/a/.cache/MRISuperRes/training"),
                                               ("darwin", {}, "/home/a/Library/Caches/MRISuperRes/training"), ("win32", {"LOCALAPPDATA": "/l"}, "/l/MRISuperRes/training")):
             with self.subTest(platform), mock.patch.dict(os.environ, variables, clear=True), mock.patch.object(sys, "platform", platform), \
                     mock.patch.object(Path, "home", return_value=Path("/home/a")):
-                self.assertEqual(slice_cache.default_folder(), Path(expected))
+                self.assertEqual(cache.default_folder(), Path(expected))
 
     def test_progress_is_told_in_volumes(self):
         sources, _ = read_sources([write(self.folder / "in" / f"{n}.nii.gz", tissue(n)) for n in range(2)])
@@ -341,13 +341,13 @@ class CacheTest(PreparationTest):
 
     def test_any_damage_to_a_file_is_noticed(self):
         path, images = self.folder / "a.npy", tissue(shape=(2, 3, 4)).astype(np.float32)
-        slice_cache.write(path, images.shape, iter(images), lambda: {"pixel": [1.0, 1.0]})
+        cache.write(path, images.shape, iter(images), lambda: {"pixel": [1.0, 1.0]})
         whole = path.read_bytes()
         for place in range(len(whole)):
             for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1:]):
                 path.unlink()
                 path.write_bytes(content)
-                self.assertIsNone(slice_cache.read(path), place)
+                self.assertIsNone(cache.read(path), place)
 
 
 del PreparationTest  # a base, without tests of its own

@@ -7,10 +7,10 @@ from unittest import mock
 import made_volumes
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.job import ComparisonJob
-from MRISuperResLib.core.files import read_volume
-from MRISuperResLib.core.methods import MethodCache
-from MRISuperResLib.core.models import FOLDERS_VARIABLE as MODELS_VARIABLE
+from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE as MODELS_VARIABLE
 from MRISuperResTrainingLib.__main__ import main
 
 

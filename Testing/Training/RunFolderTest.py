@@ -12,10 +12,10 @@ import torch
 from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import MRISuperResError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResTrainingLib.core.data.source import Source
-from MRISuperResLib.core.files.whole import whole_file
-from MRISuperResTrainingLib.core.settings.settings import Settings
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResTrainingLib.data.source import Source
+from MRISuperResLib.core.io.atomic import whole_file
+from MRISuperResTrainingLib.options.settings import Settings
 
 
 class RunFolderTest(RunTest):

@@ -11,12 +11,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core import resample
+from MRISuperResLib.core import resampling
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResTrainingLib.core.data.preparation import prepare, restricted
-from MRISuperResTrainingLib.core.data.sampler import PatchSampler, SlicePairs
-from MRISuperResTrainingLib.core.data.source import Source
-from MRISuperResTrainingLib.core.settings.presets import preset
+from MRISuperResTrainingLib.data.preparation import prepare, restricted
+from MRISuperResTrainingLib.data.sampler import PatchSampler, SlicePairs
+from MRISuperResTrainingLib.data.source import Source
+from MRISuperResTrainingLib.options.presets import preset
 
 from made_volumes import tissue, write
 
@@ -98,7 +98,7 @@ class PatchTest(SamplerTest):
         for scale in (2, 4):
             low, high = self.sampler(scale=scale).batch(0)
             # away from the edges, where the slice went on and the patch does not
-            np.testing.assert_allclose(low[..., 2:-2, 2:-2], resample.degrade(high, scale)[..., 2:-2, 2:-2], atol=1e-4)
+            np.testing.assert_allclose(low[..., 2:-2, 2:-2], resampling.degrade(high, scale)[..., 2:-2, 2:-2], atol=1e-4)
 
     def test_every_patch_is_cut_from_a_slice_in_one_of_the_eight_symmetries(self):
         volume, = self.prepared(e=("brain", tissue(5, (1, 40, 40))))
@@ -176,7 +176,7 @@ class SlicePairsTest(SamplerTest):
         volume, = self.prepared(e=("brain", tissue(5, (1, 39, 45))))
         low, high = SlicePairs([volume], self.settings(scale=4))[0]
         np.testing.assert_array_equal(high, volume.slices[0][:36, :44])
-        np.testing.assert_allclose(low, resample.degrade(high, 4), atol=1e-5)
+        np.testing.assert_allclose(low, resampling.degrade(high, 4), atol=1e-5)
 
     def test_a_slice_is_always_degraded_in_the_same_way(self):
         chosen = self.settings(degradation="mixture", noise=5.0)

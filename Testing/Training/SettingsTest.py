@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResTrainingLib.core.data.source import Source, one_use_per_subject
-from MRISuperResTrainingLib.core.settings.presets import PRESETS, preset
-from MRISuperResTrainingLib.core.settings.recipe import Recipe
-from MRISuperResTrainingLib.core.settings.settings import DataSettings, GanSettings, Settings, StageSettings
+from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
+from MRISuperResTrainingLib.options.presets import PRESETS, preset
+from MRISuperResTrainingLib.options.recipe import Recipe
+from MRISuperResTrainingLib.options.settings import DataSettings, GanSettings, Settings, StageSettings
 
 RECIPES = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"
 GENERATOR = {"network": "compact", "blocks": 1, "features": 8}
@@ -122,8 +122,8 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual(json.dumps(PRESETS), before)
 
     def test_every_preset_describes_networks_that_can_be_made(self):
-        from MRISuperResLib.core.generators import make_generator
-        from MRISuperResTrainingLib.core.networks.discriminators import make_discriminator
+        from MRISuperResLib.core.networks import make_generator
+        from MRISuperResTrainingLib.networks.discriminators import make_discriminator
 
         made = preset("quick", 8)
         make_generator(made.generator, 8)
@@ -153,7 +153,7 @@ class RecipeTest(unittest.TestCase):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
     def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
-        from MRISuperResTrainingLib.core.loop.stages import check, names
+        from MRISuperResTrainingLib.training.stages import check, names
 
         paths = sorted(RECIPES.glob("*.json"))
         self.assertTrue(paths)
@@ -165,7 +165,7 @@ class RecipeTest(unittest.TestCase):
                     self.assertEqual(names(made), ["psnr", "gan"])
 
     def test_the_fast_recipe_takes_at_most_a_fifteenth_of_the_work_of_rrdb_23(self):
-        from MRISuperResLib.core.generators import make_generator
+        from MRISuperResLib.core.networks import make_generator
 
         for scale in (2, 4, 8):
             fast, large = (work(make_generator(architecture, scale)) for architecture in (Recipe.read(RECIPES / "fast.json").settings_for(scale).generator, {"network": "rrdb"}))

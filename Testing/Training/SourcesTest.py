@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResTrainingLib.core.data.source import Source, one_use_per_subject
-from MRISuperResTrainingLib.core.data.sources import read_sources, subject_of
+from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
+from MRISuperResTrainingLib.data.sources import read_sources, subject_of
 
 RECIPE = {"title": "Tiny", "limits": "", "licence": "", "sources": "volumes.tsv"}
 

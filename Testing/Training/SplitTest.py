@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResTrainingLib.core.data.split import GAP, Split, split_subjects
+from MRISuperResTrainingLib.data.split import GAP, Split, split_subjects
 
 from made_volumes import prepared
 

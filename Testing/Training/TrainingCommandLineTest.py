@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 from made_runs import RunTest, settings
-from MRISuperResTrainingLib import commandline
+from MRISuperResTrainingLib import cli
 from MRISuperResTrainingLib.__main__ import main
-from MRISuperResTrainingLib.commandline.arguments import parse
-from MRISuperResTrainingLib.commandline.train import settings_of
-from MRISuperResTrainingLib.core.run.run_folder import RunFolder
-from MRISuperResTrainingLib.core.settings.presets import preset
+from MRISuperResTrainingLib.cli.parser import parse
+from MRISuperResTrainingLib.cli.train import settings_of
+from MRISuperResTrainingLib.runs.folder import RunFolder
+from MRISuperResTrainingLib.options.presets import preset
 
-FAST = Path(commandline.__file__).resolve().parents[2] / "Recipes" / "fast.json"
+FAST = Path(cli.__file__).resolve().parents[2] / "Recipes" / "fast.json"
 
 
 def run(*words):

@@ -7,20 +7,20 @@ import made_vgg
 import numpy as np
 import torch
 from made_runs import RunTest, settings
-from MRISuperResLib.core import metrics, resample
+from MRISuperResLib.core import metrics, resampling
 from MRISuperResLib.core.comparison.slice_scores import SliceScores
-from MRISuperResLib.core.generators import make_generator
-from MRISuperResTrainingLib.core import validation
-from MRISuperResTrainingLib.core.networks import lpips
-from MRISuperResTrainingLib.core.networks.features import VGG
-from MRISuperResTrainingLib.core.validation import CONTRAST, LPIPS, PSNR, VGG_DISTANCE, Validation, contrast
+from MRISuperResLib.core.networks import make_generator
+from MRISuperResTrainingLib.training import validation
+from MRISuperResTrainingLib.networks import lpips
+from MRISuperResTrainingLib.networks.vgg import VGG
+from MRISuperResTrainingLib.training.validation import CONTRAST, LPIPS, PSNR, VGG_DISTANCE, Validation, contrast
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 
 def slices(count=3, shape=(32, 40)):
     """[(low, high)]"""
     high = [np.clip(gaussian_filter(np.random.default_rng(n).normal(0.5, 1, shape), 1), 0, 1).astype(np.float32) for n in range(count)]
-    return [(resample.degrade(image, 2), image) for image in high]
+    return [(resampling.degrade(image, 2), image) for image in high]
 
 
 class ScoresTest(RunTest):
@@ -49,7 +49,7 @@ class ScoresTest(RunTest):
 
     def test_bicubic_interpolation_is_measured_on_the_same_slices(self):
         pairs = slices()
-        expected = np.mean([metrics.psnr(resample.upsample(low, 2) * 255, high * 255) for low, high in pairs])
+        expected = np.mean([metrics.psnr(resampling.upsample(low, 2) * 255, high * 255) for low, high in pairs])
         self.assertAlmostEqual(self.validation(pairs).bicubic(PSNR)["psnr"], expected, places=6)
 
     def test_of_many_slices_some_are_measured_spread_over_all(self):

@@ -9,17 +9,17 @@ from unittest import mock
 import made_volumes
 import numpy as np
 import torch
-from MRISuperResLib.core import resample
-from MRISuperResLib.core.generators import make_generator
+from MRISuperResLib.core import resampling
+from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
-from MRISuperResTrainingLib.core.data.sources import read_sources
-from MRISuperResTrainingLib.core.loop.accelerator import accelerator_for
-from MRISuperResTrainingLib.core.loop.gan_stage import GanStage
-from MRISuperResTrainingLib.core.loop.psnr_stage import PsnrStage
-from MRISuperResTrainingLib.core.loop.training import train
-from MRISuperResTrainingLib.core.networks.discriminators import make_discriminator
-from MRISuperResTrainingLib.core.run.event_reader import EventReader
-from MRISuperResTrainingLib.core.settings.presets import preset
+from MRISuperResTrainingLib.data.sources import read_sources
+from MRISuperResTrainingLib.training.accelerator import accelerator_for
+from MRISuperResTrainingLib.training.gan_stage import GanStage
+from MRISuperResTrainingLib.training.psnr_stage import PsnrStage
+from MRISuperResTrainingLib.training.trainer import train
+from MRISuperResTrainingLib.networks.discriminators import make_discriminator
+from MRISuperResTrainingLib.runs.event_reader import EventReader
+from MRISuperResTrainingLib.options.presets import preset
 
 TINY = {"generator": {"network": "compact", "blocks": 1, "features": 8}, "data": {"patch": 16}, "batch": 4, "ema": 0.0, "clip_norm": None,
         "psnr": {"steps": 20, "schedule": "constant"}, "gan": {"steps": 4}, "checkpoint_every": 10, "validate_every": 20}
@@ -47,7 +47,7 @@ class Squares:
             for _ in range(4):
                 y, x = rng.integers(side - 4, size=2)
                 high[index, 0, y:y + rng.integers(3, side), x:x + rng.integers(3, side)] += rng.uniform(0.2, 0.5)
-        low = resample.degrade(high, self._settings.scale)
+        low = resampling.degrade(high, self._settings.scale)
         if self.nan_at.get(step):
             self.nan_at[step] -= 1
             low = low * np.nan

@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from MRISuperResTrainingLib.core.networks import features
+from MRISuperResTrainingLib.networks import vgg
 from scipy.signal import correlate
 
 WIDTHS = (4, 4, 6, 8, 8)
@@ -13,14 +13,14 @@ WIDTHS = (4, 4, 6, 8, 8)
 
 def narrow():
     """A patch: VGG with few features a layer."""
-    return mock.patch.object(features, "WIDTHS", WIDTHS)
+    return mock.patch.object(vgg, "WIDTHS", WIDTHS)
 
 
 def random_weights(name, seed=0):
     """{(block, number): (weight, bias)} of a narrow network."""
     rng = np.random.default_rng(seed)
     weights, features_in = {}, 3
-    for block, (count, width) in enumerate(zip(features.CONVOLUTIONS[name], WIDTHS)):
+    for block, (count, width) in enumerate(zip(vgg.CONVOLUTIONS[name], WIDTHS)):
         for number in range(count):
             weights[block, number] = (rng.normal(0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)).astype(np.float32),
                                       rng.normal(0, 0.1, width).astype(np.float32))
@@ -30,7 +30,7 @@ def random_weights(name, seed=0):
 
 def write_torchvision(path, name, weights):
     state, index = {}, 0
-    for block, count in enumerate(features.CONVOLUTIONS[name]):
+    for block, count in enumerate(vgg.CONVOLUTIONS[name]):
         for number in range(count):
             for kind, value in zip(("weight", "bias"), weights[block, number]):
                 state[f"features.{index}.{kind}"] = torch.tensor(value)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from MRISuperResLib.core.files import write_volume
-from MRISuperResTrainingLib.core.data.preparation import PreparedVolume
-from MRISuperResTrainingLib.core.data.source import Source
+from MRISuperResLib.core.io import write_volume
+from MRISuperResTrainingLib.data.preparation import PreparedVolume
+from MRISuperResTrainingLib.data.source import Source
 
 
 def tissue(seed=0, shape=(8, 48, 56)):

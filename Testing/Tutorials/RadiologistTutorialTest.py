@@ -3,7 +3,7 @@
 import unittest
 
 import slicer
-from MRISuperResLib.gui.worker_process import WorkerProcess
+from MRISuperResLib.worker.client import WorkerProcess
 from slicerhost.testing import leave_module, open_module, process_events, wait_until
 from tutorial_helpers import TutorialTestCase, load
 

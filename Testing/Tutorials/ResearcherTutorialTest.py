@@ -9,14 +9,14 @@ from unittest import mock
 
 import qt
 import slicer
-from MRISuperResLib.core.models import ModelStore
-from MRISuperResTrainingLib.core.run.record import RunState
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResTrainingLib.runs.record import RunState
 from slicerhost.testing import leave_module, open_module, process_events, wait_until
 from tutorial_helpers import TutorialTestCase, load
 
 from module_helpers import click
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "TrainingModule"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "TrainingWidgets"))
 
 PATIENCE = 900
 

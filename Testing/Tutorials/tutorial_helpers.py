@@ -8,7 +8,7 @@ import slicer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from slicerhost.testing import process_events, real_data, screenshot
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "Module"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
 from module_helpers import make_phantom, show_panel
 
 SAMPLES = {"SampleBrainT2": ("brain", "openms_p03_study1_T2W.nii.gz"), "SampleFetusT2": ("fetal", "sub-01_run-3_T2w.nii.gz")}

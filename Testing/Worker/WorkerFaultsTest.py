@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from MRISuperResLib.core.models import FOLDERS_VARIABLE
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
 from worker_client import IDENTITY, WorkerClient
 from worker_in_process import answers
 
@@ -105,8 +105,8 @@ class StageTest(InProcess):
     """Doubles inside the core."""
 
     def test_memory_that_is_not_enough_is_told_whatever_it_was_for(self):
-        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.BaselineMethod.__call__"),
-                              ("the output", "numpy.lib.format.open_memmap"), ("writing", "numpy.memmap.flush"), ("geometry", "MRISuperResLib.core.slices.choose")):
+        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.registry.BaselineMethod.__call__"),
+                              ("the output", "numpy.lib.format.open_memmap"), ("writing", "numpy.memmap.flush"), ("geometry", "MRISuperResLib.core.slice_axis.choose")):
             self.fault = mock.patch(target, side_effect=MemoryError)
             with self.subTest(stage):
                 self.assert_error("memory", "^The memory of this computer is not enough")
@@ -115,7 +115,7 @@ class StageTest(InProcess):
         target = os.path.join(self.folder, "comparison")
         os.mkdir(target)
         for stage, where in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("scores", "MRISuperResLib.core.comparison.slice_scores.SliceScores.of"),
-                             ("the reference", "MRISuperResLib.worker_jobs.write_array")):
+                             ("the reference", "MRISuperResLib.worker.jobs.write_array")):
             self.fault = mock.patch(where, side_effect=MemoryError)
             with self.subTest(stage):
                 self.assert_error("memory", "^The memory of this computer is not enough", request="compare", job={"methods": ["nearest", "bicubic"]}, output=target)
@@ -130,7 +130,7 @@ class StageTest(InProcess):
         self.assert_error_of_map(errno.ENOMEM, "memory", "^The memory of this computer is not enough for the result")
 
     def test_a_temporary_folder_that_disappears_is_told(self):
-        with mock.patch("MRISuperResLib.core.upscale.check_type", lambda volume: shutil.rmtree(self.folder)):
+        with mock.patch("MRISuperResLib.core.upsampling.check_type", lambda volume: shutil.rmtree(self.folder)):
             end = answers([self.request()])[-1]
         self.assertEqual((end["event"], end["message"]), ("error", "The temporary folder of this run is gone: start the run again."))
         os.mkdir(self.folder)

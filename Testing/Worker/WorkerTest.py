@@ -10,8 +10,8 @@ from unittest import mock
 
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.dots import DotScore
-from MRISuperResLib.core.comparison.job import ComparisonJob
+from MRISuperResLib.core.comparison.lesions import DotScore
+from MRISuperResLib.core.comparison.options import ComparisonJob
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from worker_client import IDENTITY, WorkerClient
 

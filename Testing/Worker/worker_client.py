@@ -20,7 +20,7 @@ class WorkerClient:
     """double: name of a function in worker_doubles.py that stands in for the core; None: the core itself. prelude: statements for the child, before."""
 
     def __init__(self, double=None, prelude="pass"):
-        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker import main; "
+        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker.child import main; "
         program += f"import worker_doubles; main(upscale=worker_doubles.{double})" if double else "main()"
         self.folder = tempfile.mkdtemp()
         self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],

@@ -10,10 +10,10 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-from MRISuperResLib.core.device_errors import told
+from MRISuperResLib.core.inference.errors import told
 from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.upscale import UpscaleResult
-from MRISuperResLib.core.upscale import upscale as real_upscale
+from MRISuperResLib.core.upsampling import UpscaleResult
+from MRISuperResLib.core.upsampling import upscale as real_upscale
 
 calls = []
 

@@ -4,7 +4,7 @@ import io
 import json
 from unittest import mock
 
-from MRISuperResLib.worker import Events, Worker
+from MRISuperResLib.worker.child import Events, Worker
 
 STOP = b'{"request": "stop"}'
 

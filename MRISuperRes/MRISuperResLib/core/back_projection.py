@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .resample import apply, degrade, operator, upsample, weights
+from .resampling import apply, degrade, operator, upsample, weights
 
 ITERATIONS = 20
 

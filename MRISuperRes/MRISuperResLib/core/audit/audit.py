@@ -5,21 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import geometry, provenance, slices
-from ..comparison.dots import PlantedDots, scattered_dots
-from ..comparison.enlargers import Enlargers
+from .. import geometry, provenance, slice_axis
+from ..comparison.lesions import PlantedDots, scattered_dots
+from ..comparison.shared_methods import Enlargers
 from ..comparison.slice_scores import SliceScores
 from ..comparison.stack import SliceStack
-from ..device_errors import told
 from ..errors import MRISuperResError
+from ..inference.errors import told
 from ..intensity import check_type
-from ..methods import MethodCache
+from ..methods.registry import MethodCache
 from ..metrics import foreground
-from ..upscale import batches, spacing_warnings
+from ..upsampling import batches, spacing_warnings
 from .findings import Findings, Lesion
-from .job import AuditJob
-from .ring_correlation import SIDE, TrueSlice
+from .options import AuditJob
 from .sample import sample
+from .sfrc import SIDE, TrueSlice
 
 CONTRAST = 0.2
 """Of a lesion against what is around it, a part of the intensity range."""
@@ -52,11 +52,11 @@ class MethodAudit:
 @dataclass(frozen=True)
 class VolumeAudit:
     """methods: {name: MethodAudit}. ijk_to_ras: (4, 4), mm, of the maps and of the truth, cropped to multiples of the scale. axis:
-    slices.SliceAxis. numbers: of the slices that were looked at. messages: sentences for the user."""
+    slice_axis.SliceAxis. numbers: of the slices that were looked at. messages: sentences for the user."""
 
     methods: dict[str, MethodAudit]
     ijk_to_ras: np.ndarray
-    axis: slices.SliceAxis
+    axis: slice_axis.SliceAxis
     numbers: list[int]
     messages: list[str]
 

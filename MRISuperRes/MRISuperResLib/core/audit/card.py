@@ -1,8 +1,8 @@
 """What an audit leaves in the card of a model."""
 
-from ..model_card import AUDITED
+from ..models.card import AUDITED
 from .findings import Findings
-from .job import CALIBRATION, AuditJob
+from .options import CALIBRATION, AuditJob
 from .tables import together
 
 DIGITS = 4

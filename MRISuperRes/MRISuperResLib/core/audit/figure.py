@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
-from .. import geometry, slices
+from .. import geometry, slice_axis
 from ..comparison.figure import import_matplotlib
 from ..provenance import NOTICE
 from .audit import VolumeAudit
-from .ring_correlation import LIMIT
+from .sfrc import LIMIT
 
 CELL, LABEL, GAP, HEAD, FOOT, BAR, BAR_WIDTH = 2.4, 0.3, 0.1, 0.32, 0.3, 0.5, 0.12  # inches
 LEAST_RATIO = 0.3  # of a row, height to width; a slice beyond is drawn smaller
@@ -64,7 +64,7 @@ class _Row:
         self.scale, self.worst, self.limit = scale, worst, LIMIT / scale
         matrix, axis = found.ijk_to_ras, found.axis  # not all of it, whose maps are large
         self.label = f"{name} ×{scale}: {volume}, slice {worst.number + 1} ({axis.plane}), {worst.share:.0%} of its patches unfaithful"
-        self._turned = lambda image: slices.radiological(image, matrix, axis)
+        self._turned = lambda image: slice_axis.radiological(image, matrix, axis)
         pixel = np.delete(geometry.spacing(matrix), axis.axis)[::-1]  # mm, along rows and columns of the array
         rows = self._turned(np.array([[0, 0], [1, 1]]))
         self._aspect = pixel[0] / pixel[1] if rows[0, 0] == rows[0, 1] else pixel[1] / pixel[0]

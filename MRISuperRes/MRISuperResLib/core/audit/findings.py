@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from ..comparison.dots import DIAMETERS, WORDS, Dot, DotScore
+from ..comparison.lesions import DIAMETERS, WORDS, Dot, DotScore
 
 MEASURES = ("unfaithful", "crossing", "invented", "inconsistency")
 """The figures of the patches, fields of Findings."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from ..comparison.scores import csv_text
-from ..model_card import AUDITED, audited_text
+from ..models.card import AUDITED, audited_text
 from .audit import CONTRAST
 from .findings import Findings
-from .job import AuditJob
-from .ring_correlation import LIMIT, SIDE, THRESHOLD
+from .options import AuditJob
+from .sfrc import LIMIT, SIDE, THRESHOLD
 
 Results = dict[int, dict[str, dict[str, Findings]]]
 """{scale: {name of a volume: {name of a method: Findings}}}"""

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import geometry, provenance, slices
-from ..device_errors import told
+from .. import geometry, provenance, slice_axis
+from ..inference.errors import told
 from ..intensity import check_type
-from ..methods import MethodCache
+from ..methods.registry import MethodCache
 from ..metrics import foreground
-from ..upscale import batches, in_memory, spacing_warnings
-from .dots import DotScore
-from .enlargers import Enlargers
-from .job import ComparisonJob
+from ..upsampling import batches, in_memory, spacing_warnings
+from .lesions import DotScore
+from .options import ComparisonJob
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
+from .shared_methods import Enlargers
 from .slice_scores import SliceScores
 from .stack import SliceStack
 
@@ -35,7 +35,7 @@ class Comparison:
     """outputs: a MethodOutput per method, in the job's order; ijk_to_ras: (4, 4), mm, where they and the reference lie.
 
     reference: (k, j, i), the truth, in the type of the input; None without one. low: (k, j, i), what the methods were
-    given, at low_ijk_to_ras: the degraded truth (float32), or the input itself. axis: slices.SliceAxis. table: ScoreTable.
+    given, at low_ijk_to_ras: the degraded truth (float32), or the input itself. axis: slice_axis.SliceAxis. table: ScoreTable.
     dots: list of dots.DotScore. messages: sentences for the user.
     """
 
@@ -44,7 +44,7 @@ class Comparison:
     reference: np.ndarray | None
     low: np.ndarray
     low_ijk_to_ras: np.ndarray
-    axis: slices.SliceAxis
+    axis: slice_axis.SliceAxis
     table: ScoreTable
     dots: list[DotScore]
     messages: list[str]

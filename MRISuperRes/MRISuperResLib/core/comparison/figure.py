@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from .. import geometry, slices
+from .. import geometry, slice_axis
 from ..errors import MRISuperResError
 from ..intensity import Intensity
 from ..metrics import foreground
@@ -138,7 +138,7 @@ class _View:
         return np.moveaxis(volume, self.comparison.axis.numpy_axis, 0)
 
     def turned(self, image):
-        return slices.radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
+        return slice_axis.radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
 
     def frame(self, area):
         """((x, y), width, height) of an Area in the picture of its slice, in pixels of the picture; a pixel's centre is a whole number."""

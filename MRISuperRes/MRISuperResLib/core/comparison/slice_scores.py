@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import resample
+from .. import resampling
 from ..metrics import PEAK, StructuralSimilarity, decibels, rmse
 
 LEAST_FOREGROUND = 100
@@ -24,7 +24,7 @@ class SliceScores:
 
     def of(self, image: np.ndarray) -> dict[str, float | None]:
         """{metric key: value or None} of a rebuilt slice (scale·h, scale·w), normalised."""
-        shrunk = resample.degrade(image, self._scale, self._degradation)
+        shrunk = resampling.degrade(image, self._scale, self._degradation)
         scores = {"consistency": rmse(shrunk * PEAK, self._low * PEAK)}
         if self._truth is not None:
             scores |= self._against_truth(image * PEAK, self._truth)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .. import geometry, resample, slices
+from .. import geometry, resampling, slice_axis
 from ..errors import MRISuperResError
 from ..intensity import Intensity, mask_non_finite
 from ..metrics.foreground import THRESHOLD, foreground
-from .dots import PlantedDots, even_dots
+from .lesions import PlantedDots, even_dots
 
 LEAST_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
 STRIDE = 4  # pixels between those that are looked at to find the fullest slice
@@ -25,12 +25,12 @@ class SliceStack:
     def __init__(self, volume, ijk_to_ras, job):
         self._job = job
         self.filled, mask = mask_non_finite(volume)
-        self.axis = slices.choose(ijk_to_ras, job.axis)
+        self.axis = slice_axis.choose(ijk_to_ras, job.axis)
         self.intensity = Intensity.of(self.filled)
         self._source = np.moveaxis(self.filled, self.axis.numpy_axis, 0)
         whole = self._source.shape[1:]
         if job.reference:
-            self._source = resample.crop_to_multiple(self._source, job.scale)
+            self._source = resampling.crop_to_multiple(self._source, job.scale)
         self._check_size(whole)
         self._place(np.asarray(ijk_to_ras, dtype=float))
         self.messages = [f"Taken: {self.axis}."]
@@ -55,8 +55,8 @@ class SliceStack:
         return (self._degraded(image, number), image) if self._job.reference else (image, None)
 
     def _degraded(self, image, number):
-        low = resample.degrade(image, self._job.scale, self._job.degradation)
-        return resample.rician(low, self._job.noise / 100, (self._job.seed, number)) if self._job.noise else low
+        low = resampling.degrade(image, self._job.scale, self._job.degradation)
+        return resampling.rician(low, self._job.noise / 100, (self._job.seed, number)) if self._job.noise else low
 
     def to_volume(self, images):
         """Slices of the first axis as an array (k, j, i), and back: a view."""

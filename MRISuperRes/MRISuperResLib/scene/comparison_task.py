@@ -1,0 +1,32 @@
+"""The run of a comparison: from a volume node through the worker to the nodes of the comparison."""
+
+import os
+
+import numpy as np
+
+from .comparison.builder import createComparison
+from .tasks import JobState, SceneJob
+
+
+class ComparisonRun(SceneJob):
+    """job: core.comparison.job.ComparisonJob. The rest: see SceneJob."""
+
+    def __init__(self, worker, inputNode, job, onProgress=None, onFinished=None):
+        self.job = job
+        self._comparison = None
+        super().__init__(worker, inputNode, onProgress, onFinished)
+
+    @property
+    def comparison(self):
+        """The ComparisonNodes of a finished run; None before, and after they have been removed from the scene."""
+        found = self.state is JobState.FINISHED and self._comparison.isPresent
+        return self._comparison if found else None
+
+    def _request(self, folder):
+        return {"request": "compare", "job": self.job.to_dict(), "output": folder}
+
+    def _makeNodes(self, inputNode, parentTransformNode, event):
+        def load(file):
+            return np.load(os.path.join(event["output"], file), allow_pickle=False)
+
+        self._comparison = createComparison(inputNode, self.job, event, load, parentTransformNode)

@@ -1,1 +1,0 @@
-"""Training without Slicer: prepared slices, the stages, evaluation, export."""

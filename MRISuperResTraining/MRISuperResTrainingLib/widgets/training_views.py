@@ -1,0 +1,129 @@
+"""Curves and samples of a run on screen: a layout of its own, filled again and again while the run goes on."""
+
+import os
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..runs.record import SAMPLES
+from ..scene.curves import Curves, lossLines, psnrLines
+from ..scene.samples import SampleVolumes, readSamples
+from ..scene.training_layout import LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS, describeLayout
+
+
+class TrainingViews:
+    """Shown until `close`, or until the user chooses another layout or closes the scene. onClosed(): called at the end, whoever has closed it."""
+
+    def __init__(self, onClosed):
+        self._onClosed = onClosed
+        self._psnr, self._losses = Curves("MRISuperRes training PSNR", _("PSNR, dB"), markers=True), Curves("MRISuperRes training losses", _("log10 of the loss"))
+        self._samples, self._stamp = SampleVolumes(), None
+        self._layoutManager, self._layoutBefore, self._observer = None, None, None
+        self.record, self._version = None, None  # the run that is shown; how much of it
+
+    @property
+    def isOpen(self):
+        return self._layoutManager is not None
+
+    def open(self, record):
+        """Returns whether it is shown: not without a main window."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is None:
+            return False
+        self.record, self._stamp, self._version = record, None, None
+        if not self.isOpen:
+            self._layoutManager = layoutManager
+            layout = layoutManager.layout
+            self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView if layout == LAYOUT_ID else layout
+            describeLayout(layoutManager.layoutLogic().GetLayoutNode())
+            layoutManager.setLayout(LAYOUT_ID)
+            layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
+            self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+        self.update()
+        return True
+
+    def update(self):
+        """What is new of the run."""
+        if not self.isOpen or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
+            return
+        charts = self._psnr.chart, self._losses.chart
+        if self._version != self.record.version or not all(chart is not None and slicer.mrmlScene.IsNodePresent(chart) for chart in charts):
+            self._version = self.record.version
+            self._psnr.show(psnrLines(self.record), self.record.total)
+            self._losses.show(lossLines(self.record), self.record.total)
+        for tag, curves in zip(PLOT_VIEWS, (self._psnr, self._losses)):
+            view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
+            if view is not None and view.GetPlotChartNodeID() != curves.chart.GetID():
+                view.SetDoPropagatePlotChartSelection(False)  # else another module that shows a chart would replace it
+                view.SetPlotChartNodeID(curves.chart.GetID())
+        self._updateSamples()
+
+    def close(self):
+        """Brings back the layout that was shown before; its nodes leave the scene."""
+        self._close(True)
+
+    def _updateSamples(self):
+        path = self.record.path / SAMPLES
+        try:
+            stamp = str(path), os.stat(path).st_mtime_ns
+        except OSError:
+            stamp = None
+        if stamp is None:
+            self._samples.remove()
+        elif stamp != self._stamp or not self._areSamplesThere():
+            samples = readSamples(path)
+            if samples is not None:
+                isNew = not self._areSamplesThere() or self._stamp is None
+                self._samples.show(samples)
+                if isNew:
+                    self._showSamples()
+        self._stamp = stamp
+
+    def _areSamplesThere(self):
+        nodes = self._samples.nodes
+        return bool(nodes) and all(slicer.mrmlScene.IsNodePresent(node) for node in nodes.values())
+
+    def _showSamples(self):
+        for kind, tag in SLICE_VIEWS.items():
+            widget = self._layoutManager.sliceWidget(tag)
+            composite = widget.sliceLogic().GetSliceCompositeNode()
+            composite.SetLinkedControl(True)
+            composite.SetBackgroundVolumeID(self._samples.nodes[kind].GetID())
+            for layer in (composite.SetForegroundVolumeID, composite.SetLabelVolumeID):
+                layer(None)
+        self._fit()
+        qt.QTimer.singleShot(0, self._fit)  # the views get their sizes when Qt comes to it
+
+    def _fit(self):
+        if self.isOpen and self._areSamplesThere():
+            middle = float(self._samples.nodes["high"].GetImageData().GetDimensions()[2] // 2)  # slices lie 1 mm apart
+            for tag in SLICE_VIEWS.values():
+                widget = self._layoutManager.sliceWidget(tag)
+                widget.mrmlSliceNode().SetOrientationToAxial()
+                widget.sliceLogic().FitSliceToAll()
+                widget.sliceLogic().SetSliceOffset(middle)
+
+    def _close(self, restoreLayout):
+        if not self.isOpen:
+            return
+        layoutManager, self._layoutManager = self._layoutManager, None
+        layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
+        slicer.mrmlScene.RemoveObserver(self._observer)
+        for tag in PLOT_VIEWS:
+            view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
+            if view is not None:
+                view.SetPlotChartNodeID(None)
+        for nodes in (self._psnr, self._losses, self._samples):
+            nodes.remove()
+        if restoreLayout:
+            layoutManager.setLayout(self._layoutBefore)
+        self._onClosed()
+
+    def _onLayoutChanged(self, layout):
+        """Said at every change of the layout node, also where a view is maximized."""
+        if layout != LAYOUT_ID:
+            self._close(False)
+
+    def _onSceneClose(self, caller, event):
+        self.close()

@@ -1,0 +1,79 @@
+"""The command lines of the README, typed in a folder that has the files which they name."""
+
+import os
+import re
+import shutil
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from made_files import FolderTest, grid, run, write_series
+from MRISuperResLib.cli import parser
+from MRISuperResLib.core.io import write_volume
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
+from made_bodies import body
+from made_models import write_model
+from made_torchvision import declare_missing_operators
+from readme_examples import commands, text
+
+
+class ReadmeCommandsTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(os.chdir, Path.cwd())
+        os.chdir(self.folder)
+        home = {name: str(self.folder / "home") for name in ("XDG_DATA_HOME", "APPDATA", "HOME")}
+        self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
+        write_volume("in.nii.gz", body((3, 64, 72)), grid(), {})
+        write_volume("openms_p03_study1_T2W.nii.gz", body((21, 204, 124)), grid(), {})
+        for folder in ("dicom_folder", "study", "brains", "somewhere"):
+            Path(folder).mkdir()
+        write_series("dicom_folder")
+        for folder in ("study", "brains"):
+            write_volume(f"{folder}/sub-01.nii.gz", body((3, 40, 48)), grid(), {})
+        write_model("somewhere", "NAME")
+        write_model("somewhere", "mine-x2")
+        self.assertEqual(run("models", "install", "somewhere/mine-x2.safetensors")[0], 0)
+        self.write_checkpoint("RealESRGAN.pth")
+
+    def write_checkpoint(self, path):
+        declare_missing_operators()
+        import torch
+        from spandrel.architectures.ESRGAN import ESRGAN
+
+        torch.save(ESRGAN(num_filters=8, num_blocks=1).state_dict(), path)
+
+    def test_every_command_line_does_what_it_says(self):
+        examples = list(dict.fromkeys(map(tuple, commands("MRISuperResLib"))))
+        self.assertGreater(len(examples), 8)
+        for words in examples:
+            with self.subTest(" ".join(words)):
+                parsed = parser.parse(words)
+                output = getattr(parsed, "out", None) or getattr(parsed, "output", None)
+                if output:
+                    shutil.rmtree(output, ignore_errors=True)  # of an example before
+                code, said, err = run(*words)
+                self.assertEqual(code, 0, err)
+                self.assertTrue(said)
+                if output:
+                    self.assertTrue(Path(output).exists())
+
+    def test_options_that_the_text_names_exist(self):
+        """Of both programs: what stands between backticks and begins with two hyphens."""
+        from MRISuperResTrainingLib.cli import parser as training
+        known = set()
+        for parse, names in ((parser.parse, ("upscale", "upscale-many", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
+            for name in names:
+                with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
+                    parse([*name.split(), "--help"])
+                known |= set(re.findall(r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)))
+        named = set(re.findall(r"`(--[\w-]+)", text()))
+        self.assertTrue(named)
+        self.assertLessEqual(named, known)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,162 @@
+"""Many volumes in one command: which, where to, what was made before, and what goes wrong with one of them."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from MRISuperResLib.__main__ import main
+from MRISuperResLib.cli import batch
+from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.io import read_volume, write_volume
+
+MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
+
+
+class UpscaleManyTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
+        self.out = self.folder / "out"
+
+    def make(self, *names):
+        for number, name in enumerate(names):
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_volume(path, np.random.default_rng(number).integers(0, 999, (2, 8, 10)).astype(np.int16), MATRIX, {})
+
+    def run_main(self, *inputs, **options):
+        """(exit code, standard output, standard error)"""
+        words = [str(self.folder / given) for given in inputs] + ["--out", str(self.out), "--model", options.pop("model", "bicubic"), "--scale", "2"]
+        words += [word for name, value in options.items() for word in (f"--{name}", value)]
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            code = main(["upscale-many", *words])
+        return code, out.getvalue(), err.getvalue()
+
+    def outputs(self):
+        return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv"))
+
+    def report(self, name="report.csv"):
+        """{input: (status, message)}"""
+        with open(self.out / name, encoding="utf-8") as file:
+            return {Path(row["input"]).name: (row["status"], row["message"]) for row in csv.DictReader(file)}
+
+    def test_the_tree_of_a_folder_is_kept_and_every_volume_is_enlarged(self):
+        self.make("study/a.nii.gz", "study/sub-1/b.nrrd", "study/sub-1/c.d.mha", "one.nii")
+        code, out, err = self.run_main("study", "one.nii")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.outputs(), ["a_x2.nii.gz", "one_x2.nii.gz", "sub-1/b_x2.nii.gz", "sub-1/c.d_x2.nii.gz"])
+        volume = read_volume(self.out / "sub-1" / "b_x2.nii.gz")
+        self.assertEqual((volume.array.shape, volume.array.dtype), ((2, 16, 20), np.int16))
+        self.assertEqual(out, f"4 written; {self.out / 'report.csv'}\n")
+        self.assertEqual({status for status, _ in self.report().values()}, {"written"})
+
+    def test_a_list_names_volumes_from_its_own_folder(self):
+        self.make("lists/data/a.nii.gz", "lists/data/b.nii.gz")
+        (self.folder / "lists" / "list.txt").write_text("data/a.nii.gz\n\ndata/b.nii.gz\n")
+        self.assertEqual(self.run_main("lists/list.txt", format="nrrd")[0], 0)
+        self.assertEqual(self.outputs(), ["a_x2.nrrd", "b_x2.nrrd"])
+
+    def test_what_is_there_is_not_made_again(self):
+        self.make("study/a.nii.gz", "study/b.nii.gz")
+        self.run_main("study/a.nii.gz")
+        before = (self.out / "a_x2.nii.gz").stat().st_mtime_ns
+        code, out, _ = self.run_main("study")
+        self.assertEqual((code, out), (0, f"1 written, 1 there already; {self.out / 'report.csv'}\n"))
+        self.assertEqual((self.out / "a_x2.nii.gz").stat().st_mtime_ns, before)
+
+    def test_it_is_made_again_for_another_model_or_slice_direction_other_weights_a_newer_input_or_without_its_description(self):
+        self.make("study/a.nii.gz")
+        self.run_main("study")
+        target, record = self.out / "a_x2.nii.gz", self.out / "a_x2.nii.gz.json"
+
+        def other_weights():
+            values = json.loads(record.read_text())
+            values["model"]["sha256"] = "0" * 64
+            record.write_text(json.dumps(values))
+
+        def newer_input():
+            os.utime(self.folder / "study" / "a.nii.gz", ns=(2**62, target.stat().st_mtime_ns + 10**9))
+
+        self.assertIn("1 written", self.run_main("study", model="nearest")[1])
+        self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
+        for change in (other_weights, newer_input, record.unlink):
+            change()
+            with self.subTest(change):
+                self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
+
+    def test_a_volume_that_cannot_be_enlarged_does_not_stop_the_others_and_the_run_is_no_success(self):
+        self.make("study/a.nii.gz", "study/c.nii.gz")
+        (self.folder / "study" / "b.nii.gz").write_bytes(b"no volume")
+        code, out, err = self.run_main("study")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("2 written, 1 failed", err.splitlines()[-1])
+        self.assertEqual(self.outputs(), ["a_x2.nii.gz", "c_x2.nii.gz"])
+        self.assertEqual([self.report()[f"{name}.nii.gz"][0] for name in "abc"], ["written", "failed", "written"])
+        self.assertIn("b.nii.gz", self.report()["b.nii.gz"][1])
+        self.make("study/b.nii.gz")
+        self.assertEqual(self.run_main("study")[1], f"1 written, 2 there already; {self.out / 'report.csv'}\n")
+
+    def test_outputs_inside_the_input_folder_are_no_inputs(self):
+        self.out = self.folder / "study" / "out"
+        self.make("study/a.nii.gz")
+        for _ in range(2):
+            self.assertEqual(self.run_main("study")[0], 0)
+        self.assertEqual(self.outputs(), ["a_x2.nii.gz"])
+
+    def test_processes_share_the_volumes_and_each_reports(self):
+        self.make(*(f"study/{name}.nii.gz" for name in "abcde"))
+        for rank in (0, 1):
+            with mock.patch.dict(os.environ, RANK=str(rank), WORLD_SIZE="2"):
+                self.assertEqual(self.run_main("study")[0], 0)
+        self.assertEqual(self.outputs(), [f"{name}_x2.nii.gz" for name in "abcde"])
+        self.assertEqual([sorted(self.report(f"report-{n}-of-2.csv")) for n in (1, 2)], [["a.nii.gz", "c.nii.gz", "e.nii.gz"], ["b.nii.gz", "d.nii.gz"]])
+
+    def test_a_run_that_is_stopped_keeps_what_is_written(self):
+        self.make("study/a.nii.gz", "study/b.nii.gz")
+        real = batch.upscale_file
+
+        def stopped(source, *further):
+            if source.name == "b.nii.gz":
+                raise KeyboardInterrupt
+            return real(source, *further)
+
+        with mock.patch.object(batch, "upscale_file", stopped):
+            self.assertEqual(self.run_main("study")[0], 130)
+        self.assertEqual((self.outputs(), sorted(self.report())), (["a_x2.nii.gz"], ["a.nii.gz"]))
+        self.assertIn("1 written, 1 there already", self.run_main("study")[1])
+
+    def test_what_is_wrong_with_the_call_is_one_sentence_before_any_work(self):
+        self.make("a.nii.gz", "other/a.nrrd")
+        (self.folder / "empty").mkdir()
+        (self.folder / "bad.txt").write_bytes(b"\xff\xfe")
+        for inputs, options, pattern in ((["gone"], {}, "no file or folder .*gone"), (["empty"], {}, "There is no volume"), (["a.nii.gz"], {"model": "huge"}, "no model “huge”"),
+                                         (["a.nii.gz", "other/a.nrrd"], {}, "would both become .*a_x2.nii.gz"), (["bad.txt"], {}, "list .*bad.txt can't be read"),
+                                         (["a.nii.gz"], {"format": "png"}, "invalid choice")):
+            with self.subTest(pattern):
+                code, out, err = self.run_main(*inputs, **options)
+                self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+                self.assertRegex(err, pattern)
+                self.assertFalse(self.out.exists())
+
+    def test_a_file_that_a_list_names_and_that_is_not_there_fails_alone(self):
+        self.make("a.nii.gz")
+        (self.folder / "list.txt").write_text("gone.nii.gz\na.nii.gz\n")
+        self.assertEqual(self.run_main("list.txt")[0], 2)
+        self.assertEqual([self.report()[name][0] for name in ("gone.nii.gz", "a.nii.gz")], ["failed", "written"])
+
+    def test_plan_takes_a_dicom_folder_as_one_volume_named_after_it(self):
+        (self.folder / "series").mkdir()
+        (self.folder / "series" / "1.dcm").touch()
+        self.assertEqual(batch.plan([self.folder / "series"], self.out, "_x2.mha"), [(self.folder / "series", self.out / "series_x2.mha")])
+        with self.assertRaises(MRISuperResError):
+            batch.plan([], self.out, "_x2.mha")
+
+
+if __name__ == "__main__":
+    unittest.main()

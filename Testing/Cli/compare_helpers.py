@@ -1,0 +1,41 @@
+"""What the tests of the command compare share."""
+
+import csv
+import sys
+from pathlib import Path
+
+from made_files import FolderTest, grid, run
+from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.io import read_volume, write_volume
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
+from made_bodies import body
+
+PATIENCE = 60  # s
+METHODS = ("nearest", "bicubic", "bicubic+bp")
+
+
+class CompareTest(FolderTest):
+    """A test with a volume to compare methods on."""
+
+    def setUp(self):
+        super().setUp()
+        self.input, self.out = self.folder / "in.nrrd", self.folder / "comparison"
+        write_volume(self.input, body((4, 72, 88)), grid(angles=(5, 0, 20)), {"software": "MRISuperRes test"})
+        (self.folder / "in.nrrd.json").unlink()
+
+    def compare(self, *words, out=None, methods=METHODS):
+        code, text, err = run("compare", self.input, "--out", out or self.out, "--methods", ",".join(methods), *words)
+        self.assertEqual(code, 0, err)
+        return text
+
+    def expected(self, **settings):
+        """What the core makes of the input, and the job."""
+        volume = read_volume(self.input)
+        job = ComparisonJob(METHODS, **settings)
+        return compare(volume.array, volume.ijk_to_ras, job), job
+
+    def table(self, name):
+        with open(self.out / name, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))

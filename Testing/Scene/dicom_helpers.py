@@ -1,0 +1,38 @@
+"""A volume node as the module DICOM makes it, and a double of its database."""
+
+import sys
+from pathlib import Path
+from unittest import mock
+
+import slicer
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Cli"))
+from made_dicom import stored, write_mr_series
+from made_files import GRIDS
+from MRISuperResLib.core.io.dicom_read import find_series, read_dicom
+
+
+class DatabaseDouble:
+    """Of a ctkDICOMDatabase. files: paths by SOP Instance UID."""
+
+    def __init__(self, files):
+        self._files = files
+
+    def fileForInstance(self, uid):
+        return self._files.get(uid, "")
+
+
+def load_series(folder):
+    """Makes a series in a folder and loads it; returns (its volume node, {UID: file})."""
+    folder.mkdir()
+    write_mr_series(folder, stored(), GRIDS["oblique"])
+    array, matrix, _ = read_dicom(folder)
+    node = slicer.util.addVolumeFromArray(array, matrix, "T2: HASTE")
+    files = {image.text("0008|0018"): str(image.path) for image in find_series(folder).slices}
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    return node, files
+
+
+def opened(database):
+    """Context manager: the application has opened this database."""
+    return mock.patch.object(slicer, "dicomDatabase", database, create=True)

@@ -1,0 +1,58 @@
+"""Volume nodes for tests, and a worker that does what a test tells it."""
+
+import numpy as np
+import slicer
+from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.worker.jobs import Jobs
+
+AXES = {
+    "left handed": [[1.5, 0, 0, 7], [0, 1.5, 0, -3], [0, 0, -4, 12], [0, 0, 0, 1]],
+    "permuted": [[0, 0, 4, 7], [1.5, 0, 0, -3], [0, -1.5, 0, 12], [0, 0, 0, 1]],
+    "oblique": [[1.2, -0.9, 0, 7], [0.9, 1.2, 0, -3], [0, 0, 4, 12], [0, 0, 0, 1]],
+    "sheared": [[1.5, 0, 0.8, 7], [0, 1.5, 0, -3], [0, 0, 4, 12], [0, 0, 0, 1]],
+}
+
+
+def make_volume(dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 7), name="Fetus"):
+    """A volume node with noise; size: (i, j, k)."""
+    array = np.random.default_rng(1).integers(0, 100, size[::-1]).astype(dtype)
+    return slicer.util.addVolumeFromArray(array, np.array(ijk_to_ras, dtype=float), name)
+
+
+def corners_ras(node):
+    """The eight outer corners of the voxel grid, without parent transforms: (8, 3), mm."""
+    matrix = ijkToRAS(node)
+    size = node.GetImageData().GetDimensions()
+    return np.array([(matrix @ [i, j, k, 1])[:3] for i in (-0.5, size[0] - 0.5) for j in (-0.5, size[1] - 0.5) for k in (-0.5, size[2] - 0.5)])
+
+
+def node_ids():
+    """IDs of all nodes of the scene, with the subject hierarchy, which the application always has."""
+    slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    return {slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())}
+
+
+class WorkerDouble:
+    """Takes requests like a WorkerProcess, and answers when the test says so."""
+
+    def __init__(self):
+        self.isBusy = False
+        self.request = self.cancelCount = None
+
+    def run(self, request, onEvent):
+        self.isBusy, self.request, self.cancelCount, self._onEvent = True, request, 0, onEvent
+
+    def cancel(self):
+        self.cancelCount += 1
+
+    def progress(self, done, total):
+        self._onEvent({"event": "progress", "done": done, "total": total, "rate": 2.0, "remaining": 1.0})
+
+    def finish(self):
+        """Answers with the result of the core."""
+        result = Jobs().run(self.request, progress=lambda done, total: None, cancelled=lambda: False)
+        self.end("result", **result)
+
+    def end(self, event, **fields):
+        self.isBusy = False
+        self._onEvent({"event": event, **fields})

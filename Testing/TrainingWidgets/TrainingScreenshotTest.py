@@ -1,0 +1,56 @@
+"""Pictures of the panel beside its views: while a training goes on, and after an evaluation, in build/screenshots. The training is a double."""
+
+import unittest
+
+import slicer
+from MRISuperResTrainingLib.runs.record import RunState
+from MRISuperResTrainingLib.scene import dataset
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from slicerhost.testing import process_events, screenshot, wait_until
+from training_helpers import TrainingPanelTestCase, click, make_volume
+
+SIZE = 1500, 1180
+
+
+class TrainingScreenshotTest(TrainingPanelTestCase):
+    def show(self):
+        """Panel and views side by side, as in the application's main window."""
+        self.window = QWidget()
+        layout = QHBoxLayout(self.window)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.parts = [self.area, slicer.app.layoutManager().viewport()]
+        for part, stretch in zip(self.parts, (1, 2)):
+            layout.addWidget(part, stretch)
+        self.addCleanup(self.take_apart)
+
+    def take_apart(self):
+        """Else the window would take panel and views with it."""
+        for part in self.parts:
+            part.setParent(None)
+
+    def test_panel_while_training_and_after_an_evaluation(self):
+        for number in (2, 3):
+            dataset.choose(make_volume(f"sub-0{number}_T2w", seed=number), True)
+        for node in dataset.trainableNodes():
+            dataset.setAnatomy(node, "fetal")
+        self.show()
+        self.ui.runNameLineEdit.text = "fetal"
+        record = self.start_and_wait()
+        self.panel.poll()
+        screenshot(self.window, "training_during", SIZE)  # gives the views their sizes
+        self.panel.run.views.open(record)
+        process_events()
+        during = screenshot(self.window, "training_during", SIZE)
+
+        self.open_gate()
+        wait_until(lambda: record.state is RunState.FINISHED and self.ui.evaluateButton.enabled)
+        click(self.ui.evaluateButton)
+        wait_until(lambda: self.ui.evaluationTable.visible)
+        self.ui.settingsCollapsibleButton.collapsed = True
+        process_events()
+        after = screenshot(self.window, "training_after", SIZE)
+        self.assertNotEqual(during.read_bytes(), after.read_bytes())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,119 @@
+"""What the tests of the training's panel share: volumes, runs in a folder that goes away, trainings that do nothing."""
+
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import slicer
+from MRISuperResTrainingLib.widgets import training_process
+from MRISuperResTrainingLib.widgets.runs import TrainingRuns
+from slicerhost.testing import leave_module, open_module, wait_until
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "Widgets"))
+from module_helpers import click, is_alive, show_panel  # noqa: E402, F401
+
+LIBRARIES = [str(HERE.parents[1] / name) for name in ("MRISuperRes", "MRISuperResTraining")]
+
+
+def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
+    """A volume node that looks a little like an MRI. size: (i, j, k)."""
+    k, j, i = np.mgrid[:size[2], :size[1], :size[0]].astype(float)
+    noise = np.random.default_rng(seed).normal(0, 15, size[::-1])
+    array = 400 * np.exp(-((i - size[0] / 2) ** 2 + (j - size[1] / 2) ** 2) / 600) * (1 + 0.4 * np.sin(i / 3 + k) * np.cos(j / 4 + seed)) + 100 + noise
+    return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1, 1, 4, 1]), name)
+
+
+class RunsTestCase(unittest.TestCase):
+    """self.runs: TrainingRuns of an empty folder, whose processes are the double of the given mode."""
+
+    mode = "gated"
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.folder = Path(tempfile.mkdtemp())
+        self.gate = self.folder / "gate"
+        self.runs = self.make_runs()
+        self.addCleanup(self.forget)
+
+    def make_runs(self):
+        runs = TrainingRuns(self.command)
+        runs.folder = self.folder / "runs"
+        return runs
+
+    def command(self, words):
+        code = f"import runpy, sys; sys.path[:0] = {LIBRARIES!r}; sys.argv[0] = {str(HERE / 'training_double.py')!r}; runpy.run_path(sys.argv[0], run_name='__main__')"
+        return sys.executable, ["-c", code, self.mode, str(self.gate), *words]
+
+    def forget(self):
+        self.open_gate()
+        for child, _started in list(training_process._children.values()):
+            child.kill()
+            child.wait()
+        training_process._children.clear()
+        slicer.app.userSettings().remove("MRISuperResTraining/RunsFolder")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def open_gate(self):
+        self.gate.touch()
+
+    def wait_for_state(self, record, state):
+        wait_until(lambda: record.update() is not None and record.state is state and not self.runs.isStarting(record), message=f"{record.name} did not become {state}")
+
+    def wait_for_half(self, record):
+        """Until the double waits for its gate."""
+        try:
+            wait_until(lambda: record.update() is not None and record.position[1] >= record.steps("psnr") / 2, timeout=20)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {(record.path / 'log.txt').read_text()}") from error
+
+
+class TrainingPanelTestCase(RunsTestCase):
+    def setUp(self):
+        super().setUp()
+        self.volume = make_volume()
+        self.open()
+
+    def open(self):
+        """Enters the module anew, as after the application was started."""
+        slicer.app.userSettings().setValue("MRISuperResTraining/RunsFolder", str(self.folder / "runs"))
+        slicer.util.reloadScriptedModule("MRISuperResTraining")
+        self.widget = open_module("MRISuperResTraining")
+        self.addCleanup(leave_module)
+        self.ui, self.panel = self.widget.ui, self.widget.panel
+        self.runs = self.widget.logic.trainingRuns
+        self.runs.command = self.command
+        self.panel.timer.setInterval(50)
+        self.area = show_panel(self.widget, (460, 1250))
+
+    def tearDown(self):
+        self.widget.panel.cleanup()
+
+    def check(self, row=0):
+        import qt
+        self.ui.volumesTable.item(row, 0).setCheckState(qt.Qt.Checked)
+        wait_until(lambda: self.ui.startButton.enabled)
+
+    def start(self):
+        """Clicks Start; returns the RunRecord."""
+        self.check()
+        click(self.ui.startButton)
+        return self.panel.run.record
+
+    def start_and_wait(self):
+        record = self.start()
+        self.assertIsNotNone(record, self.ui.statusLabel.text)
+        self.wait_for_half(record)
+        return record
+
+    @property
+    def status(self):
+        return self.ui.statusLabel.text
+
+    def row(self, row=0):
+        table = self.ui.runsTable
+        return [table.item(row, column).text() for column in range(table.columnCount)]
+

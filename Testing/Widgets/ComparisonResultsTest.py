@@ -1,0 +1,221 @@
+"""What came of a comparison, in the panel: closing, removing, maps, files, and whatever happens to the scene meanwhile."""
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import slicer
+from compare_panel_helpers import METHODS, ComparePanelTestCase
+from module_helpers import click, make_phantom, node_ids
+from MRISuperResLib.scene.comparison.maps import ComparisonMaps
+from slicerhost.testing import answer_next, expect_error, leave_module, process_events, shown_dialogs, wait_until
+
+
+class CloseTest(ComparePanelTestCase):
+    def setUp(self):
+        super().setUp()
+        self.comparison = self.compare_to_the_end()
+
+    def test_close_keeps_the_results_and_brings_the_layout_back(self):
+        click(self.ui.showViewsButton)
+        self.assert_results(areOpen=False)
+        self.assertEqual(tuple(self.comparison.outputs), METHODS)
+
+    def test_closed_comparison_can_be_shown_again(self):
+        click(self.ui.showViewsButton)
+        click(self.ui.showViewsButton)
+        self.assert_results(areOpen=True)
+
+    def test_remove_brings_the_layout_back_and_leaves_the_scene_as_it_was(self):
+        click(self.ui.removeComparisonButton)
+        self.assertFalse([node for node in node_ids() if "MRISuperResPlot" in node])
+        before = node_ids()  # with the slice nodes of the views, which the application keeps
+        self.compare_to_the_end()
+        self.choose(self.ui.mapComboBox, "error")
+        wait_until(lambda: len(self.results._maps.found("error")) == len(METHODS))
+        click(self.ui.removeComparisonButton)
+        self.assert_no_results()
+        self.assertEqual(node_ids(), before)
+
+    def test_remove_shows_the_comparison_of_before(self):
+        second = self.compare_to_the_end()
+        click(self.ui.removeComparisonButton)
+        self.assertFalse(second.isPresent)
+        self.assertEqual(self.results.comparison, self.comparison)
+        self.assert_results(areOpen=False)
+
+    def test_another_layout_closes_the_views_and_keeps_the_results(self):
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        self.layout = slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+        self.assert_results(areOpen=False)
+
+
+class MapTest(ComparePanelTestCase):
+    def setUp(self):
+        super().setUp()
+        self.comparison = self.compare_to_the_end()
+
+    def foregrounds(self):
+        """Names of the volumes that are laid over the pictures."""
+        composites = [slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode() for name in slicer.app.layoutManager().sliceViewNames()]
+        nodes = [slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()) for composite in composites if composite.GetForegroundVolumeID()]
+        return [node.GetName() for node in nodes]
+
+    def show_map(self, kind):
+        self.choose(self.ui.mapComboBox, kind)
+        wait_until(lambda: self.results._mapSteps is None or not self.ui.mapHelpLabel.text.startswith("Map "))
+
+    def legends(self):
+        """Names of the methods whose legends are seen, one for each view in which one is."""
+        shown = []
+        nodes = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
+        for name in slicer.app.layoutManager().sliceViewNames():
+            manager = slicer.app.layoutManager().sliceWidget(name).sliceView().displayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
+            actors = [(node.GetDisplayableNode().GetAttribute("MRISuperRes.Model"), manager.GetColorLegendActor(node)) for node in nodes]
+            shown += [method for method, actor in actors if actor is not None and actor.GetVisibility()]
+        return sorted(shown)
+
+    def test_maps_are_laid_over_the_pictures_of_the_methods(self):
+        self.show_map("error")
+        self.assertEqual(self.foregrounds(), [f"Phantom rebuilt x2 {method} error" for method in METHODS])
+        self.assertIn("truth", self.ui.mapHelpLabel.text)
+        self.show_map("consistency")
+        self.assertEqual(self.foregrounds(), [f"Phantom rebuilt x2 {method} inconsistency" for method in METHODS])
+
+    def test_no_map_takes_them_away_and_keeps_the_volumes(self):
+        self.show_map("error")
+        self.show_map(None)
+        self.assertEqual(self.foregrounds(), [])
+        self.assertFalse(self.ui.mapHelpLabel.visible)
+        self.assertEqual(len(self.results._maps.found("error")), len(METHODS))
+
+    def test_legend_is_shown_in_the_views_with_the_map(self):
+        self.show_map("error")
+        self.assertEqual(self.legends(), sorted(METHODS))
+        self.show_map(None)
+        self.assertEqual(self.legends(), [])
+
+    def test_legend_is_shown_also_in_views_that_are_younger_than_the_map(self):
+        """As after loading a scene: a view that is made now has not seen how the legends came into the scene."""
+        methods = ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp")
+        comparison = self.widget.logic.compare(self.input, methods)
+        ComparisonMaps(comparison).make("error")
+        self.results.refresh(comparison)
+        self.results.openViews()
+        self.show_map("error")
+        self.assertEqual(self.legends(), sorted(methods))
+
+    def test_map_stays_chosen_when_the_views_are_closed_and_shown_again(self):
+        self.show_map("error")
+        click(self.ui.showViewsButton)
+        click(self.ui.showViewsButton)
+        wait_until(self.foregrounds)
+        self.assertEqual(len(self.foregrounds()), len(METHODS))
+
+    def test_choosing_another_map_or_removing_everything_meanwhile_is_no_problem(self):
+        self.choose(self.ui.mapComboBox, "error")
+        self.choose(self.ui.mapComboBox, "consistency")
+        click(self.ui.removeComparisonButton)
+        process_events()
+        self.assert_no_results()
+
+    def test_map_that_cannot_be_made_is_an_error_with_a_sentence(self):
+        with mock.patch("MRISuperResLib.scene.comparison.maps.maps.difference_map", side_effect=MemoryError), expect_error("not enough memory"):
+            self.choose(self.ui.mapComboBox, "error")
+            process_events()
+        self.assertEqual(self.foregrounds(), [])
+
+
+class ExportTest(ComparePanelTestCase):
+    def setUp(self):
+        super().setUp()
+        self.comparison = self.compare_to_the_end()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name, "numbers.csv")
+
+    def test_table_and_slices_are_saved_as_numbers(self):
+        for button, text in ((self.ui.saveTableButton, self.comparison.table.csv()), (self.ui.saveSlicesButton, self.comparison.table.slice_csv())):
+            answer_next(str(self.path))
+            click(button)
+            self.assertEqual(self.path.read_text(encoding="utf-8"), text)
+        self.assertIn("Comparison of Phantom x2.csv", shown_dialogs("getSaveFileName")[0].text)
+
+    def test_nothing_is_saved_where_the_user_thinks_better_of_it(self):
+        answer_next("")
+        click(self.ui.saveTableButton)
+        self.assertFalse(self.path.exists())
+
+    def test_place_that_cannot_be_written_to_is_an_error_with_a_sentence(self):
+        answer_next(str(self.path / "nowhere" / "x.csv"))
+        with expect_error("cannot be written .*: choose another folder"):
+            click(self.ui.saveTableButton)
+
+
+class SceneTest(ComparePanelTestCase):
+    def setUp(self):
+        super().setUp()
+        self.comparison = self.compare_to_the_end()
+
+    def test_closed_scene_shows_no_results_and_the_next_comparison_works(self):
+        slicer.mrmlScene.Clear(0)
+        self.assert_no_results()
+        self.assertIsNone(self.results._tableView.mrmlTableNode())
+        make_phantom((64, 64, 3))
+        self.ui.inputSelector.setCurrentNodeIndex(0)
+        self.uncheck_models()
+        self.compare_to_the_end()
+        self.assert_results(areOpen=True)
+
+    def test_comparison_of_a_loaded_scene_is_listed_and_can_be_shown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(path)
+        self.assertEqual(self.ui.comparisonComboBox.currentText, "Comparison of Phantom x2")
+        self.layout = slicer.app.layoutManager().layout
+        click(self.ui.showViewsButton)
+        self.assertTrue(self.results.views.isOpen)
+        self.assertEqual(self.results._plot._view.chart().GetNumberOfPlots(), len(METHODS))
+
+    def test_deleted_output_leaves_the_rest_on_screen(self):
+        slicer.mrmlScene.RemoveNode(self.comparison.outputs["bicubic"])
+        process_events()
+        self.assert_results(areOpen=True)
+
+    def test_deleted_table_and_chart_are_no_longer_shown(self):
+        slicer.mrmlScene.RemoveNode(self.comparison.tableNode)
+        slicer.mrmlScene.RemoveNode(self.comparison.plotChartNode)
+        process_events()
+        self.assertIsNone(self.results._tableView.mrmlTableNode())
+        self.choose(self.ui.plotComboBox, "rmse")
+        self.assertEqual(self.results._plot._view.chart().GetNumberOfPlots(), 0)
+
+    def test_results_go_when_all_outputs_are_deleted(self):
+        for node in self.comparison.outputs.values():
+            slicer.mrmlScene.RemoveNode(node)
+        process_events()
+        self.assert_no_results()
+
+    def test_results_are_there_again_after_leaving_and_entering_the_module(self):
+        leave_module()
+        self.open()
+        self.assert_results(areOpen=True)
+
+    def test_reloaded_module_finds_the_comparison(self):
+        slicer.util.reloadScriptedModule("MRISuperRes")
+        self.open()
+        self.assertEqual(self.results.comparison, self.comparison)
+        self.assert_results(areOpen=False)
+
+    def test_removing_the_input_keeps_the_results(self):
+        slicer.mrmlScene.RemoveNode(self.input)
+        process_events()
+        self.assert_results(areOpen=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,186 @@
+"""What is read and what is left when GPU, worker or application go away in the middle of a run. More of it: WorkerProcessTest, PanelTest, ComparePanelTest."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import slicer
+from MRISuperRes import MRISuperResLogic
+from MRISuperResLib.widgets import packages
+from MRISuperResLib.scene.tasks import JobState
+from module_helpers import click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, node_ids, show_panel, wait_for_end
+from slicerhost.testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
+
+METHODS = ("nearest", "bicubic")
+KINDS = ("upscale", "compare")
+RUN = Path(__file__).resolve().parents[1] / "Host" / "run.py"
+PATIENCE = 120  # s, after which an application that hangs is killed
+
+APPLICATION = """
+import sys, unittest
+sys.path.append({folder!r})
+import slicer
+from MRISuperRes import MRISuperResLogic
+from module_helpers import double_worker, job_folders, make_volume
+from slicerhost.testing import wait_until
+
+class ApplicationTest(unittest.TestCase):
+    def test_it(self):
+        logic, progress = MRISuperResLogic(worker=double_worker(self, "deaf")), []
+        logic.upscale(make_volume(), model="bicubic", waitForCompletion=False, progressCallback=lambda *state: progress.append(state))
+        wait_until(lambda: progress)
+        print("started", logic.worker.pid, slicer.app.temporaryPath + "/" + job_folders()[0], flush=True)
+        wait_until(lambda: False, {patience})
+"""
+"""A test that is in the middle of a run for good."""
+
+
+class FaultsTest(unittest.TestCase):
+    """Both kinds of run, as a script starts them."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
+        self.input = make_volume(size=(20, 18, 3))
+        self.nodes = node_ids()
+        self.addCleanup(MRISuperResLogic().worker.cleanup)
+
+    def start(self, logic, kind):
+        """An upscaling or a comparison, of which the worker is in the middle."""
+        progress, options = [], {"waitForCompletion": False, "progressCallback": lambda *state: progress.append(state)}
+        run = logic.upscale(self.input, model="bicubic", **options) if kind == "upscale" else logic.compare(self.input, METHODS, **options)
+        wait_until(lambda: progress or not run.isRunning)
+        return run
+
+    def runs(self, logic):
+        """One of each kind, one after the other."""
+        for kind in KINDS:
+            yield self.start(logic, kind)
+
+    def assert_clean(self, run, state, words):
+        """The run has ended and left neither node nor file."""
+        wait_for_end(run)
+        self.assertIs(run.state, state)
+        self.assertIn(words, run.message)
+        self.assertEqual(node_ids(), self.nodes)
+        self.assertEqual(job_folders(), [])
+
+    def assert_works(self, logic):
+        output = logic.upscale(self.input, model="bicubic")
+        self.assertEqual(output.GetImageData().GetDimensions()[:2], (40, 36))
+        slicer.mrmlScene.RemoveNode(output)
+        for node in set(node_ids()) - self.nodes:
+            slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetNodeByID(node))
+
+    def test_gpu_that_vanishes_is_told_and_the_next_run_has_a_new_worker(self):
+        logic = MRISuperResLogic(worker=double_worker(self, "losing_the_gpu"))
+        for run in self.runs(logic):
+            pid = logic.worker.pid
+            self.assert_clean(run, JobState.FAILED, "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again")
+            self.assertEqual(run.errorKind, "device")
+            self.assertFalse(pid is not None and is_alive(pid))
+        logic.worker._command = command_of("talkative")
+        self.assert_works(logic)
+
+    def test_killed_worker_is_told_and_the_next_run_works(self):
+        logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
+        for run in self.runs(logic):
+            os.kill(logic.worker.pid, signal.SIGKILL)
+            self.assert_clean(run, JobState.FAILED, "The worker process ended unexpectedly (signal 9), perhaps for want of memory")
+        self.assert_works(MRISuperResLogic())
+
+    def test_application_that_quits_leaves_no_process_and_no_file(self):
+        worker = MRISuperResLogic().worker
+        command, worker._command = worker._command, command_of("deaf")
+        self.addCleanup(setattr, worker, "_command", command)
+        for run in self.runs(MRISuperResLogic()):
+            pid = worker.pid
+            slicer.app.aboutToQuit.emit()
+            self.assertFalse(is_alive(pid))
+            self.assert_clean(run, JobState.CANCELLED, "Cancelled")
+
+    def test_application_that_crashes_leaves_no_process_and_no_voxels(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "ApplicationTest.py")
+            file.write_text(APPLICATION.format(folder=str(Path(__file__).parent), patience=PATIENCE))
+            with subprocess.Popen([sys.executable, RUN, file], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as application:
+                watchdog = threading.Timer(PATIENCE, application.kill)
+                watchdog.start()
+                pid, jobFolder = next(line for line in application.stdout if "started " in line).partition("started ")[2].split()
+                pid, jobFolder = int(pid), Path(jobFolder)
+                self.assertTrue((jobFolder / "input.npy").is_file() and is_alive(pid))
+                application.kill()
+                watchdog.cancel()
+            self.addCleanup(shutil.rmtree, jobFolder.parent, ignore_errors=True)
+            wait_until(lambda: not jobFolder.exists())
+            wait_until(lambda: not is_alive(pid))
+
+    def test_module_that_is_reloaded_ends_the_comparison_and_works_again(self):
+        for kind in KINDS:
+            widget = open_module("MRISuperRes")
+            self.nodes = node_ids()
+            widget.logic._worker = double_worker(self, "until_cancelled")
+            run, pid = self.start(widget.logic, kind), widget.logic.worker.pid
+            slicer.util.reloadScriptedModule("MRISuperRes")
+            self.assertFalse(is_alive(pid))
+            self.assert_clean(run, JobState.CANCELLED, "Cancelled")
+        leave_module()
+        self.assert_works(MRISuperResLogic())
+
+    def test_scene_that_is_closed_and_nodes_that_are_deleted_end_the_run_and_nothing_comes_back(self):
+        for remove, words in ((lambda: slicer.mrmlScene.RemoveNode(self.input), "the input volume was deleted"), (lambda: slicer.mrmlScene.Clear(0), "the scene was closed")):
+            logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
+            for run in self.runs(logic):
+                remove()
+                self.nodes = node_ids()
+                self.assert_clean(run, JobState.CANCELLED, f"Cancelled: {words}.")
+                self.input = make_volume(size=(20, 18, 3))
+
+
+class BrokenTorchTest(unittest.TestCase):
+    """A PyTorch that is installed and can't be imported, in the worker and in the process that looks at it; only pip is a double."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.torch = folder / "torch"
+        self.torch.mkdir()
+        (self.torch / "__init__.py").write_text("raise OSError('libc10.so: cannot open shared object file')")
+        self.enterContext(mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}))
+        make_volume(size=(8, 9, 2))
+        self.widget = open_module("MRISuperRes")
+        self.addCleanup(leave_module)
+        self.addCleanup(self.widget.logic.worker.cleanup)
+        self.widget.logic.worker.cleanup()  # the next one gets the environment
+        show_panel(self.widget)
+
+    def test_it_is_found_out_by_the_first_apply_repaired_after_a_question_and_the_run_begins_again(self):
+        installed = []
+
+        def pip(arguments):
+            installed.append(arguments)
+            shutil.rmtree(self.torch, ignore_errors=True)
+
+        answer_next(True)
+        with mock.patch.object(packages, "_pipInstall", pip):
+            click(self.widget.ui.applyButton)
+            first = self.widget.upscaling.job
+            wait_until(lambda: self.widget.upscaling.job is not first, timeout=120)
+        self.assertEqual((first.state, first.errorKind), (JobState.FAILED, "packages"))
+        self.assertIn("can't be imported here (libc10.so: cannot open shared object file)", first.message)
+        self.assertEqual([dialog.text.partition(",")[0] for dialog in shown_dialogs()], ["MRISuperRes needs the Python packages torch"])
+        self.assertEqual([arguments[-1] for arguments in installed], ["torch>=2.2"] * 2)
+        wait_until(lambda: not self.widget.upscaling.job.isRunning, timeout=120)
+        self.assertIs(self.widget.upscaling.job.state, JobState.FINISHED, self.widget.upscaling.job.message)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,120 @@
+"""The list of models with the slider of their blends, as a user meets it; the models are only cards."""
+
+import unittest
+from types import SimpleNamespace
+
+import ctk
+import qt
+from MRISuperResLib.widgets.models import ModelSelector
+
+
+def card(name, pair="", stage="psnr"):
+    title = name.replace("-", " ").title()
+    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", licence=f"licence of {title}", training={}, audit=[],
+                           figures=list, audited=list, summary=lambda: f"{title}\nwhat the card says of it")
+
+
+class StoreDouble:
+    """×2: a pair, and a model of its own; ×4: nothing."""
+
+    def cards(self, scale):
+        return [card("net-psnr", "net"), card("other"), card("net-gan", "net", "gan")] if scale == 2 else []
+
+    def pairs(self, scale):
+        return {"net": (card("net-psnr"), card("net-gan"))} if scale == 2 else {}
+
+    def default_name(self, scale, machine):
+        return {"cpu": "net-psnr", "gpu": "other"}[machine]
+
+
+class ModelSelectorTest(unittest.TestCase):
+    def setUp(self):
+        self.box, self.summary, self.label, self.slider = qt.QComboBox(), qt.QLabel(), qt.QLabel(), ctk.ctkSliderWidget()
+        self.card, self.section = qt.QLabel(), ctk.ctkCollapsibleButton()
+        self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
+        self.chosen = []
+        self.selector = ModelSelector(self.box, (self.summary, self.card, self.section), (self.label, self.slider), self.chosen.append, StoreDouble())
+        self.selector.show(2, "", "cpu")
+
+    def choose(self, data):
+        self.box.setCurrentIndex(self.box.findData(data))
+
+    def assert_shown(self, name, alpha):
+        """alpha: where the slider stands; None where it is hidden."""
+        self.assertEqual(self.selector.name, name)
+        self.assertEqual(None if self.slider.isHidden() else self.slider.value, alpha)
+        self.assertEqual(self.label.isHidden(), self.slider.isHidden())
+
+    def test_pair_is_offered_as_a_blend_between_models_and_interpolations(self):
+        names = [self.box.itemData(n) for n in range(self.box.count)]
+        self.assertEqual(names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"])
+
+    def test_the_two_models_of_a_pair_can_be_told_apart(self):
+        self.assertEqual([self.box.itemText(n) for n in range(3)], ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"])
+
+    def test_nothing_in_a_card_is_taken_for_markup(self):
+        self.assertEqual(self.summary.textFormat, qt.Qt.PlainText)
+        self.assertEqual(self.box.toolTip, "<p>what the card says of it</p>")
+
+    def test_slider_is_shown_for_models_of_a_pair_only(self):
+        self.assert_shown("net-psnr", 0.0)
+        self.choose("net-gan")
+        self.assert_shown("net-gan", 1.0)
+        for name in ("other", "bicubic"):
+            self.choose(name)
+            self.assert_shown(name, None)
+
+    def test_moving_the_slider_makes_a_blend_of_the_pair(self):
+        self.choose("net-gan")
+        self.slider.value = 0.35
+        self.assert_shown("net@0.35", 0.35)
+        self.assertEqual((self.box.currentData, self.chosen), ("net@", ["net-gan", "net@0.35"]))
+        self.assertIn("Net Gan", self.summary.text)
+
+    def test_choosing_the_blend_in_the_list_starts_where_the_slider_stands(self):
+        self.slider.value = 0.5
+        self.choose("net-psnr")
+        self.assert_shown("net-psnr", 0.0)
+        self.choose("net@")
+        self.assert_shown("net@0", 0.0)
+        self.slider.value = 0.25
+        self.assertEqual(self.chosen[-1], "net@0.25")
+
+    def test_saved_blend_is_shown_again_and_tells_nobody(self):
+        self.selector.show(2, "net@0.7", "cpu")
+        self.assert_shown("net@0.7", 0.7)
+        self.assertEqual(self.chosen, [])
+
+    def test_name_that_is_not_among_the_models_gives_the_default(self):
+        for name in ("gone", "gone@0.5", "net-gan@0.5", "net-gan+bp", "no name at all"):
+            self.selector.show(2, name, "cpu")
+            self.assert_shown("net-psnr", 0.0)
+
+    def test_default_is_that_for_the_machine_and_an_explicit_choice_stays(self):
+        self.selector.show(2, "", "gpu")
+        self.assert_shown("other", None)
+        self.selector.show(2, "", "cpu")
+        self.assert_shown("net-psnr", 0.0)
+        self.selector.show(2, "net-gan", "gpu")
+        self.assert_shown("net-gan", 1.0)
+
+    def test_cards_are_those_of_the_chosen_model_of_a_blend_both_of_an_interpolation_none(self):
+        for chosen, names in (("other", ["other"]), ("net@", ["net-psnr", "net-gan"]), ("bicubic", [])):
+            self.choose(chosen)
+            self.assertEqual([card.name for card in self.selector.cards], names)
+
+    def test_whole_card_is_shown_of_a_blend_both_and_none_of_an_interpolation(self):
+        for chosen, licences in (("other", ["Other"]), ("net@", ["Net Psnr", "Net Gan"]), ("bicubic", [])):
+            self.choose(chosen)
+            self.assertEqual([title for title in ("Net Psnr", "Other", "Net Gan") if f"licence of {title}" in self.card.text], licences)
+            self.assertEqual(self.section.isHidden(), not licences)
+
+    def test_scale_without_models_has_the_interpolations(self):
+        self.selector.show(4, "net@0.7", "cpu")
+        self.assert_shown("bicubic", None)
+        self.selector.show(2, "net@0.7", "cpu")
+        self.assert_shown("net@0.7", 0.7)
+
+
+if __name__ == "__main__":
+    unittest.main()

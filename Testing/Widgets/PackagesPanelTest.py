@@ -1,0 +1,215 @@
+"""The section Packages of the panel: what is shown when, what is installed, and what is said where that fails."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import qt
+import slicer
+from MRISuperResLib.widgets import package_check, packages
+from MRISuperResLib.widgets.packages_panel import NAME, NEEDED, PURPOSE, STATE, VERSION
+from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
+from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, screenshot, shown_dialogs, wait_until
+
+USABLE = ["3.1", "usable", ""]
+ANSWERS = """
+import json, sys
+states = json.load(open({path!r}))
+for name in sys.argv[1::4]:
+    version, state, reason = states.get(name, {usable})
+    print(json.dumps(dict(name=name, version=version, state=state, reason=reason)), flush=True)
+"""
+
+
+class PackagesPanelTest(unittest.TestCase):
+    """The child process answers what the test says; pip does nothing."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.file = Path(self.enterContext(tempfile.TemporaryDirectory()), "answers.json")
+        self.answer()
+        self.checks, self.pip = [], []
+        self.enterContext(mock.patch.object(package_check, "probeCommand", self.command))
+        self.enterContext(mock.patch.object(packages, "_pipInstall", self.pip.append))
+        self.enterContext(mock.patch.object(packages, "_exists", lambda name: False))
+        packages.setWheelFolder("")
+        self.addCleanup(packages.setWheelFolder, "")
+        slicer.util.reloadScriptedModule("MRISuperRes")  # a panel that has never been opened
+        self.widget = open_module("MRISuperRes")
+        self.addCleanup(leave_module)
+        self.ui = self.widget.ui
+        self.area = show_panel(self.widget)
+        process_events()
+
+    def command(self, words):
+        self.checks.append(words)
+        return sys.executable, ["-c", ANSWERS.format(path=str(self.file), usable=USABLE), *words]
+
+    def answer(self, **states):
+        """name=(version, state, reason) for what is not usable."""
+        self.file.write_text(json.dumps(states))
+
+    def open(self):
+        self.ui.packagesCollapsibleButton.collapsed = False
+        self.wait()
+
+    def wait(self):
+        wait_until(lambda: not self.widget.packages.isChecking)
+
+    def row(self, name):
+        row = list(packages.ALL).index(name)
+        return [self.ui.packagesTable.item(row, column).text() for column in (NAME, VERSION, NEEDED, STATE, PURPOSE)]
+
+    def choose(self, name):
+        self.ui.packagesTable.item(list(packages.ALL).index(name), NAME).setCheckState(qt.Qt.Checked)
+
+    def test_nothing_is_looked_at_before_the_section_is_opened(self):
+        self.assertTrue(self.ui.packagesCollapsibleButton.collapsed)
+        leave_module()
+        open_module("MRISuperRes")
+        process_events()
+        self.assertEqual(self.checks, [])
+        self.open()
+        self.assertEqual(len(self.checks), 1)
+        self.ui.packagesCollapsibleButton.collapsed = True
+        self.open()
+        self.assertEqual(len(self.checks), 1)
+
+    def test_table_says_what_is_installed_needed_and_whether_it_can_be_used(self):
+        self.answer(torch=("2.13.0", "broken", "no c10.dll"), accelerate=("", "missing", ""), nibabel=("3.0", "old", ""))
+        self.open()
+        self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.2", "broken", "networks"])
+        self.assertIn("The networks can't be used: torch is broken, no c10.dll. Press Install / repair", self.ui.packagesStatusLabel.text)
+        self.assertEqual(self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4", "usable", "networks"])
+        self.assertEqual(self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5", "usable", "NIQE, PI"])
+        self.assertEqual(self.row("torchvision")[4], "NIQE, PI, import")
+        self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30", "not installed", "training"])
+        self.assertEqual(self.row("nibabel")[3], "too old")
+
+    def test_what_the_networks_need_is_chosen_and_what_is_optional_is_not(self):
+        self.answer(torch=("", "missing", ""), pyiqa=("", "missing", ""))
+        self.open()
+        self.assertEqual(self.widget.packages.chosen, ["torch"])
+        self.assertTrue(self.ui.installPackagesButton.enabled)
+        self.assertIn("The networks can't be used: torch is not installed. Press Install / repair", self.ui.packagesStatusLabel.text)
+
+    def test_with_all_that_the_networks_need_there_is_nothing_to_install_until_something_is_checked(self):
+        self.open()
+        self.assertIn("The networks have all that they need", self.ui.packagesStatusLabel.text)
+        self.assertEqual((self.widget.packages.chosen, self.ui.installPackagesButton.enabled), ([], False))
+        self.choose("accelerate")
+        self.assertTrue(self.ui.installPackagesButton.enabled)
+
+    def test_what_pyiqa_imports_comes_along(self):
+        self.answer(pyiqa=("", "missing", ""), cv2=("", "missing", ""), yaml=("1.0", "old", ""))
+        self.open()
+        self.assertEqual(self.widget.packages.chosen, [])
+        self.choose("pyiqa")
+        self.assertEqual(self.widget.packages.chosen, ["cv2", "yaml", "pyiqa"])
+
+    def test_panel_stays_alive_while_it_looks_and_says_so(self):
+        self.ui.packagesCollapsibleButton.collapsed = False
+        self.assertEqual(self.ui.packagesStatusLabel.text, "Looking at the packages …")
+        self.assertFalse(self.ui.checkPackagesButton.enabled or self.ui.installPackagesButton.enabled)
+        self.wait()
+        self.assertTrue(self.ui.checkPackagesButton.enabled)
+
+    def test_check_looks_again(self):
+        self.open()
+        self.answer(torch=("", "missing", ""))
+        click(self.ui.checkPackagesButton)
+        self.wait()
+        self.assertEqual(self.row("torch")[3], "not installed")
+
+    def test_install_asks_installs_and_looks_again_and_the_worker_starts_anew(self):
+        self.answer(torch=("", "missing", ""))
+        self.open()
+        with mock.patch.object(self.widget.packages, "_onInstalled") as installed, mock.patch.object(packages, "_pipInstall", lambda arguments: self.answer()):
+            answer_next(True)
+            click(self.ui.installPackagesButton)
+            self.wait()
+        self.assertEqual(len(shown_dialogs("torch, which are not installed yet, or can't be used")), 1)
+        installed.assert_called_once_with()
+        self.assertEqual(self.row("torch")[3], "usable")
+        self.assertFalse(self.ui.installPackagesButton.enabled)
+
+    def test_user_who_declines_is_left_alone(self):
+        self.answer(torch=("", "missing", ""))
+        self.open()
+        answer_next(False)
+        click(self.ui.installPackagesButton)
+        self.wait()
+        self.assertEqual((self.pip, len(shown_dialogs())), ([], 1))
+
+    def test_failed_installation_is_told_in_a_sentence_and_the_state_is_shown(self):
+        self.answer(torch=("", "missing", ""))
+        self.open()
+        for double, words in ((mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])), "torch could not be installed .pip has ended with code 1"),
+                              (self.pip.append, "not everything can be used .torch: not installed")):
+            answer_next(True)
+            with mock.patch.object(packages, "_pipInstall", double), expect_error(words):
+                click(self.ui.installPackagesButton)
+            self.wait()
+            self.assertEqual(self.row("torch")[3], "not installed")
+
+    def test_nothing_is_installed_while_a_volume_is_processed(self):
+        self.open()
+        self.choose("accelerate")
+        self.widget.logic._worker = double_worker(self, "until_cancelled")
+        run = self.widget.logic.upscale(make_volume(), model="bicubic", waitForCompletion=False)
+        with expect_error("A volume is being processed with them: wait until it is finished"):
+            click(self.ui.installPackagesButton)
+        self.wait()
+        self.assertTrue(run.isRunning)
+        run.cancel()
+        wait_for_end(run)
+        self.assertEqual(shown_dialogs("Install them now"), [])
+
+    def test_offline_folder_is_kept_for_the_next_session_and_shown(self):
+        folder = str(self.file.parent)
+        self.ui.wheelFolderLineEdit.currentPath = folder
+        self.assertEqual(packages.wheelFolder(), folder)
+        slicer.util.reloadScriptedModule("MRISuperRes")
+        self.widget = open_module("MRISuperRes")
+        self.assertEqual(self.widget.ui.wheelFolderLineEdit.currentPath, folder)
+        self.widget.ui.wheelFolderLineEdit.currentPath = ""
+        self.assertEqual(packages.wheelFolder(), "")
+
+    def test_folder_without_wheels_is_told(self):
+        self.open()
+        self.choose("accelerate")
+        self.ui.wheelFolderLineEdit.currentPath = str(self.file.parent)
+        with expect_error("There is no wheel .* in the folder"):
+            click(self.ui.installPackagesButton)
+        self.wait()
+
+    def test_panel_that_goes_away_while_it_looks_leaves_no_process(self):
+        self.ui.packagesCollapsibleButton.collapsed = False
+        process = self.widget.packages._check._process
+        process.waitForStarted()
+        pid = process.processId()
+        self.widget.cleanup()
+        self.assertFalse(is_alive(pid))
+        self.widget.setup()
+
+    def test_screenshot(self):
+        """A picture of the section for whoever wants to look at it."""
+        self.answer(torch=("2.13.0+cpu", "broken", "libc10.so: cannot open shared object file: No such file or directory"), accelerate=("", "missing", ""),
+                    nibabel=("", "missing", ""), pyiqa=("", "missing", ""))
+        self.open()
+        for section in (self.ui.inputCollapsibleButton, self.ui.modelCollapsibleButton, self.ui.outputCollapsibleButton):
+            section.collapsed = True
+            self.addCleanup(setattr, section, "collapsed", False)
+        broken = screenshot(self.area, "packages", (540, 700)).read_bytes()
+        self.answer()
+        click(self.ui.checkPackagesButton)
+        self.wait()
+        self.assertNotEqual(screenshot(self.area, "packages_usable", (520, 700)).read_bytes(), broken)
+
+
+if __name__ == "__main__":
+    unittest.main()

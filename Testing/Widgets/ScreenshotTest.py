@@ -1,0 +1,150 @@
+"""Pictures of the panel: before, during and after a run and a comparison of a real volume, with a sequence, many volumes and a model card, in build/screenshots."""
+
+import unittest
+
+import slicer
+from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
+from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from sequence_helpers import make_browser, make_sequence
+from slicerhost.testing import leave_module, open_module, process_events, real_data, screenshot, wait_until
+
+VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
+
+
+class ScreenshotTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.addCleanup(leave_module)
+
+    def load(self):
+        """A few slices of the real volume where it is at hand, else a phantom."""
+        try:
+            node = slicer.util.loadVolume(str(real_data(*VOLUME)))
+        except unittest.SkipTest:
+            return make_phantom()
+        crop = slice(9, 13), slice(80, 240), slice(100, 260)
+        matrix = ijkToRAS(node)
+        matrix[:3, 3] = (matrix @ [crop[2].start, crop[1].start, crop[0].start, 1])[:3]
+        array = slicer.util.arrayFromVolume(node)[crop].copy()
+        slicer.util.updateVolumeFromArray(node, array)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        node.SetName("Fetus T2")
+        return node
+
+    def show(self, panel):
+        """Panel and views side by side, as in the application's main window."""
+        self.window = QWidget()
+        layout = QHBoxLayout(self.window)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
+        for part, stretch in zip(self.parts, (2, 3)):
+            layout.addWidget(part, stretch)
+        self.addCleanup(self.take_apart)
+
+    def take_apart(self):
+        """Else the window would take panel and views with it."""
+        for part in self.parts:
+            part.setParent(None)
+
+    def test_panel_before_during_and_after_a_run(self):
+        volume = self.load()
+        widget = open_module("MRISuperRes")
+        gate = Gate()
+        widget.logic._worker = double_worker(self, "gated", gate.path)
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        self.show(widget)
+        size = (1150, 760)
+        slicer.util.setSliceViewerLayers(background=volume)
+        volume.GetDisplayNode().SetInterpolate(False)  # the voxels as they are
+        sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+        sliceNode.SetOrientationToCoronal()
+        sliceNode.RotateToVolumePlane(volume)
+        screenshot(self.window, "panel_before", size)  # gives the view its size
+        slicer.util.resetSliceViews()
+        before = screenshot(self.window, "panel_before", size)
+
+        click(widget.ui.applyButton)
+        total = volume.GetImageData().GetDimensions()[2]
+        wait_until(lambda: widget.ui.progressLabel.text.startswith(f"{total // 2}/"), timeout=300)
+        during = screenshot(self.window, "panel_during", size)
+
+        gate.open()
+        wait_until(lambda: not widget.upscaling.job.isRunning, timeout=300)
+        wait_for_end(widget.upscaling.job)
+        after = screenshot(self.window, "panel_after", size)
+        self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
+
+    def test_model_card_and_the_warning_of_pixels_that_the_model_has_not_seen(self):
+        volume = self.load()
+        widget = open_module("MRISuperRes")
+        ui = widget.ui
+        area = show_panel(widget)
+        ui.cardCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, ui.cardCollapsibleButton, "collapsed", True)
+        fitting = screenshot(area, "panel_card", (520, 1500))
+        volume.SetSpacing(30, 30, 90)
+        self.assertFalse(ui.modelWarningLabel.isHidden())
+        self.assertNotEqual(screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes())
+
+    def test_sequence_and_many_volumes_in_the_panel(self):
+        volume = self.load()
+        volumes = [slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volume, name) for name in ("T2 coronal", "T2 sagittal")]
+        self.assertEqual(len(volumes), 2)
+        _browser, frame = make_browser(make_sequence(20, size=(160, 160, 6), name="Fetal cine"))
+        widget = open_module("MRISuperRes")
+        gate = Gate()
+        widget.logic._worker = double_worker(self, "gated", gate.path)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        ui = widget.ui
+        ui.modelComboBox.setCurrentIndex(ui.modelComboBox.findData("bicubic"))
+        ui.inputSelector.setCurrentNode(frame)
+        area = show_panel(widget)
+        click(ui.allFramesCheckBox)
+        self.addCleanup(setattr, ui.allFramesCheckBox, "checked", False)
+        click(ui.applyButton)
+        wait_until(lambda: ui.progressLabel.text.startswith("Frame 1 of 20: 3/"), timeout=300)
+        sequence = screenshot(area, "sequence_during", (440, 640))
+
+        widget.upscaling.job.cancel()
+        wait_for_end(widget.upscaling.job)
+        ui.manyCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, ui.manyCollapsibleButton, "collapsed", True)
+        process_events()
+        click(ui.manyButton)
+        wait_until(lambda: "slices" in ui.manyProgressLabel.text, timeout=300)
+        many = screenshot(area, "many_during", (440, 1000))
+        gate.open()
+        wait_for_end(widget.many.job)
+        self.assertNotEqual(screenshot(area, "many_after", (440, 1000)).read_bytes(), many.read_bytes())
+        self.assertNotEqual(sequence.read_bytes(), many.read_bytes())
+
+    def test_comparison_in_the_panel_before_during_and_after(self):
+        self.load()
+        widget = open_module("MRISuperRes")
+        gate = Gate()
+        widget.logic._worker = double_worker(self, "gated", gate.path)
+        self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
+        ui = widget.ui
+        sections = ui.inputCollapsibleButton, ui.modelCollapsibleButton, ui.outputCollapsibleButton
+        for section in sections:
+            section.collapsed = True
+            self.addCleanup(setattr, section, "collapsed", False)
+        area = show_panel(widget)
+        ui.compareCollapsibleButton.collapsed = False
+        before = screenshot(area, "compare_panel_before", (440, 800))
+
+        click(ui.compareButton)
+        wait_until(lambda: "slices" in ui.compareProgressLabel.text, timeout=300)
+        during = screenshot(area, "compare_panel_during", (440, 800))
+
+        gate.open()
+        wait_until(lambda: not widget.comparing.isRunning, timeout=300)
+        wait_for_end(widget.comparing.job)
+        after = screenshot(area, "compare_panel_after", (440, 1350))
+        self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,167 @@
+"""Sequences in the panel and in scripts: all frames of what is shown, and what may happen meanwhile."""
+
+import os
+import signal
+import unittest
+from unittest import mock
+
+import slicer
+from MRISuperRes import MRISuperResLogic
+from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.sequence_nodes import framesOf
+from module_helpers import click, double_worker, job_folders, make_volume, mute_error_log, node_ids
+from PanelTest import PanelTestCase
+from sequence_helpers import make_browser, make_sequence
+from slicerhost.testing import expect_error, wait_until
+
+
+class SequencePanelTestCase(PanelTestCase):
+    def setUp(self):
+        super().setUp()
+        self.sequence = make_sequence()
+        self.browser, self.volume = make_browser(self.sequence)
+        self.ui.inputSelector.setCurrentNode(self.volume)
+
+    def sequences(self):
+        return slicer.util.getNodesByClass("vtkMRMLSequenceNode")
+
+
+class ChoosingTest(SequencePanelTestCase):
+    def test_check_box_is_there_for_a_volume_of_a_sequence_only(self):
+        box = self.ui.allFramesCheckBox
+        self.assertEqual((box.isHidden(), box.enabled, box.text, box.checked), (False, True, "All 3 frames of the sequence", False))
+        self.ui.inputSelector.setCurrentNode(self.input)
+        self.assertTrue(box.isHidden())
+        self.assertFalse(box.enabled)
+        self.ui.inputSelector.setCurrentNode(None)
+        self.assertTrue(box.isHidden())
+
+    def test_all_frames_make_a_new_sequence_so_that_no_output_volume_is_chosen(self):
+        self.assertTrue(self.ui.outputSelector.enabled)
+        click(self.ui.allFramesCheckBox)
+        self.assertFalse(self.ui.outputSelector.enabled)
+        self.assertIn("new sequence", self.ui.outputSelector.toolTip)
+        self.assertEqual(self.ui.outputSelector.noneDisplay, "Create new sequence")
+        self.ui.inputSelector.setCurrentNode(self.input)
+        self.assertTrue(self.ui.outputSelector.enabled)
+        self.assertEqual(self.ui.outputSelector.noneDisplay, "Create new volume")
+
+    def test_what_the_run_needs_is_told_for_all_frames(self):
+        size = 2 * 10 * 12 * 4
+        slicer.util.updateVolumeFromArray(framesOf(self.sequence)[0], slicer.util.arrayFromVolume(framesOf(self.sequence)[0]).repeat(400, 1).repeat(100, 2))
+        self.browser.SetSelectedItemNumber(1)
+        self.browser.SetSelectedItemNumber(0)
+        one = f"Result: {round(size * 40000 / 2**20)} MiB"
+        self.assertIn(one, self.ui.geometryLabel.text)
+        click(self.ui.allFramesCheckBox)
+        self.assertIn(f"Result: {round(3 * size * 40000 / 2**20)} MiB", self.ui.geometryLabel.text)
+
+    def test_choice_is_saved_with_the_scene(self):
+        click(self.ui.allFramesCheckBox)
+        self.assertTrue(self.widget._parameterNode.allFrames)
+
+
+class RunTest(SequencePanelTestCase):
+    def setUp(self):
+        super().setUp()
+        click(self.ui.allFramesCheckBox)
+
+    def test_click_on_apply_makes_a_sequence_that_is_shown_and_played_with_the_input(self):
+        job = self.apply()
+        self.assert_idle(job, JobState.FINISHED, "“Cine SR x2 bicubic”")
+        self.assertEqual([node.GetName() for node in self.sequences()], ["Cine", "Cine SR x2 bicubic"])
+        shown = self.browser.GetProxyNode(job.outputNode)
+        for name in slicer.app.layoutManager().sliceViewNames():
+            composite = slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            self.assertEqual(composite.GetBackgroundVolumeID(), shown.GetID())
+
+    def test_progress_counts_the_slices_of_all_frames(self):
+        texts = []
+        run = self.widget.upscaling._run
+        original = run.showProgress
+        self.enterContext(mock.patch.object(run, "showProgress", lambda *progress, part: (texts.append(progress[:2]), original(*progress, part))))
+        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assertEqual((texts[0], texts[-1]), ((0, 12), (12, 12)))
+        self.assertEqual([done for done, _total in texts], sorted(done for done, _total in texts))
+        self.assertRegex(self.ui.progressLabel.text, "^Frame 3 of 3: 12/12 slices")
+
+    def test_without_the_check_mark_the_shown_frame_makes_a_volume(self):
+        click(self.ui.allFramesCheckBox)
+        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assertEqual(len(self.sequences()), 1)
+
+    def test_click_on_cancel_leaves_nothing(self):
+        self.use_double("until_cancelled")
+        before = node_ids()
+        job = self.apply_and_wait_for_progress()
+        click(self.ui.applyButton)
+        self.assert_idle(job, JobState.CANCELLED, "nothing was changed")
+        self.assertEqual(node_ids(), before)
+
+    def test_scene_closed_or_sequence_deleted_during_a_run_ends_it_with_a_message(self):
+        self.use_double("until_cancelled")
+        for change, words in ((lambda: slicer.mrmlScene.RemoveNode(self.sequence), "sequence was deleted"), (lambda: slicer.mrmlScene.Clear(0), "scene was closed")):
+            job = self.apply_and_wait_for_progress()
+            change()
+            self.assert_idle(job, JobState.CANCELLED, words)
+            self.assertFalse([node for node in self.sequences() if "SR" in node.GetName()])
+            self.sequence = make_sequence()
+            self.browser, self.volume = make_browser(self.sequence)
+            self.ui.inputSelector.setCurrentNode(self.volume)
+            if not self.ui.allFramesCheckBox.checked:
+                click(self.ui.allFramesCheckBox)
+            self.choose("bicubic")
+
+    def test_worker_killed_in_the_middle_names_the_frame_and_leaves_nothing(self):
+        self.use_double("until_cancelled")
+        before = node_ids()
+        job = self.apply_and_wait_for_progress()
+        with expect_error("ended unexpectedly"):
+            os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
+            self.assert_idle(job, JobState.FAILED, "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly")
+        self.assertEqual(node_ids(), before)
+
+
+class ScriptTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        mute_error_log(self)
+        self.sequence = make_sequence()
+        self.logic = MRISuperResLogic()
+
+    @classmethod
+    def tearDownClass(cls):
+        MRISuperResLogic().worker.cleanup()
+
+    def test_script_gets_the_output_sequence(self):
+        reports = []
+        output = self.logic.upscaleSequence(self.sequence, model="bicubic", scale=4, progressCallback=lambda done, total: reports.append((done, total)))
+        self.assertEqual([frame.GetImageData().GetDimensions() for frame in framesOf(output)], [(20, 24, 4)] * 3)
+        self.assertEqual((reports[0], reports[-1]), ((0, 12), (12, 12)))
+        self.assertEqual(job_folders(), [])
+
+    def test_script_can_go_on_meanwhile_and_is_told_of_the_end(self):
+        ended = []
+        job = self.logic.upscaleSequence(self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        self.assertTrue(job.isRunning)
+        wait_until(lambda: ended)
+        self.assertIs(job.state, JobState.FINISHED)
+        self.assertEqual(job.outputNode.GetName(), "Cine SR x2 bicubic")
+
+    def test_script_can_cancel(self):
+        before = node_ids()
+        self.assertIsNone(self.logic.upscaleSequence(self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5))
+        self.assertEqual(node_ids(), before)
+
+    def test_what_is_impossible_raises_the_sentence(self):
+        with self.assertRaisesRegex(RuntimeError, "Choose a sequence"):
+            self.logic.upscaleSequence(make_volume())
+        with self.assertRaisesRegex(RuntimeError, "Frame 1 of 3 failed, and nothing was made: There is no model"):
+            self.logic.upscaleSequence(self.sequence, model="no-such-model")
+        logic = MRISuperResLogic(worker=double_worker(self, "crashing"))
+        with self.assertRaisesRegex(RuntimeError, "ended unexpectedly"):
+            logic.upscaleSequence(self.sequence, model="bicubic")
+
+
+if __name__ == "__main__":
+    unittest.main()
