@@ -19,14 +19,14 @@ from MRISuperResLib.logic import Scripting
 from MRISuperResLib.scene.comparison.maps import ComparisonMaps
 from MRISuperResLib.scene.parameters import MRISuperResParameterNode
 from MRISuperResLib.scene.sample_data import SAMPLES, registerSamples
-from MRISuperResLib.scene.volume_nodes import firstUpscalableNode
-from MRISuperResLib.widgets.batch import ManyPanel
+from MRISuperResLib.scene.volume_nodes import firstUpsamplableNode
+from MRISuperResLib.widgets.batch import BatchPanel
 from MRISuperResLib.widgets.comparison.panel import ComparePanel
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.widgets.packages import missingPackages
 from MRISuperResLib.widgets.packages_panel import PackagesPanel
-from MRISuperResLib.widgets.upsample import UpscalePanel
-from MRISuperResLib.widgets.user_models import OwnModels
+from MRISuperResLib.widgets.upsample import UpsamplePanel
+from MRISuperResLib.widgets.user_models import UserModels
 
 
 class MRISuperRes(ScriptedLoadableModule):
@@ -52,7 +52,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upscaling = self.many = self.comparing = self.ownModels = self.packages = None
+        self.logic = self.upsampling = self.many = self.comparing = self.ownModels = self.packages = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -63,10 +63,10 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         self.logic = MRISuperResLogic()
-        self.upscaling = UpscalePanel(self.ui, self.logic, self._updateTexts)
-        self.many = ManyPanel(self.ui, self.logic, self.upscaling, self._updateTexts)
+        self.upsampling = UpsamplePanel(self.ui, self.logic, self._updateTexts)
+        self.many = BatchPanel(self.ui, self.logic, self.upsampling, self._updateTexts)
         self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
-        self.ownModels = OwnModels(self.ui, self.logic, self.upscaling.models, self._onModelsChanged)
+        self.ownModels = UserModels(self.ui, self.logic, self.upsampling.models, self._onModelsChanged)
         busy = self.panels + [self.ownModels]
         for panel in self.panels:
             panel.rivals = [rival for rival in busy if rival is not panel]
@@ -82,7 +82,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @property
     def panels(self):
-        return [self.upscaling, self.many, self.comparing]
+        return [self.upsampling, self.many, self.comparing]
 
     def cleanup(self):
         """Before the module is reloaded or the application ends."""
@@ -94,7 +94,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             part.cleanup()
 
     def enter(self):
-        self.upscaling.models.forget()
+        self.upsampling.models.forget()
         self.comparing.methods.forget()
         self.initializeParameterNode()
 
@@ -119,7 +119,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Takes the parameter node of the scene, and the first suitable volume where none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
-            self._parameterNode.inputVolume = firstUpscalableNode()
+            self._parameterNode.inputVolume = firstUpsamplableNode()
 
     def setParameterNode(self, parameterNode):
         if self._parameterNode is not None:
@@ -153,7 +153,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class MRISuperResLogic(Scripting, ScriptedLoadableModuleLogic):
-    """The way in for scripts: MRISuperResLogic().upscale(volumeNode), and the other functions of gui.scripting.
+    """The way in for scripts: MRISuperResLogic().upsample(volumeNode), and the other functions of gui.scripting.
 
     worker: a gui.worker_process.WorkerProcess; default, the one of the application.
     """
@@ -185,7 +185,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
 
     def test_bicubic_run_keeps_the_place_of_an_oblique_volume(self):
         volume = self.makeVolume()
-        output = self.logic.upscale(volume, model="bicubic", scale=2)
+        output = self.logic.upsample(volume, model="bicubic", scale=2)
         self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
         self.assertEqual(output.GetImageData().GetScalarType(), volume.GetImageData().GetScalarType())
         for corner in ((-0.5, -0.5, -0.5), (19.5, 23.5, 5.5)):
@@ -197,7 +197,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
     def test_cancelled_run_leaves_nothing_behind(self):
         volume = self.makeVolume()
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
-        self.assertIsNone(self.logic.upscale(volume, model="bicubic", progressCallback=lambda done, total: False))
+        self.assertIsNone(self.logic.upsample(volume, model="bicubic", progressCallback=lambda done, total: False))
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
 
     def test_all_frames_of_a_sequence_are_played_with_it(self):
@@ -206,7 +206,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
             sequence.SetDataNodeAtValue(volume, time)
         browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
         browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-        output = self.logic.upscaleSequence(sequence, model="bicubic", scale=2)
+        output = self.logic.upsampleSequence(sequence, model="bicubic", scale=2)
         self.assertEqual([output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())], ["0", "0.5", "1"])
         browser.SetSelectedItemNumber(2)
         self.assertEqual(browser.GetProxyNode(output).GetImageData().GetDimensions(), (40, 48, 6))
@@ -231,7 +231,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
     def test_default_network_where_torch_is_installed(self):
         if missingPackages():
             self.skipTest("not installed: " + ", ".join(missingPackages()))
-        output = self.logic.upscale(self.makeVolume(), device="cpu")
+        output = self.logic.upsample(self.makeVolume(), device="cpu")
         self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
 
     def makeVolume(self):

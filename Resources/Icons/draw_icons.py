@@ -27,7 +27,7 @@ def canvas():
 
 
 def shade(x, y):
-    """The colour of the head at a point; (0, 0) is its middle, 1 its radius. None outside."""
+    """The color of the head at a point; (0, 0) is its middle, 1 its radius. None outside."""
     if x * x + y * y > 1:
         return None
     if (x * x) / 0.055 + (y * y) / 0.16 < 1:  # the ventricles
@@ -42,15 +42,15 @@ def draw_head(painter, x, y, radius, blocks):
     painter.setRenderHint(QPainter.Antialiasing, False)
     for row in range(-blocks, blocks):
         for column in range(-blocks, 0):
-            colour = shade((column + 0.5) / blocks, (row + 0.5) / blocks)
-            if colour:
-                painter.setBrush(colour)
+            color = shade((column + 0.5) / blocks, (row + 0.5) / blocks)
+            if color:
+                painter.setBrush(color)
                 painter.drawRect(QRectF(x + column * side, y + row * side, side, side))
     painter.setRenderHint(QPainter.Antialiasing)
     painter.save()
     painter.setClipRect(QRectF(x, y - radius, radius, 2 * radius))
-    for colour, width, height in ((LIGHT, 1, 1), (GREY, 0.82, 0.82), (DARK, 0.235, 0.4)):
-        painter.setBrush(colour)
+    for color, width, height in ((LIGHT, 1, 1), (GREY, 0.82, 0.82), (DARK, 0.235, 0.4)):
+        painter.setBrush(color)
         painter.drawEllipse(QPointF(x, y), radius * width, radius * height)
     painter.restore()
 

@@ -1,6 +1,6 @@
 """Draws the thumbnails of the samples from the volumes themselves: python Resources/Icons/draw_thumbnails.py FILE...
 
-FILE: the volumes of mrml/sample_data.py, recognised by their SHA-256.
+FILE: the volumes of mrml/sample_data.py, recognized by their SHA-256.
 """
 
 import ast
@@ -30,8 +30,8 @@ def draw(path, name):
     number, top, bottom, left, right = CROPS[name]
     image = read_volume(path).array[number].astype(float)
     low, high = np.percentile(image, (0.5, 99.7))
-    grey = np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)[top:bottom, left:right]
-    picture = ImageOps.pad(Image.fromarray(grey), SIZE, Image.Resampling.LANCZOS)
+    gray = np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)[top:bottom, left:right]
+    picture = ImageOps.pad(Image.fromarray(gray), SIZE, Image.Resampling.LANCZOS)
     picture.save(MODULE / "Resources" / "Icons" / f"{name}.png", optimize=True)
 
 

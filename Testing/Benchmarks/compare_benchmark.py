@@ -13,9 +13,9 @@ import time
 import numpy as np
 from benchmark_tools import body, cores, in_turns, ratio
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.comparison.stack import SliceStack
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.methods.registry import MethodRegistry
 
 METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
 
@@ -24,7 +24,7 @@ def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
     """{"ratio", "comparison", "networks": s}: medians."""
     stack = SliceStack(volume, matrix, job)
     low = np.stack([stack.read(number)[0] for number in range(len(stack))])
-    networks = {method.name: method for name in job.methods for method in [cache.get(job.upscale_job(name.removesuffix("+bp")))] if method.cards}
+    networks = {method.name: method for name in job.methods for method in [cache.get(job.upsampling_options(name.removesuffix("+bp")))] if method.cards}
     if not networks:
         sys.exit("there is no network among the methods")
     size = min(network.batch_size(*low.shape[1:]) for network in networks.values())
@@ -48,14 +48,14 @@ def main():
     parser.add_argument("--processor-time", action="store_true", help="of all threads, instead of the time on the clock")
     arguments = parser.parse_args()
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
-    volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodCache()
+    volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodRegistry()
     print(f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
           f"{cores()} CPU cores, device {arguments.device}, "
           f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}")
     print("mode           ratio  comparison  networks alone  all the rest")
     clock = time.process_time if arguments.processor_time else time.perf_counter
     for reference in (True, False):
-        job = ComparisonJob(methods, arguments.scale, reference, device=arguments.device)
+        job = ComparisonOptions(methods, arguments.scale, reference, device=arguments.device)
         found = measure(volume, matrix, job, cache, arguments.repeats, clock)
         print(f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
               f"{found['comparison'] - found['networks']:10.2f} s", flush=True)

@@ -25,14 +25,14 @@ from benchmark_tools import body, processor, seconds, table
 MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
 SIZE, SCALE = (256, 256, 60), 2
 GROWTH = [((256, 256, 15), 2), ((256, 256, 30), 2), ((256, 256, 60), 2), ((128, 128, 60), 2), ((384, 384, 60), 2), ((256, 256, 60), 4), ((256, 256, 60), 8)]
-PARTS = ("read", "normalise", "network", "restore, place", "write")
+PARTS = ("read", "normalize", "network", "restore, place", "write")
 
 
 class Clock:
     """Seconds spent in functions, by name."""
 
     def __init__(self):
-        self.seconds = dict.fromkeys(("read", "of", "normalise", "network", "upscale", "write"), 0.0)
+        self.seconds = dict.fromkeys(("read", "of", "normalize", "network", "upsample", "write"), 0.0)
 
     def watch(self, target, name):
         function = pkgutil.resolve_name(target)
@@ -48,8 +48,8 @@ class Clock:
 
     def parts(self):
         took = self.seconds
-        normalise = took["of"] + took["normalise"]
-        return dict(zip(PARTS, (took["read"], normalise, took["network"], took["upscale"] - normalise - took["network"], took["write"])))
+        normalize = took["of"] + took["normalize"]
+        return dict(zip(PARTS, (took["read"], normalize, took["network"], took["upsample"] - normalize - took["network"], took["write"])))
 
 
 class MemoryWatch:
@@ -94,20 +94,20 @@ def one_run(source, target, job, methods):
     clock = Clock()
     core = "MRISuperResLib.core"
     with contextlib.ExitStack() as stack, MemoryWatch() as memory:
-        for name, what in ((f"{core}.memory_saver.run", "network"), (f"{core}.intensity.Intensity.normalise", "normalise"), (f"{core}.upscale.mask_non_finite", "of"),
+        for name, what in ((f"{core}.memory_saver.run", "network"), (f"{core}.intensity.Intensity.normalize", "normalize"), (f"{core}.upsample.mask_non_finite", "of"),
                            (f"{core}.intensity.Intensity.of", "of"),
-                           ("MRISuperResLib.cli.upsample.read_volume", "read"), ("MRISuperResLib.cli.upsample.upscale", "upscale"),
+                           ("MRISuperResLib.cli.upsample.read_volume", "read"), ("MRISuperResLib.cli.upsample.upsample", "upsample"),
                            ("MRISuperResLib.cli.upsample.write_volume", "write")):
             stack.enter_context(clock.watch(name, what))
-        result = command.upscale_file(source, command.writer(target, source, as_dicom=False), job, methods, Console(), None)
+        result = command.upsample_file(source, command.writer(target, source, as_dicom=False), job, methods, Console(), None)
     return clock.parts(), memory.grown, result.volume.nbytes
 
 
 def measure(size, scale, model, device, suffix, repeats):
     """In a process of its own: {"cold": seconds that a first run takes beyond a second one; "parts", "total": medians; "memory", "output": bytes}."""
     from MRISuperResLib.core.io.writing import write_volume
-    from MRISuperResLib.core.options import UpscaleJob
-    from MRISuperResLib.core.methods.registry import MethodCache
+    from MRISuperResLib.core.options import UpsamplingOptions
+    from MRISuperResLib.core.methods.registry import MethodRegistry
 
     with tempfile.TemporaryDirectory() as folder:
         small, source, target = (Path(folder, f"{name}{suffix}") for name in ("small", "in", "out"))
@@ -115,7 +115,7 @@ def measure(size, scale, model, device, suffix, repeats):
         write_volume(small, volume[:1], MATRIX, {})
         write_volume(source, volume, MATRIX, {})
         del volume
-        job, methods = UpscaleJob(model.format(scale=scale), scale, "k", device), MethodCache()
+        job, methods = UpsamplingOptions(model.format(scale=scale), scale, "k", device), MethodRegistry()
         first, second = (seconds(lambda: one_run(small, target, job, methods)) for _ in range(2))
         runs = [one_run(source, target, job, methods) for _ in range(repeats)]
     return {"cold": first - second, "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
@@ -143,7 +143,7 @@ def worker(size, scale, model, device, jobs):
         for number in range(jobs):
             np.save(client.path("input.npy"), body(size[::-1]))
             start = time.perf_counter()
-            client.send({"request": "upscale", "id": str(number), "job": {"model": model.format(scale=scale), "scale": scale, "axis": "k", "device": device},
+            client.send({"request": "upsample", "id": str(number), "job": {"model": model.format(scale=scale), "scale": scale, "axis": "k", "device": device},
                          "input": client.path("input.npy"), "ijkToRAS": MATRIX.tolist(), "output": client.path("output.npy")})
             times, event = [], client.event()
             while event["event"] == "progress":

@@ -1,6 +1,6 @@
 """How fast the network runs: python Testing/Benchmarks/network_benchmark.py
 
-Our path, upscale(), against the plain one: spandrel's RRDBNet with the same weights, eager, float32, slice by slice, on the same volume, in one
+Our path, upsample(), against the plain one: spandrel's RRDBNet with the same weights, eager, float32, slice by slice, on the same volume, in one
 process, in turns. Printed are medians, the ratio first; then what part of the machine's own rate of matrix products is reached, and how much
 quicker the fast network is. The weights are random, time does not depend on them. Run it on a machine that does nothing else.
 """
@@ -16,11 +16,11 @@ import torch
 from benchmark_tools import body, in_turns, matrix_rate, operations, processor, ratio, table
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.intensity import Intensity
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.methods.network import resolve_device
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 sys.path.append(str(Path(__file__).parents[1] / "Core"))
 from made_models import write_network
@@ -51,7 +51,7 @@ def plain_path(net, volume, device):
 
     def run():
         with torch.no_grad():
-            slices = [plain(torch.from_numpy(intensity.normalise(slice_)).float()[None, None].to(device))[0, 0].cpu().numpy() for slice_ in volume]
+            slices = [plain(torch.from_numpy(intensity.normalize(slice_)).float()[None, None].to(device))[0, 0].cpu().numpy() for slice_ in volume]
         return intensity.restore(np.stack(slices))
 
     return run
@@ -73,13 +73,13 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         nets = write_models(folder, arguments.scale, arguments.blocks)
-        methods, outputs = MethodCache(ModelStore([folder])), {}
+        methods, outputs = MethodRegistry(ModelStore([folder])), {}
 
         def ours(model, precision):
-            job = UpscaleJob(model, arguments.scale, "k", str(device), precision)
+            job = UpsamplingOptions(model, arguments.scale, "k", str(device), precision)
 
             def run():
-                outputs[model, precision] = upscale(volume, MATRIX, job, methods)
+                outputs[model, precision] = upsample(volume, MATRIX, job, methods)
 
             return run
 

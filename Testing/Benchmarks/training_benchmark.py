@@ -55,26 +55,26 @@ class PlainLoop:
         self._generator, self._discriminator = generator.to(device), discriminator.to(device)
         self._trained = [p for p in discriminator.parameters() if p.requires_grad]
         self._average = [p.detach().clone() for p in generator.parameters()]
-        self._optimisers = [torch.optim.Adam(parameters, lr=1e-4) for parameters in (generator.parameters(), self._trained)]
+        self._optimizers = [torch.optim.Adam(parameters, lr=1e-4) for parameters in (generator.parameters(), self._trained)]
 
     def step(self, low, high):
         numbers, generator, discriminator = self._numbers, self._generator, self._discriminator
         self._train_discriminator(False)
-        self._optimisers[0].zero_grad()
+        self._optimizers[0].zero_grad()
         output = generator(low)
         real, fake = discriminator(high).detach(), discriminator(output)
         loss = numbers.content_weight * F.l1_loss(output, high) + numbers.perceptual_weight * perceptual(self._vgg, output, high)
         loss = loss + numbers.adversarial_weight * (self._gan(real - fake.mean(), False) + self._gan(fake - real.mean(), True)) / 2
         loss.backward()
-        self._optimisers[0].step()
+        self._optimizers[0].step()
 
         self._train_discriminator(True)
-        self._optimisers[1].zero_grad()
+        self._optimizers[1].zero_grad()
         fake, real = discriminator(output).detach(), discriminator(high)
         (self._gan(real - fake.mean(), True) * 0.5).backward()
         fake = discriminator(output.detach())
         (self._gan(fake - real.detach().mean(), False) * 0.5).backward()
-        self._optimisers[1].step()
+        self._optimizers[1].step()
         with torch.no_grad():
             get_ema_multi_avg_fn(self._ema)(self._average, list(generator.parameters()), None)
 
@@ -87,7 +87,7 @@ class PlainLoop:
         return F.binary_cross_entropy_with_logits(judged, torch.full_like(judged, float(is_real)))
 
 
-def synchronised(function, device):
+def synchronized(function, device):
     def run():
         function()
         if device.type == "cuda":
@@ -111,7 +111,7 @@ def compare_steps(settings, vgg, repeats):
             plain = PlainLoop(settings.gan, settings.ema or 0.999, copy.deepcopy(generator), copy.deepcopy(discriminator), vgg, device)
             batch = low.to(device), high.to(device)
             fast = tuple(tensor.to(memory_format=torch.channels_last) for tensor in batch)
-            times[precision] = in_turns({"plain": synchronised(lambda: plain.step(*batch), device), "ours": synchronised(lambda: ours.advance(*fast), device)}, repeats)
+            times[precision] = in_turns({"plain": synchronized(lambda: plain.step(*batch), device), "ours": synchronized(lambda: ours.advance(*fast), device)}, repeats)
     return times, device
 
 

@@ -18,8 +18,8 @@ from made_files import FolderTest, grid, run, subprocess_arguments
 from made_models import write_model
 from MRISuperResLib.cli import parser
 from MRISuperResLib.core.audit.audit import audit
-from MRISuperResLib.core.audit.options import AuditJob
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.audit.options import AuditOptions
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume, write_volume
 from MRISuperResLib.core.models.card import AUDITED, ModelCard
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, SHIPPED
@@ -85,7 +85,7 @@ class FolderOfResultsTest(AuditCommandTest):
         lesions = self.table("lesions.csv")
         for name in "ab":
             volume = read_volume(self.folder / "study" / f"{name}.nrrd")
-            found = audit(volume.array, volume.ijk_to_ras, AuditJob(("tiny-psnr",), noise=2.0, degradation="kspace", slices=None))
+            found = audit(volume.array, volume.ijk_to_ras, AuditOptions(("tiny-psnr",), noise=2.0, degradation="kspace", slices=None))
             for method, result in found.methods.items():
                 row = rows.pop((name, method))
                 for key, value in result.findings.figures().items():
@@ -196,7 +196,7 @@ class CardTest(AuditCommandTest):
 
     def test_a_card_that_cannot_be_written_is_told_and_the_folder_stays(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
-        with mock.patch("MRISuperResLib.core.models.user_models.write_json", side_effect=MRISuperResError("tiny-psnr.json can't be written: you may not write there.", "environment")):
+        with mock.patch("MRISuperResLib.core.models.user_models.write_json", side_effect=SuperResolutionError("tiny-psnr.json can't be written: you may not write there.", "environment")):
             err = self.audit("--card", "brain", code=2)
         self.assertRegex(err, r"error: The audit is in .*audit, but not in all cards. tiny-psnr.json can't be written: you may not write there.\n$")
         self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)

@@ -17,7 +17,7 @@ import numpy as np
 from MRISuperResLib import __version__
 from MRISuperResLib.cli.console import Console
 from MRISuperResLib.core.methods.registry import registry
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume, write_volume
 from MRISuperResLib.core.models.card import SCORES
 
@@ -51,9 +51,9 @@ class CommandLineTest(FolderTest):
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
 
-class UpscaleTest(CommandLineTest):
+class UpsampleTest(CommandLineTest):
     def test_the_last_line_tells_where_the_output_is_and_what_it_is(self):
-        code, out, err = run("upscale", self.input, self.output, *BASELINE)
+        code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual(code, 0)
         self.assertRegex(out, rf"^Written: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm \(int16\), model bicubic ×2, \d+ s\n$")
         self.assertRegex(err, "note: Taken: slices along k \\(axial\\)")
@@ -63,7 +63,7 @@ class UpscaleTest(CommandLineTest):
         frames = self.folder / "frames.mha"
         import SimpleITK as sitk
         sitk.WriteImage(sitk.GetImageFromArray(np.stack([array()] * 3), isVector=False), str(frames))
-        code, _, err = run("upscale", frames, self.output, "--model", "nearest", "--scale", 4, "--axis", "sagittal", "--device", "cpu", "--frame", 2)
+        code, _, err = run("upsample", frames, self.output, "--model", "nearest", "--scale", 4, "--axis", "sagittal", "--device", "cpu", "--frame", 2)
         self.assertEqual(code, 0, err)
         record = json.loads((self.folder / "out.nrrd.json").read_text(encoding="utf-8"))
         self.assertEqual((record["job"]["model"], record["scale"], record["slices"]["axis"]), ("nearest", 4, "i"))
@@ -74,55 +74,55 @@ class UpscaleTest(CommandLineTest):
         (self.folder / "scan").mkdir()
         write_series(self.folder / "scan", 3, series="1.2.3")
         write_series(self.folder / "scan", 4, series="1.2.4")
-        self.assert_refused("holds 2 series, choose one with --series", "upscale", self.folder / "scan", self.output, *BASELINE)
-        self.assertEqual(run("upscale", self.folder / "scan", self.output, *BASELINE, "--series", "1.2.4")[0], 0)
+        self.assert_refused("holds 2 series, choose one with --series", "upsample", self.folder / "scan", self.output, *BASELINE)
+        self.assertEqual(run("upsample", self.folder / "scan", self.output, *BASELINE, "--series", "1.2.4")[0], 0)
         self.assertEqual(read_volume(self.output).array.shape, (4, 12, 8))
 
     def test_a_result_replaces_an_older_one(self):
         for scale in (2, 4):
-            self.assertEqual(run("upscale", self.input, self.output, *BASELINE, "--scale", scale)[0], 0)
+            self.assertEqual(run("upsample", self.input, self.output, *BASELINE, "--scale", scale)[0], 0)
             self.assertEqual(read_volume(self.output).array.shape[1], 8 * scale)
         self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
     def test_the_input_is_never_the_output(self):
-        self.assert_refused("is the input itself", "upscale", self.input, self.input, *BASELINE)
+        self.assert_refused("is the input itself", "upsample", self.input, self.input, *BASELINE)
 
     def test_a_baseline_needs_no_torch(self):
         program = ("import sys; from MRISuperResLib.__main__ import main; "
-                   f"sys.exit(main(['upscale', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic']) or int('torch' in sys.modules))")
+                   f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic']) or int('torch' in sys.modules))")
         environment = subprocess_arguments()["env"]
         self.assertEqual(subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=PATIENCE).returncode, 0)
 
     def test_what_is_wrong_with_the_output_is_said_before_any_work(self):
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")):
             for name, pattern in (("out.png", "which format to write"), ("none/out.nrrd", "There is no folder"), ("", "is a folder|which format")):
-                self.assert_refused(pattern, "upscale", self.input, self.folder / name, *BASELINE)
+                self.assert_refused(pattern, "upsample", self.input, self.folder / name, *BASELINE)
 
     def test_what_is_wrong_with_the_settings_is_said_before_any_work(self):
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")):
             for words, pattern in ((("--model", "none-such"), "There is no model “none-such”"), (("--scale", 3, *BASELINE), "scale must be 2, 4 or 8"),
                                    (("--axis", "up", *BASELINE), "no slice direction “up”"), (("--device", "tpu", *BASELINE), "no device “tpu”")):
-                self.assert_refused(pattern, "upscale", self.input, self.output, *words)
+                self.assert_refused(pattern, "upsample", self.input, self.output, *words)
 
     def test_a_missing_input_is_told(self):
-        self.assert_refused("There is no file .*none.nii", "upscale", self.folder / "none.nii", self.output, *BASELINE)
+        self.assert_refused("There is no file .*none.nii", "upsample", self.folder / "none.nii", self.output, *BASELINE)
 
 
 class ArgumentsTest(CommandLineTest):
     def test_wrong_words_are_one_sentence_with_the_way_to_the_help(self):
-        for words, pattern in (((), "required: COMMAND; see .* --help"), (("upscale",), "required: IN, OUT; see .* upscale --help"),
-                               (("upscale", "a", "b", "c"), "unrecognized arguments: c"), (("upscale", "a", "b", "--scale", "x"), "invalid int value"),
-                               (("upscale", "a", "b", "--mod", "x"), "unrecognized"), (("enhance",), "invalid choice"), (("models",), "required: COMMAND")):
+        for words, pattern in (((), "required: COMMAND; see .* --help"), (("upsample",), "required: IN, OUT; see .* upsample --help"),
+                               (("upsample", "a", "b", "c"), "unrecognized arguments: c"), (("upsample", "a", "b", "--scale", "x"), "invalid int value"),
+                               (("upsample", "a", "b", "--mod", "x"), "unrecognized"), (("enhance",), "invalid choice"), (("models",), "required: COMMAND")):
             with self.subTest(words):
                 self.assert_refused(pattern, *words)
 
     def test_help_and_version_are_no_errors(self):
         self.assertEqual(run("--version"), (0, f"MRISuperRes {__version__}\n", ""))
-        for words in (("--help",), ("upscale", "--help"), ("models", "--help"), ("models", "show", "-h")):
+        for words in (("--help",), ("upsample", "--help"), ("models", "--help"), ("models", "show", "-h")):
             code, out, err = run(*words)
             self.assertEqual((code, err), (0, ""))
             self.assertIn("usage: python -m MRISuperResLib", out)
-        self.assertIn("--axis", run("upscale", "--help")[1])
+        self.assertIn("--axis", run("upsample", "--help")[1])
 
     def test_the_examples_of_the_help_are_understood(self):
         from MRISuperResLib.cli import parser
@@ -135,7 +135,7 @@ class ArgumentsTest(CommandLineTest):
 
 class ModelsTest(CommandLineTest):
     CARD = {"name": "tiny-x4-gan", "title": "A tiny model", "scale": 4, "stage": "gan", "sha256": "0" * 64, "architecture": {"blocks": 1},
-            "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "licence": "CC0"}], "steps": 5}, "limits": "Only a test.", "made_for": "gpu",
+            "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "license": "CC0"}], "steps": 5}, "limits": "Only a test.", "made_for": "gpu",
             "metrics": [{"data": "sub-9", "anatomy": "brain"} | dict(zip(SCORES, (33, 0.9, 5)))
                         | {"baselines": {name: dict(zip(SCORES, (psnr, 0.8, 8))) for name, psnr in (("nearest", 30), ("bicubic", 31))}}]}
 
@@ -151,13 +151,13 @@ class ModelsTest(CommandLineTest):
         code, out, _ = run("models", "list")
         self.assertEqual(code, 0)
         self.assertRegex(out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$")
-        for name in registry.BASELINES:
+        for name in registry.INTERPOLATIONS:
             self.assertRegex(out, rf"(?m)^{name} +×2 ×4 ×8 +baseline")
 
     def test_a_card_is_shown_in_full(self):
         code, out, _ = run("models", "show", "tiny-x4-gan")
         self.assertEqual(code, 0)
-        for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "- source somewhere, licence CC0", "steps: 5",
+        for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "- source somewhere, license CC0", "steps: 5",
                      "Only a test.", "0" * 64, str(self.folder)):
             self.assertIn(text, out)
         self.assertRegex(out, "(?m)^PSNR, dB, on volumes .* has not learnt from:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$")
@@ -169,7 +169,7 @@ class ModelsTest(CommandLineTest):
 
 class StoppedTest(CommandLineTest):
     def assert_stopped(self, code=130):
-        status, out, err = run("upscale", self.input, self.output, *BASELINE)
+        status, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((status, out), (code, ""))
         self.assertRegex(err, "error: stopped, nothing was written.\n$")
         self.assert_files("in.nii.gz")
@@ -178,7 +178,7 @@ class StoppedTest(CommandLineTest):
         def stop(*_, **__):
             signal.raise_signal(signal.SIGINT)
 
-        for place in ("commandline.upscale.read_volume", "commandline.console.Console.progress", "commandline.upscale.upscale",
+        for place in ("commandline.upsample.read_volume", "commandline.console.Console.progress", "commandline.upsample.upsample",
                       "core.files.writing._write_itk", "core.files.writing.os.replace"):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
                 self.assert_stopped()
@@ -209,7 +209,7 @@ class StoppedTest(CommandLineTest):
         write_volume(self.input, np.zeros((60, 256, 256), np.uint8), grid(), {"software": "MRISuperRes test"})
         (self.folder / "in.nii.gz.json").unlink()
         terminal, inside = pty.openpty()
-        process = subprocess.Popen(**subprocess_arguments("upscale", self.input, self.output, *BASELINE, "--scale", 8), stdout=subprocess.PIPE, stderr=inside)
+        process = subprocess.Popen(**subprocess_arguments("upsample", self.input, self.output, *BASELINE, "--scale", 8), stdout=subprocess.PIPE, stderr=inside)
         os.close(inside)
         seen = b""
         while b"/60 slices" not in seen:  # the line of progress
@@ -226,8 +226,8 @@ class StoppedTest(CommandLineTest):
 
 class FailureTest(CommandLineTest):
     def test_an_error_of_ours_writes_a_log_and_shows_no_traceback(self):
-        with mock.patch("MRISuperResLib.cli.upsample.upscale", side_effect=ZeroDivisionError("the secret")):
-            code, out, err = run("upscale", self.input, self.output, *BASELINE)
+        with mock.patch("MRISuperResLib.cli.upsample.upsample", side_effect=ZeroDivisionError("the secret")):
+            code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (1, ""))
         self.assertRegex(err, "^error: MRISuperRes failed.*please report it with the file .*[.]log[.]\n$")
         self.assertNotIn("Traceback", err)
@@ -237,18 +237,18 @@ class FailureTest(CommandLineTest):
         self.assert_files("in.nii.gz")
 
     def test_too_little_memory_is_told_with_the_size_of_the_output(self):
-        with mock.patch("MRISuperResLib.cli.upsample.upscale", side_effect=MemoryError):
-            self.assert_refused("not enough memory: the output alone takes 0.0 GiB", "upscale", self.input, self.output, *BASELINE)
+        with mock.patch("MRISuperResLib.cli.upsample.upsample", side_effect=MemoryError):
+            self.assert_refused("not enough memory: the output alone takes 0.0 GiB", "upsample", self.input, self.output, *BASELINE)
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=MemoryError):
-            self.assert_refused("not enough memory", "upscale", self.input, self.output, *BASELINE)
+            self.assert_refused("not enough memory", "upsample", self.input, self.output, *BASELINE)
 
     def test_a_missing_package_is_told(self):
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=ModuleNotFoundError(name="SimpleITK")):
-            self.assert_refused("package SimpleITK is missing: install it", "upscale", self.input, self.output, *BASELINE)
+            self.assert_refused("package SimpleITK is missing: install it", "upsample", self.input, self.output, *BASELINE)
 
     def test_nothing_says_done_when_the_result_can_not_be_written(self):
         with mock.patch("MRISuperResLib.core.io.writing._write_itk", side_effect=OSError(errno.ENOSPC, "No space left on device")):
-            code, out, err = run("upscale", self.input, self.output, *BASELINE)
+            code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (2, ""))
         self.assertRegex(err, "error: .*the disk is full")
         self.assertNotIn("Written", err)
@@ -256,10 +256,10 @@ class FailureTest(CommandLineTest):
 
     @unittest.skipIf(os.name == "nt", "needs resource limits")
     def test_a_disk_that_is_really_full_keeps_the_old_output(self):
-        self.assertEqual(run("upscale", self.input, self.output, *BASELINE)[0], 0)
+        self.assertEqual(run("upsample", self.input, self.output, *BASELINE)[0], 0)
         before = self.output.read_bytes()
         program = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
-                   f"sys.exit(main(['upscale', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic', '--scale', '8']))")
+                   f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic', '--scale', '8']))")
         result = subprocess.run([sys.executable, "-c", program], env=subprocess_arguments()["env"], capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")
@@ -269,10 +269,10 @@ class FailureTest(CommandLineTest):
 
 class SubprocessTest(CommandLineTest):
     def test_the_module_runs_as_a_program(self):
-        result = subprocess.run(**subprocess_arguments("upscale", self.input, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+        result = subprocess.run(**subprocess_arguments("upsample", self.input, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.decode().startswith("Written: "))
-        result = subprocess.run(**subprocess_arguments("upscale", "none.nii", self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+        result = subprocess.run(**subprocess_arguments("upsample", "none.nii", self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
         self.assertEqual(result.returncode, 2)
         self.assertRegex(result.stderr.decode(), r"^error: There is no file none\.nii: check the name\.\r?\n$")
 
@@ -280,7 +280,7 @@ class SubprocessTest(CommandLineTest):
     def test_the_libraries_say_nothing_beside_our_sentences(self):
         for name, code in (("pydicom_JPEG-lossy.dcm", 0), ("pydicom_MR_truncated.dcm", 2), ("pydicom_rtdose.dcm", 2)):
             with self.subTest(name):
-                result = subprocess.run(**subprocess_arguments("upscale", EDGE / name, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+                result = subprocess.run(**subprocess_arguments("upsample", EDGE / name, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
                 self.assertEqual(result.returncode, code)
                 for line in result.stderr.decode().splitlines():
                     self.assertRegex(line, r"^(note|warning|error): .*|^\d+/\d+ slices.*")
@@ -334,7 +334,7 @@ class ConsoleTest(unittest.TestCase):
         console = Console(stream)
         console.message("Taken: slices along k.")
         console.message("Something is odd.")
-        console.error(str(MRISuperResError("Too bad.")))
+        console.error(str(SuperResolutionError("Too bad.")))
         self.assertEqual(stream.getvalue(), "note: Taken: slices along k.\nwarning: Something is odd.\nerror: Too bad.\n")
 
 

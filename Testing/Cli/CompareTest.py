@@ -18,7 +18,7 @@ from made_models import write_model
 from MRISuperResLib.cli import parser, columns
 from MRISuperResLib.core.methods.registry import registry
 from MRISuperResLib.core.comparison import maps
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 
 FILES = ["comparison.csv", "comparison.json", "comparison.png", "dots.csv", "low.nii.gz", "low.nii.gz.json", "reference.nii.gz",
@@ -62,9 +62,9 @@ class FolderOfResultsTest(CompareTest):
         np.testing.assert_array_equal(low.array, result.low)
         self.assert_same_place(low.ijk_to_ras, low.array.shape, result.ijk_to_ras, expected.shape)
 
-    def test_without_a_reference_the_volumes_are_those_of_upscale(self):
+    def test_without_a_reference_the_volumes_are_those_of_upsample(self):
         self.compare("--no-reference")
-        self.assertEqual(run("upscale", self.input, self.folder / "alone.nii.gz", "--model", "bicubic")[0], 0)
+        self.assertEqual(run("upsample", self.input, self.folder / "alone.nii.gz", "--model", "bicubic")[0], 0)
         alone, compared = (read_volume(path) for path in (self.folder / "alone.nii.gz", self.out / "volumes" / "bicubic.nii.gz"))
         np.testing.assert_array_equal(compared.array, alone.array)
         np.testing.assert_array_equal(compared.ijk_to_ras, alone.ijk_to_ras)
@@ -129,7 +129,7 @@ class MethodsTest(CompareTest):
     def test_every_setting_reaches_the_job(self):
         job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--precision", "float32", "--degradation", "kspace",
                           "--seed", "9", "--perceptual", "pi")
-        self.assertEqual(job, ComparisonJob(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"))
+        self.assertEqual(job, ComparisonOptions(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"))
         self.assertEqual(self.job_of("--noise", "1.5").noise, 1.5)
 
     def test_networks_pairs_and_blends_are_compared_and_mapped(self):
@@ -242,9 +242,9 @@ class RealDataTest(FolderTest):
             self.assertEqual(result.returncode, 0, result.stderr)
             with open(out / "comparison.csv", encoding="utf-8", newline="") as file:
                 found = {row["method"]: row for row in csv.DictReader(file)}
-            self.assertGreaterEqual(set(found), {*registry.BASELINES, "bicubic+bp"})
+            self.assertGreaterEqual(set(found), {*registry.INTERPOLATIONS, "bicubic+bp"})
             small = imresize(truth, 1 / scale, "bicubic")
-            for kind in registry.BASELINES:
+            for kind in registry.INTERPOLATIONS:
                 errors = np.square(imresize(small, scale, kind) - truth).mean(axis=(1, 2))
                 with self.subTest(kind, scale=scale):
                     self.assertAlmostEqual(float(found[kind]["psnr_mean"]), np.mean(10 * np.log10(255**2 / errors)), delta=0.01)

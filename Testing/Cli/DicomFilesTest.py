@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 from MRISuperResLib.core import geometry
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 
 from made_files import EDGE, NO_DATA, FolderTest, write_dicom, write_series
@@ -18,7 +18,7 @@ TURNED_AWAY = "1\\0\\0\\0\\0\\-1"
 
 class DicomTest(FolderTest):
     def assert_refused(self, path, pattern, **choice):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             read_volume(path, **choice)
         self.assertEqual(caught.exception.kind, "input")
         self.assertNotIn("\n", str(caught.exception))
@@ -53,7 +53,7 @@ class DicomFolderTest(DicomTest):
         self.assertEqual(len(volume.array), 4)
         self.assertEqual(volume.messages, ["Taken: the series “T1”, 4 images."])
 
-    def test_a_missing_slice_is_told_with_its_neighbours(self):
+    def test_a_missing_slice_is_told_with_its_neighbors(self):
         write_series(self.folder, 6, names=[f"{n}.dcm" for n in range(6)])
         (self.folder / "3.dcm").unlink()
         self.assert_refused(self.folder, "slice is missing .* 2.dcm and 4.dcm are 6 mm apart, others 3 mm")

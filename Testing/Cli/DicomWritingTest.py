@@ -172,11 +172,11 @@ class RefusedTest(DerivedSeriesTest):
 class CommandLineTest(DerivedSeriesTest):
     def test_a_series_is_derived_by_one_command(self):
         self.write_source()
-        code, out, err = run("upscale", self.source, self.out, "--dicom", *BICUBIC)
+        code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual(code, 0, err)
         self.assertRegex(out, "^Written: .*out, 20×16×4 voxels")
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm", "MRISuperRes.json"])
-        run("upscale", self.source, self.folder / "out.nii.gz", *BICUBIC)
+        run("upsample", self.source, self.folder / "out.nii.gz", *BICUBIC)
         there, here = read_volume(self.folder / "out.nii.gz"), read_volume(self.out)
         np.testing.assert_array_equal(here.array, there.array)
         np.testing.assert_allclose(here.ijk_to_ras, there.ijk_to_ras, atol=1e-4)  # NIfTI is in single precision
@@ -188,18 +188,18 @@ class CommandLineTest(DerivedSeriesTest):
             image.SOPInstanceUID += ".2"
             image.InstanceNumber += 10
             image.save_as(path.with_name(f"second-{path.name}"))
-        code, _, err = run("upscale", self.source, self.out, "--dicom", "--frame", 1, *BICUBIC)
+        code, _, err = run("upsample", self.source, self.out, "--dicom", "--frame", 1, *BICUBIC)
         self.assertEqual(code, 0, err)
         self.assertTrue(all(image.SourceImageSequence[0].ReferencedSOPInstanceUID.endswith(".2") for image in self.images()))
 
     def test_an_input_without_patient_and_study_or_that_is_not_there_is_refused(self):
         self.write_source()
-        run("upscale", self.source, self.folder / "in.nrrd", *BICUBIC)
+        run("upsample", self.source, self.folder / "in.nrrd", *BICUBIC)
         before = sorted(self.folder.rglob("*"))
         for name, words in (("in.nrrd", "in.nrrd is no DICOM file: .* of a DICOM input only"), ("none", "There is no file .*none: check the name"),
                             ("none.dcm", "There is no file .*none.dcm: check the name")):
             with self.subTest(name):
-                code, out, err = run("upscale", self.folder / name, self.out, "--dicom", *BICUBIC)
+                code, out, err = run("upsample", self.folder / name, self.out, "--dicom", *BICUBIC)
                 self.assertEqual((code, out), (2, ""))
                 self.assertRegex(err, f"^error: {words}")
                 self.assertEqual(sorted(self.folder.rglob("*")), before)
@@ -215,14 +215,14 @@ class CommandLineTest(DerivedSeriesTest):
         with mock.patch.dict(sys.modules), mock.patch.object(sys, "meta_path", [Missing, *sys.meta_path]):
             for name in [name for name in sys.modules if name.startswith(("pydicom", "MRISuperResLib.core.io.d"))]:
                 del sys.modules[name]
-            code, out, err = run("upscale", self.source, self.out, "--dicom", *BICUBIC)
+            code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual((code, out, err), (2, "", "error: The package pydicom is missing: install it (pip install pydicom).\n"))
 
     def test_many_series_become_as_many_folders_which_are_not_made_again(self):
         for name in ("study/a", "study/b/c"):
             (self.folder / name).mkdir(parents=True)
             write_mr_series(self.folder / name, stored(), grid())
-        words = ("upscale-many", self.folder / "study", "--out", self.out, "--format", "dicom", *BICUBIC)
+        words = ("batch", self.folder / "study", "--out", self.out, "--format", "dicom", *BICUBIC)
         code, out, err = run(*words)
         self.assertEqual(code, 0, err)
         self.assertEqual(sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("MRISuperRes.json")),

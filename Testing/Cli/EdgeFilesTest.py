@@ -18,10 +18,10 @@ RESULT = "result"
 OUTCOMES = {
     # file: RESULT and a pattern of what is said on the way, or a pattern of the sentence that refuses it
     "AIL.nii.gz": (RESULT, "axial"),
-    "CIT168_RGBA.nii.gz": (r"holds colours \(4 channels\), .*save .*one channel",),
+    "CIT168_RGBA.nii.gz": (r"holds colors \(4 channels\), .*save .*one channel",),
     "avg152T1_RL_nifti.nii.gz": (RESULT, "axial"),
     "complex.nii.gz": ("holds complex numbers, .*save its magnitude",),
-    "ct_perfusion.nii.gz": (r"holds colours \(3 channels\)",),
+    "ct_perfusion.nii.gz": (r"holds colors \(3 channels\)",),
     "fmri_pitch.nii.gz": (RESULT, "axial"),
     "low_res.nii.gz": (RESULT, "axial"),
     "made_nan_inf_float32.nii.gz": (RESULT, "NaN or infinite"),
@@ -39,7 +39,7 @@ OUTCOMES = {
     "pydicom_MR_small_jp2klossless.dcm": (RESULT, "axial"),
     "pydicom_MR_small_jpeg_ls_lossless.dcm": (RESULT, "axial"),
     "pydicom_MR_truncated.dcm": ("image in .* can't be decoded: the file is damaged or cut short, .*copy it again",),
-    "pydicom_SC_rgb_jpeg_dcmtk.dcm": (r"holds colours \(3 channels\)",),
+    "pydicom_SC_rgb_jpeg_dcmtk.dcm": (r"holds colors \(3 channels\)",),
     "pydicom_liver_1frame.dcm": ("is a segmentation or label map, not an image",),
     "pydicom_no_meta.dcm": ("is not a DICOM file, or its beginning is damaged",),
     "pydicom_rtdose.dcm": (r"is a radiotherapy dose \(RTDOSE\), not an image",),
@@ -53,9 +53,9 @@ SAME_PIXELS = "pydicom_MR_small.dcm"
 
 @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
 class EdgeFilesTest(FolderTest):
-    def upscale(self, name, *words):
+    def upsample(self, name, *words):
         output = self.folder / f"{name}.nrrd"
-        code, out, err = run("upscale", EDGE / name, output, "--model", "bicubic", "--scale", 2, *words)
+        code, out, err = run("upsample", EDGE / name, output, "--model", "bicubic", "--scale", 2, *words)
         self.assertNotIn("Traceback", err)
         return code, out, err, output
 
@@ -84,7 +84,7 @@ class EdgeFilesTest(FolderTest):
     def test_every_file_gives_a_right_result_or_one_sentence(self):
         for name, (outcome, *said) in OUTCOMES.items():
             with self.subTest(name):
-                code, out, err, output = self.upscale(name)
+                code, out, err, output = self.upsample(name)
                 if outcome == RESULT:
                     self.assertEqual(code, 0, err)
                     self.assertRegex(err, said[0])
@@ -99,7 +99,7 @@ class EdgeFilesTest(FolderTest):
     def test_a_named_frame_of_a_4d_file_is_a_result(self):
         for name, frame in FRAMES.items():
             with self.subTest(name):
-                code, _, err, output = self.upscale(name, "--frame", frame)
+                code, _, err, output = self.upsample(name, "--frame", frame)
                 self.assertEqual(code, 0, err)
                 self.assert_right(name, output, frame)
 
@@ -108,7 +108,7 @@ class EdgeFilesTest(FolderTest):
             for extension in (".nii", ".nii.gz", ".mha"):
                 with self.subTest(name, extension=extension):
                     output = self.folder / f"{extension[1:]}_{name}{extension}"
-                    code, _, err = run("upscale", EDGE / name, output, "--model", "nearest")
+                    code, _, err = run("upsample", EDGE / name, output, "--model", "nearest")
                     self.assertEqual(code, 0, err)
                     self.assert_right(name, output)
 
@@ -126,7 +126,7 @@ class EdgeFilesReadingTest(FolderTest):
                     voxels = reference.get_fdata()
                     voxels = voxels.reshape(voxels.shape[:3]) if name not in FRAMES else voxels[..., FRAMES[name]]
                     np.testing.assert_allclose(volume.array.transpose(2, 1, 0), voxels, rtol=1e-6, atol=1e-3 if voxels.dtype.kind == "f" else 0)
-                    if name != "minimal.nii.gz":  # no position: nibabel centres the volume
+                    if name != "minimal.nii.gz":  # no position: nibabel centers the volume
                         np.testing.assert_allclose(volume.ijk_to_ras, reference.affine, atol=1e-4)
 
     def test_every_compression_of_one_dicom_image_holds_the_same_pixels_at_the_same_place(self):
@@ -148,13 +148,13 @@ class EdgeFilesReadingTest(FolderTest):
         whole = gzip.decompress((EDGE / "avg152T1_RL_nifti.nii.gz").read_bytes())
         (self.folder / "cut.nii").write_bytes(whole[:len(whole) // 2])
         self.assertEqual(sitk.ReadImage(str(self.folder / "cut.nii")).GetSize(), (91, 109, 91))
-        self.assertEqual(run("upscale", self.folder / "cut.nii", self.folder / "out.nrrd", "--model", "bicubic")[0], 2)
+        self.assertEqual(run("upsample", self.folder / "cut.nii", self.folder / "out.nrrd", "--model", "bicubic")[0], 2)
         self.assert_files("cut.nii")
 
     def test_all_dicom_files_in_one_folder_are_many_series(self):
         for name in ("pydicom_MR_small.dcm", "pydicom_CT_small.dcm", "pydicom_rtplan.dcm"):
             shutil.copy(EDGE / name, self.folder)
-        code, _, err = run("upscale", self.folder, self.folder / "out.nrrd", "--model", "bicubic")
+        code, _, err = run("upsample", self.folder, self.folder / "out.nrrd", "--model", "bicubic")
         self.assertEqual(code, 2)
         self.assertRegex(err, "holds 2 series, choose one with --series: .* 1 images")
 

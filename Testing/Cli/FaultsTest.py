@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from compare_helpers import body
 from MRISuperResLib.__main__ import main
 from MRISuperResLib.core.io import write_volume
-from MRISuperResLib.core.methods.registry import BaselineMethod
+from MRISuperResLib.core.methods.registry import InterpolationMethod
 
 GONE = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
 ITK_NO_MEMORY = RuntimeError("Exception thrown in SimpleITK: ITK ERROR: Image(0x1): Failed to allocate memory for image.")
@@ -35,11 +35,11 @@ class FaultsTest(unittest.TestCase):
     def files(self):
         return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".json" and path.parent.name != "in")
 
-    def upscale(self):
-        return self.run_main("upscale", self.folder / "in" / "a.nrrd", self.folder / "out.nrrd", "--model", "bicubic")
+    def upsample(self):
+        return self.run_main("upsample", self.folder / "in" / "a.nrrd", self.folder / "out.nrrd", "--model", "bicubic")
 
-    def upscale_many(self):
-        return self.run_main("upscale-many", self.folder / "in", "--out", self.folder / "many", "--model", "bicubic", "--scale", "2", "--format", "nrrd")
+    def batch(self):
+        return self.run_main("batch", self.folder / "in", "--out", self.folder / "many", "--model", "bicubic", "--scale", "2", "--format", "nrrd")
 
     def compare(self):
         return self.run_main("compare", self.folder / "in" / "a.nrrd", "--methods", "nearest,bicubic", "--out", self.folder / "comparison")
@@ -49,8 +49,8 @@ class FaultsTest(unittest.TestCase):
         return self.run_main("audit", self.folder / "in" / "large.nrrd", "--models", "nearest,bicubic", "--scale", "2", "--out", self.folder / "audit")
 
     def test_a_gpu_that_vanishes_is_told_and_leaves_no_output(self):
-        for run in (self.upscale, self.compare, self.audit):
-            failing = mock.patch.object(BaselineMethod, "__call__", side_effect=GONE)
+        for run in (self.upsample, self.compare, self.audit):
+            failing = mock.patch.object(InterpolationMethod, "__call__", side_effect=GONE)
             with self.subTest(run.__name__):
                 with failing:
                     code, out, err = run()
@@ -59,19 +59,19 @@ class FaultsTest(unittest.TestCase):
                 self.assertEqual(self.files(), [])
 
     def test_of_many_volumes_none_is_tried_with_a_gpu_that_has_vanished_and_the_same_command_goes_on(self):
-        with mock.patch.object(BaselineMethod, "__call__", side_effect=GONE) as called:
-            code, out, err = self.upscale_many()
+        with mock.patch.object(InterpolationMethod, "__call__", side_effect=GONE) as called:
+            code, out, err = self.batch()
         self.assertEqual((code, out, called.call_count), (2, "", 1))
         self.assertIn("The GPU has failed", err)
         self.assertEqual(self.files(), ["many/report.csv"])
-        self.assertEqual(self.upscale_many()[:2], (0, f"3 written; {self.folder / 'many' / 'report.csv'}\n"))
+        self.assertEqual(self.batch()[:2], (0, f"3 written; {self.folder / 'many' / 'report.csv'}\n"))
 
     def statuses(self):
         with open(self.folder / "many" / "report.csv", encoding="utf-8") as file:
             return [row["status"] for row in csv.DictReader(file)]
 
     def test_too_little_memory_for_one_volume_at_any_stage_does_not_stop_the_others(self):
-        for stage, owner, name in (("reading", sitk, "GetArrayFromImage"), ("intensities", np, "percentile"), ("the network", BaselineMethod, "__call__"),
+        for stage, owner, name in (("reading", sitk, "GetArrayFromImage"), ("intensities", np, "percentile"), ("the network", InterpolationMethod, "__call__"),
                                    ("writing", sitk, "GetImageFromArray")):
             real, calls = getattr(owner, name), []
 
@@ -83,7 +83,7 @@ class FaultsTest(unittest.TestCase):
 
             patch = mock.patch.object(owner, name, second_fails)
             with self.subTest(stage), patch:
-                code, _, err = self.upscale_many()
+                code, _, err = self.batch()
                 self.assertEqual((code, self.statuses()), (2, ["written", "failed", "written"]), err)
                 self.assertRegex(err, "error: .*(not enough memory|memory, which is not there)")
                 self.assertEqual(self.files(), ["many/a_x2.nrrd", "many/c_x2.nrrd", "many/report.csv"])
@@ -93,7 +93,7 @@ class FaultsTest(unittest.TestCase):
     def test_itk_without_memory_is_no_full_disk(self):
         for function in ("WriteImage", "ReadImage"):
             with self.subTest(function), mock.patch.object(sitk, function, side_effect=ITK_NO_MEMORY):
-                code, _, err = self.upscale()
+                code, _, err = self.upsample()
             self.assertEqual(code, 2)
             self.assertRegex(err, "error: There is not enough memory to read a.nrrd, or to write what becomes of it")
             self.assertEqual(self.files(), [])

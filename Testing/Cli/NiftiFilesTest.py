@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 
 from made_files import GRIDS, TYPES, FolderTest, array, grid
@@ -33,7 +33,7 @@ class NiftiFilesTest(FolderTest):
         return path
 
     def assert_refused(self, path, pattern, **choice):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             read_volume(path, **choice)
         self.assertEqual(caught.exception.kind, "input")
         self.assertNotIn("\n", str(caught.exception))
@@ -83,10 +83,10 @@ class NiftiFilesTest(FolderTest):
         np.testing.assert_allclose(volume.ijk_to_ras, np.diag([-1, -1, 1, 1]) @ np.diag([*image.GetSpacing(), 1]), atol=1e-6)
         self.assertEqual(image.GetDirection(), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 
-    def test_metres_and_micrometres_become_millimetres(self):
-        for unit, millimetres in ((1, 1000), (2, 1), (3, 0.001), (0, 1)):
+    def test_metres_and_micrometres_become_millimeters(self):
+        for unit, millimeters in ((1, 1000), (2, 1), (3, 0.001), (0, 1)):
             volume = read_volume(self.save(xyzt_units=unit + 8))
-            np.testing.assert_allclose(volume.ijk_to_ras[:3], grid()[:3] * millimetres, rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(volume.ijk_to_ras[:3], grid()[:3] * millimeters, rtol=1e-6, atol=1e-6)
 
     def test_slope_and_intercept_are_applied_as_nibabel_does(self):
         for dtype, expected in (("uint8", "float32"), ("int16", "float32"), ("int32", "float64"), ("float32", "float32"), ("float64", "float64")):
@@ -177,8 +177,8 @@ class NiftiFilesTest(FolderTest):
         for voxels, pattern in ((np.zeros((3, 4, 5), np.complex64), "complex numbers.*magnitude"), (np.zeros((3, 4, 5, 1, 3), np.float32), "3 values"),
                                 (np.zeros((3, 4, 5, 1, 6), np.float32), "6 values per voxel")):
             self.assert_refused(self.save(voxels), pattern)
-        self.assert_refused(self.save(datatype=128), r"colours \(3 channels\)")
-        self.assert_refused(self.save(datatype=2304), r"colours \(4 channels\)")
+        self.assert_refused(self.save(datatype=128), r"colors \(3 channels\)")
+        self.assert_refused(self.save(datatype=2304), r"colors \(4 channels\)")
 
     def test_label_maps_and_unknown_types_are_refused(self):
         self.assert_refused(self.save(intent_code=1002), "label map, not an image")
@@ -187,7 +187,7 @@ class NiftiFilesTest(FolderTest):
     def test_an_impossible_size_is_refused_without_allocating_it(self):
         self.assert_refused(self.save(dim=[3, 0, 5, 4, 1, 1, 1, 1]), "header .* damaged")
         self.assert_refused(self.save(dim=[9, 6, 5, 4, 1, 1, 1, 1]), "header .* damaged|not a volume")
-        with self.assertRaisesRegex(MRISuperResError, "cut short|GiB"):
+        with self.assertRaisesRegex(SuperResolutionError, "cut short|GiB"):
             read_volume(self.save(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]))
 
     @settings(max_examples=300, deadline=None)
@@ -201,7 +201,7 @@ class NiftiFilesTest(FolderTest):
             warnings.simplefilter("error")
             try:
                 self.assertEqual(read_volume(self.folder / "b.nii").ijk_to_ras.shape, (4, 4))
-            except MRISuperResError as e:
+            except SuperResolutionError as e:
                 self.assertNotIn("\n", str(e))
 
 

@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 
 from made_files import TYPES, FolderTest, array
@@ -29,7 +29,7 @@ class ReadingTest(FolderTest):
         return self.write("a.mha", META.format(fields, "LOCAL"))
 
     def assert_refused(self, path, pattern, **choice):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             read_volume(path, **choice)
         self.assertEqual(caught.exception.kind, "input")
         self.assertNotIn("\n", str(caught.exception))
@@ -67,7 +67,7 @@ class NrrdFilesTest(ReadingTest):
         self.assert_refused(path, "holds 2 frames .*--frame")
         np.testing.assert_array_equal(read_volume(path, frame=1).array.ravel(), VOXELS[1::2])
 
-    def test_vectors_colours_and_segmentations_are_refused(self):
+    def test_vectors_colors_and_segmentations_are_refused(self):
         fields = "space: LPS\nkinds: {} domain domain domain\nspace directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
         self.assert_refused(self.nrrd(fields.format("vector"), sizes="2 5 4 3"), "2 values per voxel")
         self.assert_refused(self.nrrd(fields.format("RGB-color"), sizes="3 5 4 2"), "3 values per voxel")
@@ -111,7 +111,7 @@ class MetaImageFilesTest(ReadingTest):
         self.assertRegex(volume.messages[0], "single 2D image")
 
     def test_vectors_and_complex_numbers_are_refused(self):
-        for pixels, pattern in ((np.zeros((4, 5, 6, 3), np.uint8), "colours"), (np.zeros((4, 5, 6, 7), np.uint8), "7 values per voxel")):
+        for pixels, pattern in ((np.zeros((4, 5, 6, 3), np.uint8), "colors"), (np.zeros((4, 5, 6, 7), np.uint8), "7 values per voxel")):
             sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(self.folder / "a.mha"))
             self.assert_refused(self.folder / "a.mha", pattern)
 

@@ -65,7 +65,7 @@ class ReadmeCommandsTest(FolderTest):
         """Of both programs: what stands between backticks and begins with two hyphens."""
         from MRISuperResTrainingLib.cli import parser as training
         known = set()
-        for parse, names in ((parser.parse, ("upscale", "upscale-many", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
+        for parse, names in ((parser.parse, ("upsample", "batch", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
             for name in names:
                 with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
                     parse([*name.split(), "--help"])

@@ -13,13 +13,13 @@ from unittest import mock
 import numpy as np
 from MRISuperResLib.__main__ import main
 from MRISuperResLib.cli import batch
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume, write_volume
 
 MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
 
 
-class UpscaleManyTest(unittest.TestCase):
+class UpsampleManyTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
         self.out = self.folder / "out"
@@ -35,7 +35,7 @@ class UpscaleManyTest(unittest.TestCase):
         words = [str(self.folder / given) for given in inputs] + ["--out", str(self.out), "--model", options.pop("model", "bicubic"), "--scale", "2"]
         words += [word for name, value in options.items() for word in (f"--{name}", value)]
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-            code = main(["upscale-many", *words])
+            code = main(["batch", *words])
         return code, out.getvalue(), err.getvalue()
 
     def outputs(self):
@@ -119,14 +119,14 @@ class UpscaleManyTest(unittest.TestCase):
 
     def test_a_run_that_is_stopped_keeps_what_is_written(self):
         self.make("study/a.nii.gz", "study/b.nii.gz")
-        real = batch.upscale_file
+        real = batch.upsample_file
 
         def stopped(source, *further):
             if source.name == "b.nii.gz":
                 raise KeyboardInterrupt
             return real(source, *further)
 
-        with mock.patch.object(batch, "upscale_file", stopped):
+        with mock.patch.object(batch, "upsample_file", stopped):
             self.assertEqual(self.run_main("study")[0], 130)
         self.assertEqual((self.outputs(), sorted(self.report())), (["a_x2.nii.gz"], ["a.nii.gz"]))
         self.assertIn("1 written, 1 there already", self.run_main("study")[1])
@@ -154,7 +154,7 @@ class UpscaleManyTest(unittest.TestCase):
         (self.folder / "series").mkdir()
         (self.folder / "series" / "1.dcm").touch()
         self.assertEqual(batch.plan([self.folder / "series"], self.out, "_x2.mha"), [(self.folder / "series", self.out / "series_x2.mha")])
-        with self.assertRaises(MRISuperResError):
+        with self.assertRaises(SuperResolutionError):
             batch.plan([], self.out, "_x2.mha")
 
 

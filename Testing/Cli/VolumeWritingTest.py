@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import check_output, read_volume, write_volume, writing
 
 from made_files import FORMATS, GRIDS, TYPES, FolderTest, array, grid
@@ -101,12 +101,12 @@ class VolumeWritingTest(FolderTest):
 
     def test_a_type_that_no_format_stores_is_refused_before_anything_is_written(self):
         for dtype in (np.float16, np.complex64, bool):
-            with self.assertRaisesRegex(MRISuperResError, "can't be stored .* float32"):
+            with self.assertRaisesRegex(SuperResolutionError, "can't be stored .* float32"):
                 write_volume(self.folder / "a.nrrd", np.zeros((2, 2, 2), dtype), grid(), PROVENANCE)
         self.assert_files()
 
     def test_an_axis_that_is_too_long_for_nifti_is_refused_with_the_formats_that_hold_it(self):
-        with self.assertRaisesRegex(MRISuperResError, "32767 .* 40000: write .nrrd or .mha"):
+        with self.assertRaisesRegex(SuperResolutionError, "32767 .* 40000: write .nrrd or .mha"):
             write_volume(self.folder / "a.nii", np.zeros((1, 1, 40000), np.uint8), grid(), PROVENANCE)
         self.assert_files()
 
@@ -126,12 +126,12 @@ class FailedWritingTest(FolderTest):
             write_volume(self.path, array("uint8"), grid(), PROVENANCE)
 
     def test_a_full_disk_is_named_and_leaves_the_old_output_as_it_was(self):
-        with self.assertRaisesRegex(MRISuperResError, "the disk is full .*free some space"):
+        with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*free some space"):
             self.fail_with("MRISuperResLib.core.io.writing._write_itk", OSError(errno.ENOSPC, "No space left on device"))
         self.assert_nothing_changed()
 
     def test_a_file_that_another_program_holds_leaves_the_old_output_as_it_was(self):
-        with self.assertRaisesRegex(MRISuperResError, "close that program"):
+        with self.assertRaisesRegex(SuperResolutionError, "close that program"):
             self.fail_with("os.replace", PermissionError(errno.EACCES, "Permission denied"))
         self.assert_nothing_changed()
 
@@ -150,7 +150,7 @@ class FailedWritingTest(FolderTest):
             write_image(image, path, **options)
 
         write_image = sitk.WriteImage
-        with mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel), self.assertRaisesRegex(MRISuperResError, "not written completely"):
+        with mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel), self.assertRaisesRegex(SuperResolutionError, "not written completely"):
             write_volume(self.path, array(), grid(), PROVENANCE)
         self.assert_nothing_changed()
 
@@ -163,7 +163,7 @@ class FailedWritingTest(FolderTest):
 class CheckOutputTest(FolderTest):
     def assert_refused(self, path, pattern, source=None):
         before = sorted(self.folder.rglob("*"))
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             check_output(path, source)
         self.assertIn(caught.exception.kind, ("settings", "environment"))
         self.assertEqual(sorted(self.folder.rglob("*")), before)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from made_files import FolderTest, grid, run
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume, write_volume
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
@@ -33,7 +33,7 @@ class CompareTest(FolderTest):
     def expected(self, **settings):
         """What the core makes of the input, and the job."""
         volume = read_volume(self.input)
-        job = ComparisonJob(METHODS, **settings)
+        job = ComparisonOptions(METHODS, **settings)
         return compare(volume.array, volume.ijk_to_ras, job), job
 
     def table(self, name):

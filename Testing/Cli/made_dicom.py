@@ -12,12 +12,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat
 
 from MRISuperResLib.core import geometry
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.io.dicom_read import find_series
 from MRISuperResLib.core.io.dicom_write import DicomOutput
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.upsampling import upsample
 
 from made_files import FolderTest, grid
 
@@ -65,7 +65,7 @@ def standard_errors(path):
     """The errors that dciodvfy finds in a file, attributes by keyword."""
     said = _said("dciodvfy", "-new", path)
     if not any(line.endswith("Image") for line in said):
-        raise AssertionError(f"dciodvfy has not recognised the image: {said}")
+        raise AssertionError(f"dciodvfy has not recognized the image: {said}")
     return [line for line in said if line.startswith("Error")]
 
 
@@ -106,7 +106,7 @@ class DerivedSeriesTest(FolderTest):
 
     def enlarge(self, axis="k", scale=2, model="nearest"):
         volume = read_volume(self.source)
-        return upscale(volume.array, volume.ijk_to_ras, UpscaleJob(model=model, scale=scale, axis=axis))
+        return upsample(volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, axis=axis))
 
     def output(self):
         return DicomOutput(self.out, find_series(self.source))
@@ -117,7 +117,7 @@ class DerivedSeriesTest(FolderTest):
 
     def assert_refused(self, pattern, function, kind="input"):
         before = sorted(self.folder.rglob("*"))
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             function()
         self.assertEqual(caught.exception.kind, kind)
         self.assertNotIn("\n", str(caught.exception))

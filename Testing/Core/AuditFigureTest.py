@@ -10,14 +10,14 @@ from made_bodies import body
 from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.audit.audit import audit
 from MRISuperResLib.core.audit.figure import WorstSlices
-from MRISuperResLib.core.audit.options import CALIBRATION, AuditJob
+from MRISuperResLib.core.audit.options import CALIBRATION, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
 
 
 def audited(shape=(3, 96, 80), seed=0, matrix=MATRIX, **settings):
-    return audit(body(shape, seed=seed), matrix, AuditJob((), **settings))
+    return audit(body(shape, seed=seed), matrix, AuditOptions((), **settings))
 
 
 def drawn(worst):

@@ -7,14 +7,14 @@ from made_bodies import body
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.audit.audit import CONTRAST, audit
 from MRISuperResLib.core.audit.findings import Findings, Lesion
-from MRISuperResLib.core.audit.options import CALIBRATION, AuditJob
+from MRISuperResLib.core.audit.options import CALIBRATION, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
 from MRISuperResLib.core.audit.sample import sample
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, Dot, DotScore, PlantedDots, scattered_dots
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, Dot, LesionScore, SyntheticLesions, scattered_dots
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from scipy.ndimage import gaussian_filter
 
 SCALE = 2
@@ -44,7 +44,7 @@ class LesionsTest(unittest.TestCase):
 
     def setUp(self):
         self.dots = scattered_dots(self.LOW, np.ones(self.LOW.shape, bool), CONTRAST, 0)
-        self.planted = PlantedDots(self.LOW, self.dots, 2)
+        self.planted = SyntheticLesions(self.LOW, self.dots, 2)
 
     def heights(self, make):
         """{(diameter, is bright): what is left}; make(slice) stands for a method."""
@@ -55,7 +55,7 @@ class LesionsTest(unittest.TestCase):
         foreground = np.zeros(self.LOW.shape, bool)
         foreground[10:90, 10:115] = True
         dots = scattered_dots(self.LOW, foreground, CONTRAST, 3)
-        planted = PlantedDots(self.LOW, dots, 2).planted - self.LOW
+        planted = SyntheticLesions(self.LOW, dots, 2).planted - self.LOW
         self.assertEqual({(dot.diameter, np.sign(dot.height)) for dot in dots}, {(diameter, sign) for diameter in DIAMETERS for sign in (1, -1)})
         self.assertTrue(foreground[planted != 0].all())
         np.testing.assert_allclose(np.unique(planted), [-CONTRAST, 0, CONTRAST])
@@ -72,8 +72,8 @@ class LesionsTest(unittest.TestCase):
         self.assertEqual(kinds, {(diameter, sign * CONTRAST) for diameter in DIAMETERS for sign in (1, -1)})
 
     def test_there_are_no_dark_ones_in_the_dark_and_no_bright_ones_in_the_bright(self):
-        for grey, sign in ((0.05, 1), (0.95, -1)):
-            dots = scattered_dots(np.full(self.LOW.shape, grey), np.ones(self.LOW.shape, bool), CONTRAST, 0)
+        for gray, sign in ((0.05, 1), (0.95, -1)):
+            dots = scattered_dots(np.full(self.LOW.shape, gray), np.ones(self.LOW.shape, bool), CONTRAST, 0)
             self.assertEqual({np.sign(dot.height) for dot in dots}, {sign})
 
     def test_a_method_that_repeats_pixels_keeps_all_of_them_wholly(self):
@@ -124,7 +124,7 @@ VOLUME = body((6, 120, 136))
 
 
 def audited(volume=VOLUME, matrix=np.eye(4), methods=("smoothing", "inventing", "doubling"), **settings):
-    return audit(volume, matrix, AuditJob(methods, SCALE, **settings), MethodCache(given=GIVEN))
+    return audit(volume, matrix, AuditOptions(methods, SCALE, **settings), MethodRegistry(given=GIVEN))
 
 
 class AuditTest(unittest.TestCase):
@@ -156,7 +156,7 @@ class AuditTest(unittest.TestCase):
         self.assertEqual([[lesion.dot for lesion in found.lesions] for found in self.findings.values()], [dots] * 5)
 
     def test_the_inconsistency_is_that_of_the_comparison(self):
-        expected = compare(VOLUME, np.eye(4), ComparisonJob(("bicubic", "smoothing"), SCALE), MethodCache(given=GIVEN)).table
+        expected = compare(VOLUME, np.eye(4), ComparisonOptions(("bicubic", "smoothing"), SCALE), MethodRegistry(given=GIVEN)).table
         found = audited(methods=("smoothing",), slices=None)
         for name in ("bicubic", "smoothing"):
             self.assertAlmostEqual(found.methods[name].findings.inconsistency, expected.mean(name, "consistency"))
@@ -198,26 +198,26 @@ class AuditTest(unittest.TestCase):
 
     def test_a_volume_without_a_body_has_nothing_to_judge(self):
         for volume in (np.zeros((3, 40, 40), np.int16), np.eye(64)[None].repeat(2, 0)):
-            with self.assertRaisesRegex(MRISuperResError, "nothing to judge"):
+            with self.assertRaisesRegex(SuperResolutionError, "nothing to judge"):
                 audited(volume)
 
     def test_slices_with_less_than_a_patch_are_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "14×40 pixels, which is too little for patches of 16×16"):
+        with self.assertRaisesRegex(SuperResolutionError, "14×40 pixels, which is too little for patches of 16×16"):
             audited(body((3, 40, 14)))
 
     def test_it_reports_its_progress_and_can_be_stopped(self):
         told = []
-        audit(VOLUME, np.eye(4), AuditJob((), SCALE, slices=4), progress=lambda *counts: told.append(counts))
+        audit(VOLUME, np.eye(4), AuditOptions((), SCALE, slices=4), progress=lambda *counts: told.append(counts))
         self.assertEqual((told[0], told[-1]), ((0, 4), (4, 4)))
         with self.assertRaises(Cancelled):
-            audit(VOLUME, np.eye(4), AuditJob((), SCALE), cancelled=lambda: True)
+            audit(VOLUME, np.eye(4), AuditOptions((), SCALE), cancelled=lambda: True)
 
     def test_wrong_settings_are_refused(self):
         for settings_, pattern in (({"slices": 0}, "number of slices must be 1 or more, or all"), ({"slices": 2.5}, "number of slices"), ({"seed": -1}, "seed must be"),
                                    ({"degradation": "blur"}, "no degradation"), ({"methods": ("a", "a")}, "Named twice: a"), ({"methods": "bicubic"}, "list of names")):
-            with self.assertRaisesRegex(MRISuperResError, pattern):
-                AuditJob(**{"methods": (), "scale": 2} | settings_)
-        self.assertEqual(AuditJob(()).precision, "float32")
+            with self.assertRaisesRegex(SuperResolutionError, pattern):
+                AuditOptions(**{"methods": (), "scale": 2} | settings_)
+        self.assertEqual(AuditOptions(()).precision, "float32")
 
 
 class FindingsTest(unittest.TestCase):
@@ -228,7 +228,7 @@ class FindingsTest(unittest.TestCase):
         self.assertAlmostEqual(both.crossing, (one.crossing + two.crossing) / 2)
 
     def test_survival_counts_and_averages_what_is_left_of_all_and_of_each_kind(self):
-        lesions = [Lesion(0, Dot(9, 9, diameter, height), DotScore("m", diameter, 1.0, left, 1.0))
+        lesions = [Lesion(0, Dot(9, 9, diameter, height), LesionScore("m", diameter, 1.0, left, 1.0))
                    for diameter, height, left in ((2, 0.2, 0.9), (2, -0.2, 0.5), (5, -0.2, 0.1), (5, -0.2, 1.3))]
         survival = Findings(1, 1, 0.0, 1.0, 0.0, 0.0, tuple(lesions)).survival()
         self.assertEqual([survival[key] for key in ("planted", "kept", "weakened", "lost", "exaggerated")], [4, 1, 1, 1, 1])

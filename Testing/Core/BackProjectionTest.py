@@ -7,8 +7,8 @@ from scipy.ndimage import gaussian_filter
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.back_projection import ITERATIONS, back_project
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 
 
 def plain_back_projection(images, low, scale, degradation):
@@ -37,7 +37,7 @@ class BackProjectionTest(unittest.TestCase):
     def test_it_is_the_floor_that_a_network_has_to_surpass(self):
         truth = gaussian_filter(np.random.default_rng(0).random((1, 64, 64)), (0, 1.0, 1.0))
         low = resampling.degrade(truth, 2)
-        errors = [np.square(MethodCache().get(UpscaleJob(name, 2))(low) - truth).mean() for name in ("bicubic", "bicubic+bp")]
+        errors = [np.square(MethodRegistry().get(UpsamplingOptions(name, 2))(low) - truth).mean() for name in ("bicubic", "bicubic+bp")]
         self.assertLess(errors[1], 0.8 * errors[0])
 
 

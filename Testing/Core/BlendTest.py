@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from made_models import write_model
 
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 
 class BlendTest(unittest.TestCase):
@@ -27,11 +27,11 @@ class BlendTest(unittest.TestCase):
         write_model(folder.name, "c-psnr", pair="c", scale=4)
         write_model(folder.name, "c-gan", stage="gan", pair="c", scale=2)
         cls.store = ModelStore([folder.name])
-        cls.cache = MethodCache(cls.store)
+        cls.cache = MethodRegistry(cls.store)
         cls.images = np.random.default_rng(0).random((2, 9, 7))
 
     def method(self, name, **job):
-        return self.cache.get(UpscaleJob(name, device="cpu", precision="float32", **job))
+        return self.cache.get(UpsamplingOptions(name, device="cpu", precision="float32", **job))
 
     def test_the_ends_of_a_blend_are_the_two_models(self):
         for alpha, name in ((0, "a-psnr"), (1, "a-gan")):
@@ -53,7 +53,7 @@ class BlendTest(unittest.TestCase):
         np.testing.assert_array_equal(self.method("a-psnr")(self.images), before)
 
     def test_an_output_names_the_blend_and_the_weights_of_both_models(self):
-        result = upscale(np.random.default_rng(0).random((2, 9, 7)), np.eye(4), UpscaleJob("a@0.50", device="cpu", precision="float32"), self.cache)
+        result = upsample(np.random.default_rng(0).random((2, 9, 7)), np.eye(4), UpsamplingOptions("a@0.50", device="cpu", precision="float32"), self.cache)
         hashes = [self.store.card(name).sha256 for name in ("a-psnr", "a-gan")]
         self.assertEqual(result.provenance["model"], {"name": "a@0.5", "stage": "blend", "sha256": " ".join(hashes)})
 
@@ -61,11 +61,11 @@ class BlendTest(unittest.TestCase):
         self.assertEqual(list(self.store.pairs(2)), ["a"])
         self.assertEqual(self.store.pairs(4), {})
         for name in ("alone@0.5", "b@0.5", "c@0.5", "bicubic@0.5", "a-psnr@0.5"):
-            with self.subTest(name), self.assertRaisesRegex(MRISuperResError, "no pair of models.*Installed: a"):
+            with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "no pair of models.*Installed: a"):
                 self.method(name)
 
     def test_a_pair_of_another_scale_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "for ×4"):
+        with self.assertRaisesRegex(SuperResolutionError, "for ×4"):
             self.method("a@0.5", scale=4)
 
     def test_back_projection_makes_a_network_agree_with_its_input(self):

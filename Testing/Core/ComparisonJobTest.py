@@ -4,21 +4,21 @@ import unittest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.methods.names import MethodName
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 FIELDS = ("methods", "scale", "reference", "axis", "device", "precision", "degradation", "noise", "seed", "perceptual")
-GOOD = ComparisonJob(("bicubic", "pair@0.5+bp"), 4, noise=2.5, seed=7).to_dict()
+GOOD = ComparisonOptions(("bicubic", "pair@0.5+bp"), 4, noise=2.5, seed=7).to_dict()
 NEARLY = st.sampled_from((2, 2.0, "2", True, float("nan"), float("inf"), 10**400, -1, 20, 20.0001, "auto", "cuda:٣", "cuda:1234", "bicubic", ("bicubic",), ["nearest"] * 3,
                           ["nearest", "bicubic+bp"], ["a@1e999", "b"], [["nearest"], "bicubic"], {"nearest": 1, "bicubic": 2}))
 
 
 class ComparisonJobTest(unittest.TestCase):
     def test_a_job_survives_the_way_through_json(self):
-        job = ComparisonJob(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "float32", "kspace", 2.5, 7, "niqe")
-        self.assertEqual(ComparisonJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
+        job = ComparisonOptions(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "float32", "kspace", 2.5, 7, "niqe")
+        self.assertEqual(ComparisonOptions.from_dict(json.loads(json.dumps(job.to_dict()))), job)
         self.assertEqual(job.methods, ("bicubic", "pair@0.5+bp"))
 
     def test_wrong_settings_are_refused_with_what_is_right(self):
@@ -41,8 +41,8 @@ class ComparisonJobTest(unittest.TestCase):
             (two | {"seed": -1}, "seed"),
             (two | {"perceptual": "ssim"}, "none, niqe, pi"),
         ):
-            with self.subTest(wrong), self.assertRaisesRegex(MRISuperResError, words) as refused:
-                ComparisonJob(**wrong)
+            with self.subTest(wrong), self.assertRaisesRegex(SuperResolutionError, words) as refused:
+                ComparisonOptions(**wrong)
             self.assertEqual(refused.exception.kind, "settings")
 
     @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING) | ANYTHING)
@@ -55,13 +55,13 @@ class ComparisonJobTest(unittest.TestCase):
 
     def assert_job_or_sentence(self, values):
         try:
-            job = ComparisonJob.from_dict(values)
-        except MRISuperResError as refused:
+            job = ComparisonOptions.from_dict(values)
+        except SuperResolutionError as refused:
             self.assertEqual(refused.kind, "settings")
             self.assertRegex(str(refused), r"\.$")
         else:
-            self.assertEqual(ComparisonJob.from_dict(json.loads(json.dumps(job.to_dict()))), job)
-            self.assertEqual(len({job.upscale_job(method).model for method in job.methods}), len(job.methods))
+            self.assertEqual(ComparisonOptions.from_dict(json.loads(json.dumps(job.to_dict()))), job)
+            self.assertEqual(len({job.upsampling_options(method).model for method in job.methods}), len(job.methods))
 
 
 class MethodNameTest(unittest.TestCase):
@@ -79,7 +79,7 @@ class MethodNameTest(unittest.TestCase):
 
     def test_texts_that_name_no_method_are_refused(self):
         for text in ("", "+bp", "@0.5", "a@", "a@1.5", "a@-1", "a+bp+bp", "a b", "a/b", None, 3):
-            with self.subTest(text), self.assertRaises(MRISuperResError):
+            with self.subTest(text), self.assertRaises(SuperResolutionError):
                 MethodName.parse(text)
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from MRISuperResLib.core.inference import gpu_memory, runner
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.inference.errors import is_want_of_memory, told
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.inference.runner import MemorySaver
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.inference.runner import NetworkRunner
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.methods.network import NetworkMethod
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 from made_models import write_model
 
@@ -46,7 +46,7 @@ class WordsTest(unittest.TestCase):
     def test_a_device_that_has_failed_is_told_with_its_reason_and_what_to_do(self):
         for error in LOSSES:
             found = self.raised(error)
-            self.assertEqual((type(found), found.kind), (MRISuperResError, "device"))
+            self.assertEqual((type(found), found.kind), (SuperResolutionError, "device"))
             self.assertIn(str(error).splitlines()[0], str(found))
             self.assertIn("start the run again; if it fails again, choose the device cpu", str(found))
             self.assertNotIn("\n", str(found))
@@ -57,7 +57,7 @@ class WordsTest(unittest.TestCase):
                 self.assertEqual((self.raised(error).kind, "\n" in str(self.raised(error))), ("memory", False))
 
     def test_any_other_error_stays_what_it_is(self):
-        for error in (RuntimeError("shape mismatch"), MemoryError(), KeyError("x"), MRISuperResError("Mine.", "model")):
+        for error in (RuntimeError("shape mismatch"), MemoryError(), KeyError("x"), SuperResolutionError("Mine.", "model")):
             self.assertIs(self.raised(error), error)
 
 
@@ -65,11 +65,11 @@ class WithModel(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         write_model(folder, "tiny", architecture={"network": "compact", "blocks": 1, "features": 4})
-        self.methods = MethodCache(ModelStore([folder]))
+        self.methods = MethodRegistry(ModelStore([folder]))
         self.volume = np.random.default_rng(0).integers(0, 1000, (3, 24, 20)).astype(np.int16)
 
     def run_job(self, **job):
-        return upscale(self.volume, np.eye(4), UpscaleJob("tiny", 2, "k", "cpu", **{"precision": "float32", **job}), self.methods)
+        return upsample(self.volume, np.eye(4), UpsamplingOptions("tiny", 2, "k", "cpu", **{"precision": "float32", **job}), self.methods)
 
 
 class LossTest(WithModel):
@@ -83,13 +83,13 @@ class LossTest(WithModel):
             for function in (self.run_job, self.compare):
                 if function == self.compare and stage == "arriving":
                     continue  # a comparison fetches single precision
-                with self.subTest(stage, function=function.__name__), mock.patch(target, side_effect=GONE), self.assertRaises(MRISuperResError) as caught:
+                with self.subTest(stage, function=function.__name__), mock.patch(target, side_effect=GONE), self.assertRaises(SuperResolutionError) as caught:
                     function()
                 self.assertEqual(caught.exception.kind, "device")
                 self.assertRegex(str(caught.exception), r"^The GPU has failed \(CUDA error: unspecified launch failure\), nothing was changed: ")
 
     def compare(self):
-        return compare(self.volume, np.eye(4), ComparisonJob(("bicubic", "tiny"), 2, axis="k", device="cpu", precision="float32"), self.methods)
+        return compare(self.volume, np.eye(4), ComparisonOptions(("bicubic", "tiny"), 2, axis="k", device="cpu", precision="float32"), self.methods)
 
     def test_a_result_that_does_not_arrive_ends_the_run(self):
         """As with asynchronous copies: the call that waits for the third batch says so."""
@@ -105,7 +105,7 @@ class LossTest(WithModel):
                 return arrived()
             return wait
 
-        with mock.patch.object(runner, "_fetch", fetch), self.assertRaises(MRISuperResError) as caught:
+        with mock.patch.object(runner, "_fetch", fetch), self.assertRaises(SuperResolutionError) as caught:
             self.run_job()
         self.assertEqual((caught.exception.kind, len(waits)), ("device", 3))
 
@@ -118,7 +118,7 @@ class NoRoomTest(WithModel):
         self.expected = self.run_job().volume
 
     def test_a_network_that_does_not_even_fit_on_the_gpu_runs_on_the_cpu_and_a_sentence_says_so(self):
-        network, moves = self.methods.get(UpscaleJob("tiny", 2, device="cpu", precision="float32")), []
+        network, moves = self.methods.get(UpsamplingOptions("tiny", 2, device="cpu", precision="float32")), []
 
         def to(module, device):
             moves.append(device.type)
@@ -127,7 +127,7 @@ class NoRoomTest(WithModel):
             return module
 
         with mock.patch.object(torch.nn.Module, "to", to):
-            saver = MemorySaver(network._net, torch.device("meta"))  # stands for a GPU
+            saver = NetworkRunner(network._net, torch.device("meta"))  # stands for a GPU
         self.assertEqual((moves, saver.device.type, saver.dtype), (["meta", "cpu"], "cpu", torch.float32))
         self.assertIn("The memory of the device meta was not enough: the slices were computed on the CPU; the result is the same.", saver.messages)
         with mock.patch.object(network, "_run", saver):
@@ -136,7 +136,7 @@ class NoRoomTest(WithModel):
         np.testing.assert_array_equal(found, network(self.volume.astype(np.float32)))
 
     def test_slices_that_do_not_fit_on_the_gpu_wait_on_the_cpu(self):
-        network = self.methods.get(UpscaleJob("tiny", 2, device="cpu", precision="float32"))
+        network = self.methods.get(UpsamplingOptions("tiny", 2, device="cpu", precision="float32"))
         with mock.patch.object(NetworkMethod, "device", torch.device("cuda")), mock.patch.object(torch.Tensor, "pin_memory", side_effect=NO_ROOM):
             self.assertEqual(network.upload(self.volume).device.type, "cpu")
         with mock.patch.object(NetworkMethod, "device", torch.device("cuda")), mock.patch.object(torch.Tensor, "pin_memory", side_effect=GONE), \
@@ -150,7 +150,7 @@ class NoRoomTest(WithModel):
         np.testing.assert_array_equal(result.volume, self.expected)
 
     def test_a_slice_that_left_the_gpu_while_it_was_measured_goes_alone(self):
-        network = self.methods.get(UpscaleJob("tiny", 2, device="cpu", precision="float32"))
+        network = self.methods.get(UpsamplingOptions("tiny", 2, device="cpu", precision="float32"))
         devices = iter([torch.device("cuda"), torch.device("cuda"), torch.device("cpu")])
         with mock.patch.object(NetworkMethod, "device", mock.PropertyMock(side_effect=lambda: next(devices, torch.device("cpu")))), \
                 mock.patch.object(gpu_memory, "peak", return_value=0):
@@ -158,9 +158,9 @@ class NoRoomTest(WithModel):
         self.assertEqual(network._slice_bytes, {})
 
     def test_weights_for_which_there_is_no_room_are_not_called_damaged(self):
-        for error, kind in ((NO_ROOM, MRISuperResError), (MemoryError(), MemoryError)):
+        for error, kind in ((NO_ROOM, SuperResolutionError), (MemoryError(), MemoryError)):
             with mock.patch("safetensors.torch.load", side_effect=error), self.assertRaises(kind) as caught:
-                MethodCache(self.methods.store).get(UpscaleJob("tiny", 2, device="cpu"))
+                MethodRegistry(self.methods.store).get(UpsamplingOptions("tiny", 2, device="cpu"))
             self.assertEqual(getattr(caught.exception, "kind", "memory"), "memory")
 
 

@@ -8,16 +8,16 @@ from made_bodies import body
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, HEIGHT, PlantedDots, even_dots
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, HEIGHT, SyntheticLesions, even_dots
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 
 LOW = np.full((64, 72), 0.3)
 EVERYWHERE = np.ones(LOW.shape, bool)
 
 
 def planted(low, foreground):
-    return PlantedDots(low, even_dots(low, foreground), 2)
+    return SyntheticLesions(low, even_dots(low, foreground), 2)
 
 
 class PlantedDotsTest(unittest.TestCase):
@@ -83,7 +83,7 @@ class DotsInAComparisonTest(unittest.TestCase):
     def test_every_method_reports_every_dot(self):
         for reference in (True, False):
             with self.subTest(reference=reference):
-                dots = compare(VOLUME, np.eye(4), ComparisonJob(("nearest", "bicubic"), 2, reference)).dots
+                dots = compare(VOLUME, np.eye(4), ComparisonOptions(("nearest", "bicubic"), 2, reference)).dots
                 self.assertEqual([(dot.method, dot.diameter) for dot in dots], [(name, d) for name in ("nearest", "bicubic") for d in DIAMETERS])
                 self.assertTrue(all(dot.word == "kept" for dot in dots))
 
@@ -100,8 +100,8 @@ class DotsInAComparisonTest(unittest.TestCase):
             def __call__(self, images):
                 return gaussian_filter(resampling.upsample(images, 2), (0, 5, 5))
 
-        job = ComparisonJob(("nearest", "smoothing"), 2)
-        dots = compare(body((3, 128, 136)), np.eye(4), job, MethodCache(given=[Smoothing()])).dots
+        job = ComparisonOptions(("nearest", "smoothing"), 2)
+        dots = compare(body((3, 128, 136)), np.eye(4), job, MethodRegistry(given=[Smoothing()])).dots
         words = {(dot.method, dot.diameter): dot.word for dot in dots}
         self.assertEqual((words["nearest", 2], words["smoothing", 2]), ("kept", "lost"))
 

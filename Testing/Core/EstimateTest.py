@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.estimate import WORKER, byte_text, need
-from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.slice_axis import SliceAxis
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 CARD = SimpleNamespace(cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"})
 
@@ -23,7 +23,7 @@ class EstimateTest(unittest.TestCase):
     @given(st.tuples(*[st.integers(1, 9)] * 3), st.sampled_from((2, 4)), st.sampled_from("ijk"), st.sampled_from((np.uint8, np.int16, np.float64)))
     def test_output_has_the_size_that_is_told(self, size, scale, direction, dtype):
         volume = np.zeros(size[::-1], dtype)
-        output = upscale(volume, np.eye(4), UpscaleJob("nearest", scale, direction)).volume
+        output = upsample(volume, np.eye(4), UpsamplingOptions("nearest", scale, direction)).volume
         self.assertEqual(need([(size, volume.itemsize, axis("ijk".index(direction)))], scale).output, output.nbytes)
 
     def test_all_outputs_stay_in_memory_but_only_one_volume_is_copied_at_a_time(self):

@@ -13,14 +13,14 @@ from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.comparison import figure
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.figure import Area
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import SuperResolutionError
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
 
 
 def comparison(shape=(3, 192, 160), matrix=MATRIX, volume=None, **settings):
-    job = ComparisonJob(**{"methods": ("nearest", "bilinear", "bicubic"), "scale": 2} | settings)
+    job = ComparisonOptions(**{"methods": ("nearest", "bilinear", "bicubic"), "scale": 2} | settings)
     return compare(body(shape) if volume is None else volume, matrix, job), job
 
 
@@ -58,7 +58,7 @@ class AreaTest(unittest.TestCase):
         area = figure.most_different_area(comparison(volume=volume)[0], 2)
         self.assertFalse(area.row < 16 and area.column < 16)
 
-    def test_the_area_is_a_fifth_of_the_slice_square_in_millimetres_and_not_tiny(self):
+    def test_the_area_is_a_fifth_of_the_slice_square_in_millimeters_and_not_tiny(self):
         wide = np.diag([0.5, 1.0, 3.0, 1])
         for matrix, shape, size in ((MATRIX, (2, 192, 160), (16, 16)), (wide, (2, 192, 400), (19, 38)), (MATRIX, (2, 40, 24), (12, 12))):
             with self.subTest(shape):
@@ -75,7 +75,7 @@ class AreaTest(unittest.TestCase):
             last = figure.area_around(result, 2, (159, 191, 0))
             self.assertEqual((last.row + last.height, last.column + last.width), (192 // part, 160 // part))
             for voxel in ((160, 0, 0), (0, 192, 0), (0, 0, 3), (-1, 0, 0)):
-                with self.assertRaisesRegex(MRISuperResError, "lies outside of what is compared"):
+                with self.assertRaisesRegex(SuperResolutionError, "lies outside of what is compared"):
                     figure.area_around(result, 2, voxel)
 
     def test_voxels_are_those_of_the_input_along_any_axis(self):
@@ -135,7 +135,7 @@ class PictureTest(unittest.TestCase):
         np.testing.assert_array_equal(image, slice_axis.radiological(result.reference, matrix, result.axis)[20])
         np.testing.assert_array_equal(image, result.reference[20, ::-1, ::-1])  # upward is up, forward is left
 
-    def test_everything_is_to_scale_in_the_same_grey_levels_and_not_smoothed(self):
+    def test_everything_is_to_scale_in_the_same_gray_levels_and_not_smoothed(self):
         matrix = np.array([[0, 1.5, 0, 0], [0.5, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])  # columns run forward, rows to the right
         result, job = comparison((2, 80, 200), matrix)
         parts, _, _ = pictures_of(result, job)
@@ -187,7 +187,7 @@ class PictureTest(unittest.TestCase):
 
 class WithoutMatplotlibTest(unittest.TestCase):
     def test_without_matplotlib_that_is_told(self):
-        with mock.patch.dict(sys.modules, {"matplotlib.figure": None}), self.assertRaisesRegex(MRISuperResError, "needs the package matplotlib.*pip install"):
+        with mock.patch.dict(sys.modules, {"matplotlib.figure": None}), self.assertRaisesRegex(SuperResolutionError, "needs the package matplotlib.*pip install"):
             figure.import_matplotlib()
 
 

@@ -9,10 +9,10 @@ import torch
 from MRISuperResLib.core.inference import precision
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.inference.precision import PATCH, difference, half_type
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 from made_models import write_model, write_network
 
@@ -101,10 +101,10 @@ class RunTest(unittest.TestCase):
         net = write_model(self.folder, "tiny", architecture=architecture)
         torch.nn.init.normal_(net.conv_last.weight, std=last)
         write_network(self.folder, "tiny", net, scale=2, architecture=architecture)
-        return MethodCache(ModelStore([self.folder]))
+        return MethodRegistry(ModelStore([self.folder]))
 
     def run_job(self, methods, **job):
-        return upscale(self.volume, np.eye(4), UpscaleJob("tiny", 2, "k", "cpu", **job), methods)
+        return upsample(self.volume, np.eye(4), UpsamplingOptions("tiny", 2, "k", "cpu", **job), methods)
 
     def test_a_near_result_is_taken_and_how_near_is_told(self):
         methods = self.model(0.01)

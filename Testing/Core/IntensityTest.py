@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from MRISuperResLib.core import intensity
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.intensity import Intensity
 
 small_shapes = hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)
@@ -18,19 +18,19 @@ class IntensityTest(unittest.TestCase):
     @given(narrow_integers.flatmap(lambda dtype: hnp.arrays(dtype, small_shapes)))
     def test_every_integer_comes_back_as_it_was(self, volume):
         scale = Intensity.of(volume)
-        back = scale.restore(scale.normalise(volume))
+        back = scale.restore(scale.normalize(volume))
         self.assertEqual(back.dtype, volume.dtype)
         np.testing.assert_array_equal(back, volume)
 
     @given(hnp.arrays(np.int64, small_shapes, elements=st.integers(-2**50, 2**50)))
     def test_64_bit_integers_come_back_as_far_as_double_precision_goes(self, volume):
         scale = Intensity.of(volume)
-        np.testing.assert_allclose(scale.restore(scale.normalise(volume)), volume, rtol=1e-15, atol=2)
+        np.testing.assert_allclose(scale.restore(scale.normalize(volume)), volume, rtol=1e-15, atol=2)
 
     @given(hnp.arrays(np.float32, small_shapes, elements=st.floats(-1e6, 1e6, width=32)))
     def test_real_values_come_back_within_single_precision(self, volume):
         scale = Intensity.of(volume)
-        back = scale.restore(scale.normalise(volume))
+        back = scale.restore(scale.normalize(volume))
         self.assertEqual(back.dtype, np.float32)
         np.testing.assert_allclose(back, volume, rtol=1e-6, atol=1e-9 * (np.abs(volume).max() + 1))
 
@@ -39,12 +39,12 @@ class IntensityTest(unittest.TestCase):
         volume[0, 0, 0] = 60000
         scale = Intensity.of(volume)
         self.assertLess(scale.high, 1001)
-        self.assertGreater(scale.normalise(volume).max(), 50)
-        self.assertEqual(scale.restore(scale.normalise(volume))[0, 0, 0], 60000)
+        self.assertGreater(scale.normalize(volume).max(), 50)
+        self.assertEqual(scale.restore(scale.normalize(volume))[0, 0, 0], 60000)
 
     def test_12_bit_data_are_scaled_by_their_values_and_not_by_their_type(self):
         volume = np.linspace(0, 4095, 4096).astype(np.int16).reshape(16, 16, 16)
-        self.assertAlmostEqual(Intensity.of(volume).normalise(volume).max(), 1.0, places=2)
+        self.assertAlmostEqual(Intensity.of(volume).normalize(volume).max(), 1.0, places=2)
 
     def test_a_volume_that_is_nearly_all_background_keeps_its_contrast(self):
         volume = np.zeros((20, 20, 20), np.int16)
@@ -54,7 +54,7 @@ class IntensityTest(unittest.TestCase):
     def test_a_constant_volume_stays_constant(self):
         volume = np.full((2, 3, 4), -5, np.int16)
         scale = Intensity.of(volume)
-        np.testing.assert_array_equal(scale.restore(scale.normalise(volume)), volume)
+        np.testing.assert_array_equal(scale.restore(scale.normalize(volume)), volume)
 
     def test_values_beyond_the_type_saturate_and_never_wrap_around(self):
         for dtype in (np.uint8, np.int16, np.uint16, np.int64, np.uint64):
@@ -84,13 +84,13 @@ class InputCheckTest(unittest.TestCase):
         self.assertIsNone(mask)
 
     def test_a_volume_without_any_finite_voxel_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "NaN"):
+        with self.assertRaisesRegex(SuperResolutionError, "NaN"):
             intensity.mask_non_finite(np.full((2, 2, 2), np.nan))
 
-    def test_what_is_no_grey_volume_is_refused_with_a_reason(self):
+    def test_what_is_no_gray_volume_is_refused_with_a_reason(self):
         for volume, reason in ((np.zeros((2, 2, 2, 3)), "three dimensions"), (np.zeros((2, 2, 0)), "no voxels"),
                                (np.zeros((2, 2, 2), complex), "complex128"), (np.zeros((2, 2, 2), bool), "bool")):
-            with self.subTest(reason), self.assertRaisesRegex(MRISuperResError, reason):
+            with self.subTest(reason), self.assertRaisesRegex(SuperResolutionError, reason):
                 intensity.check_type(volume)
 
 
@@ -109,7 +109,7 @@ class CommonRangeTest(unittest.TestCase):
         spoilt = np.full((3, 4, 5), np.nan)
         spoilt[0, 0, 0] = np.inf
         self.assertEqual(intensity.common_range([volume, spoilt]), intensity.common_range([volume]))
-        with self.assertRaisesRegex(MRISuperResError, "sequence is NaN or infinite"):
+        with self.assertRaisesRegex(SuperResolutionError, "sequence is NaN or infinite"):
             intensity.common_range([spoilt, spoilt])
 
     def test_of_many_voxels_some_of_all_rows_and_columns_are_enough(self):

@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.inference import runner
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.networks import make_generator
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.inference.runner import MemorySaver
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.inference.runner import NetworkRunner
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 from made_models import write_model
 
@@ -62,7 +62,7 @@ class MemorySaverTest(unittest.TestCase):
     def test_whatever_room_there_is_the_result_is_the_same(self, count, height, width, room, scale):
         net, batch = network(scale=scale), slices(count, height, width)
         with mock.patch.object(runner, "LEAST_TILE", 8):
-            self.assert_same(net, batch, MemorySaver(Narrow(net, room), CPU)(batch)())
+            self.assert_same(net, batch, NetworkRunner(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):
         for architecture in ({"blocks": 1, "features": 4, "growth": 2}, {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
@@ -76,7 +76,7 @@ class MemorySaverTest(unittest.TestCase):
     def test_batches_are_halved_and_the_size_that_fits_is_kept(self):
         net, batch = network(), slices(8, 10, 10)
         narrow = Narrow(net, 250)
-        saver = MemorySaver(narrow, CPU)
+        saver = NetworkRunner(narrow, CPU)
         self.assert_same(net, batch, saver(batch)())
         self.assert_same(net, batch, saver(batch)())
         self.assertEqual([size[0] for size in narrow.sizes], [8, 4, 2, 2, 2, 2, 2, 2, 2, 2])
@@ -84,14 +84,14 @@ class MemorySaverTest(unittest.TestCase):
 
     def test_a_single_slice_is_cut_into_tiles_and_a_sentence_says_so(self):
         net, batch = network(), slices(1, 40, 30)
-        saver = MemorySaver(Narrow(net, 700), CPU)
+        saver = NetworkRunner(Narrow(net, 700), CPU)
         self.assert_same(net, batch, saver(batch)())
         self.assertEqual(len(saver.messages), 1)
         self.assertIn("in tiles of 20 pixels", saver.messages[0])
 
     def test_where_no_tile_fits_the_cpu_goes_on_and_the_next_run_begins_on_the_device_again(self):
         net, batch = network(), slices(2, 16, 16)
-        saver = MemorySaver(Narrow(net, 10**6), CPU)
+        saver = NetworkRunner(Narrow(net, 10**6), CPU)
         saver._wanted = torch.device("meta"), torch.float16  # stands for a GPU: what is on it can be moved back only by loading it again
         moves = []
         with mock.patch.object(torch.nn.Module, "to", autospec=True, side_effect=lambda module, device: moves.append(str(device)) or module):
@@ -106,13 +106,13 @@ class MemorySaverTest(unittest.TestCase):
 
     def test_where_nothing_fits_the_user_is_told_what_to_do(self):
         for error in ERRORS:
-            with self.subTest(type(error)), self.assertRaisesRegex(MRISuperResError, "not enough for a slice of 20×12 pixels, not even in parts: close other programs") as caught:
-                MemorySaver(Narrow(network(), 0, error), CPU)(slices(1, 12, 20))
+            with self.subTest(type(error)), self.assertRaisesRegex(SuperResolutionError, "not enough for a slice of 20×12 pixels, not even in parts: close other programs") as caught:
+                NetworkRunner(Narrow(network(), 0, error), CPU)(slices(1, 12, 20))
             self.assertEqual(caught.exception.kind, "memory")
 
     def test_another_error_is_no_want_of_memory(self):
         with self.assertRaisesRegex(RuntimeError, "mismatch"):
-            MemorySaver(Narrow(network(), 0, RuntimeError("shape mismatch")), CPU)(slices(1, 12, 20))
+            NetworkRunner(Narrow(network(), 0, RuntimeError("shape mismatch")), CPU)(slices(1, 12, 20))
 
 
 class RunTest(unittest.TestCase):
@@ -124,14 +124,14 @@ class RunTest(unittest.TestCase):
 
         def saver(net, *arguments):
             narrow.append(Narrow(net, 100 * 90 - 1))
-            return MemorySaver(narrow[0], *arguments)
+            return NetworkRunner(narrow[0], *arguments)
 
         def run(methods):
-            return upscale(volume, np.eye(4), UpscaleJob("tiny+bp", 2, "k", "cpu", "float32"), methods)
+            return upsample(volume, np.eye(4), UpsamplingOptions("tiny+bp", 2, "k", "cpu", "float32"), methods)
 
-        expected = run(MethodCache(ModelStore([folder])))
-        with mock.patch("MRISuperResLib.core.methods.network.MemorySaver", saver):
-            methods = MethodCache(ModelStore([folder]))
+        expected = run(MethodRegistry(ModelStore([folder])))
+        with mock.patch("MRISuperResLib.core.methods.network.NetworkRunner", saver):
+            methods = MethodRegistry(ModelStore([folder]))
             found = run(methods)
             narrow[0].room *= 2
             again = run(methods)

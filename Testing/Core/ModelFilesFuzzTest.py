@@ -17,9 +17,9 @@ from made_models import ARCHITECTURE, write_model
 from MRISuperResLib.cli.models import description, table
 from MRISuperResLib.core.models.store import user_models
 from MRISuperResLib.core.models.convert import import_checkpoint
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import AUDITED, ModelCard
 from MRISuperResLib.core.models.store import ModelStore
 
@@ -31,8 +31,8 @@ FINDINGS = dict.fromkeys(AUDITED, 1.5) | {"contrast": None}
 AUDIT = {"anatomy": "fetal", "volumes": ["a"], "slices": 3, **FINDINGS, "baselines": {"bicubic": FINDINGS}}
 CARD = {"name": "mine", "title": "Mine", "scale": 2, "stage": "gan", "sha256": "0" * 64, "architecture": ARCHITECTURE, "anatomy": ["fetal"], "contrasts": ["T2w"],
         "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "audit": [AUDIT], "made_for": "cpu",
-        "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "licence": "CC0"}]},
-        "licence": "MIT", "limits": "None.", "pair": "pair"}
+        "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "license": "CC0"}]},
+        "license": "MIT", "limits": "None.", "pair": "pair"}
 ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul",
              "aux.x", "com1", "LPT9.y", "a\nb", "ä", "x" * 300)
 
@@ -70,7 +70,7 @@ class CardFuzzTest(WithFolder):
         (self.folder / "mine.json").write_bytes(text)
         try:
             card = ModelCard.read(self.folder / "mine.json")
-        except MRISuperResError as refused:
+        except SuperResolutionError as refused:
             self.assertEqual(refused.kind, "model")
             self.assertEqual(self.store.cards(), [])
             return None
@@ -127,8 +127,8 @@ class WeightsFuzzTest(WithFolder):
         (self.folder / "mine.safetensors").write_bytes(weights)
         (self.folder / "mine.json").write_text(json.dumps(self.card | {"sha256": hashlib.sha256(weights).hexdigest()} | card))
         try:
-            network = MethodCache(self.store).get(UpscaleJob("mine", 2, device="cpu", precision="float32"))
-        except MRISuperResError as refused:
+            network = MethodRegistry(self.store).get(UpsamplingOptions("mine", 2, device="cpu", precision="float32"))
+        except SuperResolutionError as refused:
             self.assertEqual(refused.kind, "model")
             return None
         self.assertEqual(network(np.zeros((1, 5, 6), np.float32)).shape, (1, 10, 12))
@@ -229,11 +229,11 @@ class NamesTest(WithFolder):
                     self.card_of(name)
                 with self.assertRaises(ValueError):
                     ModelCard(**CARD | {"pair": name}) if name else self.card_of(name)
-                with self.assertRaises(MRISuperResError):
+                with self.assertRaises(SuperResolutionError):
                     import_checkpoint(self.folder / "gone.pth", name, folder=self.own, store=self.store)
-                with self.assertRaisesRegex(MRISuperResError, "There is no model"):
+                with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
                     user_models.remove(name, folder=self.own, store=self.store)
-                with self.assertRaisesRegex(MRISuperResError, "There is no model"):
+                with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
                     self.store.card(name)
         self.assertFalse(self.own.exists())
 
@@ -260,14 +260,14 @@ class NamesTest(WithFolder):
         for name in (*ODD_NAMES, "yours"):
             card = self.given()
             card.write_text(json.dumps(json.loads(card.read_text()) | {"name": name}))
-            with self.subTest(name), self.assertRaisesRegex(MRISuperResError, "can't be used"):
+            with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "can't be used"):
                 user_models.install(card, self.own, self.store)
         self.assertFalse(self.own.exists())
 
     def test_names_that_differ_in_capital_letters_only_are_one_name(self):
         store = ModelStore([self.own])
         user_models.install(self.given("mine"), self.own, store)
-        with self.assertRaisesRegex(MRISuperResError, "There is a model “MINE” already"):
+        with self.assertRaisesRegex(SuperResolutionError, "There is a model “MINE” already"):
             user_models.install(self.given("MINE", seed=1), self.own, store)
 
     @unittest.skipIf(sys.platform == "win32", "links need a privilege there")

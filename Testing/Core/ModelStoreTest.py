@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import SCALES, UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import SCALES, UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import AUDITED
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore, user_folder
 
@@ -36,8 +36,8 @@ class ModelStoreTest(unittest.TestCase):
         self.store = ModelStore([self.folder])
 
     def refused(self, pattern, kind, **job):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
-            MethodCache(self.store).get(UpscaleJob(device="cpu", **job))
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
+            MethodRegistry(self.store).get(UpsamplingOptions(device="cpu", **job))
         self.assertEqual(caught.exception.kind, kind)
 
     def test_models_are_listed_by_scale_psnr_before_gan(self):
@@ -62,10 +62,10 @@ class ModelStoreTest(unittest.TestCase):
     def test_a_job_without_a_model_takes_that_which_is_made_for_the_device_that_is_used(self):
         write_model(self.folder, "large", made_for="gpu")
         write_model(self.folder, "small")
-        self.assertEqual(MethodCache(self.store).get(UpscaleJob(device="cpu")).name, "small")
+        self.assertEqual(MethodRegistry(self.store).get(UpsamplingOptions(device="cpu")).name, "small")
         with mock.patch("MRISuperResLib.core.methods.network.resolve_device", return_value=mock.Mock(type="cuda")), \
                 mock.patch("MRISuperResLib.core.methods.network.NetworkMethod", side_effect=lambda cards, *_: SimpleNamespace(name=cards[0].name, begin=lambda: None)):
-            self.assertEqual(MethodCache(self.store).get(UpscaleJob()).name, "large")
+            self.assertEqual(MethodRegistry(self.store).get(UpsamplingOptions()).name, "large")
 
     def test_weights_that_are_not_those_of_the_card_are_refused(self):
         write_model(self.folder)
@@ -134,8 +134,8 @@ class ModelStoreTest(unittest.TestCase):
 
     def test_a_network_stays_loaded_for_the_next_job(self):
         write_model(self.folder)
-        cache = MethodCache(self.store)
-        job = UpscaleJob("tiny-x2-psnr", device="cpu")
+        cache = MethodRegistry(self.store)
+        job = UpsamplingOptions("tiny-x2-psnr", device="cpu")
         self.assertIs(cache.get(job), cache.get(job))
 
     def test_a_gpu_that_is_not_there_is_refused_and_not_replaced(self):
@@ -144,8 +144,8 @@ class ModelStoreTest(unittest.TestCase):
         if torch.cuda.is_available():
             self.skipTest("this computer has an NVIDIA GPU")
         write_model(self.folder)
-        with self.assertRaisesRegex(MRISuperResError, "no NVIDIA GPU"):
-            MethodCache(self.store).get(UpscaleJob("tiny-x2-psnr", device="cuda:0"))
+        with self.assertRaisesRegex(SuperResolutionError, "no NVIDIA GPU"):
+            MethodRegistry(self.store).get(UpsamplingOptions("tiny-x2-psnr", device="cuda:0"))
 
     def test_gpu_zero_is_a_device_like_any_other(self):
         from MRISuperResLib.core.methods.registry import network
@@ -153,7 +153,7 @@ class ModelStoreTest(unittest.TestCase):
         with mock.patch("torch.cuda.is_available", return_value=True), mock.patch("torch.cuda.device_count", return_value=1):
             self.assertEqual(network.resolve_device("cuda:0").index, 0)
             self.assertEqual(network.resolve_device("auto").type, "cuda")
-            with self.assertRaisesRegex(MRISuperResError, "no GPU 1"):
+            with self.assertRaisesRegex(SuperResolutionError, "no GPU 1"):
                 network.resolve_device("cuda:1")
 
     def test_further_folders_come_from_the_environment(self):
@@ -181,20 +181,20 @@ class ShippedModelsTest(unittest.TestCase):
 
     def test_every_shipped_model_loads_and_all_together_are_small(self):
         store = ModelStore([SHIPPED])
-        cache = MethodCache(store)
+        cache = MethodRegistry(store)
         self.assertLess(sum(path.stat().st_size for path in SHIPPED.iterdir()), 60e6)
         files = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
         self.assertEqual(sorted(card.name for card in store.cards()), files)
         for card in store.cards():
             with self.subTest(card.name):
-                self.assertEqual(cache.get(UpscaleJob(card.name, device="cpu")).scale, card.scale)
+                self.assertEqual(cache.get(UpsamplingOptions(card.name, device="cpu")).scale, card.scale)
 
-    def test_every_shipped_card_names_its_data_their_licences_and_its_held_out_figures(self):
+    def test_every_shipped_card_names_its_data_their_licenses_and_its_held_out_figures(self):
         for card in ModelStore([SHIPPED]).cards():
             with self.subTest(card.name):
-                self.assertTrue(card.training["data"] and card.metrics and card.limits and card.licence and card.spacing_range and card.contrasts and card.cpu_speed)
+                self.assertTrue(card.training["data"] and card.metrics and card.limits and card.license and card.spacing_range and card.contrasts and card.cpu_speed)
                 for file in card.training["data"]:
-                    self.assertTrue(file["licence"] and file["source"] and file["sha256"])
+                    self.assertTrue(file["license"] and file["source"] and file["sha256"])
                 trained = {Path(file["path"]).name.split(".")[0] for file in card.training["data"]}
                 self.assertFalse(trained & {figure["data"] for figure in card.metrics})
 

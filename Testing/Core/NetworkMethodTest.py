@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from MRISuperResLib.core.inference import gpu_memory
 from MRISuperResLib.core.intensity import Intensity
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.methods.network import CHEAP_BATCH_PIXELS, NetworkMethod
 from MRISuperResLib.core.inference.tensor_intensity import is_exact_in_single, restore
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 
 from made_models import write_model
 
@@ -48,8 +48,8 @@ class WithNetwork(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         write_model(folder, "tiny", architecture={"network": "compact", "blocks": 1, "features": 4})
-        self.methods = MethodCache(ModelStore([folder]))
-        self.job = UpscaleJob("tiny", 2, "k", "cpu", "float32")
+        self.methods = MethodRegistry(ModelStore([folder]))
+        self.job = UpsamplingOptions("tiny", 2, "k", "cpu", "float32")
         self.network = self.methods.get(self.job)
 
 
@@ -78,7 +78,7 @@ class BatchSizeTest(WithNetwork):
         self.assertEqual([self.size(64, 64, 10**10), self.size(64, 64, 10**10, peak=1), self.size(32, 32, 10**10, peak=4 * 10**9)], [8, 8, 2])
 
 
-class Recording(BaselineMethod):
+class Recording(InterpolationMethod):
     """Keeps account of what it is asked for, and when that is fetched."""
 
     def __init__(self, size):
@@ -86,7 +86,7 @@ class Recording(BaselineMethod):
         self.name, self.size, self.log = "recording", size, []
 
     def __call__(self, images):
-        return BaselineMethod("bicubic", 2)(images)
+        return InterpolationMethod("bicubic", 2)(images)
 
     def batch_size(self, height, width):
         return self.size
@@ -101,8 +101,8 @@ class Recording(BaselineMethod):
 class StreamTest(unittest.TestCase):
     def enlarge(self, volume, size=1, axis="k"):
         method = Recording(size)
-        found = upscale(volume, np.eye(4), UpscaleJob("recording", axis=axis), MethodCache(given=[method])).volume
-        expected = upscale(volume, np.eye(4), UpscaleJob("bicubic", axis=axis)).volume
+        found = upsample(volume, np.eye(4), UpsamplingOptions("recording", axis=axis), MethodRegistry(given=[method])).volume
+        expected = upsample(volume, np.eye(4), UpsamplingOptions("bicubic", axis=axis)).volume
         np.testing.assert_array_equal(found, expected)
         return method.log
 
@@ -110,14 +110,14 @@ class StreamTest(unittest.TestCase):
         log = self.enlarge(np.random.default_rng(0).integers(0, 99, (5, 6, 7)), size=2)
         self.assertEqual(log, [("start", 0, 2), ("start", 1, 2), ("fetch", 0), ("start", 2, 1), ("fetch", 1), ("fetch", 2)])
 
-    def test_of_empty_slices_each_grey_level_is_enlarged_once(self):
+    def test_of_empty_slices_each_gray_level_is_enlarged_once(self):
         volume = np.random.default_rng(0).integers(0, 99, (9, 6, 7))
         volume[:3], volume[6:8], volume[8] = 0, 0, 7
         for size in (1, 2, 4, 20):
             with self.subTest(size):
                 self.assertEqual(sum(entry[2] for entry in self.enlarge(volume, size) if entry[0] == "start"), 3 + 1 + 1)
 
-    def test_a_volume_of_one_grey_level_takes_one_slice_whatever_the_axis(self):
+    def test_a_volume_of_one_gray_level_takes_one_slice_whatever_the_axis(self):
         for axis in "ijk":
             log = self.enlarge(np.full((4, 5, 6), -3, np.int16), 3, axis)
             self.assertEqual([entry for entry in log if entry[0] == "start"], [("start", 0, 1)])

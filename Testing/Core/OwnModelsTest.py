@@ -25,9 +25,9 @@ import spandrel  # noqa: E402
 from MRISuperResLib.__main__ import main  # noqa: E402
 from MRISuperResLib.core.models.store import user_models  # noqa: E402
 from MRISuperResLib.core.models.convert import import_checkpoint  # noqa: E402
-from MRISuperResLib.core.errors import MRISuperResError  # noqa: E402
-from MRISuperResLib.core.options import UpscaleJob  # noqa: E402
-from MRISuperResLib.core.methods.registry import MethodCache  # noqa: E402
+from MRISuperResLib.core.errors import SuperResolutionError  # noqa: E402
+from MRISuperResLib.core.options import UpsamplingOptions  # noqa: E402
+from MRISuperResLib.core.methods.registry import MethodRegistry  # noqa: E402
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_folder  # noqa: E402
 from spandrel.architectures.ESRGAN import ESRGAN  # noqa: E402
 
@@ -48,25 +48,25 @@ class OwnModelsTest(unittest.TestCase):
         return sorted(path.name for path in user_folder().glob("*"))
 
     def assert_refused(self, pattern, kind, function, *arguments, **options):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             function(*arguments, **options)
         self.assertEqual(caught.exception.kind, kind)
         self.assertNotIn("\n", str(caught.exception))
         self.assertEqual(self.own(), [])
 
     def enlarged(self, name, image):
-        return MethodCache(ModelStore()).get(UpscaleJob(name, device="cpu"))(image[None])[0]
+        return MethodRegistry(ModelStore()).get(UpsamplingOptions(name, device="cpu"))(image[None])[0]
 
 
 class InstallTest(OwnModelsTest):
     def setUp(self):
         super().setUp()
-        write_model(self.folder / "given", "mine", licence="CC0")
+        write_model(self.folder / "given", "mine", license="CC0")
         self.card, self.weights = self.folder / "given" / "mine.json", self.folder / "given" / "mine.safetensors"
 
     def test_either_file_brings_the_pair_which_then_enlarges(self):
         for file in (self.card, self.weights):
-            self.assertEqual(user_models.install(file).licence, "CC0")
+            self.assertEqual(user_models.install(file).license, "CC0")
             self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
             self.assertEqual((user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes())
             self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
@@ -76,7 +76,7 @@ class InstallTest(OwnModelsTest):
     def test_only_the_cards_of_the_users_models_can_be_changed(self):
         user_models.install(self.card)
         self.assertEqual(user_models.own_card("mine"), user_folder() / "mine.json")
-        self.assertRaisesRegex(MRISuperResError, "fast-x2-psnr came with the extension", user_models.own_card, "fast-x2-psnr")
+        self.assertRaisesRegex(SuperResolutionError, "fast-x2-psnr came with the extension", user_models.own_card, "fast-x2-psnr")
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder / "given")}):
             self.assertEqual(user_models.own_card("mine"), self.folder / "given" / "mine.json")
 
@@ -100,7 +100,7 @@ class InstallTest(OwnModelsTest):
 
     def test_a_name_that_is_taken_is_refused(self):
         user_models.install(self.card)
-        with self.assertRaisesRegex(MRISuperResError, "There is a model “mine” already: give another name, or remove it first"):
+        with self.assertRaisesRegex(SuperResolutionError, "There is a model “mine” already: give another name, or remove it first"):
             user_models.install(self.card)
 
     def test_what_came_with_the_extension_is_not_removed(self):
@@ -110,7 +110,7 @@ class InstallTest(OwnModelsTest):
         self.assertIn(shipped, ModelStore().names())
 
     def test_a_full_disk_leaves_no_model(self):
-        with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")), self.assertRaisesRegex(MRISuperResError, "the disk is full"):
+        with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")), self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
             user_models.install(self.card)
         self.assertNotIn("mine", ModelStore().names())
 
@@ -150,26 +150,26 @@ class ImportTest(OwnModelsTest):
         return self.folder / "given" / name
 
     def assert_same(self, net, name, tolerance=2e-2):
-        """As the mean of the colours that the checkpoint gives for a grey image; the model is in half precision."""
+        """As the mean of the colors that the checkpoint gives for a gray image; the model is in half precision."""
         image = torch.from_numpy(self.image())[None, None]
         expected = net(image.expand(-1, net.model[0].in_channels, -1, -1)).mean(1)[0].numpy()
         found = self.enlarged(name, self.image())
         self.assertEqual(found.shape, expected.shape)
         np.testing.assert_allclose(found, expected, atol=tolerance * np.ptp(expected))
 
-    def test_every_layout_gives_the_mean_of_the_colours_of_a_grey_image(self):
+    def test_every_layout_gives_the_mean_of_the_colors_of_a_gray_image(self):
         net = esrgan()
         for number, (layout, state) in enumerate(layouts(net.state_dict(), 2).items()):
             with self.subTest(layout):
                 card = import_checkpoint(self.save(state), f"net{number}", "Mine", "psnr", "CC0")
-                self.assertEqual((card.scale, card.stage, card.title, card.licence, card.architecture["blocks"]), (4, "psnr", "Mine", "CC0", 2))
+                self.assertEqual((card.scale, card.stage, card.title, card.license, card.architecture["blocks"]), (4, "psnr", "Mine", "CC0", 2))
                 self.assert_same(net, f"net{number}")
 
-    def test_every_scale_and_grey_checkpoints_are_imported(self):
+    def test_every_scale_and_gray_checkpoints_are_imported(self):
         for scale in (2, 4, 8):
             net = esrgan(scale, channels=1)
-            import_checkpoint(self.save(net.state_dict()), f"grey-x{scale}")
-            self.assert_same(net, f"grey-x{scale}")
+            import_checkpoint(self.save(net.state_dict()), f"gray-x{scale}")
+            self.assert_same(net, f"gray-x{scale}")
 
     def test_safetensors_are_imported(self):
         net = esrgan()

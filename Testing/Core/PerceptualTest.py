@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 import scipy.io
 from made_torchvision import declare_missing_operators
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics import perceptual
 from MRISuperResLib.core.metrics.perceptual import NIQE_FILE, NRQM_FILE, PerceptualMetric
 from scipy.ndimage import gaussian_filter
@@ -26,7 +26,7 @@ MA = 6.25
 
 
 def own_niqe(image, mean, covariance, size=96):
-    """NIQE of a grey image, 0–255, from the paper: Mittal et al. 2013, with the constants of its authors' MATLAB code."""
+    """NIQE of a gray image, 0–255, from the paper: Mittal et al. 2013, with the constants of its authors' MATLAB code."""
     image = image[:image.shape[0] // size * size, :image.shape[1] // size * size].astype(float)
     features = []
     for block in (size, size // 2):
@@ -110,7 +110,7 @@ class PerceptualTest(unittest.TestCase):
         os.environ.pop(perceptual.FOLDERS_VARIABLE, None)
 
     def assert_refused(self, pattern, kind, function, *arguments, **settings):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             function(*arguments, **settings)
         self.assertEqual(caught.exception.kind, kind)
         self.assertNotIn("\n", str(caught.exception))
@@ -135,7 +135,7 @@ class ParametersTest(WithPyiqaTest):
 
     def test_niqe_equals_a_computation_of_its_own_on_known_images(self):
         niqe = PerceptualMetric("niqe", WEIGHTS)
-        tolerance = {"moon": 0.01, "page": 0.01}  # both have areas of one grey, where the last bits decide which side of it a pixel is on
+        tolerance = {"moon": 0.01, "page": 0.01}  # both have areas of one gray, where the last bits decide which side of it a pixel is on
         for name, image in sample_images().items():
             with self.subTest(name):
                 self.assertAlmostEqual(niqe(image), own_niqe(image, *self.parameters), delta=tolerance.get(name, 5e-4))
@@ -253,7 +253,7 @@ class WithoutPyiqaTest(PerceptualTest):
         """The modules that are loaded but for pyiqa's."""
         return {name: module for name, module in sys.modules.items() if name.partition(".")[0] != "pyiqa"}
 
-    def test_without_pyiqa_its_licence_is_told(self):
+    def test_without_pyiqa_its_license_is_told(self):
         with mock.patch.dict(sys.modules, self.others() | {"pyiqa": None}, clear=True):
             self.assert_refused(r"need the package pyiqa, .*PolyForm-Noncommercial", "environment", PerceptualMetric, "niqe")
 

@@ -8,7 +8,7 @@ import unittest
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore
 from readme_examples import PROJECT, README, blocks, is_shell, text
 
-BASELINES = ("nearest", "bilinear", "bicubic", "bicubic+bp")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
 
 def mean(scores):
@@ -22,7 +22,7 @@ class FiguresTest(unittest.TestCase):
         for card in ModelStore([SHIPPED]).cards():
             for anatomy in sorted({m["anatomy"] for m in card.metrics}):
                 volumes = [m for m in card.metrics if m["anatomy"] == anatomy]
-                figures = [mean([m["baselines"][name] for m in volumes]) for name in BASELINES]
+                figures = [mean([m["baselines"][name] for m in volumes]) for name in INTERPOLATIONS]
                 expected.append((card.name, anatomy, str(len(volumes)), [*figures, mean(volumes)]))
         self.assertTrue(expected)
         self.assertEqual([(*row[:3], [cell.strip() for cell in row[3].split("|")]) for row in rows], expected)

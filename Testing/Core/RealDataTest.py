@@ -8,11 +8,11 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonJob
+from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.upsampling import upsample
 
 DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 SLICES = 2
@@ -25,7 +25,7 @@ class RealDataTest(unittest.TestCase):
         cls.files = sorted((DATA / "fetal").glob("*.nii.gz")) + sorted((DATA / "brain").glob("*.nii.gz"))
         if not cls.files:
             raise unittest.SkipTest("no real MRI at hand: set MRISUPERRES_TEST_DATA to a folder with fetal/ and brain/")
-        cls.methods = MethodCache()
+        cls.methods = MethodRegistry()
 
     def middle_of(self, path):
         """A few middle slices (along the axis that is taken automatically), and where they lie."""
@@ -44,7 +44,7 @@ class RealDataTest(unittest.TestCase):
         for path in self.files:
             with self.subTest(path.name):
                 array, matrix, axis = self.middle_of(path)
-                result = upscale(array, matrix, UpscaleJob(scale=2, axis=axis.name, device="cpu"), self.methods)
+                result = upsample(array, matrix, UpsamplingOptions(scale=2, axis=axis.name, device="cpu"), self.methods)
                 self.assertEqual(result.volume.dtype, array.dtype)
                 size = array.shape[::-1]
                 before = geometry.corners(matrix, size)
@@ -62,7 +62,7 @@ class RealDataTest(unittest.TestCase):
             for path in self.files:
                 with self.subTest(path.name, scale=scale):
                     array, matrix, axis = self.middle_of(path)
-                    job = ComparisonJob((model, "bicubic", FLOOR), scale, axis=axis.name, device="cpu")
+                    job = ComparisonOptions((model, "bicubic", FLOOR), scale, axis=axis.name, device="cpu")
                     table = compare(array, matrix, job, self.methods).table
                     self.assertGreater(table.volume_psnr(model), max(table.volume_psnr("bicubic"), table.volume_psnr(FLOOR)))
 

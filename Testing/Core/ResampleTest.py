@@ -22,10 +22,10 @@ def imresize(image, size_out, axis):
     stretch = min(scale, 1)
     rows = []
     for o in range(size_out):
-        centre = (o + 0.5) / scale - 0.5
+        center = (o + 0.5) / scale - 0.5
         total, row = 0.0, 0.0
-        for tap in range(int(np.floor(centre - 2 / stretch)), int(np.ceil(centre + 2 / stretch)) + 1):
-            weight = cubic((centre - tap) * stretch)
+        for tap in range(int(np.floor(center - 2 / stretch)), int(np.ceil(center + 2 / stretch)) + 1):
+            weight = cubic((center - tap) * stretch)
             inside = tap % (2 * n)
             row = row + weight * image[inside if inside < n else 2 * n - 1 - inside]
             total += weight
@@ -34,7 +34,7 @@ def imresize(image, size_out, axis):
 
 
 def truncated(image, scale):
-    """Along the last axis: the lowest n/scale frequencies, summed at the centres of the larger pixels, (scale − 1)/2 off the first."""
+    """Along the last axis: the lowest n/scale frequencies, summed at the centers of the larger pixels, (scale − 1)/2 off the first."""
     n = image.shape[-1]
     m = n // scale
     k = np.arange(-(m // 2), m // 2 + 1)
@@ -77,27 +77,27 @@ class ResampleTest(unittest.TestCase):
         for scale in SCALES:
             np.testing.assert_array_equal(resampling.upsample(self.image, scale, "nearest"), self.image.repeat(scale, 0).repeat(scale, 1))
 
-    def test_bilinear_draws_straight_lines_between_pixel_centres(self):
+    def test_bilinear_draws_straight_lines_between_pixel_centers(self):
         enlarged = resampling.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
         np.testing.assert_allclose(enlarged, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
-    @given(st.sampled_from(resampling.BASELINES), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
+    @given(st.sampled_from(resampling.INTERPOLATIONS), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
     def test_a_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
         enlarged = resampling.upsample(np.full((h, w), 7.0), scale, kernel)
         self.assertEqual(enlarged.shape, (h * scale, w * scale))
         np.testing.assert_allclose(enlarged, 7.0, rtol=1e-12)
 
-    @given(st.sampled_from(resampling.BASELINES), st.sampled_from(SCALES))
+    @given(st.sampled_from(resampling.INTERPOLATIONS), st.sampled_from(SCALES))
     def test_the_image_does_not_move(self, kernel, scale):
-        """The centre of gravity of a bright dot is the same point of the image (as a fraction of its size) after enlarging."""
+        """The center of gravity of a bright dot is the same point of the image (as a fraction of its size) after enlarging."""
         image = np.zeros((1, 15))
         image[0, 7] = 1
         enlarged = resampling.upsample(image, scale, kernel)[0]
-        centre = (enlarged * (np.arange(15 * scale) + 0.5)).sum() / enlarged.sum() / scale
-        self.assertAlmostEqual(centre, 7.5, places=9)
+        center = (enlarged * (np.arange(15 * scale) + 0.5)).sum() / enlarged.sum() / scale
+        self.assertAlmostEqual(center, 7.5, places=9)
 
     def test_a_mirror_image_is_enlarged_to_the_mirror_image(self):
-        for kernel in resampling.BASELINES:
+        for kernel in resampling.INTERPOLATIONS:
             np.testing.assert_allclose(resampling.upsample(self.image[:, ::-1], 4, kernel), resampling.upsample(self.image, 4, kernel)[:, ::-1], atol=1e-12)
 
     def test_a_stack_is_resampled_slice_by_slice(self):

@@ -153,14 +153,14 @@ class RingCorrelationTest(unittest.TestCase):
         np.testing.assert_array_equal(found.judged.all(axis=0), [True] * 8 + [False] * 7)
         np.testing.assert_array_equal(found.unfaithful, found.judged)
 
-    def test_every_pixel_has_the_value_of_the_patch_whose_centre_is_nearest(self):
+    def test_every_pixel_has_the_value_of_the_patch_whose_center_is_nearest(self):
         found = against(TEXTURE)
         values = np.arange(11 * 15, dtype=float).reshape(11, 15)
         image = found.expand(values)
         self.assertEqual(image.shape, TEXTURE.shape)
-        centres = [np.arange(count) * 8 + 7.5 for count in values.shape]
+        centers = [np.arange(count) * 8 + 7.5 for count in values.shape]
         for row, column in ((0, 0), (23, 24), (24, 23), (60, 100), (95, 127)):
-            nearest = tuple(int(np.argmin(np.abs(line - place))) for line, place in zip(centres, (row, column)))
+            nearest = tuple(int(np.argmin(np.abs(line - place))) for line, place in zip(centers, (row, column)))
             self.assertEqual(image[row, column], values[nearest])
 
     def test_a_structure_where_the_truth_is_flat_is_no_agreement(self):

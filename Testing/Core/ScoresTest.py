@@ -7,7 +7,7 @@ import unittest
 
 import numpy as np
 
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable, metrics_of
 from MRISuperResLib.core.comparison.slice_scores import SliceScores
 from MRISuperResLib.core.metrics import psnr, rmse, ssim, ssim_matlab
@@ -15,7 +15,7 @@ from MRISuperResLib.core.metrics import psnr, rmse, ssim, ssim_matlab
 
 def table(**values):
     """A table of PSNR and RMSE: {method: (PSNR per slice, RMSE per slice)}."""
-    metrics = [metric for metric in metrics_of(ComparisonJob(("nearest", "bicubic"))) if metric.key in ("psnr", "rmse")]
+    metrics = [metric for metric in metrics_of(ComparisonOptions(("nearest", "bicubic"))) if metric.key in ("psnr", "rmse")]
     return ScoreTable(metrics, {name: {"psnr": list(a), "rmse": list(b)} for name, (a, b) in values.items()})
 
 

@@ -3,7 +3,7 @@ import unittest
 import numpy as np
 
 from MRISuperResLib.core import slice_axis
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 
 def matrix_of(columns, spacing):
@@ -70,7 +70,7 @@ class SliceAxisTest(unittest.TestCase):
                     np.testing.assert_array_equal(picture[:, 1] - picture[:, 0], weight_right)
 
     def test_an_unknown_direction_is_refused_with_the_known_ones(self):
-        with self.assertRaisesRegex(MRISuperResError, "axial"):
+        with self.assertRaisesRegex(SuperResolutionError, "axial"):
             slice_axis.choose(np.eye(4), "transversal")
 
 

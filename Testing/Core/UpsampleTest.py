@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core import geometry
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import in_memory, upscale
+from MRISuperResLib.core.upsampling import in_memory, upsample
 
 from made_models import write_model
 
@@ -36,13 +36,13 @@ class WithTinyModel(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         for scale in (2, 4):
             write_model(folder.name, f"tiny-x{scale}", scale=scale, spacing_range=[0.5, 1.5])
-        cls.methods = MethodCache(ModelStore([folder.name]))
+        cls.methods = MethodRegistry(ModelStore([folder.name]))
 
     def run_job(self, volume, matrix=np.eye(4), progress=None, cancelled=None, **job):
-        return upscale(volume, matrix, UpscaleJob(**{"model": "tiny-x2", "device": "cpu", "precision": "float32"} | job), self.methods, progress=progress, cancelled=cancelled)
+        return upsample(volume, matrix, UpsamplingOptions(**{"model": "tiny-x2", "device": "cpu", "precision": "float32"} | job), self.methods, progress=progress, cancelled=cancelled)
 
 
-class UpscaleTest(WithTinyModel):
+class UpsampleTest(WithTinyModel):
     def test_only_the_slice_plane_is_enlarged_and_the_volume_stays_in_place(self):
         volume, matrix = phantom((5, 7, 9)), np.diag([-1.1, 1.2, 1.3, 1])
         for axis, shape in (("i", (10, 14, 9)), ("j", (10, 7, 18)), ("k", (5, 14, 18))):
@@ -144,7 +144,7 @@ class UpscaleTest(WithTinyModel):
         self.assertRegex(provenance["model"]["sha256"], "^[0-9a-f]{64}$")
         self.assertEqual(provenance["slices"]["axis"], "k")
         self.assertEqual(provenance["input"], {"size": [24, 20, 6], "spacing": [1, 1, 3], "type": "int16"})
-        self.assertEqual(UpscaleJob.from_dict(provenance["job"]).model, "tiny-x2")
+        self.assertEqual(UpsamplingOptions.from_dict(provenance["job"]).model, "tiny-x2")
         self.assertIn("torch", provenance["versions"])
 
     def test_pixels_that_the_model_was_not_made_for_give_a_warning(self):
@@ -153,11 +153,11 @@ class UpscaleTest(WithTinyModel):
 
     def test_an_unusable_position_in_space_is_refused(self):
         for matrix in (np.diag([0, 1, 1, 1]), np.full((4, 4), np.nan), np.eye(3), np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])):
-            with self.subTest(matrix=matrix), self.assertRaisesRegex(MRISuperResError, "position in space"):
+            with self.subTest(matrix=matrix), self.assertRaisesRegex(SuperResolutionError, "position in space"):
                 self.run_job(phantom(), matrix)
 
     def test_an_output_that_does_not_fit_into_memory_is_refused_with_its_size(self):
-        with self.assertRaisesRegex(MRISuperResError, "GiB") as caught:
+        with self.assertRaisesRegex(SuperResolutionError, "GiB") as caught:
             in_memory((1 << 20, 1 << 13, 1 << 13), np.int16)
         self.assertEqual(caught.exception.kind, "memory")
 
@@ -165,21 +165,21 @@ class UpscaleTest(WithTinyModel):
 class BaselinesWithoutTorchTest(unittest.TestCase):
     def test_interpolating_imports_no_torch(self):
         code = ("import sys, numpy as np\n"
-                "from MRISuperResLib.core.upsampling import upscale\n"
-                "from MRISuperResLib.core.options import UpscaleJob\n"
-                "upscale(np.zeros((2, 4, 4)), np.eye(4), UpscaleJob('bicubic'))\n"
+                "from MRISuperResLib.core.upsampling import upsample\n"
+                "from MRISuperResLib.core.options import UpsamplingOptions\n"
+                "upsample(np.zeros((2, 4, 4)), np.eye(4), UpsamplingOptions('bicubic'))\n"
                 "sys.exit('torch' in sys.modules)\n")
         self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)
 
     def test_a_network_without_torch_says_what_to_install(self):
         code = ("import sys, numpy as np\n"
                 "sys.modules['torch'] = None\n"
-                "from MRISuperResLib.core.errors import MRISuperResError\n"
-                "from MRISuperResLib.core.upsampling import upscale\n"
-                "from MRISuperResLib.core.options import UpscaleJob\n"
+                "from MRISuperResLib.core.errors import SuperResolutionError\n"
+                "from MRISuperResLib.core.upsampling import upsample\n"
+                "from MRISuperResLib.core.options import UpsamplingOptions\n"
                 "try:\n"
-                "    upscale(np.zeros((2, 4, 4)), np.eye(4), UpscaleJob())\n"
-                "except MRISuperResError as e:\n"
+                "    upsample(np.zeros((2, 4, 4)), np.eye(4), UpsamplingOptions())\n"
+                "except SuperResolutionError as e:\n"
                 "    sys.exit(0 if e.kind == 'packages' and 'PyTorch' in str(e) else str(e))\n"
                 "sys.exit('no error')\n")
         self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=120).returncode, 0)

@@ -31,7 +31,7 @@ def main():
     shutil.rmtree(comparison, ignore_errors=True)  # of an earlier run
 
     print(f"1. {path}, enlarged ×{arguments.scale}", flush=True)
-    code = command_line(["upscale", path, str(arguments.out / f"{name}.nrrd"), *source])
+    code = command_line(["upsample", path, str(arguments.out / f"{name}.nrrd"), *source])
     if not code:
         print("2. The methods compared", flush=True)
         code = command_line(["compare", path, "--out", str(comparison), *source])

@@ -100,12 +100,12 @@ class RepositoryTest(unittest.TestCase):
         files = sum((PROJECT / name).stat().st_size for name in git("ls-files", "-z").split("\0") if name and (PROJECT / name).is_file())
         self.assertLess((history + files) / 2**20, LIMIT_MB)
 
-    def test_the_licence_is_mit_and_the_readme_says_so(self):
+    def test_the_license_is_mit_and_the_readme_says_so(self):
         text = " ".join((PROJECT / "LICENSE").read_text(encoding="utf-8").split())
         self.assertRegex(text, r"^MIT License Copyright \(c\) \d{4}.* Permission is hereby granted, free of charge, to any person obtaining a copy")
         self.assertIn("to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software", text)
         self.assertTrue(text.endswith("ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."))
-        self.assertIn("Licence: MIT", (PROJECT / "README.md").read_text(encoding="utf-8"))
+        self.assertIn("License: MIT", (PROJECT / "README.md").read_text(encoding="utf-8"))
 
     def test_the_readme_has_what_a_homepage_of_an_extension_needs(self):
         text = (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from pathlib import Path
 from habits import PROJECT
 
 MISTAKES = {
-    "a name that the dataclass lacks": "job.UpscaleJob(scal=2)",
-    "a field that it lacks": "job.UpscaleJob().scal",
-    "a text for a number": "job.UpscaleJob(scale='2')",
+    "a name that the dataclass lacks": "job.UpsamplingOptions(scal=2)",
+    "a field that it lacks": "job.UpsamplingOptions().scal",
+    "a text for a number": "job.UpsamplingOptions(scale='2')",
     "too many arguments": "geometry.spacing([[1.0]], 2)",
     "too few arguments": "geometry.upsampled_matrix([[1.0]])",
     "a sum of text and number": "method_names.MethodName('fast').base + 2",

@@ -42,7 +42,7 @@ class ModuleTest(ModuleTestCase):
 
     def test_an_attribute_that_the_module_object_does_not_have_is_refused(self):
         with self.assertRaises(AttributeError):
-            slicer.util.getModule("HostSample").colour = "red"
+            slicer.util.getModule("HostSample").color = "red"
 
     def test_the_panel_is_made_once_and_entered_and_left(self):
         widget = open_module("HostSample")

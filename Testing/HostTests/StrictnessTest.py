@@ -38,23 +38,23 @@ class QtObjectsTest(InterfaceTestCase):
 
     def test_a_new_attribute_on_a_qt_object_is_refused(self):
         def assign():
-            qt.QPushButton("go").colour = "red"
-        self.assertInterfaceProblem("colour", AttributeError, assign)
+            qt.QPushButton("go").color = "red"
+        self.assertInterfaceProblem("color", AttributeError, assign)
 
     def test_a_new_attribute_on_a_stand_in_is_refused(self):
         def assign():
-            ctk.ctkSliderWidget().colour = "red"
-        self.assertInterfaceProblem("colour", AttributeError, assign)
+            ctk.ctkSliderWidget().color = "red"
+        self.assertInterfaceProblem("color", AttributeError, assign)
 
     def test_a_class_derived_in_python_may_have_attributes(self):
         for base in (qt.QWidget, ctk.ctkSliderWidget):
             widget = type("Derived", (base,), {})()
-            widget.colour = "red"
-            self.assertEqual(widget.colour, "red")
+            widget.color = "red"
+            self.assertEqual(widget.color, "red")
 
     def test_an_unknown_attribute_is_refused(self):
         with self.assertRaises(AttributeError):
-            _ = qt.QPushButton("go").colour
+            _ = qt.QPushButton("go").color
 
     def test_a_dynamic_property_is_read_and_written_as_property(self):
         button = qt.QPushButton("go")

@@ -38,7 +38,7 @@ def volume_of_blocks():
 
 
 def pixels(widget):
-    """The grey values that a widget shows, (height, width)."""
+    """The gray values that a widget shows, (height, width)."""
     image = widget.grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
     return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(image.height(), image.bytesPerLine())[:, :image.width()]
 

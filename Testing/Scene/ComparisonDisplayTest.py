@@ -1,4 +1,4 @@
-"""The same grey levels in all pictures of a comparison."""
+"""The same gray levels in all pictures of a comparison."""
 
 import unittest
 

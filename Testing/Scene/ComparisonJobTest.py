@@ -6,14 +6,14 @@ import unittest
 import numpy as np
 import slicer
 from comparison_helpers import METHODS
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.scene.comparison_task import ComparisonRun
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.scene.comparison_task import ComparisonTask
+from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.scene.volume_nodes import ijkToRAS
 from scene_helpers import WorkerDouble, make_volume, node_ids
 
-JOB = ComparisonJob(METHODS, scale=2, noise=1.0, seed=5)
+JOB = ComparisonOptions(METHODS, scale=2, noise=1.0, seed=5)
 
 
 class ComparisonJobTest(unittest.TestCase):
@@ -24,7 +24,7 @@ class ComparisonJobTest(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self):
-        run = ComparisonRun(self.worker, self.input, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
+        run = ComparisonTask(self.worker, self.input, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
         self.nodes = node_ids()
         self.folder = self.worker.request["output"]
         return run
@@ -46,7 +46,7 @@ class ComparisonJobTest(unittest.TestCase):
         self.assertEqual(request["request"], "compare")
         np.testing.assert_array_equal(np.load(request["input"]), slicer.util.arrayFromVolume(self.input))
         np.testing.assert_allclose(request["ijkToRAS"], ijkToRAS(self.input))
-        self.assertEqual(ComparisonJob.from_dict(request["job"]), JOB)
+        self.assertEqual(ComparisonOptions.from_dict(request["job"]), JOB)
         self.assertTrue(os.path.isdir(request["output"]))
         self.assertIsNone(run.comparison)
 
@@ -54,7 +54,7 @@ class ComparisonJobTest(unittest.TestCase):
         run = self.start()
         self.worker.progress(1, 4)
         self.worker.finish()
-        self.assert_ended(run, JobState.FINISHED)
+        self.assert_ended(run, TaskState.FINISHED)
         self.assertEqual(self.progress, [(1, 4, 2.0, 1.0)])
         self.assertEqual(tuple(run.comparison.outputs), METHODS)
         self.assertEqual(run.comparison.job, JOB)
@@ -70,7 +70,7 @@ class ComparisonJobTest(unittest.TestCase):
         run = self.start()
         run.cancel()
         self.worker.end("cancelled")
-        self.assert_ended(run, JobState.CANCELLED, "Cancelled: nothing was changed")
+        self.assert_ended(run, TaskState.CANCELLED, "Cancelled: nothing was changed")
         self.assert_nothing_was_added(run)
 
     def test_result_that_comes_after_the_input_was_deleted_is_dropped(self):
@@ -78,7 +78,7 @@ class ComparisonJobTest(unittest.TestCase):
         slicer.mrmlScene.RemoveNode(self.input)
         self.nodes = node_ids()
         self.worker.finish()
-        self.assert_ended(run, JobState.CANCELLED, "input volume was deleted")
+        self.assert_ended(run, TaskState.CANCELLED, "input volume was deleted")
         self.assert_nothing_was_added(run)
 
     def test_result_that_comes_after_the_scene_was_closed_is_dropped(self):
@@ -87,7 +87,7 @@ class ComparisonJobTest(unittest.TestCase):
         make_volume(name="Next")
         self.nodes = node_ids()
         self.worker.finish()
-        self.assert_ended(run, JobState.CANCELLED, "scene was closed")
+        self.assert_ended(run, TaskState.CANCELLED, "scene was closed")
         self.assert_nothing_was_added(run)
 
     def test_result_of_which_a_part_is_missing_is_an_error_and_nothing_is_added(self):
@@ -95,24 +95,24 @@ class ComparisonJobTest(unittest.TestCase):
         with self.assertLogs(level="ERROR"):
             self.worker.end("result", output=self.folder, ijkToRAS=np.eye(4).tolist(), reference=None, low="low.npy", lowIJKToRAS=np.eye(4).tolist(),
                             axis={"axis": 2, "plane": "axial"}, outputs=[], table={"metrics": [], "values": {}}, dots=[], messages=[])
-        self.assert_ended(run, JobState.FAILED, "The result is gone from the temporary folder")
+        self.assert_ended(run, TaskState.FAILED, "The result is gone from the temporary folder")
         self.assert_nothing_was_added(run)
 
     def test_error_of_the_worker_is_the_message(self):
         run = self.start()
         with self.assertLogs(level="ERROR"):
             self.worker.end("error", kind="environment", message="pyiqa is missing.", log="the traceback")
-        self.assert_ended(run, JobState.FAILED, "pyiqa is missing.")
+        self.assert_ended(run, TaskState.FAILED, "pyiqa is missing.")
         self.assertEqual(run.errorKind, "environment")
         self.assert_nothing_was_added(run)
 
     def test_input_that_cannot_be_compared_and_a_busy_worker_are_refused(self):
         labels = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
-        with self.assertRaisesRegex(MRISuperResError, "label map"):
-            ComparisonRun(self.worker, labels, JOB)
+        with self.assertRaisesRegex(SuperResolutionError, "label map"):
+            ComparisonTask(self.worker, labels, JOB)
         self.start()
         with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
-            ComparisonRun(self.worker, self.input, JOB)
+            ComparisonTask(self.worker, self.input, JOB)
 
 
 if __name__ == "__main__":

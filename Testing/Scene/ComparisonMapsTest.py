@@ -1,4 +1,4 @@
-"""The maps of what is invented: their values, their place, their colours, and what happens when nodes go away meanwhile."""
+"""The maps of what is invented: their values, their place, their colors, and what happens when nodes go away meanwhile."""
 
 import unittest
 from unittest import mock
@@ -67,7 +67,7 @@ class ComparisonMapsTest(unittest.TestCase):
         self.assertEqual(list(found), ["net-gan"])
         np.testing.assert_allclose(array(found["net-gan"]), np.abs(array(comparison.outputs["net-gan"]) - array(comparison.outputs["net-psnr"])))
 
-    def test_maps_of_a_kind_have_the_same_colours_for_the_same_differences(self):
+    def test_maps_of_a_kind_have_the_same_colors_for_the_same_differences(self):
         maps = ComparisonMaps(make_comparison(self.input))
         displays = [node.GetDisplayNode() for node in maps.make(ERROR).values()]
         brightest = np.percentile(np.concatenate([array(node).ravel() for node in maps.found(ERROR).values()]), 99.5)
@@ -77,14 +77,14 @@ class ComparisonMapsTest(unittest.TestCase):
             self.assertAlmostEqual(display.GetWindowLevelMax(), brightest, 4)
             self.assertFalse(display.GetInterpolate() or display.GetAutoWindowLevel() or display.GetApplyThreshold())
 
-    def test_colours_go_from_black_to_bright_and_ever_lighter(self):
+    def test_colors_go_from_black_to_bright_and_ever_lighter(self):
         node = next(iter(ComparisonMaps(make_comparison(self.input)).make(ERROR).values()))
-        colour, lightness = [0.0] * 4, []
+        color, lightness = [0.0] * 4, []
         for n in range(256):
-            node.GetDisplayNode().GetColorNode().GetColor(n, colour)
-            lightness.append(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
-            self.assertEqual(colour[3], 1)
-        self.assertTrue((np.diff(lightness[::8]) > 0).all())  # neighbours may be equal to 8 bits
+            node.GetDisplayNode().GetColorNode().GetColor(n, color)
+            lightness.append(np.dot(color[:3], (0.2126, 0.7152, 0.0722)))
+            self.assertEqual(color[3], 1)
+        self.assertTrue((np.diff(lightness[::8]) > 0).all())  # neighbors may be equal to 8 bits
         self.assertLess(lightness[0], 0.01)
         self.assertGreater(lightness[-1], 0.9)
 

@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import slicer
 from comparison_helpers import METHODS, STORE, make_comparison, result_of
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.scene.comparison import tables
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.comparison.nodes import ComparisonNodes
@@ -146,7 +146,7 @@ class TablesTest(ComparisonNodesTest):
 
 
 class PlotTest(ComparisonNodesTest):
-    def test_chart_has_a_line_per_method_in_a_colour_of_its_own(self):
+    def test_chart_has_a_line_per_method_in_a_color_of_its_own(self):
         chart = make_comparison(self.input).plotChartNode
         series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
         self.assertEqual([node.GetName() for node in series], list(METHODS))
@@ -168,8 +168,8 @@ class PlotTest(ComparisonNodesTest):
         chart = make_comparison(self.input).plotChartNode
         self.assertEqual([chart.GetNthPlotSeriesNode(n).GetName() for n in range(3)], list(METHODS))
 
-    def test_there_is_a_colour_for_as_many_methods_as_can_be_compared(self):
-        self.assertEqual(len(set(tables.COLOURS)), 8)
+    def test_there_is_a_color_for_as_many_methods_as_can_be_compared(self):
+        self.assertEqual(len(set(tables.COLORS)), 8)
 
 
 class FolderTest(ComparisonNodesTest):
@@ -218,7 +218,7 @@ class FolderTest(ComparisonNodesTest):
 
 class LifeTest(ComparisonNodesTest):
     def test_failure_leaves_the_scene_as_it_was(self):
-        job = ComparisonJob(METHODS)
+        job = ComparisonOptions(METHODS)
         items = self.hierarchy.GetNumberOfItems()
         fields, files = result_of(self.input, job)
         del files[fields["outputs"][-1]["file"]]

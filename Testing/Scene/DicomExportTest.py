@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import slicer
 from dicom_helpers import DatabaseDouble, load_series, opened
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.upsampling import upsample
 from MRISuperResLib.scene.dicom_export import exportDicom, whyNotExportable
 from MRISuperResLib.scene.output_nodes import createOutput
-from MRISuperResLib.scene.volume_nodes import ijkToRAS, upscalableVolume
+from MRISuperResLib.scene.volume_nodes import ijkToRAS, upsamplableVolume
 from scene_helpers import make_volume
 
 
@@ -26,7 +26,7 @@ class DicomExportTest(unittest.TestCase):
         self.output = self.enlarge(self.input)
 
     def enlarge(self, node):
-        result = upscale(*upscalableVolume(node), UpscaleJob(model="bicubic", scale=2))
+        result = upsample(*upsamplableVolume(node), UpsamplingOptions(model="bicubic", scale=2))
         return createOutput(node, result.volume, result.ijk_to_ras, result.provenance)
 
     def export(self, node=None, files=None):
@@ -34,7 +34,7 @@ class DicomExportTest(unittest.TestCase):
             exportDicom(node or self.output, str(self.folder / "out"))
 
     def assert_refused(self, pattern, export):
-        with self.assertRaisesRegex(MRISuperResError, pattern):
+        with self.assertRaisesRegex(SuperResolutionError, pattern):
             export()
         self.assertEqual(os.listdir(self.folder), ["in"])
 
@@ -57,7 +57,7 @@ class DicomExportTest(unittest.TestCase):
         from MRISuperResLib.scene.output_nodes import updateOutput
 
         other = make_volume()
-        result = upscale(*upscalableVolume(other), UpscaleJob(model="bicubic", scale=2))
+        result = upsample(*upsamplableVolume(other), UpsamplingOptions(model="bicubic", scale=2))
         updateOutput(self.output, other, result.volume, result.ijk_to_ras, result.provenance)
         self.assertIsNone(self.output.GetAttribute("MRISuperRes.SourceInstanceUIDs"))
 

@@ -4,13 +4,13 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.scene.batch import ManyJob
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.batch import BatchTask
+from MRISuperResLib.scene.tasks import TaskState
 from scene_helpers import WorkerDouble, corners_ras, make_volume, node_ids
 
-JOB = UpscaleJob(model="bicubic", scale=2)
+JOB = UpsamplingOptions(model="bicubic", scale=2)
 
 
 class ManyJobTest(unittest.TestCase):
@@ -21,7 +21,7 @@ class ManyJobTest(unittest.TestCase):
         self.volumes = [make_volume(name=name, size=size) for name, size in (("A", (5, 6, 7)), ("B", (6, 5, 4)), ("C", (4, 4, 9)))]
 
     def start(self):
-        return ManyJob(self.worker, self.volumes, JOB, lambda *progress: self.progress.append(progress), self.ended.append,
+        return BatchTask(self.worker, self.volumes, JOB, lambda *progress: self.progress.append(progress), self.ended.append,
                        lambda job: self.changes.append([result.state for result in job.results]))
 
     def assert_ended(self, job, state, words=""):
@@ -37,15 +37,15 @@ class ManyJobTest(unittest.TestCase):
     def outputs(self, job):
         return [result.outputNode and result.outputNode.GetName() for result in job.results]
 
-    def test_volumes_are_upscaled_one_after_the_other(self):
+    def test_volumes_are_upsampled_one_after_the_other(self):
         job = self.start()
         for _volume in self.volumes:
             self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.outputs(job), ["A SR x2 bicubic", "B SR x2 bicubic", "C SR x2 bicubic"])
         for volume, result in zip(self.volumes, job.results):
             np.testing.assert_allclose(corners_ras(result.outputNode), corners_ras(volume), atol=1e-9)
-        running, done = JobState.RUNNING, JobState.FINISHED
+        running, done = TaskState.RUNNING, TaskState.FINISHED
         self.assertEqual(self.changes, [[running, None, None], [done, None, None], [done, running, None], [done, done, None], [done, done, running], [done] * 3, [done] * 3])
 
     def test_progress_counts_the_slices_of_all_volumes(self):
@@ -60,9 +60,9 @@ class ManyJobTest(unittest.TestCase):
         self.worker.finish()
         self.fail_volume()
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.outputs(job), ["A SR x2 bicubic", None, "C SR x2 bicubic"])
-        self.assertEqual((job.results[1].state, job.messages), (JobState.FAILED, ["“B”: Too large."]))
+        self.assertEqual((job.results[1].state, job.messages), (TaskState.FAILED, ["“B”: Too large."]))
 
     def test_the_same_reason_is_told_once_for_all_its_volumes(self):
         job = self.start()
@@ -84,7 +84,7 @@ class ManyJobTest(unittest.TestCase):
                 job = self.start()
                 self.worker.finish()
                 self.fail_volume(kind, "PyTorch is missing.")
-                self.assert_ended(job, JobState.FAILED, "PyTorch is missing.")
+                self.assert_ended(job, TaskState.FAILED, "PyTorch is missing.")
                 self.assertEqual(job.errorKind, kind)
                 self.assertEqual([result.message for result in job.results], ["", "PyTorch is missing.", "Not begun."])
 
@@ -94,14 +94,14 @@ class ManyJobTest(unittest.TestCase):
         job.cancel()
         self.assertEqual(self.worker.cancelCount, 1)
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
+        self.assert_ended(job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
         self.assertEqual(self.outputs(job), ["A SR x2 bicubic", None, None])
         self.assertEqual([result.message for result in job.results], ["", "Cancelled.", "Not begun."])
 
     def test_worker_that_is_ended_by_the_application_is_not_started_again(self):
         job = self.start()
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "Cancelled: 0 of 3 volumes are finished")
+        self.assert_ended(job, TaskState.CANCELLED, "Cancelled: 0 of 3 volumes are finished")
 
     def test_volume_that_is_deleted_before_or_in_its_turn_is_passed_over(self):
         job = self.start()
@@ -109,7 +109,7 @@ class ManyJobTest(unittest.TestCase):
         slicer.mrmlScene.RemoveNode(self.volumes[0])
         self.worker.end("cancelled")
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.outputs(job), [None, None, "C SR x2 bicubic"])
         self.assertEqual(job.messages, ["“A”: Cancelled: the input volume was deleted.", "“B”: The volume was deleted."])
 
@@ -120,32 +120,32 @@ class ManyJobTest(unittest.TestCase):
         next_ = [make_volume(name=f"Next {n}") for n in range(4)]
         before = node_ids()
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "scene was closed")
+        self.assert_ended(job, TaskState.CANCELLED, "scene was closed")
         self.assertEqual((node_ids(), self.outputs(job)), (before, [None] * 3))
         self.assertEqual(len(next_), 4)
 
-    def test_volumes_that_cannot_be_upscaled_are_told_of(self):
+    def test_volumes_that_cannot_be_upsampled_are_told_of(self):
         self.volumes[1].SetAndObserveImageData(None)
         job = self.start()
         self.worker.finish()
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertIn("holds no image", job.results[1].message)
 
-    def test_run_without_one_volume_that_can_be_upscaled_ends_at_once(self):
+    def test_run_without_one_volume_that_can_be_upsampled_ends_at_once(self):
         for volume in self.volumes:
             volume.SetAndObserveImageData(None)
         job = self.start()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(len(job.messages), 3)
 
     def test_no_volumes_and_a_busy_worker_are_refused(self):
         for nodes in ([], [None], iter(())):
-            with self.assertRaisesRegex(MRISuperResError, "Choose one volume"):
-                ManyJob(self.worker, nodes, JOB)
+            with self.assertRaisesRegex(SuperResolutionError, "Choose one volume"):
+                BatchTask(self.worker, nodes, JOB)
         self.start()
         with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
-            ManyJob(self.worker, self.volumes, JOB)
+            BatchTask(self.worker, self.volumes, JOB)
 
     def test_output_that_was_deleted_since_is_none(self):
         job = self.start()

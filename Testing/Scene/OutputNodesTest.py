@@ -5,10 +5,10 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.upsampling import upsample
 from MRISuperResLib.scene.output_nodes import createOutput, updateOutput
-from MRISuperResLib.scene.volume_nodes import ijkToRAS, upscalableVolume
+from MRISuperResLib.scene.volume_nodes import ijkToRAS, upsamplableVolume
 from scene_helpers import AXES, corners_ras, make_volume
 
 TYPES = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.float32, np.float64)
@@ -22,7 +22,7 @@ class OutputNodesTest(unittest.TestCase):
 
     def result(self, node):
         """(array, ijkToRAS, provenance) of the core."""
-        result = upscale(*upscalableVolume(node), UpscaleJob(model="bicubic", scale=2))
+        result = upsample(*upsamplableVolume(node), UpsamplingOptions(model="bicubic", scale=2))
         return result.volume, result.ijk_to_ras, result.provenance
 
     def create(self, node=None, transform=None):

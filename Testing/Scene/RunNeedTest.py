@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.scene.run_need import describeNeed
 from scene_helpers import make_volume
 
@@ -18,7 +18,7 @@ class RunNeedTest(unittest.TestCase):
         self.volume = make_volume(np.int16, size=(200, 250, 20))
 
     def describe(self, scale=2, card=CARD, free=8 * 2**30, device="cpu", volumes=1):
-        return describeNeed([self.volume] * volumes, UpscaleJob(None, scale, device=device), card, lambda: free)
+        return describeNeed([self.volume] * volumes, UpsamplingOptions(None, scale, device=device), card, lambda: free)
 
     def test_size_of_the_result_free_memory_and_time_are_told(self):
         self.assertEqual(self.describe(), ("Result: 8 MiB (8.0 GiB free), about 6 s on a CPU", ""))

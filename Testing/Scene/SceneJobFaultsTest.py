@@ -8,12 +8,12 @@ from unittest import mock
 import numpy as np
 import slicer
 from comparison_helpers import METHODS
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.scene.comparison_task import ComparisonRun
-from MRISuperResLib.scene.tasks import JobState
-from MRISuperResLib.scene.volume_task import VolumeJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.comparison_task import ComparisonTask
+from MRISuperResLib.scene.tasks import TaskState
+from MRISuperResLib.scene.volume_task import VolumeTask
 from scene_helpers import WorkerDouble, make_volume, node_ids
 
 IMAGE = "MRISuperResLib.scene.output_nodes._imageData"
@@ -26,34 +26,34 @@ class SceneJobFaultsTest(unittest.TestCase):
         self.worker = WorkerDouble()
         self.nodes = node_ids()
 
-    def upscale(self, output=None):
-        return VolumeJob(self.worker, self.input, UpscaleJob(model="bicubic", scale=2), output)
+    def upsample(self, output=None):
+        return VolumeTask(self.worker, self.input, UpsamplingOptions(model="bicubic", scale=2), output)
 
     def compare(self):
-        return ComparisonRun(self.worker, self.input, ComparisonJob(METHODS, scale=2))
+        return ComparisonTask(self.worker, self.input, ComparisonOptions(METHODS, scale=2))
 
     def assert_failed(self, run, words, fault):
         """The run fails, and leaves neither a node nor a file; the next one works."""
         folder = self.worker.request["folder"]
         with fault, self.assertLogs(level="ERROR"):
             self.worker.finish()
-        self.assertIs(run.state, JobState.FAILED)
+        self.assertIs(run.state, TaskState.FAILED)
         self.assertIn(words, run.message)
         self.assertEqual(node_ids(), self.nodes)
         self.assertFalse(os.path.exists(folder))
-        again = self.upscale()
+        again = self.upsample()
         self.worker.finish()
-        self.assertIs(again.state, JobState.FINISHED)
+        self.assertIs(again.state, TaskState.FINISHED)
 
     def test_too_little_memory_for_the_output_leaves_the_scene_as_it_was(self):
-        self.assert_failed(self.upscale(), "could not be put into the scene, perhaps for want of memory", mock.patch(IMAGE, side_effect=MemoryError))
+        self.assert_failed(self.upsample(), "could not be put into the scene, perhaps for want of memory", mock.patch(IMAGE, side_effect=MemoryError))
 
     def test_too_little_memory_leaves_the_output_that_was_to_be_replaced_as_it_was(self):
         output = make_volume(name="Mine", size=(4, 5, 6))
         self.nodes = node_ids()
         voxels = slicer.util.arrayFromVolume(output).copy()
         attributes = list(output.GetAttributeNames() or [])
-        self.assert_failed(self.upscale(output), "could not be put into the scene", mock.patch(IMAGE, side_effect=MemoryError))
+        self.assert_failed(self.upsample(output), "could not be put into the scene", mock.patch(IMAGE, side_effect=MemoryError))
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(output), voxels)
         self.assertEqual(list(output.GetAttributeNames() or []), attributes)
 
@@ -73,15 +73,15 @@ class SceneJobFaultsTest(unittest.TestCase):
 
     def test_too_little_memory_for_a_copy_of_the_input_is_told_before_the_run(self):
         folders = set(os.listdir(slicer.app.temporaryPath))
-        for start in (self.upscale, self.compare):
-            with mock.patch("numpy.save", side_effect=MemoryError), self.assertRaisesRegex(MRISuperResError, "not enough for a copy of the volume: close") as caught:
+        for start in (self.upsample, self.compare):
+            with mock.patch("numpy.save", side_effect=MemoryError), self.assertRaisesRegex(SuperResolutionError, "not enough for a copy of the volume: close") as caught:
                 start()
             self.assertEqual(caught.exception.kind, "memory")
         self.assertEqual(set(os.listdir(slicer.app.temporaryPath)), folders)
         self.assertFalse(self.worker.isBusy)
 
     def test_a_folder_that_disappears_before_the_result_is_fetched_is_told(self):
-        for start in (self.upscale, self.compare):
+        for start in (self.upsample, self.compare):
             run = start()
             with self.subTest(start.__name__):
                 finish = self.worker.end
@@ -99,10 +99,10 @@ class SceneJobFaultsTest(unittest.TestCase):
         place = os.path.join(slicer.app.temporaryPath, "cleaned", "away")
         self.addCleanup(shutil.rmtree, os.path.dirname(place))
         with mock.patch.object(slicer.app, "_temporaryPath", place):
-            run = self.upscale()
+            run = self.upsample()
             self.assertTrue(self.worker.request["folder"].startswith(place))
             self.worker.finish()
-        self.assertIs(run.state, JobState.FINISHED)
+        self.assertIs(run.state, TaskState.FINISHED)
         self.assertEqual(os.listdir(place), [])
 
     def test_a_temporary_folder_that_can_not_be_made_is_told_with_its_name(self):
@@ -110,8 +110,8 @@ class SceneJobFaultsTest(unittest.TestCase):
         with open(os.path.dirname(place), "w"):
             pass
         self.addCleanup(os.remove, os.path.dirname(place))
-        with mock.patch.object(slicer.app, "_temporaryPath", place), self.assertRaisesRegex(MRISuperResError, "cannot be copied to the temporary folder .*a file"):
-            self.upscale()
+        with mock.patch.object(slicer.app, "_temporaryPath", place), self.assertRaisesRegex(SuperResolutionError, "cannot be copied to the temporary folder .*a file"):
+            self.upsample()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import unittest.mock
 import numpy as np
 import slicer
 import vtk
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.scene.tasks import JobState
-from MRISuperResLib.scene.sequence_task import SequenceJob
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.scene.tasks import TaskState
+from MRISuperResLib.scene.sequence_task import SequenceTask
 from MRISuperResLib.scene.sequence_nodes import framesOf
 from scene_helpers import make_volume, node_ids
 from sequence_helpers import JOB, SequenceJobTestCase, make_browser, make_sequence
@@ -29,7 +29,7 @@ class FaultTest(SequenceJobTestCase):
         job = self.start_and_finish_one()
         job.cancel()
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "nothing was changed")
+        self.assert_ended(job, TaskState.CANCELLED, "nothing was changed")
         self.assert_nothing_was_added()
         self.assertIsNone(job.outputNode)
 
@@ -37,7 +37,7 @@ class FaultTest(SequenceJobTestCase):
         job = self.start_and_finish_one()
         job.cancel()
         self.worker.finish()
-        self.assert_ended(job, JobState.CANCELLED, "nothing was changed")
+        self.assert_ended(job, TaskState.CANCELLED, "nothing was changed")
         self.assertFalse(self.worker.isBusy)
         self.assert_nothing_was_added()
 
@@ -51,7 +51,7 @@ class FaultTest(SequenceJobTestCase):
         job = self.start_and_finish_one()
         with self.assertLogs(level="ERROR"):
             self.worker.end("error", kind="memory", message="Too large.", log="")
-        self.assert_ended(job, JobState.FAILED, "Frame 2 of 3 failed, and nothing was made: Too large.")
+        self.assert_ended(job, TaskState.FAILED, "Frame 2 of 3 failed, and nothing was made: Too large.")
         self.assert_nothing_was_added()
 
     def test_closed_scene_ends_the_run(self):
@@ -59,7 +59,7 @@ class FaultTest(SequenceJobTestCase):
         slicer.mrmlScene.Clear(0)
         self.nodes = node_ids()
         self.worker.finish()
-        self.assert_ended(job, JobState.CANCELLED, "scene was closed")
+        self.assert_ended(job, TaskState.CANCELLED, "scene was closed")
         self.assert_nothing_was_added()
 
     def test_deleted_sequence_ends_the_run(self):
@@ -67,7 +67,7 @@ class FaultTest(SequenceJobTestCase):
         slicer.mrmlScene.RemoveNode(self.sequence)
         self.assertEqual(self.worker.cancelCount, 1)
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "input sequence was deleted")
+        self.assert_ended(job, TaskState.CANCELLED, "input sequence was deleted")
         self.assert_nothing_was_added()
 
     def test_deleted_browser_and_volume_do_not_end_the_run(self):
@@ -76,7 +76,7 @@ class FaultTest(SequenceJobTestCase):
         slicer.mrmlScene.RemoveNode(self.volume)
         while job.isRunning:
             self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertIsNotNone(job.shownNode)
 
     def test_frame_that_is_removed_or_added_meanwhile_ends_the_run(self):
@@ -86,19 +86,19 @@ class FaultTest(SequenceJobTestCase):
             change()
             self.nodes = node_ids()
             self.worker.finish()
-            self.assert_ended(job, JobState.FAILED, "The sequence was changed during the run")
+            self.assert_ended(job, TaskState.FAILED, "The sequence was changed during the run")
             self.assert_nothing_was_added()
 
     def test_full_temporary_folder_in_the_middle_ends_the_run_with_a_sentence(self):
         job = self.start(self.sequence)
         with unittest.mock.patch("MRISuperResLib.scene.tasks.np.save", side_effect=OSError(28, "No space left on device")):
             self.worker.finish()
-        self.assert_ended(job, JobState.FAILED, "No space left on device")
+        self.assert_ended(job, TaskState.FAILED, "No space left on device")
         self.assert_nothing_was_added()
 
-    def test_what_cannot_be_upscaled_is_refused_with_a_reason(self):
+    def test_what_cannot_be_upsampled_is_refused_with_a_reason(self):
         empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Empty")
-        coloured = make_sequence(name="Coloured")
+        colored = make_sequence(name="Colored")
         map_ = slicer.vtkMRMLLabelMapVolumeNode()
         slicer.util.updateVolumeFromArray(map_, np.zeros((2, 3, 4), np.uint8))
         mixed = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Mixed")
@@ -106,14 +106,14 @@ class FaultTest(SequenceJobTestCase):
         dark = make_sequence(2, np.float32, name="Dark")
         for frame in framesOf(dark):
             slicer.util.arrayFromVolume(frame)[:] = np.nan
-        colours = vtk.vtkImageData()
-        colours.SetDimensions(4, 3, 2)
-        colours.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
-        framesOf(coloured)[2].SetAndObserveImageData(colours)
+        colors = vtk.vtkImageData()
+        colors.SetDimensions(4, 3, 2)
+        colors.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
+        framesOf(colored)[2].SetAndObserveImageData(colors)
         for node, words in ((None, "Choose a sequence"), (self.volume, "Choose a sequence"), (empty, "has no frames"),
-                            (mixed, "Frame 1 of 1 .*label map"), (coloured, r"Frame 3 of 3 \(time 1 s\) of “Coloured”.*3 values in each voxel"), (dark, "NaN or infinite")):
-            with self.subTest(words), self.assertRaisesRegex(MRISuperResError, words):
-                SequenceJob(self.worker, node, JOB)
+                            (mixed, "Frame 1 of 1 .*label map"), (colored, r"Frame 3 of 3 \(time 1 s\) of “Colored”.*3 values in each voxel"), (dark, "NaN or infinite")):
+            with self.subTest(words), self.assertRaisesRegex(SuperResolutionError, words):
+                SequenceTask(self.worker, node, JOB)
         self.assertFalse(self.worker.isBusy)
 
 

@@ -9,14 +9,14 @@ import unittest.mock
 import numpy as np
 import slicer
 from MRISuperResLib.core.intensity import common_range
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.scene.sequence_nodes import framesOf
 from scene_helpers import AXES, corners_ras
 from sequence_helpers import SequenceJobTestCase, make_browser, make_sequence
 
 
 class OutputTest(SequenceJobTestCase):
-    def test_every_frame_is_upscaled_in_place_and_keeps_index_and_type(self):
+    def test_every_frame_is_upsampled_in_place_and_keeps_index_and_type(self):
         for name, axes in AXES.items():
             for dtype in (np.int16, np.uint8, np.float32):
                 with self.subTest(axes=name, dtype=dtype.__name__):
@@ -145,7 +145,7 @@ class BrowserTest(SequenceJobTestCase):
                 with unittest.mock.patch("MRISuperResLib.scene.sequence_output._showAs", side_effect=MemoryError), self.assertLogs(level="ERROR"):
                     while job.isRunning:
                         self.worker.finish()
-                self.assert_ended(job, JobState.FAILED, "could not be put into the scene")
+                self.assert_ended(job, TaskState.FAILED, "could not be put into the scene")
                 self.assert_nothing_was_added()
                 if hasBrowser:
                     self.assertEqual(browser.GetNumberOfSynchronizedSequenceNodes(True), 1)
@@ -169,7 +169,7 @@ class ProgressTest(SequenceJobTestCase):
         self.worker.progress(7, 7)
         self.assertEqual(self.progress[-1][:2], (11, 11))
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual([frame.GetImageData().GetDimensions() for frame in framesOf(job.outputNode)], [(10, 12, 4), (10, 12, 7)])
 
 

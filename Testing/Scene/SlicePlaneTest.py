@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.slice_plane import ijkToWorld, lookAt, middle, pixelSize, shownSlice, slicePlane, viewCentre
+from MRISuperResLib.scene.slice_plane import ijkToWorld, lookAt, middle, pixelSize, shownSlice, slicePlane, viewCenter
 from scene_helpers import AXES, make_volume
 
 PRESETS = {2: "Axial", 1: "Coronal", 0: "Sagittal"}
@@ -72,7 +72,7 @@ class SlicePlaneTest(unittest.TestCase):
         plane = slicePlane(matrix, 2, (3, 3, 4))
         lookAt(self.view, plane, (50, -20, 0), 0.1)
         self.assertEqual(shownSlice(self.view, matrix, 2, SIZE), 4)
-        np.testing.assert_allclose(viewCentre(self.view), (plane @ [50, -20, 0, 1])[:3])
+        np.testing.assert_allclose(viewCenter(self.view), (plane @ [50, -20, 0, 1])[:3])
         self.assertAlmostEqual(pixelSize(self.view), 0.1)
 
     def test_a_view_that_is_turned_shows_no_slice(self):

@@ -6,14 +6,14 @@ import unittest.mock
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.scene.tasks import JobState
-from MRISuperResLib.scene.volume_task import VolumeJob
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.tasks import TaskState
+from MRISuperResLib.scene.volume_task import VolumeTask
 from MRISuperResLib.scene.volume_nodes import ijkToRAS
 from scene_helpers import WorkerDouble, corners_ras, make_volume
 
-JOB = UpscaleJob(model="bicubic", scale=2)
+JOB = UpsamplingOptions(model="bicubic", scale=2)
 
 
 class VolumeJobTest(unittest.TestCase):
@@ -24,7 +24,7 @@ class VolumeJobTest(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self, outputNode=None):
-        job = VolumeJob(self.worker, self.input, JOB, outputNode, lambda *progress: self.progress.append(progress), self.ended.append)
+        job = VolumeTask(self.worker, self.input, JOB, outputNode, lambda *progress: self.progress.append(progress), self.ended.append)
         self.nodes = slicer.mrmlScene.GetNumberOfNodes()
         self.folder = os.path.dirname(self.worker.request["input"])
         return job
@@ -44,7 +44,7 @@ class VolumeJobTest(unittest.TestCase):
         request = self.worker.request
         np.testing.assert_array_equal(np.load(request["input"]), slicer.util.arrayFromVolume(self.input))
         np.testing.assert_allclose(request["ijkToRAS"], ijkToRAS(self.input))
-        self.assertEqual(UpscaleJob.from_dict(request["job"]), JOB)
+        self.assertEqual(UpsamplingOptions.from_dict(request["job"]), JOB)
         self.assertTrue(self.folder.startswith(slicer.app.temporaryPath))
         self.assertTrue(job.isRunning)
         self.assertIsNone(job.outputNode)
@@ -53,7 +53,7 @@ class VolumeJobTest(unittest.TestCase):
         job = self.start()
         self.worker.progress(1, 7)
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.progress, [(1, 7, 2.0, 1.0)])
         np.testing.assert_allclose(corners_ras(job.outputNode), corners_ras(self.input), atol=1e-9)
         self.assertEqual(len(job.messages), 1)
@@ -73,20 +73,20 @@ class VolumeJobTest(unittest.TestCase):
         self.assertEqual(job.outputNode.GetName(), "Fetus SR x2 bicubic")
 
     def test_output_over_the_input_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "would replace the input"):
-            VolumeJob(self.worker, self.input, JOB, self.input)
+        with self.assertRaisesRegex(SuperResolutionError, "would replace the input"):
+            VolumeTask(self.worker, self.input, JOB, self.input)
 
     def test_busy_worker_is_refused(self):
         self.start()
         with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
-            VolumeJob(self.worker, self.input, JOB)
+            VolumeTask(self.worker, self.input, JOB)
 
     def test_cancelled_run_leaves_the_scene_as_it_was(self):
         job = self.start()
         job.cancel()
         self.assertTrue(job.isCancelling)
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "Cancelled: nothing was changed")
+        self.assert_ended(job, TaskState.CANCELLED, "Cancelled: nothing was changed")
         self.assert_nothing_was_added()
 
     def test_cancel_twice_or_after_the_end_does_nothing_more(self):
@@ -96,7 +96,7 @@ class VolumeJobTest(unittest.TestCase):
         self.worker.end("cancelled")
         job.cancel()
         self.assertEqual(self.worker.cancelCount, 1)
-        self.assert_ended(job, JobState.CANCELLED)
+        self.assert_ended(job, TaskState.CANCELLED)
 
     def test_a_deleted_input_node_ends_the_job_with_a_message(self):
         job = self.start()
@@ -104,7 +104,7 @@ class VolumeJobTest(unittest.TestCase):
         self.assertEqual(self.worker.cancelCount, 1)
         self.nodes = slicer.mrmlScene.GetNumberOfNodes()
         self.worker.end("cancelled")
-        self.assert_ended(job, JobState.CANCELLED, "input volume was deleted")
+        self.assert_ended(job, TaskState.CANCELLED, "input volume was deleted")
         self.assert_nothing_was_added()
 
     def test_a_result_that_comes_after_its_input_was_deleted_is_dropped(self):
@@ -112,7 +112,7 @@ class VolumeJobTest(unittest.TestCase):
         slicer.mrmlScene.RemoveNode(self.input)
         self.nodes = slicer.mrmlScene.GetNumberOfNodes()
         self.worker.finish()
-        self.assert_ended(job, JobState.CANCELLED, "input volume was deleted")
+        self.assert_ended(job, TaskState.CANCELLED, "input volume was deleted")
         self.assert_nothing_was_added()
 
     def test_other_nodes_may_be_deleted_meanwhile(self):
@@ -120,7 +120,7 @@ class VolumeJobTest(unittest.TestCase):
         job = self.start()
         slicer.mrmlScene.RemoveNode(other)
         self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
 
     def test_a_closed_scene_ends_the_job_even_where_the_next_scene_reuses_the_id(self):
         job = self.start()
@@ -130,7 +130,7 @@ class VolumeJobTest(unittest.TestCase):
         self.nodes = slicer.mrmlScene.GetNumberOfNodes()
         self.assertEqual(self.worker.cancelCount, 1)
         self.worker.finish()
-        self.assert_ended(job, JobState.CANCELLED, "scene was closed")
+        self.assert_ended(job, TaskState.CANCELLED, "scene was closed")
         self.assert_nothing_was_added()
 
     def test_renamed_input_gives_its_new_name_to_the_output(self):
@@ -156,7 +156,7 @@ class VolumeJobTest(unittest.TestCase):
         job = self.start()
         with self.assertLogs(level="ERROR") as logs:
             self.worker.end("error", kind="memory", message="Too large.", log="the traceback")
-        self.assert_ended(job, JobState.FAILED, "Too large.")
+        self.assert_ended(job, TaskState.FAILED, "Too large.")
         self.assertEqual(job.errorKind, "memory")
         self.assertIn("the traceback", logs.output[0])
         self.assert_nothing_was_added()
@@ -165,7 +165,7 @@ class VolumeJobTest(unittest.TestCase):
         job = self.start()
         with self.assertLogs(level="ERROR"), open(os.path.join(self.folder, "empty.npy"), "w") as file:
             self.worker.end("result", output=file.name, ijkToRAS=np.eye(4).tolist(), provenance={}, messages=[])
-        self.assert_ended(job, JobState.FAILED, "could not be put into the scene")
+        self.assert_ended(job, TaskState.FAILED, "could not be put into the scene")
         self.assert_nothing_was_added()
 
     def test_detached_run_ends_silently(self):
@@ -180,15 +180,15 @@ class VolumeJobTest(unittest.TestCase):
         job = self.start()
         self.worker.finish()
         slicer.mrmlScene.Clear(0)
-        self.assertIs(job.state, JobState.FINISHED)
+        self.assertIs(job.state, TaskState.FINISHED)
         self.assertIsNone(job.outputNode)
         self.assertEqual(len(self.ended), 1)
 
     def test_full_temporary_folder_is_an_error_with_a_sentence(self):
         full = unittest.mock.patch("numpy.save", side_effect=OSError(28, "No space left on device"))
         folders = set(os.listdir(slicer.app.temporaryPath))
-        with full, self.assertRaisesRegex(MRISuperResError, "No space left on device"):
-            VolumeJob(self.worker, self.input, JOB)
+        with full, self.assertRaisesRegex(SuperResolutionError, "No space left on device"):
+            VolumeTask(self.worker, self.input, JOB)
         self.assertEqual(set(os.listdir(slicer.app.temporaryPath)), folders)
 
 

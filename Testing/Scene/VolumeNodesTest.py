@@ -1,12 +1,12 @@
-"""Which volume nodes can be upscaled, and what the panel says of them."""
+"""Which volume nodes can be upsampled, and what the panel says of them."""
 
 import unittest
 
 import numpy as np
 import slicer
 import vtk
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.scene.volume_nodes import describeGeometry, firstUpscalableNode, ijkToRAS, upscalableVolume, whyNotUpscalable
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.scene.volume_nodes import describeGeometry, firstUpsamplableNode, ijkToRAS, upsamplableVolume, whyNotUpsamplable
 from scene_helpers import AXES, make_volume
 
 
@@ -15,16 +15,16 @@ class VolumeNodesTest(unittest.TestCase):
         slicer.mrmlScene.Clear(0)
 
     def assert_refused(self, node, words):
-        self.assertIn(words, whyNotUpscalable(node))
-        with self.assertRaises(MRISuperResError) as caught:
-            upscalableVolume(node)
-        self.assertEqual(str(caught.exception), whyNotUpscalable(node))
+        self.assertIn(words, whyNotUpsamplable(node))
+        with self.assertRaises(SuperResolutionError) as caught:
+            upsamplableVolume(node)
+        self.assertEqual(str(caught.exception), whyNotUpsamplable(node))
 
     def test_array_and_geometry_of_every_orientation_are_read(self):
         for name, matrix in AXES.items():
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=matrix)
-                array, read = upscalableVolume(node)
+                array, read = upsamplableVolume(node)
                 np.testing.assert_array_equal(array, slicer.util.arrayFromVolume(node))
                 np.testing.assert_allclose(read, matrix, atol=1e-12)
 
@@ -32,7 +32,7 @@ class VolumeNodesTest(unittest.TestCase):
         for transform in ("vtkMRMLLinearTransformNode", "vtkMRMLBSplineTransformNode"):
             node = make_volume()
             node.SetAndObserveTransformNodeID(slicer.mrmlScene.AddNewNodeByClass(transform).GetID())
-            self.assertEqual(whyNotUpscalable(node), "")
+            self.assertEqual(whyNotUpsamplable(node), "")
 
     def test_no_volume_is_refused(self):
         self.assert_refused(None, "Choose an input volume")
@@ -40,7 +40,7 @@ class VolumeNodesTest(unittest.TestCase):
     def test_label_map_is_refused(self):
         self.assert_refused(slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"), "label map")
 
-    def test_colour_volume_is_refused(self):
+    def test_color_volume_is_refused(self):
         self.assert_refused(slicer.util.addVolumeFromArray(np.zeros((2, 3, 4, 3), np.uint8), nodeClassName="vtkMRMLVectorVolumeNode"),
                             "3 values in each voxel")
 
@@ -58,13 +58,13 @@ class VolumeNodesTest(unittest.TestCase):
         node.SetIJKToRASDirections(1, 0, 0, 1, 0, 0, 0, 0, 1)
         self.assert_refused(node, "no valid geometry")
 
-    def test_first_upscalable_node_skips_label_maps_and_empty_volumes(self):
-        self.assertIsNone(firstUpscalableNode())
+    def test_first_upsamplable_node_skips_label_maps_and_empty_volumes(self):
+        self.assertIsNone(firstUpsamplableNode())
         slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
-        self.assertIsNone(firstUpscalableNode())
+        self.assertIsNone(firstUpsamplableNode())
         node = make_volume()
-        self.assertIs(firstUpscalableNode(), node)
+        self.assertIs(firstUpsamplableNode(), node)
 
     def test_description_names_the_slices_and_the_new_grid(self):
         node = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
@@ -76,7 +76,7 @@ class VolumeNodesTest(unittest.TestCase):
     def test_reading_changes_nothing(self):
         node = make_volume()
         time = node.GetMTime(), node.GetImageData().GetMTime()
-        upscalableVolume(node)
+        upsamplableVolume(node)
         describeGeometry(node, "auto", 2)
         ijkToRAS(node)
         self.assertEqual((node.GetMTime(), node.GetImageData().GetMTime()), time)

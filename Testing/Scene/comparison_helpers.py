@@ -6,17 +6,17 @@ import types
 
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
 from MRISuperResLib.scene.comparison.builder import createComparison
-from MRISuperResLib.scene.volume_nodes import upscalableVolume
+from MRISuperResLib.scene.volume_nodes import upsamplableVolume
 from MRISuperResLib.worker.jobs import Jobs
 
 METHODS = ("nearest", "bicubic", "bicubic+bp")
 PAIR = ("bicubic", "net-psnr", "net-gan")
 
 
-class NetworkDouble(BaselineMethod):
+class NetworkDouble(InterpolationMethod):
     """Interpolates, and lets a GAN model invent a chequerboard on top."""
 
     def __init__(self, name, stage):
@@ -24,7 +24,7 @@ class NetworkDouble(BaselineMethod):
         self.stage = stage
 
     def __call__(self, images):
-        enlarged = BaselineMethod("bicubic", 2)(images)
+        enlarged = InterpolationMethod("bicubic", 2)(images)
         return enlarged + 0.1 * (np.indices(enlarged.shape).sum(0) % 2) if self.stage == "gan" else enlarged
 
 
@@ -32,12 +32,12 @@ STORE = types.SimpleNamespace(pairs=lambda scale: {"net": (types.SimpleNamespace
 
 
 def compare_with_doubles(volume, ijk_to_ras, job, methods, **rest):
-    return compare(volume, ijk_to_ras, job, MethodCache(given=(NetworkDouble("net-psnr", "psnr"), NetworkDouble("net-gan", "gan"))), **rest)
+    return compare(volume, ijk_to_ras, job, MethodRegistry(given=(NetworkDouble("net-psnr", "psnr"), NetworkDouble("net-gan", "gan"))), **rest)
 
 
 def result_of(node, job):
     """(fields of the worker's result event, {file: array}) for the volume of a node."""
-    volume, matrix = upscalableVolume(node)
+    volume, matrix = upsamplableVolume(node)
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "input.npy"), volume)
         request = {"request": "compare", "job": job.to_dict(), "input": os.path.join(folder, "input.npy"), "ijkToRAS": matrix.tolist(), "output": folder}
@@ -47,6 +47,6 @@ def result_of(node, job):
 
 def make_comparison(node, methods=METHODS, transform=None, **settings):
     """The ComparisonNodes of a volume node."""
-    job = ComparisonJob(methods, **settings)
+    job = ComparisonOptions(methods, **settings)
     fields, files = result_of(node, job)
     return createComparison(node, job, fields, files.__getitem__, transform, STORE)

@@ -5,12 +5,12 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.scene.tasks import JobState
-from MRISuperResLib.scene.sequence_task import SequenceJob
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.tasks import TaskState
+from MRISuperResLib.scene.sequence_task import SequenceTask
 from scene_helpers import AXES, WorkerDouble, node_ids
 
-JOB = UpscaleJob(model="bicubic", scale=2)
+JOB = UpsamplingOptions(model="bicubic", scale=2)
 
 
 def make_sequence(frames=3, dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 4), name="Cine"):
@@ -44,7 +44,7 @@ class SequenceJobTestCase(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self, sequence):
-        job = SequenceJob(self.worker, sequence, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
+        job = SequenceTask(self.worker, sequence, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
         self.nodes = node_ids()
         self.folder = os.path.dirname(self.worker.request["input"])
         return job
@@ -53,7 +53,7 @@ class SequenceJobTestCase(unittest.TestCase):
         job = self.start(sequence)
         while job.isRunning:
             self.worker.finish()
-        self.assert_ended(job, JobState.FINISHED)
+        self.assert_ended(job, TaskState.FINISHED)
         return job
 
     def assert_ended(self, job, state, words=""):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from made_runs import RunTest, settings
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.runs import checkpoint
 from MRISuperResTrainingLib.training.trainer import resume
 from MRISuperResTrainingLib.runs.folder import RunFolder
@@ -75,7 +75,7 @@ class StageCheckpointTest(RunTest):
         self.assertIsNone(checkpoint.load(path))
         for content in (b"", b"something"):
             path.write_bytes(content)
-            with self.assertRaisesRegex(MRISuperResError, "The checkpoint .* can't be read"):
+            with self.assertRaisesRegex(SuperResolutionError, "The checkpoint .* can't be read"):
                 checkpoint.load(path)
 
 
@@ -132,14 +132,14 @@ class ResumeTest(RunTest):
         self.stopped()
         volume = self.folder / "data" / "a.nii.gz"
         volume.write_bytes((self.folder / "data" / "b.nii.gz").read_bytes())
-        with self.assertRaisesRegex(MRISuperResError, "a.nii.gz is not there any more, or not as it was when the run began"):
+        with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is not there any more, or not as it was when the run began"):
             resume(self.folder / "run")
         volume.unlink()
-        with self.assertRaisesRegex(MRISuperResError, "a.nii.gz is not there any more"):
+        with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is not there any more"):
             resume(self.folder / "run")
 
     def test_what_is_no_run_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "is not the folder of a training run"):
+        with self.assertRaisesRegex(SuperResolutionError, "is not the folder of a training run"):
             resume(self.folder)
 
 

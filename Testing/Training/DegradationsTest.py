@@ -41,7 +41,7 @@ class WholeSlicesTest(unittest.TestCase):
         low = degrade(truth, scale, Degradation("kspace"))
         spectrum, kept = np.fft.fft2(truth), np.fft.fft2(low) * scale**2
         rows, columns = (np.fft.fftfreq(side // scale) for side in truth.shape)
-        # the pixel centres lie (scale − 1)/2 high-resolution pixels, (scale − 1)/(2·scale) of a low one, further on
+        # the pixel centers lie (scale − 1)/2 high-resolution pixels, (scale − 1)/(2·scale) of a low one, further on
         ramp = np.exp(2j * np.pi * (rows[:, None] + columns) * (scale - 1) / 2 / scale)
         lowest = [np.fft.fftfreq(side, 1 / side).astype(int)[np.abs(np.fft.fftfreq(side, 1 / side)) < side / scale / 2] for side in truth.shape]
         at = np.ix_(*lowest)
@@ -54,8 +54,8 @@ class WholeSlicesTest(unittest.TestCase):
             for degradation in of_every_kind():
                 with self.subTest(degradation.kind, scale=scale):
                     low = degrade(spot, scale, degradation)
-                    centre = [(np.arange(side) * profile).sum() / profile.sum() for side, profile in zip(low.shape, (low.sum(1), low.sum(0)))]
-                    np.testing.assert_allclose(np.array(centre) * scale + (scale - 1) / 2, (45.3, 60.1), atol=0.05)
+                    center = [(np.arange(side) * profile).sum() / profile.sum() for side, profile in zip(low.shape, (low.sum(1), low.sum(0)))]
+                    np.testing.assert_allclose(np.array(center) * scale + (scale - 1) / 2, (45.3, 60.1), atol=0.05)
                     np.testing.assert_allclose(degrade(np.full((32, 64), 0.7, np.float32), scale, degradation), 0.7, atol=1e-5)
 
 

@@ -10,8 +10,8 @@ def parameters(net):
     return sum(p.numel() for p in net.parameters())
 
 
-def without_normalisation(net):
-    """The body with identities in place of the normalisations, through which every pixel of a batch sees every other."""
+def without_normalization(net):
+    """The body with identities in place of the normalizations, through which every pixel of a batch sees every other."""
     return nn.Sequential(*(nn.Identity() if isinstance(layer, BatchNorm) else layer for layer in net.body))
 
 
@@ -30,7 +30,7 @@ class DiscriminatorsTest(unittest.TestCase):
                 with self.subTest(name, patch=patch):
                     self.assertEqual(make_discriminator(name, patch)(torch.rand(2, 1, patch, patch)).shape, (2, 1))
 
-    def test_the_thesis_has_eight_convolutions_of_3_every_second_strided_each_with_normalisation_and_activation(self):
+    def test_the_thesis_has_eight_convolutions_of_3_every_second_strided_each_with_normalization_and_activation(self):
         layers = list(make_discriminator("thesis", 128).body)
         convolutions, norms, activations = layers[::3], layers[1::3], layers[2::3]
         self.assertEqual([c.out_channels for c in convolutions], [64, 64, 128, 128, 256, 256, 512, 512])
@@ -53,16 +53,16 @@ class DiscriminatorsTest(unittest.TestCase):
         norms = 2 * (64 + 2 * (128 + 256 + 512 + 512))
         self.assertEqual(parameters(make_discriminator("official", 128)), three + four + norms + (8192 * 100 + 100) + (100 + 1))
 
-    def test_neighbouring_features_see_areas_that_lie_16_or_32_pixels_apart(self):
+    def test_neighboring_features_see_areas_that_lie_16_or_32_pixels_apart(self):
         for name, stride, field in (("thesis", 16, 1 + 2 * (1 + 1 + 2 + 2 + 4 + 4 + 8 + 8)), ("official", 32, 1 + sum(5 * 2**n for n in range(5)))):
             with self.subTest(name):
-                body = without_normalisation(make_discriminator(name, 192))
+                body = without_normalization(make_discriminator(name, 192))
                 middle = 192 // stride // 2
                 (first, last), (next_first, _) = (seen_by(body, 192, place) for place in (middle, middle + 1))
                 self.assertEqual(next_first - first, stride)
                 self.assertEqual(last - first + 1, field)
 
-    def test_the_normalisation_is_that_of_torch_with_the_statistics_of_the_batch(self):
+    def test_the_normalization_is_that_of_torch_with_the_statistics_of_the_batch(self):
         x = torch.randn(3, 5, 4, 4) * 7 + 2
         own, torchs = BatchNorm(5), nn.BatchNorm2d(5)
         with torch.no_grad():

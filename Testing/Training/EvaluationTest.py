@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import Metric
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io import write_volume
-from MRISuperResLib.core.methods.registry import BaselineMethod, MethodCache
+from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
 from MRISuperResTrainingLib.cli.main import main
 from MRISuperResTrainingLib.evaluation import hr_slices, tables
 from MRISuperResTrainingLib.evaluation.bootstrap import interval
@@ -63,7 +63,7 @@ class EvaluationTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         cls.sources = [cls.write("a1", "a", "brain", 1), cls.write("a2", "a", "brain", 2), cls.write("b1", "b", "brain", 3), cls.write("c1", "c", "fetal", 4)]
-        cls.evaluation = evaluate(cls.sources, [], (2, 4), MethodCache())
+        cls.evaluation = evaluate(cls.sources, [], (2, 4), MethodRegistry())
 
     @classmethod
     def write(cls, name, subject, anatomy, seed):
@@ -84,17 +84,17 @@ class EvaluationTest(unittest.TestCase):
         self.assertIsNone(self.evaluation.summary("fetal", 2, "bicubic", "psnr").interval)
 
     def test_a_model_takes_part_at_its_own_scale_only(self):
-        class Model(BaselineMethod):
+        class Model(InterpolationMethod):
             stage = "psnr"
 
             def __init__(self):
                 super().__init__("bicubic", 2)
-                self.name, self._inner = "mine", BaselineMethod("bicubic", 2)
+                self.name, self._inner = "mine", InterpolationMethod("bicubic", 2)
 
             def __call__(self, images):
                 return self._inner(images)
 
-        evaluation = evaluate(self.sources[:1], ["mine"], (2, 4), MethodCache(given=[Model()]))
+        evaluation = evaluate(self.sources[:1], ["mine"], (2, 4), MethodRegistry(given=[Model()]))
         self.assertEqual(evaluation.methods("brain", 2), (*METHODS, "mine"))
         self.assertEqual(evaluation.methods("brain", 4), METHODS)
 
@@ -104,25 +104,25 @@ class EvaluationTest(unittest.TestCase):
         torn = self.folder / "torn.nii.gz"
         torn.write_bytes(b"not a volume")
         bad = [Source(str(path), "x", "brain") for path in (tiny, torn)]
-        evaluation = evaluate([*bad, self.sources[0]], [], (4,), MethodCache())
+        evaluation = evaluate([*bad, self.sources[0]], [], (4,), MethodRegistry())
         self.assertEqual([scores.volume for scores in evaluation.volumes], ["a1.nii.gz"])
         self.assertEqual([Path(sentence.split(",")[0]).name for sentence in evaluation.skipped], ["tiny.nii.gz", "torn.nii.gz"])
-        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(MRISuperResError, "Nothing could be evaluated.*tiny.nii.gz"):
-            evaluate_into(folder, "", bad, [], (4,), MethodCache(), ComparisonJob(METHODS))
+        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(SuperResolutionError, "Nothing could be evaluated.*tiny.nii.gz"):
+            evaluate_into(folder, "", bad, [], (4,), MethodRegistry(), ComparisonOptions(METHODS))
 
     def test_further_metrics_and_settings_of_the_comparison_are_taken(self):
         metric = Metric("far", "Far", "", "lower", "image", 2)
-        noisy = evaluate(self.sources[:1], [], (2,), MethodCache(), ComparisonJob(METHODS, noise=5.0), [(metric, lambda image, truth: 0.5)])
+        noisy = evaluate(self.sources[:1], [], (2,), MethodRegistry(), ComparisonOptions(METHODS, noise=5.0), [(metric, lambda image, truth: 0.5)])
         self.assertEqual(noisy.summary("brain", 2, "bicubic", "far").mean, 0.5)
         psnr = noisy.summary("brain", 2, "bicubic", "psnr").mean
         self.assertLess(psnr, self.evaluation.volumes[0].table.mean("bicubic", "psnr"))
 
     def test_it_can_be_cancelled_and_tells_how_far_it_is(self):
         calls = []
-        evaluate(self.sources[:2], [], (2,), MethodCache(), progress=lambda *call: calls.append(call))
+        evaluate(self.sources[:2], [], (2,), MethodRegistry(), progress=lambda *call: calls.append(call))
         self.assertEqual(calls, [(0, 2), (1, 2), (2, 2)])
         with self.assertRaises(Cancelled):
-            evaluate(self.sources[:1], [], (2,), MethodCache(), cancelled=lambda: True)
+            evaluate(self.sources[:1], [], (2,), MethodRegistry(), cancelled=lambda: True)
 
     def test_the_tables_hold_what_was_measured(self):
         lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(self.evaluation))))
@@ -158,7 +158,7 @@ class EvaluationTest(unittest.TestCase):
     def test_the_folder_holds_tables_pictures_and_how_all_was_made(self):
         folder = self.folder / "out"
         folder.mkdir()
-        evaluate_into(folder, "Mine", self.sources[:2], [], (2,), MethodCache(), ComparisonJob(METHODS, noise=2.0, seed=3), with_hr_slices=True)
+        evaluate_into(folder, "Mine", self.sources[:2], [], (2,), MethodRegistry(), ComparisonOptions(METHODS, noise=2.0, seed=3), with_hr_slices=True)
         self.assertEqual({path.name for path in folder.iterdir()},
                          {"summary.csv", "volumes.csv", "evaluation.md", "evaluation.png", "evaluation.json", "pictures", "hr_slices"})
         for pictures in ("pictures", "hr_slices"):
@@ -233,7 +233,7 @@ class HighResolutionSlicesTest(unittest.TestCase):
     def test_it_becomes_256_512_and_1024_pixels(self):
         write_volume(self.path, tissue(0, (3, 128, 128)), self.matrix, {"notice": ""})
         for scale in (2, 4, 8):
-            comparison, job = hr_slices.enlarge(self.path, scale, [], MethodCache())
+            comparison, job = hr_slices.enlarge(self.path, scale, [], MethodRegistry())
             self.assertEqual(comparison.outputs[0].volume.shape, (1, 128 * scale, 128 * scale))
             self.assertEqual(job.methods, METHODS)
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upscale
+from MRISuperResLib.core.upsampling import upsample
 from MRISuperResTrainingLib.runs import held_out
 from MRISuperResTrainingLib.runs.export import export
 from safetensors.torch import load_file
@@ -31,15 +31,15 @@ class ExportTest(RunTest):
     def test_the_pair_enlarges_and_can_be_blended(self):
         _, store = self.exported(False, gan={"steps": 4, "learning_rate": 1e-2})
         self.assertEqual({pair: [card.name for card in cards] for pair, cards in store.pairs(2).items()}, {"tiny": ["tiny-psnr", "tiny-gan"]})
-        methods = MethodCache(store)
+        methods = MethodRegistry(store)
         images = np.random.default_rng(0).random((1, 20, 24)).astype(np.float32)
-        psnr, gan, zero, one, half = (methods.get(UpscaleJob(name, 2, device="cpu"))(images) for name in ("tiny-psnr", "tiny-gan", "tiny@0", "tiny@1", "tiny@0.5"))
+        psnr, gan, zero, one, half = (methods.get(UpsamplingOptions(name, 2, device="cpu"))(images) for name in ("tiny-psnr", "tiny-gan", "tiny@0", "tiny@1", "tiny@0.5"))
         np.testing.assert_allclose(zero, psnr, atol=1e-6)
         np.testing.assert_allclose(one, gan, atol=1e-6)
         self.assertGreater(np.abs(psnr - gan).max(), 1e-3)
         self.assertFalse(np.allclose(half, psnr, atol=1e-5) or np.allclose(half, gan, atol=1e-5))
         volume = read_volume(self.folder / "data" / "a.nii.gz")
-        result = upscale(volume.array, volume.ijk_to_ras, UpscaleJob("tiny@0.5", 2, device="cpu"), methods)
+        result = upsample(volume.array, volume.ijk_to_ras, UpsamplingOptions("tiny@0.5", 2, device="cpu"), methods)
         self.assertEqual(result.volume.shape, (4, 64, 72))
 
     def test_the_gan_model_can_be_a_blend_of_both_stages_and_its_card_says_so(self):
@@ -54,13 +54,13 @@ class ExportTest(RunTest):
         losses = [ModelStore([folders[alpha]]).card(f"tiny-{stage}").training["loss"] for alpha, stage in ((0.25, "gan"), (1.0, "gan"), (0.25, "psnr"))]
         self.assertEqual(losses, ["0.005·adversarial + L1; blended with stage 1 at 0.25", "0.005·adversarial + L1", "L1"])
         for alpha in (0, 1.1, float("nan")):
-            with self.assertRaisesRegex(MRISuperResError, "The blend must be above 0 and at most 1"):
+            with self.assertRaisesRegex(SuperResolutionError, "The blend must be above 0 and at most 1"):
                 export(self.folder / "run", "tiny", self.folder / "none", False, alpha)
 
     def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
-        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "licence": "MIT", "made_for": "gpu"}, data={"validation_share": 0.4})
+        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"}, data={"validation_share": 0.4})
         card = store.card("tiny-gan")
-        self.assertEqual((card.title, card.limits, card.licence, card.made_for, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"))
+        self.assertEqual((card.title, card.limits, card.license, card.made_for, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"))
         self.assertEqual(card.spacing_range, [2.0, 2.0])
         self.assertEqual(card.training["loss"], "0.005·adversarial + L1")
         self.assertEqual(store.card("tiny-psnr").training["loss"], "L1")
@@ -73,7 +73,7 @@ class ExportTest(RunTest):
         held = "b" if learnt == "a" else "a"
         self.assertEqual([row["data"] for row in cards[0].metrics], [held])
         volume = read_volume(self.folder / "data" / f"{held}.nii.gz")
-        table = compare(volume.array, volume.ijk_to_ras, ComparisonJob(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"), MethodCache(store)).table
+        table = compare(volume.array, volume.ijk_to_ras, ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"), MethodRegistry(store)).table
         for card in cards:
             self.assertAlmostEqual(card.metrics[0]["psnr"], table.volume_psnr(card.name), places=2)
             self.assertEqual(set(card.metrics[0]["baselines"]), {"nearest", "bilinear", "bicubic", "bicubic+bp"})
@@ -117,12 +117,12 @@ class ExportTest(RunTest):
     def test_a_run_that_is_not_finished_is_refused(self):
         with self.assertRaises(Cancelled):
             self.train(cancelled=lambda: bool(self.events(kind="step")))
-        with self.assertRaisesRegex(MRISuperResError, r"is not finished \(step 11 of the stage psnr\): let it go on to its end"):
+        with self.assertRaisesRegex(SuperResolutionError, r"is not finished \(step 11 of the stage psnr\): let it go on to its end"):
             export(self.folder / "run", "tiny", self.folder / "models")
         self.assertFalse((self.folder / "models").exists())
 
     def test_a_name_that_is_none_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "is not made of letters"):
+        with self.assertRaisesRegex(SuperResolutionError, "is not made of letters"):
             export(self.folder / "run", "a/b", self.folder / "models")
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 import made_vgg
 import numpy as np
 import torch
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResTrainingLib.evaluation.perceptual_metrics import perceptual_metrics
 from MRISuperResTrainingLib.networks import lpips, vgg_distance
@@ -35,7 +35,7 @@ class FolderTest(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def assert_refused(self, pattern, function, *arguments):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             function(*arguments)
         self.assertEqual(caught.exception.kind, "environment")
         self.assertNotIn("\n", str(caught.exception))

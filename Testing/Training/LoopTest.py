@@ -7,7 +7,7 @@ from unittest import mock
 import torch
 from accelerate import Accelerator
 from made_runs import RunTest, Squares, settings
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.training import stage_run, schedule
 from MRISuperResTrainingLib.training.prefetch import Batches
 from MRISuperResTrainingLib.runs.events import EventLog
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 
 class Edges(nn.Module):
-    """In place of VGG: differences of neighbouring pixels."""
+    """In place of VGG: differences of neighboring pixels."""
 
     def last_convolution(self, images):
         return images[..., 1:] - images[..., :-1]
@@ -54,7 +54,7 @@ class PsnrStageTest(RunTest):
 
     def test_gradients_are_clipped_to_the_norm_that_is_asked_for(self):
         stage = self.psnr_stage(settings(clip_norm=1e-3))
-        with mock.patch.object(stage.generator._optimiser, "zero_grad"):
+        with mock.patch.object(stage.generator._optimizer, "zero_grad"):
             norm = self.advance(stage, 1)["gradient_norm"]
         self.assertGreater(float(norm), 1e-2)
         self.assertAlmostEqual(float(torch.linalg.vector_norm(torch.cat([p.grad.flatten() for p in stage.generator.net.parameters()]))), 1e-3, places=6)
@@ -71,7 +71,7 @@ class PsnrStageTest(RunTest):
     def test_a_precision_that_the_computer_lacks_is_refused_with_a_sentence(self):
         if torch.cuda.is_available():
             self.skipTest("with a GPU there is float16")
-        with self.assertRaisesRegex(MRISuperResError, "The precision float16 needs a GPU: choose bfloat16 or float32"):
+        with self.assertRaisesRegex(SuperResolutionError, "The precision float16 needs a GPU: choose bfloat16 or float32"):
             self.accelerator(settings(precision="float16"))
 
     def test_the_learning_rate_follows_its_schedule(self):
@@ -111,7 +111,7 @@ class GanStageTest(RunTest):
                 self.advance(stage, 1)  # away from the bicubic start, where most gradients are 0
                 low, high = map(torch.from_numpy, Squares(stage.settings).batch(1))
                 expected = self.gradients_by_the_book(stage, low, high)
-                with mock.patch.object(stage.generator._optimiser, "zero_grad"), mock.patch.object(stage.discriminator._optimiser, "zero_grad"):
+                with mock.patch.object(stage.generator._optimizer, "zero_grad"), mock.patch.object(stage.discriminator._optimizer, "zero_grad"):
                     stage.advance(low, high)
                 for learner, gradients in zip((stage.generator, stage.discriminator), expected):
                     found = {name: p.grad for name, p in learner.net.named_parameters() if p.requires_grad}
@@ -121,7 +121,7 @@ class GanStageTest(RunTest):
         stage = self.gan_stage(settings(gan={"learning_rate": 1e-4, "discriminator_learning_rate": 3e-4, "betas": [0.5, 0.9], "schedule": "halving", "steps": 8}))
         self.advance(stage, 3)
         for learner, rate in ((stage.generator, 1e-4), (stage.discriminator, 3e-4)):
-            group = learner.state()["optimiser"]["param_groups"][0]
+            group = learner.state()["optimizer"]["param_groups"][0]
             self.assertEqual((group["lr"], group["betas"], group["weight_decay"]), (rate / 4, (0.5, 0.9), 0))
 
     def test_the_discriminator_sees_the_truth_and_the_output_once_each(self):
@@ -209,18 +209,18 @@ class NanGuardTest(RunTest):
         self.assertEqual(self.events(kind="nan")[0]["back_to"], 0)
 
     def test_what_ends_so_again_and_again_is_given_up_with_a_sentence(self):
-        with self.assertRaisesRegex(MRISuperResError, "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate"):
+        with self.assertRaisesRegex(SuperResolutionError, "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate"):
             self.run_stage({7: 100})
 
     def test_weights_that_are_not_finite_are_never_kept(self):
-        with self.assertRaises(MRISuperResError):
+        with self.assertRaises(SuperResolutionError):
             self.run_stage({7: 100}, checkpoint_every=4)
         weights = RunFolder(self.folder / "run").weights("psnr-last")
         self.assertTrue(all(torch.isfinite(value).all() for value in weights.values()))
 
     def test_too_little_memory_names_a_smaller_micro_batch(self):
         with mock.patch("MRISuperResTrainingLib.training.psnr_stage.PsnrStage.learn", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
-            with self.assertRaisesRegex(MRISuperResError, r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)") as caught:
+            with self.assertRaisesRegex(SuperResolutionError, r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)") as caught:
                 self.run_stage({})
         self.assertEqual(caught.exception.kind, "memory")
 

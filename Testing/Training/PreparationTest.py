@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data import preparation, cache
 from MRISuperResTrainingLib.data.preparation import prepare
 from MRISuperResTrainingLib.data.source import Source
@@ -64,7 +64,7 @@ class SlicesTest(PreparationTest):
         for axis, slices, pixel, distance in (("i", np.moveaxis(voxels, 2, 0), (4.0, 2.0), 1.0), ("j", np.moveaxis(voxels, 1, 0), (4.0, 1.0), 2.0), ("k", voxels, (2.0, 1.0), 4.0)):
             with self.subTest(axis):
                 made = self.prepare_one(voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, axis=axis))
-                np.testing.assert_allclose(made.slices, preparation.intensity.Intensity.of(voxels).normalise(slices), atol=1e-6)
+                np.testing.assert_allclose(made.slices, preparation.intensity.Intensity.of(voxels).normalize(slices), atol=1e-6)
                 np.testing.assert_allclose((*made.pixel, made.distance), (*pixel, distance), rtol=1e-6)
 
     def test_the_axis_that_was_taken_is_said(self):
@@ -75,7 +75,7 @@ class SlicesTest(PreparationTest):
         made = self.prepare_one(voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, patches="resample"))
         self.assertEqual(made.slices.shape, (4, 16, 24))
         np.testing.assert_allclose(made.pixel, (5.0, 2.5), rtol=1e-6)
-        whole = preparation.intensity.Intensity.of(voxels).normalise(voxels)
+        whole = preparation.intensity.Intensity.of(voxels).normalize(voxels)
         np.testing.assert_allclose(made.slices, resampling.resize(whole, (16, 24)), atol=1e-6)
 
     @settings(max_examples=30, deadline=None)
@@ -128,7 +128,7 @@ class UnsuitableTest(PreparationTest):
 
     def test_volumes_that_are_no_images_are_named_and_the_others_are_used(self):
         labels = np.digitize(tissue(1), (150, 450, 750)).astype(np.uint8)
-        for name, voxels, pattern in (("labels", labels, "% of its neighbouring voxels have the same value: it seems to be a label map"),
+        for name, voxels, pattern in (("labels", labels, "% of its neighboring voxels have the same value: it seems to be a label map"),
                                       ("mask", (labels > 2).astype(np.float32), "label map"), ("big labels", labels.astype(np.int32) * 1000, "label map"),
                                       ("pixels", tissue(2, (4, 24, 24)).repeat(2, 1).repeat(2, 2), "enlarged without interpolation"),
                                       ("constant", np.full((4, 32, 32), 7, np.int16), "All of its voxels are 7: there is no image"),
@@ -144,7 +144,7 @@ class UnsuitableTest(PreparationTest):
             with mock.patch.object(preparation, "SAMPLE", sample):
                 self.assert_skipped(write(self.folder / "labels.nii.gz", labels), "label map")
 
-    def test_smooth_images_in_few_grey_levels_are_images(self):
+    def test_smooth_images_in_few_gray_levels_are_images(self):
         voxels = tissue().astype(float)
         self.prepare_one(np.round(voxels / voxels.max() * 255).clip(0).astype(np.uint8))
 
@@ -168,7 +168,7 @@ class UnsuitableTest(PreparationTest):
         (self.folder / "text.nii").write_text("not an image")
         (self.folder / "empty.nii.gz").touch()
         (self.folder / "folder.nii.gz").mkdir()
-        for name, pattern in (("four.nii.gz", "2 frames"), ("rgb.nrrd", "colours"), ("cut.nii.gz", "damaged|cut short"), ("short.nii", "damaged|cut short"),
+        for name, pattern in (("four.nii.gz", "2 frames"), ("rgb.nrrd", "colors"), ("cut.nii.gz", "damaged|cut short"), ("short.nii", "damaged|cut short"),
                               ("text.nii", "not a volume"), ("empty.nii.gz", "empty or damaged"), ("folder.nii.gz", "DICOM"), ("missing.nii.gz", "check")):
             with self.subTest(name):
                 self.assert_skipped(str(self.folder / name), pattern)
@@ -187,7 +187,7 @@ class UnsuitableTest(PreparationTest):
         self.assertEqual((volumes, unsuitable), ([], [(a, f"It has the same content as {b}.")]))
 
     def test_a_subject_on_both_sides_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "“a” is used for “train” and for “test”"):
+        with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):
             prepare([Source("1", "a", use="train"), Source("2", "a", use="test")], SMALL, self.cache)
 
     def test_real_files_of_every_kind_are_prepared_or_named(self):
@@ -200,7 +200,7 @@ class UnsuitableTest(PreparationTest):
         named = {Path(path).name: sentence for path, sentence in unsuitable}
         self.assertEqual(len(images) + len(named), len(files))
         self.assertLessEqual({path.name for path in files if path.parent.name == "fetal"}, images)
-        for name, pattern in (("minimal.nii.gz", "label map"), ("low_res.nii.gz", "7×5 pixels"), ("nibabel_example4d.nii.gz", "2 frames"), ("CIT168_RGBA.nii.gz", "colours")):
+        for name, pattern in (("minimal.nii.gz", "label map"), ("low_res.nii.gz", "7×5 pixels"), ("nibabel_example4d.nii.gz", "2 frames"), ("CIT168_RGBA.nii.gz", "colors")):
             self.assertRegex(named[name], pattern)
         for volume in volumes:
             self.assertTrue(np.isfinite(volume.slices).all())
@@ -290,7 +290,7 @@ class CacheTest(PreparationTest):
     def test_a_full_disk_gives_a_sentence_and_leaves_nothing_half_done(self):
         path = write(self.folder / "a.nii.gz")
         with mock.patch.object(cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")):
-            with self.assertRaisesRegex(MRISuperResError, "can't be written: the disk is full .*free some space") as caught:
+            with self.assertRaisesRegex(SuperResolutionError, "can't be written: the disk is full .*free some space") as caught:
                 self.prepare(path)
         self.assertEqual(caught.exception.kind, "environment")
         self.assertEqual(self.cached(), [])
@@ -298,13 +298,13 @@ class CacheTest(PreparationTest):
     @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
     def test_a_disk_that_is_really_full_gives_the_sentence_too(self):
         with mock.patch.object(cache, "open", lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode), create=True):
-            with self.assertRaisesRegex(MRISuperResError, "the disk is full"):
+            with self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
                 self.prepare_one()
 
     def test_a_folder_that_can_t_be_made_gives_a_sentence(self):
         (self.folder / "file").touch()
         self.cache = self.folder / "file" / "cache"
-        with self.assertRaisesRegex(MRISuperResError, "can't be written") as caught:
+        with self.assertRaisesRegex(SuperResolutionError, "can't be written") as caught:
             self.prepare_one()
         self.assertEqual(caught.exception.kind, "environment")
 

@@ -7,9 +7,9 @@ from unittest import mock
 import made_volumes
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.methods.registry import MethodCache
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE as MODELS_VARIABLE
 from MRISuperResTrainingLib.__main__ import main
 
@@ -27,9 +27,9 @@ class QuickTest(RunTest):
         self.assertLess(sum(losses[-5:]), 0.7 * sum(losses[:5]))
         held = self.events(kind="validation")
         self.assertGreater(held[-1]["scores"]["contrast"], held[-1]["bicubic"]["contrast"])
-        [name] = [card.metrics[0]["data"] for card in MethodCache().store.pair("quick", 2)[:1]]
+        [name] = [card.metrics[0]["data"] for card in MethodRegistry().store.pair("quick", 2)[:1]]
         volume = read_volume(self.folder / "data" / f"{name}.nii.gz")
-        table = compare(volume.array, volume.ijk_to_ras, ComparisonJob(("bicubic", "quick-psnr", "quick@0.5", "quick-gan"), 2, device="cpu")).table
+        table = compare(volume.array, volume.ijk_to_ras, ComparisonOptions(("bicubic", "quick-psnr", "quick@0.5", "quick-gan"), 2, device="cpu")).table
         for method in ("quick-psnr", "quick@0.5", "quick-gan"):
             gains = [model - bicubic for model, bicubic in zip(table.values(method, "psnr"), table.values("bicubic", "psnr"))]
             self.assertGreater(min(gains), 1.0, method)  # dB, on every slice

@@ -10,7 +10,7 @@ import made_vgg
 import numpy as np
 import torch
 from made_runs import RunTest, settings
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResTrainingLib.data.source import Source
@@ -48,7 +48,7 @@ class RunFolderTest(RunTest):
         sources = self.volumes()
         self.train(sources=sources)
         before = (self.folder / "run" / "events.jsonl").read_bytes()
-        with self.assertRaisesRegex(MRISuperResError, "There is a run in .* already: go on with it"):
+        with self.assertRaisesRegex(SuperResolutionError, "There is a run in .* already: go on with it"):
             self.train(sources=sources)
         self.assertEqual((self.folder / "run" / "events.jsonl").read_bytes(), before)
 
@@ -64,7 +64,7 @@ class RunFolderTest(RunTest):
         broken.write_bytes(b"no volume")
         self.train(sources=[*sources, Source(str(broken), "c")])
         self.assertTrue(any("broken.nii.gz" in message for message in self.events(kind="start")[0]["messages"]))
-        with self.assertRaisesRegex(MRISuperResError, "There is nothing to learn from: .*broken.nii.gz"):
+        with self.assertRaisesRegex(SuperResolutionError, "There is nothing to learn from: .*broken.nii.gz"):
             self.train("other", sources=[Source(str(broken), "c")])
 
     def test_a_file_that_was_not_written_completely_does_not_replace_the_old_one(self):
@@ -107,13 +107,13 @@ class BeginningTest(RunTest):
                                  ("needs a generator to begin with", {"psnr": {"steps": 0}}),
                                  ("There is no such generator .*no network 'unet'", {"generator": {"network": "unet"}}),
                                  ("There is no such generator .*unexpected keyword", {"generator": {"network": "compact", "depth": 3}})):
-            with self.subTest(pattern), self.assertRaisesRegex(MRISuperResError, pattern):
+            with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 self.train("second", sources, **changes)
         self.assertFalse((self.folder / "second").exists())
 
     def test_without_vgg_a_perceptual_loss_is_refused_with_the_name_of_the_file_and_where_to_get_it(self):
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}):
-            with self.assertRaisesRegex(MRISuperResError, "needs the file vgg19-dcbb9e9d.pth: get it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"):
+            with self.assertRaisesRegex(SuperResolutionError, "needs the file vgg19-dcbb9e9d.pth: get it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"):
                 self.train(gan={"perceptual_weight": 1.0})
         self.assertFalse((self.folder / "run").exists())
 

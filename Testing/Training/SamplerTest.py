@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.preparation import prepare, restricted
 from MRISuperResTrainingLib.data.sampler import PatchSampler, SlicePairs
 from MRISuperResTrainingLib.data.source import Source
@@ -160,7 +160,7 @@ class PatchTest(SamplerTest):
             self.assertTrue(any(np.array_equal(patch, image[:, column:column + 32]) for image in whole for column in range(9)))
 
     def test_without_volumes_there_is_a_sentence(self):
-        with self.assertRaisesRegex(MRISuperResError, "no volume to learn from"):
+        with self.assertRaisesRegex(SuperResolutionError, "no volume to learn from"):
             self.sampler([])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
 from MRISuperResTrainingLib.options.presets import PRESETS, preset
 from MRISuperResTrainingLib.options.recipe import Recipe
@@ -18,7 +18,7 @@ from MRISuperResTrainingLib.options.settings import DataSettings, GanSettings, S
 
 RECIPES = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"
 GENERATOR = {"network": "compact", "blocks": 1, "features": 8}
-RECIPE = {"title": "Tiny", "limits": "For tests.", "licence": "MIT", "sources": "volumes.tsv"}
+RECIPE = {"title": "Tiny", "limits": "For tests.", "license": "MIT", "sources": "volumes.tsv"}
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=5)
@@ -55,7 +55,7 @@ def work(net):
 
 class SettingsTest(unittest.TestCase):
     def assert_refused(self, pattern, kind, value):
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             kind.from_dict(value)
         self.assertEqual(caught.exception.kind, "settings")
 
@@ -72,7 +72,7 @@ class SettingsTest(unittest.TestCase):
     def test_any_value_of_any_field_is_kept_or_refused_with_a_sentence(self, path, value):
         try:
             made = Settings.from_dict(values(path, value))
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             self.assertEqual(e.kind, "settings")
             return
         self.assertEqual(Settings.from_dict(json.loads(json.dumps(made.to_dict()))), made)
@@ -100,7 +100,7 @@ class SettingsTest(unittest.TestCase):
         for pattern, changes in (("“patch” must be a multiple of the scale 8", {"data": {"patch": 100}}), ("“patch” must be .* at least 32", {"data": {"patch": 24}}),
                                  ("“batch” must be a multiple", {"batch": 16, "micro_batch": 3}), ("nothing to train", {"psnr": {"steps": 0}, "gan": None}),
                                  ("at least 32 pixels, not 16", {"scale": 2, "data": {"patch": 16}, "gan": {"discriminator": "official"}})):
-            with self.subTest(pattern), self.assertRaisesRegex(MRISuperResError, pattern):
+            with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 preset("quick", **{"scale": 8} | changes)
 
     def test_the_thesis_is_as_the_thesis_has_it(self):
@@ -133,7 +133,7 @@ class SettingsTest(unittest.TestCase):
             make_discriminator(made.gan.discriminator, made.data.patch)
 
     def test_an_unknown_preset_is_refused_with_the_list_of_those_that_there_are(self):
-        with self.assertRaisesRegex(MRISuperResError, "no preset “fast”: choose one of thesis, modern, quick"):
+        with self.assertRaisesRegex(SuperResolutionError, "no preset “fast”: choose one of thesis, modern, quick"):
             preset("fast", 2)
 
 
@@ -148,8 +148,8 @@ class RecipeTest(unittest.TestCase):
         self.assertEqual(recipe.settings_for(4), Settings(4, GENERATOR))
 
     def test_a_recipe_is_for_a_kind_of_machine_and_the_card_says_so(self):
-        self.assertEqual(Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(), {"title": "Tiny", "limits": "For tests.", "licence": "MIT", "made_for": "gpu"})
-        with self.assertRaisesRegex(MRISuperResError, "“made_for” must be one of cpu, gpu"):
+        self.assertEqual(Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(), {"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"})
+        with self.assertRaisesRegex(SuperResolutionError, "“made_for” must be one of cpu, gpu"):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
     def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
@@ -179,7 +179,7 @@ class RecipeTest(unittest.TestCase):
         for source in sources:
             if source.path.startswith("evaluation/"):
                 self.assertEqual(source.use, "test")
-            self.assertTrue(source.licence and source.source and source.contrast)
+            self.assertTrue(source.license and source.source and source.contrast)
 
     def test_what_is_no_recipe_is_refused_with_a_sentence(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -188,9 +188,9 @@ class RecipeTest(unittest.TestCase):
                             json.dumps(RECIPE | {"scales": {"3": {}}}).encode(), json.dumps(RECIPE | {"titel": "x"}).encode()):
                 with self.subTest(content):
                     path.write_bytes(content)
-                    with self.assertRaisesRegex(MRISuperResError, "recipe.json is not a recipe .*fast.json"):
+                    with self.assertRaisesRegex(SuperResolutionError, "recipe.json is not a recipe .*fast.json"):
                         Recipe.read(path)
-            with self.assertRaisesRegex(MRISuperResError, "missing.json is not a recipe"):
+            with self.assertRaisesRegex(SuperResolutionError, "missing.json is not a recipe"):
                 Recipe.read(Path(folder, "missing.json"))
 
 

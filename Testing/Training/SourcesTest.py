@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
 from MRISuperResTrainingLib.data.sources import read_sources, subject_of
 
-RECIPE = {"title": "Tiny", "limits": "", "licence": "", "sources": "volumes.tsv"}
+RECIPE = {"title": "Tiny", "limits": "", "license": "", "sources": "volumes.tsv"}
 
 
 class SourcesTest(unittest.TestCase):
@@ -36,7 +36,7 @@ class SourcesTest(unittest.TestCase):
 
     def assert_refused(self, pattern, text, name="list.csv"):
         (self.folder / name).write_text(text, encoding="utf-8")
-        with self.assertRaisesRegex(MRISuperResError, pattern) as caught:
+        with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
             read_sources([self.folder / name])
         self.assertEqual(caught.exception.kind, "settings")
 
@@ -62,7 +62,7 @@ class FolderTest(SourcesTest):
         self.assertEqual([skip for skip, sentence in skipped if "twice" in sentence], [path])
 
     def test_what_is_not_there_is_named(self):
-        with self.assertRaisesRegex(MRISuperResError, "no file or folder .*nothing"):
+        with self.assertRaisesRegex(SuperResolutionError, "no file or folder .*nothing"):
             read_sources([self.folder / "nothing"])
 
     def test_the_extension_is_no_part_of_a_subject(self):
@@ -130,7 +130,7 @@ class ListTest(SourcesTest):
 
     def test_what_is_no_text_is_refused(self):
         (self.folder / "list.csv").write_bytes(b"path\n\xe9.nii\n")
-        with self.assertRaisesRegex(MRISuperResError, "not a text in UTF-8 .byte 5.*save it as UTF-8"):
+        with self.assertRaisesRegex(SuperResolutionError, "not a text in UTF-8 .byte 5.*save it as UTF-8"):
             read_sources([self.folder / "list.csv"])
 
     @settings(max_examples=200, deadline=None)
@@ -140,7 +140,7 @@ class ListTest(SourcesTest):
         path.write_bytes(content)
         try:
             read_sources([path])
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             self.assertEqual(e.kind, "settings")
 
 
@@ -155,7 +155,7 @@ class RecipeSourcesTest(SourcesTest):
         (self.folder / "recipes" / "volumes.tsv").write_text(text)
 
     def test_its_list_lies_beside_it_and_the_paths_start_from_the_data_folder(self):
-        self.write_list("path\tsubject\tanatomy\tcontrast\tuse\tlicence\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n")
+        self.write_list("path\tsubject\tanatomy\tcontrast\tuse\tlicense\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n")
         sources, skipped = read_sources([self.recipe], data=self.folder / "data")
         self.assertEqual(sources, [Source(str(self.folder / "data" / "a.nii.gz"), "a", "fetal", "T2w", "CC0", "made", "train")])
         self.assertEqual(skipped, [(str(self.folder / "data" / "b.nii.gz"), f"line 3 of {self.folder / 'recipes' / 'volumes.tsv'} names it, but it is not there.")])
@@ -166,7 +166,7 @@ class RecipeSourcesTest(SourcesTest):
 
     def test_a_list_that_is_not_there_is_named(self):
         (self.folder / "recipes" / "volumes.tsv").unlink()
-        with self.assertRaisesRegex(MRISuperResError, "volumes.tsv can't be read"):
+        with self.assertRaisesRegex(SuperResolutionError, "volumes.tsv can't be read"):
             read_sources([self.recipe])
 
 
@@ -176,7 +176,7 @@ class UseTest(unittest.TestCase):
         self.assertEqual([source.use for source in one_use_per_subject(sources)], ["test", "test", "auto", "test"])
 
     def test_a_subject_on_two_sides_is_refused(self):
-        with self.assertRaisesRegex(MRISuperResError, "“a” is used for “train” and for “test”"):
+        with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):
             one_use_per_subject([Source("1", "a", use="train"), Source("2", "a", use="test")])
 
 

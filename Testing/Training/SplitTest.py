@@ -6,7 +6,7 @@ import unittest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.split import GAP, Split, split_subjects
 
 from made_volumes import prepared
@@ -23,7 +23,7 @@ class SplitTest(unittest.TestCase):
     def split(self, people, share=0.2, seed=1):
         try:
             return split_subjects(volumes_of(people), share, seed)
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             self.assertIn("no volume to learn from", str(e))
             self.assertEqual({use for _, use, _ in people.values()}, {"validation"})  # of others somebody is always left
             assume(False)
@@ -100,7 +100,7 @@ class SplitTest(unittest.TestCase):
             self.assertIn("No subject is held back", split.messages[0])
 
     def test_with_nobody_to_learn_from_it_stops(self):
-        with self.assertRaisesRegex(MRISuperResError, "no volume to learn from"):
+        with self.assertRaisesRegex(SuperResolutionError, "no volume to learn from"):
             split_subjects([prepared("a", use="validation")], 0.2, 1)
 
 

@@ -113,7 +113,7 @@ class CommandsTest(RunTest):
         code, _, err = run("export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models")
         self.assertEqual(code, 0, err)
         card = json.loads((self.folder / "models" / "tiny-psnr.json").read_text())
-        self.assertEqual((card["title"], card["licence"]), (values["title"], values["licence"]))
+        self.assertEqual((card["title"], card["license"]), (values["title"], values["license"]))
         self.assertEqual(([entry["subject"] for entry in card["training"]["data"]], [row["data"] for row in card["metrics"]]), (["a"], ["b"]))
 
     def test_what_the_user_can_mend_is_said_in_one_sentence(self):

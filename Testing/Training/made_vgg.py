@@ -47,7 +47,7 @@ def write_caffe(path, weights):
 
 
 def convolutions(rgb, weights):
-    """What every convolution gives before its activation, {(block, number): (features, h, w)}, computed one channel at a time; rgb: (3, h, w), normalised."""
+    """What every convolution gives before its activation, {(block, number): (features, h, w)}, computed one channel at a time; rgb: (3, h, w), normalized."""
     x, outputs, last = rgb.astype(float), {}, 0
     for (block, number), (weight, bias) in weights.items():
         if block != last:

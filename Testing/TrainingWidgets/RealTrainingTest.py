@@ -1,4 +1,4 @@
-"""One real training, a tiny one, from the panel's way in to a model that MRISuperRes upscales with."""
+"""One real training, a tiny one, from the panel's way in to a model that MRISuperRes upsamples with."""
 
 import os
 import unittest
@@ -40,7 +40,7 @@ class RealTrainingTest(TrainingPanelTestCase):
         wait_until(lambda: not self.runs.tasks, timeout=120)
         self.assertIn("MRISuperRes has the models", self.status)
         self.assertIn("tiny", ModelStore().pairs(2))
-        output = slicer.util.getModuleWidget("MRISuperRes").logic.upscale(first, model="tiny-psnr", device="cpu")
+        output = slicer.util.getModuleWidget("MRISuperRes").logic.upsample(first, model="tiny-psnr", device="cpu")
         self.assertEqual(output.GetImageData().GetDimensions(), (88, 96, 4))
 
 

@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.record import RunRecord, RunState, runs_in
 
@@ -65,8 +65,8 @@ class StateTest(RunFolderTestCase):
             self.assertIs(self.state, RunState.INTERRUPTED)
 
     def test_an_exception_is_the_reason_of_a_failure(self):
-        with self.assertRaises(MRISuperResError), lock.working_on(self.path):
-            raise MRISuperResError("The disk is full: free some space.")
+        with self.assertRaises(SuperResolutionError), lock.working_on(self.path):
+            raise SuperResolutionError("The disk is full: free some space.")
         self.assertIs(self.state, RunState.FAILED)
         self.assertEqual(self.record.message, "The disk is full: free some space.")
 
@@ -111,7 +111,7 @@ class StateTest(RunFolderTestCase):
             self.assertIs(self.state, RunState.INTERRUPTED)
 
     def test_a_second_process_is_refused(self):
-        with lock.working_on(self.path), self.assertRaisesRegex(MRISuperResError, "Another process works on the run"), lock.working_on(self.path):
+        with lock.working_on(self.path), self.assertRaisesRegex(SuperResolutionError, "Another process works on the run"), lock.working_on(self.path):
             self.fail("two processes work on one run")
 
     def test_an_old_wish_to_stop_is_forgotten_when_the_run_goes_on(self):

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.record import RunRecord
 
@@ -41,10 +41,10 @@ def main(mode, gate, command, *words):
 def work_on_run(mode, gate, command, *words):
     run = Path(words[words.index("--run") + 1] if command == "train" else words[0])
     if mode == "refusing":
-        raise MRISuperResError("There is no room for it: make some.")
+        raise SuperResolutionError("There is no room for it: make some.")
     with lock.working_on(run):
         if mode == "failing":
-            raise MRISuperResError("The weights of VGG19 are not there: name their file.")
+            raise SuperResolutionError("The weights of VGG19 are not there: name their file.")
         describe(run)
         Training(run, mode, Path(gate)).train()
 
@@ -118,7 +118,7 @@ def slices(count=3, size=(64, 56)):
 def export(run, _name, name, _to, folder):
     Path(folder).mkdir(parents=True, exist_ok=True)
     if name == "impossible":
-        raise MRISuperResError("The run has no models.")
+        raise SuperResolutionError("The run has no models.")
     for stage in ("psnr", "gan"):
         weights = f"weights of {stage}".encode()
         card = {"name": f"{name}-{stage}", "title": f"{name} {stage}", "scale": 2, "stage": stage, "sha256": hashlib.sha256(weights).hexdigest(),
@@ -129,7 +129,7 @@ def export(run, _name, name, _to, folder):
 
 def evaluate(run, folder, gate):
     if Path(run).name == "one-subject":
-        raise MRISuperResError("The run has held back no subject.")
+        raise SuperResolutionError("The run has held back no subject.")
     print("1/2 volumes", flush=True)
     while not gate.exists():
         time.sleep(0.01)
@@ -150,7 +150,7 @@ fetal,2,psnr-best,rmse,4.9,,,4
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except MRISuperResError as error:
+    except SuperResolutionError as error:
         sys.exit(f"error: {error}")
     except Cancelled:
         sys.exit(130)

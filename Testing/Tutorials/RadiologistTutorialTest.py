@@ -32,10 +32,10 @@ class RadiologistTutorialTest(TutorialTestCase):
 
         click(ui.applyButton)  # 4
         self.assertEqual(ui.applyButton.text, "Cancel")
-        wait_until(lambda: not widget.upscaling.isRunning, timeout=PATIENCE)
+        wait_until(lambda: not widget.upsampling.isRunning, timeout=PATIENCE)
         process_events()
         output = slicer.util.getNode("SampleBrainT2 SR x2 fast-x2-psnr")  # 5
-        self.assertIs(widget.upscaling.job.outputNode, output)
+        self.assertIs(widget.upsampling.job.outputNode, output)
         shown = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode().GetBackgroundVolumeID()
         self.assertEqual(shown, output.GetID())
         after = self.picture("radiologist_2")

@@ -12,13 +12,13 @@ from module_helpers import Gate, click, is_alive, node_ids, wait_for_end
 from MRISuperResLib.widgets import packages
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import ComparisonMode, Degradation, PerceptualScore
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import answer_next, expect_error, leave_module, shown_dialogs
 
 
 class ChoosingTest(ComparePanelTestCase):
     def test_interpolations_the_floor_and_the_models_of_the_scale_are_checked_at_first(self):
-        models = self.widget.upscaling.models._store
+        models = self.widget.upsampling.models._store
         self.parameters.changedMethods = ""
         for index, scale in enumerate((2, 4, 8)):
             self.ui.scaleComboBox.setCurrentIndex(index)
@@ -26,7 +26,7 @@ class ChoosingTest(ComparePanelTestCase):
             self.assertEqual(self.widget.comparing.methods.names, (METHODS + cards)[:8])
 
     def test_every_model_is_offered_with_its_back_projection(self):
-        for card in self.widget.upscaling.models._store.cards(2):
+        for card in self.widget.upsampling.models._store.cards(2):
             self.assertIn(card.name, self.items())
             self.assertIn(card.name + "+bp", self.items())
             self.assertIn(card.summary(), self.items()[card.name].toolTip())
@@ -116,7 +116,7 @@ class RunTest(ComparePanelTestCase):
         run = self.compare()
         self.assertEqual(self.ui.compareButton.text, "Cancel")
         self.assertIn("Running: Phantom", self.status)
-        self.assert_idle(run, JobState.FINISHED, "“Comparison of Phantom x2”")
+        self.assert_idle(run, TaskState.FINISHED, "“Comparison of Phantom x2”")
         self.assertIn("slices along k", self.status)
         self.assert_results(areOpen=True)
         shown = [slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode().GetBackgroundVolumeID()
@@ -174,7 +174,7 @@ class RunTest(ComparePanelTestCase):
         self.open()
         self.assertEqual(self.ui.compareButton.text, "Cancel")
         gate.open()
-        self.assert_idle(run, JobState.FINISHED, "Finished")
+        self.assert_idle(run, TaskState.FINISHED, "Finished")
         self.assertEqual(run.comparison.job.scale, 2)
 
     def test_apply_and_compare_wait_for_each_other(self):
@@ -185,13 +185,13 @@ class RunTest(ComparePanelTestCase):
         self.assertFalse(self.ui.applyButton.enabled)
         self.assertIn("Another volume is being processed", self.ui.applyButton.toolTip)
         gate.open()
-        self.assert_idle(run, JobState.FINISHED, "Finished")
+        self.assert_idle(run, TaskState.FINISHED, "Finished")
         self.assertTrue(self.ui.applyButton.enabled)
         self.choose(self.ui.modelComboBox, "bicubic")
         message = self.status
         click(self.ui.applyButton)
         self.assertFalse(self.ui.compareButton.enabled)
-        wait_for_end(self.widget.upscaling.job)
+        wait_for_end(self.widget.upsampling.job)
         self.assertTrue(self.ui.compareButton.enabled)
         self.assertEqual(self.status, message)
 
@@ -225,32 +225,32 @@ class FaultTest(ComparePanelTestCase):
         before = node_ids()
         click(self.ui.compareButton)
         self.assertEqual((self.status, self.ui.compareButton.enabled), ("Cancelling …", False))
-        self.assert_idle(run, JobState.CANCELLED, "Cancelled: nothing was changed.")
+        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: nothing was changed.")
         self.assertEqual(node_ids(), before)
         self.assert_no_results()
 
     def test_input_deleted_during_a_run_ends_it_with_a_message(self):
         run = self.compare_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
-        self.assert_idle(run, JobState.CANCELLED, "Cancelled: the input volume was deleted.")
+        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: the input volume was deleted.")
         self.assert_no_results()
 
     def test_scene_closed_during_a_run_ends_it_with_a_message(self):
         run = self.compare_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
-        self.assert_idle(run, JobState.CANCELLED, "Cancelled: the scene was closed.")
+        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: the scene was closed.")
         self.assert_no_results()
 
     def test_worker_killed_during_a_run_is_an_error_and_the_next_comparison_works(self):
         run = self.compare_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(run, JobState.FAILED, "The worker process ended unexpectedly (signal 9)")
+            self.assert_idle(run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)")
         self.widget.logic._worker = None
         self.compare_to_the_end()
 
     def test_worker_that_another_run_uses_is_an_error_and_the_panel_stays_usable(self):
-        other = self.widget.logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        other = self.widget.logic.upsample(self.input, model="bicubic", waitForCompletion=False)
         with expect_error("Another volume is being processed"):
             self.compare()
         self.assertEqual(self.ui.compareButton.text, "Compare")
@@ -264,7 +264,7 @@ class FaultTest(ComparePanelTestCase):
         self.widget.cleanup()
         self.assertFalse(is_alive(pid))
         self.assertEqual(self.status, status)
-        self.assertIs(run.state, JobState.CANCELLED)
+        self.assertIs(run.state, TaskState.CANCELLED)
         self.widget.setup()
 
 
@@ -286,7 +286,7 @@ class PackagesTest(ComparePanelTestCase):
         self.installed.append(arguments)
         self.missing.clear()
 
-    def test_user_is_asked_with_the_licence_and_the_comparison_starts_after_the_installation(self):
+    def test_user_is_asked_with_the_license_and_the_comparison_starts_after_the_installation(self):
         self.use_double("until_cancelled")
         answer_next(True)
         run = self.compare()

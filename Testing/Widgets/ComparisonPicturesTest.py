@@ -19,7 +19,7 @@ EIGHT = ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic
 
 
 def pixels(widget):
-    """The grey values that a view shows, (height, width)."""
+    """The gray values that a view shows, (height, width)."""
     image = widget.sliceView().grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
     return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(image.height(), image.bytesPerLine())[:, :image.width()]
 

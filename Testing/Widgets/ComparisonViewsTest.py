@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import slicer
 from comparison_views_helpers import METHODS, comparison, phantom
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.widgets.comparison.view_overlay import scoreText
@@ -18,12 +18,12 @@ from MRISuperResLib.scene.comparison.layout import COMPARISON_LAYOUT_ID, mainVie
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.linked_slices import LinkedSlices
 from MRISuperResLib.scene.comparison.point_of_interest import PointOfInterest
-from MRISuperResLib.scene.slice_plane import pixelSize, viewCentre
+from MRISuperResLib.scene.slice_plane import pixelSize, viewCenter
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from slicerhost.testing import drag, process_events, turn_wheel
 
-COLUMNS = metrics_of(ComparisonJob(METHODS))
+COLUMNS = metrics_of(ComparisonOptions(METHODS))
 FOUR_UP = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
 FRAME = "MRISuperRes zoomed area"
 UPPER_LEFT = 2
@@ -61,19 +61,19 @@ class ComparisonViewsTestCase(unittest.TestCase):
     def offsets(self, widgets):
         return [widget.sliceLogic().GetSliceOffset() for widget in widgets]
 
-    def centres(self, widgets):
-        return np.array([viewCentre(widget.mrmlSliceNode()) for widget in widgets])
+    def centers(self, widgets):
+        return np.array([viewCenter(widget.mrmlSliceNode()) for widget in widgets])
 
     def pixel_sizes(self, widgets):
         return [pixelSize(widget.mrmlSliceNode()) for widget in widgets]
 
     def assert_all_show_the_same(self, widgets):
-        np.testing.assert_allclose(self.centres(widgets), [self.centres(widgets)[0]] * len(widgets), atol=1e-6)
+        np.testing.assert_allclose(self.centers(widgets), [self.centers(widgets)[0]] * len(widgets), atol=1e-6)
         np.testing.assert_allclose(self.pixel_sizes(widgets), self.pixel_sizes(widgets)[0])
 
     def assert_zoom_views_follow(self):
         """They look at the point of interest, in the plane of the pictures, and enlarge as much as they say."""
-        np.testing.assert_allclose(self.centres(self.zooms), [self.views.pointOfInterest] * len(self.zooms), atol=1e-6)
+        np.testing.assert_allclose(self.centers(self.zooms), [self.views.pointOfInterest] * len(self.zooms), atol=1e-6)
         np.testing.assert_allclose(np.array(self.pixel_sizes(self.mains)) / self.pixel_sizes(self.zooms), self.views.lensFactor)
         np.testing.assert_allclose(self.offsets(self.zooms), self.offsets(self.mains), atol=1e-6)
 
@@ -106,7 +106,7 @@ class OpeningTest(ComparisonViewsTestCase):
                 for widget in self.mains:
                     width, height, _ = widget.mrmlSliceNode().GetFieldOfView()
                     self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
-                np.testing.assert_allclose(self.centres(self.mains), [[23.5, 19.5, 12]] * 4, atol=1e-6)
+                np.testing.assert_allclose(self.centers(self.mains), [[23.5, 19.5, 12]] * 4, atol=1e-6)
                 self.assert_all_show_the_same(self.mains)
                 self.assert_zoom_views_follow()
                 self.views.close()
@@ -202,18 +202,18 @@ class LinkTest(ComparisonViewsTestCase):
 
     def test_zooming_with_the_wheel_moves_all_views_to_the_same_place(self):
         self.show()
-        before = self.centres(self.mains)
+        before = self.centers(self.mains)
         turn_wheel(self.view(3), -3, at=(30, 40), modifiers=Qt.ControlModifier)
-        self.assertGreater(np.abs(self.centres(self.mains) - before).max(), 1, "it zooms around the mouse")
+        self.assertGreater(np.abs(self.centers(self.mains) - before).max(), 1, "it zooms around the mouse")
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
     def test_dragging_with_the_middle_button_pans_all_views(self):
         self.show()
-        before, size = self.centres(self.mains), self.pixel_sizes(self.mains)[0]
+        before, size = self.centers(self.mains), self.pixel_sizes(self.mains)[0]
         point = self.views.pointOfInterest
         drag(self.view(1), (50, 60), (80, 60), Qt.MiddleButton)
-        np.testing.assert_allclose(np.abs(self.centres(self.mains) - before)[:, 0], 30 * size)
+        np.testing.assert_allclose(np.abs(self.centers(self.mains) - before)[:, 0], 30 * size)
         self.assert_all_show_the_same(self.mains)
         np.testing.assert_allclose(self.views.pointOfInterest, point, err_msg="the point stays where it is in the body")
         self.assert_zoom_views_follow()
@@ -266,7 +266,7 @@ class LinkTest(ComparisonViewsTestCase):
         turn_wheel(self.view(1), 1)
         self.assertEqual(self.texts()[1], f"nearest\nInconsistency {self.nodes.table.values('nearest', 'consistency')[5]:.2f}")
 
-    def test_dragging_in_the_window_level_mode_changes_the_grey_levels_of_all(self):
+    def test_dragging_in_the_window_level_mode_changes_the_gray_levels_of_all(self):
         self.show()
         mode = slicer.app.applicationLogic().GetInteractionNode()
         mode.SetCurrentInteractionMode(mode.AdjustWindowLevel)
@@ -308,7 +308,7 @@ class ZoomTest(ComparisonViewsTestCase):
         drag(self.view(1), (x, y), (x + 30, y - 20))
         np.testing.assert_allclose(self.pixel_of(self.views.pointOfInterest, 1), (x + 30, y - 20), atol=1.5)
         self.assert_zoom_views_follow()
-        np.testing.assert_allclose(self.centres(self.mains)[:, :2], [[23.5, 19.5]] * 4, atol=1e-6, err_msg="the pictures stay")
+        np.testing.assert_allclose(self.centers(self.mains)[:, :2], [[23.5, 19.5]] * 4, atol=1e-6, err_msg="the pictures stay")
 
     def test_the_point_goes_with_the_slice(self):
         self.show()

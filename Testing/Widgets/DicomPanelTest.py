@@ -32,8 +32,8 @@ class DicomPanelTest(unittest.TestCase):
 
     def apply(self):
         click(self.ui.applyButton)
-        wait_for_end(self.widget.upscaling.job)
-        return self.widget.upscaling.job.outputNode
+        wait_for_end(self.widget.upsampling.job)
+        return self.widget.upsampling.job.outputNode
 
     def assert_disabled(self, words):
         self.assertFalse(self.ui.exportDicomButton.enabled)
@@ -59,7 +59,7 @@ class DicomPanelTest(unittest.TestCase):
         self.ui.inputSelector.setCurrentNode(make_volume())
         click(self.ui.applyButton)
         self.assertFalse(self.ui.exportDicomButton.enabled)
-        wait_for_end(self.widget.upscaling.job)
+        wait_for_end(self.widget.upsampling.job)
         self.assert_disabled("was not loaded by the module DICOM")
 
     def test_a_declined_folder_writes_nothing(self):

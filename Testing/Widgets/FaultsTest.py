@@ -14,12 +14,12 @@ from unittest import mock
 import slicer
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.widgets import packages
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from module_helpers import click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, node_ids, show_panel, wait_for_end
 from slicerhost.testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
 
 METHODS = ("nearest", "bicubic")
-KINDS = ("upscale", "compare")
+KINDS = ("upsample", "compare")
 RUN = Path(__file__).resolve().parents[1] / "Host" / "run.py"
 PATIENCE = 120  # s, after which an application that hangs is killed
 
@@ -34,7 +34,7 @@ from slicerhost.testing import wait_until
 class ApplicationTest(unittest.TestCase):
     def test_it(self):
         logic, progress = MRISuperResLogic(worker=double_worker(self, "deaf")), []
-        logic.upscale(make_volume(), model="bicubic", waitForCompletion=False, progressCallback=lambda *state: progress.append(state))
+        logic.upsample(make_volume(), model="bicubic", waitForCompletion=False, progressCallback=lambda *state: progress.append(state))
         wait_until(lambda: progress)
         print("started", logic.worker.pid, slicer.app.temporaryPath + "/" + job_folders()[0], flush=True)
         wait_until(lambda: False, {patience})
@@ -53,9 +53,9 @@ class FaultsTest(unittest.TestCase):
         self.addCleanup(MRISuperResLogic().worker.cleanup)
 
     def start(self, logic, kind):
-        """An upscaling or a comparison, of which the worker is in the middle."""
+        """An upsampling or a comparison, of which the worker is in the middle."""
         progress, options = [], {"waitForCompletion": False, "progressCallback": lambda *state: progress.append(state)}
-        run = logic.upscale(self.input, model="bicubic", **options) if kind == "upscale" else logic.compare(self.input, METHODS, **options)
+        run = logic.upsample(self.input, model="bicubic", **options) if kind == "upsample" else logic.compare(self.input, METHODS, **options)
         wait_until(lambda: progress or not run.isRunning)
         return run
 
@@ -73,7 +73,7 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual(job_folders(), [])
 
     def assert_works(self, logic):
-        output = logic.upscale(self.input, model="bicubic")
+        output = logic.upsample(self.input, model="bicubic")
         self.assertEqual(output.GetImageData().GetDimensions()[:2], (40, 36))
         slicer.mrmlScene.RemoveNode(output)
         for node in set(node_ids()) - self.nodes:
@@ -83,7 +83,7 @@ class FaultsTest(unittest.TestCase):
         logic = MRISuperResLogic(worker=double_worker(self, "losing_the_gpu"))
         for run in self.runs(logic):
             pid = logic.worker.pid
-            self.assert_clean(run, JobState.FAILED, "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again")
+            self.assert_clean(run, TaskState.FAILED, "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again")
             self.assertEqual(run.errorKind, "device")
             self.assertFalse(pid is not None and is_alive(pid))
         logic.worker._command = command_of("talkative")
@@ -93,7 +93,7 @@ class FaultsTest(unittest.TestCase):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         for run in self.runs(logic):
             os.kill(logic.worker.pid, signal.SIGKILL)
-            self.assert_clean(run, JobState.FAILED, "The worker process ended unexpectedly (signal 9), perhaps for want of memory")
+            self.assert_clean(run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9), perhaps for want of memory")
         self.assert_works(MRISuperResLogic())
 
     def test_application_that_quits_leaves_no_process_and_no_file(self):
@@ -104,7 +104,7 @@ class FaultsTest(unittest.TestCase):
             pid = worker.pid
             slicer.app.aboutToQuit.emit()
             self.assertFalse(is_alive(pid))
-            self.assert_clean(run, JobState.CANCELLED, "Cancelled")
+            self.assert_clean(run, TaskState.CANCELLED, "Cancelled")
 
     def test_application_that_crashes_leaves_no_process_and_no_voxels(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -130,7 +130,7 @@ class FaultsTest(unittest.TestCase):
             run, pid = self.start(widget.logic, kind), widget.logic.worker.pid
             slicer.util.reloadScriptedModule("MRISuperRes")
             self.assertFalse(is_alive(pid))
-            self.assert_clean(run, JobState.CANCELLED, "Cancelled")
+            self.assert_clean(run, TaskState.CANCELLED, "Cancelled")
         leave_module()
         self.assert_works(MRISuperResLogic())
 
@@ -140,7 +140,7 @@ class FaultsTest(unittest.TestCase):
             for run in self.runs(logic):
                 remove()
                 self.nodes = node_ids()
-                self.assert_clean(run, JobState.CANCELLED, f"Cancelled: {words}.")
+                self.assert_clean(run, TaskState.CANCELLED, f"Cancelled: {words}.")
                 self.input = make_volume(size=(20, 18, 3))
 
 
@@ -172,14 +172,14 @@ class BrokenTorchTest(unittest.TestCase):
         answer_next(True)
         with mock.patch.object(packages, "_pipInstall", pip):
             click(self.widget.ui.applyButton)
-            first = self.widget.upscaling.job
-            wait_until(lambda: self.widget.upscaling.job is not first, timeout=120)
-        self.assertEqual((first.state, first.errorKind), (JobState.FAILED, "packages"))
+            first = self.widget.upsampling.job
+            wait_until(lambda: self.widget.upsampling.job is not first, timeout=120)
+        self.assertEqual((first.state, first.errorKind), (TaskState.FAILED, "packages"))
         self.assertIn("can't be imported here (libc10.so: cannot open shared object file)", first.message)
         self.assertEqual([dialog.text.partition(",")[0] for dialog in shown_dialogs()], ["MRISuperRes needs the Python packages torch"])
         self.assertEqual([arguments[-1] for arguments in installed], ["torch>=2.2"] * 2)
-        wait_until(lambda: not self.widget.upscaling.job.isRunning, timeout=120)
-        self.assertIs(self.widget.upscaling.job.state, JobState.FINISHED, self.widget.upscaling.job.message)
+        wait_until(lambda: not self.widget.upsampling.job.isRunning, timeout=120)
+        self.assertIs(self.widget.upsampling.job.state, TaskState.FINISHED, self.widget.upsampling.job.message)
 
 
 if __name__ == "__main__":

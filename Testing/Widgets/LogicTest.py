@@ -11,11 +11,11 @@ import numpy as np
 import slicer
 from module_helpers import double_worker, job_folders, make_volume, mute_error_log, node_ids, wait_for_end
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.core.comparison.options import ComparisonJob, default_methods
+from MRISuperResLib.core.comparison.options import ComparisonOptions, default_methods
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore
 from MRISuperResLib.worker.client import WorkerProcess
 from MRISuperResLib.scene.comparison.maps import mapKinds
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import wait_until
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core"))  # made_models
@@ -32,35 +32,35 @@ class LogicTest(unittest.TestCase):
     def tearDownClass(cls):
         MRISuperResLogic().worker.cleanup()
 
-    def test_upscale_returns_the_output_node(self):
-        output = self.logic.upscale(self.input, model="bicubic", scale=4)
+    def test_upsample_returns_the_output_node(self):
+        output = self.logic.upsample(self.input, model="bicubic", scale=4)
         self.assertEqual(output.GetImageData().GetDimensions(), (20, 24, 7))
         self.assertEqual(job_folders(), [])
 
     def test_every_setting_reaches_the_core(self):
-        output = self.logic.upscale(self.input, model="nearest", scale=2, axis="i", device="cpu")
+        output = self.logic.upsample(self.input, model="nearest", scale=2, axis="i", device="cpu")
         self.assertEqual(output.GetImageData().GetDimensions(), (5, 12, 14))
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(output)[::2, ::2], slicer.util.arrayFromVolume(self.input))
 
     def test_given_output_volume_is_returned(self):
         output = make_volume(name="Mine")
-        self.assertIs(self.logic.upscale(self.input, model="bicubic", outputVolume=output), output)
+        self.assertIs(self.logic.upsample(self.input, model="bicubic", outputVolume=output), output)
 
     def test_the_worker_stays_warm_for_other_logics(self):
-        self.logic.upscale(self.input, model="bicubic")
+        self.logic.upsample(self.input, model="bicubic")
         pid = self.logic.worker.pid
         other = MRISuperResLogic()
-        other.upscale(self.input, model="bicubic")
+        other.upsample(self.input, model="bicubic")
         self.assertEqual(other.worker.pid, pid)
 
     def test_progress_is_reported_in_slices(self):
         reports = []
-        self.logic.upscale(self.input, model="bicubic", progressCallback=lambda done, total: reports.append((done, total)))
+        self.logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: reports.append((done, total)))
         self.assertEqual((reports[0], reports[-1]), ((0, 7), (7, 7)))
 
     def test_progress_callback_that_returns_false_cancels(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        self.assertIsNone(logic.upscale(self.input, model="bicubic", progressCallback=lambda done, total: False))
+        self.assertIsNone(logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: False))
         self.assertEqual(job_folders(), [])
 
     def test_error_in_the_progress_callback_cancels_and_reaches_the_script(self):
@@ -68,57 +68,57 @@ class LogicTest(unittest.TestCase):
             raise ZeroDivisionError("in the callback")
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         with self.assertRaisesRegex(ZeroDivisionError, "in the callback"):
-            logic.upscale(self.input, model="bicubic", progressCallback=fail)
+            logic.upsample(self.input, model="bicubic", progressCallback=fail)
         self.assertFalse(logic.worker.isBusy)
 
     def test_impossible_input_raises_the_sentence(self):
         labels = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
         for node, words in ((None, "Choose an input volume"), (labels, "label map")):
             with self.assertRaisesRegex(RuntimeError, words):
-                self.logic.upscale(node)
+                self.logic.upsample(node)
 
     def test_impossible_settings_raise_the_sentence(self):
         for settings, words in (({"scale": 3}, "scale must be"), ({"axis": "up"}, "slice direction"), ({"device": "abacus"}, "no device"),
                                 ({"model": "no-such-model"}, "no-such-model")):
             with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
-                self.logic.upscale(self.input, **settings)
+                self.logic.upsample(self.input, **settings)
 
     def test_failed_run_raises_the_sentence_of_the_worker(self):
         logic = MRISuperResLogic(worker=double_worker(self, "out_of_memory"))
         with self.assertRaisesRegex(RuntimeError, "memory of this computer is not enough"):
-            logic.upscale(self.input, model="bicubic")
+            logic.upsample(self.input, model="bicubic")
 
     def test_worker_that_dies_raises_a_sentence_and_the_next_run_works(self):
         logic = MRISuperResLogic(worker=double_worker(self, "crashing"))
         with self.assertRaisesRegex(RuntimeError, "ended unexpectedly"):
-            logic.upscale(self.input, model="bicubic")
-        self.assertIsNotNone(self.logic.upscale(self.input, model="bicubic"))
+            logic.upsample(self.input, model="bicubic")
+        self.assertIsNotNone(self.logic.upsample(self.input, model="bicubic"))
 
     def test_input_that_is_deleted_meanwhile_raises_the_sentence(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         with self.assertRaisesRegex(RuntimeError, "input volume was deleted"):
-            logic.upscale(self.input, model="bicubic", progressCallback=lambda done, total: slicer.mrmlScene.RemoveNode(self.input))
+            logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: slicer.mrmlScene.RemoveNode(self.input))
 
     def test_run_in_the_background_is_a_job_that_tells_its_end(self):
         ended = []
-        job = self.logic.upscale(self.input, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsample(self.input, model="bicubic", waitForCompletion=False, onFinished=ended.append)
         self.assertTrue(job.isRunning)
         wait_until(lambda: ended)
-        self.assertIs(job.state, JobState.FINISHED)
+        self.assertIs(job.state, TaskState.FINISHED)
         self.assertEqual(job.outputNode.GetName(), "Fetus SR x2 bicubic")
 
     def test_run_in_the_background_can_be_cancelled(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
         job.cancel()
         wait_for_end(job)
-        self.assertIs(job.state, JobState.CANCELLED)
+        self.assertIs(job.state, TaskState.CANCELLED)
 
     def test_second_run_while_one_is_running_is_refused_and_does_it_no_harm(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
         with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
-            logic.upscale(self.input, model="bicubic")
+            logic.upsample(self.input, model="bicubic")
         job.cancel()
         wait_for_end(job)
         self.assertEqual(job_folders(), [])
@@ -144,7 +144,7 @@ class CompareTest(unittest.TestCase):
     def test_every_setting_reaches_the_core(self):
         settings = {"scale": 2, "reference": True, "axis": "j", "device": "cpu", "degradation": "kspace", "noise": 3.0, "seed": 5}
         comparison = self.logic.compare(make_volume(size=(20, 18, 12)), ("nearest", "bicubic"), **settings)
-        self.assertEqual(comparison.job, ComparisonJob(("nearest", "bicubic"), **settings))
+        self.assertEqual(comparison.job, ComparisonOptions(("nearest", "bicubic"), **settings))
         self.assertEqual(comparison.axis.name, "j")
         self.assertEqual(comparison.low.GetImageData().GetDimensions(), (10, 18, 6))
 
@@ -160,7 +160,7 @@ class CompareTest(unittest.TestCase):
         wait_for_end(run)
         self.assertEqual(run.job.methods, default_methods(4, ModelStore()))
 
-    def test_models_of_a_pair_and_their_blend_are_compared_and_used_for_upscaling(self):
+    def test_models_of_a_pair_and_their_blend_are_compared_and_used_for_upsampling(self):
         if importlib.util.find_spec("torch") is None:
             self.skipTest("torch is not installed")
         from made_models import write_model
@@ -176,7 +176,7 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(partners, {"net-psnr": None, "net-gan": "net-psnr", "net@0.5": "net-psnr", "net-gan+bp": "net-psnr"})
             self.assertIn("invented", [kind.key for kind in mapKinds(comparison)])
             self.assertLess(comparison.table.mean("net-gan+bp", "consistency"), comparison.table.mean("net-gan", "consistency"))
-            output = logic.upscale(self.input, model="net@0.5", device="cpu")
+            output = logic.upsample(self.input, model="net@0.5", device="cpu")
             self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "net@0.5")
 
     def test_progress_is_reported_and_can_cancel(self):
@@ -204,9 +204,9 @@ class CompareTest(unittest.TestCase):
         wait_until(lambda: ended)
         self.assertEqual(run.comparison.title, "Comparison of Fetus x2")
 
-    def test_comparison_while_a_volume_is_upscaled_is_refused(self):
+    def test_comparison_while_a_volume_is_upsampled_is_refused(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
         with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
             logic.compare(self.input, ("nearest", "bicubic"))
         job.cancel()

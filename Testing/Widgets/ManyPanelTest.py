@@ -7,8 +7,8 @@ import unittest
 import numpy as np
 import slicer
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.core.options import UpscaleJob
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.tasks import TaskState
 from module_helpers import Gate, click, double_worker, job_folders, make_volume, mute_error_log, wait_for_end
 from PanelTest import PanelTestCase
 from PySide6.QtCore import Qt
@@ -51,7 +51,7 @@ class ManyPanelTestCase(PanelTestCase):
         wait_for_end(job)
         self.assertIs(job.state, state)
         self.assertIn(words, self.many_status)
-        self.assertEqual(self.ui.manyButton.text, "Upscale the checked volumes")
+        self.assertEqual(self.ui.manyButton.text, "Upsample the checked volumes")
         self.assertFalse(self.ui.manyProgressBar.visible)
 
 
@@ -69,7 +69,7 @@ class ChoosingTest(ManyPanelTestCase):
     def test_what_is_no_image_and_results_are_not_offered(self):
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
         slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual(list(self.rows()), ["Fetus", "Second", "Third"])
 
     def test_volume_of_a_sequence_is_listed_as_its_present_frame(self):
@@ -107,16 +107,16 @@ class ChoosingTest(ManyPanelTestCase):
 
 
 class RunTest(ManyPanelTestCase):
-    def test_checked_volumes_are_upscaled_with_the_settings_above(self):
+    def test_checked_volumes_are_upsampled_with_the_settings_above(self):
         self.check("Second", False)
         self.ui.scaleComboBox.setCurrentIndex(1)
         job = self.start()
         self.assertEqual(self.ui.manyButton.text, "Cancel")
         self.assertIn("finished stay", self.ui.manyButton.toolTip)
-        self.assert_many_idle(job, JobState.FINISHED, "2 of 2 volumes")
+        self.assert_many_idle(job, TaskState.FINISHED, "2 of 2 volumes")
         self.assertEqual(self.rows(), {"Fetus": (True, "Fetus SR x4 bicubic"), "Second": (False, ""), "Third": (True, "Third SR x4 bicubic")})
         self.assertEqual(job.results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
-        self.assertEqual(UpscaleJob.from_dict({"model": "bicubic", "scale": 4}), job._job)
+        self.assertEqual(UpsamplingOptions.from_dict({"model": "bicubic", "scale": 4}), job._job)
 
     def test_progress_names_the_volume_and_counts_all_slices(self):
         gate = Gate()
@@ -126,7 +126,7 @@ class RunTest(ManyPanelTestCase):
         self.assertEqual(self.rows()["Fetus"][1], "running …")
         self.assertEqual(self.rows()["Third"][1], "waiting …")
         gate.open()
-        self.assert_many_idle(job, JobState.FINISHED, "3 of 3 volumes")
+        self.assert_many_idle(job, TaskState.FINISHED, "3 of 3 volumes")
 
     def test_other_runs_wait_meanwhile(self):
         self.use_double("until_cancelled")
@@ -141,7 +141,7 @@ class RunTest(ManyPanelTestCase):
     def test_failing_volume_is_told_in_the_table_and_below_and_does_not_stop_the_rest(self):
         self.use_double("only_small")
         job = self.start()
-        self.assert_many_idle(job, JobState.FINISHED, "1 of 3 volumes")
+        self.assert_many_idle(job, TaskState.FINISHED, "1 of 3 volumes")
         self.assertIn("“Fetus”, “Second”: The memory of this computer is not enough", self.many_status)
         self.assertIn("The memory of this computer is not enough", self.rows()["Second"][1])
         self.assertEqual(self.rows()["Third"][1], "Third SR x2 bicubic")
@@ -152,7 +152,7 @@ class RunTest(ManyPanelTestCase):
         job = self.start()
         wait_until(lambda: self.rows()["Second"][1] == "running …" and "Volume 2 of 3" in self.ui.manyProgressLabel.text)
         click(self.ui.manyButton)
-        self.assert_many_idle(job, JobState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
+        self.assert_many_idle(job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
         self.assertEqual([result for _checked, result in self.rows().values()], ["Fetus SR x2 bicubic", "Cancelled.", "Not begun."])
 
 
@@ -162,7 +162,7 @@ class FaultTest(ManyPanelTestCase):
         job = self.start_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
         wait_for_end(job)
-        self.assertIs(job.state, JobState.CANCELLED)
+        self.assertIs(job.state, TaskState.CANCELLED)
         self.assertEqual((self.rows(), self.volumes()), ({}, []))
 
     def test_volume_deleted_in_its_turn_is_passed_over(self):
@@ -171,7 +171,7 @@ class FaultTest(ManyPanelTestCase):
         job = self.start_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
         gate.open()
-        self.assert_many_idle(job, JobState.FINISHED, "2 of 3 volumes")
+        self.assert_many_idle(job, TaskState.FINISHED, "2 of 3 volumes")
         self.assertIn("“Fetus”: Cancelled: the input volume was deleted.", self.many_status)
 
     def test_worker_that_dies_costs_one_volume_and_starts_again(self):
@@ -180,13 +180,13 @@ class FaultTest(ManyPanelTestCase):
         job = self.start_and_wait_for_progress()
         gate.open()
         os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-        self.assert_many_idle(job, JobState.FINISHED, "2 of 3 volumes")
+        self.assert_many_idle(job, TaskState.FINISHED, "2 of 3 volumes")
         self.assertIn("ended unexpectedly", self.rows()["Fetus"][1])
 
     def test_missing_packages_end_the_run_with_the_sentence(self):
         self.use_double("without_packages")
         with expect_error("PyTorch is missing."):
-            self.assert_many_idle(self.start(), JobState.FAILED, "PyTorch is missing.")
+            self.assert_many_idle(self.start(), TaskState.FAILED, "PyTorch is missing.")
             process_events()
         self.assertEqual(self.rows()["Third"][1], "Not begun.")
 
@@ -212,29 +212,29 @@ class ScriptTest(unittest.TestCase):
 
     def test_script_gets_a_result_for_each(self):
         self.nodes[0].SetAndObserveImageData(None)
-        results = self.logic.upscaleMany(self.nodes, model="bicubic", scale=4)
+        results = self.logic.upsampleBatch(self.nodes, model="bicubic", scale=4)
         self.assertEqual([result.name for result in results], ["A", "B"])
         self.assertIsNone(results[0].outputNode)
         self.assertIn("holds no image", results[0].message)
         self.assertEqual(results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
 
     def test_script_that_cancels_keeps_what_is_finished(self):
-        results = self.logic.upscaleMany(self.nodes, model="bicubic", progressCallback=lambda done, total: done <= 7)
+        results = self.logic.upsampleBatch(self.nodes, model="bicubic", progressCallback=lambda done, total: done <= 7)
         self.assertEqual([result.outputNode is not None for result in results], [True, False])
 
     def test_run_in_the_background_tells_its_end(self):
         ended = []
-        job = self.logic.upscaleMany(self.nodes, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsampleBatch(self.nodes, model="bicubic", waitForCompletion=False, onFinished=ended.append)
         wait_until(lambda: ended)
         self.assertEqual([result.outputNode.GetName() for result in job.results], ["A SR x2 bicubic", "B SR x2 bicubic"])
 
     def test_what_all_volumes_would_miss_and_impossible_settings_raise_the_sentence(self):
         for arguments, words in ((([], "bicubic"), "Choose one volume"), ((self.nodes, "bicubic", 3), "scale must be")):
             with self.assertRaisesRegex(RuntimeError, words):
-                self.logic.upscaleMany(*arguments)
+                self.logic.upsampleBatch(*arguments)
         logic = MRISuperResLogic(worker=double_worker(self, "without_packages"))
         with self.assertRaisesRegex(RuntimeError, "PyTorch is missing"):
-            logic.upscaleMany(self.nodes, model="bicubic")
+            logic.upsampleBatch(self.nodes, model="bicubic")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from MRISuperResLib.widgets.models import ModelSelector
 
 def card(name, pair="", stage="psnr"):
     title = name.replace("-", " ").title()
-    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", licence=f"licence of {title}", training={}, audit=[],
+    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", license=f"license of {title}", training={}, audit=[],
                            figures=list, audited=list, summary=lambda: f"{title}\nwhat the card says of it")
 
 
@@ -104,10 +104,10 @@ class ModelSelectorTest(unittest.TestCase):
             self.assertEqual([card.name for card in self.selector.cards], names)
 
     def test_whole_card_is_shown_of_a_blend_both_and_none_of_an_interpolation(self):
-        for chosen, licences in (("other", ["Other"]), ("net@", ["Net Psnr", "Net Gan"]), ("bicubic", [])):
+        for chosen, licenses in (("other", ["Other"]), ("net@", ["Net Psnr", "Net Gan"]), ("bicubic", [])):
             self.choose(chosen)
-            self.assertEqual([title for title in ("Net Psnr", "Other", "Net Gan") if f"licence of {title}" in self.card.text], licences)
-            self.assertEqual(self.section.isHidden(), not licences)
+            self.assertEqual([title for title in ("Net Psnr", "Other", "Net Gan") if f"license of {title}" in self.card.text], licenses)
+            self.assertEqual(self.section.isHidden(), not licenses)
 
     def test_scale_without_models_has_the_interpolations(self):
         self.selector.show(4, "net@0.7", "cpu")

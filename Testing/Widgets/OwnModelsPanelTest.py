@@ -38,7 +38,7 @@ class OwnModelsTestCase(PanelTestCase):
         self.enterContext(mock.patch.dict(os.environ, {"XDG_DATA_HOME": home, "APPDATA": home, "HOME": home, FOLDERS_VARIABLE: ""}))
         super().setUp()
         store = ModelStore()
-        self.widget.upscaling.models._store = self.widget.comparing.methods._store = store
+        self.widget.upsampling.models._store = self.widget.comparing.methods._store = store
         self.enterContext(mock.patch("MRISuperResLib.widgets.user_models.logging.error"))
         self.missing = []
         self.enterContext(mock.patch("MRISuperResLib.widgets.packages.missingPackages", lambda **asked: list(self.missing)))
@@ -51,7 +51,7 @@ class OwnModelsTestCase(PanelTestCase):
     def tearDown(self):
         self.widget._parameterNode.model = ""
         super().tearDown()
-        self.widget.upscaling.models._store = self.widget.comparing.methods._store = ModelStore()
+        self.widget.upsampling.models._store = self.widget.comparing.methods._store = ModelStore()
 
     def choose_entry(self, number, *answers):
         answer_next(*answers)

@@ -160,7 +160,7 @@ class PackagesPanelTest(unittest.TestCase):
         self.open()
         self.choose("accelerate")
         self.widget.logic._worker = double_worker(self, "until_cancelled")
-        run = self.widget.logic.upscale(make_volume(), model="bicubic", waitForCompletion=False)
+        run = self.widget.logic.upsample(make_volume(), model="bicubic", waitForCompletion=False)
         with expect_error("A volume is being processed with them: wait until it is finished"):
             click(self.ui.installPackagesButton)
         self.wait()

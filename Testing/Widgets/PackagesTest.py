@@ -275,14 +275,14 @@ class PerceptualTest(PackagesTestCase):
         self.assertEqual(packages.missingPackages(), [])
         self.assertEqual(packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS))
 
-    def test_licence_is_shown_in_the_one_question_that_is_asked(self):
+    def test_license_is_shown_in_the_one_question_that_is_asked(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
         question, = shown_dialogs()
         self.assertIn("PolyForm Noncommercial 1.0.0, allows no commercial use", question.text)
         self.assertNotIn("GB", question.text)
 
-    def test_licence_is_not_mentioned_where_pyiqa_is_not_needed(self):
+    def test_license_is_not_mentioned_where_pyiqa_is_not_needed(self):
         answer_next(False)
         packages.installPackages(["safetensors"])
         self.assertNotIn("PolyForm", shown_dialogs()[0].text)
@@ -313,7 +313,7 @@ class PerceptualTest(PackagesTestCase):
         self.assertIn("torch>=2.2", self.installed)
         self.assertEqual(len(shown_dialogs()), 1)
 
-    def test_nothing_is_installed_where_the_user_declines_the_licence(self):
+    def test_nothing_is_installed_where_the_user_declines_the_license(self):
         answer_next(False)
         self.assertFalse(packages.installPackages(packages.missingPackages(perceptual=True)))
         self.assertEqual(self.calls, [])

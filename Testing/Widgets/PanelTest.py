@@ -14,7 +14,7 @@ from module_helpers import Gate, click, command_of, double_worker, is_alive, job
 from MRISuperResLib.widgets.card_text import asPlainText
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import Device, Scale, SliceDirection
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
 
 
@@ -54,7 +54,7 @@ class PanelTestCase(unittest.TestCase):
         """Clicks Apply; returns the run."""
         self.assertEqual(self.ui.applyButton.text, "Apply")
         click(self.ui.applyButton)
-        return self.widget.upscaling.job
+        return self.widget.upsampling.job
 
     def apply_and_wait_for_progress(self):
         job = self.apply()
@@ -77,7 +77,7 @@ class ChoosingTest(PanelTestCase):
 
     def test_volume_with_other_pixels_than_the_model_has_seen_is_warned_of_before_apply(self):
         self.choose("fast-x2-psnr")
-        low, high = self.widget.upscaling.models.cards[0].spacing_range
+        low, high = self.widget.upsampling.models.cards[0].spacing_range
         for spacing, words in ((high * 2, f"was trained on pixels of {low:.3g}–{high:.3g} mm"), ((low + high) / 2, "")):
             self.input.SetSpacing(spacing, spacing, spacing)
             self.assertIn(words, self.ui.modelWarningLabel.text)
@@ -88,7 +88,7 @@ class ChoosingTest(PanelTestCase):
 
     def test_default_model_is_that_which_is_made_for_the_device(self):
         asked = []
-        with mock.patch.object(self.widget.upscaling.models, "show", side_effect=lambda *given: asked.append(given[2])):
+        with mock.patch.object(self.widget.upsampling.models, "show", side_effect=lambda *given: asked.append(given[2])):
             for device in (Device.CPU, Device.CUDA):
                 self.widget._parameterNode.device = device
         self.assertEqual(asked[0::len(asked) - 1], ["cpu", "gpu"])
@@ -118,9 +118,9 @@ class ChoosingTest(PanelTestCase):
 
     def test_disabled_apply_starts_nothing(self):
         self.ui.inputSelector.setCurrentNode(None)
-        before = self.widget.upscaling.job
+        before = self.widget.upsampling.job
         click(self.ui.applyButton)
-        self.assertIs(self.widget.upscaling.job, before)
+        self.assertIs(self.widget.upsampling.job, before)
 
     def test_panel_says_which_slices_are_taken_and_why(self):
         self.assertIn("Slices along k (axial): the acquired slices, 4 mm apart", self.ui.geometryLabel.text)
@@ -135,7 +135,7 @@ class ChoosingTest(PanelTestCase):
         self.assertIn("9 mm apart", self.ui.geometryLabel.text)
 
     def test_models_of_the_scale_are_offered_before_the_baselines(self):
-        models = self.widget.upscaling.models._store
+        models = self.widget.upsampling.models._store
         for index, scale in enumerate((2, 4, 8)):
             self.ui.scaleComboBox.setCurrentIndex(index)
             names = [self.ui.modelComboBox.itemData(i) for i in range(self.ui.modelComboBox.count)]
@@ -143,9 +143,9 @@ class ChoosingTest(PanelTestCase):
             self.assertEqual(names, [card.name for card in models.cards(scale)] + blends + ["nearest", "bilinear", "bicubic"])
 
     def test_models_that_were_installed_meanwhile_are_offered_when_the_module_is_entered_again(self):
-        card = self.widget.upscaling.models._store.cards(2)[0]
+        card = self.widget.upsampling.models._store.cards(2)[0]
         with tempfile.TemporaryDirectory() as folder:
-            self.widget.upscaling.models._store.folders.append(Path(folder))
+            self.widget.upsampling.models._store.folders.append(Path(folder))
             self.widget.comparing.methods._store.folders.append(Path(folder))
             Path(folder, "mine-x2.safetensors").touch()
             Path(folder, "mine-x2.json").write_text(json.dumps(card.to_dict() | {"name": "mine-x2"}))
@@ -158,7 +158,7 @@ class ChoosingTest(PanelTestCase):
 
     def test_card_of_the_chosen_model_is_shown(self):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
-        for card in self.widget.upscaling.models._store.cards(2):
+        for card in self.widget.upsampling.models._store.cards(2):
             self.choose(card.name)
             self.assertEqual(self.ui.modelSummaryLabel.text, card.summary().removeprefix(card.title).strip())
             self.assertIn(card.training["data"][0]["path"], self.ui.cardLabel.text)
@@ -193,7 +193,7 @@ class ChoosingTest(PanelTestCase):
     def test_running_state_is_not_saved_with_the_scene(self):
         node = self.widget._parameterNode.parameterNode
         before = sorted(node.GetParameterNames())
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual(sorted(node.GetParameterNames()), before)
 
     def test_leaving_and_entering_the_module_keeps_everything(self):
@@ -210,7 +210,7 @@ class RunTest(PanelTestCase):
         job = self.apply()
         self.assertEqual(self.ui.applyButton.text, "Cancel")
         self.assertIn("Running: Fetus", self.status)
-        self.assert_idle(job, JobState.FINISHED, "Finished in")
+        self.assert_idle(job, TaskState.FINISHED, "Finished in")
         self.assertIn("Fetus SR x2 bicubic", self.status)
         self.assertIn("acquired slices", self.status)
         self.assertEqual([node.GetName() for node in self.volumes()], ["Fetus", "Fetus SR x2 bicubic"])
@@ -222,7 +222,7 @@ class RunTest(PanelTestCase):
         sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
         sliceNode.SetFieldOfView(33, 22, 1)
         job = self.apply()
-        self.assert_idle(job, JobState.FINISHED, "Finished")
+        self.assert_idle(job, TaskState.FINISHED, "Finished")
         for name in slicer.app.layoutManager().sliceViewNames():
             composite = slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
             self.assertEqual(composite.GetBackgroundVolumeID(), job.outputNode.GetID())
@@ -232,14 +232,14 @@ class RunTest(PanelTestCase):
         output = make_volume(name="Mine")
         self.ui.outputSelector.setCurrentNode(output)
         job = self.apply()
-        self.assert_idle(job, JobState.FINISHED, "Mine")
+        self.assert_idle(job, TaskState.FINISHED, "Mine")
         self.assertIs(job.outputNode, output)
         self.assertEqual(output.GetImageData().GetDimensions(), (10, 12, 7))
 
     def test_second_apply_uses_the_warm_worker_and_makes_another_volume(self):
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         pid = self.widget.logic.worker.pid
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual(self.widget.logic.worker.pid, pid)
         self.assertEqual(len(self.volumes()), 3)
 
@@ -252,7 +252,7 @@ class RunTest(PanelTestCase):
         self.assertEqual((self.ui.progressBar.value, self.ui.progressBar.maximum), (3, 7))
         self.assertTrue(self.ui.progressBar.visible)
         gate.open()
-        self.assert_idle(job, JobState.FINISHED, "Finished")
+        self.assert_idle(job, TaskState.FINISHED, "Finished")
 
     def test_panel_stays_alive_during_a_run(self):
         gate = Gate()
@@ -267,12 +267,12 @@ class RunTest(PanelTestCase):
         self.open()
         self.assertEqual(self.ui.applyButton.text, "Cancel")
         gate.open()
-        self.assert_idle(job, JobState.FINISHED, "Finished")
+        self.assert_idle(job, TaskState.FINISHED, "Finished")
         self.assertEqual(job.outputNode.GetImageData().GetDimensions(), (10, 12, 7))
 
     def test_run_works_without_a_layout_manager(self):
         with mock.patch.object(type(slicer.app), "layoutManager", lambda app: None):
-            self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+            self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
 
 
 class CancelTest(PanelTestCase):
@@ -284,7 +284,7 @@ class CancelTest(PanelTestCase):
         job = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
         self.assertEqual((self.status, self.ui.applyButton.enabled), ("Cancelling …", False))
-        self.assert_idle(job, JobState.CANCELLED, "Cancelled: nothing was changed.")
+        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: nothing was changed.")
         self.assertEqual(self.volumes(), [self.input])
         self.assertTrue(self.ui.applyButton.enabled)
 
@@ -301,7 +301,7 @@ class CancelTest(PanelTestCase):
     def test_cancel_before_the_worker_is_ready_works(self):
         job = self.apply()
         click(self.ui.applyButton)
-        self.assert_idle(job, JobState.CANCELLED, "Cancelled")
+        self.assert_idle(job, TaskState.CANCELLED, "Cancelled")
 
 
 class FaultTest(PanelTestCase):
@@ -312,14 +312,14 @@ class FaultTest(PanelTestCase):
     def test_input_deleted_during_a_run_ends_it_with_a_message(self):
         job = self.apply_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
-        self.assert_idle(job, JobState.CANCELLED, "Cancelled: the input volume was deleted.")
+        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: the input volume was deleted.")
         self.assertEqual(self.volumes(), [])
         self.assertFalse(self.ui.applyButton.enabled)
 
     def test_scene_closed_during_a_run_ends_it_with_a_message(self):
         job = self.apply_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
-        self.assert_idle(job, JobState.CANCELLED, "Cancelled: the scene was closed.")
+        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: the scene was closed.")
         self.assertEqual(self.volumes(), [])
         make_volume(name="Next")
         self.ui.inputSelector.setCurrentNodeIndex(0)
@@ -329,20 +329,20 @@ class FaultTest(PanelTestCase):
         job = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(job, JobState.FAILED, "The worker process ended unexpectedly (signal 9)")
+            self.assert_idle(job, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)")
         self.assertEqual(self.volumes(), [self.input])
         job = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
-        self.assert_idle(job, JobState.CANCELLED, "Cancelled")
+        self.assert_idle(job, TaskState.CANCELLED, "Cancelled")
 
     def test_error_of_the_core_is_shown_as_one_sentence(self):
         self.use_double("out_of_memory")
         with expect_error("The memory of this computer is not enough"):
-            self.assert_idle(self.apply(), JobState.FAILED, "The memory of this computer is not enough")
+            self.assert_idle(self.apply(), TaskState.FAILED, "The memory of this computer is not enough")
         self.assertNotIn("Traceback", self.status + shown_dialogs()[-1].text)
 
     def test_worker_that_another_run_uses_is_an_error_and_the_panel_stays_usable(self):
-        other = self.widget.logic.upscale(self.input, model="bicubic", waitForCompletion=False)
+        other = self.widget.logic.upsample(self.input, model="bicubic", waitForCompletion=False)
         with expect_error("Another volume is being processed"):
             self.apply()
         self.assertEqual(self.ui.applyButton.text, "Apply")
@@ -356,7 +356,7 @@ class FaultTest(PanelTestCase):
         self.widget.cleanup()
         self.assertFalse(is_alive(pid))
         self.assertEqual(self.status, status)
-        self.assertIs(job.state, JobState.CANCELLED)
+        self.assertIs(job.state, TaskState.CANCELLED)
         self.assertEqual(job_folders(), [])
         self.widget.setup()
 
@@ -367,7 +367,7 @@ class FaultTest(PanelTestCase):
         self.assertFalse(is_alive(pid))
         self.open()
         self.choose("bicubic")
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
 
 
 class MissingPackagesTest(PanelTestCase):
@@ -391,32 +391,32 @@ class MissingPackagesTest(PanelTestCase):
     def test_user_is_asked_and_the_run_starts_again_after_the_installation(self):
         answer_next(True)
         job = self.apply()
-        wait_until(lambda: self.widget.upscaling.job is not job)
-        self.assert_idle(self.widget.upscaling.job, JobState.FINISHED, "Finished")
+        wait_until(lambda: self.widget.upsampling.job is not job)
+        self.assert_idle(self.widget.upsampling.job, TaskState.FINISHED, "Finished")
         self.assertEqual(len(shown_dialogs("torch")), 1)
         self.assertRegex(self.installed[-1], "^torch>=")
 
     def test_user_who_declines_is_left_alone(self):
         answer_next(False)
-        self.assert_idle(self.apply(), JobState.FAILED, "PyTorch is missing.")
+        self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
         self.assertEqual((self.installed, len(shown_dialogs())), ([], 1))
 
     def test_failed_installation_is_shown(self):
         answer_next(True)
         with mock.patch("MRISuperResLib.widgets.packages._pipInstall", side_effect=OSError("no network")), expect_error("no network"):
-            self.assert_idle(self.apply(), JobState.FAILED, "PyTorch is missing.")
+            self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
 
     def test_packages_that_can_not_be_imported_afterwards_are_told_and_nothing_starts(self):
         answer_next(True)
         with mock.patch("MRISuperResLib.widgets.packages._pipInstall"), expect_error("not everything can be used .torch: not installed"):
             job = self.apply()
-            self.assert_idle(job, JobState.FAILED, "PyTorch is missing.")
-        self.assertIs(self.widget.upscaling.job, job)
+            self.assert_idle(job, TaskState.FAILED, "PyTorch is missing.")
+        self.assertIs(self.widget.upsampling.job, job)
 
     def test_error_of_the_packages_where_all_can_be_used_is_only_shown(self):
         self.missing.clear()
         with expect_error("PyTorch is missing."):
-            self.assert_idle(self.apply(), JobState.FAILED, "PyTorch is missing.")
+            self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
             process_events()
 
 

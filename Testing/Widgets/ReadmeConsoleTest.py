@@ -13,7 +13,7 @@ from readme_examples import console_examples
 
 
 class ReadmeConsoleTest(unittest.TestCase):
-    def test_upscaling_and_comparing(self):
+    def test_upsampling_and_comparing(self):
         slicer.mrmlScene.Clear(0)
         make_volume(name="T2", size=(48, 56, 3))
         make_sequence(name="Cine")

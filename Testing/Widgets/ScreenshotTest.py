@@ -71,8 +71,8 @@ class ScreenshotTest(unittest.TestCase):
         during = screenshot(self.window, "panel_during", size)
 
         gate.open()
-        wait_until(lambda: not widget.upscaling.job.isRunning, timeout=300)
-        wait_for_end(widget.upscaling.job)
+        wait_until(lambda: not widget.upsampling.job.isRunning, timeout=300)
+        wait_for_end(widget.upsampling.job)
         after = screenshot(self.window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 
@@ -107,8 +107,8 @@ class ScreenshotTest(unittest.TestCase):
         wait_until(lambda: ui.progressLabel.text.startswith("Frame 1 of 20: 3/"), timeout=300)
         sequence = screenshot(area, "sequence_during", (440, 640))
 
-        widget.upscaling.job.cancel()
-        wait_for_end(widget.upscaling.job)
+        widget.upsampling.job.cancel()
+        wait_for_end(widget.upsampling.job)
         ui.manyCollapsibleButton.collapsed = False
         self.addCleanup(setattr, ui.manyCollapsibleButton, "collapsed", True)
         process_events()

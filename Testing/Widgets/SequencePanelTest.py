@@ -7,7 +7,7 @@ from unittest import mock
 
 import slicer
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.scene.sequence_nodes import framesOf
 from module_helpers import click, double_worker, job_folders, make_volume, mute_error_log, node_ids
 from PanelTest import PanelTestCase
@@ -68,7 +68,7 @@ class RunTest(SequencePanelTestCase):
 
     def test_click_on_apply_makes_a_sequence_that_is_shown_and_played_with_the_input(self):
         job = self.apply()
-        self.assert_idle(job, JobState.FINISHED, "“Cine SR x2 bicubic”")
+        self.assert_idle(job, TaskState.FINISHED, "“Cine SR x2 bicubic”")
         self.assertEqual([node.GetName() for node in self.sequences()], ["Cine", "Cine SR x2 bicubic"])
         shown = self.browser.GetProxyNode(job.outputNode)
         for name in slicer.app.layoutManager().sliceViewNames():
@@ -77,17 +77,17 @@ class RunTest(SequencePanelTestCase):
 
     def test_progress_counts_the_slices_of_all_frames(self):
         texts = []
-        run = self.widget.upscaling._run
+        run = self.widget.upsampling._run
         original = run.showProgress
         self.enterContext(mock.patch.object(run, "showProgress", lambda *progress, part: (texts.append(progress[:2]), original(*progress, part))))
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual((texts[0], texts[-1]), ((0, 12), (12, 12)))
         self.assertEqual([done for done, _total in texts], sorted(done for done, _total in texts))
         self.assertRegex(self.ui.progressLabel.text, "^Frame 3 of 3: 12/12 slices")
 
     def test_without_the_check_mark_the_shown_frame_makes_a_volume(self):
         click(self.ui.allFramesCheckBox)
-        self.assert_idle(self.apply(), JobState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual(len(self.sequences()), 1)
 
     def test_click_on_cancel_leaves_nothing(self):
@@ -95,7 +95,7 @@ class RunTest(SequencePanelTestCase):
         before = node_ids()
         job = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
-        self.assert_idle(job, JobState.CANCELLED, "nothing was changed")
+        self.assert_idle(job, TaskState.CANCELLED, "nothing was changed")
         self.assertEqual(node_ids(), before)
 
     def test_scene_closed_or_sequence_deleted_during_a_run_ends_it_with_a_message(self):
@@ -103,7 +103,7 @@ class RunTest(SequencePanelTestCase):
         for change, words in ((lambda: slicer.mrmlScene.RemoveNode(self.sequence), "sequence was deleted"), (lambda: slicer.mrmlScene.Clear(0), "scene was closed")):
             job = self.apply_and_wait_for_progress()
             change()
-            self.assert_idle(job, JobState.CANCELLED, words)
+            self.assert_idle(job, TaskState.CANCELLED, words)
             self.assertFalse([node for node in self.sequences() if "SR" in node.GetName()])
             self.sequence = make_sequence()
             self.browser, self.volume = make_browser(self.sequence)
@@ -118,7 +118,7 @@ class RunTest(SequencePanelTestCase):
         job = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(job, JobState.FAILED, "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly")
+            self.assert_idle(job, TaskState.FAILED, "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly")
         self.assertEqual(node_ids(), before)
 
 
@@ -135,32 +135,32 @@ class ScriptTest(unittest.TestCase):
 
     def test_script_gets_the_output_sequence(self):
         reports = []
-        output = self.logic.upscaleSequence(self.sequence, model="bicubic", scale=4, progressCallback=lambda done, total: reports.append((done, total)))
+        output = self.logic.upsampleSequence(self.sequence, model="bicubic", scale=4, progressCallback=lambda done, total: reports.append((done, total)))
         self.assertEqual([frame.GetImageData().GetDimensions() for frame in framesOf(output)], [(20, 24, 4)] * 3)
         self.assertEqual((reports[0], reports[-1]), ((0, 12), (12, 12)))
         self.assertEqual(job_folders(), [])
 
     def test_script_can_go_on_meanwhile_and_is_told_of_the_end(self):
         ended = []
-        job = self.logic.upscaleSequence(self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsampleSequence(self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append)
         self.assertTrue(job.isRunning)
         wait_until(lambda: ended)
-        self.assertIs(job.state, JobState.FINISHED)
+        self.assertIs(job.state, TaskState.FINISHED)
         self.assertEqual(job.outputNode.GetName(), "Cine SR x2 bicubic")
 
     def test_script_can_cancel(self):
         before = node_ids()
-        self.assertIsNone(self.logic.upscaleSequence(self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5))
+        self.assertIsNone(self.logic.upsampleSequence(self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5))
         self.assertEqual(node_ids(), before)
 
     def test_what_is_impossible_raises_the_sentence(self):
         with self.assertRaisesRegex(RuntimeError, "Choose a sequence"):
-            self.logic.upscaleSequence(make_volume())
+            self.logic.upsampleSequence(make_volume())
         with self.assertRaisesRegex(RuntimeError, "Frame 1 of 3 failed, and nothing was made: There is no model"):
-            self.logic.upscaleSequence(self.sequence, model="no-such-model")
+            self.logic.upsampleSequence(self.sequence, model="no-such-model")
         logic = MRISuperResLogic(worker=double_worker(self, "crashing"))
         with self.assertRaisesRegex(RuntimeError, "ended unexpectedly"):
-            logic.upscaleSequence(self.sequence, model="bicubic")
+            logic.upsampleSequence(self.sequence, model="bicubic")
 
 
 if __name__ == "__main__":

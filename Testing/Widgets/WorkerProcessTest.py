@@ -111,7 +111,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.worker = WorkerProcess(lambda: ("python", []), self.process, self.timer)
 
     def run_job(self, jobId="one"):
-        self.worker.run({"request": "upscale", "id": jobId}, self.events.append)
+        self.worker.run({"request": "upsample", "id": jobId}, self.events.append)
 
     def run_ready_job(self):
         self.run_job()
@@ -217,7 +217,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.names(), ["result"])
 
     def test_job_after_a_crash_starts_the_process_again_even_from_the_report(self):
-        self.worker.run({"request": "upscale", "id": "one"}, lambda event: self.run_job("two"))
+        self.worker.run({"request": "upsample", "id": "one"}, lambda event: self.run_job("two"))
         self.process.end(1, qt.QProcess.NormalExit)
         self.assertEqual(self.process.starts, 2)
         self.assertIs(self.worker.state, WorkerState.BUSY)
@@ -225,7 +225,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.names(), ["result"])
 
     def test_job_that_follows_a_result_in_the_last_words_of_a_process_runs_in_another_one(self):
-        self.worker.run({"request": "upscale", "id": "one"}, lambda event: self.run_job("two"))
+        self.worker.run({"request": "upsample", "id": "one"}, lambda event: self.run_job("two"))
         self.process.output = b'{"event": "result", "id": "one"}\n'
         self.process.end(1, qt.QProcess.NormalExit)
         self.assertEqual((self.process.starts, self.names()), (2, []))
@@ -295,7 +295,7 @@ class FakeWorkerTest(unittest.TestCase):
     def test_application_without_python_is_an_error(self):
         with mock.patch("shutil.which", return_value=None), mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"):
             worker = WorkerProcess(workerCommand, self.process, self.timer)
-            worker.run({"request": "upscale", "id": "one"}, self.events.append)
+            worker.run({"request": "upsample", "id": "one"}, self.events.append)
         self.assertEqual(self.names(), ["error"])
         self.assertIn("Python", self.events[0]["message"])
         self.assertEqual(self.process.starts, 0)
@@ -340,7 +340,7 @@ class RealWorkerTest(unittest.TestCase):
         path = os.path.join(folder.name, "input.npy")
         np.save(path, np.zeros((2, 3, 4)))
         events = []
-        worker.run({"request": "upscale", "id": "one", "job": {}, "input": path, "ijkToRAS": np.eye(4).tolist(), "output": path + ".out"}, events.append)
+        worker.run({"request": "upsample", "id": "one", "job": {}, "input": path, "ijkToRAS": np.eye(4).tolist(), "output": path + ".out"}, events.append)
         return events
 
     def test_worker_that_does_not_hear_the_cancel_is_killed(self):

@@ -5,7 +5,7 @@ import unittest
 import qt
 import slicer
 from module_helpers import click, double_worker, job_folders, make_phantom, mute_error_log, show_panel, wait_for_end
-from MRISuperResLib.scene.tasks import JobState
+from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import leave_module, open_module, process_events, wait_until
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
@@ -78,7 +78,7 @@ class ComparePanelTestCase(unittest.TestCase):
 
     def compare_to_the_end(self):
         run = self.compare()
-        self.assert_idle(run, JobState.FINISHED, "Finished in")
+        self.assert_idle(run, TaskState.FINISHED, "Finished in")
         return run.comparison
 
     def compare_and_wait_for_progress(self):

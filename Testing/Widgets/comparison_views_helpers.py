@@ -18,7 +18,7 @@ def phantom(size=(48, 40, 9)):
 
 
 def comparison(array=None, matrix=np.diag([1.0, 1, 3, 1]), methods=METHODS, transform=None, **settings):
-    """The ComparisonNodes of a phantom. array: (k, j, i). matrix: IJK to RAS. settings: of the ComparisonJob."""
+    """The ComparisonNodes of a phantom. array: (k, j, i). matrix: IJK to RAS. settings: of the ComparisonOptions."""
     array = phantom() if array is None else array
     node = slicer.util.addVolumeFromArray(array.astype(np.int16), np.array(matrix), "Phantom")
     node.GetDisplayNode().SetInterpolate(True)

@@ -26,7 +26,7 @@ class ProcessTest(unittest.TestCase):
 
     def test_a_python_without_numpy_is_told_and_the_worker_lives_on(self):
         worker = self.start(prelude="sys.modules['numpy'] = None")
-        worker.upscale("one")
+        worker.upsample("one")
         event = worker.end_of_job()
         self.assertEqual((event["event"], event["kind"]), ("error", "packages"))
         self.assertRegex(event["message"], r"^A part of Python can't be imported \(.*numpy.*\): install it, or reinstall the application\.$")
@@ -34,7 +34,7 @@ class ProcessTest(unittest.TestCase):
 
     def test_a_gpu_that_vanishes_is_told_and_the_worker_ends_so_that_the_next_finds_it_whole(self):
         worker = self.start("losing_the_gpu")
-        worker.upscale("one")
+        worker.upsample("one")
         events, _ = worker.events_until_end()
         self.assertEqual([(event["event"], event["id"]) for event in events], [("progress", "one"), ("error", "one")])
         self.assertEqual(events[-1]["kind"], "device")
@@ -50,7 +50,7 @@ class ProcessTest(unittest.TestCase):
         os.mkdir(folder)
         for name in ("input.npy", "output.npy"):
             Path(folder, name).write_bytes(b"voxels")
-        worker.upscale("one", folder=folder)
+        worker.upsample("one", folder=folder)
         self.assertEqual(worker.event()["event"], "progress")
         return worker, folder
 
@@ -62,7 +62,7 @@ class ProcessTest(unittest.TestCase):
 
     def test_a_folder_that_the_request_does_not_name_is_nobodys_to_remove(self):
         worker = self.start("deaf")
-        worker.upscale("one")
+        worker.upsample("one")
         worker.event()
         worker.close_stdin()
         worker.process.wait()
@@ -73,7 +73,7 @@ class ProcessTest(unittest.TestCase):
         folder = worker.path("MRISuperRes-job")
         os.mkdir(folder)
         worker.process.stdout.close()
-        worker.upscale("one", folder=folder)
+        worker.upsample("one", folder=folder)
         self.assertEqual(worker.process.wait(), 1)
         self.assertFalse(os.path.exists(folder))
 
@@ -87,7 +87,7 @@ class InProcess(unittest.TestCase):
         np.save(self.input, np.arange(4 * 16 * 16, dtype=np.int16).reshape(4, 16, 16))
 
     def request(self, **fields):
-        return json.dumps({"request": "upscale", "id": "one", "job": {"model": "bicubic"}, "input": self.input, "output": self.output, "ijkToRAS": IDENTITY, **fields}).encode()
+        return json.dumps({"request": "upsample", "id": "one", "job": {"model": "bicubic"}, "input": self.input, "output": self.output, "ijkToRAS": IDENTITY, **fields}).encode()
 
     def assert_error(self, kind, pattern, **fields):
         """One sentence, no output, and the next job has a result."""
@@ -105,7 +105,7 @@ class StageTest(InProcess):
     """Doubles inside the core."""
 
     def test_memory_that_is_not_enough_is_told_whatever_it_was_for(self):
-        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.registry.BaselineMethod.__call__"),
+        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.registry.InterpolationMethod.__call__"),
                               ("the output", "numpy.lib.format.open_memmap"), ("writing", "numpy.memmap.flush"), ("geometry", "MRISuperResLib.core.slice_axis.choose")):
             self.fault = mock.patch(target, side_effect=MemoryError)
             with self.subTest(stage):

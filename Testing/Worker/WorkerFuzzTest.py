@@ -28,7 +28,7 @@ class WorkerFuzzTest(unittest.TestCase):
         np.save("input.npy", np.arange(2 * 9 * 8, dtype=np.int16).reshape(2, 9, 8))
         os.mkdir("comparison")
 
-    def job(self, job_id, kind="upscale", **fields):
+    def job(self, job_id, kind="upsample", **fields):
         job, output = ({"methods": ["nearest", "bicubic"]}, "comparison") if kind == "compare" else ({"model": "nearest"}, "output.npy")
         return {"request": kind, "id": job_id, "job": job, "input": os.path.join(self.folder, "input.npy"), "output": os.path.join(self.folder, output),
                 "ijkToRAS": IDENTITY, **fields}
@@ -53,12 +53,12 @@ class WorkerFuzzTest(unittest.TestCase):
 
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.dictionaries(st.sampled_from(("request", "id", "job", "input", "output", "ijkToRAS")),
-                                    ANYTHING | st.sampled_from(("upscale", "compare", "cancel"))), max_size=4))
+                                    ANYTHING | st.sampled_from(("upsample", "compare", "cancel"))), max_size=4))
     def test_any_requests_are_answered(self, requests):
         self.ask(requests)
 
     @settings(max_examples=150, deadline=None)
-    @given(st.sampled_from(("upscale", "compare")), st.sampled_from(("id", "job", "input", "output", "ijkToRAS", "folder")), ANYTHING | MATRICES | JOBS)
+    @given(st.sampled_from(("upsample", "compare")), st.sampled_from(("id", "job", "input", "output", "ijkToRAS", "folder")), ANYTHING | MATRICES | JOBS)
     def test_a_job_with_one_wrong_field_has_exactly_one_end_and_leaves_the_worker_well(self, kind, field, value):
         if field == "folder" and isinstance(value, str) and value.startswith("MRISuperRes-"):
             return

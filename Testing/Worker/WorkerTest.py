@@ -10,8 +10,8 @@ from unittest import mock
 
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.lesions import DotScore
-from MRISuperResLib.core.comparison.options import ComparisonJob
+from MRISuperResLib.core.comparison.lesions import LesionScore
+from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from worker_client import IDENTITY, WorkerClient
 
@@ -30,7 +30,7 @@ class WorkerTestCase(unittest.TestCase):
         return worker
 
     def assert_works(self, worker):
-        worker.upscale("after")
+        worker.upsample("after")
         end = worker.end_of_job()
         self.assertEqual((end["event"], end["id"]), ("result", "after"))
 
@@ -45,7 +45,7 @@ class JobsTest(WorkerTestCase):
 
     def test_result_is_written_with_its_geometry_and_provenance(self):
         volume = np.random.default_rng(0).integers(-500, 500, (3, 4, 5)).astype(np.int16)
-        self.worker.upscale("one", volume)
+        self.worker.upsample("one", volume)
         end = self.worker.end_of_job()
         self.assertEqual(end["event"], "result")
         output = np.load(end["output"])
@@ -55,7 +55,7 @@ class JobsTest(WorkerTestCase):
         self.assertEqual(self.files(), ["input.npy", "output.npy"])
 
     def test_progress_begins_with_nothing_and_ends_with_all_slices(self):
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         first = last = self.worker.event()
         while (event := self.worker.event())["event"] == "progress":
             last = event
@@ -65,11 +65,11 @@ class JobsTest(WorkerTestCase):
 
     def test_jobs_run_in_the_order_of_their_requests(self):
         for job_id in "abc":
-            self.worker.upscale(job_id)
+            self.worker.upsample(job_id)
         self.assertEqual([self.worker.end_of_job()["id"] for _ in "abc"], list("abc"))
 
     def test_stop_ends_the_worker_after_the_jobs_before_it(self):
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         self.worker.send({"request": "stop"})
         events, _ = self.worker.events_until_end()
         self.assertEqual(events[-1]["event"], "result")
@@ -77,7 +77,7 @@ class JobsTest(WorkerTestCase):
 
     def test_a_baseline_does_not_import_torch(self):
         worker = self.start("without_torch")
-        worker.upscale("one")
+        worker.upsample("one")
         self.assertEqual(worker.end_of_job()["event"], "result")
 
 
@@ -87,7 +87,7 @@ class ComparisonTest(WorkerTestCase):
         folder = self.worker.path("comparison")
         os.mkdir(folder)
         request = {"request": "compare", "job": {"methods": ["nearest", "bicubic+bp"], "scale": 2}, "output": folder}
-        self.worker.upscale("one", volume, **{**request, **fields})
+        self.worker.upsample("one", volume, **{**request, **fields})
         return self.worker.end_of_job(), folder
 
     def setUp(self):
@@ -97,7 +97,7 @@ class ComparisonTest(WorkerTestCase):
     def test_outputs_reference_and_low_resolution_are_files_in_the_folder(self):
         end, folder = self.compare(self.volume)
         self.assertEqual([(o["name"], o["stage"]) for o in end["outputs"]], [("nearest", "interpolation"), ("bicubic+bp", "interpolation")])
-        expected = compare(self.volume, np.eye(4), ComparisonJob(("nearest", "bicubic+bp"), 2))
+        expected = compare(self.volume, np.eye(4), ComparisonOptions(("nearest", "bicubic+bp"), 2))
         arrays = {file: np.load(os.path.join(folder, file)) for file in sorted(os.listdir(folder))}
         self.assertEqual(set(arrays), {*(o["file"] for o in end["outputs"]), "reference.npy", "low.npy"})
         for output, wanted in zip(end["outputs"], expected.outputs):
@@ -111,9 +111,9 @@ class ComparisonTest(WorkerTestCase):
 
     def test_table_dots_axis_and_messages_come_with_the_result(self):
         end, _ = self.compare(self.volume)
-        expected = compare(self.volume, np.eye(4), ComparisonJob(("nearest", "bicubic+bp"), 2))
+        expected = compare(self.volume, np.eye(4), ComparisonOptions(("nearest", "bicubic+bp"), 2))
         self.assertEqual(ScoreTable.from_dict(end["table"]).slice_csv(), expected.table.slice_csv())
-        self.assertEqual([DotScore(**dot) for dot in end["dots"]], expected.dots)
+        self.assertEqual([LesionScore(**dot) for dot in end["dots"]], expected.dots)
         self.assertEqual(end["axis"], {"axis": 2, "plane": "axial"})
         self.assertEqual(end["messages"], expected.messages)
 
@@ -160,7 +160,7 @@ class ModelTest(WorkerTestCase):
         write_model(self.worker.folder, "mine")
         event = self.add("install", path=self.worker.path("mine.json"))
         self.assertEqual((event["event"], event["name"], event["scale"]), ("result", "mine", 2))
-        self.worker.upscale("two", job={"model": "mine", "device": "cpu"})
+        self.worker.upsample("two", job={"model": "mine", "device": "cpu"})
         self.assertEqual(self.worker.end_of_job()["provenance"]["model"]["name"], "mine")
 
     def test_request_without_its_path_or_name_is_refused(self):
@@ -174,8 +174,8 @@ class WarmTest(WorkerTestCase):
     double = "counting"
 
     def test_second_job_finds_the_same_process_and_the_same_loaded_methods(self):
-        self.worker.upscale("one")
-        self.worker.upscale("two")
+        self.worker.upsample("one")
+        self.worker.upsample("two")
         ends = [self.worker.end_of_job() for _ in range(2)]
         self.assertEqual([end["provenance"] for end in ends], [{"calls": 1, "same_methods": True}, {"calls": 2, "same_methods": True}])
 
@@ -184,15 +184,15 @@ class CancelTest(WorkerTestCase):
     double = "until_cancelled"
 
     def test_running_job_is_cancelled_by_message_without_output(self):
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         self.assertEqual(self.worker.event()["event"], "progress")
         self.worker.send({"request": "cancel", "id": "one"})
         self.assertEqual(self.worker.end_of_job(), {"event": "cancelled", "id": "one"})
         self.assertEqual(self.files(), ["input.npy"])
 
     def test_waiting_job_is_cancelled_before_it_begins(self):
-        self.worker.upscale("one")
-        self.worker.upscale("two")
+        self.worker.upsample("one")
+        self.worker.upsample("two")
         self.worker.send({"request": "cancel", "id": "two"})
         self.worker.send({"request": "cancel", "id": "one"})
         self.assertEqual([self.worker.end_of_job()["id"] for _ in range(2)], ["one", "two"])
@@ -201,7 +201,7 @@ class CancelTest(WorkerTestCase):
     def test_cancel_of_a_job_that_is_not_there_is_ignored(self):
         self.worker.send({"request": "cancel", "id": "nobody"})
         self.worker.send({"request": "cancel"})
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         self.assertEqual(self.worker.event()["event"], "progress")
         self.worker.send({"request": "cancel", "id": "one"})
         self.assertEqual(self.worker.end_of_job()["event"], "cancelled")
@@ -211,7 +211,7 @@ class ParentTest(WorkerTestCase):
     double = "deaf"
 
     def test_closed_stdin_ends_the_worker_in_the_middle_of_a_job(self):
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         self.assertEqual(self.worker.event()["event"], "progress")
         events, _ = self.worker.close_stdin()
         self.assertEqual(events, [])
@@ -223,7 +223,7 @@ class StdoutTest(WorkerTestCase):
     double = "talkative"
 
     def test_prints_of_libraries_go_to_the_log_and_not_between_the_events(self):
-        self.worker.upscale("one")
+        self.worker.upsample("one")
         self.worker.send({"request": "stop"})
         events, log = self.worker.events_until_end()
         self.assertEqual([event["id"] for event in events], ["one"] * len(events))
@@ -242,7 +242,7 @@ class BadRequestTest(WorkerTestCase):
         self.assert_works(self.worker)
 
     def test_lines_that_are_no_requests_are_answered_and_survived(self):
-        lines = [b"garbage", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"{}", b"[" * 100000, b'{"request": "upscale"']
+        lines = [b"garbage", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"{}", b"[" * 100000, b'{"request": "upsample"']
         for line in lines:
             with self.subTest(line[:20]):
                 self.worker.send_line(line)
@@ -253,31 +253,31 @@ class BadRequestTest(WorkerTestCase):
         self.assert_works(self.worker)
 
     def test_unknown_request_is_answered(self):
-        for name in ("dance", None, ["upscale"], 7):
+        for name in ("dance", None, ["upsample"], 7):
             with self.subTest(name):
                 self.worker.send({"request": name})
                 self.assert_error("request", "knows no request")
 
-    def test_upscale_request_needs_all_fields(self):
+    def test_upsample_request_needs_all_fields(self):
         for fields in ({"id": 7}, {"id": None}, {"job": "bicubic"}, {"input": None}, {"output": 1}, {"ijkToRAS": 1}, {"ijkToRAS": [[1, 0], [0, 1]]},
                        {"ijkToRAS": [["1"] * 4] * 4}):
             with self.subTest(fields):
-                self.worker.upscale("one", **fields)
+                self.worker.upsample("one", **fields)
                 self.assert_error("request", next(iter(fields)))
 
     def test_a_second_job_of_the_same_id_is_refused(self):
         worker = self.start("until_cancelled")
-        worker.upscale("one")
-        worker.upscale("one")
+        worker.upsample("one")
+        worker.upsample("one")
         error = worker.end_of_job()
         self.assertEqual((error["event"], error["id"], error["kind"]), ("error", None, "request"))
 
     def test_unknown_settings_are_the_jobs_error(self):
-        self.worker.upscale("one", job={"scale": 3})
+        self.worker.upsample("one", job={"scale": 3})
         self.assert_error("settings", "scale", "one")
 
     def test_missing_input_is_the_jobs_error(self):
-        self.worker.upscale("one", input=self.worker.path("nothing.npy"))
+        self.worker.upsample("one", input=self.worker.path("nothing.npy"))
         self.assert_error("input", "is gone", "one")
 
     def test_input_that_is_no_array_is_the_jobs_error(self):
@@ -285,30 +285,30 @@ class BadRequestTest(WorkerTestCase):
             with self.subTest(content), open(self.worker.path("broken.npy"), "wb") as file:
                 file.write(content)
                 file.close()
-                self.worker.upscale("one", input=file.name)
+                self.worker.upsample("one", input=file.name)
                 self.assert_error("input", "cannot be read", "one")
 
     def test_array_of_wrong_shape_is_the_jobs_error(self):
         for shape in ((4, 5), (2, 3, 4, 5), (0, 3, 3)):
             with self.subTest(shape):
-                self.worker.upscale("one", np.zeros(shape))
+                self.worker.upsample("one", np.zeros(shape))
                 event = self.worker.end_of_job()
                 self.assertEqual((event["event"], event["kind"]), ("error", "input"))
 
     def test_geometry_without_extent_is_the_jobs_error(self):
-        self.worker.upscale("one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+        self.worker.upsample("one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
         self.assert_error("input", "position in space", "one")
 
     def test_output_that_cannot_be_written_is_the_jobs_error(self):
         os.mkdir(self.worker.path("folder"))
-        self.worker.upscale("one", output=self.worker.path("folder"))
+        self.worker.upsample("one", output=self.worker.path("folder"))
         self.assert_error("environment", "cannot be written", "one")
 
 
 class FailingCoreTest(WorkerTestCase):
     def error_of(self, double):
         worker = self.start(double)
-        worker.upscale("one")
+        worker.upsample("one")
         event = worker.end_of_job()
         self.assertEqual((event["event"], event["id"]), ("error", "one"))
         self.assertEqual(sorted(os.listdir(worker.folder)), ["input.npy"])

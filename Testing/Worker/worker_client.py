@@ -21,7 +21,7 @@ class WorkerClient:
 
     def __init__(self, double=None, prelude="pass"):
         program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker.child import main; "
-        program += f"import worker_doubles; main(upscale=worker_doubles.{double})" if double else "main()"
+        program += f"import worker_doubles; main(upsample=worker_doubles.{double})" if double else "main()"
         self.folder = tempfile.mkdtemp()
         self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -42,12 +42,12 @@ class WorkerClient:
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
 
-    def upscale(self, job_id, volume=None, **fields):
-        """Sends an upscale request for a small volume; fields replace those of the request."""
+    def upsample(self, job_id, volume=None, **fields):
+        """Sends an upsample request for a small volume; fields replace those of the request."""
         if volume is None:
             volume = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
         np.save(self.path("input.npy"), volume)
-        request = {"request": "upscale", "id": job_id, "job": {"model": "bicubic"}, "input": self.path("input.npy"), "ijkToRAS": IDENTITY,
+        request = {"request": "upsample", "id": job_id, "job": {"model": "bicubic"}, "input": self.path("input.npy"), "ijkToRAS": IDENTITY,
                    "output": self.path("output.npy")}
         self.send({**request, **fields})
 

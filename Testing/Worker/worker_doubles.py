@@ -1,4 +1,4 @@
-"""Test doubles of core.upscale.upscale, for the worker's child process; each has the signature of the real one.
+"""Test doubles of core.upsample.upsample, for the worker's child process; each has the signature of the real one.
 
 Those that do not come to a result stand in for core.comparison.compare.compare, too.
 """
@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 from MRISuperResLib.core.inference.errors import told
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
-from MRISuperResLib.core.upsampling import UpscaleResult
-from MRISuperResLib.core.upsampling import upscale as real_upscale
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.upsampling import UpsamplingResult
+from MRISuperResLib.core.upsampling import upsample as real_upsample
 
 calls = []
 
@@ -23,7 +23,7 @@ def counting(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     same_methods = all(each is methods for each in calls)
     output = allocate(volume.shape, volume.dtype)
     output[:] = volume
-    return UpscaleResult(output, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
+    return UpsamplingResult(output, ijk_to_ras, {"calls": len(calls), "same_methods": same_methods})
 
 
 def until_cancelled(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
@@ -57,11 +57,11 @@ def talkative(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     print('{"event": "result", "id": "faked"}', flush=True)
     os.write(1, b"a C library writes this\n")
     subprocess.run([sys.executable, "-c", "print('a program prints this')"])
-    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+    return real_upsample(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
 
 
 def without_torch(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
-    result = real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+    result = real_upsample(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
     assert "torch" not in sys.modules
     return result
 
@@ -81,7 +81,7 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
         progress(done, total)
         while done == total // 2 and not os.path.exists(sys.argv[1]) and not cancelled():
             pass
-    return real_upscale(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
+    return real_upsample(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
 
 
 @told
@@ -93,17 +93,17 @@ def losing_the_gpu(volume, ijk_to_ras, job, methods, allocate, progress, cancell
 def second_gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     """As `gated`, from the second job on."""
     calls.append(methods)
-    return (gated if len(calls) > 1 else real_upscale)(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+    return (gated if len(calls) > 1 else real_upsample)(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
 
 
 def only_small(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     if volume.size > 100:
         raise MemoryError
-    return real_upscale(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+    return real_upsample(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
 
 
 def without_packages(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
-    raise MRISuperResError("PyTorch is missing.", "packages")
+    raise SuperResolutionError("PyTorch is missing.", "packages")
 
 
 def gated_compare(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
@@ -118,5 +118,5 @@ def gated_compare(volume, ijk_to_ras, job, methods, progress, cancelled, allocat
 
 
 def for_both_jobs(name):
-    """{"upscale": the double, "compare": its twin, or the double itself}."""
-    return {"upscale": globals()[name], "compare": globals().get(f"{name}_compare", globals()[name])}
+    """{"upsample": the double, "compare": its twin, or the double itself}."""
+    return {"upsample": globals()[name], "compare": globals().get(f"{name}_compare", globals()[name])}

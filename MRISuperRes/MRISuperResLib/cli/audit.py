@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ..core.audit.audit import audit
 from ..core.audit.card import card_entry
-from ..core.audit.options import AuditJob
+from ..core.audit.options import AuditOptions
 from ..core.comparison.figure import import_matplotlib
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
-from ..core.methods.registry import MethodCache
+from ..core.methods.registry import MethodRegistry
 from ..core.models.user_models import own_card, write_audit
 from ..core.options import DEFAULT_SCALE
 from ..core.progress import duration
@@ -19,9 +19,9 @@ from .batch import plan
 
 
 def run(arguments, console, cancelled):
-    """Returns the tables, and the line that tells what was written. Raises MRISuperResError, also where a volume could not be audited, and Cancelled."""
+    """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, also where a volume could not be audited, and Cancelled."""
     start = time.monotonic()
-    cache = MethodCache()
+    cache = MethodRegistry()
     jobs = jobs_of(arguments, cache)
     cards = _cards(arguments, cache.store)
     out = Path(os.path.abspath(arguments.out))
@@ -30,31 +30,31 @@ def run(arguments, console, cancelled):
     with new_folder(out) as folder:
         for job in jobs:
             for name in job.methods:
-                cache.get(job.upscale_job(name))
+                cache.get(job.upsampling_options(name))
         files = AuditFiles(folder, jobs)
         for number, (name, source) in enumerate(volumes.items(), 1):
             console.line(f"[{number}/{len(volumes)}] {source}")
             _audit_volume(name, source, files, jobs, cache, console, cancelled)
         text = files.finish()
     if files.skipped:
-        raise MRISuperResError(f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}")
+        raise SuperResolutionError(f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}")
     try:
         for name, path in cards.items():
             job = next(job for job in jobs if name in job.methods)
             write_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
-    except MRISuperResError as e:
-        raise MRISuperResError(f"The audit is in {out}, but not in all cards. {e}", e.kind) from e
+    except SuperResolutionError as e:
+        raise SuperResolutionError(f"The audit is in {out}, but not in all cards. {e}", e.kind) from e
     written = f"Written: {arguments.out}" + (f", and the cards of {', '.join(cards)}" if cards else "")
     return f"{text}\n{written}, {duration(time.monotonic() - start)}"
 
 
 def jobs_of(arguments, cache):
-    """An AuditJob for each scale that was asked for. cache: methods.MethodCache."""
+    """An AuditOptions for each scale that was asked for. cache: methods.MethodRegistry."""
     if arguments.scale is not None:
         scales = [arguments.scale]
     else:
         scales = sorted({cache.scale_of(name) for name in arguments.models}) if arguments.models else [DEFAULT_SCALE]
-    return [AuditJob(_methods(arguments, scale, cache), scale, axis=arguments.axis, device=arguments.device, degradation=arguments.degradation, noise=arguments.noise,
+    return [AuditOptions(_methods(arguments, scale, cache), scale, axis=arguments.axis, device=arguments.device, degradation=arguments.degradation, noise=arguments.noise,
                      seed=arguments.seed, slices=arguments.slices) for scale in scales]
 
 
@@ -69,9 +69,9 @@ def _cards(arguments, store):
     if arguments.card is None:
         return {}
     if not arguments.card.strip():
-        raise MRISuperResError("Say after --card what the volumes show, for example brain: a card keeps the figures of every anatomy by themselves.", "settings")
+        raise SuperResolutionError("Say after --card what the volumes show, for example brain: a card keeps the figures of every anatomy by themselves.", "settings")
     if not arguments.models:
-        raise MRISuperResError("Name with --models the models of your own into whose cards the figures are to be written.", "settings")
+        raise SuperResolutionError("Name with --models the models of your own into whose cards the figures are to be written.", "settings")
     return {name: own_card(name, store) for name in arguments.models}
 
 
@@ -79,7 +79,7 @@ def _audit_volume(name, source, files, jobs, cache, console, cancelled):
     """At every scale; what can't be audited is told, and kept in files.skipped."""
     try:
         volume = read_volume(source)
-    except MRISuperResError as error:
+    except SuperResolutionError as error:
         console.error(files.skip(source, error))
         return
     for message in volume.messages:
@@ -92,7 +92,7 @@ def _audit_volume(name, source, files, jobs, cache, console, cancelled):
         except MemoryError:
             console.error(files.skip(source, "there is not enough memory: name fewer models, or crop the volume.", job.scale))
             continue
-        except MRISuperResError as error:
+        except SuperResolutionError as error:
             if error.kind not in ("input", "memory"):
                 raise
             console.error(files.skip(source, error, job.scale))

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..core import provenance
 from ..core.audit import tables
 from ..core.audit.figure import WorstSlices
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.io import write_volume
 
 
@@ -39,10 +39,10 @@ class AuditFiles:
             write_volume(path, audit.crossing, found.ijk_to_ras, provenance.head(notice) | {"model": audit.model, "job": job.to_dict(), "volume": self._volumes[-1]})
 
     def finish(self):
-        """Writes the rest; returns the text of audit.md. Raises MRISuperResError where there was nothing to audit, or matplotlib is missing."""
+        """Writes the rest; returns the text of audit.md. Raises SuperResolutionError where there was nothing to audit, or matplotlib is missing."""
         self.results = {scale: volumes for scale, volumes in self.results.items() if volumes}
         if not self.results:
-            raise MRISuperResError(f"Nothing could be audited. {' '.join(self.skipped)}")
+            raise SuperResolutionError(f"Nothing could be audited. {' '.join(self.skipped)}")
         record = provenance.head(f"an audit, {provenance.NOTICE}") | {"jobs": [job.to_dict() for job in self._jobs], "methods": self._methods, "volumes": self._volumes,
                                                              "skipped": self.skipped, "versions": provenance.versions()}
         texts = {"audit.csv": tables.volumes_csv(self.results), "summary.csv": tables.summary_csv(self.results), "lesions.csv": tables.lesions_csv(self.results),

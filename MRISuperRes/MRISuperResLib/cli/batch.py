@@ -1,4 +1,4 @@
-"""upscale-many IN… --out DIR
+"""batch IN… --out DIR
 
 What is written already is not made again, so that the same command goes on where it was stopped. A volume that can't be enlarged does not stop the others.
 Started several times by torchrun or accelerate launch, the processes share the volumes.
@@ -11,23 +11,23 @@ from pathlib import Path
 
 from ..core import provenance
 from ..core.comparison.scores import csv_text
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.io.atomic import write_whole
 from ..core.io.discovery import record_of, volumes_below, without_extension
 from ..core.io.writing import os_errors
-from ..core.methods.registry import MethodCache
-from ..core.options import UpscaleJob
+from ..core.methods.registry import MethodRegistry
+from ..core.options import UpsamplingOptions
 from .parser import DICOM
-from .upsample import upscale_file, writer
+from .upsample import upsample_file, writer
 
 WRITTEN, THERE, FAILED = "written", "there already", "failed"
 REPORT = "report.csv"
 
 
 def run(arguments, console, cancelled):
-    """Returns the line that tells what was written. Raises MRISuperResError, also where a volume has failed, and Cancelled."""
-    job = UpscaleJob(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
-    methods = MethodCache()
+    """Returns the line that tells what was written. Raises SuperResolutionError, also where a volume has failed, and Cancelled."""
+    job = UpsamplingOptions(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
+    methods = MethodRegistry()
     method = methods.get(job)  # what is wrong with it is wrong for all volumes
     out = Path(os.path.abspath(arguments.out))
     as_dicom = arguments.format == DICOM
@@ -44,33 +44,33 @@ def run(arguments, console, cancelled):
                 continue
             with os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            upscale_file(source, writer(target, source, as_dicom), job, methods, console.for_another_run(), cancelled)
+            upsample_file(source, writer(target, source, as_dicom), job, methods, console.for_another_run(), cancelled)
             report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
-        except MRISuperResError as error:
+        except SuperResolutionError as error:
             report.add(source, target, FAILED, str(error))
             if error.kind == "device":  # nor could any other volume be made by this process
                 raise
             console.error(str(error))
     if report.count(FAILED):
-        raise MRISuperResError(f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made.")
+        raise SuperResolutionError(f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made.")
     return f"{report.text()}; {report.path}"
 
 
 def plan(inputs, out, ending):
     """[(input, output)], absolute paths. inputs: volume files, folders of them, whose tree is kept below `out`, DICOM folders, and lists (.txt, a path a line).
 
-    Raises MRISuperResError (kind "settings") for a path that is not there, and where two inputs would have the same output.
+    Raises SuperResolutionError (kind "settings") for a path that is not there, and where two inputs would have the same output.
     """
     pairs = {}
     for path in map(Path, inputs):
         if not path.exists():
-            raise MRISuperResError(f"There is no file or folder {path}: check the name.", "settings")
+            raise SuperResolutionError(f"There is no file or folder {path}: check the name.", "settings")
         for source, place in _found(Path(os.path.abspath(path)), out):
             target = out / place.parent / (without_extension(place.name) + ending)
             if pairs.setdefault(target, source) != source:
-                raise MRISuperResError(f"{pairs[target]} and {source} would both become {target}: run them into different folders.", "settings")
+                raise SuperResolutionError(f"{pairs[target]} and {source} would both become {target}: run them into different folders.", "settings")
     if not pairs:
-        raise MRISuperResError("There is no volume in what was given: name files, or folders that hold some.", "settings")
+        raise SuperResolutionError("There is no volume in what was given: name files, or folders that hold some.", "settings")
     return [(source, target) for target, source in pairs.items()]
 
 
@@ -92,7 +92,7 @@ def _lines(path):
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as e:
-        raise MRISuperResError(f"The list {path} can't be read ({e}): give a text in UTF-8 with a path a line.", "settings") from e
+        raise SuperResolutionError(f"The list {path} can't be read ({e}): give a text in UTF-8 with a path a line.", "settings") from e
 
 
 def _is_done(source, target, job, method):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..core.comparison import figure
 from ..core.comparison.compare import compare
-from ..core.comparison.options import FLOOR, ComparisonJob, default_methods
-from ..core.errors import MRISuperResError
+from ..core.comparison.options import FLOOR, ComparisonOptions, default_methods
+from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
-from ..core.methods.registry import BASELINES, MethodCache
+from ..core.methods.registry import INTERPOLATIONS, MethodRegistry
 from ..core.progress import duration
 from .columns import WIDTH
 from .comparison_files import write_maps, write_tables, write_volumes
@@ -17,21 +17,21 @@ from .comparison_report import report
 
 
 def run(arguments, console, cancelled):
-    """Returns the tables, and the line that tells what was written. Raises MRISuperResError, Cancelled."""
+    """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, Cancelled."""
     start = time.monotonic()
-    cache = MethodCache()
+    cache = MethodRegistry()
     job = job_of(arguments, cache.store)
     figure.import_matplotlib()
     with new_folder(arguments.out) as folder:
         for name in job.methods:
-            cache.get(job.upscale_job(name))
+            cache.get(job.upsampling_options(name))
         volume = read_volume(arguments.input, arguments.frame, arguments.series)
         for message in volume.messages:
             console.message(message)
         try:
             comparison = compare(volume.array, volume.ijk_to_ras, job, cache, progress=console.progress, cancelled=cancelled)
         except MemoryError as e:
-            raise MRISuperResError(f"There is not enough memory for the outputs of {len(job.methods)} methods: compare fewer at a time, close other "
+            raise SuperResolutionError(f"There is not enough memory for the outputs of {len(job.methods)} methods: compare fewer at a time, close other "
                                    "programs, crop the volume or choose a smaller scale.", "memory") from e
         for message in comparison.messages:
             console.message(message)
@@ -48,14 +48,14 @@ def run(arguments, console, cancelled):
 
 
 def job_of(arguments, store):
-    """The ComparisonJob that was asked for. store: models.ModelStore."""
-    names = arguments.methods or ([*BASELINES, FLOOR, *arguments.models] if arguments.models else default_methods(arguments.scale, store))
+    """The ComparisonOptions that was asked for. store: models.ModelStore."""
+    names = arguments.methods or ([*INTERPOLATIONS, FLOOR, *arguments.models] if arguments.models else default_methods(arguments.scale, store))
     blends = []
     if arguments.blend:
         pairs = store.pairs(arguments.scale)
         if not pairs:
-            raise MRISuperResError(f"There is nothing to blend: no pair of a PSNR and a GAN model for ×{arguments.scale} is installed; "
+            raise SuperResolutionError(f"There is nothing to blend: no pair of a PSNR and a GAN model for ×{arguments.scale} is installed; "
                                    "leave --blend out, or install a pair.", "model")
         blends = [f"{pair}@{alpha}" for pair in pairs for alpha in arguments.blend]
-    return ComparisonJob((*names, *blends), arguments.scale, not arguments.no_reference, arguments.axis, arguments.device, arguments.precision,
+    return ComparisonOptions((*names, *blends), arguments.scale, not arguments.no_reference, arguments.axis, arguments.device, arguments.precision,
                          arguments.degradation, arguments.noise, arguments.seed, arguments.perceptual)

@@ -12,7 +12,7 @@ import threading
 import traceback
 
 from .. import __version__
-from ..core.errors import Cancelled, MRISuperResError
+from ..core.errors import Cancelled, SuperResolutionError
 
 DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
 
@@ -41,7 +41,7 @@ def run_program(run, argv=None, ends_at_once=True):
             if text := run(sys.argv[1:] if argv is None else argv, console, stop.asked):
                 print(text, flush=True)
             return DONE
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             console.error(str(e))
             return USER_ERROR
         except (KeyboardInterrupt, Cancelled) as e:
@@ -68,10 +68,10 @@ def _run(argv, console, cancelled):
     from .parser import parse
 
     arguments = parse(argv)
-    if arguments.command == "upscale":
+    if arguments.command == "upsample":
         from . import upsample
         return upsample.run(arguments, console, cancelled)
-    if arguments.command == "upscale-many":
+    if arguments.command == "batch":
         from . import batch
         return batch.run(arguments, console, cancelled)
     if arguments.command == "compare":

@@ -2,7 +2,7 @@
 
 import sys
 
-from ..core.methods.registry import BASELINES
+from ..core.methods.registry import INTERPOLATIONS
 from ..core.models.card import AUDIT_LEGEND
 from ..core.models.store import ModelStore, user_folder
 from .columns import columns
@@ -11,7 +11,7 @@ BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, in
 
 
 def run(arguments):
-    """The text that answers a command. Raises MRISuperResError."""
+    """The text that answers a command. Raises SuperResolutionError."""
     action = arguments.command.removeprefix("models ")
     if action == "list":
         return table()
@@ -25,7 +25,7 @@ def run(arguments):
         card = user_models.install(arguments.file)
     else:
         from ..core.models.convert import import_checkpoint
-        card = import_checkpoint(arguments.file, arguments.name, arguments.title, arguments.stage, arguments.licence)
+        card = import_checkpoint(arguments.file, arguments.name, arguments.title, arguments.stage, arguments.license)
     return f"{card.name}\n{card.summary()}\nInstalled in {user_folder()}"
 
 
@@ -36,13 +36,13 @@ def table(store=None):
     for card in store.cards():
         size = store.weights_file(card.name).stat().st_size / 2**20
         rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", card.made_for.upper(), f"{size:.1f} MiB", card.title))
-    rows += [(name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in BASELINES]
+    rows += [(name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in INTERPOLATIONS]
     return "\n".join(columns(rows, width=sys.maxsize))
 
 
 def description(name, store=None):
-    """The card of a model, as text. Raises MRISuperResError (kind "model") for an unknown name."""
-    if name in BASELINES:
+    """The card of a model, as text. Raises SuperResolutionError (kind "model") for an unknown name."""
+    if name in INTERPOLATIONS:
         return f"{name}: {BASELINE_TITLE}"
     store = store or ModelStore()
     card = store.card(name)

@@ -4,7 +4,7 @@ import argparse
 
 from .. import __version__
 from ..core.audit.options import SLICES
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.io.discovery import OUTPUTS
 from ..core.models.card import STAGES
 from ..core.options import DEFAULT_SCALE
@@ -19,10 +19,10 @@ It is synthetic, not for diagnosis."""
 
 EXAMPLES = f"""\
 examples:
-  {PROGRAM} upscale brain.nii.gz brain_x2.nii.gz
-  {PROGRAM} upscale brain.nrrd brain_x4.nrrd --scale 4 --device cuda
-  {PROGRAM} upscale fetal.nii.gz fetal_x2.nrrd --axis coronal --model bicubic
-  {PROGRAM} upscale DICOM_FOLDER out.nii.gz --series 1.2.840.113619.2.5
+  {PROGRAM} upsample brain.nii.gz brain_x2.nii.gz
+  {PROGRAM} upsample brain.nrrd brain_x4.nrrd --scale 4 --device cuda
+  {PROGRAM} upsample fetal.nii.gz fetal_x2.nrrd --axis coronal --model bicubic
+  {PROGRAM} upsample DICOM_FOLDER out.nii.gz --series 1.2.840.113619.2.5
   {PROGRAM} compare brain.nii.gz --scale 4 --out comparison
   {PROGRAM} audit brain.nii.gz --out audit
   {PROGRAM} models list
@@ -35,9 +35,9 @@ A volume that can't be enlarged does not stop the others; DIR/report.csv tells w
 
 MANY_EXAMPLES = f"""\
 examples:
-  {PROGRAM} upscale-many study --out study_x2 --scale 2
-  {PROGRAM} upscale-many list.txt one.nii.gz --out enlarged --model bicubic --format nrrd
-  torchrun --nproc-per-node 4 -m -- MRISuperResLib upscale-many study --out study_x4 --scale 4    shared among four processes"""
+  {PROGRAM} batch study --out study_x2 --scale 2
+  {PROGRAM} batch list.txt one.nii.gz --out enlarged --model bicubic --format nrrd
+  torchrun --nproc-per-node 4 -m -- MRISuperResLib batch study --out study_x4 --scale 4    shared among four processes"""
 
 UPSCALE_EXAMPLES = f"""\
 IN   NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), a DICOM file, or a folder with one DICOM series
@@ -45,11 +45,11 @@ OUT  .nii, .nii.gz, .nrrd or .mha; its voxels keep the type of the input. OUT.js
      With --dicom a new folder, or an empty one: a DICOM series that is derived from that of IN, and MRISuperRes.json.
 
 examples:
-  {PROGRAM} upscale in.nii.gz out.nii.gz                   the default model, twice the resolution in the slices
-  {PROGRAM} upscale in.nii.gz out.nrrd --scale 4           four times
-  {PROGRAM} upscale in.nii.gz out.nrrd --model bicubic     interpolation: needs neither a model nor PyTorch
-  {PROGRAM} upscale fmri.nii.gz out.nii.gz --frame 0       the first volume of a 4D file
-  {PROGRAM} upscale DICOM_FOLDER OUT_FOLDER --dicom        a derived DICOM series of the same patient and study"""
+  {PROGRAM} upsample in.nii.gz out.nii.gz                   the default model, twice the resolution in the slices
+  {PROGRAM} upsample in.nii.gz out.nrrd --scale 4           four times
+  {PROGRAM} upsample in.nii.gz out.nrrd --model bicubic     interpolation: needs neither a model nor PyTorch
+  {PROGRAM} upsample fmri.nii.gz out.nii.gz --frame 0       the first volume of a 4D file
+  {PROGRAM} upsample DICOM_FOLDER OUT_FOLDER --dicom        a derived DICOM series of the same patient and study"""
 
 
 COMPARE_DESCRIPTION = """\
@@ -57,7 +57,7 @@ Enlarges a volume by several methods and measures what each has made of it. The 
 smaller and enlarged again; or, with --no-reference, it is enlarged itself. Outputs are synthetic, not for diagnosis."""
 
 COMPARE_EXAMPLES = f"""\
-IN   as for upscale
+IN   as for upsample
 DIR  a new folder, or an empty one; it is there only when all is complete:
        comparison.csv, slices.csv, dots.csv   the numbers: of all, per slice, of the planted dots
        comparison.png                         a slice, and an area of it as every method has made it
@@ -96,22 +96,22 @@ examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong arguments are an MRISuperResError like any other; no abbreviations, which later options would make ambiguous."""
+    """Wrong arguments are an SuperResolutionError like any other; no abbreviations, which later options would make ambiguous."""
 
     def __init__(self, **kwargs):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
 
     def error(self, message):
-        raise MRISuperResError(f"{message}; see {self.prog} --help", "settings")
+        raise SuperResolutionError(f"{message}; see {self.prog} --help", "settings")
 
 
 def parse(argv):
-    """The arguments as a namespace; .command is "upscale", "upscale-many", "compare", "audit", "models list", "… show", "… install", "… import" or "… remove"."""
+    """The arguments as a namespace; .command is "upsample", "batch", "compare", "audit", "models list", "… show", "… install", "… import" or "… remove"."""
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_upscale(commands.add_parser("upscale", help="upscale a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES))
-    _add_upscale_many(commands.add_parser("upscale-many", help="upscale all volumes of folders and lists", description=MANY_DESCRIPTION, epilog=MANY_EXAMPLES))
+    _add_upsample(commands.add_parser("upsample", help="upsample a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES))
+    _add_upsample_many(commands.add_parser("batch", help="upsample all volumes of folders and lists", description=MANY_DESCRIPTION, epilog=MANY_EXAMPLES))
     _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
                                      epilog=COMPARE_EXAMPLES))
     _add_audit(commands.add_parser("audit", help="find out what models invent and lose", description=AUDIT_DESCRIPTION, epilog=AUDIT_EXAMPLES))
@@ -128,20 +128,20 @@ def _add_models(models):
     install = actions.add_parser("install", help="take a model into the folder of your own", description="Takes a model, NAME.safetensors with NAME.json beside it.")
     install.add_argument("file", metavar="FILE", help="either of the two files")
     install.set_defaults(command="models install")
-    imported = actions.add_parser("import", help="make a model of an ESRGAN checkpoint", description="Makes a model for grey images of a checkpoint of the ESRGAN "
+    imported = actions.add_parser("import", help="make a model of an ESRGAN checkpoint", description="Makes a model for gray images of a checkpoint of the ESRGAN "
                                   "family (.pth, .safetensors; one or three channels). Only weights are read, nothing in the file is executed.")
     imported.add_argument("file", metavar="FILE")
     imported.add_argument("--name", required=True, help="of the model")
     imported.add_argument("--title", default="", help="for lists; default: the name of the file")
     imported.add_argument("--stage", choices=STAGES, default="gan", help="psnr for a faithful one, gan (default) for one that may invent detail")
-    imported.add_argument("--licence", default="", help="of the checkpoint, for the card")
+    imported.add_argument("--license", default="", help="of the checkpoint, for the card")
     imported.set_defaults(command="models import")
     remove = actions.add_parser("remove", help="delete one of your own")
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(command="models remove")
 
 
-def _add_upscale(parser):
+def _add_upsample(parser):
     parser.add_argument("input", metavar="IN", help="the volume")
     parser.add_argument("output", metavar="OUT", help="the file to write; an old one is replaced only when the new one is complete")
     parser.add_argument("--model", metavar="NAME", help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale")
@@ -149,18 +149,18 @@ def _add_upscale(parser):
     parser.add_argument("--dicom", action="store_true", help="write a derived DICOM series, of the patient and study of IN, into the folder OUT")
     _add_run_options(parser)
     _add_input_options(parser)
-    parser.set_defaults(command="upscale")
+    parser.set_defaults(command="upsample")
 
 
-def _add_upscale_many(parser):
+def _add_upsample_many(parser):
     parser.add_argument("inputs", metavar="IN", nargs="+", help="volume files, folders of them, DICOM folders, lists (.txt, a path a line)")
     parser.add_argument("--out", metavar="DIR", required=True, help="where the outputs go, in the tree of the inputs, with report.csv")
-    parser.add_argument("--model", metavar="NAME", help="as for upscale")
+    parser.add_argument("--model", metavar="NAME", help="as for upsample")
     parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
     parser.add_argument("--format", choices=(*(extension[1:] for extension in OUTPUTS), DICOM), default="nii.gz",
                         help="of the outputs; dicom: a folder with a derived series for each DICOM input; default: nii.gz")
     _add_run_options(parser)
-    parser.set_defaults(command="upscale-many")
+    parser.set_defaults(command="batch")
 
 
 def _add_compare(parser):

@@ -16,7 +16,7 @@ ITERATIONS = 20
 def back_project(images: np.ndarray, low: np.ndarray, scale: int, degradation: str = "bicubic") -> np.ndarray:
     """x ← x + U(low − D x), 20 times, where D shrinks an image and U enlarges it bicubically.
 
-    images: (n, scale·h, scale·w); low: (n, h, w), normalised alike. degradation: D, one of resample.DEGRADATIONS.
+    images: (n, scale·h, scale·w); low: (n, h, w), normalized alike. degradation: D, one of resample.DEGRADATIONS.
     Returns (n, scale·h, scale·w).
 
     What is missing, low − D x, changes by the factor (1 − DU) in every iteration, so that all but the last enlargement

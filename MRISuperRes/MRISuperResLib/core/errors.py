@@ -3,7 +3,7 @@
 KINDS = ("input", "model", "settings", "environment", "packages", "memory", "device")
 
 
-class MRISuperResError(Exception):
+class SuperResolutionError(Exception):
     """What is wrong and what to do about it, in one sentence for the user.
 
     kind: "input" (the volume), "model" (the model's files), "settings" (the job), "environment" (disks, what is not there), "packages" (of

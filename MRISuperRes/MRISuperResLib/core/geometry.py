@@ -1,7 +1,7 @@
 """Where the voxels of an upsampled volume lie.
 
-A voxel is a box, its index is the box's centre. Upsampling divides every box into f smaller ones, so that the outer
-faces of the volume stay where they are and the centre of the first voxel moves by half the difference of the voxel
+A voxel is a box, its index is the box's center. Upsampling divides every box into f smaller ones, so that the outer
+faces of the volume stay where they are and the center of the first voxel moves by half the difference of the voxel
 sizes.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .errors import MRISuperResError
+from .errors import SuperResolutionError
 
 
 def check_matrix(ijk_to_ras: ArrayLike) -> np.ndarray:
-    """(4, 4) float64. Raises MRISuperResError where a voxel grid cannot lie so in space."""
+    """(4, 4) float64. Raises SuperResolutionError where a voxel grid cannot lie so in space."""
     matrix = np.asarray(ijk_to_ras, dtype=float)
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
-        raise MRISuperResError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
+        raise SuperResolutionError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
     return matrix
 
 
@@ -42,7 +42,7 @@ def spacing(ijk_to_ras: ArrayLike) -> np.ndarray:
 
 
 def corners(ijk_to_ras: ArrayLike, size: Sequence[int]) -> np.ndarray:
-    """The eight outer corners (voxel faces, not centres) of a volume of size (ni, nj, nk): (8, 3), mm."""
+    """The eight outer corners (voxel faces, not centers) of a volume of size (ni, nj, nk): (8, 3), mm."""
     ends = [(-0.5, n - 0.5) for n in size]
     ijk = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]])
     return (ijk @ np.asarray(ijk_to_ras, dtype=float).T)[:, :3]

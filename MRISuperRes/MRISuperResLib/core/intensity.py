@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .errors import MRISuperResError
+from .errors import SuperResolutionError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 """A few bright vessels or a spike must not decide the contrast of the whole volume; nothing is clipped to them."""
@@ -36,12 +36,12 @@ class Intensity:
         """
         return cls(*_range(volume), volume.dtype)
 
-    def normalise(self, values: ArrayLike) -> np.ndarray:
+    def normalize(self, values: ArrayLike) -> np.ndarray:
         """float64, same shape. Double precision, so that `restore` returns every integer as it was."""
         return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
 
     def restore(self, values: ArrayLike) -> np.ndarray:
-        """The inverse of `normalise`, in the stored type: integers are rounded, and saturate at the type's limits."""
+        """The inverse of `normalize`, in the stored type: integers are rounded, and saturate at the type's limits."""
         values = np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low
         if np.issubdtype(self.dtype, np.integer):
             return saturated(np.rint(values), self.dtype)
@@ -52,13 +52,13 @@ class Intensity:
 def common_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
     """(low, high) of an `Intensity` that suits all volumes of a sequence, which would flicker if each had its own.
 
-    volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises MRISuperResError where no voxel is finite.
+    volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises SuperResolutionError where no voxel is finite.
     """
     total = sum(volume.size for volume in volumes)
     samples = [volume.ravel()[::_step(volume.shape, total)] for volume in volumes]
     values = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
     if not values.size:
-        raise MRISuperResError("Every voxel of the sequence is NaN or infinite: there is no image to enlarge.")
+        raise SuperResolutionError("Every voxel of the sequence is NaN or infinite: there is no image to enlarge.")
     return _range(values)
 
 
@@ -88,20 +88,20 @@ def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def check_type(volume: np.ndarray) -> None:
-    """Raises MRISuperResError unless the array holds integer or real numbers in three dimensions."""
+    """Raises SuperResolutionError unless the array holds integer or real numbers in three dimensions."""
     if volume.ndim != 3:
-        raise MRISuperResError(f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it.")
+        raise SuperResolutionError(f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it.")
     if volume.size == 0:
-        raise MRISuperResError("The volume has no voxels: load it again, or choose another one.")
+        raise SuperResolutionError("The volume has no voxels: load it again, or choose another one.")
     if volume.dtype.kind not in "iuf":
-        raise MRISuperResError(f"The volume holds {volume.dtype} values, not grey levels: convert it to a scalar volume first.")
+        raise SuperResolutionError(f"The volume holds {volume.dtype} values, not gray levels: convert it to a scalar volume first.")
 
 
 def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Replaces NaN and infinite voxels by the smallest finite value.
 
     Returns (volume, mask): the volume itself and None where all voxels are finite, else a filled copy and a boolean
-    mask of the same shape, True where a voxel was replaced. Raises MRISuperResError where no voxel is finite.
+    mask of the same shape, True where a voxel was replaced. Raises SuperResolutionError where no voxel is finite.
     """
     if volume.dtype.kind != "f":
         return volume, None
@@ -109,7 +109,7 @@ def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     if not mask.any():
         return volume, None
     if mask.all():
-        raise MRISuperResError("Every voxel of the volume is NaN or infinite: there is no image to enlarge.")
+        raise SuperResolutionError("Every voxel of the volume is NaN or infinite: there is no image to enlarge.")
     filled = volume.copy()
     filled[mask] = volume[~mask].min()
     return filled, mask

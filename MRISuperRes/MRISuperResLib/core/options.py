@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Self
 
 from . import slice_axis
-from .errors import MRISuperResError
+from .errors import SuperResolutionError
 
 SCALES = (2, 4, 8)
 DEFAULT_SCALE = 2
@@ -14,8 +14,8 @@ PRECISIONS = ("auto", "float32")
 
 
 @dataclass(frozen=True)
-class UpscaleJob:
-    """An upscaling job, without the volume.
+class UpsamplingOptions:
+    """An upsampling job, without the volume.
 
     model: name of an installed model or of a baseline ("nearest", "bilinear", "bicubic"); None: the default model of
         the scale.
@@ -26,7 +26,7 @@ class UpscaleJob:
     batch_size: slices that go through the network together; None: chosen from their size.
     intensity_range: (low, high), the stored intensities that become 0 and 1 for the network, see intensity.Intensity, so that several
         volumes can share them; None: the percentiles of the volume.
-    Raises MRISuperResError (kind "settings") for anything else.
+    Raises SuperResolutionError (kind "settings") for anything else.
     """
 
     model: str | None = None
@@ -39,20 +39,20 @@ class UpscaleJob:
 
     def __post_init__(self):
         if self.model is not None and not (isinstance(self.model, str) and self.model):
-            raise MRISuperResError(f"The model is given by its name, not by {self.model!r}.", "settings")
+            raise SuperResolutionError(f"The model is given by its name, not by {self.model!r}.", "settings")
         if self.scale is not None and (isinstance(self.scale, bool) or self.scale not in SCALES):
-            raise MRISuperResError(f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings")
+            raise SuperResolutionError(f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings")
         slice_axis.check_name(self.axis)
         if not _is_device(self.device):
-            raise MRISuperResError(f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.", "settings")
+            raise SuperResolutionError(f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.", "settings")
         if self.precision not in PRECISIONS:
-            raise MRISuperResError(f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.", "settings")
+            raise SuperResolutionError(f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.", "settings")
         if self.batch_size is not None and not (type(self.batch_size) is int and self.batch_size > 0):
-            raise MRISuperResError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
+            raise SuperResolutionError(f"The batch size must be a positive whole number, not {self.batch_size!r}.", "settings")
         if isinstance(self.intensity_range, list):
             object.__setattr__(self, "intensity_range", tuple(self.intensity_range))  # JSON has no tuples
         if self.intensity_range is not None and not _is_range(self.intensity_range):
-            raise MRISuperResError(f"The intensity range must be two numbers, the lower one first, not {self.intensity_range!r}.", "settings")
+            raise SuperResolutionError(f"The intensity range must be two numbers, the lower one first, not {self.intensity_range!r}.", "settings")
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -61,16 +61,16 @@ class UpscaleJob:
     def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict):
-            raise MRISuperResError("The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.", "settings")
+            raise SuperResolutionError("The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.", "settings")
         refuse_unknown(cls, values)
         return cls(**values)
 
 
 def refuse_unknown(cls, values: dict) -> None:
-    """Raises MRISuperResError (kind "settings") for keys of a dict that are no fields of a dataclass."""
+    """Raises SuperResolutionError (kind "settings") for keys of a dict that are no fields of a dataclass."""
     unknown = set(values) - {field.name for field in fields(cls)}
     if unknown:
-        raise MRISuperResError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
+        raise SuperResolutionError(f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings")
 
 
 def _is_range(value):

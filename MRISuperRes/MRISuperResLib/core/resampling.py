@@ -1,6 +1,6 @@
 """MATLAB's imresize, exactly: the thesis's degradation and its three baselines.
 
-Every axis is resampled by a matrix whose rows hold the kernel's weights: centre-aligned samples (the image's outer edges
+Every axis is resampled by a matrix whose rows hold the kernel's weights: center-aligned samples (the image's outer edges
 stay in place), symmetric edges, and for shrinking a kernel that is stretched by the factor (antialiasing), as in MATLAB's
 imresize. The kernels are the box (nearest), the triangle (bilinear) and Keys's cubic with a = −0.5 (bicubic).
 
@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-BASELINES = ("nearest", "bilinear", "bicubic")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 DEGRADATIONS = ("bicubic", "kspace")
 
 MOST_TAPS = 0.2
@@ -43,7 +43,7 @@ KERNELS = {"nearest": (_box, 1), "bilinear": (_triangle, 2), "bicubic": (_cubic,
 def weights(size_in: int, size_out: int, kernel: str = "bicubic") -> np.ndarray:
     """The matrix (size_out, size_in), float64, that resamples one axis; its rows sum to 1.
 
-    kernel: one of BASELINES, or "kspace" to shrink by truncation of the spectrum.
+    kernel: one of INTERPOLATIONS, or "kspace" to shrink by truncation of the spectrum.
     """
     matrix = _truncation(size_in, size_out) if kernel == "kspace" else _convolution(size_in, size_out, kernel)
     matrix.setflags(write=False)
@@ -55,10 +55,10 @@ def _convolution(size_in, size_out, kernel):
     scale = size_out / size_in
     stretch = min(scale, 1.0) if kernel != "nearest" else 1.0
     width = width / stretch
-    centre = (np.arange(size_out) + 0.5) / scale - 0.5
-    first = np.floor(centre - width / 2).astype(int)
+    center = (np.arange(size_out) + 0.5) / scale - 0.5
+    first = np.floor(center - width / 2).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(width)) + 2)
-    values = function((centre[:, None] - taps) * stretch)
+    values = function((center[:, None] - taps) * stretch)
     values /= values.sum(axis=1, keepdims=True)
     mirrored = np.mod(taps, 2 * size_in)
     mirrored = np.where(mirrored < size_in, mirrored, 2 * size_in - 1 - mirrored)
@@ -68,17 +68,17 @@ def _convolution(size_in, size_out, kernel):
 
 
 def _truncation(size_in, size_out):
-    """Keeps the size_out lowest spatial frequencies, and samples where the larger pixels have their centres.
+    """Keeps the size_out lowest spatial frequencies, and samples where the larger pixels have their centers.
 
-    The centres are those of all other kernels here: in terms of a Fourier transform, a phase ramp of
+    The centers are those of all other kernels here: in terms of a Fourier transform, a phase ramp of
     (size_in/size_out − 1)/2 pixels. Of an even number of frequencies the highest counts half at either end, so that real
     images stay real.
     """
-    centre = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
+    center = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
     frequencies = np.arange(-(size_out // 2), size_out // 2 + 1)
     share = np.where(2 * np.abs(frequencies) == size_out, 0.5, 1.0)
     turns = 2j * np.pi / size_in
-    synthesis = share * np.exp(turns * np.outer(centre, frequencies))
+    synthesis = share * np.exp(turns * np.outer(center, frequencies))
     analysis = np.exp(-turns * np.outer(frequencies, np.arange(size_in)))
     return (synthesis @ analysis).real / size_in
 

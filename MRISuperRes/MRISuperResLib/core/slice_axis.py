@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import geometry
-from .errors import MRISuperResError
+from .errors import SuperResolutionError
 
 VOXEL_AXES = ("i", "j", "k")
 ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}  # the R, A or S component of the slice normal
@@ -43,9 +43,9 @@ class SliceAxis:
 
 
 def check_name(wanted: str) -> None:
-    """Raises MRISuperResError (kind "settings") unless wanted is one of AXES."""
+    """Raises SuperResolutionError (kind "settings") unless wanted is one of AXES."""
     if wanted not in AXES:
-        raise MRISuperResError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
+        raise SuperResolutionError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
 
 
 def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
@@ -53,7 +53,7 @@ def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
 
     ijk_to_ras: (4, 4), mm. wanted: one of AXES. "auto" takes the acquisition plane of a volume with thick slices (the
     network was trained on square pixels) and the axial plane of any other.
-    Raises MRISuperResError for an unknown name.
+    Raises SuperResolutionError for an unknown name.
     """
     check_name(wanted)
     if wanted in VOXEL_AXES:

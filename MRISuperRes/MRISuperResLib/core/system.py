@@ -42,6 +42,6 @@ class _MemoryStatus(ctypes.Structure):
 
 
 def machine(device: str) -> str:
-    """"gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpscaleJob."""
+    """"gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpsamplingOptions."""
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

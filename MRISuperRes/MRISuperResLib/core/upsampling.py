@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import geometry, provenance, slice_axis
-from .errors import Cancelled, MRISuperResError
+from .errors import Cancelled, SuperResolutionError
 from .inference.errors import told
 from .intensity import Intensity, check_type, mask_non_finite
-from .methods.registry import MethodCache
+from .methods.registry import MethodRegistry
 from .models.card import ModelCard
-from .options import UpscaleJob
+from .options import UpsamplingOptions
 
 
 @dataclass(frozen=True)
-class UpscaleResult:
+class UpsamplingResult:
     """volume: (k, j, i), the input's type; ijk_to_ras: (4, 4), mm; provenance: JSON values; messages: sentences for the user."""
 
     volume: np.ndarray
@@ -26,20 +26,20 @@ class UpscaleResult:
 
 
 def in_memory(shape, dtype):
-    """An array for an output. Raises MRISuperResError (kind "memory") where there is no room for it."""
+    """An array for an output. Raises SuperResolutionError (kind "memory") where there is no room for it."""
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as e:
         gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise MRISuperResError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
+        raise SuperResolutionError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
 
 
 @told
-def upscale(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpscaleJob, methods: MethodCache | None = None, progress=None, cancelled=None,
-            allocate=in_memory) -> UpscaleResult:
+def upsample(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpsamplingOptions, methods: MethodRegistry | None = None, progress=None, cancelled=None,
+            allocate=in_memory) -> UpsamplingResult:
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpscaleJob. methods: a MethodCache to keep networks
+    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpsamplingOptions. methods: a MethodRegistry to keep networks
     loaded between jobs. progress(done, total): called with the number of finished slices, first with 0. cancelled():
     asked before every batch; the job ends where it answers True. allocate(shape, dtype): makes the array of the output, in memory or in a file.
     Slices are enlarged in the plane only: along their normal size and spacing stay as they are. NaN and infinite voxels
@@ -47,11 +47,11 @@ def upscale(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpscaleJob, methods:
 
     Memory: the volume, the output, and one batch (two on a GPU); for a moment a copy of the volume, to find its percentiles, and where there are
     NaN or infinite voxels a filled copy of it and a mask. With an output in a file no more is needed for more slices.
-    Raises MRISuperResError for whatever the user can mend, Cancelled.
+    Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
     ijk_to_ras = geometry.check_matrix(ijk_to_ras)
-    method = (methods or MethodCache()).get(job)
+    method = (methods or MethodRegistry()).get(job)
     axis = slice_axis.choose(ijk_to_ras, job.axis)
     filled, mask = mask_non_finite(volume)
     intensity = Intensity(*job.intensity_range, filled.dtype) if job.intensity_range else Intensity.of(filled)
@@ -66,7 +66,7 @@ def upscale(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpscaleJob, methods:
         messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
                         "voxels around them were made as if they were dark.")
         _put_back(mask, volume, output, axis.numpy_axis, method.scale)
-    return UpscaleResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
+    return UpsamplingResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
                          provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
 
 
@@ -74,7 +74,7 @@ def _enlarge(method, source, target, intensity, size, progress, cancelled):
     """Fills target (n, scale·h, scale·w) with the enlarged slices of source (n, h, w), in the stored type.
 
     A batch is fetched after the next one was started, so that a GPU never waits. Of slices without any structure (empty ones, around the body)
-    each grey level is enlarged once.
+    each gray level is enlarged once.
     """
     is_flat = [slice_.min() == slice_.max() for slice_ in source]
     size = size or method.batch_size(*source.shape[1:])
@@ -92,7 +92,7 @@ def _enlarge(method, source, target, intensity, size, progress, cancelled):
 def _start(method, source, target, intensity, numbers):
     if not numbers:
         return lambda: None
-    made = method.start(intensity.normalise(source[numbers]), intensity)
+    made = method.start(intensity.normalize(source[numbers]), intensity)
 
     def fetch():
         target[numbers] = made()

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.progress import ProgressMeter
-from .tasks import JobState, Run
-from .volume_nodes import sliceCount, whyNotUpscalable
-from .volume_task import VolumeJob
+from .tasks import Run, TaskState
+from .volume_nodes import sliceCount, whyNotUpsamplable
+from .volume_task import VolumeTask
 
 
 @dataclass
 class VolumeResult:
-    """What became of one volume. state: a JobState, None while it has not begun. message: why there is no output. outputNode: None without one."""
+    """What became of one volume. state: a TaskState, None while it has not begun. message: why there is no output. outputNode: None without one."""
 
     name: str
     inputId: str
-    state: JobState | None = None
+    state: TaskState | None = None
     message: str = ""
     outputId: str | None = None
 
@@ -27,27 +27,27 @@ class VolumeResult:
         return slicer.mrmlScene.GetNodeByID(self.outputId) if self.outputId else None
 
 
-class ManyJob(Run):
-    """Has state, message, messages, errorKind, isRunning, cancel, detach and the two callbacks of a SceneJob, and `results`.
+class BatchTask(Run):
+    """Has state, message, messages, errorKind, isRunning, cancel, detach and the two callbacks of a SceneTask, and `results`.
 
-    inputNodes: volume nodes. job: UpscaleJob. It is FINISHED when all volumes have had their turn, whatever became of them; it FAILED where something is
+    inputNodes: volume nodes. job: UpsamplingOptions. It is FINISHED when all volumes have had their turn, whatever became of them; it FAILED where something is
     missing that all of them need. onChanged(job): a volume, or all of it, has begun or ended.
-    Raises MRISuperResError without volumes, RuntimeError where the worker is busy.
+    Raises SuperResolutionError without volumes, RuntimeError where the worker is busy.
     """
 
     def __init__(self, worker, inputNodes, job, onProgress=None, onFinished=None, onChanged=None):
         inputNodes = list(inputNodes)
         if not inputNodes or None in inputNodes:
-            raise MRISuperResError(_("Choose one volume at least."))
+            raise SuperResolutionError(_("Choose one volume at least."))
         if worker.isBusy:
             raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
-        self.state, self.message, self.messages, self.errorKind = JobState.RUNNING, "", [], None
+        self.state, self.message, self.messages, self.errorKind = TaskState.RUNNING, "", [], None
         self.results = [VolumeResult(node.GetName(), node.GetID()) for node in inputNodes]
         self.number = -1  # of the volume that is being processed, from 0
         self._worker, self._job = worker, job
         self._onProgress, self._onFinished, self._onChanged = onProgress, onFinished, onChanged
-        # of a volume that cannot be upscaled it is told when its turn comes
-        self._slices = [0 if whyNotUpscalable(node) else sliceCount(node, job.axis) for node in inputNodes]
+        # of a volume that cannot be upsampled it is told when its turn comes
+        self._slices = [0 if whyNotUpsamplable(node) else sliceCount(node, job.axis) for node in inputNodes]
         self._meter, self._run = ProgressMeter(), None
         self._scene = slicer.mrmlScene
         self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose)
@@ -56,7 +56,7 @@ class ManyJob(Run):
     @property
     def finished(self):
         """The VolumeResults with an output."""
-        return [result for result in self.results if result.state is JobState.FINISHED]
+        return [result for result in self.results if result.state is TaskState.FINISHED]
 
     def cancel(self, reason=None):
         """Ends the run after the present slice; what is finished stays."""
@@ -80,18 +80,18 @@ class ManyJob(Run):
             try:
                 node = self._scene.GetNodeByID(result.inputId)
                 if node is None:
-                    raise MRISuperResError(_("The volume was deleted."))
-                result.state = JobState.RUNNING
-                self._run = VolumeJob(self._worker, node, self._job, None, self._progress, self._onVolumeEnded)
-            except MRISuperResError as error:
-                self._note(JobState.FAILED, str(error), error.kind)
+                    raise SuperResolutionError(_("The volume was deleted."))
+                result.state = TaskState.RUNNING
+                self._run = VolumeTask(self._worker, node, self._job, None, self._progress, self._onVolumeEnded)
+            except SuperResolutionError as error:
+                self._note(TaskState.FAILED, str(error), error.kind)
             else:
                 self._changed()
                 return
         self._end()
 
     def _onVolumeEnded(self, run):
-        if run.state is JobState.CANCELLED and run.inputNode is not None and not self.isCancelling:
+        if run.state is TaskState.CANCELLED and run.inputNode is not None and not self.isCancelling:
             self.message = self._stopMessage()  # the worker was ended, and must not be started again
         output = run.outputNode
         self.results[self.number].outputId = output.GetID() if output is not None else None
@@ -102,7 +102,7 @@ class ManyJob(Run):
         result = self.results[self.number]
         result.state, result.message = state, message
         if errorKind in ("environment", "packages", "device"):  # what is missing or broken would fail the others, too
-            self.errorKind, self.state = errorKind, JobState.FAILED
+            self.errorKind, self.state = errorKind, TaskState.FAILED
             self.message = message
         self._changed()
 
@@ -123,7 +123,7 @@ class ManyJob(Run):
     def _end(self):
         self._scene.RemoveObserver(self._observer)
         if self.isRunning:
-            self.state = JobState.CANCELLED if self.message else JobState.FINISHED
+            self.state = TaskState.CANCELLED if self.message else TaskState.FINISHED
         for result in self.results:
             if result.state is None:
                 result.message = _("Not begun.")

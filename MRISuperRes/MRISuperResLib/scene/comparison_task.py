@@ -5,11 +5,11 @@ import os
 import numpy as np
 
 from .comparison.builder import createComparison
-from .tasks import JobState, SceneJob
+from .tasks import SceneTask, TaskState
 
 
-class ComparisonRun(SceneJob):
-    """job: core.comparison.job.ComparisonJob. The rest: see SceneJob."""
+class ComparisonTask(SceneTask):
+    """job: core.comparison.job.ComparisonOptions. The rest: see SceneTask."""
 
     def __init__(self, worker, inputNode, job, onProgress=None, onFinished=None):
         self.job = job
@@ -19,7 +19,7 @@ class ComparisonRun(SceneJob):
     @property
     def comparison(self):
         """The ComparisonNodes of a finished run; None before, and after they have been removed from the scene."""
-        found = self.state is JobState.FINISHED and self._comparison.isPresent
+        found = self.state is TaskState.FINISHED and self._comparison.isPresent
         return self._comparison if found else None
 
     def _request(self, folder):

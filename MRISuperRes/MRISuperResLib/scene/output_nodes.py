@@ -107,7 +107,7 @@ def record(node, inputNode, provenance):
 
 
 def copyDisplay(inputNode, node):
-    """The same grey levels on screen: window and level are fixed, because the automatic ones would differ a little."""
+    """The same gray levels on screen: window and level are fixed, because the automatic ones would differ a little."""
     node.CreateDefaultDisplayNodes()
     source, display = inputNode.GetDisplayNode(), node.GetDisplayNode()
     if source is None or not source.IsA("vtkMRMLScalarVolumeDisplayNode"):

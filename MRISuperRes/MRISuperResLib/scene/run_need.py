@@ -12,7 +12,7 @@ from .volume_nodes import ijkToRAS
 def describeNeed(nodes, job, card, free=free_memory):
     """(a line, a warning or an empty text).
 
-    nodes: upscalable volume nodes, each as often as there are frames like it. job: UpscaleJob, with a scale. card: the ModelCard of the network, None for an interpolation.
+    nodes: upsamplable volume nodes, each as often as there are frames like it. job: UpsamplingOptions, with a scale. card: the ModelCard of the network, None for an interpolation.
     free(): bytes of memory, or None.
     """
     sizes = {node: (node.GetImageData().GetDimensions(), node.GetImageData().GetScalarSize(), slice_axis.choose(ijkToRAS(node), job.axis)) for node in set(nodes)}

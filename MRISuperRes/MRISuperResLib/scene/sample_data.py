@@ -12,7 +12,7 @@ CATEGORY = "MRI Super Resolution"
 
 @dataclass(frozen=True)
 class Sample:
-    """A public volume. name: in the module Sample Data, and for scripts; file: in Slicer's cache; credit: whose it is, and its licence.
+    """A public volume. name: in the module Sample Data, and for scripts; file: in Slicer's cache; credit: whose it is, and its license.
 
     The URL names a commit, so that it serves the same file for ever.
     """

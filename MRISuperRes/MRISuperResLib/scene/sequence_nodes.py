@@ -3,8 +3,8 @@
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
-from .volume_nodes import whyNotUpscalable
+from ..core.errors import SuperResolutionError
+from .volume_nodes import whyNotUpsamplable
 
 
 def sequencesLogic():
@@ -36,8 +36,8 @@ def framesOf(sequenceNode):
     return [sequenceNode.GetNthDataNode(n) for n in range(sequenceNode.GetNumberOfDataNodes())]
 
 
-def whyNotUpscalableSequence(node):
-    """One sentence that says why a sequence cannot be upscaled; an empty text where it can."""
+def whyNotUpsamplableSequence(node):
+    """One sentence that says why a sequence cannot be upsampled; an empty text where it can."""
     if node is None or not node.IsA("vtkMRMLSequenceNode"):
         return _("Choose a sequence of volumes.")
     if sequencesLogic() is None:
@@ -45,17 +45,17 @@ def whyNotUpscalableSequence(node):
     if not node.GetNumberOfDataNodes():
         return _("The sequence “{name}” has no frames: load it again, or choose another one.").format(name=node.GetName())
     for number, frame in enumerate(framesOf(node)):
-        reason = whyNotUpscalable(frame) if frame is not None else _("it is empty: remove it from the sequence.")
+        reason = whyNotUpsamplable(frame) if frame is not None else _("it is empty: remove it from the sequence.")
         if reason:
             return _("{frame} of “{name}”: {reason}").format(frame=frameTitle(node, number), name=node.GetName(), reason=reason)
     return ""
 
 
-def upscalableFrames(node):
-    """As framesOf. Raises MRISuperResError with the sentence of `whyNotUpscalableSequence`."""
-    reason = whyNotUpscalableSequence(node)
+def upsamplableFrames(node):
+    """As framesOf. Raises SuperResolutionError with the sentence of `whyNotUpsamplableSequence`."""
+    reason = whyNotUpsamplableSequence(node)
     if reason:
-        raise MRISuperResError(reason)
+        raise SuperResolutionError(reason)
     return framesOf(node)
 
 

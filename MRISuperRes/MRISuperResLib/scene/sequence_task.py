@@ -5,20 +5,20 @@ from dataclasses import replace
 
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.intensity import common_range
 from ..core.progress import ProgressMeter
-from .sequence_nodes import frameTitle, proxyOf, upscalableFrames
+from .sequence_nodes import frameTitle, proxyOf, upsamplableFrames
 from .sequence_output import addFrame, addToScene, makeEmptyCopy
-from .upsampling_task import UpscaleRun
-from .volume_nodes import sliceCount, upscalableVolume
+from .upsampling_task import UpsamplingTask
+from .volume_nodes import sliceCount, upsamplableVolume
 
 
-class SequenceJob(UpscaleRun):
-    """Makes a sequence with the same index, in which every frame is upscaled. The grey levels of all frames are mapped alike, so that they do not flicker.
+class SequenceTask(UpsamplingTask):
+    """Makes a sequence with the same index, in which every frame is upsampled. The gray levels of all frames are mapped alike, so that they do not flicker.
 
     number: of the frame that is being processed, from 0; count: of all frames.
-    inputNode: a sequence node of scalar volumes. The rest: see UpscaleRun; the output sequence is a new one, and the progress counts the slices of all frames.
+    inputNode: a sequence node of scalar volumes. The rest: see UpsamplingTask; the output sequence is a new one, and the progress counts the slices of all frames.
     """
 
     def __init__(self, worker, inputNode, job, onProgress=None, onFinished=None):
@@ -34,14 +34,14 @@ class SequenceJob(UpscaleRun):
         return proxyOf(self.inputNode) if self.inputNode is not None else None
 
     def _firstArray(self, sequenceNode):
-        frames = upscalableFrames(sequenceNode)
+        frames = upsamplableFrames(sequenceNode)
         self.number, self.count = 0, len(frames)
         self._values = [sequenceNode.GetNthIndexValue(n) for n in range(self.count)]
         self._slices = [sliceCount(frame, self._job.axis) for frame in frames]
-        self._job = replace(self._job, intensity_range=common_range([upscalableVolume(frame)[0] for frame in frames]))
+        self._job = replace(self._job, intensity_range=common_range([upsamplableVolume(frame)[0] for frame in frames]))
         self._output, self._provenance, self._meter = makeEmptyCopy(sequenceNode), None, ProgressMeter()
         self._messages = {}  # without their numbers -> (number of the frame, message)
-        return upscalableVolume(frames[0])
+        return upsamplableVolume(frames[0])
 
     def _deletedMessage(self):
         return _("Cancelled: the input sequence was deleted.")
@@ -53,7 +53,7 @@ class SequenceJob(UpscaleRun):
         self._provenance = self._provenance or provenance
         self.number += 1
         if self.number < self.count:
-            return upscalableVolume(self._frame(sequenceNode))
+            return upsamplableVolume(self._frame(sequenceNode))
         addToScene(self._output, sequenceNode, self._provenance | {"frames": self.count})
         self._outputId = self._output.GetID()
         return None
@@ -61,7 +61,7 @@ class SequenceJob(UpscaleRun):
     def _frame(self, sequenceNode):
         frame = sequenceNode.GetDataNodeAtValue(self._values[self.number])
         if frame is None or sequenceNode.GetNumberOfDataNodes() != self.count:
-            raise MRISuperResError(_("The sequence was changed during the run: start it again."))
+            raise SuperResolutionError(_("The sequence was changed during the run: start it again."))
         return frame
 
     def _progress(self, event):

@@ -65,11 +65,11 @@ def shownSlice(sliceNode, matrix, axis, size):
     one, other = (matrix[:3, voxelAxis] for voxelAxis in range(3) if voxelAxis != axis)
     if abs(_unit(np.cross(one, other)) @ sliceToRAS[:3, 2]) < PARALLEL:
         return None
-    index = int(np.floor((np.linalg.inv(matrix) @ [*viewCentre(sliceNode), 1])[axis] + 0.5))
+    index = int(np.floor((np.linalg.inv(matrix) @ [*viewCenter(sliceNode), 1])[axis] + 0.5))
     return index if 0 <= index < size[axis] else None
 
 
-def viewCentre(sliceNode):
+def viewCenter(sliceNode):
     """(3,), mm: the point in the middle of a slice view."""
     width, height, _ = sliceNode.GetDimensions()
     return np.array(sliceNode.GetXYToRAS().MultiplyPoint([width / 2, height / 2, 0, 1])[:3])

@@ -11,12 +11,12 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..worker.child import FOLDER_PREFIX
-from .volume_nodes import upscalableVolume
+from .volume_nodes import upsamplableVolume
 
 
-class JobState(enum.Enum):
+class TaskState(enum.Enum):
     RUNNING = "running"
     FINISHED = "finished"
     CANCELLED = "cancelled"
@@ -24,21 +24,21 @@ class JobState(enum.Enum):
 
 
 class Run:
-    """Something that goes on in the background. state: JobState; message: one sentence, once it has ended or is asked to."""
+    """Something that goes on in the background. state: TaskState; message: one sentence, once it has ended or is asked to."""
 
-    state: JobState
+    state: TaskState
     message: str
 
     @property
     def isRunning(self):
-        return self.state is JobState.RUNNING
+        return self.state is TaskState.RUNNING
 
     @property
     def isCancelling(self):
         return self.isRunning and bool(self.message)
 
 
-class SceneJob(Run):
+class SceneTask(Run):
     """A run that has been started; it ends in any case with one call of onFinished(job), then `state` and `message` say how.
 
     inputNode: a volume node, or whatever else the derived class takes its arrays from.
@@ -48,14 +48,14 @@ class SceneJob(Run):
     A derived class says what is asked for (`_request`), and puts the result into the scene, all or nothing (`_makeNodes`); it may go on
     with further arrays, one after the other, before anything is put there.
     Only IDs of nodes are held: the user may delete nodes or close the scene meanwhile.
-    Raises MRISuperResError where the volume cannot be upscaled, RuntimeError where the worker is busy.
+    Raises SuperResolutionError where the volume cannot be upsampled, RuntimeError where the worker is busy.
     """
 
     def __init__(self, worker, inputNode, onProgress=None, onFinished=None):
         if worker.isBusy:
             raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
         array, ijkToRAS = self._firstArray(inputNode)
-        self.state = JobState.RUNNING
+        self.state = TaskState.RUNNING
         self.message = ""  # one sentence, once it has ended
         self.errorKind = None  # of a failed run, see the worker protocol
         self.messages = []  # what the user should know about the result
@@ -72,8 +72,8 @@ class SceneJob(Run):
         self._send(inputPath, ijkToRAS)
 
     def _firstArray(self, inputNode):
-        """(array (k, j, i), ijkToRAS (4, 4)) that is sent to the worker first. Raises MRISuperResError."""
-        return upscalableVolume(inputNode)
+        """(array (k, j, i), ijkToRAS (4, 4)) that is sent to the worker first. Raises SuperResolutionError."""
+        return upsamplableVolume(inputNode)
 
     def _request(self, folder):
         """The fields of the worker's request beyond the input; files of the result go into the folder."""
@@ -125,13 +125,13 @@ class SceneJob(Run):
             raise self._noRoom(error) from error
         except MemoryError as error:
             self._removeFolder()
-            raise MRISuperResError(_("The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."),
+            raise SuperResolutionError(_("The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."),
                                    "memory") from error
         return path
 
     @staticmethod
     def _noRoom(error):
-        return MRISuperResError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
+        return SuperResolutionError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
                                   "one in the application settings.").format(
             folder=slicer.app.temporaryPath, reason=error.strerror), "environment")
 
@@ -155,9 +155,9 @@ class SceneJob(Run):
         elif name == "error":
             logging.error("MRISuperRes: {}\n{}".format(event["message"], event["log"]))
             self.errorKind = event["kind"]
-            self._end(JobState.FAILED, self._failure(event["message"]))
+            self._end(TaskState.FAILED, self._failure(event["message"]))
         elif name == "cancelled":
-            self._end(JobState.CANCELLED, self.message or _("Cancelled: nothing was changed."))
+            self._end(TaskState.CANCELLED, self.message or _("Cancelled: nothing was changed."))
         else:
             self._onResult(event)
 
@@ -172,7 +172,7 @@ class SceneJob(Run):
     def _onResult(self, event):
         inputNode = self.inputNode
         if inputNode is None:
-            self._end(JobState.CANCELLED, self.message or self._deletedMessage())
+            self._end(TaskState.CANCELLED, self.message or self._deletedMessage())
             return
         try:
             following = self._makeNodes(inputNode, self._node(self._parentTransformId), event)
@@ -183,19 +183,19 @@ class SceneJob(Run):
                 self._send(self._saveInput(array), ijkToRAS)
         except FileNotFoundError:
             logging.exception("MRISuperRes: the result is gone")
-            self._end(JobState.FAILED, self._failure(_("The result is gone from the temporary folder: start the run again.")))
-        except MRISuperResError as error:
+            self._end(TaskState.FAILED, self._failure(_("The result is gone from the temporary folder: start the run again.")))
+        except SuperResolutionError as error:
             self.errorKind = error.kind
-            self._end(JobState.FAILED, self._failure(str(error)))
+            self._end(TaskState.FAILED, self._failure(str(error)))
         except Exception:
             logging.exception("MRISuperRes: the result could not be put into the scene")
-            self._end(JobState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "
+            self._end(TaskState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "
                                          "close other programs and start the run again."))
         else:
             if following is None:
-                self._end(JobState.FINISHED, "")
+                self._end(TaskState.FINISHED, "")
             elif not goesOn:
-                self._end(JobState.CANCELLED, self.message)
+                self._end(TaskState.CANCELLED, self.message)
 
     def _takeMessages(self, messages):
         self.messages = list(messages)

@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 
-from .tasks import JobState, SceneJob
+from .tasks import SceneTask, TaskState
 
 
-class UpscaleRun(SceneJob):
-    """job: UpscaleJob. outputNode: a node that is to be updated; None: a new one. The rest: see SceneJob."""
+class UpsamplingTask(SceneTask):
+    """job: UpsamplingOptions. outputNode: a node that is to be updated; None: a new one. The rest: see SceneTask."""
 
     def __init__(self, worker, inputNode, job, outputNode=None, onProgress=None, onFinished=None):
         self._job = job
@@ -18,10 +18,10 @@ class UpscaleRun(SceneJob):
     @property
     def outputNode(self):
         """The output of a finished run; None before, and after it has been removed from the scene."""
-        return self._node(self._outputId) if self.state is JobState.FINISHED else None
+        return self._node(self._outputId) if self.state is TaskState.FINISHED else None
 
     def _request(self, folder):
-        return {"request": "upscale", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
+        return {"request": "upsample", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
 
     @staticmethod
     def _array(event):

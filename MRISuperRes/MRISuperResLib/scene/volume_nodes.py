@@ -6,18 +6,18 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..core import geometry, slice_axis
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.upsampling import spacing_warnings
 
 
-def whyNotUpscalable(node):
-    """One sentence that says why the volume of a node cannot be upscaled; an empty text where it can."""
+def whyNotUpsamplable(node):
+    """One sentence that says why the volume of a node cannot be upsampled; an empty text where it can."""
     if node is None:
         return _("Choose an input volume.")
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
         return _("“{name}” is a label map, not an image: choose the volume that it was drawn on.").format(name=node.GetName())
     if not node.IsA("vtkMRMLScalarVolumeNode"):
-        return _("“{name}” is not a scalar volume: choose an image with one grey level in each voxel.").format(name=node.GetName())
+        return _("“{name}” is not a scalar volume: choose an image with one gray level in each voxel.").format(name=node.GetName())
     image = node.GetImageData()
     if image is None or 0 in image.GetDimensions() or image.GetPointData().GetScalars() is None:
         return _("“{name}” holds no image: load it again, or choose another volume.").format(name=node.GetName())
@@ -37,25 +37,25 @@ def ijkToRAS(node):
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def upscalableNodes():
-    """The volume nodes of the scene that can be upscaled."""
-    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.GetHideFromEditors() and not whyNotUpscalable(node)]
+def upsamplableNodes():
+    """The volume nodes of the scene that can be upsampled."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.GetHideFromEditors() and not whyNotUpsamplable(node)]
 
 
 def sliceCount(node, direction):
-    """How many slices a run enlarges. direction: one of core.slices.AXES; node: must be upscalable."""
+    """How many slices a run enlarges. direction: one of core.slices.AXES; node: must be upsamplable."""
     return node.GetImageData().GetDimensions()[slice_axis.choose(ijkToRAS(node), direction).axis]
 
 
-def firstUpscalableNode():
-    """The first volume node of the scene that can be upscaled, or None."""
-    return next(iter(upscalableNodes()), None)
+def firstUpsamplableNode():
+    """The first volume node of the scene that can be upsampled, or None."""
+    return next(iter(upsamplableNodes()), None)
 
 
 def describeGeometry(node, direction, scale):
     """Two lines: which slices are taken, and why; size and spacing before and after.
 
-    direction: one of core.slices.AXES; node: must be upscalable.
+    direction: one of core.slices.AXES; node: must be upsamplable.
     """
     matrix = ijkToRAS(node)
     axis = slice_axis.choose(matrix, direction)
@@ -78,16 +78,16 @@ def _times(numbers):
     return " × ".join(f"{number:.3g}" if number != int(number) else str(int(number)) for number in numbers)
 
 
-def upscalableVolume(node):
+def upsamplableVolume(node):
     """(array (k, j, i), ijkToRAS (4, 4)) of a volume node; the array is a view of the node's voxels: do not write to it.
 
-    Raises MRISuperResError with the sentence of `whyNotUpscalable`.
+    Raises SuperResolutionError with the sentence of `whyNotUpsamplable`.
     """
-    reason = whyNotUpscalable(node)
+    reason = whyNotUpsamplable(node)
     if reason:
-        raise MRISuperResError(reason)
+        raise SuperResolutionError(reason)
     try:
         return slicer.util.arrayFromVolume(node), ijkToRAS(node)
     except Exception as error:
-        raise MRISuperResError(_("The voxels of “{name}” have a type that cannot be read: convert the volume to another scalar type first.").format(
+        raise SuperResolutionError(_("The voxels of “{name}” have a type that cannot be read: convert the volume to another scalar type first.").format(
             name=node.GetName())) from error

@@ -2,17 +2,17 @@
 
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from .output_nodes import createOutput, updateOutput
-from .upsampling_task import UpscaleRun
+from .upsampling_task import UpsamplingTask
 
 
-class VolumeJob(UpscaleRun):
-    """outputNode: a volume node; the rest: see UpscaleRun."""
+class VolumeTask(UpsamplingTask):
+    """outputNode: a volume node; the rest: see UpsamplingTask."""
 
     def __init__(self, worker, inputNode, job, outputNode=None, onProgress=None, onFinished=None):
         if outputNode is not None and outputNode is inputNode:
-            raise MRISuperResError(_("The output would replace the input: choose another output volume."))
+            raise SuperResolutionError(_("The output would replace the input: choose another output volume."))
         super().__init__(worker, inputNode, job, outputNode, onProgress, onFinished)
 
     @property

@@ -1,30 +1,30 @@
-"""The part of the panel that upscales many volumes of the scene, and tells of each what became of it."""
+"""The part of the panel that upsamples many volumes of the scene, and tells of each what became of it."""
 
 import qt
 from slicer.i18n import tr as _
 
 from ..scene.output_nodes import ATTRIBUTE_PREFIX
 from ..scene.sequence_nodes import sequenceOf
-from ..scene.tasks import JobState
-from ..scene.volume_nodes import upscalableNodes
-from .task_panel import JobPanel
+from ..scene.tasks import TaskState
+from ..scene.volume_nodes import upsamplableNodes
+from .task_panel import TaskPanel
 
 VOLUME, RESULT = range(2)  # columns
 MOST_ROWS = 8  # that are shown without scrolling
 
 
-class ManyPanel(JobPanel):
-    """A table of volumes with check marks, and the button. ui: the widgets of the panel. upscaling: the UpscalePanel, whose settings count for all;
-    the rest: see JobPanel.
+class BatchPanel(TaskPanel):
+    """A table of volumes with check marks, and the button. ui: the widgets of the panel. upsampling: the UpsamplePanel, whose settings count for all;
+    the rest: see TaskPanel.
 
     Results of runs are not offered: they would be enlarged again.
     """
 
     cancelToolTip = _("Stop after the present slice; the volumes that are finished stay")
 
-    def __init__(self, ui, logic, upscaling, onBusyChanged):
-        self.failureTitle = _("The volumes could not be upscaled.")
-        self._upscaling, self._isRefreshPending = upscaling, False
+    def __init__(self, ui, logic, upsampling, onBusyChanged):
+        self.failureTitle = _("The volumes could not be upsampled.")
+        self._upsampling, self._isRefreshPending = upsampling, False
         self._unchecked = set()  # IDs of volumes; all others are checked
         self._table, self._section, self._needLabel = ui.manyTable, ui.manyCollapsibleButton, ui.manyNeedLabel
         self._table.setColumnCount(2)
@@ -36,7 +36,7 @@ class ManyPanel(JobPanel):
         ui.manyNoneButton.connect("clicked(bool)", lambda checked=False: self._checkAll(False))
         self._section.collapsed = True
         self._section.connect("contentsCollapsed(bool)", lambda collapsed: self.refreshLater())
-        super().__init__(logic, (ui.manyButton, ui.manyProgressBar, ui.manyProgressLabel, ui.manyStatusLabel), _("Upscale the checked volumes"),
+        super().__init__(logic, (ui.manyButton, ui.manyProgressBar, ui.manyProgressLabel, ui.manyStatusLabel), _("Upsample the checked volumes"),
                          _("One after the other, with the model and the settings above"), onBusyChanged)
 
     @property
@@ -53,7 +53,7 @@ class ManyPanel(JobPanel):
     def update(self):
         if not self._section.collapsed:
             nodes = self.nodes if self.parameters is not None else []
-            self._needLabel.text = "\n".join(filter(None, self._upscaling.describeNeed(nodes))) if nodes else ""
+            self._needLabel.text = "\n".join(filter(None, self._upsampling.describeNeed(nodes))) if nodes else ""
         super().update()
 
     def refreshLater(self):
@@ -74,7 +74,7 @@ class ManyPanel(JobPanel):
 
     @staticmethod
     def _offered():
-        return [node for node in upscalableNodes() if not _isResult(node) and not _isResult(sequenceOf(node))]
+        return [node for node in upsamplableNodes() if not _isResult(node) and not _isResult(sequenceOf(node))]
 
     def _fill(self):
         nodes, results = self._offered(), {result.inputId: result for result in self.job.results} if self.job is not None else {}
@@ -113,7 +113,7 @@ class ManyPanel(JobPanel):
         return _("{count} volumes").format(count=len(self.nodes))
 
     def _startJob(self, onProgress, onFinished):
-        return self._logic.startMany(self.nodes, self._upscaling.settings, lambda *progress: onProgress(*progress, part=self._part()), onFinished, self._onChanged)
+        return self._logic.startBatch(self.nodes, self._upsampling.settings, lambda *progress: onProgress(*progress, part=self._part()), onFinished, self._onChanged)
 
     def _part(self):
         return _("Volume {number} of {count}: ").format(number=self.job.number + 1, count=len(self.job.results))
@@ -131,9 +131,9 @@ class ManyPanel(JobPanel):
 
 def resultText(result):
     """A VolumeResult in a few words."""
-    if result.state is JobState.FINISHED:
+    if result.state is TaskState.FINISHED:
         return result.outputNode.GetName() if result.outputNode is not None else _("finished, and deleted since")
-    if result.state is JobState.RUNNING:
+    if result.state is TaskState.RUNNING:
         return _("running …")
     return result.message or _("waiting …")
 

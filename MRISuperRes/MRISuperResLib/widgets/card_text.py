@@ -9,8 +9,8 @@ from ..core.models.card import AUDIT_LEGEND
 
 def cardHtml(card):
     """The whole ModelCard, but for its summary, as HTML of the kind that Qt's labels show."""
-    parts = [_paragraph(_("{name}, made for the {machine}; licence: {licence}").format(
-        name=card.name, machine=card.made_for.upper(), licence=card.licence or _("not stated")))]
+    parts = [_paragraph(_("{name}, made for the {machine}; license: {license}").format(
+        name=card.name, machine=card.made_for.upper(), license=card.license or _("not stated")))]
     for heading, header, rows in card.figures():
         parts += [_paragraph(_("{measure}, on volumes of subjects that it has not learnt from:").format(measure=heading)), _figures(header, rows)]
     for heading, header, rows in card.audited():
@@ -21,7 +21,7 @@ def cardHtml(card):
     if training.get("data"):
         parts.append(_paragraph(_("Learnt in {steps} steps ({loss}; degradation: {degradation}) from:").format(
             steps=training.get("steps", "?"), loss=training.get("loss", "?"), degradation=training.get("degradation", "?"))))
-        parts.append(_list(", ".join(str(file[key]) for key in ("path", "contrast", "licence", "source") if file.get(key)) for file in training["data"]))
+        parts.append(_list(", ".join(str(file[key]) for key in ("path", "contrast", "license", "source") if file.get(key)) for file in training["data"]))
     return "".join(parts)
 
 

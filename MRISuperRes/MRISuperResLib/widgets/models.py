@@ -3,9 +3,9 @@
 import qt
 from slicer.i18n import tr as _
 
-from ..core.errors import MRISuperResError
+from ..core.errors import SuperResolutionError
 from ..core.methods.names import MethodName
-from ..core.methods.registry import BASELINES
+from ..core.methods.registry import INTERPOLATIONS
 from ..core.models.card import MACHINES
 from ..core.models.store import ModelStore
 from .card_text import asPlainText, cardHtml
@@ -72,7 +72,7 @@ class ModelSelector:
             self._comboBox.addItem(STAGES[card.stage].format(title=card.title), card.name)
         for blend in self._pairs:
             self._comboBox.addItem(_("{pair}: blend of the PSNR and the GAN model").format(pair=blend.removesuffix(BLEND)), blend)
-        for baseline in BASELINES:
+        for baseline in INTERPOLATIONS:
             self._comboBox.addItem(_("{name} interpolation").format(name=baseline.capitalize()), baseline)
 
     def _pair(self):
@@ -111,7 +111,7 @@ class ModelSelector:
 
     def _showSummary(self):
         name = self._comboBox.currentData
-        if name in BASELINES:
+        if name in INTERPOLATIONS:
             text = _("Plain interpolation, to compare with: invents nothing, restores nothing.")
         elif name in self._pairs:
             text = _("Between “{psnr}” (0: faithful, smooth) and “{gan}” (1: sharp, may invent detail): the weights of both are mixed.").format(
@@ -129,7 +129,7 @@ def _item(name):
     """(item data, α or None) of a method name; item None for a name that is no model's."""
     try:
         method = MethodName.parse(name)
-    except MRISuperResError:
+    except SuperResolutionError:
         return None, None
     if method.back_projected:
         return None, None

@@ -136,8 +136,8 @@ def _question(names):
              "no other version of {kept} replaces the one that is there. ").format(
                  names=", ".join(names), source=source, kept=", ".join(name for name in KEPT if name not in names))
     if "pyiqa" in names:
-        text += _("NIQE and PI are computed by pyiqa, whose licence, PolyForm Noncommercial 1.0.0, allows no commercial use; "
-                  "PSNR, SSIM and RMSE do without it. By installing it you accept that licence. ")
+        text += _("NIQE and PI are computed by pyiqa, whose license, PolyForm Noncommercial 1.0.0, allows no commercial use; "
+                  "PSNR, SSIM and RMSE do without it. By installing it you accept that license. ")
     return text + _("Install them now?")
 
 

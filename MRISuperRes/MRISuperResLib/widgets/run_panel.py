@@ -3,7 +3,7 @@
 from slicer.i18n import tr as _
 
 from ..core.progress import Progress
-from ..scene.tasks import JobState
+from ..scene.tasks import TaskState
 
 
 class RunPanel:
@@ -62,7 +62,7 @@ class RunPanel:
     def showEnd(self, job, result, seconds, reason):
         """result: what was made; reason: as in showIdle."""
         message = job.message
-        if job.state is JobState.FINISHED:
+        if job.state is TaskState.FINISHED:
             message = "\n".join([_("Finished in {time}: {result}.").format(time=_duration(seconds), result=result), *job.messages])
         self.showMessage(message, reason)
 

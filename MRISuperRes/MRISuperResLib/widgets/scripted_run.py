@@ -2,8 +2,8 @@
 
 import contextlib
 
-from ..core.errors import MRISuperResError
-from ..scene.tasks import CancellingProgress, JobState
+from ..core.errors import SuperResolutionError
+from ..scene.tasks import CancellingProgress, TaskState
 from .event_loop import EventLoop
 
 
@@ -12,14 +12,14 @@ def asRuntimeError():
     """What the user can mend is a RuntimeError with one sentence."""
     try:
         yield
-    except MRISuperResError as error:
+    except SuperResolutionError as error:
         raise RuntimeError(str(error)) from error
 
 
 def scriptedRun(start, progressCallback=None, onFinished=None, waitForCompletion=True):
-    """Starts a run and returns its SceneJob, at once, or at its end, which may be that the progress callback has cancelled it.
+    """Starts a run and returns its SceneTask, at once, or at its end, which may be that the progress callback has cancelled it.
 
-    start(onProgress, onFinished): starts it and returns the SceneJob. progressCallback(done, total): in slices; where it returns
+    start(onProgress, onFinished): starts it and returns the SceneTask. progressCallback(done, total): in slices; where it returns
     False, the run is cancelled. onFinished(job): called at the end, however it ends.
     Raises RuntimeError with one sentence for the user where it was waited for and there is no result, and whatever the
     progress callback raises.
@@ -40,7 +40,7 @@ def scriptedRun(start, progressCallback=None, onFinished=None, waitForCompletion
     loop.run()
     if progress and progress.error:
         raise progress.error
-    wasAsked = progress and progress.hasCancelled and job.state is JobState.CANCELLED
-    if job.state is not JobState.FINISHED and not wasAsked:
+    wasAsked = progress and progress.hasCancelled and job.state is TaskState.CANCELLED
+    if job.state is not TaskState.FINISHED and not wasAsked:
         raise RuntimeError(job.message)
     return job

@@ -6,13 +6,13 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..scene.tasks import JobState
-from ..scene.volume_nodes import whyNotUpscalable
+from ..scene.tasks import TaskState
+from ..scene.volume_nodes import whyNotUpsamplable
 from . import packages
 from .run_panel import RunPanel
 
 
-class JobPanel:
+class TaskPanel:
     """A part of the panel with a button that starts a run and cancels it.
 
     A derived class says why it can't be started (`_whyNot`), starts it (`_startJob`), and shows the result (`_resultText`,
@@ -25,7 +25,7 @@ class JobPanel:
     def __init__(self, logic, widgets, action, toolTip, onBusyChanged):
         self._logic, self._onBusyChanged = logic, onBusyChanged
         self.parameters = None  # MRISuperResParameterNode; None while there is no scene
-        self.job = None  # the running or the last SceneJob
+        self.job = None  # the running or the last SceneTask
         self.rivals = ()  # whatever else has isRunning: there is one worker for all
         self._startTime = None
         self._run = RunPanel(*widgets, action, toolTip, self.cancelToolTip)
@@ -58,7 +58,7 @@ class JobPanel:
         return self._whyNotInput() or self._whyNot()
 
     def _whyNotInput(self):
-        return whyNotUpscalable(self.parameters.inputVolume)
+        return whyNotUpsamplable(self.parameters.inputVolume)
 
     def _whyNot(self):
         return ""
@@ -68,7 +68,7 @@ class JobPanel:
         return self.parameters.inputVolume.GetName()
 
     def _startJob(self, onProgress, onFinished):
-        """Returns the SceneJob. Raises an exception with a sentence for the user."""
+        """Returns the SceneTask. Raises an exception with a sentence for the user."""
         raise NotImplementedError
 
     def _resultText(self):
@@ -97,11 +97,11 @@ class JobPanel:
 
     def _onFinished(self, job):
         self.job = job  # it may end while it is being started
-        finished = job.state is JobState.FINISHED
+        finished = job.state is TaskState.FINISHED
         self._run.showEnd(job, self._resultText() if finished else "", time.monotonic() - self._startTime, self.whyNot())
         if finished:
             self._showResult()
-        elif job.state is JobState.FAILED:
+        elif job.state is TaskState.FAILED:
             # later, because the worker is still in the middle of its report
             qt.QTimer.singleShot(0, lambda: self._onFailed(job))
         self._onBusyChanged()

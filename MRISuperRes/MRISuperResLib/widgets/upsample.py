@@ -2,23 +2,23 @@
 
 from slicer.i18n import tr as _
 
-from ..core.options import UpscaleJob
+from ..core.options import UpsamplingOptions
 from ..core.system import machine
 from ..scene.run_need import describeNeed
 from ..scene.sequence_nodes import sequenceOf
-from ..scene.volume_nodes import describeGeometry, modelWarnings, whyNotUpscalable
+from ..scene.volume_nodes import describeGeometry, modelWarnings, whyNotUpsamplable
 from .dicom_export_button import DicomExportButton
 from .models import ModelSelector
 from .sample_button import SampleButton
-from .task_panel import JobPanel
+from .task_panel import TaskPanel
 from .view_helpers import showInSliceViews
 
 
-class UpscalePanel(JobPanel):
-    """Sample, input, model and Apply. ui: the widgets of the panel; the rest: see JobPanel."""
+class UpsamplePanel(TaskPanel):
+    """Sample, input, model and Apply. ui: the widgets of the panel; the rest: see TaskPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
-        self.failureTitle = _("The volume could not be upscaled.")
+        self.failureTitle = _("The volume could not be upsampled.")
         self._ui = ui
         self._sample = SampleButton(ui.sampleButton)
         self.models = ModelSelector(ui.modelComboBox, (ui.modelSummaryLabel, ui.cardLabel, ui.cardCollapsibleButton),
@@ -29,14 +29,14 @@ class UpscalePanel(JobPanel):
 
     @property
     def settings(self):
-        """The UpscaleJob of what is chosen, for any input."""
+        """The UpsamplingOptions of what is chosen, for any input."""
         parameters = self.parameters
-        return UpscaleJob(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value,
+        return UpsamplingOptions(model=self.models.name, scale=parameters.scale.value, axis=parameters.sliceDirection.value, device=parameters.device.value,
                           precision=parameters.precision.value)
 
     @property
     def sequence(self):
-        """The sequence of which all frames are to be upscaled, or None."""
+        """The sequence of which all frames are to be upsampled, or None."""
         parameters = self.parameters
         return sequenceOf(parameters.inputVolume) if parameters is not None and parameters.allFrames else None
 
@@ -53,7 +53,7 @@ class UpscalePanel(JobPanel):
     def update(self):
         input_ = self.parameters.inputVolume if self.parameters is not None else None
         self._showSequence(sequenceOf(input_))
-        isUsable = not whyNotUpscalable(input_)
+        isUsable = not whyNotUpsamplable(input_)
         geometry, need, needWarning = self._describeInput(input_) if isUsable else ("", "", "")
         self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, need)))
         _showWarning(self._ui.needWarningLabel, needWarning)

@@ -17,7 +17,7 @@ from . import packages
 from .scripted_run import asRuntimeError
 
 
-class OwnModels:
+class UserModels:
     """Installing and importing need PyTorch, and are done by the worker process. ui: the widgets of the panel; logic: MRISuperResLogic.
 
     models: the ModelSelector. onChanged(): models have come or gone, or the worker has begun or ended with one.

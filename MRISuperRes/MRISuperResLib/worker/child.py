@@ -1,7 +1,7 @@
 """The child process that does the work: requests come in on stdin, events go out on stdout, one JSON object a line.
 
 Requests                                            Events
-  upscale  id job input ijkToRAS output folder        ready      pid version
+  upsample  id job input ijkToRAS output folder        ready      pid version
   compare  id job input ijkToRAS output folder        progress   id done total rate remaining
   install  id path                                    result     id, and what jobs.py adds
   import   id path name                               cancelled  id
@@ -23,7 +23,7 @@ import threading
 import traceback
 
 from .. import __version__
-from ..core.errors import Cancelled, MRISuperResError
+from ..core.errors import Cancelled, SuperResolutionError
 from ..core.progress import ProgressMeter
 
 FOLDER_PREFIX = "MRISuperRes-"
@@ -120,7 +120,7 @@ class Worker:
             event, fields = "result", self._compute(request, cancelled)
         except Cancelled:
             event, fields = "cancelled", {}
-        except MRISuperResError as error:
+        except SuperResolutionError as error:
             event, fields = "error", {"kind": error.kind, "message": str(error), "log": traceback.format_exc()}
         except ImportError as error:
             event, fields = "error", {"kind": "packages", "log": traceback.format_exc(),
@@ -186,7 +186,7 @@ def _is_coordinate(value):
 
 
 _VOLUME = {"id": _is_text, "job": _is_object, "input": _is_path, "output": _is_path, "folder": _is_folder, "ijkToRAS": _is_matrix}
-JOBS = {"upscale": _VOLUME, "compare": _VOLUME, "install": {"id": _is_text, "path": _is_path}, "import": {"id": _is_text, "path": _is_path, "name": _is_text}}
+JOBS = {"upsample": _VOLUME, "compare": _VOLUME, "install": {"id": _is_text, "path": _is_path}, "import": {"id": _is_text, "path": _is_path, "name": _is_text}}
 """{request: {field: whether a value is valid}} of those that are jobs."""
 
 

@@ -1,7 +1,7 @@
 """What the worker does for its kinds of request: arrays are read, handed to the core, and written; models are taken into the user's folder.
 
 Request   output                        fields of its result event
-upscale   an .npy file                  output ijkToRAS provenance messages
+upsample   an .npy file                  output ijkToRAS provenance messages
 compare   a folder, where are written   output, outputs (name stage file provenance) ijkToRAS reference low lowIJKToRAS (files or null)
           .npy files                    axis (axis plane) table dots messages
 install   -                             name scale
@@ -16,30 +16,30 @@ from typing import cast
 
 import numpy as np
 
-from ..core.errors import MRISuperResError
-from ..core.methods.registry import MethodCache
-from ..core.options import UpscaleJob
+from ..core.errors import SuperResolutionError
+from ..core.methods.registry import MethodRegistry
+from ..core.options import UpsamplingOptions
 
 
 class Jobs:
-    """Keeps loaded networks between jobs. upscale, compare: the functions of the core, or test doubles of them."""
+    """Keeps loaded networks between jobs. upsample, compare: the functions of the core, or test doubles of them."""
 
-    def __init__(self, upscale=None, compare=None):
-        self._upscale, self._compare = upscale, compare
-        self._methods = MethodCache()
+    def __init__(self, upsample=None, compare=None):
+        self._upsample, self._compare = upsample, compare
+        self._methods = MethodRegistry()
 
     def run(self, request, progress, cancelled):
-        """The fields of the result event. Raises MRISuperResError, Cancelled, and whatever the core does."""
+        """The fields of the result event. Raises SuperResolutionError, Cancelled, and whatever the core does."""
         if request["request"] in ("install", "import"):
             return self._add_model(request)
         volume, matrix = read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float)
-        job = self._run_compare if request["request"] == "compare" else self._run_upscale
+        job = self._run_compare if request["request"] == "compare" else self._run_upsample
         return {"output": request["output"], **job(volume, matrix, request, progress, cancelled)}
 
     @staticmethod
     def discard(request):
         """Removes what a job has written that did not come to its end; of a comparison that is left to whoever made the folder."""
-        if request["request"] == "upscale":
+        if request["request"] == "upsample":
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
 
@@ -53,17 +53,17 @@ class Jobs:
             card = import_checkpoint(request["path"], request["name"])
         return {"name": card.name, "scale": card.scale}
 
-    def _run_upscale(self, volume, matrix, request, progress, cancelled):
-        upscale = self._upscale
-        if upscale is None:
-            from ..core.upsampling import upscale
-        result = upscale(volume, matrix, UpscaleJob.from_dict(request["job"]), methods=self._methods,
+    def _run_upsample(self, volume, matrix, request, progress, cancelled):
+        upsample = self._upsample
+        if upsample is None:
+            from ..core.upsampling import upsample
+        result = upsample(volume, matrix, UpsamplingOptions.from_dict(request["job"]), methods=self._methods,
                          allocate=lambda shape, dtype: map_array(request["output"], shape, dtype), progress=progress, cancelled=cancelled)
         cast(np.memmap, result.volume).flush()
         return {"ijkToRAS": result.ijk_to_ras.tolist(), "provenance": result.provenance, "messages": list(result.messages)}
 
     def _run_compare(self, volume, matrix, request, progress, cancelled):
-        from ..core.comparison.options import ComparisonJob
+        from ..core.comparison.options import ComparisonOptions
 
         compare = self._compare
         if compare is None:
@@ -75,7 +75,7 @@ class Jobs:
             files[name] = f"{len(files)}.npy"
             return map_array(os.path.join(folder, files[name]), shape, dtype)
 
-        result = compare(volume, matrix, ComparisonJob.from_dict(request["job"]), methods=self._methods, allocate=allocate,
+        result = compare(volume, matrix, ComparisonOptions.from_dict(request["job"]), methods=self._methods, allocate=allocate,
                          progress=progress, cancelled=cancelled)
         for output in result.outputs:
             cast(np.memmap, output.volume).flush()
@@ -96,17 +96,17 @@ class Jobs:
 
 
 def read_array(path):
-    """The array of an .npy file. Raises MRISuperResError where there is none."""
+    """The array of an .npy file. Raises SuperResolutionError where there is none."""
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise MRISuperResError("The copy of the volume that was made for this run is gone: start the run again.") from None
+        raise SuperResolutionError("The copy of the volume that was made for this run is gone: start the run again.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise MRISuperResError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
+        raise SuperResolutionError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
 
 
 def write_array(path, array):
-    """Writes an .npy file that appears whole or not at all. Raises MRISuperResError where it cannot be written."""
+    """Writes an .npy file that appears whole or not at all. Raises SuperResolutionError where it cannot be written."""
     part = path + ".part"
     try:
         with open(part, "wb") as file:
@@ -120,7 +120,7 @@ def write_array(path, array):
 
 
 def map_array(path, shape, dtype):
-    """An .npy file as an array, so that large results need no memory. Raises MRISuperResError where there is no room for it."""
+    """An .npy file as an array, so that large results need no memory. Raises SuperResolutionError where there is no room for it."""
     try:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         if hasattr(os, "posix_fallocate"):  # a full disk would otherwise end the process at the first write
@@ -134,7 +134,7 @@ def map_array(path, shape, dtype):
 def _no_room(error):
     """Why nothing can be written: the folder is gone, the memory for a view of the file is not enough, or else the disk is full."""
     if error.errno == errno.ENOENT:
-        return MRISuperResError("The temporary folder of this run is gone: start the run again.", "environment")
+        return SuperResolutionError("The temporary folder of this run is gone: start the run again.", "environment")
     if error.errno == errno.ENOMEM:
-        return MRISuperResError("The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.", "memory")
-    return MRISuperResError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.", "environment")
+        return SuperResolutionError("The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.", "memory")
+    return SuperResolutionError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.", "environment")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.options import ComparisonJob
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import new_folder
-from MRISuperResLib.core.methods.registry import BASELINES, MethodCache
+from MRISuperResLib.core.methods.registry import INTERPOLATIONS, MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.options import SCALES
 from MRISuperResLib.core.progress import ProgressMeter
@@ -17,10 +17,10 @@ from ..evaluation.run_models import best_models, run_store, unseen_sources
 
 
 def run(arguments, console, cancelled):
-    """Returns the tables, and the line that tells what was written. Raises MRISuperResError, Cancelled."""
-    job = ComparisonJob(BASELINES, axis=arguments.axis, device=arguments.device, precision=arguments.precision, degradation=arguments.degradation, noise=arguments.noise,
+    """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, Cancelled."""
+    job = ComparisonOptions(INTERPOLATIONS, axis=arguments.axis, device=arguments.device, precision=arguments.precision, degradation=arguments.degradation, noise=arguments.noise,
                         seed=arguments.seed, perceptual=arguments.perceptual)
-    cache = MethodCache(run_store(arguments.run) if arguments.run else ModelStore())
+    cache = MethodRegistry(run_store(arguments.run) if arguments.run else ModelStore())
     models = arguments.models or (best_models(arguments.run) if arguments.run else [card.name for card in cache.store.cards(None)])
     scales = arguments.scales or tuple(sorted({cache.scale_of(name) for name in models})) or SCALES
     models = [name for name in models if cache.scale_of(name) in scales]
@@ -46,8 +46,8 @@ def _sources(arguments, console):
             console.message(f"{path}: {reason}")
         return [source for source in sources if source.use != "train"]
     if not arguments.run:
-        raise MRISuperResError("Name the volumes to measure on, or a run with --run.", "settings")
+        raise SuperResolutionError("Name the volumes to measure on, or a run with --run.", "settings")
     sources = unseen_sources(arguments.run)
     if not sources:
-        raise MRISuperResError(f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.", "settings")
+        raise SuperResolutionError(f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.", "settings")
     return sources

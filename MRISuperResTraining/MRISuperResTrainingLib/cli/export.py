@@ -2,7 +2,7 @@
 
 
 def run(arguments, console, cancelled):
-    """Returns the summaries of the new models. Raises MRISuperResError, Cancelled."""
+    """Returns the summaries of the new models. Raises SuperResolutionError, Cancelled."""
     from ..runs.export import export
 
     cards, skipped = export(arguments.run, arguments.name, arguments.to, not arguments.no_figures, arguments.alpha, cancelled=cancelled)

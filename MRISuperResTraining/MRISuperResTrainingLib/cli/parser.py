@@ -4,7 +4,7 @@ import json
 
 from MRISuperResLib import __version__
 from MRISuperResLib.cli.parser import Parser, add_comparison_options, names
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import SCALES
 
 from ..options.presets import PRESETS
@@ -99,7 +99,7 @@ def _scales(text):
     except ValueError:
         scales = ()
     if not scales or not set(scales) <= set(SCALES):
-        raise MRISuperResError(f"“{text}” are no scales: give 2, 4 or 8, separated by commas.", "settings")
+        raise SuperResolutionError(f"“{text}” are no scales: give 2, 4 or 8, separated by commas.", "settings")
     return scales
 
 
@@ -116,7 +116,7 @@ def _setting(text):
     """("psnr.steps", 500) of psnr.steps=500; what is no JSON value is a text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise MRISuperResError(f"“{text}” is no setting: give NAME=VALUE, for instance psnr.steps=500.", "settings")
+        raise SuperResolutionError(f"“{text}” is no setting: give NAME=VALUE, for instance psnr.steps=500.", "settings")
     try:
         return name, json.loads(value)
     except ValueError:

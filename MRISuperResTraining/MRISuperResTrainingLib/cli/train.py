@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 
 from ..data.sources import read_sources
 from ..options.presets import preset
@@ -14,7 +14,7 @@ from .report import Report
 
 
 def run(arguments, console, cancelled):
-    """Returns the line that tells where the models are. Raises MRISuperResError, Cancelled."""
+    """Returns the line that tells where the models are. Raises SuperResolutionError, Cancelled."""
     report = Report(console)
     _warn_of_one_process(console)
     try:
@@ -39,12 +39,12 @@ def _train(arguments, console, report, cancelled):
 
 
 def settings_of(arguments):
-    """(Recipe or None, Settings) of what was typed. Raises MRISuperResError (kind "settings")."""
+    """(Recipe or None, Settings) of what was typed. Raises SuperResolutionError (kind "settings")."""
     recipe = next((Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")), None)
     file = _read(arguments.settings) if arguments.settings else {}
     scale = arguments.scale or file.get("scale")
     if scale is None:
-        raise MRISuperResError("The scale is not given: add --scale 2, 4 or 8.", "settings")
+        raise SuperResolutionError("The scale is not given: add --scale 2, 4 or 8.", "settings")
     if arguments.preset:
         values = preset(arguments.preset, scale).to_dict()
     elif recipe:
@@ -52,7 +52,7 @@ def settings_of(arguments):
     elif file:
         values = {}
     else:
-        raise MRISuperResError("The settings are not given: add --preset, --settings, or train with a recipe.", "settings")
+        raise SuperResolutionError("The settings are not given: add --preset, --settings, or train with a recipe.", "settings")
     values = Settings.merged(values, file | {"scale": scale})
     for name, value in [*arguments.changes, *([("start_from", arguments.start_from)] if arguments.start_from else [])]:
         for key in reversed(name.split(".")):
@@ -70,7 +70,7 @@ def _read(path):
             raise ValueError("not a JSON object")
         return values
     except (OSError, ValueError) as e:
-        raise MRISuperResError(f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” in the run.json of a run.", "settings") from e
+        raise SuperResolutionError(f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” in the run.json of a run.", "settings") from e
 
 
 def _warn_of_one_process(console):

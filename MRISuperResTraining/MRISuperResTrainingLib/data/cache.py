@@ -49,7 +49,7 @@ def read(path):
 def write(path, shape, slices, describe):
     """slices: yields n images (h, w); shape: (n, h, w). describe(): JSON values, called after the last slice.
 
-    Raises MRISuperResError (kind "environment") where the disk is full, or the folder can't be written.
+    Raises SuperResolutionError (kind "environment") where the disk is full, or the folder can't be written.
     """
     path = Path(path)
     with os_errors(path, 4 * int(np.prod(shape))):

@@ -1,7 +1,7 @@
 """Lists of volumes as text.
 
 .txt: a path a line. .tsv, .csv (commas or semicolons): the first line names the columns: path, and any of subject, anatomy, contrast,
-licence, source, use. Paths start from the list's folder, or another one that is named. Empty lines and lines that begin with # are passed over.
+license, source, use. Paths start from the list's folder, or another one that is named. Empty lines and lines that begin with # are passed over.
 """
 
 import csv
@@ -9,7 +9,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 from ..options.checked import wrong
 from .source import Source
@@ -22,7 +22,7 @@ def from_list(path, anatomy, subject_of, base=None):
     """([Source], [(path, sentence)] of files that are not there).
 
     anatomy, subject_of(path): for lines that say none. base: the folder from which paths start; default: the list's.
-    Raises MRISuperResError (kind "settings") that names the line which is wrong.
+    Raises SuperResolutionError (kind "settings") that names the line which is wrong.
     """
     path = Path(path)
     lines = _lines(path)
@@ -43,7 +43,7 @@ def from_list(path, anatomy, subject_of, base=None):
         seen[file] = number
         try:
             source = Source.from_dict({"subject": subject_of(file), "anatomy": anatomy} | values | {"path": file})
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             raise wrong(f"Line {number} of {path}: {e}") from e
         if os.path.exists(file):
             sources.append(source)

@@ -1,4 +1,4 @@
-"""From volume files to normalised slices, once for all runs: what can't be learnt from is named, with the reason."""
+"""From volume files to normalized slices, once for all runs: what can't be learnt from is named, with the reason."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from MRISuperResLib.core import geometry, intensity, resampling, slice_axis
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 
 from . import cache
@@ -20,10 +20,10 @@ from .source import Source, one_use_per_subject
 VERSION = 1  # of what _write_slices makes of a file: files of another version are made anew
 
 LEAST_CONTRAST = 0.05
-"""Standard deviation of a slice's normalised intensities: those with less show air, or a corner of the body."""
+"""Standard deviation of a slice's normalized intensities: those with less show air, or a corner of the body."""
 
 MOST_EQUAL = 0.5
-"""Part of the neighbouring voxels, outside the background, that may have the same value: MRI stays below 0.3, also in 8 bits."""
+"""Part of the neighboring voxels, outside the background, that may have the same value: MRI stays below 0.3, also in 8 bits."""
 
 DETACHED = (".mhd", ".nhdr")
 """Headers whose voxels are in another file."""
@@ -60,14 +60,14 @@ def prepare(sources, settings, cache=None, progress=None):
     """([PreparedVolume], [(path, sentence)] of what can't be learnt from), in the order of the sources; those for "test" are not among them.
 
     sources: source.Source. settings: DataSettings. cache: a folder, by default cache.default_folder(). progress(done, total).
-    Raises MRISuperResError: a subject on both sides (kind "settings"), a cache that can't be written ("environment").
+    Raises SuperResolutionError: a subject on both sides (kind "settings"), a cache that can't be written ("environment").
     """
     sources = one_use_per_subject(sources)
     folder = Path(cache or cache.default_folder())
     volumes, unsuitable, known = [], [], {}
     for source in sources:
         if source.use == "test":
-            with contextlib.suppress(MRISuperResError):
+            with contextlib.suppress(SuperResolutionError):
                 known[content_hash(source.path)] = source.path
     wanted = [source for source in sources if source.use != "test"]
     for done, source in enumerate(wanted):
@@ -76,9 +76,9 @@ def prepare(sources, settings, cache=None, progress=None):
         try:
             sha256 = content_hash(source.path)
             if (first := known.setdefault(sha256, source.path)) != source.path:
-                raise MRISuperResError(f"It has the same content as {first}.")
+                raise SuperResolutionError(f"It has the same content as {first}.")
             volumes.append(_prepared(source, sha256, settings, folder))
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             if e.kind == "environment":
                 raise
             unsuitable.append((source.path, str(e)))
@@ -103,7 +103,7 @@ def content_hash(path):
             with open(path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as e:
-        raise MRISuperResError(f"{path} can't be read ({e.strerror or e}): check that it is there and that you may open it.") from e
+        raise SuperResolutionError(f"{path} can't be read ({e.strerror or e}): check that it is there and that you may open it.") from e
     return digest.hexdigest()
 
 
@@ -116,12 +116,12 @@ def _prepared(source, sha256, settings, folder):
         _write_slices(source.path, settings.axis, side, file)
         stored = cache.read(file)
     if stored is None:
-        raise MRISuperResError(f"{file} was written, but reads otherwise: check the disk, or choose another folder for the cache.", "environment")
+        raise SuperResolutionError(f"{file} was written, but reads otherwise: check the disk, or choose another folder for the cache.", "environment")
     stack, description = stored
     _check_size(stack.shape, settings.patch)
     left_out = _left_out(description["contrast"]) if settings.pre_check else {}
     if len(left_out) == len(stack):
-        raise MRISuperResError(f"None of its {len(stack)} slices shows anything to learn from (the best: {max(description['contrast']):.2f}, "
+        raise SuperResolutionError(f"None of its {len(stack)} slices shows anything to learn from (the best: {max(description['contrast']):.2f}, "
                                f"needed: contrast {LEAST_CONTRAST}): look at the volume, or switch the pre-check off.")
     kept = tuple(number for number in range(len(stack)) if number not in left_out)
     return PreparedVolume(source, sha256, file, tuple(description["pixel"]), description["distance"], kept, left_out, tuple(description["messages"]))
@@ -147,7 +147,7 @@ def _write_slices(path, wanted_axis, side, file):
 
     def images():
         for image in stack:
-            image = scale.normalise(image)
+            image = scale.normalize(image)
             if side is not None:
                 image = resampling.resize(image, (height, width))
             contrast.append(round(float(image.std()), 4))
@@ -161,10 +161,10 @@ def _write_slices(path, wanted_axis, side, file):
 
 
 def _check_content(stack):
-    """Raises MRISuperResError for what is no image. stack: (n, h, w), finite."""
+    """Raises SuperResolutionError for what is no image. stack: (n, h, w), finite."""
     values = stack.min(), stack.max()
     if values[0] == values[1]:
-        raise MRISuperResError(f"All of its voxels are {values[0]}: there is no image in it.")
+        raise SuperResolutionError(f"All of its voxels are {values[0]}: there is no image in it.")
     some = stack[::max(1, stack.size // SAMPLE)]
     levels, counts = np.unique(some, return_counts=True)
     background = levels[np.argmax(counts)]
@@ -172,13 +172,13 @@ def _check_content(stack):
     inside = (left != background) | (right != background)
     equal = np.count_nonzero(inside & (left == right)) / max(np.count_nonzero(inside), 1)
     if equal > MOST_EQUAL:
-        raise MRISuperResError(f"{equal:.0%} of its neighbouring voxels have the same value: it seems to be a label map, or an image that was "
+        raise SuperResolutionError(f"{equal:.0%} of its neighboring voxels have the same value: it seems to be a label map, or an image that was "
                                "enlarged without interpolation; give the acquired image.")
 
 
 def _check_size(shape, patch):
     if min(shape[1:]) < patch:
-        raise MRISuperResError(f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: choose a smaller patch, or another "
+        raise SuperResolutionError(f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: choose a smaller patch, or another "
                                "slice direction.")
 
 

@@ -20,7 +20,7 @@ class PatchSampler:
     """
 
     def __init__(self, volumes, settings):
-        """volumes: PreparedVolumes, in any order; settings: Settings. Raises MRISuperResError where there is no volume."""
+        """volumes: PreparedVolumes, in any order; settings: Settings. Raises SuperResolutionError where there is no volume."""
         if not volumes:
             raise wrong("There is no volume to learn from: add some.")
         self._settings, self._data = settings, settings.data

@@ -17,7 +17,7 @@ def _name():
 class Source(Checked):
     """path: a volume file or a folder of one DICOM series. subject: everything of one person has the same, so that nobody is on both sides.
 
-    anatomy: samples are shared out among anatomies evenly. contrast ("T1w", "T2w", …), licence, source: for the model card.
+    anatomy: samples are shared out among anatomies evenly. contrast ("T1w", "T2w", …), license, source: for the model card.
     use: "train"; "validation", watched during the training; "test", not touched by it; "auto": split.py decides.
     """
 
@@ -25,7 +25,7 @@ class Source(Checked):
     subject: str = setting(_name())
     anatomy: str = setting(_name(), UNSPECIFIED)
     contrast: str = setting(text(), "")
-    licence: str = setting(text(), "")
+    license: str = setting(text(), "")
     source: str = setting(text(), "")
     use: str = setting(one_of(*USES), "auto")
 
@@ -33,7 +33,7 @@ class Source(Checked):
 def one_use_per_subject(sources):
     """The sources, where everything of a subject has its decided use, also what is "auto".
 
-    Raises MRISuperResError (kind "settings") where a subject has two: what is learnt from him would be tested on him.
+    Raises SuperResolutionError (kind "settings") where a subject has two: what is learnt from him would be tested on him.
     """
     decided = {}
     for source in sources:

@@ -17,7 +17,7 @@ def read_sources(paths, anatomy=UNSPECIFIED, data=None):
 
     paths: folders, BIDS trees (with folders sub-…/anat), lists (.txt, .tsv, .csv, see list_file), recipes (.json) and
     volume files. anatomy: of what does not say it. data: the folder from which the paths in a recipe start; default: that of the recipe.
-    Raises MRISuperResError (kind "settings") for a path that is not there, a list or recipe that can't be understood.
+    Raises SuperResolutionError (kind "settings") for a path that is not there, a list or recipe that can't be understood.
     """
     sources, skipped = {}, []
     for path in map(Path, paths):

@@ -1,4 +1,4 @@
-"""Who is learnt from and who is held back: by subject, never by slice, as neighbouring slices show nearly the same."""
+"""Who is learnt from and who is held back: by subject, never by slice, as neighboring slices show nearly the same."""
 
 import hashlib
 import math
@@ -49,7 +49,7 @@ def split_subjects(volumes, share, seed):
 
     Subjects whose use is decided stay where they are; what falls on the others depends on the seed and their names only, so that
     more or fewer volumes of the same people change nothing, and a new subject moves few.
-    Raises MRISuperResError (kind "settings") where there is nothing to learn from.
+    Raises SuperResolutionError (kind "settings") where there is nothing to learn from.
     """
     uses, anatomies = _by_subject(volumes)
     train = {subject for subject, use in uses.items() if use == "train"}

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonJob
+from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.methods.registry import BASELINES
+from MRISuperResLib.core.methods.registry import INTERPOLATIONS
 
 from .bootstrap import interval
 
@@ -74,13 +74,13 @@ def evaluate(sources, models, scales, cache, job=None, further=(), progress=None
     """Degrades every volume at every scale, rebuilds it by every method, and measures; returns an Evaluation.
 
     sources: data.sources.Source. models: names of models (see MRISuperResLib.core.methods.names), of which each scale takes
-    its own; nearest, bilinear, bicubic and the back-projected bicubic are always there. cache: methods.MethodCache.
-    job: a ComparisonJob whose settings besides methods and scale are taken. further: metrics as comparison.compare takes them.
+    its own; nearest, bilinear, bicubic and the back-projected bicubic are always there. cache: methods.MethodRegistry.
+    job: a ComparisonOptions whose settings besides methods and scale are taken. further: metrics as comparison.compare takes them.
     progress(done, total): volumes times scales. cancelled(): asked between slices. on_comparison(source, job, comparison):
     called for each.
-    A volume that cannot be used is named and left out. Raises MRISuperResError for models that are not installed, Cancelled.
+    A volume that cannot be used is named and left out. Raises SuperResolutionError for models that are not installed, Cancelled.
     """
-    template = (job or ComparisonJob(BASELINES)).to_dict()
+    template = (job or ComparisonOptions(INTERPOLATIONS)).to_dict()
     volumes, skipped, done = [], [], 0
     total = len(sources) * len(scales)
     for source in sources:
@@ -88,12 +88,12 @@ def evaluate(sources, models, scales, cache, job=None, further=(), progress=None
             if progress:
                 progress(done, total)
             done += 1
-            names = (*BASELINES, FLOOR, *(name for name in models if cache.scale_of(name) == scale))
-            wanted = ComparisonJob.from_dict(template | {"methods": names, "scale": scale, "reference": True})
+            names = (*INTERPOLATIONS, FLOOR, *(name for name in models if cache.scale_of(name) == scale))
+            wanted = ComparisonOptions.from_dict(template | {"methods": names, "scale": scale, "reference": True})
             try:
                 volume = read_volume(source.path)
                 comparison = compare(volume.array, volume.ijk_to_ras, wanted, cache, further=further, cancelled=cancelled)
-            except MRISuperResError as error:
+            except SuperResolutionError as error:
                 if error.kind != "input":
                     raise
                 skipped.append(f"{source.path}, ×{scale}: {error}")

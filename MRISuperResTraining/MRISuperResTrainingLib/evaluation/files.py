@@ -6,8 +6,8 @@ from pathlib import Path
 
 from MRISuperResLib.core import provenance
 from MRISuperResLib.core.comparison import figure as comparison_figure
-from MRISuperResLib.core.errors import MRISuperResError
-from MRISuperResLib.core.options import UpscaleJob
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.options import UpsamplingOptions
 
 from . import figure, hr_slices, tables
 from .evaluate import evaluate
@@ -22,7 +22,7 @@ def evaluate_into(folder, title, sources, models, scales, cache, job, further=()
     summary.csv: the means over subjects with their intervals. volumes.csv: every volume. evaluation.md: the thesis's tables.
     evaluation.png: the same as curves. pictures/: a slice of every volume by every method. hr_slices/: with_hr_slices, the middle
     slices of 128 pixels, enlarged. evaluation.json: how all was made.
-    The rest: see evaluate.evaluate. Raises MRISuperResError where no volume can be used, or matplotlib is missing.
+    The rest: see evaluate.evaluate. Raises SuperResolutionError where no volume can be used, or matplotlib is missing.
     """
     comparison_figure.import_matplotlib()
     folder = Path(folder)
@@ -34,7 +34,7 @@ def evaluate_into(folder, title, sources, models, scales, cache, job, further=()
 
     evaluation = evaluate(sources, models, scales, cache, job, further, progress, cancelled, draw)
     if not evaluation.volumes:
-        raise MRISuperResError("Nothing could be evaluated. " + (" ".join(evaluation.skipped) or "There is no volume: name at least one."))
+        raise SuperResolutionError("Nothing could be evaluated. " + (" ".join(evaluation.skipped) or "There is no volume: name at least one."))
     texts = {SUMMARY: tables.summary_csv(evaluation), VOLUMES: tables.volumes_csv(evaluation), MARKDOWN: tables.markdown(evaluation, title),
              RECORD: json.dumps(_record(evaluation, models, scales, cache, job), indent=1, ensure_ascii=False) + "\n"}
     for name, text in texts.items():
@@ -63,6 +63,6 @@ def _draw_hr_slices(folder, evaluation, sources, models, scales, cache):
 
 def _record(evaluation, models, scales, cache, job):
     settings = {key: value for key, value in job.to_dict().items() if key not in ("methods", "scale", "reference")}
-    found = [cache.get(UpscaleJob(name, device=job.device, precision=job.precision)) for name in models]
+    found = [cache.get(UpsamplingOptions(name, device=job.device, precision=job.precision)) for name in models]
     return {"models": [provenance.model(method) for method in found], "scales": list(scales), "settings": settings,
             "volumes": sorted({scores.volume for scores in evaluation.volumes}), "skipped": evaluation.skipped, "versions": provenance.versions()}

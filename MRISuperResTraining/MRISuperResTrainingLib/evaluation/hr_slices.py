@@ -4,9 +4,9 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, resampling, slice_axis
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonJob
+from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.methods.registry import BASELINES
+from MRISuperResLib.core.methods.registry import INTERPOLATIONS
 
 SIDE = 128
 """Pixels of the longer side to which a larger slice is first shrunk: the size of the thesis's high-resolution slices."""
@@ -30,10 +30,10 @@ def middle_slice(path):
 
 
 def enlarge(path, scale, models, cache):
-    """(Comparison, ComparisonJob) of the middle slice of a volume file, enlarged by every method; there is no truth to score against.
+    """(Comparison, ComparisonOptions) of the middle slice of a volume file, enlarged by every method; there is no truth to score against.
 
-    models: names of models of this scale; cache: methods.MethodCache.
+    models: names of models of this scale; cache: methods.MethodRegistry.
     """
     volume, matrix, axis = middle_slice(path)
-    job = ComparisonJob((*BASELINES, FLOOR, *models), scale, reference=False, axis=axis.name)
+    job = ComparisonOptions((*INTERPOLATIONS, FLOOR, *models), scale, reference=False, axis=axis.name)
     return compare(volume, matrix, job, cache), job

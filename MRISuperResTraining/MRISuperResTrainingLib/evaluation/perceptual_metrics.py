@@ -10,9 +10,9 @@ METRICS = {Metric("lpips", "LPIPS", "", "lower", "image", 4): lpips, Metric("vgg
 
 
 def perceptual_metrics():
-    """[(Metric, function of two slices (h, w), normalised)], see comparison.compare: those whose weights are there.
+    """[(Metric, function of two slices (h, w), normalized)], see comparison.compare: those whose weights are there.
 
-    Raises MRISuperResError for files that hold none.
+    Raises SuperResolutionError for files that hold none.
     """
     networks = {metric: module.find() for metric, module in METRICS.items()}
     return [(metric, _Distance(network)) for metric, network in networks.items() if network]

@@ -16,12 +16,12 @@ def run_store(run):
 
 
 def best_models(run):
-    """Names of the best models of the stages that a run has come to. Raises MRISuperResError (kind "settings") for another folder."""
+    """Names of the best models of the stages that a run has come to. Raises SuperResolutionError (kind "settings") for another folder."""
     folder = RunFolder(run)
     folder.description()
     return [name for name in BEST if os.path.exists(folder.models / f"{name}.safetensors")]
 
 
 def unseen_sources(run):
-    """[data.source.Source]. Raises MRISuperResError (kind "settings") where the folder holds no run."""
+    """[data.source.Source]. Raises SuperResolutionError (kind "settings") where the folder holds no run."""
     return never_seen(RunFolder(run).description())

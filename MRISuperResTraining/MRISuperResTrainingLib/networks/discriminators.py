@@ -1,8 +1,8 @@
 """The discriminators: images (n, 1, patch, patch) with intensities about 0–1 to one number C(x) each, (n, 1), before the sigmoid.
 
-"thesis": eight 3×3 convolutions, every one followed by batch normalisation and LeakyReLU, and a dense head, as SRGAN has it
-(Ledig et al. 2017, arXiv:1609.04802) but for the normalisation of the first layer.
-"official": that of ESRGAN's authors for patches of 128 pixels; the strided convolutions are 4×4, the first has no normalisation.
+"thesis": eight 3×3 convolutions, every one followed by batch normalization and LeakyReLU, and a dense head, as SRGAN has it
+(Ledig et al. 2017, arXiv:1609.04802) but for the normalization of the first layer.
+"official": that of ESRGAN's authors for patches of 128 pixels; the strided convolutions are 4×4, the first has no normalization.
 The head of either adapts to the size of the patches.
 """
 

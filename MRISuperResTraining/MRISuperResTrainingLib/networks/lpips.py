@@ -6,7 +6,7 @@ with the published linear weights. It needs torchvision's weights of VGG16: with
 
 import torch
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 from . import vgg, weight_files
 
@@ -17,7 +17,7 @@ LINEAR_FILE = "lpips_v0.1_vgg_lin.pth"
 
 
 class Lpips(torch.nn.Module):
-    """vgg: the path of VGG16's weights; linear: that of LPIPS's. Raises MRISuperResError (kind "environment")."""
+    """vgg: the path of VGG16's weights; linear: that of LPIPS's. Raises SuperResolutionError (kind "environment")."""
 
     def __init__(self, vgg, linear):
         super().__init__()
@@ -29,7 +29,7 @@ class Lpips(torch.nn.Module):
             self.register_buffer(name, torch.tensor(values)[:, None, None])
 
     def forward(self, images, truth):
-        """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,)."""
+        """The distances of gray images (n, 1, h, w), 0–1, clipped to that: (n,)."""
         return self.distance(self.features(images), self.features(truth))
 
     def features(self, images):
@@ -42,7 +42,7 @@ class Lpips(torch.nn.Module):
 
 
 def directions(vgg, inputs):
-    """The features of every block of a vgg.VGG, at each place of length 1. inputs: (n, 3, h, w), normalised."""
+    """The features of every block of a vgg.VGG, at each place of length 1. inputs: (n, 3, h, w), normalized."""
     return [x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in vgg.last_activations(inputs)]
 
 
@@ -57,5 +57,5 @@ def _read(path):
         values = torch.load(path, map_location="cpu", weights_only=True)
         return [values[f"lin{number}.model.1.weight"].float().reshape(width, 1, 1) for number, width in enumerate(vgg.WIDTHS)]
     except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
-        raise MRISuperResError(f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
+        raise SuperResolutionError(f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
                                "(github.com/richzhang/PerceptualSimilarity).", "environment") from e

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 from . import weight_files
 
@@ -34,7 +34,7 @@ of 0.8 to 1.0 on photographs; with these weights, truth against bicubic ×4: 15 
 class VGG(nn.Module):
     """Grey images (n, 1, h, w), 0–1, to features; in single precision whatever surrounds it, and never trained.
 
-    name: "vgg16" or "vgg19". path: of the weights. Raises MRISuperResError (kind "environment") for a file that holds no such weights.
+    name: "vgg16" or "vgg19". path: of the weights. Raises SuperResolutionError (kind "environment") for a file that holds no such weights.
     """
 
     def __init__(self, name, path):
@@ -51,15 +51,15 @@ class VGG(nn.Module):
 
     def last_convolution(self, images):
         """What the perceptual loss of ESRGAN compares: the last convolution, conv5_4 of VGG19, before its activation; (n, 512, h/16, w/16)."""
-        *_, features = self._run(self.normalised(images))
+        *_, features = self._run(self.normalized(images))
         return features * self.gain
 
-    def normalised(self, images):
-        """(n, 3, h, w) as the weights expect it of grey images (n, 1, h, w), 0–1, clipped to that."""
+    def normalized(self, images):
+        """(n, 3, h, w) as the weights expect it of gray images (n, 1, h, w), 0–1, clipped to that."""
         return (images.float().clamp(0, 1) - self.mean) / self.deviation
 
     def last_activations(self, inputs):
-        """The outputs of every block, after the activation (conv1_2, conv2_2, …). inputs: (n, 3, h, w), normalised already."""
+        """The outputs of every block, after the activation (conv1_2, conv2_2, …). inputs: (n, 3, h, w), normalized already."""
         return [F.relu(features) for features in self._run(inputs)]
 
     def _run(self, x):
@@ -74,7 +74,7 @@ class VGG(nn.Module):
 
 
 def find_vgg(name, path=None):
-    """The path of the weights: that which is given, or what is found. Raises MRISuperResError (kind "environment") where there is none."""
+    """The path of the weights: that which is given, or what is found. Raises SuperResolutionError (kind "environment") where there is none."""
     found = path or weight_files.find(*FILE_PATTERNS[name])
     if found is None:
         raise weight_files.missing(f"The perceptual loss (VGG{name[-2:]})", FILES[name], f"{SOURCE}/{FILES[name]}")
@@ -90,7 +90,7 @@ def _read(name, path):
             return weights, CAFFE, CAFFE_GAIN
         return _blocks(name, _torchvision_keys, torch.load(path, map_location="cpu", weights_only=True)), IMAGENET, 1.0
     except Exception as e:  # the readers raise whatever they meet in a file that is not what it seems
-        raise MRISuperResError(f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
+        raise SuperResolutionError(f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
                                f"get {FILES[name]} from {SOURCE}.", "environment") from e
 
 

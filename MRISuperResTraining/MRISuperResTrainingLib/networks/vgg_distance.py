@@ -17,12 +17,12 @@ class VggDistance:
         self._vgg = vgg
 
     def __call__(self, images, truth):
-        """The distances of grey images (n, 1, h, w), 0–1, clipped to that: (n,), 0 for equal ones."""
+        """The distances of gray images (n, 1, h, w), 0–1, clipped to that: (n,), 0 for equal ones."""
         return self.distance(self.features(images), self.features(truth))
 
     def features(self, images):
         """What two images are compared by, for whoever compares one with many."""
-        return directions(self._vgg, self._vgg.normalised(images))
+        return directions(self._vgg, self._vgg.normalized(images))
 
     def distance(self, one, other):
         """Of the features of images, as above."""

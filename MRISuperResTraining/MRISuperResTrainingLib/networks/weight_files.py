@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 
 
@@ -17,6 +17,6 @@ def find(*patterns):
 
 
 def missing(what, file, source):
-    """The MRISuperResError that names a file which is not there, and where to get it."""
-    return MRISuperResError(f"{what} needs the file {file}: get it from {source}, and put it into a folder that the environment variable "
+    """The SuperResolutionError that names a file which is not there, and where to get it."""
+    return SuperResolutionError(f"{what} needs the file {file}: get it from {source}, and put it into a folder that the environment variable "
                             f"{FOLDERS_VARIABLE} names.", "environment")

@@ -1,6 +1,6 @@
 """What is computed over a whole batch, where several processes have a part of it each.
 
-Batch normalisation and the relativistic loss need means over all samples of a batch. Here these are taken over all
+Batch normalization and the relativistic loss need means over all samples of a batch. Here these are taken over all
 processes, in the forward and in the backward pass, so that a batch gives the same gradients however it is shared out.
 The parts must be of equal size.
 """
@@ -38,7 +38,7 @@ def _mean(x):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation of (n, features, h, w) with the statistics of the batch in all processes, never with running ones.
+    """Batch normalization of (n, features, h, w) with the statistics of the batch in all processes, never with running ones.
 
     A discriminator works on batches only, so that no statistics have to be remembered. Ioffe and Szegedy 2015, arXiv:1502.03167.
     """

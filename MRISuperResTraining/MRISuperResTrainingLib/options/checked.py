@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 
 class Rule(NamedTuple):
@@ -27,7 +27,7 @@ def setting(rule, default=dataclasses.MISSING):
 
 @dataclasses.dataclass(frozen=True)
 class Checked:
-    """Base of a frozen dataclass whose fields are made by `setting`. Raises MRISuperResError (kind "settings")."""
+    """Base of a frozen dataclass whose fields are made by `setting`. Raises SuperResolutionError (kind "settings")."""
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -69,7 +69,7 @@ class Checked:
 
 
 def wrong(sentence):
-    return MRISuperResError(sentence, "settings")
+    return SuperResolutionError(sentence, "settings")
 
 
 def whole(least, most=None):

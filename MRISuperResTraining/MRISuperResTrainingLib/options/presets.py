@@ -38,7 +38,7 @@ PRESETS = {
 def preset(name: str, scale: int, **changes) -> Settings:
     """The Settings of a preset; changes: fields of Settings; of `data`, `psnr` and `gan` a dict of what changes.
 
-    Raises MRISuperResError (kind "settings").
+    Raises SuperResolutionError (kind "settings").
     """
     if name not in PRESETS:
         raise wrong(f"There is no preset “{name}”: choose one of {', '.join(PRESETS)}.")

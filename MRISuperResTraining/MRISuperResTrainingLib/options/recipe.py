@@ -1,6 +1,6 @@
 """A recipe: all that a model is made of, in one JSON file, so that it can be made again.
 
-    {"title": …, "limits": …, "licence": …, "made_for": …,       as in a model card
+    {"title": …, "limits": …, "license": …, "made_for": …,       as in a model card
      "preset": "modern",                                         optional: what the settings begin with
      "settings": {"psnr": {"steps": 5000}, …},                   fields of Settings, for all scales
      "scales": {"8": {"data": {"patch": 192}}, …},               optional: what is different for a scale
@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.card import MACHINES
 from MRISuperResLib.core.options import SCALES
 
@@ -27,11 +27,11 @@ def _by_scale():
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    """title, limits, licence, made_for: for the model card. sources: the name of a list of volumes."""
+    """title, limits, license, made_for: for the model card. sources: the name of a list of volumes."""
 
     title: str = setting(text())
     limits: str = setting(text())
-    licence: str = setting(text())
+    license: str = setting(text())
     sources: str = setting(text())
     made_for: str = setting(one_of(*MACHINES), MACHINES[0])
     preset: str | None = setting(optional(text()), None)
@@ -40,17 +40,17 @@ class Recipe(Checked):
 
     @classmethod
     def read(cls, path):
-        """Raises MRISuperResError (kind "settings") for a file that is no recipe."""
+        """Raises SuperResolutionError (kind "settings") for a file that is no recipe."""
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, MRISuperResError) as e:
+        except (OSError, ValueError, SuperResolutionError) as e:
             raise wrong(f"{path} is not a recipe ({e}): compare it with Recipes/fast.json.") from e
 
     def settings_for(self, scale):
-        """The Settings of a scale. Raises MRISuperResError (kind "settings")."""
+        """The Settings of a scale. Raises SuperResolutionError (kind "settings")."""
         changes = Settings.merged(self.settings, self.scales.get(str(scale), {}))
         return preset(self.preset, scale, **changes) if self.preset else Settings.from_dict(changes | {"scale": scale})
 
     def card(self):
         """What the recipe says for the model cards."""
-        return {"title": self.title, "limits": self.limits, "licence": self.licence, "made_for": self.made_for}
+        return {"title": self.title, "limits": self.limits, "license": self.license, "made_for": self.made_for}

@@ -46,7 +46,7 @@ BETAS = 0.9, 0.999
 
 @dataclass(frozen=True)
 class StageSettings(Checked):
-    """Stage 1, PSNR-oriented: L1 + fft_weight · (L1 of the spectra), minimised by Adam. steps 0: the stage is left out."""
+    """Stage 1, PSNR-oriented: L1 + fft_weight · (L1 of the spectra), minimized by Adam. steps 0: the stage is left out."""
 
     steps: int = setting(whole(0), 100_000)
     learning_rate: float = setting(positive(), 2e-4)
@@ -57,7 +57,7 @@ class StageSettings(Checked):
 
 @dataclass(frozen=True)
 class GanSettings(Checked):
-    """Stage 2: perceptual_weight · L_percep + adversarial_weight (λ) · L_adv + content_weight (η) · L1, minimised by Adam.
+    """Stage 2: perceptual_weight · L_percep + adversarial_weight (λ) · L_adv + content_weight (η) · L1, minimized by Adam.
 
     perceptual_weight: 0 trains without VGG, which then need not be there. perceptual_norm: of the difference of VGG's features.
     discriminator: see networks.discriminators. adversarial_terms: of L_adv, "fake" as the thesis, "both" as ESRGAN's code.

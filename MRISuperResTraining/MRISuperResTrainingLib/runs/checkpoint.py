@@ -6,7 +6,7 @@ step. On the same machine, with as many threads, a resumed run therefore has the
 
 import torch
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.atomic import whole_file
 
 
@@ -17,10 +17,10 @@ def save(path, state):
 
 
 def load(path):
-    """The state, on the CPU; None where there is no checkpoint yet. Raises MRISuperResError (kind "settings") for another file."""
+    """The state, on the CPU; None where there is no checkpoint yet. Raises SuperResolutionError (kind "settings") for another file."""
     if not path.exists():
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
-        raise MRISuperResError(f"The checkpoint {path} can't be read ({type(e).__name__}): start the run again in a new folder.", "settings") from e
+        raise SuperResolutionError(f"The checkpoint {path} can't be read ({type(e).__name__}): start the run again in a new folder.", "settings") from e

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import safetensors.torch
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.writing import os_errors
 from MRISuperResLib.core.methods.network import NetworkMethod, resolve_device
 from MRISuperResLib.core.models.card import MACHINES, NAME, STAGES, ModelCard
@@ -23,13 +23,13 @@ def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=
     run, folder: paths; name: NAME-psnr and NAME-gan are made, a pair that can be blended; of a run without second stage NAME-psnr.
     measure: whether the cards get the speed on this computer's CPU, and figures on the subjects that were not trained on, as far as their
     volumes are there, which takes its time. alpha: the GAN model is the blend of the generators of both stages, 1 for the second alone (network
-    interpolation, ESRGAN, section 3.4: less noise and fewer artefacts of an adversarial training, which was not stopped at the right moment).
-    progress(done, total): volumes. Raises MRISuperResError (kind "settings") where the run is not finished, Cancelled.
+    interpolation, ESRGAN, section 3.4: less noise and fewer artifacts of an adversarial training, which was not stopped at the right moment).
+    progress(done, total): volumes. Raises SuperResolutionError (kind "settings") where the run is not finished, Cancelled.
     """
     if not NAME.fullmatch(name):
-        raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
+        raise SuperResolutionError(f"The name {name!r} is not made of letters, digits and . _ -", "settings")
     if not 0 < alpha <= 1:
-        raise MRISuperResError(f"The blend must be above 0 and at most 1, not {alpha:g}.", "settings")
+        raise SuperResolutionError(f"The blend must be above 0 and at most 1, not {alpha:g}.", "settings")
     run = RunFolder(run)
     description = run.description()
     _check_finished(run)
@@ -61,7 +61,7 @@ def _check_finished(run):
     reader.read()
     if not reader.events or reader.events[-1]["event"] != "end":
         last = next((event for event in reversed(reader.events) if event["event"] in ("step", "checkpoint")), {"stage": "psnr", "step": 0})
-        raise MRISuperResError(f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): let it go on to its end first (“resume”).", "settings")
+        raise SuperResolutionError(f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): let it go on to its end first (“resume”).", "settings")
 
 
 def _card_values(run, description, stage, alpha, name, pair):
@@ -70,7 +70,7 @@ def _card_values(run, description, stage, alpha, name, pair):
     learnt = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
     # the slices that a model is given have the pixels of the degraded ones
     pixels = [settings["scale"] * side for volume in learnt for side in volume["pixel"]]
-    data = [{key: volume[key] for key in ("subject", "anatomy", "contrast", "licence", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name}
+    data = [{key: volume[key] for key in ("subject", "anatomy", "contrast", "license", "source", "sha256", "slices", "pixel")} | {"path": Path(volume["path"]).name}
             for volume in learnt]
     own = settings | {"start_from": settings["start_from"] and Path(settings["start_from"]).name}
     if own["gan"]:
@@ -78,7 +78,7 @@ def _card_values(run, description, stage, alpha, name, pair):
     card = description["card"]
     return dict(
         name=name, pair=pair, stage=stage, scale=settings["scale"], architecture=settings["generator"], title=card.get("title") or f"Trained in {run.path.name}",
-        limits=card.get("limits", ""), licence=card.get("licence", ""), made_for=card.get("made_for", MACHINES[0]),
+        limits=card.get("limits", ""), license=card.get("license", ""), made_for=card.get("made_for", MACHINES[0]),
         anatomy=sorted({volume["anatomy"] for volume in learnt}), contrasts=sorted({volume["contrast"] for volume in learnt} - {""}),
         spacing_range=[round(min(pixels), 3), round(max(pixels), 3)],
         training={"degradation": settings["data"]["degradation"], "loss": _loss(settings, stage, alpha), "steps": run.card(f"{stage}-best").training["steps"],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.atomic import whole_file, write_json
 from MRISuperResLib.core.io.writing import os_errors
 from MRISuperResLib.core.models.card import ModelCard
@@ -33,9 +33,9 @@ class RunFolder:
         self.models = self.path / MODELS
 
     def check_new(self):
-        """Raises MRISuperResError (kind "settings") where there is a run already."""
+        """Raises SuperResolutionError (kind "settings") where there is a run already."""
         if (self.path / DESCRIPTION).exists():
-            raise MRISuperResError(f"There is a run in {self.path} already: go on with it (“resume”), or name another folder.", "settings")
+            raise SuperResolutionError(f"There is a run in {self.path} already: go on with it (“resume”), or name another folder.", "settings")
 
     def make(self):
         """The folder, if it is not there yet."""
@@ -49,11 +49,11 @@ class RunFolder:
             write_json(self.path / DESCRIPTION, description)
 
     def description(self):
-        """Raises MRISuperResError (kind "settings") where the folder holds no run."""
+        """Raises SuperResolutionError (kind "settings") where the folder holds no run."""
         try:
             return json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
         except (OSError, ValueError) as e:
-            raise MRISuperResError(f"{self.path} is not the folder of a training run ({type(e).__name__}): name one that “train” made.", "settings") from e
+            raise SuperResolutionError(f"{self.path} is not the folder of a training run ({type(e).__name__}): name one that “train” made.", "settings") from e
 
     def checkpoint(self):
         """The last state, None before the first."""
@@ -83,8 +83,8 @@ class RunFolder:
         return ModelCard.read(self.models / f"{name}.json")
 
     def weights(self, name):
-        """{name: tensor} of one of the models. Raises MRISuperResError (kind "settings") where there is none yet."""
+        """{name: tensor} of one of the models. Raises SuperResolutionError (kind "settings") where there is none yet."""
         try:
             return safetensors.torch.load_file(self.models / f"{name}.safetensors")
         except (OSError, safetensors.SafetensorError) as e:
-            raise MRISuperResError(f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.", "settings") from e
+            raise SuperResolutionError(f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.", "settings") from e

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonJob
-from MRISuperResLib.core.methods.registry import BASELINES, MethodCache
+from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
+from MRISuperResLib.core.methods.registry import INTERPOLATIONS, MethodRegistry
 
 from ..data.source import Source
 from ..evaluation.evaluate import evaluate
@@ -28,14 +28,14 @@ def figures(methods, sources, axis="auto", progress=None, cancelled=None):
     five slices, where their weights are there. progress(done, total): volumes. cancelled(): asked between slices; raises Cancelled.
     """
     names = [method.name for method in methods]
-    evaluation = evaluate(sources, names, (methods[0].scale,), MethodCache(given=methods), ComparisonJob(BASELINES, axis=axis),
+    evaluation = evaluate(sources, names, (methods[0].scale,), MethodRegistry(given=methods), ComparisonOptions(INTERPOLATIONS, axis=axis),
                           perceptual_metrics(), progress, cancelled=cancelled)
     return {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}, evaluation.skipped
 
 
 def _row(scores, name):
     row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy} | _scores(scores.table, name)
-    return row | {"baselines": {baseline: _scores(scores.table, baseline) for baseline in (*BASELINES, FLOOR)}}
+    return row | {"baselines": {baseline: _scores(scores.table, baseline) for baseline in (*INTERPOLATIONS, FLOOR)}}
 
 
 def _scores(table, name):

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 
 from . import events
 
@@ -23,7 +23,7 @@ PROCESS, STOP = "process.json", "stop"
 def working_on(run):
     """Marks a run, a folder that is there, as worked on by this process; forgets an old wish to stop. A failure is written into the events.
 
-    Raises MRISuperResError (kind "settings") where another process works on it.
+    Raises SuperResolutionError (kind "settings") where another process works on it.
     """
     path = Path(run, PROCESS)
     _take(path)
@@ -84,7 +84,7 @@ def _take(path):
         part.write_text(json.dumps(content), encoding="utf-8")
         try:
             if process := process_of(path.parent):
-                raise MRISuperResError(f"Another process works on the run {path.parent} (number {process['pid']} on {process['host']}): wait for its end, or stop it. "
+                raise SuperResolutionError(f"Another process works on the run {path.parent} (number {process['pid']} on {process['host']}): wait for its end, or stop it. "
                                        f"Where there is no such process, delete {path}.", "settings")
             os.replace(part, path)  # whole from the first moment; a stale file is taken over
         finally:
@@ -96,11 +96,11 @@ def _os_errors(run):
     try:
         yield
     except OSError as e:
-        raise MRISuperResError(f"The folder {run} can't be written ({e.strerror or e}): check that it is there and that you may write to it.", "environment") from e
+        raise SuperResolutionError(f"The folder {run} can't be written ({e.strerror or e}): check that it is there and that you may write to it.", "environment") from e
 
 
 def _write_failure(run, error):
-    message = str(error) if isinstance(error, MRISuperResError) else f"The training failed ({type(error).__name__}: {error})."
+    message = str(error) if isinstance(error, SuperResolutionError) else f"The training failed ({type(error).__name__}: {error})."
     with contextlib.suppress(OSError), open(Path(run, events.FILE), "a", encoding="utf-8") as file:
         file.write("\n" + json.dumps({"event": "error", "time": time.time(), "stage": "", "step": 0, "message": message}) + "\n")
 

@@ -178,7 +178,7 @@ class RunRecord:
                 if event["event"] == "validation" and event["stage"] == stage and name in event["scores"]]
 
     def losses(self, stage):
-        """{name: [(step of both stages, value)]}, without the norms of gradients and the judgements of the discriminator."""
+        """{name: [(step of both stages, value)]}, without the norms of gradients and the judgments of the discriminator."""
         offset, curves = self.offset(stage), {}
         for event in self.events:
             if event["event"] == "step" and event["stage"] == stage:

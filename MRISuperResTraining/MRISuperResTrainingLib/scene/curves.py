@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
 from MRISuperResLib.core.models.card import STAGES
-from MRISuperResLib.scene.comparison.tables import COLOURS
+from MRISuperResLib.scene.comparison.tables import COLORS
 
 STEP = "step"
 MOST_POINTS = 1000
@@ -21,10 +21,10 @@ LEGEND_SHARE = 0.45
 
 
 class Line(NamedTuple):
-    """text: of the legend. colour: number of one of COLOURS. points: [(step of both stages, value)]."""
+    """text: of the legend. color: number of one of COLORS. points: [(step of both stages, value)]."""
 
     text: str
-    colour: int
+    color: int
     points: list
 
 
@@ -33,18 +33,18 @@ def lossLines(record):
     names = {("psnr", "content"): _("L1, stage 1"), ("psnr", "fft"): _("spectrum"), ("gan", "content"): _("L1, stage 2"), ("gan", "perceptual"): _("perceptual"),
              ("gan", "adversarial"): _("adversarial"), ("gan", "discriminator"): _("discriminator")}
     losses = {stage: record.losses(stage) for stage in STAGES}
-    lines = [Line(text, colour, [(step, math.log10(value)) for step, value in losses[stage].get(name, ()) if value > 0])
-             for colour, ((stage, name), text) in enumerate(names.items())]
+    lines = [Line(text, color, [(step, math.log10(value)) for step, value in losses[stage].get(name, ()) if value > 0])
+             for color, ((stage, name), text) in enumerate(names.items())]
     return [line for line in lines if line.points]
 
 
 def psnrLines(record):
     """[Line] of the PSNR on the validation slices, dB."""
     scores = {stage: record.validations(stage, "psnr") for stage in STAGES}
-    lines = [Line(text, colour, [(step, value) for step, value, _bicubic in scores[stage]])
-             for colour, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))]
+    lines = [Line(text, color, [(step, value) for step, value, _bicubic in scores[stage]])
+             for color, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))]
     bicubic = [(step, value) for stage in STAGES for step, _network, value in scores[stage] if value is not None]
-    return [line for line in [*lines, Line(_("bicubic"), len(COLOURS) - 1, bicubic)] if line.points]
+    return [line for line in [*lines, Line(_("bicubic"), len(COLORS) - 1, bicubic)] if line.points]
 
 
 class Curves:
@@ -98,7 +98,7 @@ class Curves:
         series.SetLineWidth(2)
         series.SetMarkerStyle(series.MarkerStyleCircle if self._markers else series.MarkerStyleNone)
         series.SetMarkerSize(6)
-        series.SetColor(*COLOURS[line.colour])
+        series.SetColor(*COLORS[line.color])
         self._nodes[text] = table, series
         self.chart.AddAndObservePlotSeriesNodeID(series.GetID())
 

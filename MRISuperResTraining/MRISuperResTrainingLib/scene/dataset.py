@@ -9,11 +9,11 @@ import re
 import slicer
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.discovery import VOLUME
 from MRISuperResLib.scene.output_nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
 from MRISuperResLib.scene.output_nodes import subjectHierarchy
-from MRISuperResLib.scene.volume_nodes import whyNotUpscalable
+from MRISuperResLib.scene.volume_nodes import whyNotUpsamplable
 
 from ..data.source import UNSPECIFIED, Source
 from ..data.sources import subject_of
@@ -27,7 +27,7 @@ VIEW = ATTRIBUTE_PREFIX + "View"
 def trainableNodes():
     """The volume nodes of the scene that can be learnt from; made images are not among them."""
     return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if not (node.GetAttribute(VIEW) or node.GetAttribute(OUTPUT_PREFIX + "Notice") or whyNotUpscalable(node))]
+            if not (node.GetAttribute(VIEW) or node.GetAttribute(OUTPUT_PREFIX + "Notice") or whyNotUpsamplable(node))]
 
 
 def chosenNodes():
@@ -72,10 +72,10 @@ def _hierarchySubject(node):
 def source(node, folder):
     """core.data.source.Source of a volume node. folder: where its voxels are written to where no file has them.
 
-    Raises MRISuperResError for a node that can't be learnt from, and where the folder can't be written.
+    Raises SuperResolutionError for a node that can't be learnt from, and where the folder can't be written.
     """
-    if reason := whyNotUpscalable(node):
-        raise MRISuperResError(reason)
+    if reason := whyNotUpsamplable(node):
+        raise SuperResolutionError(reason)
     return Source(_file(node) or _write(node, folder), subjectOf(node), anatomyOf(node))
 
 
@@ -91,7 +91,7 @@ def _write(node, folder):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise MRISuperResError(_("The folder {folder} cannot be made ({reason}): choose another folder for the runs.").format(
+        raise SuperResolutionError(_("The folder {folder} cannot be made ({reason}): choose another folder for the runs.").format(
             folder=folder, reason=error.strerror), "environment") from error
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", node.GetName()).strip("._") or "volume"
     path, number = os.path.join(folder, stem + ".nrrd"), 1
@@ -102,6 +102,6 @@ def _write(node, folder):
     storage.SetFileName(path)
     storage.SetUseCompression(0)
     if not storage.WriteData(node) or not os.path.isfile(path):
-        raise MRISuperResError(_("“{name}” cannot be written to {path}: free some space, or choose another folder for the runs.").format(
+        raise SuperResolutionError(_("“{name}” cannot be written to {path}: free some space, or choose another folder for the runs.").format(
             name=node.GetName(), path=path), "environment")
     return path

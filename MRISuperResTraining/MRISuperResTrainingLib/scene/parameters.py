@@ -109,7 +109,7 @@ def takePreset(parameters):
 
 
 def trainingSettings(parameters):
-    """core.settings.settings.Settings. Raises MRISuperResError (kind "settings") with a sentence on what does not go together."""
+    """core.settings.settings.Settings. Raises SuperResolutionError (kind "settings") with a sentence on what does not go together."""
     name = parameters.preset.value
     gan = {"steps": parameters.ganSteps, **({"vgg": parameters.vgg} if parameters.vgg else {})} if parameters.ganSteps else None
     return preset(name, parameters.scale.value, generator=parameters.generator.architecture(name), psnr={"steps": parameters.psnrSteps}, gan=gan,

@@ -38,8 +38,8 @@ class GanStage(Stage):
         real_judged, fake_judged = self.discriminator(high), self.discriminator(fake)
         values = {}
         gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(fake, real_judged, fake_judged, values)
-        for synchronised, (part, part_gradient) in parts((low, gradient), self.micro_batch, self.generator):
-            with synchronised:
+        for synchronized, (part, part_gradient) in parts((low, gradient), self.micro_batch, self.generator):
+            with synchronized:
                 self.generator.backward(self.generator(part).float() if in_parts else outputs[0], part_gradient)
 
         values["gradient_norm"] = self.generator.step(self.share)
@@ -60,7 +60,7 @@ class GanStage(Stage):
         return torch.autograd.grad(self.generator.scaled(total), fake)[0]
 
     def _adversarial_gradient(self, fake, real_judged, fake_judged, values):
-        """That of λ·L_adv; the discriminator's graph is kept for its own loss. The truth teaches the generator nothing, so that its judgement counts as given."""
+        """That of λ·L_adv; the discriminator's graph is kept for its own loss. The truth teaches the generator nothing, so that its judgment counts as given."""
         loss = relativistic.generator_loss(real_judged.detach(), fake_judged, self.numbers.adversarial_terms)
         values["adversarial"] = loss.detach()
         return torch.autograd.grad(self.generator.scaled(self.numbers.adversarial_weight * loss), fake, retain_graph=True)[0]

@@ -1,4 +1,4 @@
-"""A network that learns: with its optimiser, in the precision and on the processes that accelerate was told of."""
+"""A network that learns: with its optimizer, in the precision and on the processes that accelerate was told of."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ class Learner:
     def __init__(self, accelerator, net, rate, betas, clip_norm=None):
         self._accelerator, self._peak, self._clip_norm = accelerator, rate, clip_norm or math.inf
         self.net = net.to(accelerator.device, memory_format=torch.channels_last)
-        self._run, self._optimiser = accelerator.prepare(self.net, torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=rate, betas=tuple(betas)))
+        self._run, self._optimizer = accelerator.prepare(self.net, torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=rate, betas=tuple(betas)))
 
     def __call__(self, batch):
         return self._run(batch)
@@ -38,21 +38,21 @@ class Learner:
 
         Where float16 overflowed the weights stay as they are, and the norm counts as 0.
         """
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = self._peak * share
-        self._accelerator.unscale_gradients(self._optimiser)
+        self._accelerator.unscale_gradients(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self._clip_norm)
-        self._optimiser.step()
-        self._optimiser.zero_grad()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
         return norm.nan_to_num(0, 0, 0) if self._accelerator.scaler else norm
 
     def state(self):
-        return {"net": self.net.state_dict(), "optimiser": self._optimiser.state_dict()}
+        return {"net": self.net.state_dict(), "optimizer": self._optimizer.state_dict()}
 
     def restore(self, state):
         self.net.load_state_dict(state["net"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._optimiser.zero_grad()
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.zero_grad()
 
 
 def parts(tensors, size, learner):

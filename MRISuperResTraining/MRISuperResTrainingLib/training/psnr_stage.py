@@ -12,9 +12,9 @@ class PsnrStage(Stage):
 
     def learn(self, low, high):
         values = {}
-        for synchronised, (part, truth) in parts((low, high), self.micro_batch, self.generator):
+        for synchronized, (part, truth) in parts((low, high), self.micro_batch, self.generator):
             weight = len(part) / len(low)
-            with synchronised:
+            with synchronized:
                 output = self.generator(part).float()
                 losses = {"content": content.l1(output, truth)}
                 if self.numbers.fft_weight:

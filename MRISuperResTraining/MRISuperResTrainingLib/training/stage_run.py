@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 
 REPORT_EVERY = 10
 """Steps; so often it is also looked whether all numbers are finite."""
@@ -34,7 +34,7 @@ class StageRun:
         self._forget()
 
     def run(self):
-        """The remaining steps. Raises Cancelled, and MRISuperResError where the numbers become infinite again and again."""
+        """The remaining steps. Raises Cancelled, and SuperResolutionError where the numbers become infinite again and again."""
         if self._is_new:
             self._log.write("stage", self.stage.name, 0, steps=self.stage.numbers.steps)
             if self.stage.name == "gan":
@@ -67,7 +67,7 @@ class StageRun:
             return self.stage.advance(*self._batches(self.stage.step))
         except torch.OutOfMemoryError as e:
             micro = min(self.stage.micro_batch, self.stage.settings.batch)
-            raise MRISuperResError(f"The memory of {self.stage.accelerator.device} is not enough for {micro} patches at a time: train with a smaller "
+            raise SuperResolutionError(f"The memory of {self.stage.accelerator.device} is not enough for {micro} patches at a time: train with a smaller "
                                    f"“micro_batch” ({max(1, micro // 2)}, say), which changes nothing but the time.", "memory") from e
 
     def _seconds(self):
@@ -98,7 +98,7 @@ class StageRun:
         self._recoveries += 1
         failed_at, factor = self.stage.step, self.stage.rate_factor * RECOVERY
         if self._recoveries > MOST_RECOVERIES:
-            raise MRISuperResError(f"Numbers became infinite {self._recoveries} times, the last time before step {failed_at} of the stage {self.stage.name}: "
+            raise SuperResolutionError(f"Numbers became infinite {self._recoveries} times, the last time before step {failed_at} of the stage {self.stage.name}: "
                                    "train anew with a smaller learning rate, a smaller “clip_norm” or the precision float32.", "settings")
         self.restore(self._folder.checkpoint())
         self.stage.rate_factor = factor

@@ -2,7 +2,7 @@
 
 import torch
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.networks import make_generator
 
 from ..networks.discriminators import make_discriminator
@@ -17,16 +17,16 @@ def names(settings):
 
 
 def check(settings):
-    """Raises MRISuperResError (kind "settings") where there is no such generator, or none to begin with."""
+    """Raises SuperResolutionError (kind "settings") where there is no such generator, or none to begin with."""
     try:
         with torch.device("meta"):  # no memory, no time
             make_generator(settings.generator, settings.scale)
     except (ValueError, TypeError) as e:
-        raise MRISuperResError(f"There is no such generator ({e}): compare the setting “generator” with a preset.", "settings") from e
+        raise SuperResolutionError(f"There is no such generator ({e}): compare the setting “generator” with a preset.", "settings") from e
     if settings.start_from:
         _weights_to_start_from(settings)
     elif not settings.psnr.steps:
-        raise MRISuperResError("The GAN stage needs a generator to begin with: give “psnr” some steps, or name a run in “start_from”.", "settings")
+        raise SuperResolutionError("The GAN stage needs a generator to begin with: give “psnr” some steps, or name a run in “start_from”.", "settings")
 
 
 def make(name, accelerator, settings, folder, vgg):
@@ -50,7 +50,7 @@ def make(name, accelerator, settings, folder, vgg):
 def _weights_to_start_from(settings):
     run = RunFolder(settings.start_from)
     if run.description()["settings"]["generator"] != settings.generator:
-        raise MRISuperResError(f"The generator of {settings.start_from} has another architecture: take over its setting “generator”.", "settings")
+        raise SuperResolutionError(f"The generator of {settings.start_from} has another architecture: take over its setting “generator”.", "settings")
     return run.weights("psnr-best")
 
 

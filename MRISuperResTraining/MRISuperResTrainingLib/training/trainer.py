@@ -9,7 +9,7 @@ import contextlib
 import accelerate
 import torch
 
-from MRISuperResLib.core.errors import Cancelled, MRISuperResError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.provenance import versions
 
 from ..data.preparation import prepare
@@ -32,11 +32,11 @@ from .validation import Validation
 def train(settings, sources, run, card=None, cache=None, progress=None, cancelled=None):
     """Trains in a folder that holds no run yet. Returns the RunFolder.
 
-    settings: settings.Settings. sources: [data.source.Source]. run: the folder. card: fields of the model cards: {"title", "limits", "licence", "made_for"}.
+    settings: settings.Settings. sources: [data.source.Source]. run: the folder. card: fields of the model cards: {"title", "limits", "license", "made_for"}.
     cache: folder of the prepared volumes, see data.preparation. progress(event): told of every event, see loop.events, in the first
     process only. cancelled(): asked between volumes and between steps, as is whether run.lock.ask_to_stop was called; then a checkpoint
     is written, and Cancelled raised.
-    Raises MRISuperResError for whatever the user can mend, Cancelled.
+    Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
     with accelerator_for(settings) as accelerator:
         folder = RunFolder(run, accelerator.is_main_process)
@@ -47,7 +47,7 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
         with _working_on(folder, accelerator, cancelled) as asked_to_stop:
             volumes, unsuitable = _prepared(accelerator, sources, settings, cache, asked_to_stop)
             if not volumes:
-                raise MRISuperResError("There is nothing to learn from: " + (f"{unsuitable[0][0]}: {unsuitable[0][1]}" if unsuitable else "give some volumes."))
+                raise SuperResolutionError("There is nothing to learn from: " + (f"{unsuitable[0][0]}: {unsuitable[0][1]}" if unsuitable else "give some volumes."))
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
             folder.describe({
                 "settings": settings.to_dict(), "card": card or {}, "sources": [source.to_dict() for source in sources], "cache": str(cache) if cache else None,
@@ -60,7 +60,7 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
 def resume(run, progress=None, cancelled=None):
     """Goes on with a run from its last checkpoint; on the same machine the result is bit for bit that of a run that was never stopped.
 
-    As train. Raises MRISuperResError (kind "input") where a volume is not what it was.
+    As train. Raises SuperResolutionError (kind "input") where a volume is not what it was.
     """
     description = RunFolder(run).description()
     settings = Settings.from_dict(description["settings"])
@@ -120,7 +120,7 @@ def _check_unchanged(volumes, described):
     now = {volume.source.path: volume.sha256 for volume in volumes}
     for entry in described:
         if now.get(entry["path"]) != entry["sha256"]:
-            raise MRISuperResError(f"{entry['path']} is not there any more, or not as it was when the run began: put it back, or begin a new run.")
+            raise SuperResolutionError(f"{entry['path']} is not there any more, or not as it was when the run began: put it back, or begin a new run.")
 
 
 def _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop):

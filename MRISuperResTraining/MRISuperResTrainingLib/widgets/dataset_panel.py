@@ -6,7 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 from ..data.sources import read_sources
 from ..scene import dataset
@@ -87,7 +87,7 @@ class DatasetPanel:
             with slicer.util.tryWithErrorDisplay(_("The files could not be listed."), waitCursor=True):
                 try:
                     self._looked = path, *read_sources([path])
-                except MRISuperResError as error:
+                except SuperResolutionError as error:
                     self._looked = path, [], []
                     raise RuntimeError(str(error)) from error
         self.update()

@@ -4,7 +4,7 @@ import subprocess
 
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 
 EXPORT, EVALUATION = "export", "evaluation"
 
@@ -13,7 +13,7 @@ class RunTask:
     """It is over when `isRunning` is False; then `error` says what went wrong, if anything.
 
     kind: EXPORT or EVALUATION. record: the RunRecord. folder: where the result goes. command: as of TrainingRuns; words: of the command.
-    name: of the models that are made. Raises MRISuperResError, RuntimeError where it can't be started.
+    name: of the models that are made. Raises SuperResolutionError, RuntimeError where it can't be started.
     """
 
     def __init__(self, kind, record, folder, command, words, name=""):
@@ -23,7 +23,7 @@ class RunTask:
             self._log = open(record.path / f"{kind}.txt", "w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed at its end
             self._process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
         except OSError as error:
-            raise MRISuperResError(_("Nothing can be written to {folder} ({reason}): check that you may.").format(folder=record.path, reason=error.strerror),
+            raise SuperResolutionError(_("Nothing can be written to {folder} ({reason}): check that you may.").format(folder=record.path, reason=error.strerror),
                                    "environment") from error
 
     @property

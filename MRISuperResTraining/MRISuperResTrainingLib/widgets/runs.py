@@ -11,7 +11,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.card import NAME
 from MRISuperResLib.core.models.store import user_folder
 
@@ -57,10 +57,10 @@ class TrainingRuns:
         return self._records
 
     def record(self, run):
-        """The RunRecord of a RunRecord, a path, or a name in the folder, up to date. Raises MRISuperResError where there is none."""
+        """The RunRecord of a RunRecord, a path, or a name in the folder, up to date. Raises SuperResolutionError where there is none."""
         path = run.path if isinstance(run, RunRecord) else Path(self.folder, run)
         if not RunRecord.is_run(path):
-            raise MRISuperResError(_("There is no run “{run}” in {folder}: choose one of the list.").format(run=path.name, folder=path.parent), "settings")
+            raise SuperResolutionError(_("There is no run “{run}” in {folder}: choose one of the list.").format(run=path.name, folder=path.parent), "settings")
         record = next((known for known in self._records if known.path == path), None)
         if record is None:
             record = run if isinstance(run, RunRecord) else RunRecord(path)
@@ -84,7 +84,7 @@ class TrainingRuns:
         try:
             sources, skipped = _sources(volumes, path / VOLUMES)
             if not sources:
-                raise MRISuperResError(_("There is nothing to learn from: choose volumes, or a folder that holds some."), "settings")
+                raise SuperResolutionError(_("There is nothing to learn from: choose volumes, or a folder that holds some."), "settings")
             _writeRequest(path, settings, sources)
             training_process.start(path, ["train", path / VOLUMES_LIST, "--settings", path / REQUEST, "--run", path], device, self.command)
         except BaseException:
@@ -97,9 +97,9 @@ class TrainingRuns:
     def resume(self, run, device="auto"):
         record = self.record(run)
         if self.isActive(record):
-            raise MRISuperResError(_("The run “{run}” is going on already.").format(run=record.name), "settings")
+            raise SuperResolutionError(_("The run “{run}” is going on already.").format(run=record.name), "settings")
         if record.state is RunState.FINISHED:
-            raise MRISuperResError(_("The run “{run}” is finished: start a new one.").format(run=record.name), "settings")
+            raise SuperResolutionError(_("The run “{run}” is finished: start a new one.").format(run=record.name), "settings")
         lock.forget_stop(record.path)
         # before its first checkpoint there is nothing to go on from
         words = ["resume", record.path] if record.has_begun else ["train", record.path / VOLUMES_LIST, "--settings", record.path / REQUEST, "--run", record.path]
@@ -117,14 +117,14 @@ class TrainingRuns:
         training_process.kill(self.record(run).path)
 
     def delete(self, run):
-        """Removes the run's folder with all that is in it. Raises MRISuperResError for a run that goes on, and where that fails."""
+        """Removes the run's folder with all that is in it. Raises SuperResolutionError for a run that goes on, and where that fails."""
         record = self.record(run)
         if self.isActive(record):
-            raise MRISuperResError(_("The run “{run}” is going on: stop it first.").format(run=record.name), "settings")
+            raise SuperResolutionError(_("The run “{run}” is going on: stop it first.").format(run=record.name), "settings")
         try:
             shutil.rmtree(record.path)
         except OSError as error:
-            raise MRISuperResError(_("“{path}” cannot be deleted ({reason}): close the programs that use it.").format(
+            raise SuperResolutionError(_("“{path}” cannot be deleted ({reason}): close the programs that use it.").format(
                 path=record.path, reason=error.strerror), "environment") from error
 
     def startExport(self, run, name=None, folder=None):
@@ -135,7 +135,7 @@ class TrainingRuns:
         record = self.record(run)
         name, folder = name or modelName(record.name), Path(folder or user_folder())
         if not NAME.fullmatch(name):
-            raise MRISuperResError(_("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(name=name), "settings")
+            raise SuperResolutionError(_("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(name=name), "settings")
         return self._startTask(run_task.EXPORT, record, folder, ["export", record.path, "--name", name, "--to", folder], name)
 
     def startEvaluation(self, run, device="auto"):
@@ -150,7 +150,7 @@ class TrainingRuns:
 
     def _startTask(self, kind, record, folder, words, name=""):
         if self.hasTask(record, kind):
-            raise MRISuperResError(_("This is being done already for the run “{run}”: wait until it is done.").format(run=record.name), "settings")
+            raise SuperResolutionError(_("This is being done already for the run “{run}”: wait until it is done.").format(run=record.name), "settings")
         self.tasks.append(run_task.RunTask(kind, record, folder, self.command, words, name))
         return self.tasks[-1]
 
@@ -177,7 +177,7 @@ class TrainingRuns:
                     number += 1
                     path = Path(self.folder, f"{name}-{number}")
         except OSError as error:
-            raise MRISuperResError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
+            raise SuperResolutionError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
                 folder=self.folder, reason=error.strerror), "environment") from error
 
 
@@ -223,5 +223,5 @@ def _writeRequest(path, settings, sources):
             writer.writerows([getattr(source, column) for column in list_file.COLUMNS] for source in sources)
         (path / REQUEST).write_text(json.dumps(settings.to_dict(), indent=1), encoding="utf-8")
     except OSError as error:
-        raise MRISuperResError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
+        raise SuperResolutionError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
             folder=path, reason=error.strerror), "environment") from error

@@ -6,7 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.widgets import packages
 
@@ -92,7 +92,7 @@ class TrainingPanel:
             return _("The scene is being closed.")
         try:
             trainingSettings(self.parameters)
-        except MRISuperResError as error:
+        except SuperResolutionError as error:
             return str(error)
         return self.dataset.whyNot()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.errors import MRISuperResError
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, pythonProgram
 
 from ..runs import lock
@@ -33,7 +33,7 @@ def trainingCommand(arguments):
 def start(run, arguments, device="auto", command=trainingCommand):
     """Starts the command line in a process of its own, which writes into the run's log.txt. Returns its Popen.
 
-    run: the run's folder. device: "auto", "cpu", or "cuda:N". Raises MRISuperResError, RuntimeError where it can't be started.
+    run: the run's folder. device: "auto", "cpu", or "cuda:N". Raises SuperResolutionError, RuntimeError where it can't be started.
     """
     program, words = command([str(word) for word in arguments])
     options = {"creationflags": DETACHED_ON_WINDOWS} if sys.platform == "win32" else {"start_new_session": True}
@@ -42,7 +42,7 @@ def start(run, arguments, device="auto", command=trainingCommand):
             child = subprocess.Popen([program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=str(run),
                                      env=_environment(device), **options)
     except OSError as error:
-        raise MRISuperResError(_("The training could not be started in {folder} ({reason}): check that you may write to it.").format(
+        raise SuperResolutionError(_("The training could not be started in {folder} ({reason}): check that you may write to it.").format(
             folder=run, reason=error.strerror or error), "environment") from error
     _children[str(run)] = child, time.time()
     return child

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slice_axis
-from ..comparison.lesions import PlantedDots, scattered_dots
-from ..comparison.shared_methods import Enlargers
+from ..comparison.lesions import SyntheticLesions, scattered_dots
+from ..comparison.shared_methods import SharedMethods
 from ..comparison.slice_scores import SliceScores
 from ..comparison.stack import SliceStack
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..inference.errors import told
 from ..intensity import check_type
-from ..methods.registry import MethodCache
+from ..methods.registry import MethodRegistry
 from ..metrics import foreground
 from ..upsampling import batches, spacing_warnings
 from .findings import Findings, Lesion
-from .options import AuditJob
+from .options import AuditOptions
 from .sample import sample
 from .sfrc import SIDE, TrueSlice
 
@@ -27,7 +27,7 @@ CONTRAST = 0.2
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice as a method has rebuilt it. number: its index along the axis. truth, image: (h, w), normalised. crossing: (h, w), 0 where
+    """One slice as a method has rebuilt it. number: its index along the axis. truth, image: (h, w), normalized. crossing: (h, w), 0 where
     nothing was judged. unfaithful: (h, w), boolean. share: part of the judged patches that are unfaithful."""
 
     number: int
@@ -62,20 +62,20 @@ class VolumeAudit:
 
 
 @told
-def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditJob, methods: MethodCache | None = None, progress=None, cancelled=None) -> VolumeAudit:
-    """Audits the methods of an AuditJob on a volume, which is the truth.
+def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditOptions, methods: MethodRegistry | None = None, progress=None, cancelled=None) -> VolumeAudit:
+    """Audits the methods of an AuditOptions on a volume, which is the truth.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. methods: a MethodCache to keep networks loaded. progress(done, total): slices.
-    cancelled(): asked before every batch. Returns a VolumeAudit. Raises MRISuperResError where there is nothing to judge, and for whatever else
+    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. methods: a MethodRegistry to keep networks loaded. progress(done, total): slices.
+    cancelled(): asked before every batch. Returns a VolumeAudit. Raises SuperResolutionError where there is nothing to judge, and for whatever else
     the user can mend, Cancelled.
     """
     check_type(volume)
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
     if min(stack.low_size) < SIDE:
         side = SIDE * job.scale
-        raise MRISuperResError(f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
+        raise SuperResolutionError(f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
                                "slice direction, a smaller scale or a larger volume.")
-    enlargers = Enlargers(job, methods or MethodCache())
+    enlargers = SharedMethods(job, methods or MethodRegistry())
     numbers = sample(stack.fullness, job.slices, job.seed)
     records = {name: _Record(stack) for name in job.methods}
     for part in batches(len(numbers), max(1, enlargers.batch_size(*stack.low_size) // 2), progress, cancelled):
@@ -85,7 +85,7 @@ def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditJob, methods: Met
             for trial, plain, planted in zip(trials, images[::2], images[1::2]):
                 records[name].take(trial, np.asarray(plain, dtype=float), planted, name)
     if not any(record.patches for record in records.values()):
-        raise MRISuperResError("There is nothing to judge: in none of the slices does the body fill half of a patch; choose another volume or slice direction.")
+        raise SuperResolutionError("There is nothing to judge: in none of the slices does the body fill half of a patch; choose another volume or slice direction.")
     axis = stack.axis
     warnings = [warning for method in dict.fromkeys(enlargers.methods.values())
                 for warning in (*spacing_warnings(stack.low_ijk_to_ras, axis, method.cards), *method.messages)]
@@ -99,7 +99,7 @@ class _Trial:
     def __init__(self, stack, job, number):
         self.number = number
         self.low, self.truth = stack.read(number)
-        self.dots = PlantedDots(self.low, scattered_dots(self.low, foreground(self.low), CONTRAST, (job.seed, number)), job.scale)
+        self.dots = SyntheticLesions(self.low, scattered_dots(self.low, foreground(self.low), CONTRAST, (job.seed, number)), job.scale)
         self.rings = TrueSlice(self.truth, foreground(self.truth), job.scale)
         self.consistency = SliceScores(None, None, self.low, job.scale, job.degradation)
 

@@ -2,16 +2,16 @@
 
 from ..models.card import AUDITED
 from .findings import Findings
-from .options import CALIBRATION, AuditJob
+from .options import CALIBRATION, AuditOptions
 from .tables import together
 
 DIGITS = 4
 
 
-def card_entry(anatomy: str, model: str, job: AuditJob, volumes: dict[str, dict[str, Findings]]) -> dict:
+def card_entry(anatomy: str, model: str, job: AuditOptions, volumes: dict[str, dict[str, Findings]]) -> dict:
     """An entry of ModelCard.audit: the figures of a model, and of what learns nothing.
 
-    anatomy: what the volumes show. job: AuditJob. volumes: {name of a volume: {name of a method: Findings}}.
+    anatomy: what the volumes show. job: AuditOptions. volumes: {name of a volume: {name of a method: Findings}}.
     """
     figures = {name: found.figures() for name, found in together(volumes).items()}
     return {"anatomy": anatomy, "volumes": sorted(volumes), "slices": figures[model]["slices"], "patches": figures[model]["patches"], "degradation": job.degradation,

@@ -31,7 +31,7 @@ class WorstSlices:
                 self._rows[scale, name] = _Row(scale, name, volume, found, method.worst)
 
     def draw(self, path):
-        """Writes a PNG file: a row per scale and method. Raises MRISuperResError (kind "environment") where matplotlib is missing."""
+        """Writes a PNG file: a row per scale and method. Raises SuperResolutionError (kind "environment") where matplotlib is missing."""
         figure_class, _ = import_matplotlib()
         rows = sorted(self._rows.values(), key=lambda row: row.scale)
         tops = HEAD + np.cumsum([0, *(row.height + LABEL for row in rows)])
@@ -72,7 +72,7 @@ class _Row:
         self.height = CELL * min(max(height * self._aspect / width, LEAST_RATIO), 1)
 
     def show(self, truth, rebuilt, agreement):
-        """Draws into three axes; returns what a colour bar needs."""
+        """Draws into three axes; returns what a color bar needs."""
         for axes, image in ((truth, self.worst.truth), (rebuilt, self.worst.image)):
             axes.imshow(self._turned(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect=self._aspect)
         if self.worst.unfaithful.any():

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from ..comparison.lesions import DIAMETERS, WORDS, Dot, DotScore
+from ..comparison.lesions import DIAMETERS, WORDS, Dot, LesionScore
 
 MEASURES = ("unfaithful", "crossing", "invented", "inconsistency")
 """The figures of the patches, fields of Findings."""
@@ -18,7 +18,7 @@ class Lesion:
 
     number: int
     dot: Dot
-    score: DotScore
+    score: LesionScore
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..comparison.options import FLOOR, ComparisonJob
-from ..errors import MRISuperResError
+from ..comparison.options import FLOOR, ComparisonOptions
+from ..errors import SuperResolutionError
 
 CALIBRATION = ("bicubic", FLOOR)
 """What learns nothing, and cannot invent: its figures stand beside those of every model."""
@@ -11,12 +11,12 @@ SLICES = 20
 
 
 @dataclass(frozen=True)
-class AuditJob(ComparisonJob):
+class AuditOptions(ComparisonOptions):
     """An audit, without the volumes.
 
-    methods, scale, axis, device, degradation, noise: see ComparisonJob; CALIBRATION comes first, whether it is named or not. seed: of the noise, of the slices
+    methods, scale, axis, device, degradation, noise: see ComparisonOptions; CALIBRATION comes first, whether it is named or not. seed: of the noise, of the slices
     that are looked at, and of the places of the lesions. slices: how many of a volume are looked at; None for all.
-    Raises MRISuperResError (kind "settings") for anything else.
+    Raises SuperResolutionError (kind "settings") for anything else.
     """
 
     precision: str = "float32"  # figures must not depend on the machine
@@ -29,4 +29,4 @@ class AuditJob(ComparisonJob):
             object.__setattr__(self, "methods", (*CALIBRATION, *(name for name in self.methods if name not in CALIBRATION)))
         super().__post_init__()
         if self.slices is not None and (type(self.slices) is not int or self.slices < 1):
-            raise MRISuperResError(f"The number of slices must be 1 or more, or all, not {self.slices!r}.", "settings")
+            raise SuperResolutionError(f"The number of slices must be 1 or more, or all, not {self.slices!r}.", "settings")

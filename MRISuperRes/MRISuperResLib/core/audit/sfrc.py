@@ -76,7 +76,7 @@ class TrueSlice:
                          float(invented.sum()), float(self._power[self.judged][:, beyond].sum()))
 
     def expand(self, values: np.ndarray) -> np.ndarray:
-        """A value per patch (rows, columns) as one per pixel (h, w): each pixel has that of the patch whose centre is nearest."""
+        """A value per patch (rows, columns) as one per pixel (h, w): each pixel has that of the patch whose center is nearest."""
         rows, columns = (_nearest(length, starts, self._side) for length, starts in zip(self._shape, self._starts))
         return values[np.ix_(rows, columns)]
 
@@ -137,5 +137,5 @@ def _starts(length, side):
 
 
 def _nearest(length, starts, side):
-    """The number of the patch whose centre is nearest, for every pixel along a side."""
+    """The number of the patch whose center is nearest, for every pixel along a side."""
     return np.abs(np.arange(length)[:, None] - (starts + (side - 1) / 2)).argmin(axis=1)

@@ -6,7 +6,7 @@ from ..comparison.scores import csv_text
 from ..models.card import AUDITED, audited_text
 from .audit import CONTRAST
 from .findings import Findings
-from .options import AuditJob
+from .options import AuditOptions
 from .sfrc import LIMIT, SIDE, THRESHOLD
 
 Results = dict[int, dict[str, dict[str, Findings]]]
@@ -50,8 +50,8 @@ def together(volumes: dict[str, dict[str, Findings]]) -> dict[str, Findings]:
     return {method: Findings.together([methods[method] for methods in volumes.values()]) for method in next(iter(volumes.values()))}
 
 
-def markdown(results: Results, job: AuditJob, skipped: Sequence[str] = ()) -> str:
-    """job: an AuditJob, any of those of the scales. skipped: sentences on the volumes that could not be audited."""
+def markdown(results: Results, job: AuditOptions, skipped: Sequence[str] = ()) -> str:
+    """job: an AuditOptions, any of those of the scales. skipped: sentences on the volumes that could not be audited."""
     noise = f", {job.noise:g} % of noise" if job.noise else ""
     chosen = "all slices" if job.slices is None else f"at most {_count(job.slices, 'slice')} of every volume"
     lines = ["# Audit", "", f"Made smaller by {job.degradation}{noise}; {chosen}; seed {job.seed}. Means over volumes; lesions of all volumes.", ""]

@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike
 from .. import geometry, provenance, slice_axis
 from ..inference.errors import told
 from ..intensity import check_type
-from ..methods.registry import MethodCache
+from ..methods.registry import MethodRegistry
 from ..metrics import foreground
 from ..upsampling import batches, in_memory, spacing_warnings
-from .lesions import DotScore
-from .options import ComparisonJob
+from .lesions import LesionScore
+from .options import ComparisonOptions
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
-from .shared_methods import Enlargers
+from .shared_methods import SharedMethods
 from .slice_scores import SliceScores
 from .stack import SliceStack
 
@@ -36,7 +36,7 @@ class Comparison:
 
     reference: (k, j, i), the truth, in the type of the input; None without one. low: (k, j, i), what the methods were
     given, at low_ijk_to_ras: the degraded truth (float32), or the input itself. axis: slice_axis.SliceAxis. table: ScoreTable.
-    dots: list of dots.DotScore. messages: sentences for the user.
+    dots: list of dots.LesionScore. messages: sentences for the user.
     """
 
     outputs: list[MethodOutput]
@@ -46,25 +46,25 @@ class Comparison:
     low_ijk_to_ras: np.ndarray
     axis: slice_axis.SliceAxis
     table: ScoreTable
-    dots: list[DotScore]
+    dots: list[LesionScore]
     messages: list[str]
 
 
 @told
-def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonJob, methods: MethodCache | None = None, allocate=None, further=(),
+def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonOptions, methods: MethodRegistry | None = None, allocate=None, further=(),
             progress=None, cancelled=None) -> Comparison:
     """Enlarges a volume, or what is left of it after degradation, by every method of a job.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonJob. methods: a MethodCache to keep networks
+    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonOptions. methods: a MethodRegistry to keep networks
     loaded between jobs. allocate(name, shape, dtype): makes the array of a method's output; default, in memory.
     further: metrics of the caller's own, see sampled.SampledMetrics.
     progress(done, total): slices through which all methods have gone; one of them, the last, has the planted dots.
     cancelled(): asked before every batch; the comparison ends where it answers True.
-    Raises MRISuperResError for whatever the user can mend, Cancelled.
+    Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
-    enlargers = Enlargers(job, methods or MethodCache())
+    enlargers = SharedMethods(job, methods or MethodRegistry())
     volumes = {name: (allocate or _allocate)(name, stack.output_shape, volume.dtype) for name in job.methods}
     sampled = SampledMetrics(job, stack, further)
     metrics = (*metrics_of(job), *sampled.metrics)

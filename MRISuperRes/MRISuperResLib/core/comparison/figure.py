@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from .. import geometry, slice_axis
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..intensity import Intensity
 from ..metrics import foreground
 from ..provenance import NOTICE
@@ -37,21 +37,21 @@ class Area:
 
 
 def import_matplotlib():
-    """(Figure, Rectangle). Raises MRISuperResError (kind "environment") where matplotlib is missing."""
+    """(Figure, Rectangle). Raises SuperResolutionError (kind "environment") where matplotlib is missing."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError as e:
-        raise MRISuperResError(f"The picture needs the package matplotlib, which can't be imported here ({e}): install it (pip install matplotlib).",
+        raise SuperResolutionError(f"The picture needs the package matplotlib, which can't be imported here ({e}): install it (pip install matplotlib).",
                                "environment") from e
     return Figure, Rectangle
 
 
 def draw(comparison, job, path, title="", area=None):
-    """Writes the picture of a Comparison and its ComparisonJob, a PNG file.
+    """Writes the picture of a Comparison and its ComparisonOptions, a PNG file.
 
     title: above the picture. area: the Area to enlarge, default `most_different_area`. The slices lie as a radiologist
-    expects them, to scale, in the same grey levels; pixels are not smoothed.
+    expects them, to scale, in the same gray levels; pixels are not smoothed.
     """
     figure_class, rectangle = import_matplotlib()
     view = _View(comparison, job.scale)
@@ -66,7 +66,7 @@ def draw(comparison, job, path, title="", area=None):
 
     def show(image, left, top, width, height, label):
         axes = figure.add_axes((*((left, size[1] - top - height) / size), *((width, height) / size)))
-        axes.imshow(image, cmap="gray", vmin=view.grey.low, vmax=view.grey.high, interpolation="nearest", aspect=view.aspect)
+        axes.imshow(image, cmap="gray", vmin=view.gray.low, vmax=view.gray.high, interpolation="nearest", aspect=view.aspect)
         axes.set(xticks=[], yticks=[], anchor="N")
         axes.set_xlabel(label, fontsize=min(8, 8 * 28 / max(map(len, label.split("\n")))), labelpad=3, linespacing=1.3)
         return axes
@@ -90,7 +90,7 @@ def most_different_area(comparison, scale):
     _, rows, columns = view.low.shape
     best, area = -1.0, None
     for number in range(len(view.low)):
-        images = np.stack([view.grey.normalise(output[number]) for output in outputs])
+        images = np.stack([view.gray.normalize(output[number]) for output in outputs])
         unlike = images.std(axis=0) * foreground(images.mean(axis=0))
         unlike = unlike.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
         # the means over the rectangles that begin at each pixel and lie within the slice
@@ -102,12 +102,12 @@ def most_different_area(comparison, scale):
 
 
 def area_around(comparison, scale, voxel):
-    """The Area in whose middle a voxel (i, j, k) of the volume that was compared lies. Raises MRISuperResError (kind "settings")."""
+    """The Area in whose middle a voxel (i, j, k) of the volume that was compared lies. Raises SuperResolutionError (kind "settings")."""
     view = _View(comparison, scale)
-    number, *centre = [voxel[comparison.axis.axis], *np.delete(voxel, comparison.axis.axis)[::-1] // view.part]
-    if not all(0 <= index < length for index, length in zip((number, *centre), view.low.shape)):
-        raise MRISuperResError(f"The voxel {','.join(map(str, voxel))} lies outside of what is compared: give i,j,k, counted from 0.", "settings")
-    first = [min(max(index - side // 2, 0), length - side) for index, side, length in zip(centre, view.area_size, view.low.shape[1:])]
+    number, *center = [voxel[comparison.axis.axis], *np.delete(voxel, comparison.axis.axis)[::-1] // view.part]
+    if not all(0 <= index < length for index, length in zip((number, *center), view.low.shape)):
+        raise SuperResolutionError(f"The voxel {','.join(map(str, voxel))} lies outside of what is compared: give i,j,k, counted from 0.", "settings")
+    first = [min(max(index - side // 2, 0), length - side) for index, side, length in zip(center, view.area_size, view.low.shape[1:])]
     return Area(int(number), *map(int, first), *view.area_size)
 
 
@@ -115,7 +115,7 @@ class _View:
     """How the slices of a comparison are shown.
 
     low: the low-resolution slices (n, rows, columns); shown: those of which a whole one is drawn, the truth or else low; part:
-    by how much their pixels are smaller. grey: the Intensity that is black to white. area_size: (height, width) of an Area.
+    by how much their pixels are smaller. gray: the Intensity that is black to white. area_size: (height, width) of an Area.
     aspect: height of a pixel by its width; ratio: width of a slice by its height, as they are drawn.
     """
 
@@ -123,7 +123,7 @@ class _View:
         self.comparison, self.scale = comparison, scale
         self.low = self.stack(comparison.low)
         self.shown, self.part = (self.low, 1) if comparison.reference is None else (self.stack(comparison.reference), scale)
-        self.grey = Intensity.of(self.shown)
+        self.gray = Intensity.of(self.shown)
         pixel = np.delete(geometry.spacing(comparison.low_ijk_to_ras), comparison.axis.axis)[::-1]  # mm, along rows and columns of the array
         extent = pixel * self.low.shape[1:]
         side = min(max(PART * min(extent), LEAST * max(pixel)), *extent)
@@ -141,7 +141,7 @@ class _View:
         return slice_axis.radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
 
     def frame(self, area):
-        """((x, y), width, height) of an Area in the picture of its slice, in pixels of the picture; a pixel's centre is a whole number."""
+        """((x, y), width, height) of an Area in the picture of its slice, in pixels of the picture; a pixel's center is a whole number."""
         mask = np.zeros(self.shown.shape[1:], bool)
         mask[area.within(self.part)[1:]] = True
         rows, columns = (np.flatnonzero(self.turned(mask).any(axis=axis)) for axis in (1, 0))

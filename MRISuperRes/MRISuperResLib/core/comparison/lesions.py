@@ -28,7 +28,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class DotScore:
+class LesionScore:
     """What is left of a dot of so many low-resolution pixels, as parts of what was planted.
 
     brightness: the sum over the dot. height: its maximum, seen at the resolution of the input (the mean over each of its
@@ -53,16 +53,16 @@ class DotScore:
                 f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})")
 
 
-class PlantedDots:
-    """low: a slice (h, w), normalised; dots: Dots, DISTANCE apart; scale: of the results. planted: the slice with the dots."""
+class SyntheticLesions:
+    """low: a slice (h, w), normalized; dots: Dots, DISTANCE apart; scale: of the results. planted: the slice with the dots."""
 
     def __init__(self, low: np.ndarray, dots: Iterable[Dot], scale: int):
         self.dots, self._scale = tuple(dots), scale
         self._planted = sum((_disc(low.shape, dot) for dot in self.dots), np.zeros(low.shape))
         self.planted = low + self._planted
 
-    def scores(self, method: str, with_dots: np.ndarray, without: np.ndarray) -> list[DotScore]:
-        """A DotScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
+    def scores(self, method: str, with_dots: np.ndarray, without: np.ndarray) -> list[LesionScore]:
+        """A LesionScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
         response = np.asarray(with_dots, dtype=float) - without
         rows, columns = self._planted.shape
         shrunk = response.reshape(rows, self._scale, columns, self._scale).mean(axis=(1, 3))
@@ -70,7 +70,7 @@ class PlantedDots:
         for dot in self.dots:
             planted, seen, made = (image[_window(dot, scale)] / dot.height for image, scale in ((self._planted, 1), (shrunk, 1), (response, self._scale)))
             brightness = made.sum() / (planted.sum() * self._scale**2)
-            scores.append(DotScore(method, dot.diameter, float(brightness), float(seen.max()), float(made.max())))
+            scores.append(LesionScore(method, dot.diameter, float(brightness), float(seen.max()), float(made.max())))
         return scores
 
 
@@ -102,7 +102,7 @@ def scattered_dots(low: np.ndarray, foreground: np.ndarray, height: float, seed)
 
 
 def _disc(shape, dot):
-    """Its centre lies on a pixel or, of an even diameter, on a corner of pixels."""
+    """Its center lies on a pixel or, of an even diameter, on a corner of pixels."""
     row, column = (place + (0.5 if dot.diameter % 2 == 0 else 0) for place in (dot.row, dot.column))
     rows, columns = np.ogrid[:shape[0], :shape[1]]
     return dot.height * (np.hypot(rows - row, columns - column) <= dot.diameter / 2)
@@ -111,7 +111,7 @@ def _disc(shape, dot):
 def _window(dot, scale):
     """The surroundings of a dot, which it shares with no other."""
     half = DISTANCE // 2
-    return tuple(slice((centre - half) * scale, (centre + half) * scale) for centre in (dot.row, dot.column))
+    return tuple(slice((center - half) * scale, (center + half) * scale) for center in (dot.row, dot.column))
 
 
 def _places(foreground, cost):

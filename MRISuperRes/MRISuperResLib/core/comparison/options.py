@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..methods.names import MethodName
-from ..options import UpscaleJob, refuse_unknown
-from ..resampling import BASELINES, DEGRADATIONS
+from ..options import UpsamplingOptions, refuse_unknown
+from ..resampling import DEGRADATIONS, INTERPOLATIONS
 
 LEAST, MOST = 2, 8  # methods in one comparison
 PERCEPTUAL = ("none", "niqe", "pi")
@@ -16,17 +16,17 @@ FLOOR = "bicubic+bp"
 
 
 @dataclass(frozen=True)
-class ComparisonJob:
+class ComparisonOptions:
     """A comparison, without the volume.
 
     methods: 2–8 method names (see method_names), in the order of their appearance. scale: 2, 4 or 8.
     reference: True where the volume is the truth, which is degraded and rebuilt by every method; False where it is
         enlarged itself.
-    axis, device, precision: see job.UpscaleJob. degradation: how the truth is degraded, one of resample.DEGRADATIONS; without a
+    axis, device, precision: see job.UpsamplingOptions. degradation: how the truth is degraded, one of resample.DEGRADATIONS; without a
         reference, how the result is shrunk to see whether it agrees with the volume.
     noise: Rician, added to the degraded truth, standard deviation in % of the intensity range, 0–20. seed: of the noise.
     perceptual: "niqe" or "pi" for a no-reference metric on some slices, or "none".
-    Raises MRISuperResError (kind "settings") for anything else.
+    Raises SuperResolutionError (kind "settings") for anything else.
     """
 
     methods: tuple[str, ...]
@@ -44,7 +44,7 @@ class ComparisonJob:
 
     def __post_init__(self):
         if not isinstance(self.methods, (tuple, list)):
-            raise MRISuperResError("The methods of a comparison are a list of names.", "settings")
+            raise SuperResolutionError("The methods of a comparison are a list of names.", "settings")
         object.__setattr__(self, "methods", tuple(str(MethodName.parse(name)) for name in self.methods))
         doubles = sorted({name for name in self.methods if self.methods.count(name) > 1})
         wrong = [
@@ -60,12 +60,12 @@ class ComparisonJob:
         ]
         for is_wrong, reason in wrong:
             if is_wrong:
-                raise MRISuperResError(reason, "settings")
-        self.upscale_job(self.methods[0])
+                raise SuperResolutionError(reason, "settings")
+        self.upsampling_options(self.methods[0])
 
-    def upscale_job(self, method: str) -> UpscaleJob:
-        """The upscaling job of one method; checks scale, axis, device and precision."""
-        return UpscaleJob(method, self.scale, self.axis, self.device, self.precision)
+    def upsampling_options(self, method: str) -> UpsamplingOptions:
+        """The upsampling job of one method; checks scale, axis, device and precision."""
+        return UpsamplingOptions(method, self.scale, self.axis, self.device, self.precision)
 
     def to_dict(self) -> dict:
         return asdict(self) | {"methods": list(self.methods)}
@@ -74,7 +74,7 @@ class ComparisonJob:
     def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict) or "methods" not in values:
-            raise MRISuperResError("The comparison must be a JSON object with methods and scale.", "settings")
+            raise SuperResolutionError("The comparison must be a JSON object with methods and scale.", "settings")
         refuse_unknown(cls, values)
         return cls(**values)
 
@@ -88,4 +88,4 @@ def default_methods(scale, store):
 
     store: models.ModelStore.
     """
-    return (*BASELINES, FLOOR, *(card.name for card in store.cards(scale)))[:MOST]
+    return (*INTERPOLATIONS, FLOOR, *(card.name for card in store.cards(scale)))[:MOST]

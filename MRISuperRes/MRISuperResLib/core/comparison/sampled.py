@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..metrics import PEAK
 from .scores import PERCEPTUAL
 
@@ -13,8 +13,8 @@ SLICES = 5
 class SampledMetrics:
     """The perceptual metric of a job, and further ones that a caller brings.
 
-    job: ComparisonJob; stack: SliceStack. further: [(scores.Metric, function(image, truth))] of slices (h, w), normalised.
-    metrics: those that were asked for. Raises MRISuperResError where one cannot be computed of such slices.
+    job: ComparisonOptions; stack: SliceStack. further: [(scores.Metric, function(image, truth))] of slices (h, w), normalized.
+    metrics: those that were asked for. Raises SuperResolutionError where one cannot be computed of such slices.
     """
 
     def __init__(self, job, stack, further=()):
@@ -43,7 +43,7 @@ def _naturalness(name, shape):
 def _value(function, image, truth):
     try:
         return function(image, truth)
-    except MRISuperResError as e:
+    except SuperResolutionError as e:
         if e.kind != "input":
             raise
         return None

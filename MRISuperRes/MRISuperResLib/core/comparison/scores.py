@@ -37,7 +37,7 @@ PERCEPTUAL = {"niqe": Metric("niqe", "NIQE", "", "lower", "", 2), "pi": Metric("
 
 
 def metrics_of(job):
-    """The metrics of every slice, of a ComparisonJob, in the order of the table's columns."""
+    """The metrics of every slice, of a ComparisonOptions, in the order of the table's columns."""
     full = [Metric(key + suffix, title, unit, better, region, digits) for suffix, region in (("", "image"), ("_foreground", "foreground"))
             for key, title, unit, better, digits in FULL_REFERENCE] if job.reference else []
     return (*full, CONSISTENCY)

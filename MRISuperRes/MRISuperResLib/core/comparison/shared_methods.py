@@ -4,12 +4,12 @@ from ..back_projection import back_project
 from ..methods.names import MethodName
 
 
-class Enlargers:
-    """Calling it with low-resolution slices (n, h, w), normalised, yields (method name, enlarged slices) for every method.
+class SharedMethods:
+    """Calling it with low-resolution slices (n, h, w), normalized, yields (method name, enlarged slices) for every method.
 
     A method and its back-projection share one enlargement, all networks of a device one upload.
-    job: ComparisonJob; cache: methods.MethodCache. methods: {name: the method, without back-projection}.
-    Raises MRISuperResError as MethodCache.get does.
+    job: ComparisonOptions; cache: methods.MethodRegistry. methods: {name: the method, without back-projection}.
+    Raises SuperResolutionError as MethodRegistry.get does.
     """
 
     def __init__(self, job, cache):
@@ -18,7 +18,7 @@ class Enlargers:
         for name in job.methods:
             parsed = MethodName.parse(name)
             plain = parsed.without_back_projection
-            self.methods[name] = cache.get(job.upscale_job(plain))
+            self.methods[name] = cache.get(job.upsampling_options(plain))
             self._variants.setdefault(plain, []).append((name, parsed.back_projected))
 
     def batch_size(self, height, width):

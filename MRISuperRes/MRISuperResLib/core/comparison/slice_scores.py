@@ -14,7 +14,7 @@ LEAST_ERROR = 1e-4
 
 
 class SliceScores:
-    """truth: (scale·h, scale·w) or None; low: (h, w), what the methods were given; both normalised. mask: the truth's foreground."""
+    """truth: (scale·h, scale·w) or None; low: (h, w), what the methods were given; both normalized. mask: the truth's foreground."""
 
     def __init__(self, truth, mask, low, scale, degradation):
         self._low, self._scale, self._degradation = low, scale, degradation
@@ -23,7 +23,7 @@ class SliceScores:
         self._ssim = StructuralSimilarity(self._truth) if self._truth is not None and min(self._truth.shape) > 10 else None
 
     def of(self, image: np.ndarray) -> dict[str, float | None]:
-        """{metric key: value or None} of a rebuilt slice (scale·h, scale·w), normalised."""
+        """{metric key: value or None} of a rebuilt slice (scale·h, scale·w), normalized."""
         shrunk = resampling.degrade(image, self._scale, self._degradation)
         scores = {"consistency": rmse(shrunk * PEAK, self._low * PEAK)}
         if self._truth is not None:

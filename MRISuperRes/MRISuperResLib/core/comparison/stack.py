@@ -3,19 +3,19 @@
 import numpy as np
 
 from .. import geometry, resampling, slice_axis
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..intensity import Intensity, mask_non_finite
 from ..metrics.foreground import THRESHOLD, foreground
-from .lesions import PlantedDots, even_dots
+from .lesions import SyntheticLesions, even_dots
 
 LEAST_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
 STRIDE = 4  # pixels between those that are looked at to find the fullest slice
 
 
 class SliceStack:
-    """The slices of a volume, normalised, by their number; one more, the last, is the fullest with planted dots.
+    """The slices of a volume, normalized, by their number; one more, the last, is the fullest with planted dots.
 
-    volume: (k, j, i); ijk_to_ras: (4, 4), mm; job: ComparisonJob. shape: (rows, columns) of the rebuilt slices;
+    volume: (k, j, i); ijk_to_ras: (4, 4), mm; job: ComparisonOptions. shape: (rows, columns) of the rebuilt slices;
     output_shape: (k, j, i) of the rebuilt volumes; ijk_to_ras, low_ijk_to_ras: where these and the low-resolution volume
     lie. fullness: bright pixels of every slice, of those that were looked at; fullest: the number of the slice with the most. messages: sentences
     for the user.
@@ -41,7 +41,7 @@ class SliceStack:
         self.fullness = np.count_nonzero(self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2))
         self.fullest = int(np.argmax(self.fullness))
         plain, _ = self.read(self.fullest)
-        self.dots = PlantedDots(plain, even_dots(plain, foreground(plain)), job.scale)
+        self.dots = SyntheticLesions(plain, even_dots(plain, foreground(plain)), job.scale)
 
     def __len__(self):
         """Without the slice with the dots."""
@@ -51,7 +51,7 @@ class SliceStack:
         """(what the methods are given, (h, w); the truth, (scale·h, scale·w), or None without a reference and for the slice with the dots)."""
         if number == len(self):
             return self.dots.planted, None
-        image = self.intensity.normalise(self._source[number])
+        image = self.intensity.normalize(self._source[number])
         return (self._degraded(image, number), image) if self._job.reference else (image, None)
 
     def _degraded(self, image, number):
@@ -82,7 +82,7 @@ class SliceStack:
     def _check_size(self, whole):
         low = [side // self._job.scale if self._job.reference else side for side in whole]
         if min(low) < LEAST_SIDE:
-            raise MRISuperResError(f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
+            raise SuperResolutionError(f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
                                    "choose another slice direction, a smaller scale or a larger volume.")
 
     def _place(self, ijk_to_ras):

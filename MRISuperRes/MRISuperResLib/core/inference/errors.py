@@ -5,7 +5,7 @@ Told apart by their words, so that PyTorch need not be imported.
 
 import functools
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 LOST = ("CUDA error", "CUDA driver error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "CUSOLVER_STATUS", "CUFFT_", "NCCL error", "MPS backend")
@@ -17,7 +17,7 @@ def is_want_of_memory(error):
 
 
 def told(function):
-    """Decorator: the failure of a device becomes an MRISuperResError, of kind "memory", or "device" where it is gone.
+    """Decorator: the failure of a device becomes an SuperResolutionError, of kind "memory", or "device" where it is gone.
 
     The run ends then, it does not go on somewhere else: what a failing GPU has computed before it was noticed may be wrong. Nor can this process use
     the GPU any more, whatever becomes of it.
@@ -29,10 +29,10 @@ def told(function):
             return function(*arguments, **options)
         except RuntimeError as error:  # a MemoryError is told by who knows what it was for
             if is_want_of_memory(error):
-                raise MRISuperResError("The memory was not enough: close other programs, choose the device cpu, or crop the volume.", "memory") from error
+                raise SuperResolutionError("The memory was not enough: close other programs, choose the device cpu, or crop the volume.", "memory") from error
             if any(words in str(error) for words in LOST):
                 reason = str(error).splitlines()[0].rstrip(".")
-                raise MRISuperResError(f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "
+                raise SuperResolutionError(f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "
                                        "device cpu, and restart the computer.", "device") from error
             raise
 

@@ -13,7 +13,7 @@ results and truth have 25–45."""
 def half_type(device):
     """The floating-point type of half the size in which a torch.device computes much faster; float32 where there is none.
 
-    float16 on GPUs with tensor cores: as quick as bfloat16, with eight times its resolution, and the activations for normalised images lie well
+    float16 on GPUs with tensor cores: as quick as bfloat16, with eight times its resolution, and the activations for normalized images lie well
     within its range. bfloat16 on CPUs that multiply it by themselves; others would emulate it, slowly.
     """
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
@@ -37,7 +37,7 @@ def run(net, batch, dtype):
 def difference(net, batch, dtype):
     """(root mean square, largest) difference between both precisions on the liveliest part of a batch (n, 1, h, w); infinite where numbers overflow.
 
-    None where all of the batch is one grey level, so that it would show nothing.
+    None where all of the batch is one gray level, so that it would show nothing.
     """
     number = int((batch.amax((1, 2, 3)) - batch.amin((1, 2, 3))).argmax())
     image = batch[number:number + 1]

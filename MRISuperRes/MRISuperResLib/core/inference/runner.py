@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .errors import is_want_of_memory
 from .precision import run
 
@@ -14,7 +14,7 @@ pixels, it differed by 2e-6 of the range at most."""
 LEAST_TILE = 64
 
 
-class MemorySaver:
+class NetworkRunner:
     """Runs a network on (n, 1, h, w) tensors of its device.
 
     net: with weights, on `device`; reach: how many low-resolution pixels away its output depends on; dtype: in which it computes there.
@@ -40,7 +40,7 @@ class MemorySaver:
         """Returns a function that waits for the result and returns it as an array; meanwhile a GPU is busy, and the next batch can be prepared.
 
         finish: maps the enlarged images (n, scale·h, scale·w), a float32 tensor, to what is to be fetched from the device.
-        Raises MRISuperResError (kind "memory") where not even a small tile fits.
+        Raises SuperResolutionError (kind "memory") where not even a small tile fits.
         """
         done, first = [], 0
         while first < len(batch):
@@ -64,7 +64,7 @@ class MemorySaver:
         elif self.device.type != "cpu":
             self._go_on_on_the_cpu()
         else:
-            raise MRISuperResError(f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
+            raise SuperResolutionError(f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
                                    "close other programs, or crop the volume.", "memory") from error
         if self._wanted[0].type == "cuda":
             torch.cuda.empty_cache()

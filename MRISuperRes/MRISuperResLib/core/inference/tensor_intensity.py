@@ -11,9 +11,9 @@ def is_exact_in_single(dtype):
 
 @torch.inference_mode()
 def restore(images, intensity):
-    """Normalised images, a float32 tensor of any shape that is overwritten, in the stored type of an intensity.Intensity.
+    """Normalized images, a float32 tensor of any shape that is overwritten, in the stored type of an intensity.Intensity.
 
-    The same as Intensity.restore but for values that lie within a hundredth of a grey level of half a step, which may be rounded the other way.
+    The same as Intensity.restore but for values that lie within a hundredth of a gray level of half a step, which may be rounded the other way.
     """
     dtype = intensity.dtype
     values = images.mul_(intensity.high - intensity.low).add_(intensity.low)

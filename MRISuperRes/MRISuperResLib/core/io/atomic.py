@@ -13,7 +13,7 @@ from .writing import os_errors
 def whole_file(path: str | Path) -> Generator[Path, None, None]:
     """Yields a path to write to, which becomes `path` at the end. A process that is killed leaves the old file, or none.
 
-    Raises MRISuperResError where the file can't be written.
+    Raises SuperResolutionError where the file can't be written.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".part")

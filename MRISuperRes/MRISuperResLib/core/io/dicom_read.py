@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .checks import LPS_TO_RAS, check_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .dicom_geometry import Slice, grid_of
 from .quiet import quiet
@@ -46,7 +46,7 @@ def read_dicom(path, frame=None, series=None):
     """(array (k, j, i), ijk_to_ras (4, 4), messages) of a DICOM file or of a folder (not of its subfolders).
 
     frame: which of several images at each position. series: Series Instance UID, where a folder holds several.
-    Raises MRISuperResError (kind "input").
+    Raises SuperResolutionError (kind "input").
     """
     found = find_series(path, frame, series)
     return _voxels(found.name, found.slices), found.ijk_to_ras, found.messages
@@ -63,7 +63,7 @@ def find_series(path, frame=None, series=None):
 
 
 def series_of(files, frame=None):
-    """The Series that is made of all images of a list of files. Raises MRISuperResError (kind "input")."""
+    """The Series that is made of all images of a list of files. Raises SuperResolutionError (kind "input")."""
     with read_errors(files[0]):
         return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
 
@@ -105,12 +105,12 @@ def _unreadable(path):
     """Says why GDCM can't read a file: other content, or broken."""
     data = path.read_bytes()
     if data[128:132] != b"DICM":
-        return MRISuperResError(f"{path.name} is not a DICOM file, or its beginning is damaged: copy or export it again.")
+        return SuperResolutionError(f"{path.name} is not a DICOM file, or its beginning is damaged: copy or export it again.")
     if not any(tag in data for tag in PIXEL_DATA):
         kind = MODALITY_ELEMENT.search(data)
         what = f"a DICOM object of kind {kind[1].decode()}" if kind else "a DICOM object"
-        return MRISuperResError(f"{path.name} is {what} and holds no image: give the files of an MRI series.")
-    return MRISuperResError(f"The image in {path.name} can't be decoded: the file is damaged or cut short, or its compression is not supported; "
+        return SuperResolutionError(f"{path.name} is {what} and holds no image: give the files of an MRI series.")
+    return SuperResolutionError(f"The image in {path.name} can't be decoded: the file is damaged or cut short, or its compression is not supported; "
                             "copy it again, or export it uncompressed.")
 
 
@@ -124,7 +124,7 @@ def _scan(folder, messages):
                 continue
         try:
             image = _header(path)
-        except MRISuperResError as e:
+        except SuperResolutionError as e:
             if "holds no image" not in str(e):
                 raise
             others.append(path.name)
@@ -132,7 +132,7 @@ def _scan(folder, messages):
         found.setdefault(image.text(SERIES), {}).setdefault(image.text(INSTANCE) or path, image)
     if not found:
         hint = "give one of its subfolders" if any(p.is_dir() for p in folder.iterdir()) else "give the folder of an MRI series"
-        raise MRISuperResError(f"The folder {folder} holds no DICOM images: {hint}.")
+        raise SuperResolutionError(f"The folder {folder} holds no DICOM images: {hint}.")
     if others:
         messages.append(f"Left out, as they hold no image: {', '.join(others)}.")
     return {uid: list(images.values()) for uid, images in found.items()}
@@ -141,9 +141,9 @@ def _scan(folder, messages):
 def _choose_series(folder, found, series, messages):
     listed = "; ".join(f"{uid} ({images[0].text(DESCRIPTION) or 'no description'}, {len(images)} images)" for uid, images in found.items())
     if series is not None and series not in found:
-        raise MRISuperResError(f"There is no series {series} in {folder}, choose another with --series: {listed}.")
+        raise SuperResolutionError(f"There is no series {series} in {folder}, choose another with --series: {listed}.")
     if series is None and len(found) > 1:
-        raise MRISuperResError(f"{folder} holds {len(found)} series, choose one with --series: {listed}.")
+        raise SuperResolutionError(f"{folder} holds {len(found)} series, choose one with --series: {listed}.")
     images = found[series] if series is not None else next(iter(found.values()))
     messages.append(f"Taken: the series “{images[0].text(DESCRIPTION) or images[0].text(SERIES)}”, {len(images)} images.")
     return images
@@ -154,13 +154,13 @@ def _check_image(image):
     if modality == "SEG":
         raise segmentation(name)
     if modality == "RTDOSE":
-        raise MRISuperResError(f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead.")
+        raise SuperResolutionError(f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead.")
     if image.components > 1:
-        raise not_scalar(name, image.components, is_colour=True)
+        raise not_scalar(name, image.components, is_color=True)
     if "MOSAIC" in image.text(IMAGE_TYPE):
-        raise MRISuperResError(f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file.")
+        raise SuperResolutionError(f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file.")
     if image.text(FRAMES) not in ("", "1"):
-        raise MRISuperResError(f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
+        raise SuperResolutionError(f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
                                "load it in 3D Slicer, or convert it with dcm2niix, and give it as NRRD or NIfTI.")
 
 

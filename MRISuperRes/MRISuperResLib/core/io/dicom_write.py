@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat
 
 from .. import geometry
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .atomic import write_json
 from .checks import LPS_TO_RAS, read_errors
 from .derived_image import derived_headers, read_header
@@ -23,13 +23,13 @@ CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2")
 
 
 def find_original(path, frame=None, series=None):
-    """The Series of a DICOM file or folder, see read_dicom. Raises MRISuperResError for any other input."""
+    """The Series of a DICOM file or folder, see read_dicom. Raises SuperResolutionError for any other input."""
     path = Path(path)
     with read_errors(path):
         if not path.is_dir() and path.suffix.lower() not in (".dcm", ".ima"):
             with open(path, "rb") as file:
                 if file.read(132)[128:] != b"DICM":
-                    raise MRISuperResError(f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over.")
+                    raise SuperResolutionError(f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over.")
         return find_series(path, frame, series)
 
 
@@ -37,7 +37,7 @@ class DicomOutput:
     """The folder that a derived series will be written to.
 
     path: a folder that does not exist, or is empty. original: the Series that the volume is made of.
-    Raises MRISuperResError where no such series can be made of the original, or the folder not be made; meant to be asked before the work.
+    Raises SuperResolutionError where no such series can be made of the original, or the folder not be made; meant to be asked before the work.
     """
 
     def __init__(self, path, original):
@@ -52,7 +52,7 @@ class DicomOutput:
 
         array: (k, j, i), the original enlarged in place; k may run the other way. ijk_to_ras: (4, 4), mm. provenance: as of core.provenance.describe.
         The pixels are in the source's scaling (rescale slope and intercept), of 16 bits, signed as they were where that holds all values. Values of a
-        scaling that is not made of whole numbers are rounded to its steps, like those of the source. Raises MRISuperResError.
+        scaling that is not made of whole numbers are rounded to its steps, like those of the source. Raises SuperResolutionError.
         """
         array, ijk_to_ras, factor = _in_place(array, ijk_to_ras, self._original)
         scaling = _Scaling(self._headers[0], array)
@@ -67,31 +67,31 @@ class DicomOutput:
 
 
 def _check_headers(original, headers):
-    """Raises MRISuperResError where the headers of the source lack what a derived image has to take over."""
+    """Raises SuperResolutionError where the headers of the source lack what a derived image has to take over."""
     first, name = headers[0], original.name
     sop_class = str(first.get("SOPClassUID") or "")
     if sop_class not in CLASSES:
-        raise MRISuperResError(f"{name} holds images of the kind “{UID(sop_class).name or 'unknown'}”: a DICOM series can be made of MR and CT images only; "
+        raise SuperResolutionError(f"{name} holds images of the kind “{UID(sop_class).name or 'unknown'}”: a DICOM series can be made of MR and CT images only; "
                                "write a .nrrd or .nii.gz file instead.")
     for keyword, what in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "image")):
         if not all(header.get(keyword) for header in headers):
-            raise MRISuperResError(f"{name} does not say which {what} it is ({keyword}), so that no series can be derived from it: export it again.")
+            raise SuperResolutionError(f"{name} does not say which {what} it is ({keyword}), so that no series can be derived from it: export it again.")
     told = {what: {header.get(keyword) for header in headers} for keyword, what in (
         ("PatientID", "patients"), ("StudyInstanceUID", "studies"), ("FrameOfReferenceUID", "frames of reference"), ("SOPClassUID", "kinds"))}
     told["scalings (rescale slope or intercept)"] = {_rescale(header) for header in headers}
     for what, values in told.items():
         if len(values) > 1:
-            raise MRISuperResError(f"The images of {name} are of different {what}, and no single series can be made of them: write a .nrrd or .nii.gz file instead.")
+            raise SuperResolutionError(f"The images of {name} are of different {what}, and no single series can be made of them: write a .nrrd or .nii.gz file instead.")
 
 
 def _in_place(array, ijk_to_ras, original):
     """(array and IJKToRAS with k in the order of the original, how many slices there are for each of the original).
 
-    Raises MRISuperResError where the array is not the original, enlarged in place.
+    Raises SuperResolutionError where the array is not the original, enlarged in place.
     """
     factors = np.divide(array.shape[::-1], original.size)
     if not (factors > 1).any():
-        raise MRISuperResError(f"The volume is not larger than {original.name}, and so no super-resolution of it: save it as a .nrrd or .nii.gz file instead.")
+        raise SuperResolutionError(f"The volume is not larger than {original.name}, and so no super-resolution of it: save it as a .nrrd or .nii.gz file instead.")
     expected = geometry.upsampled_matrix(original.ijk_to_ras, factors)
     if ijk_to_ras[:3, 2] @ expected[:3, 2] < 0:
         flip = np.diag([1.0, 1, -1, 1])
@@ -100,7 +100,7 @@ def _in_place(array, ijk_to_ras, original):
     ends = (geometry.corners(matrix, array.shape[::-1]) for matrix in (ijk_to_ras, expected))
     # applications round a header's numbers in their own way; a shift of a voxel is no rounding
     if (factors % 1).any() or np.abs(np.subtract(*ends)).max() > geometry.spacing(expected).min() / 4:
-        raise MRISuperResError(f"The volume does not lie where {original.name} lies, of which it was made (was it moved, turned or cropped since?): "
+        raise SuperResolutionError(f"The volume does not lie where {original.name} lies, of which it was made (was it moved, turned or cropped since?): "
                                "save it as a .nrrd or .nii.gz file instead.")
     return array, expected, int(factors[2])
 
@@ -111,7 +111,7 @@ def _rescale(header):
 
 
 class _Scaling:
-    """From values to stored pixels. array: all values that are to be stored. Raises MRISuperResError where 16 bits do not hold them."""
+    """From values to stored pixels. array: all values that are to be stored. Raises SuperResolutionError where 16 bits do not hold them."""
 
     def __init__(self, header, array):
         self.slope, self.intercept = _rescale(header)
@@ -119,7 +119,7 @@ class _Scaling:
         types = (np.int16, np.uint16) if header.get("PixelRepresentation") == 1 else (np.uint16, np.int16)
         fitting = [dtype for dtype in types if np.iinfo(dtype).min <= ends.min() and ends.max() <= np.iinfo(dtype).max]
         if not fitting:
-            raise MRISuperResError(f"Values from {array.min():.6g} to {array.max():.6g} can't be stored in the 16 bits of a DICOM image with a rescale slope of "
+            raise SuperResolutionError(f"Values from {array.min():.6g} to {array.max():.6g} can't be stored in the 16 bits of a DICOM image with a rescale slope of "
                                    f"{self.slope:.6g}: write a .nrrd or .nii.gz file instead.")
         self._type = np.dtype(fitting[0])
 
@@ -173,14 +173,14 @@ def _save(header, path):
             else:
                 header.save_as(path, enforce_file_format=True)
         except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as e:
-            raise MRISuperResError(f"The header of the source can't be taken over ({e}): export it again, or write a .nrrd or .nii.gz file.") from e
+            raise SuperResolutionError(f"The header of the source can't be taken over ({e}): export it again, or write a .nrrd or .nii.gz file.") from e
 
 
 def _check_written(folder, array, ijk_to_ras, scaling):
-    """Raises MRISuperResError unless the files, read as any other series, hold the values in their place."""
+    """Raises SuperResolutionError unless the files, read as any other series, hold the values in their place."""
     written, matrix, _ = read_dicom(folder)
     tolerance = scaling.error(array.dtype) + (0 if written.dtype.kind in "iu" else 1e-6 * float(max(abs(array.min()), abs(array.max()))))
     is_same = written.shape == array.shape and all(
         np.abs(one.astype(np.float64) - other).max() <= tolerance for one, other in zip(written, array))
     if not is_same or np.abs(matrix - ijk_to_ras).max() > 1e-4:
-        raise MRISuperResError(f"The DICOM files in {folder} do not hold what was written to them: try again, or write a .nrrd or .nii.gz file.", "environment")
+        raise SuperResolutionError(f"The DICOM files in {folder} do not hold what was written to them: try again, or write a .nrrd or .nii.gz file.", "environment")

@@ -6,7 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .writing import os_errors
 
 
@@ -14,7 +14,7 @@ from .writing import os_errors
 def new_folder(path):
     """Yields a hidden folder beside `path`, which becomes `path` at the end, and goes away where anything is raised before.
 
-    path: a folder that does not exist, or is empty. Raises MRISuperResError for any other, and where it can't be made; one
+    path: a folder that does not exist, or is empty. Raises SuperResolutionError for any other, and where it can't be made; one
     that is raised inside names files by the places that they would have had.
     """
     target, part = _places(path)
@@ -26,14 +26,14 @@ def new_folder(path):
             if target.is_dir():
                 target.rmdir()  # where it can be replaced, as on Linux, this changes nothing
             part.rename(target)
-    except MRISuperResError as e:
-        raise MRISuperResError(str(e).replace(str(part), str(target)), e.kind) from e
+    except SuperResolutionError as e:
+        raise SuperResolutionError(str(e).replace(str(part), str(target)), e.kind) from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
 def check_new_folder(path):
-    """Raises MRISuperResError where new_folder could not make the folder; meant to be asked before the work. Nothing is left there."""
+    """Raises SuperResolutionError where new_folder could not make the folder; meant to be asked before the work. Nothing is left there."""
     target, part = _places(path)
     with os_errors(target):
         _check(target)
@@ -50,8 +50,8 @@ def _places(path):
 def _check(target):
     if target.is_dir():
         if any(target.iterdir()):
-            raise MRISuperResError(f"The folder {target} is not empty: empty it, or give the name of a new one.", "settings")
+            raise SuperResolutionError(f"The folder {target} is not empty: empty it, or give the name of a new one.", "settings")
     elif target.exists():
-        raise MRISuperResError(f"{target} is a file: give the name of a folder.", "settings")
+        raise SuperResolutionError(f"{target} is a file: give the name of a folder.", "settings")
     elif not target.parent.is_dir():
-        raise MRISuperResError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
+        raise SuperResolutionError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")

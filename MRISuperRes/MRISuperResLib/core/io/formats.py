@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .dicom_read import read_dicom
 from .quiet import quiet
@@ -30,7 +30,7 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
 
     frame: which one of a file that holds several (4D), counted from 0. series: the Series Instance UID, for a DICOM folder
     that holds several. A 2D image becomes a volume of one slice.
-    Raises MRISuperResError (kind "input") for whatever is not one scalar volume on a rectangular grid, all of it there.
+    Raises SuperResolutionError (kind "input") for whatever is not one scalar volume on a rectangular grid, all of it there.
     """
     path = Path(path)
     with read_errors(path):
@@ -45,7 +45,7 @@ def _reader(path, series):
     if path.is_dir():
         return lambda path, frame: read_dicom(path, frame, series)
     if series is not None:
-        raise MRISuperResError(f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series.")
+        raise SuperResolutionError(f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series.")
     from .nifti import is_nifti, read_nifti
 
     head = _head(path)
@@ -58,8 +58,8 @@ def _reader(path, series):
     if head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima"):
         return read_dicom
     if not head:
-        raise MRISuperResError(f"{path.name} is empty or damaged: copy or export it again.")
-    raise MRISuperResError(f"{path.name} is not a volume that can be read: give a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
+        raise SuperResolutionError(f"{path.name} is empty or damaged: copy or export it again.")
+    raise SuperResolutionError(f"{path.name} is not a volume that can be read: give a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
                            "or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder.")
 
 
@@ -92,9 +92,9 @@ def _read_itk(path, image_io, frame):
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
     is_sequence = components > 1 and "NRRD_kinds[pixel]" in keys and reader.GetMetaData("NRRD_kinds[pixel]") == "list"
     if "complex" in pixel or (components > 1 and not is_sequence):
-        raise not_scalar(name, "complex" if "complex" in pixel else components, is_colour=components in (3, 4) and "unsigned" in pixel)
+        raise not_scalar(name, "complex" if "complex" in pixel else components, is_color=components in (3, 4) and "unsigned" in pixel)
     if len(size) > 4 and max(size[4:]) > 1:
-        raise MRISuperResError(f"{name} has {len(size)} dimensions: save one volume of it as a file of its own.")
+        raise SuperResolutionError(f"{name} has {len(size)} dimensions: save one volume of it as a file of its own.")
     frames = components if is_sequence else size[3] if len(size) > 3 else 1
     chosen = choose_frame(name, frames, frame)
     ijk_to_ras, messages = _itk_matrix(reader, name)
@@ -137,5 +137,5 @@ def _unreadable(name, error):
     text = str(error)
     if "spacing" in text or "direction" in text.lower():
         return no_usable_grid(name)
-    return MRISuperResError(f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
+    return SuperResolutionError(f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
                             "missing beside it; copy or export it again.")

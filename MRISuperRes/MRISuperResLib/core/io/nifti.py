@@ -18,7 +18,7 @@ from nibabel.fileslice import fileslice
 from nibabel.spatialimages import HeaderDataError
 
 from .. import geometry
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
 
 HEADER_KINDS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
@@ -45,7 +45,7 @@ def _kind(head):
 def read_nifti(path, frame=None):
     """(array (k, j, i), ijk_to_ras (4, 4), messages) of a .nii, .nii.gz or .hdr file; frame: of a 4D file.
 
-    Raises MRISuperResError (kind "input").
+    Raises SuperResolutionError (kind "input").
     """
     path, name = Path(path), Path(path).name
     try:
@@ -61,9 +61,9 @@ def read_nifti(path, frame=None):
                 array = _voxels(data, header, sizes, frames, chosen, dtype, name)
             return _scaled(array, header), ijk_to_ras, messages
     except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise MRISuperResError(f"{name} is damaged or cut short ({e}): copy or export it again.") from e
+        raise SuperResolutionError(f"{name} is damaged or cut short ({e}): copy or export it again.") from e
     except (HeaderDataError, ValueError, OverflowError) as e:
-        raise MRISuperResError(f"The header of {name} is damaged ({str(e).splitlines()[0]}): export it again.") from e
+        raise SuperResolutionError(f"The header of {name} is damaged ({str(e).splitlines()[0]}): export it again.") from e
 
 
 def _open(path):
@@ -76,7 +76,7 @@ def _header(file, name):
     head = file.read(HEADER_SIZE)
     kind = _kind(head)
     if kind is None:
-        raise MRISuperResError(f"{name} is an Analyze 7.5 image, which does not say left from right: convert it to NIfTI first.")
+        raise SuperResolutionError(f"{name} is an Analyze 7.5 image, which does not say left from right: convert it to NIfTI first.")
     if len(head) < kind.sizeof_hdr:
         raise EOFError("its header is not complete")
     return kind(head[:kind.sizeof_hdr], check=False)
@@ -92,7 +92,7 @@ def _data_file(path):
         data = path.with_name(path.name.removesuffix(".gz").removesuffix(".hdr") + suffix)
         if data.exists():
             return data
-    raise MRISuperResError(f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it: put both into one folder.")
+    raise SuperResolutionError(f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it: put both into one folder.")
 
 
 def _sizes(header, name):
@@ -100,7 +100,7 @@ def _sizes(header, name):
     rank = int(header["dim"][0])
     dim = [int(n) for n in header["dim"][1:rank + 1]] + [1] * (7 - rank)
     if not 1 <= rank <= 7 or min(dim) < 1:
-        raise MRISuperResError(f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again.")
+        raise SuperResolutionError(f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again.")
     if max(dim[4:]) > 1:
         raise not_scalar(name, int(np.prod(dim[4:])))
     return dim[:3], dim[3]
@@ -110,11 +110,11 @@ def _dtype(header, name):
     code = int(header["datatype"])
     label = str(nibabel.nifti1.data_type_codes.label[code]) if code in nibabel.nifti1.data_type_codes else ""
     if label in NOT_SCALAR:
-        raise not_scalar(name, NOT_SCALAR[label], is_colour=True)
+        raise not_scalar(name, NOT_SCALAR[label], is_color=True)
     if int(header["intent_code"]) == LABEL_INTENT:
         raise segmentation(name)
     if label not in SCALAR:
-        raise MRISuperResError(f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats.")
+        raise SuperResolutionError(f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats.")
     return header.get_data_dtype()
 
 
@@ -175,10 +175,10 @@ def write_nifti(file, array, ijk_to_ras, description, comment):
     """Writes a NIfTI-1 file (.nii) to an open binary file: sform and qform, and a header extension with the comment.
 
     array: (k, j, i); description: at most 79 characters of ASCII; comment: a dict of JSON values.
-    Raises MRISuperResError where an axis is too long for NIfTI-1.
+    Raises SuperResolutionError where an axis is too long for NIfTI-1.
     """
     if max(array.shape) > LONGEST_AXIS:
-        raise MRISuperResError(f"NIfTI can't hold more than {LONGEST_AXIS} voxels along an axis, the volume has {max(array.shape)}: write .nrrd or .mha.")
+        raise SuperResolutionError(f"NIfTI can't hold more than {LONGEST_AXIS} voxels along an axis, the volume has {max(array.shape)}: write .nrrd or .mha.")
     image = nibabel.Nifti1Image(array.T, ijk_to_ras, dtype=array.dtype)
     image.set_sform(ijk_to_ras, code=1)
     image.set_qform(ijk_to_ras, code=1)

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .. import geometry
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from .checks import LPS_TO_RAS
 from .discovery import OUTPUTS
 from .gzip_writer import GzipWriter
@@ -26,17 +26,17 @@ COMPRESSION = 1
 
 
 def check_output(path, source=None):
-    """Raises MRISuperResError where write_volume could not, or must not, write path; meant to be asked before the work.
+    """Raises SuperResolutionError where write_volume could not, or must not, write path; meant to be asked before the work.
 
     source: the input file or folder, which is never overwritten.
     """
     target, _ = _target(path)
     if target.is_dir():
-        raise MRISuperResError(f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.", "settings")
+        raise SuperResolutionError(f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.", "settings")
     if not target.parent.is_dir():
-        raise MRISuperResError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
+        raise SuperResolutionError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
     if source is not None and _same_file(target, Path(source)):
-        raise MRISuperResError(f"The output {path} is the input itself: give it another name.", "settings")
+        raise SuperResolutionError(f"The output {path} is the input itself: give it another name.", "settings")
     with os_errors(target), _temporary(target, ".part"):
         pass
 
@@ -46,11 +46,11 @@ def write_volume(path, array, ijk_to_ras, provenance):
 
     path: ends in one of OUTPUTS; NAME is all of its name. array: (k, j, i), one of the integer or floating-point types
     of 8 to 64 bits, kept as it is. ijk_to_ras: (4, 4), mm; NIfTI stores it in single precision. provenance: dict of JSON
-    values. Raises MRISuperResError.
+    values. Raises SuperResolutionError.
     """
     target, extension = _target(path)
     if array.dtype.name not in TYPES:
-        raise MRISuperResError(f"Voxels of the type {array.dtype.name} can't be stored in {extension} files: convert them to float32 first.")
+        raise SuperResolutionError(f"Voxels of the type {array.dtype.name} can't be stored in {extension} files: convert them to float32 first.")
     array = np.asarray(array, array.dtype.newbyteorder("="))
     sidecar = target.with_name(target.name + ".json")
     write = _write_nifti if extension.startswith(".nii") else _write_itk
@@ -67,7 +67,7 @@ def _target(path):
     for extension in sorted(OUTPUTS, key=len, reverse=True):
         if Path(path).name.lower().endswith(extension) and len(Path(path).name) > len(extension):
             return target, extension
-    raise MRISuperResError(f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.", "settings")
+    raise SuperResolutionError(f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.", "settings")
 
 
 def _same_file(target, source):
@@ -99,7 +99,7 @@ def os_errors(target, size=0):
             mend = "you may not write there, or another program has the file open; choose another folder or close that program"
         else:
             mend = f"{e.strerror or e}; choose another place"
-        raise MRISuperResError(f"{target} can't be written: {mend}.", "environment") from e
+        raise SuperResolutionError(f"{target} can't be written: {mend}.", "environment") from e
 
 
 def _write_nifti(path, array, ijk_to_ras, provenance):

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 
 GRAMMAR = re.compile(r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?")
 
@@ -23,14 +23,14 @@ class MethodName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises MRISuperResError (kind "settings") for a text that names no method."""
+        """Raises SuperResolutionError (kind "settings") for a text that names no method."""
         match = GRAMMAR.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise MRISuperResError(f"“{text}” names no method: give NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, for example "
+            raise SuperResolutionError(f"“{text}” names no method: give NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, for example "
                                    "bicubic+bp.", "settings")
         alpha = None if match["alpha"] is None else float(match["alpha"])
         if alpha is not None and alpha > 1:
-            raise MRISuperResError(f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).", "settings")
+            raise SuperResolutionError(f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).", "settings")
         return cls(match["base"], alpha, match["back_projected"] is not None)
 
     @property

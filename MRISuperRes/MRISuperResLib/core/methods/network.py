@@ -4,11 +4,11 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..inference import gpu_memory
 from ..inference.errors import is_want_of_memory
 from ..inference.precision import MOST_DIFFERENCE, difference, half_type
-from ..inference.runner import MemorySaver
+from ..inference.runner import NetworkRunner
 from ..inference.tensor_intensity import is_exact_in_single, restore
 from ..networks import make_generator
 
@@ -19,20 +19,20 @@ SPARED = 0.8
 
 
 def resolve_device(name):
-    """"auto", "cpu", "cuda", "cuda:N" or "mps" as a torch.device; raises MRISuperResError where there is no such device."""
+    """"auto", "cpu", "cuda", "cuda:N" or "mps" as a torch.device; raises SuperResolutionError where there is no such device."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise MRISuperResError("This computer has no Apple GPU that PyTorch can use: choose the device auto or cpu.", "environment")
+        raise SuperResolutionError("This computer has no Apple GPU that PyTorch can use: choose the device auto or cpu.", "environment")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if not count:
-            raise MRISuperResError("PyTorch finds no NVIDIA GPU: choose the device auto or cpu, or install PyTorch with CUDA.", "environment")
+            raise SuperResolutionError("PyTorch finds no NVIDIA GPU: choose the device auto or cpu, or install PyTorch with CUDA.", "environment")
         if int(index or 0) >= count:
-            raise MRISuperResError(f"There is no GPU {index}: PyTorch finds {count}, counted from 0.", "environment")
+            raise SuperResolutionError(f"There is no GPU {index}: PyTorch finds {count}, counted from 0.", "environment")
         return torch.device("cuda", int(index)) if index else torch.device("cuda")
     return torch.device(kind)
 
@@ -43,7 +43,7 @@ class NetworkMethod:
     cards: one models.ModelCard, or those of a pair, PSNR and GAN; weights: for each the bytes of its safetensors file, which
     are data: nothing in them is executed. alpha: of a pair, 0 for the PSNR weights … 1 for the GAN weights (network
     interpolation, ESRGAN, section 3.4). precision: "float32", or "auto" for half precision where it is quicker and near enough.
-    Raises MRISuperResError (kind "model") where weights and card do not fit together.
+    Raises SuperResolutionError (kind "model") where weights and card do not fit together.
     """
 
     def __init__(self, cards, weights, device, alpha=None, precision="float32"):
@@ -56,7 +56,7 @@ class NetworkMethod:
                     value.lerp_(end, alpha)
         self._net = nets[0].eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._half = half_type(device) if precision == "auto" else torch.float32
-        self._run = MemorySaver(self._net, device, self._half)
+        self._run = NetworkRunner(self._net, device, self._half)
         self._slice_bytes = {}  # of the memory of a GPU, by the size of a slice
         self.begin()
 
@@ -108,7 +108,7 @@ class NetworkMethod:
             return tensor
 
     def __call__(self, images):
-        """float32. Raises MRISuperResError (kind "memory") where not even a part of a slice fits into the memory."""
+        """float32. Raises SuperResolutionError (kind "memory") where not even a part of a slice fits into the memory."""
         return self._run(self._batch(images))()
 
     def start(self, images, intensity):
@@ -154,7 +154,7 @@ def _generator(card, weights):
     except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
         if is_want_of_memory(e):
             raise
-        raise MRISuperResError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
+        raise SuperResolutionError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
     if not all(torch.isfinite(value).all() for value in state.values()):
-        raise MRISuperResError(f"The weights of the model {card.name} are damaged (some are no finite numbers): install it again.", "model")
+        raise SuperResolutionError(f"The weights of the model {card.name} are damaged (some are no finite numbers): install it again.", "model")
     return net

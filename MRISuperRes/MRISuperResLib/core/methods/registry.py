@@ -1,6 +1,6 @@
 """Everything that can enlarge a slice: the three baselines, the installed networks, blends of them, and their back-projection.
 
-A method is callable, (n, h, w), normalised, to (n, scale·h, scale·w), and has: name, scale, device, precision (the name of the type in which it
+A method is callable, (n, h, w), normalized, to (n, scale·h, scale·w), and has: name, scale, device, precision (the name of the type in which it
 computes), stage ("interpolation", "psnr", "gan" or "blend"), cards (of its networks), messages (sentences on how it had to work), batch_size(h, w),
 and start(images, intensity): begins to enlarge, and returns a function that gives the result in the stored type of an intensity.Intensity.
 Baselines and networks also take what their upload(images) returns, so that several can share what lies on a device.
@@ -8,11 +8,11 @@ Baselines and networks also take what their upload(images) returns, so that seve
 
 from .. import resampling
 from ..back_projection import back_project
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..inference.errors import told
 from ..models.store import ModelStore
 from ..options import DEFAULT_SCALE
-from ..resampling import BASELINES
+from ..resampling import INTERPOLATIONS
 from ..system import machine
 from .names import MethodName
 
@@ -30,7 +30,7 @@ class HostMethod:
         return lambda: result
 
 
-class BaselineMethod(HostMethod):
+class InterpolationMethod(HostMethod):
     """Interpolation, MATLAB's imresize; needs numpy only."""
 
     stage, cards, device, precision, messages = "interpolation", (), "cpu", "float64", ()
@@ -73,7 +73,7 @@ class BackProjected(HostMethod):
         return back_project(self._method(images), images, self.scale)
 
 
-class MethodCache:
+class MethodRegistry:
     """Finds the method that a job asks for, and keeps loaded networks for the next job.
 
     store: models.ModelStore, default the installed models. given: methods that are not installed, found by their names.
@@ -88,7 +88,7 @@ class MethodCache:
     def get(self, job):
         """The method of a job, as described above.
 
-        Raises MRISuperResError: an unknown model, a model of another scale (kind "model", "settings"), PyTorch missing (kind "packages"),
+        Raises SuperResolutionError: an unknown model, a model of another scale (kind "model", "settings"), PyTorch missing (kind "packages"),
         a device that is not there (kind "environment") or fails ("device").
         """
         if job.model is None:
@@ -98,14 +98,14 @@ class MethodCache:
         plain = name.without_back_projection
         if plain in self._given:
             method = self._given[plain]
-        elif plain in BASELINES:
-            method = BaselineMethod(name.base, job.scale or DEFAULT_SCALE)
+        elif plain in INTERPOLATIONS:
+            method = InterpolationMethod(name.base, job.scale or DEFAULT_SCALE)
         else:
             method = self._network(name, job)
         return BackProjected(method) if name.back_projected else method
 
     def scale_of(self, text):
-        """The scale of a model or of a blend, by its name. Raises MRISuperResError where it is not installed."""
+        """The scale of a model or of a blend, by its name. Raises SuperResolutionError where it is not installed."""
         name = MethodName.parse(text)
         plain = name.without_back_projection
         if plain in self._given:
@@ -127,7 +127,7 @@ class MethodCache:
         card = self.store.card(name)
         if scale not in (None, card.scale):
             fitting = ", ".join(c.name for c in self.store.cards(scale)) or "none"
-            raise MRISuperResError(f"The model {name} enlarges ×{card.scale}, not ×{scale}. Models for ×{scale}: {fitting}.", "settings")
+            raise SuperResolutionError(f"The model {name} enlarges ×{card.scale}, not ×{scale}. Models for ×{scale}: {fitting}.", "settings")
         return card
 
 
@@ -135,7 +135,7 @@ def _import_network():
     try:
         from . import network
     except (ImportError, OSError, RuntimeError) as e:  # a broken installation of PyTorch raises any of them
-        raise MRISuperResError(f"The networks need PyTorch and safetensors, which can't be imported here ({_first_line(e)}): "
+        raise SuperResolutionError(f"The networks need PyTorch and safetensors, which can't be imported here ({_first_line(e)}): "
                                "install them (pip install torch safetensors), or choose a baseline such as bicubic.", "packages") from e
     return network
 

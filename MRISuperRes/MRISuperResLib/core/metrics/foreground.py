@@ -11,5 +11,5 @@ SMOOTHING = 1.0  # pixels: single noisy pixels belong to what is around them
 
 
 def foreground(image: ArrayLike) -> np.ndarray:
-    """A boolean mask of a slice (h, w) whose normalised intensities run from 0 (air) to 1: its bright parts, holes filled."""
+    """A boolean mask of a slice (h, w) whose normalized intensities run from 0 (air) to 1: its bright parts, holes filled."""
     return binary_fill_holes(gaussian_filter(np.asarray(image, dtype=float), SMOOTHING) > THRESHOLD)

@@ -4,7 +4,7 @@ NIQE: Mittal et al. 2013, "Making a 'completely blind' image quality analyzer". 
 "The 2018 PIRM challenge on perceptual image super-resolution", with Ma (NRQM): Ma et al. 2017, "Learning a no-reference
 quality metric for single-image super-resolution".
 
-Both are computed by pyiqa, which is optional: its licence (PolyForm-Noncommercial) allows no commercial use. Its parameter
+Both are computed by pyiqa, which is optional: its license (PolyForm-Noncommercial) allows no commercial use. Its parameter
 files are read from a folder and never fetched.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 
 PERCEPTUAL = ("niqe", "pi")
 BLOCK_SIZE = 96
@@ -33,14 +33,14 @@ class PerceptualMetric:
 
     name: one of PERCEPTUAL. weights_folder: where its parameter files are; default: the folders of MRISUPERRES_WEIGHTS,
     and pyiqa's cache. block_size: an even number of pixels.
-    Raises MRISuperResError: kind "settings"; kind "environment" where pyiqa or a parameter file is missing.
+    Raises SuperResolutionError: kind "settings"; kind "environment" where pyiqa or a parameter file is missing.
     """
 
     def __init__(self, name, weights_folder=None, block_size=BLOCK_SIZE):
         if name not in PERCEPTUAL:
-            raise MRISuperResError(f"There is no perceptual metric “{name}”: choose {' or '.join(PERCEPTUAL)}.", "settings")
+            raise SuperResolutionError(f"There is no perceptual metric “{name}”: choose {' or '.join(PERCEPTUAL)}.", "settings")
         if type(block_size) is not int or block_size < 2 or block_size % 2:
-            raise MRISuperResError(f"The block size must be an even number of pixels, not {block_size!r}.", "settings")
+            raise SuperResolutionError(f"The block size must be an even number of pixels, not {block_size!r}.", "settings")
         self.name, self.title, self.block_size = name, name.upper(), block_size
         self._torch, self._niqe, self._nrqm = _import_pyiqa()
         paths = [_find(file, self.title, weights_folder, self._torch.hub.get_dir()) for file in FILES[name]]
@@ -49,21 +49,21 @@ class PerceptualMetric:
         self._forests = models[1] if name == "pi" else None
 
     def check_size(self, height, width):
-        """Raises MRISuperResError (kind "input") where images of so many pixels hold too few blocks."""
+        """Raises SuperResolutionError (kind "input") where images of so many pixels hold too few blocks."""
         rows, columns = self._blocks(height, width)
         if rows * columns < FEWEST_BLOCKS:
-            raise MRISuperResError(f"{self.title} needs at least {FEWEST_BLOCKS} blocks of {self.block_size}×{self.block_size} pixels, an image of "
+            raise SuperResolutionError(f"{self.title} needs at least {FEWEST_BLOCKS} blocks of {self.block_size}×{self.block_size} pixels, an image of "
                                    f"{width}×{height} pixels holds {rows * columns}: take a larger volume, or do without {self.title}.")
 
     def __call__(self, image):
-        """The metric of a grey image (h, w), 0–255: rounded and clipped to 8 bits first, as the published figures are.
+        """The metric of a gray image (h, w), 0–255: rounded and clipped to 8 bits first, as the published figures are.
 
-        Raises MRISuperResError (kind "input") for an image that is too small, has too little in it, or holds NaN.
+        Raises SuperResolutionError (kind "input") for an image that is too small, has too little in it, or holds NaN.
         """
         image = np.asarray(image, dtype=float)
         self.check_size(*image.shape)
         if not np.isfinite(image).all():
-            raise MRISuperResError(f"{self.title} can't be computed of an image with NaN or infinite pixels: choose another slice.")
+            raise SuperResolutionError(f"{self.title} can't be computed of an image with NaN or infinite pixels: choose another slice.")
         border = BORDER[self.name]
         image = np.clip(np.rint(image), 0, 255)[border:image.shape[0] - border, border:image.shape[1] - border]
         if self._count_filled_blocks(image) < FEWEST_BLOCKS:
@@ -83,14 +83,14 @@ class PerceptualMetric:
         return tuple(max(0, side - 2 * BORDER[self.name]) // self.block_size for side in (height, width))
 
     def _count_filled_blocks(self, image):
-        """A block of a single grey has no statistics; NIQE leaves it out."""
+        """A block of a single gray has no statistics; NIQE leaves it out."""
         size = self.block_size
         rows, columns = (side // size for side in image.shape)
         blocks = image[:rows * size, :columns * size].reshape(rows, size, columns, size)
         return np.count_nonzero(np.ptp(blocks, axis=(1, 3)))
 
     def _too_plain(self):
-        return MRISuperResError(f"{self.title} can't be computed of an image with anything in fewer than {FEWEST_BLOCKS} of its blocks of "
+        return SuperResolutionError(f"{self.title} can't be computed of an image with anything in fewer than {FEWEST_BLOCKS} of its blocks of "
                                 f"{self.block_size}×{self.block_size} pixels: choose another slice, or do without {self.title}.")
 
 
@@ -100,7 +100,7 @@ def _import_pyiqa():
         import torch
         from pyiqa.archs import niqe_arch, nrqm_arch
     except (ImportError, RuntimeError, OSError) as e:  # torchvision built for another PyTorch raises the latter two
-        raise MRISuperResError(f"NIQE and PI need the package pyiqa, which can't be imported here ({e}): install it, if its licence "
+        raise SuperResolutionError(f"NIQE and PI need the package pyiqa, which can't be imported here ({e}): install it, if its license "
                                "(PolyForm-Noncommercial) allows what you do, or do without NIQE and PI.", "environment") from e
     return torch, niqe_arch, nrqm_arch
 
@@ -111,7 +111,7 @@ def _find(file, title, weights_folder, hub):
         path = Path(folder, file)
         if path.is_file():
             return path
-    raise MRISuperResError(f"{title} needs the file {file}, which is not in {' or '.join(map(str, folders))}: get it from pyiqa's page of weights "
+    raise SuperResolutionError(f"{title} needs the file {file}, which is not in {' or '.join(map(str, folders))}: get it from pyiqa's page of weights "
                            f"and put it there, or into a folder that the environment variable {FOLDERS_VARIABLE} names.", "environment")
 
 
@@ -119,4 +119,4 @@ def _load(module, path):
     try:
         return module(pretrained_model_path=str(path))
     except Exception as e:  # SciPy's reader raises whatever it meets in a file that is not what it seems
-        raise MRISuperResError(f"{path} can't be used ({e}): get the file from pyiqa's page of weights again.", "environment") from e
+        raise SuperResolutionError(f"{path} can't be used ({e}): get the file from pyiqa's page of weights again.", "environment") from e

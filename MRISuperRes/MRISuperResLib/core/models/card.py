@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..options import SCALES
 
 NAME = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?", re.IGNORECASE | re.ASCII)
@@ -42,7 +42,7 @@ class ModelCard:
     audit: a list, one entry per anatomy, of {"anatomy", "volumes" (names), "slices", "patches", "degradation", "noise", "seed", the AUDITED figures, "baselines": {name:
     the AUDITED figures}}; contrasts are null where no lesion had room.
     made_for: "cpu", or "gpu" for a model that is too slow without. cpu_speed: {"seconds_per_megapixel" (of the output), "threads",
-    "processor"}. training: data, licences, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
+    "processor"}. training: data, licenses, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
     model that was made from it, of the same scale and architecture; empty where there is none.
     """
 
@@ -60,14 +60,14 @@ class ModelCard:
     made_for: str = MACHINES[0]
     cpu_speed: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
-    licence: str = ""
+    license: str = ""
     limits: str = ""
     pair: str = ""
 
     def __post_init__(self):
         wrong = [
             (not _is_name(self.name), f"the name {self.name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself"),
-            (not _are_texts([self.title, self.licence, self.limits]), "title, licence and limits must be texts"),
+            (not _are_texts([self.title, self.license, self.limits]), "title, license and limits must be texts"),
             (type(self.scale) is not int or self.scale not in SCALES, f"the scale must be 2, 4 or 8, not {self.scale!r}"),
             (self.pair != "" and not _is_name(self.pair), f"the pair {self.pair!r} is not made of letters, digits and . _ -"),
             (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
@@ -87,7 +87,7 @@ class ModelCard:
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Raises MRISuperResError (kind "model") for a file that is no model card."""
+        """Raises SuperResolutionError (kind "model") for a file that is no model card."""
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             if not isinstance(values, dict):
@@ -101,7 +101,7 @@ class ModelCard:
                 raise ValueError(f"it names the model {card.name!r}")
             return card
         except (OSError, ValueError, TypeError, RecursionError) as e:
-            raise MRISuperResError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
+            raise SuperResolutionError(f"The model card {path} can't be used ({e}): install the model again.", "model") from e
 
     def to_dict(self) -> dict:
         return asdict(self)

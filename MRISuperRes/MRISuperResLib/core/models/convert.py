@@ -1,4 +1,4 @@
-"""A checkpoint of the ESRGAN family, in any of its layouts, becomes a model for grey images. The library spandrel tells them apart.
+"""A checkpoint of the ESRGAN family, in any of its layouts, becomes a model for gray images. The library spandrel tells them apart.
 
 Checkpoints are data: only tensors are read, nothing in them is executed.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..networks import make_generator
 from ..options import SCALES
 from . import user_models
@@ -22,17 +22,17 @@ GROWTH = 32
 LIMITS = "Imported: what it has learnt from is not known, very likely photographs. Compare it with others before you trust it. Not a medical device."
 
 
-def import_checkpoint(path, name, title="", stage="gan", licence="", folder=None, store=None):
+def import_checkpoint(path, name, title="", stage="gan", license_name="", folder=None, store=None):
     """Writes the pair NAME.safetensors and NAME.json into the folder of the user's models; returns the ModelCard.
 
     path: a .pth, .pt or .ckpt of PyTorch's, or .safetensors, with one or three channels. name: of the model. stage: "psnr" or "gan".
-    Of three channels the first convolution is summed over its inputs, the last averaged over its outputs: on a grey image this is the mean of the
-    three colours that the checkpoint would give.
-    Raises MRISuperResError: a file that can't be read or holds another network (kind "model"), a name that is none ("settings") or is taken
+    Of three channels the first convolution is summed over its inputs, the last averaged over its outputs: on a gray image this is the mean of the
+    three colors that the checkpoint would give.
+    Raises SuperResolutionError: a file that can't be read or holds another network (kind "model"), a name that is none ("settings") or is taken
     ("model"), spandrel missing ("environment").
     """
     if not NAME.fullmatch(name):
-        raise MRISuperResError(f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.", "settings")
+        raise SuperResolutionError(f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.", "settings")
     user_models.check_free(name, store)
     path = Path(path)
     data = _bytes(path)
@@ -46,14 +46,14 @@ def import_checkpoint(path, name, title="", stage="gan", licence="", folder=None
     weights = safetensors.torch.save({key: value.half().contiguous() for key, value in net.state_dict().items()})
     source = {"imported": path.name, "sha256": hashlib.sha256(data).hexdigest()}
     return user_models.add(weights, folder, name=name, title=title or f"{path.stem}, imported", scale=scale, stage=stage, architecture=architecture,
-                           training=source, licence=licence, limits=LIMITS, made_for="gpu")
+                           training=source, license=license_name, limits=LIMITS, made_for="gpu")
 
 
 def _bytes(path):
     try:
         return path.read_bytes()
     except OSError as e:
-        raise MRISuperResError(f"{path} can't be read ({e.strerror}): check the name, and that you may open it.", "model") from e
+        raise SuperResolutionError(f"{path} can't be read ({e.strerror}): check the name, and that you may open it.", "model") from e
 
 
 def _state(path, data):
@@ -72,7 +72,7 @@ def _spandrel():
     try:
         import spandrel
     except (ImportError, RuntimeError) as e:  # torchvision of another build than torch's raises RuntimeError
-        raise MRISuperResError(f"Importing a checkpoint needs spandrel and torchvision, which can't be imported here ({str(e).splitlines()[0]}): "
+        raise SuperResolutionError(f"Importing a checkpoint needs spandrel and torchvision, which can't be imported here ({str(e).splitlines()[0]}): "
                                "install them (pip install spandrel), torchvision in the version that belongs to your PyTorch.", "environment") from e
     return spandrel
 
@@ -110,4 +110,4 @@ def _name(key, last):
 
 
 def _unusable(path, reason):
-    return MRISuperResError(f"{path} can't be imported: {reason}.", "model")
+    return SuperResolutionError(f"{path} can't be imported: {reason}.", "model")

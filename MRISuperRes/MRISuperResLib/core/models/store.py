@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..options import DEFAULT_SCALE, SCALES
 from .card import STAGES, ModelCard
 
@@ -60,18 +60,18 @@ class ModelStore:
         for path in self._card_files().values():
             try:
                 cards.append(ModelCard.read(path))
-            except MRISuperResError:
+            except SuperResolutionError:
                 continue
         return sorted((c for c in cards if scale in (None, c.scale)), key=lambda c: (c.scale, STAGES.index(c.stage), c.name))
 
     def card(self, name):
-        """Raises MRISuperResError (kind "model") where there is no such model, or its card can't be used."""
+        """Raises SuperResolutionError (kind "model") where there is no such model, or its card can't be used."""
         return ModelCard.read(self._card_file(name))
 
     def _card_file(self, name):
         files = self._card_files()
         if name not in files:
-            raise MRISuperResError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
+            raise SuperResolutionError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
         return files[name]
 
     def pairs(self, scale):
@@ -85,41 +85,41 @@ class ModelStore:
         return pairs
 
     def pair(self, name, scale=None):
-        """(PSNR card, GAN card). Raises MRISuperResError (kind "model") where the two are not both installed."""
+        """(PSNR card, GAN card). Raises SuperResolutionError (kind "model") where the two are not both installed."""
         pairs = {pair: cards for known in SCALES if scale in (None, known) for pair, cards in self.pairs(known).items()}
         if name not in pairs:
-            raise MRISuperResError(f"There is no pair of models “{name}”" + (f" for ×{scale}" if scale else "") + f". Installed: {', '.join(sorted(pairs)) or 'none'}.", "model")
+            raise SuperResolutionError(f"There is no pair of models “{name}”" + (f" for ×{scale}" if scale else "") + f". Installed: {', '.join(sorted(pairs)) or 'none'}.", "model")
         return pairs[name]
 
     def default_name(self, scale=DEFAULT_SCALE, machine="cpu"):
         """The model that is taken where none is named: the one that is made for the machine ("cpu" or "gpu"), PSNR before GAN.
 
         It is looked for in the first folder that has models of the scale, so that a model of the user does not replace one that
-        came with the extension. Raises MRISuperResError (kind "model").
+        came with the extension. Raises SuperResolutionError (kind "model").
         """
         cards = self.cards(scale)
         if not cards:
             others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
-            raise MRISuperResError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
+            raise SuperResolutionError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
                                    f"or one of the installed models: {others}.", "model")
         files = self._card_files()
         return min(cards, key=lambda card: (self.folders.index(files[card.name].parent), card.made_for != machine)).name
 
     def weights_file(self, name):
-        """Raises MRISuperResError (kind "model") where there is no such model."""
+        """Raises SuperResolutionError (kind "model") where there is no such model."""
         return self._card_file(name).with_suffix(WEIGHTS)
 
     def weights(self, card):
         """The bytes of the weights file, after its SHA-256 was compared with the card's.
 
-        Raises MRISuperResError (kind "model") where the file can't be read or is another one.
+        Raises SuperResolutionError (kind "model") where the file can't be read or is another one.
         """
         path = self.weights_file(card.name)
         try:
             data = path.read_bytes()
         except OSError as e:
-            raise MRISuperResError(f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.", "model") from e
+            raise SuperResolutionError(f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.", "model") from e
         if hashlib.sha256(data).hexdigest() != card.sha256:
-            raise MRISuperResError(f"The weights of the model {card.name} are not those that its card describes "
+            raise SuperResolutionError(f"The weights of the model {card.name} are not those that its card describes "
                                    "(the SHA-256 differs): install it again.", "model")
         return data

@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import MRISuperResError
+from ..errors import SuperResolutionError
 from ..io.atomic import write_json, write_whole
 from ..io.writing import os_errors
 from .card import ModelCard
@@ -22,16 +22,16 @@ def write_pair(folder, weights, **values):
 
 
 def check_free(name, store=None):
-    """Raises MRISuperResError (kind "model") where a model of that name is there already: outputs name the model that made them.
+    """Raises SuperResolutionError (kind "model") where a model of that name is there already: outputs name the model that made them.
 
     Capital letters make no difference: on many disks the files of the two would be the same.
     """
     if name.casefold() in map(str.casefold, (store or ModelStore()).names()):
-        raise MRISuperResError(f"There is a model “{name}” already: give another name, or remove it first.", "model")
+        raise SuperResolutionError(f"There is a model “{name}” already: give another name, or remove it first.", "model")
 
 
 def add(weights, folder=None, **values):
-    """As write_pair, into the folder of the user's models, which is made where it is not there. Raises MRISuperResError."""
+    """As write_pair, into the folder of the user's models, which is made where it is not there. Raises SuperResolutionError."""
     folder = Path(folder or user_folder())
     with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,12 +41,12 @@ def add(weights, folder=None, **values):
 def install(path, folder=None, store=None):
     """Takes a pair into the folder of the user's models; returns its ModelCard.
 
-    path: the card or the weights, the other file lies beside it. Nothing is taken that could not be used: raises MRISuperResError (kind "model")
+    path: the card or the weights, the other file lies beside it. Nothing is taken that could not be used: raises SuperResolutionError (kind "model")
     where a file is missing or damaged, the weights are not those of the card, or a model of that name is there already.
     """
     path = Path(path)
     if path.suffix not in (WEIGHTS, CARD):
-        raise MRISuperResError(f"{path} is no model: name its file NAME{WEIGHTS} or NAME{CARD}; other checkpoints can be imported.", "model")
+        raise SuperResolutionError(f"{path} is no model: name its file NAME{WEIGHTS} or NAME{CARD}; other checkpoints can be imported.", "model")
     source = ModelStore([path.parent])
     card = source.card(path.stem)
     check_free(card.name, store)
@@ -56,16 +56,16 @@ def install(path, folder=None, store=None):
 
 
 def own_file(name, folder=None, store=None):
-    """The weights file of a model of the user's, usable or not. Raises MRISuperResError (kind "model") for one that is not there, or not his."""
+    """The weights file of a model of the user's, usable or not. Raises SuperResolutionError (kind "model") for one that is not there, or not his."""
     store, folder = store or ModelStore(), Path(folder or user_folder())
     file = store.weights_file(name)
     if file.parent != folder:
-        raise MRISuperResError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
+        raise SuperResolutionError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
     return file
 
 
 def remove(name, folder=None, store=None):
-    """Deletes a model of the user's. Raises MRISuperResError, see `own_file`."""
+    """Deletes a model of the user's. Raises SuperResolutionError, see `own_file`."""
     file = own_file(name, folder, store)
     with os_errors(file):
         file.unlink()  # the weights first: without them the card counts for nothing
@@ -73,15 +73,15 @@ def remove(name, folder=None, store=None):
 
 
 def own_card(name: str, store: ModelStore | None = None) -> Path:
-    """The file of the card of a model from one of models.own_folders. Raises MRISuperResError (kind "model") for any other."""
+    """The file of the card of a model from one of models.own_folders. Raises SuperResolutionError (kind "model") for any other."""
     path = (store or ModelStore()).weights_file(name).with_suffix(CARD)
     if path.parent.resolve() not in [folder.resolve() for folder in own_folders()]:
-        raise MRISuperResError(f"The model {name} came with the extension, and its card stays as it is: name models of your own.", "model")
+        raise SuperResolutionError(f"The model {name} came with the extension, and its card stays as it is: name models of your own.", "model")
     return path
 
 
 def write_audit(path: Path, entry: dict):
-    """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises MRISuperResError."""
+    """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises SuperResolutionError."""
     card = ModelCard.read(path)
     entries = sorted([entry, *(other for other in card.audit if other["anatomy"] != entry["anatomy"])], key=lambda audit: audit["anatomy"])
     values = json.loads(Path(path).read_text(encoding="utf-8"))

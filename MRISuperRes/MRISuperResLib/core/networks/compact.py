@@ -1,6 +1,6 @@
 """A small residual network for machines without a GPU: all its work is done at low resolution.
 
-Residual blocks without batch normalisation (Lim et al. 2017, "Enhanced deep residual networks for single image
+Residual blocks without batch normalization (Lim et al. 2017, "Enhanced deep residual networks for single image
 super-resolution", arXiv:1707.02921), sub-pixel convolution (Shi et al. 2016, arXiv:1609.05158), and a bicubic skip, so
 that only what interpolation lacks has to be learnt.
 """

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 SLOPE = 0.2  # of every LeakyReLU
 BETA = 0.2  # residual scaling, in the dense block and again in the RRDB
-INITIAL_GAIN = 0.1  # of the Kaiming initialisation inside the blocks: deep residual networks start near the identity
+INITIAL_GAIN = 0.1  # of the Kaiming initialization inside the blocks: deep residual networks start near the identity
 
 
 def _conv(features_in, features_out, kernel=3):

@@ -18,7 +18,7 @@ from .nodes import ComparisonNodes
 def createComparison(inputNode, job, result, load, parentTransformNode=None, store=None):
     """The ComparisonNodes of a result. Where it fails, the scene is as it was.
 
-    job: ComparisonJob. result: the result event of the worker. load(name of a file): its array. parentTransformNode: the
+    job: ComparisonOptions. result: the result event of the worker. load(name of a file): its array. parentTransformNode: the
     transform above the input when its geometry was read. store: ModelStore, default the installed models.
     """
     comparison = ComparisonNodes(_hub(inputNode, job, result))

@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 import vtk
 
-from ..slice_plane import lookAt, pixelSize, viewCentre
+from ..slice_plane import lookAt, pixelSize, viewCenter
 from .point_of_interest import PointOfInterest
 
 LENS_RANGE = (1.5, 40.0)
@@ -82,7 +82,7 @@ class LinkedSlices:
             return
         n = self._zooms.index(node)
         if _userFlags(node):
-            self._position = viewCentre(node)
+            self._position = viewCenter(node)
             self._lens = float(np.clip(pixelSize(self._mains[n]) / pixelSize(node), *LENS_RANGE))
             self._scrollTo(n, self._position)
         else:  # it has got another size, or all views were reset

@@ -16,7 +16,7 @@ from . import nodes as nodes
 LEGEND = "vtkMRMLColorLegendDisplayNode"
 ERROR, CONSISTENCY, INVENTED = "error", "consistency", "invented"
 PERCENTILE = 99.5
-"""Of all voxels of all maps of a kind, the brightest colour: a single outlier must not darken everything else."""
+"""Of all voxels of all maps of a kind, the brightest color: a single outlier must not darken everything else."""
 
 STEP_VOXELS = 2**21
 """So many voxels of a result are looked at in one step: about a tenth of a second."""
@@ -25,7 +25,7 @@ SAMPLES = 200_000
 
 INFERNO = ((0.001, 0.000, 0.014), (0.088, 0.045, 0.225), (0.258, 0.039, 0.406), (0.416, 0.090, 0.433), (0.578, 0.148, 0.404), (0.736, 0.216, 0.330),
            (0.865, 0.317, 0.226), (0.955, 0.454, 0.099), (0.988, 0.616, 0.024), (0.966, 0.798, 0.166), (0.988, 0.998, 0.645))
-"""The colour map of matplotlib, coarsely: black where nothing differs, and lightness grows evenly with the difference."""
+"""The color map of matplotlib, coarsely: black where nothing differs, and lightness grows evenly with the difference."""
 
 
 KIND = ATTRIBUTE_PREFIX + "Map"
@@ -129,23 +129,23 @@ class ComparisonMaps:
             fillVolume(node, output, difference, ijkToRAS(other), other.GetParentTransformNode(), vtk.VTK_FLOAT)
             node.SetAttribute(ATTRIBUTE_PREFIX + "Model", method)
             node.SetAttribute(KIND, kind)
-            _colour(node, self._colours(), described.name)
+            _color(node, self._colors(), described.name)
             self._comparison.add(nodes.MAP, node)
         except Exception:
             removeNode(node)
             raise
 
-    def _colours(self):
-        """The colour table of all maps of the comparison."""
-        colours = next(iter(self._comparison.nodes(nodes.COLOURS)), None)
-        if colours is None:
-            colours = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _("Differences"))
-            fillColours(colours)
-            self._comparison.add(nodes.COLOURS, colours)
-        return colours
+    def _colors(self):
+        """The color table of all maps of the comparison."""
+        colors = next(iter(self._comparison.nodes(nodes.COLORS)), None)
+        if colors is None:
+            colors = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _("Differences"))
+            fillColors(colors)
+            self._comparison.add(nodes.COLORS, colors)
+        return colors
 
     def _showAlike(self, kind):
-        """The same colours for the same differences in all maps of a kind."""
+        """The same colors for the same differences in all maps of a kind."""
         found = self.found(kind).values()
         samples = [slicer.util.arrayFromVolume(node).ravel() for node in found]
         samples = [sample[::max(1, len(sample) // SAMPLES)] for sample in samples]
@@ -167,20 +167,20 @@ def _partners(comparison):
     return {method: node for method, node in partners.items() if node is not None}
 
 
-def fillColours(node):
-    """Gives a colour table node the colours from black to bright yellow."""
+def fillColors(node):
+    """Gives a color table node the colors from black to bright yellow."""
     places = np.linspace(0, 1, 256)
     red, green, blue = (np.interp(places, np.linspace(0, 1, len(INFERNO)), channel) for channel in zip(*INFERNO))
     node.SetTypeToUser()
     node.SetNumberOfColors(256)
-    for n, colour in enumerate(zip(red, green, blue)):
-        node.SetColor(n, str(n), *colour)
+    for n, color in enumerate(zip(red, green, blue)):
+        node.SetColor(n, str(n), *color)
 
 
-def _colour(node, colours, title):
-    """Colours a map, and gives it a legend. title: without | signs, at which VTK would break it."""
+def _color(node, colors, title):
+    """Colors a map, and gives it a legend. title: without | signs, at which VTK would break it."""
     display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(colours.GetID())
+    display.SetAndObserveColorNodeID(colors.GetID())
     display.SetAutoWindowLevel(False)
     display.SetApplyThreshold(False)
     display.SetInterpolate(False)

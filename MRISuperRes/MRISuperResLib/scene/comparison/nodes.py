@@ -7,15 +7,15 @@ import slicer
 import vtk
 
 from ...core import slice_axis
-from ...core.comparison.options import ComparisonJob
-from ...core.errors import MRISuperResError
+from ...core.comparison.options import ComparisonOptions
+from ...core.errors import SuperResolutionError
 from ..output_nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
 from . import tables as tables
 
 HUB_MODULE = "MRISuperResComparison"
-REFERENCE, LOW, OUTPUT, MAP, COLOURS = "reference", "low", "output", "map", "colours"
+REFERENCE, LOW, OUTPUT, MAP, COLORS = "reference", "low", "output", "map", "colors"
 TABLE, DOTS_TABLE, SLICE_TABLE, CHART, SERIES = "table", "dotsTable", "sliceTable", "chart", "series"
-ROLES = (SERIES, CHART, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLOURS)
+ROLES = (SERIES, CHART, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLORS)
 """Of the hub's references, in the order in which the nodes are removed."""
 
 PARTNER = ATTRIBUTE_PREFIX + "Partner"
@@ -34,16 +34,16 @@ class ComparisonNodes:
 
     def __init__(self, hub):
         # here, because they import scipy, for which the start of the application should not wait
-        from ...core.comparison.lesions import DotScore
+        from ...core.comparison.lesions import LesionScore
         from ...core.comparison.scores import ScoreTable
 
         self.hub = hub
         known = json.loads(hub.GetAttribute(KNOWN))
         self.title, self.messages = known["title"], known["messages"]
-        self.job = ComparisonJob.from_dict(known["job"])
+        self.job = ComparisonOptions.from_dict(known["job"])
         self.axis = slice_axis.SliceAxis(**known["axis"])
         self.table = ScoreTable.from_dict(known["table"])
-        self.dots = [DotScore(**dot) for dot in known["dots"]]
+        self.dots = [LesionScore(**dot) for dot in known["dots"]]
 
     @classmethod
     def inScene(cls):
@@ -53,7 +53,7 @@ class ComparisonNodes:
             if hub.GetAttribute("ModuleName") == HUB_MODULE:
                 try:
                     found.append(cls(hub))
-                except (KeyError, TypeError, ValueError, MRISuperResError) as error:
+                except (KeyError, TypeError, ValueError, SuperResolutionError) as error:
                     logging.warning(f"MRISuperRes: a comparison of this scene can't be shown ({error})")
         return found
 
@@ -124,7 +124,7 @@ class ComparisonNodes:
         """Makes a node a part of the comparison; it goes with it, and is listed in its folder, or under another node. Returns the node."""
         self.hub.AddNodeReferenceID(role, node.GetID())
         hierarchy = subjectHierarchy()
-        if hierarchy is not None and role != COLOURS:
+        if hierarchy is not None and role != COLORS:
             parent = hierarchy.GetItemByDataNode(under) if under else self._folderItem(hierarchy)
             if parent:
                 hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node), parent)

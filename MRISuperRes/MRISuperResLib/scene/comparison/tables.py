@@ -5,8 +5,8 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-COLOURS = ((0.0, 0.45, 0.7), (0.9, 0.6, 0.0), (0.0, 0.62, 0.45), (0.8, 0.4, 0.0), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5))
-"""One per method, on a light background: the palette of Okabe and Ito, which colour-blind people can tell apart; grey for its yellow."""
+COLORS = ((0.0, 0.45, 0.7), (0.9, 0.6, 0.0), (0.0, 0.62, 0.45), (0.8, 0.4, 0.0), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5))
+"""One per method, on a light background: the palette of Okabe and Ito, which color-blind people can tell apart; gray for its yellow."""
 
 SLICE_COLUMN = "slice"
 LEGEND_SHARE = 0.6
@@ -53,7 +53,7 @@ def columnName(method, key):
 
 
 def fillSeries(node, sliceTableNode, method, number):
-    """The line of one method, whose number chooses the colour. What it shows is said by `showMetric`."""
+    """The line of one method, whose number chooses the color. What it shows is said by `showMetric`."""
     node.SetName(method)  # the text of the legend, also where another comparison has one of this name
     node.SetAndObserveTableNodeID(sliceTableNode.GetID())
     node.SetXColumnName(SLICE_COLUMN)
@@ -61,7 +61,7 @@ def fillSeries(node, sliceTableNode, method, number):
     node.SetLineStyle(node.LineStyleSolid)
     node.SetMarkerStyle(node.MarkerStyleCircle)  # a perceptual metric has single points, between which no line can be drawn
     node.SetMarkerSize(5)
-    node.SetColor(*COLOURS[number % len(COLOURS)])
+    node.SetColor(*COLORS[number % len(COLORS)])
 
 
 def fillChart(node, seriesNodes, axis):

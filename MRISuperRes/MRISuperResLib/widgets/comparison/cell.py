@@ -83,7 +83,7 @@ class ComparisonCell:
                 composite.SetDoPropagateVolumeSelection(False)  # a volume that is loaded meanwhile stays out
                 composite.SetBackgroundVolumeID(self._volumeId if self.volumeNode else None)
                 composite.SetForegroundVolumeID(self._mapId if widget is self._mainWidget else None)
-                composite.SetForegroundOpacity(1)  # the colours of the legend, not mixed with grey
+                composite.SetForegroundOpacity(1)  # the colors of the legend, not mixed with gray
                 composite.SetLabelVolumeID(None)
                 composite.SetLinkedControl(True)
                 composite.SetHotLinkedControl(True)

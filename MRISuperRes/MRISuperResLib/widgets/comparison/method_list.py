@@ -4,9 +4,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ...core.comparison.options import FLOOR, default_methods
-from ...core.errors import MRISuperResError
+from ...core.errors import SuperResolutionError
 from ...core.methods.names import MethodName
-from ...core.methods.registry import BASELINES
+from ...core.methods.registry import INTERPOLATIONS
 from ...core.models.store import ModelStore
 
 BACK_PROJECTED = "+bp"
@@ -60,7 +60,7 @@ class MethodList:
     def _fill(self, scale):
         self._scale, self._default = scale, default_methods(scale, self._store)
         self._list.clear()
-        for name in BASELINES:
+        for name in INTERPOLATIONS:
             self._addItem(name, _("interpolation"))
         self._addItem(FLOOR, _("the best without learning"), _("Bicubic interpolation, corrected until it agrees with the input"))
         cards = self._store.cards(scale)
@@ -90,7 +90,7 @@ class MethodList:
     def _isBlend(self, name):
         try:
             method = MethodName.parse(name)
-        except MRISuperResError:
+        except SuperResolutionError:
             return False
         return method.alpha is not None and method.base in self._store.pairs(self._scale)
 

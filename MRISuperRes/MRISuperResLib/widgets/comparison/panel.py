@@ -2,17 +2,17 @@
 
 from slicer.i18n import tr as _
 
-from ...core.comparison.options import LEAST, MOST, ComparisonJob
+from ...core.comparison.options import LEAST, MOST, ComparisonOptions
 from ...scene.parameters import PerceptualScore
-from ...scene.volume_nodes import whyNotUpscalable
+from ...scene.volume_nodes import whyNotUpsamplable
 from .. import packages
-from ..task_panel import JobPanel
+from ..task_panel import TaskPanel
 from .method_list import MethodList
 from .results import ComparisonResults
 
 
-class ComparePanel(JobPanel):
-    """What is compared, Compare, and what came of it. ui: the widgets of the panel; the rest: see JobPanel."""
+class ComparePanel(TaskPanel):
+    """What is compared, Compare, and what came of it. ui: the widgets of the panel; the rest: see TaskPanel."""
 
     def __init__(self, ui, logic, onBusyChanged):
         self.failureTitle = _("The methods could not be compared.")
@@ -44,7 +44,7 @@ class ComparePanel(JobPanel):
 
     def _help(self):
         parameters = self.parameters
-        if parameters is None or whyNotUpscalable(parameters.inputVolume):
+        if parameters is None or whyNotUpsamplable(parameters.inputVolume):
             return ""
         name, scale = parameters.inputVolume.GetName(), parameters.scale.value
         if parameters.comparisonMode.value:
@@ -83,7 +83,7 @@ class ComparePanel(JobPanel):
     def _startJob(self, onProgress, onFinished):
         parameters = self.parameters
         hasReference = parameters.comparisonMode.value
-        job = ComparisonJob(methods=self.methods.names, scale=parameters.scale.value, reference=hasReference, axis=parameters.sliceDirection.value,
+        job = ComparisonOptions(methods=self.methods.names, scale=parameters.scale.value, reference=hasReference, axis=parameters.sliceDirection.value,
                             device=parameters.device.value, precision=parameters.precision.value, degradation=parameters.degradation.value,
                             noise=parameters.noise if hasReference else 0.0, seed=parameters.seed, perceptual=parameters.perceptualScore.value)
         return self._logic.startComparison(parameters.inputVolume, job, onProgress, onFinished)

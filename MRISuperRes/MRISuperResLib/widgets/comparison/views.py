@@ -208,7 +208,7 @@ class ComparisonViews:
 
 
 def _updateLegends(volumeNodes):
-    """Views notice that the volume of a colour legend was shown or taken away only when its legend changes."""
+    """Views notice that the volume of a color legend was shown or taken away only when its legend changes."""
     for volume in volumeNodes:
         for n in range(volume.GetNumberOfDisplayNodes()):
             display = volume.GetNthDisplayNode(n)
