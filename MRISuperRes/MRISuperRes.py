@@ -41,8 +41,9 @@ class MRISuperRes(ScriptedLoadableModule):
             "Choose a volume and a model and press Apply; the input is not changed. "
             "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
         )
-        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}.").format(
-            credits="; ".join(sample.credit for sample in SAMPLES))
+        self.parent.acknowledgementText = _(
+            "The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}."
+        ).format(credits="; ".join(sample.credit for sample in SAMPLES))
         slicer.app.connect("startupCompleted()", registerSamples)
 
 
@@ -52,7 +53,9 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upsampling = self.many = self.comparing = self.ownModels = self.packages = None
+        self.logic = self.upsampling = self.many = self.comparing = self.ownModels = (
+            self.packages
+        ) = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self):
@@ -66,14 +69,18 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.upsampling = UpsamplePanel(self.ui, self.logic, self._updateTexts)
         self.many = BatchPanel(self.ui, self.logic, self.upsampling, self._updateTexts)
         self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
-        self.ownModels = UserModels(self.ui, self.logic, self.upsampling.models, self._onModelsChanged)
+        self.ownModels = UserModels(
+            self.ui, self.logic, self.upsampling.models, self._onModelsChanged
+        )
         busy = self.panels + [self.ownModels]
         for panel in self.panels:
             panel.rivals = [rival for rival in busy if rival is not panel]
         # a worker that has failed to import a package would fail again
         self.packages = PackagesPanel(self.ui, lambda: self.logic.worker.isBusy, self.logic.cleanup)
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
+        self.addObserver(
+            slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose
+        )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._onSceneChanged)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
@@ -124,11 +131,15 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, parameterNode):
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+            self.removeObserver(
+                self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged
+            )
         self._parameterNode = parameterNode
         if self._parameterNode is not None:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+            self.addObserver(
+                self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged
+            )
         self._onParametersChanged()
 
     def _onParametersChanged(self, caller=None, event=None):
@@ -142,7 +153,9 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Its image may come, go or be turned after it was chosen."""
         if node is not self._observedInput:
             if self._observedInput is not None:
-                self.removeObserver(self._observedInput, vtk.vtkCommand.ModifiedEvent, self._updateTexts)
+                self.removeObserver(
+                    self._observedInput, vtk.vtkCommand.ModifiedEvent, self._updateTexts
+                )
             if node is not None:
                 self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._updateTexts)
             self._observedInput = node
@@ -174,9 +187,13 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         self.logic = MRISuperResLogic()
 
     def runTest(self):
-        for test in (self.test_bicubic_run_keeps_the_place_of_an_oblique_volume, self.test_cancelled_run_leaves_nothing_behind,
-                     self.test_all_frames_of_a_sequence_are_played_with_it, self.test_comparison_measures_and_leaves_nothing_behind,
-                     self.test_default_network_where_torch_is_installed):
+        for test in (
+            self.test_bicubic_run_keeps_the_place_of_an_oblique_volume,
+            self.test_cancelled_run_leaves_nothing_behind,
+            self.test_all_frames_of_a_sequence_are_played_with_it,
+            self.test_comparison_measures_and_leaves_nothing_behind,
+            self.test_default_network_where_torch_is_installed,
+        ):
             self.setUp()
             try:
                 test()
@@ -187,27 +204,39 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         volume = self.makeVolume()
         output = self.logic.upsample(volume, model="bicubic", scale=2)
         self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
-        self.assertEqual(output.GetImageData().GetScalarType(), volume.GetImageData().GetScalarType())
+        self.assertEqual(
+            output.GetImageData().GetScalarType(), volume.GetImageData().GetScalarType()
+        )
         for corner in ((-0.5, -0.5, -0.5), (19.5, 23.5, 5.5)):
             outputCorner = [(x + 0.5) * factor - 0.5 for x, factor in zip(corner, (2, 2, 1))]
-            np.testing.assert_allclose(self.toRAS(output, outputCorner), self.toRAS(volume, corner), atol=1e-6)
+            np.testing.assert_allclose(
+                self.toRAS(output, outputCorner), self.toRAS(volume, corner), atol=1e-6
+            )
         self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "bicubic")
         self.assertIn("not for diagnosis", output.GetAttribute("MRISuperRes.Notice"))
 
     def test_cancelled_run_leaves_nothing_behind(self):
         volume = self.makeVolume()
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
-        self.assertIsNone(self.logic.upsample(volume, model="bicubic", progressCallback=lambda done, total: False))
+        self.assertIsNone(
+            self.logic.upsample(volume, model="bicubic", progressCallback=lambda done, total: False)
+        )
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
 
     def test_all_frames_of_a_sequence_are_played_with_it(self):
-        volume, sequence = self.makeVolume(), slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Cine")
+        volume, sequence = (
+            self.makeVolume(),
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Cine"),
+        )
         for time in ("0", "0.5", "1"):
             sequence.SetDataNodeAtValue(volume, time)
         browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
         browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
         output = self.logic.upsampleSequence(sequence, model="bicubic", scale=2)
-        self.assertEqual([output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())], ["0", "0.5", "1"])
+        self.assertEqual(
+            [output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())],
+            ["0", "0.5", "1"],
+        )
         browser.SetSelectedItemNumber(2)
         self.assertEqual(browser.GetProxyNode(output).GetImageData().GetDimensions(), (40, 48, 6))
 
@@ -217,7 +246,10 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         psnr = [comparison.table.mean(method, "psnr") for method in comparison.outputs]
         self.assertEqual(psnr, sorted(psnr))
         self.assertEqual(comparison.tableNode.GetNumberOfRows(), 3)
-        self.assertEqual(comparison.reference.GetImageData().GetDimensions(), volume.GetImageData().GetDimensions())
+        self.assertEqual(
+            comparison.reference.GetImageData().GetDimensions(),
+            volume.GetImageData().GetDimensions(),
+        )
         views = ComparisonViews(comparison)
         if views.open():
             self.delayDisplay(_("Comparison of three methods"))
@@ -225,8 +257,21 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
             self.delayDisplay(_("Their errors"))
             views.close()
         comparison.remove()
-        for className in ("vtkMRMLVolumeNode", "vtkMRMLTableNode", "vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLColorLegendDisplayNode"):
-            self.assertEqual([node.GetName() for node in slicer.util.getNodesByClass(className) if node is not volume], [])
+        for className in (
+            "vtkMRMLVolumeNode",
+            "vtkMRMLTableNode",
+            "vtkMRMLPlotChartNode",
+            "vtkMRMLPlotSeriesNode",
+            "vtkMRMLColorLegendDisplayNode",
+        ):
+            self.assertEqual(
+                [
+                    node.GetName()
+                    for node in slicer.util.getNodesByClass(className)
+                    if node is not volume
+                ],
+                [],
+            )
 
     def test_default_network_where_torch_is_installed(self):
         if missingPackages():
@@ -239,7 +284,9 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         k, j, i = np.mgrid[:6, :24, :20]
         array = (500 + 400 * np.sin(i / 3.0) * np.cos(j / 4.0) + 20 * k).astype(np.int16)
         a, b = np.cos(0.3), np.sin(0.3)
-        ijkToRAS = np.array([[a, -b, 0, 10], [b, a, 0, -20], [0, 0, 1, 30], [0, 0, 0, 1]]) @ np.diag([1.0, 1.0, 3.0, 1.0])
+        ijkToRAS = np.array(
+            [[a, -b, 0, 10], [b, a, 0, -20], [0, 0, 1, 30], [0, 0, 0, 1]]
+        ) @ np.diag([1.0, 1.0, 3.0, 1.0])
         return slicer.util.addVolumeFromArray(array, ijkToRAS, "Oblique")
 
     def toRAS(self, node, ijk):

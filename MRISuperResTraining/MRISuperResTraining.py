@@ -19,7 +19,10 @@ from slicer.util import VTKObservationMixin
 from MRISuperResLib.widgets.scripted_run import asRuntimeError
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
-from MRISuperResTrainingLib.scene.parameters import MRISuperResTrainingParameterNode, trainingSettings
+from MRISuperResTrainingLib.scene.parameters import (
+    MRISuperResTrainingParameterNode,
+    trainingSettings,
+)
 from MRISuperResTrainingLib.widgets.runs import TrainingRuns
 from MRISuperResTrainingLib.widgets.training_panel import TrainingPanel
 
@@ -57,7 +60,9 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
         self.logic = MRISuperResTrainingLogic()
         self.panel = TrainingPanel(self.ui, self.logic.trainingRuns)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
+        self.addObserver(
+            slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose
+        )
         for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
             self.addObserver(slicer.mrmlScene, event, self._onSceneChanged)
         for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
@@ -95,11 +100,15 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def setParameterNode(self, parameterNode):
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+            self.removeObserver(
+                self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged
+            )
         self._parameterNode = parameterNode
         if self._parameterNode is not None:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+            self.addObserver(
+                self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged
+            )
         self._onParametersChanged()
 
     def _onParametersChanged(self, caller=None, event=None):
@@ -193,7 +202,9 @@ class MRISuperResTrainingTest(ScriptedLoadableModuleTest):
         self.test_a_folder_without_runs_has_none()
 
     def test_volumes_and_presets_make_settings_that_are_valid(self):
-        node = slicer.util.addVolumeFromArray(np.arange(4 * 80 * 80, dtype=np.int16).reshape(4, 80, 80), name="sub-07_T1w")
+        node = slicer.util.addVolumeFromArray(
+            np.arange(4 * 80 * 80, dtype=np.int16).reshape(4, 80, 80), name="sub-07_T1w"
+        )
         self.assertEqual((dataset.trainableNodes(), dataset.subjectOf(node)), ([node], "sub-07"))
         parameters = MRISuperResTrainingLogic().getParameterNode()
         self.assertEqual(trainingSettings(parameters).preset, "quick")

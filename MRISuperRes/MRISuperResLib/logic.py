@@ -51,8 +51,19 @@ class Scripting:
         with asRuntimeError():
             return ComparisonTask(self.worker, volumeNode, job, onProgress, onFinished)
 
-    def upsample(self, volumeNode, model=None, scale=None, axis="auto", device="auto", precision="auto", outputVolume=None,
-                waitForCompletion=True, progressCallback=None, onFinished=None):
+    def upsample(
+        self,
+        volumeNode,
+        model=None,
+        scale=None,
+        axis="auto",
+        device="auto",
+        precision="auto",
+        outputVolume=None,
+        waitForCompletion=True,
+        progressCallback=None,
+        onFinished=None,
+    ):
         """Makes the super-resolved volume of a volume node; the input is not changed.
 
         model: name of an installed model, or "nearest", "bilinear", "bicubic"; "PAIR@0.5" for the blend of a PSNR and a GAN
@@ -68,8 +79,12 @@ class Scripting:
         onFinished(job) is called at its end, however it ends.
         """
         job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
+        run = scriptedRun(
+            lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
         return run.outputNode if waitForCompletion else run
 
     def exportDicom(self, outputNode, folder):
@@ -81,8 +96,18 @@ class Scripting:
         with asRuntimeError():
             exportDicom(outputNode, folder)
 
-    def upsampleSequence(self, sequenceNode, model=None, scale=None, axis="auto", device="auto", precision="auto",
-                        waitForCompletion=True, progressCallback=None, onFinished=None):
+    def upsampleSequence(
+        self,
+        sequenceNode,
+        model=None,
+        scale=None,
+        axis="auto",
+        device="auto",
+        precision="auto",
+        waitForCompletion=True,
+        progressCallback=None,
+        onFinished=None,
+    ):
         """Makes the super-resolved sequence of a sequence node of scalar volumes, frame by frame, with the same index; the input is not changed.
 
         The gray levels of all frames are mapped alike. The output is played together with the input where that has a sequence browser, else in one of
@@ -90,12 +115,26 @@ class Scripting:
         Parameters, and what is returned: see `upsample`, with a SequenceTask; progress is counted in the slices of all frames.
         """
         job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(lambda onProgress, onEnd: self.startSequence(sequenceNode, job, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
+        run = scriptedRun(
+            lambda onProgress, onEnd: self.startSequence(sequenceNode, job, onProgress, onEnd),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
         return run.outputNode if waitForCompletion else run
 
-    def upsampleBatch(self, volumeNodes, model=None, scale=None, axis="auto", device="auto", precision="auto",
-                    waitForCompletion=True, progressCallback=None, onFinished=None):
+    def upsampleBatch(
+        self,
+        volumeNodes,
+        model=None,
+        scale=None,
+        axis="auto",
+        device="auto",
+        precision="auto",
+        waitForCompletion=True,
+        progressCallback=None,
+        onFinished=None,
+    ):
         """Makes the super-resolved volumes of several volume nodes, one after the other. One that fails does not stop the others.
 
         Returns a list with an mrml.many_job.VolumeResult for each: name, outputNode (None without a result) and message (why). Where the progress
@@ -103,12 +142,31 @@ class Scripting:
         Raises RuntimeError where something is missing that all volumes need. The rest: see `upsample`.
         """
         job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(lambda onProgress, onEnd: self.startBatch(volumeNodes, job, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
+        run = scriptedRun(
+            lambda onProgress, onEnd: self.startBatch(volumeNodes, job, onProgress, onEnd),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
         return run.results if waitForCompletion else run
 
-    def compare(self, volumeNode, methods=None, scale=DEFAULT_SCALE, reference=True, axis="auto", device="auto", precision="auto",
-                degradation="bicubic", noise=0.0, seed=0, perceptual="none", waitForCompletion=True, progressCallback=None, onFinished=None):
+    def compare(
+        self,
+        volumeNode,
+        methods=None,
+        scale=DEFAULT_SCALE,
+        reference=True,
+        axis="auto",
+        device="auto",
+        precision="auto",
+        degradation="bicubic",
+        noise=0.0,
+        seed=0,
+        perceptual="none",
+        waitForCompletion=True,
+        progressCallback=None,
+        onFinished=None,
+    ):
         """Lets several methods work on a volume and measures them; the input is not changed.
 
         methods: names as in `upsample`, 2 to 8 of them; None: the interpolations, "bicubic+bp" and the installed models.
@@ -120,12 +178,29 @@ class Scripting:
         waitForCompletion=False a ComparisonTask with cancel(), state, message and comparison. Errors: see `upsample`.
         """
         with asRuntimeError():
-            job = ComparisonOptions(methods or default_methods(scale, ModelStore()), scale, reference, axis, device, precision, degradation, noise, seed, perceptual)
-        run = scriptedRun(lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
-                          progressCallback, onFinished, waitForCompletion)
+            job = ComparisonOptions(
+                methods or default_methods(scale, ModelStore()),
+                scale,
+                reference,
+                axis,
+                device,
+                precision,
+                degradation,
+                noise,
+                seed,
+                perceptual,
+            )
+        run = scriptedRun(
+            lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
         return run.comparison if waitForCompletion else run
 
 
 def _upsamplingOptions(model, scale, axis, device, precision):
     with asRuntimeError():
-        return UpsamplingOptions(model=model, scale=scale, axis=axis, device=device, precision=precision)
+        return UpsamplingOptions(
+            model=model, scale=scale, axis=axis, device=device, precision=precision
+        )

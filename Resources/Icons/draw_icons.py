@@ -12,7 +12,9 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPainterPat
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZE = 128
-BACKGROUND, LIGHT, GREY, DARK, ACCENT = (QColor(name) for name in ("#14213d", "#f4f6fa", "#9aa7bd", "#4a5a7a", "#fca311"))
+BACKGROUND, LIGHT, GREY, DARK, ACCENT = (
+    QColor(name) for name in ("#14213d", "#f4f6fa", "#9aa7bd", "#4a5a7a", "#fca311")
+)
 
 
 def canvas():
@@ -79,5 +81,8 @@ def draw_training():
 
 if __name__ == "__main__":
     application = QGuiApplication([])
-    for module, draw in (("MRISuperRes", draw_super_resolution), ("MRISuperResTraining", draw_training)):
+    for module, draw in (
+        ("MRISuperRes", draw_super_resolution),
+        ("MRISuperResTraining", draw_training),
+    ):
         draw().save(str(PROJECT / module / "Resources" / "Icons" / f"{module}.png"))

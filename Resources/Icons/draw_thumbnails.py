@@ -21,8 +21,14 @@ CROPS = {"SampleFetusT2": (11, 80, 274, 108, 288), "SampleBrainT2": (22, 30, 360
 
 def samples():
     """{SHA-256: name of the thumbnail}, read from the source: it can't be imported without Slicer."""
-    tree = ast.parse((MODULE / "MRISuperResLib" / "mrml" / "sample_data.py").read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Sample"]
+    tree = ast.parse(
+        (MODULE / "MRISuperResLib" / "mrml" / "sample_data.py").read_text(encoding="utf-8")
+    )
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Sample"
+    ]
     return {call.args[2].value: call.args[3].value.partition(".")[0] for call in calls}
 
 
@@ -30,7 +36,9 @@ def draw(path, name):
     number, top, bottom, left, right = CROPS[name]
     image = read_volume(path).array[number].astype(float)
     low, high = np.percentile(image, (0.5, 99.7))
-    gray = np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)[top:bottom, left:right]
+    gray = np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)[
+        top:bottom, left:right
+    ]
     picture = ImageOps.pad(Image.fromarray(gray), SIZE, Image.Resampling.LANCZOS)
     picture.save(MODULE / "Resources" / "Icons" / f"{name}.png", optimize=True)
 

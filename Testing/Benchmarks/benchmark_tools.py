@@ -73,8 +73,15 @@ def operations(net):
     import torch
 
     counted, side = [], 16
-    hooks = [conv.register_forward_hook(lambda conv, _, out: counted.append(2 * conv.weight.numel() * out.shape[2] * out.shape[3]))
-             for conv in net.modules() if isinstance(conv, torch.nn.Conv2d)]
+    hooks = [
+        conv.register_forward_hook(
+            lambda conv, _, out: counted.append(
+                2 * conv.weight.numel() * out.shape[2] * out.shape[3]
+            )
+        )
+        for conv in net.modules()
+        if isinstance(conv, torch.nn.Conv2d)
+    ]
     with torch.inference_mode():
         net(torch.zeros(1, 1, side, side))
     for hook in hooks:
@@ -86,4 +93,10 @@ def table(header, rows):
     """Lines with right-aligned columns; the first column is left-aligned."""
     cells = [list(map(str, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  ".join(cell.ljust(width) if number == 0 else cell.rjust(width) for number, (cell, width) in enumerate(zip(row, widths))) for row in cells)
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in cells
+    )

@@ -24,7 +24,12 @@ def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
     """{"ratio", "comparison", "networks": s}: medians."""
     stack = SliceStack(volume, matrix, job)
     low = np.stack([stack.read(number)[0] for number in range(len(stack))])
-    networks = {method.name: method for name in job.methods for method in [cache.get(job.upsampling_options(name.removesuffix("+bp")))] if method.cards}
+    networks = {
+        method.name: method
+        for name in job.methods
+        for method in [cache.get(job.upsampling_options(name.removesuffix("+bp")))]
+        if method.cards
+    }
     if not networks:
         sys.exit("there is no network among the methods")
     size = min(network.batch_size(*low.shape[1:]) for network in networks.values())
@@ -32,33 +37,63 @@ def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
     def networks_alone():
         for start in range(0, len(low), size):
             for network in networks.values():
-                network(low[start:start + size])
+                network(low[start : start + size])
 
-    times = in_turns({"networks": networks_alone, "comparison": lambda: compare(volume, matrix, job, cache)}, repeats, clock)
-    return {"ratio": ratio(times, "comparison", "networks")} | {name: statistics.median(values) for name, values in times.items()}
+    times = in_turns(
+        {"networks": networks_alone, "comparison": lambda: compare(volume, matrix, job, cache)},
+        repeats,
+        clock,
+    )
+    return {"ratio": ratio(times, "comparison", "networks")} | {
+        name: statistics.median(values) for name, values in times.items()
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, nargs=3, default=(256, 256, 30), metavar=("I", "J", "K"), help="of the volume; default: 256 256 30")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=3,
+        default=(256, 256, 30),
+        metavar=("I", "J", "K"),
+        help="of the volume; default: 256 256 30",
+    )
     parser.add_argument("--scale", type=int, default=2)
-    parser.add_argument("--methods", default=METHODS, help="separated by commas; default: %(default)s")
+    parser.add_argument(
+        "--methods", default=METHODS, help="separated by commas; default: %(default)s"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
-    parser.add_argument("--processor-time", action="store_true", help="of all threads, instead of the time on the clock")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="of all threads, instead of the time on the clock",
+    )
     arguments = parser.parse_args()
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
-    volume, matrix, cache = body(arguments.size[::-1]), np.diag([1.0, 1.0, 3.0, 1.0]), MethodRegistry()
-    print(f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
-          f"{cores()} CPU cores, device {arguments.device}, "
-          f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}")
+    volume, matrix, cache = (
+        body(arguments.size[::-1]),
+        np.diag([1.0, 1.0, 3.0, 1.0]),
+        MethodRegistry(),
+    )
+    print(
+        f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
+        f"{cores()} CPU cores, device {arguments.device}, "
+        f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}"
+    )
     print("mode           ratio  comparison  networks alone  all the rest")
     clock = time.process_time if arguments.processor_time else time.perf_counter
     for reference in (True, False):
         job = ComparisonOptions(methods, arguments.scale, reference, device=arguments.device)
         found = measure(volume, matrix, job, cache, arguments.repeats, clock)
-        print(f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
-              f"{found['comparison'] - found['networks']:10.2f} s", flush=True)
+        print(
+            f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
+            f"{found['comparison'] - found['networks']:10.2f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

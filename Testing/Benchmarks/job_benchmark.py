@@ -24,7 +24,15 @@ from benchmark_tools import body, processor, seconds, table
 
 MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
 SIZE, SCALE = (256, 256, 60), 2
-GROWTH = [((256, 256, 15), 2), ((256, 256, 30), 2), ((256, 256, 60), 2), ((128, 128, 60), 2), ((384, 384, 60), 2), ((256, 256, 60), 4), ((256, 256, 60), 8)]
+GROWTH = [
+    ((256, 256, 15), 2),
+    ((256, 256, 30), 2),
+    ((256, 256, 60), 2),
+    ((128, 128, 60), 2),
+    ((384, 384, 60), 2),
+    ((256, 256, 60), 4),
+    ((256, 256, 60), 8),
+]
 PARTS = ("read", "normalize", "network", "restore, place", "write")
 
 
@@ -32,7 +40,9 @@ class Clock:
     """Seconds spent in functions, by name."""
 
     def __init__(self):
-        self.seconds = dict.fromkeys(("read", "of", "normalize", "network", "upsample", "write"), 0.0)
+        self.seconds = dict.fromkeys(
+            ("read", "of", "normalize", "network", "upsample", "write"), 0.0
+        )
 
     def watch(self, target, name):
         function = pkgutil.resolve_name(target)
@@ -49,7 +59,18 @@ class Clock:
     def parts(self):
         took = self.seconds
         normalize = took["of"] + took["normalize"]
-        return dict(zip(PARTS, (took["read"], normalize, took["network"], took["upsample"] - normalize - took["network"], took["write"])))
+        return dict(
+            zip(
+                PARTS,
+                (
+                    took["read"],
+                    normalize,
+                    took["network"],
+                    took["upsample"] - normalize - took["network"],
+                    took["write"],
+                ),
+            )
+        )
 
 
 class MemoryWatch:
@@ -94,12 +115,19 @@ def one_run(source, target, job, methods):
     clock = Clock()
     core = "MRISuperResLib.core"
     with contextlib.ExitStack() as stack, MemoryWatch() as memory:
-        for name, what in ((f"{core}.memory_saver.run", "network"), (f"{core}.intensity.Intensity.normalize", "normalize"), (f"{core}.upsample.mask_non_finite", "of"),
-                           (f"{core}.intensity.Intensity.of", "of"),
-                           ("MRISuperResLib.cli.upsample.read_volume", "read"), ("MRISuperResLib.cli.upsample.upsample", "upsample"),
-                           ("MRISuperResLib.cli.upsample.write_volume", "write")):
+        for name, what in (
+            (f"{core}.memory_saver.run", "network"),
+            (f"{core}.intensity.Intensity.normalize", "normalize"),
+            (f"{core}.upsample.mask_non_finite", "of"),
+            (f"{core}.intensity.Intensity.of", "of"),
+            ("MRISuperResLib.cli.upsample.read_volume", "read"),
+            ("MRISuperResLib.cli.upsample.upsample", "upsample"),
+            ("MRISuperResLib.cli.upsample.write_volume", "write"),
+        ):
             stack.enter_context(clock.watch(name, what))
-        result = command.upsample_file(source, command.writer(target, source, as_dicom=False), job, methods, Console(), None)
+        result = command.upsample_file(
+            source, command.writer(target, source, as_dicom=False), job, methods, Console(), None
+        )
     return clock.parts(), memory.grown, result.volume.nbytes
 
 
@@ -115,16 +143,28 @@ def measure(size, scale, model, device, suffix, repeats):
         write_volume(small, volume[:1], MATRIX, {})
         write_volume(source, volume, MATRIX, {})
         del volume
-        job, methods = UpsamplingOptions(model.format(scale=scale), scale, "k", device), MethodRegistry()
+        job, methods = (
+            UpsamplingOptions(model.format(scale=scale), scale, "k", device),
+            MethodRegistry(),
+        )
         first, second = (seconds(lambda: one_run(small, target, job, methods)) for _ in range(2))
         runs = [one_run(source, target, job, methods) for _ in range(repeats)]
-    return {"cold": first - second, "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
-            "total": statistics.median(sum(parts.values()) for parts, _, _ in runs), "memory": runs[0][1], "output": runs[0][2]}
+    return {
+        "cold": first - second,
+        "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
+        "total": statistics.median(sum(parts.values()) for parts, _, _ in runs),
+        "memory": runs[0][1],
+        "output": runs[0][2],
+    }
 
 
 def in_a_process(*arguments):
     """What a new Python says to `measure` with these arguments."""
-    done = subprocess.run([sys.executable, __file__, "--measure", json.dumps(arguments)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
@@ -143,8 +183,21 @@ def worker(size, scale, model, device, jobs):
         for number in range(jobs):
             np.save(client.path("input.npy"), body(size[::-1]))
             start = time.perf_counter()
-            client.send({"request": "upsample", "id": str(number), "job": {"model": model.format(scale=scale), "scale": scale, "axis": "k", "device": device},
-                         "input": client.path("input.npy"), "ijkToRAS": MATRIX.tolist(), "output": client.path("output.npy")})
+            client.send(
+                {
+                    "request": "upsample",
+                    "id": str(number),
+                    "job": {
+                        "model": model.format(scale=scale),
+                        "scale": scale,
+                        "axis": "k",
+                        "device": device,
+                    },
+                    "input": client.path("input.npy"),
+                    "ijkToRAS": MATRIX.tolist(),
+                    "output": client.path("output.npy"),
+                }
+            )
             times, event = [], client.event()
             while event["event"] == "progress":
                 times.append(time.perf_counter())
@@ -158,8 +211,14 @@ def worker(size, scale, model, device, jobs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="fast-x{scale}-psnr", help="{scale} stands for the scale; default: %(default)s")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model",
+        default="fast-x{scale}-psnr",
+        help="{scale} stands for the scale; default: %(default)s",
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--format", default=".nii.gz", help="of the files; default: .nii.gz")
     parser.add_argument("--repeats", type=int, default=3, help="default: 3")
@@ -168,22 +227,41 @@ def main():
     if arguments.measure:
         print(json.dumps(measure(*json.loads(arguments.measure))))
         return
-    print(f"{arguments.model}, {arguments.format}, device {arguments.device}; {processor()}, median of {arguments.repeats}")
-    print("rest: all but the network; memory: of the process, beyond what it had before the run, as a multiple of the output")
+    print(
+        f"{arguments.model}, {arguments.format}, device {arguments.device}; {processor()}, median of {arguments.repeats}"
+    )
+    print(
+        "rest: all but the network; memory: of the process, beyond what it had before the run, as a multiple of the output"
+    )
     rows = []
     for size, scale in GROWTH:
-        found = in_a_process(size, scale, arguments.model, arguments.device, arguments.format, arguments.repeats)
+        found = in_a_process(
+            size, scale, arguments.model, arguments.device, arguments.format, arguments.repeats
+        )
         if (size, scale) == (SIZE, SCALE):
             warm = found
         rest = found["total"] - found["parts"]["network"]
-        rows.append((f"{'×'.join(map(str, size))} ×{scale}", f"{100 * rest / found['total']:.1f} %", f"{found['total']:.2f}", f"{found['total'] / size[2]:.3f}",
-                     *(f"{found['parts'][part]:.2f}" for part in PARTS), f"{found['memory'] / found['output']:.2f}", f"{found['memory'] / 2**20:.0f} MiB"))
+        rows.append(
+            (
+                f"{'×'.join(map(str, size))} ×{scale}",
+                f"{100 * rest / found['total']:.1f} %",
+                f"{found['total']:.2f}",
+                f"{found['total'] / size[2]:.3f}",
+                *(f"{found['parts'][part]:.2f}" for part in PARTS),
+                f"{found['memory'] / found['output']:.2f}",
+                f"{found['memory'] / 2**20:.0f} MiB",
+            )
+        )
         print("\r" + rows[-1][0], file=sys.stderr)
     print(table(("volume", "rest", "total s", "s/slice", *PARTS, "memory", ""), rows))
-    print(f"\nfirst run in a process beyond a second one: {warm['cold']:.2f} s (importing PyTorch, loading the weights)")
+    print(
+        f"\nfirst run in a process beyond a second one: {warm['cold']:.2f} s (importing PyTorch, loading the weights)"
+    )
     ready, jobs = worker(SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats)
-    print(f"worker, {'×'.join(map(str, SIZE))} ×{SCALE}: ready after {ready:.2f} s; from the request to the result, beyond the slices: first job {jobs[0]:.2f} s, "
-          f"later ones {statistics.median(jobs[1:]):.2f} s")
+    print(
+        f"worker, {'×'.join(map(str, SIZE))} ×{SCALE}: ready after {ready:.2f} s; from the request to the result, beyond the slices: first job {jobs[0]:.2f} s, "
+        f"later ones {statistics.median(jobs[1:]):.2f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def write_models(folder, scale, blocks):
     nets = {}
     for name, architecture in (("rrdb", {"blocks": blocks}), ("fast", FAST)):
         net = nets[name] = make_generator(architecture, scale).eval()
-        torch.nn.init.normal_(net.conv_last.weight, std=0.01)  # an image about as large as those of trained networks
+        torch.nn.init.normal_(
+            net.conv_last.weight, std=0.01
+        )  # an image about as large as those of trained networks
         write_network(folder, name, net, scale=scale, architecture=architecture)
     return nets
 
@@ -51,15 +53,30 @@ def plain_path(net, volume, device):
 
     def run():
         with torch.no_grad():
-            slices = [plain(torch.from_numpy(intensity.normalize(slice_)).float()[None, None].to(device))[0, 0].cpu().numpy() for slice_ in volume]
+            slices = [
+                plain(torch.from_numpy(intensity.normalize(slice_)).float()[None, None].to(device))[
+                    0, 0
+                ]
+                .cpu()
+                .numpy()
+                for slice_ in volume
+            ]
         return intensity.restore(np.stack(slices))
 
     return run
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, nargs=3, metavar=("I", "J", "K"), help="of the volume; default: 64 64 12, on a GPU 256 256 60")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=3,
+        metavar=("I", "J", "K"),
+        help="of the volume; default: 64 64 12, on a GPU 256 256 60",
+    )
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--blocks", type=int, default=23, help="of the RRDB network; default: 23")
     parser.add_argument("--device", default="auto")
@@ -69,7 +86,9 @@ def main():
     size = arguments.size or ((256, 256, 60) if device.type == "cuda" else (64, 64, 12))
     volume = body(size[::-1])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    print(f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, PyTorch {torch.__version__}, median of {arguments.repeats}")
+    print(
+        f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, PyTorch {torch.__version__}, median of {arguments.repeats}"
+    )
 
     with tempfile.TemporaryDirectory() as folder:
         nets = write_models(folder, arguments.scale, arguments.blocks)
@@ -87,25 +106,62 @@ def main():
             outputs["plain"] = reference()
 
         reference = plain_path(nets["rrdb"], volume, device)
-        ways = [(model, precision) for model in ("rrdb", "fast") for precision in ("float32", "auto")]
+        ways = [
+            (model, precision) for model in ("rrdb", "fast") for precision in ("float32", "auto")
+        ]
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         times = in_turns({"plain": plain} | {way: ours(*way) for way in ways}, arguments.repeats)
 
-    rates = {dtype: matrix_rate(device, getattr(torch, dtype)) for dtype in {outputs[way].provenance["precision"] for way in ways}}
+    rates = {
+        dtype: matrix_rate(device, getattr(torch, dtype))
+        for dtype in {outputs[way].provenance["precision"] for way in ways}
+    }
     extent = np.ptp(volume)
-    rows = [("plain, float32", "1.00", *_speed(times["plain"], size, operations(nets["rrdb"])), "", "")]
+    rows = [
+        ("plain, float32", "1.00", *_speed(times["plain"], size, operations(nets["rrdb"])), "", "")
+    ]
     for model, precision in ways:
         result = outputs[model, precision]
         used, work = result.provenance["precision"], operations(nets[model])
         *speed, flops = _speed(times[model, precision], size, work)
-        difference = f"{np.abs(result.volume.astype(float) - outputs['plain']).max() / extent:.1e}" if model == "rrdb" else ""
-        rows.append((f"{model}, {precision}" + (f" ({used})" if precision == "auto" else ""), f"{ratio(times, 'plain', (model, precision)):.2f}", *speed, flops,
-                     f"{100 * float(flops) * 1e9 / rates[used]:.0f} %", difference))
-    print(table(("path", "times as quick", "s", "s/slice", "Gflop/s", "of matrix rate", "largest difference"), rows))
-    print("matrix rate: " + ", ".join(f"{dtype} {rate / 1e9:.0f} Gflop/s" for dtype, rate in sorted(rates.items())))
+        difference = (
+            f"{np.abs(result.volume.astype(float) - outputs['plain']).max() / extent:.1e}"
+            if model == "rrdb"
+            else ""
+        )
+        rows.append(
+            (
+                f"{model}, {precision}" + (f" ({used})" if precision == "auto" else ""),
+                f"{ratio(times, 'plain', (model, precision)):.2f}",
+                *speed,
+                flops,
+                f"{100 * float(flops) * 1e9 / rates[used]:.0f} %",
+                difference,
+            )
+        )
+    print(
+        table(
+            (
+                "path",
+                "times as quick",
+                "s",
+                "s/slice",
+                "Gflop/s",
+                "of matrix rate",
+                "largest difference",
+            ),
+            rows,
+        )
+    )
+    print(
+        "matrix rate: "
+        + ", ".join(f"{dtype} {rate / 1e9:.0f} Gflop/s" for dtype, rate in sorted(rates.items()))
+    )
     for precision in ("float32", "auto"):
-        print(f"fast against RRDB-{arguments.blocks}, {precision}: {ratio(times, ('rrdb', precision), ('fast', precision)):.1f} times as quick")
+        print(
+            f"fast against RRDB-{arguments.blocks}, {precision}: {ratio(times, ('rrdb', precision), ('fast', precision)):.1f} times as quick"
+        )
     if device.type == "cuda":
         print(f"peak memory of the GPU: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
 

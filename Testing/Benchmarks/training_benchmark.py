@@ -32,7 +32,11 @@ from MRISuperResTrainingLib.options.presets import preset
 from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-GENERATORS = {"fast": {"network": "compact", "blocks": 16, "features": 32}, "rrdb-23": {"network": "rrdb", "blocks": 23}, "rrdb-6": {"network": "rrdb", "blocks": 6}}
+GENERATORS = {
+    "fast": {"network": "compact", "blocks": 16, "features": 32},
+    "rrdb-23": {"network": "rrdb", "blocks": 23},
+    "rrdb-6": {"network": "rrdb", "blocks": 6},
+}
 
 
 def random_vgg(folder):
@@ -40,7 +44,9 @@ def random_vgg(folder):
     random, weights, features_in = np.random.default_rng(0), {}, 3
     for block, (count, width) in enumerate(zip(vgg.CONVOLUTIONS["vgg19"], vgg.WIDTHS), 1):
         for number in range(1, count + 1):
-            weights[f"block{block}_conv{number}.weight"] = random.normal(0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)).astype(np.float32)
+            weights[f"block{block}_conv{number}.weight"] = random.normal(
+                0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)
+            ).astype(np.float32)
             weights[f"block{block}_conv{number}.bias"] = np.zeros(width, np.float32)
             features_in = width
     np.savez(Path(folder, "vgg19.npz"), **weights)
@@ -55,7 +61,10 @@ class PlainLoop:
         self._generator, self._discriminator = generator.to(device), discriminator.to(device)
         self._trained = [p for p in discriminator.parameters() if p.requires_grad]
         self._average = [p.detach().clone() for p in generator.parameters()]
-        self._optimizers = [torch.optim.Adam(parameters, lr=1e-4) for parameters in (generator.parameters(), self._trained)]
+        self._optimizers = [
+            torch.optim.Adam(parameters, lr=1e-4)
+            for parameters in (generator.parameters(), self._trained)
+        ]
 
     def step(self, low, high):
         numbers, generator, discriminator = self._numbers, self._generator, self._discriminator
@@ -63,8 +72,15 @@ class PlainLoop:
         self._optimizers[0].zero_grad()
         output = generator(low)
         real, fake = discriminator(high).detach(), discriminator(output)
-        loss = numbers.content_weight * F.l1_loss(output, high) + numbers.perceptual_weight * perceptual(self._vgg, output, high)
-        loss = loss + numbers.adversarial_weight * (self._gan(real - fake.mean(), False) + self._gan(fake - real.mean(), True)) / 2
+        loss = numbers.content_weight * F.l1_loss(
+            output, high
+        ) + numbers.perceptual_weight * perceptual(self._vgg, output, high)
+        loss = (
+            loss
+            + numbers.adversarial_weight
+            * (self._gan(real - fake.mean(), False) + self._gan(fake - real.mean(), True))
+            / 2
+        )
         loss.backward()
         self._optimizers[0].step()
 
@@ -99,29 +115,65 @@ def synchronized(function, device):
 def compare_steps(settings, vgg, repeats):
     """(times of "plain" and of our precisions, device): one step each."""
     torch.manual_seed(0)
-    generator, discriminator = make_generator(settings.generator, settings.scale), make_discriminator(settings.gan.discriminator, settings.data.patch)
+    generator, discriminator = (
+        make_generator(settings.generator, settings.scale),
+        make_discriminator(settings.gan.discriminator, settings.data.patch),
+    )
     side = settings.data.patch // settings.scale
-    low, high = torch.rand(settings.batch, 1, side, side), torch.rand(settings.batch, 1, settings.data.patch, settings.data.patch)
+    low, high = (
+        torch.rand(settings.batch, 1, side, side),
+        torch.rand(settings.batch, 1, settings.data.patch, settings.data.patch),
+    )
     times = {}
     for precision in ("float32", "bfloat16"):
         values = settings.to_dict() | {"precision": precision}
         with accelerator_for(type(settings).from_dict(values)) as accelerator:
             device = accelerator.device
-            ours = GanStage(accelerator, type(settings).from_dict(values), settings.gan, copy.deepcopy(generator), copy.deepcopy(discriminator), vgg)
-            plain = PlainLoop(settings.gan, settings.ema or 0.999, copy.deepcopy(generator), copy.deepcopy(discriminator), vgg, device)
+            ours = GanStage(
+                accelerator,
+                type(settings).from_dict(values),
+                settings.gan,
+                copy.deepcopy(generator),
+                copy.deepcopy(discriminator),
+                vgg,
+            )
+            plain = PlainLoop(
+                settings.gan,
+                settings.ema or 0.999,
+                copy.deepcopy(generator),
+                copy.deepcopy(discriminator),
+                vgg,
+                device,
+            )
             batch = low.to(device), high.to(device)
             fast = tuple(tensor.to(memory_format=torch.channels_last) for tensor in batch)
-            times[precision] = in_turns({"plain": synchronized(lambda: plain.step(*batch), device), "ours": synchronized(lambda: ours.advance(*fast), device)}, repeats)
+            times[precision] = in_turns(
+                {
+                    "plain": synchronized(lambda: plain.step(*batch), device),
+                    "ours": synchronized(lambda: ours.advance(*fast), device),
+                },
+                repeats,
+            )
     return times, device
 
 
 def waiting(settings, vgg, folder, steps):
     """The part of a training's time that it waits for its batches."""
-    write_volume(Path(folder, "volume.nii.gz"), body((20, 320, 320)), np.diag([1.0, 1.0, 3.0, 1.0]), {})
-    volumes, _ = prepare(read_sources([Path(folder, "volume.nii.gz")])[0], settings.data, Path(folder, "cache"))
+    write_volume(
+        Path(folder, "volume.nii.gz"), body((20, 320, 320)), np.diag([1.0, 1.0, 3.0, 1.0]), {}
+    )
+    volumes, _ = prepare(
+        read_sources([Path(folder, "volume.nii.gz")])[0], settings.data, Path(folder, "cache")
+    )
     with accelerator_for(settings) as accelerator:
-        stage = GanStage(accelerator, settings, settings.gan, make_generator(settings.generator, settings.scale),
-                         make_discriminator(settings.gan.discriminator, settings.data.patch), vgg)
+        stage = GanStage(
+            accelerator,
+            settings,
+            settings.gan,
+            make_generator(settings.generator, settings.scale),
+            make_discriminator(settings.gan.discriminator, settings.data.patch),
+            vgg,
+        )
         batches, waited, began = Batches(PatchSampler(volumes, settings), accelerator), 0.0, 0.0
         for step in range(steps + 1):
             if step == 1:  # the first one has nothing to be prepared behind
@@ -135,24 +187,44 @@ def waiting(settings, vgg, folder, steps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--generator", choices=GENERATORS, default="fast")
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--patch", type=int, default=128, help="high-resolution pixels; default: 128")
+    parser.add_argument(
+        "--patch", type=int, default=128, help="high-resolution pixels; default: 128"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
     arguments = parser.parse_args()
-    settings = preset("quick", arguments.scale, generator=GENERATORS[arguments.generator], batch=arguments.batch, ema=0.999,
-                      data={"patch": arguments.patch}, gan={"discriminator": "official", "adversarial_terms": "both"})
+    settings = preset(
+        "quick",
+        arguments.scale,
+        generator=GENERATORS[arguments.generator],
+        batch=arguments.batch,
+        ema=0.999,
+        data={"patch": arguments.patch},
+        gan={"discriminator": "official", "adversarial_terms": "both"},
+    )
     with tempfile.TemporaryDirectory() as folder:
         vgg = random_vgg(folder)
         times, device = compare_steps(settings, vgg, arguments.repeats)
         waits = waiting(settings, vgg, folder, 2 * arguments.repeats)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    print(f"{arguments.generator} ×{arguments.scale}, batches of {arguments.batch} patches of {arguments.patch}; {name}, PyTorch {torch.__version__}, "
-          f"median of {arguments.repeats}")
+    print(
+        f"{arguments.generator} ×{arguments.scale}, batches of {arguments.batch} patches of {arguments.patch}; {name}, PyTorch {torch.__version__}, "
+        f"median of {arguments.repeats}"
+    )
     rows = [("plain, float32", "1.00", f"{1 / statistics.median(times['float32']['plain']):.2f}")]
-    rows += [(f"ours, {precision}", f"{ratio(found, 'plain', 'ours'):.2f}", f"{1 / statistics.median(found['ours']):.2f}") for precision, found in times.items()]
+    rows += [
+        (
+            f"ours, {precision}",
+            f"{ratio(found, 'plain', 'ours'):.2f}",
+            f"{1 / statistics.median(found['ours']):.2f}",
+        )
+        for precision, found in times.items()
+    ]
     print(table(("step", "times as quick", "steps/s"), rows))
     print(f"waiting for data: {100 * waits:.1f} % of the time")
 

@@ -51,7 +51,15 @@ class AuditCommandTest(FolderTest):
         (self.folder / f"{name}.json").unlink()
 
     def audit(self, *words, code=0, out=None):
-        status, text, err = run("audit", self.folder / "study", "--out", out or self.out, "--models", "tiny-psnr", *words)
+        status, text, err = run(
+            "audit",
+            self.folder / "study",
+            "--out",
+            out or self.out,
+            "--models",
+            "tiny-psnr",
+            *words,
+        )
         self.assertEqual(status, code, err)
         return text if code == 0 else err
 
@@ -69,13 +77,31 @@ class FolderOfResultsTest(AuditCommandTest):
     def test_it_holds_tables_a_picture_maps_and_how_they_were_made(self):
         self.audit("--slices", "3", "--seed", "5")
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), FILES)
-        self.assertEqual(sorted(path.name for path in (self.out / "maps").glob("*.gz")), sorted(f"{name}-{method}-x2.nii.gz" for name in "ab" for method in METHODS))
+        self.assertEqual(
+            sorted(path.name for path in (self.out / "maps").glob("*.gz")),
+            sorted(f"{name}-{method}-x2.nii.gz" for name in "ab" for method in METHODS),
+        )
         self.assert_files("audit", "models", "study")
         self.assertEqual((self.out / "audit.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         record = json.loads((self.out / "audit.json").read_text(encoding="utf-8"))
-        self.assertEqual([(job["methods"], job["slices"], job["seed"], job["precision"]) for job in record["jobs"]], [(METHODS, 3, 5, "float32")])
-        self.assertEqual([method["sha256"] for method in record["methods"]["2"]], [None, None, self.card().sha256])
-        self.assertEqual([(volume["name"], volume["file"], len(volume["slices"])) for volume in record["volumes"]], [("a", "a.nrrd", 3), ("b", "b.nrrd", 3)])
+        self.assertEqual(
+            [
+                (job["methods"], job["slices"], job["seed"], job["precision"])
+                for job in record["jobs"]
+            ],
+            [(METHODS, 3, 5, "float32")],
+        )
+        self.assertEqual(
+            [method["sha256"] for method in record["methods"]["2"]],
+            [None, None, self.card().sha256],
+        )
+        self.assertEqual(
+            [
+                (volume["name"], volume["file"], len(volume["slices"]))
+                for volume in record["volumes"]
+            ],
+            [("a", "a.nrrd", 3), ("b", "b.nrrd", 3)],
+        )
         self.assertIn("numpy", record["versions"])
         self.assertIn("not for diagnosis", record["notice"])
 
@@ -85,56 +111,125 @@ class FolderOfResultsTest(AuditCommandTest):
         lesions = self.table("lesions.csv")
         for name in "ab":
             volume = read_volume(self.folder / "study" / f"{name}.nrrd")
-            found = audit(volume.array, volume.ijk_to_ras, AuditOptions(("tiny-psnr",), noise=2.0, degradation="kspace", slices=None))
+            found = audit(
+                volume.array,
+                volume.ijk_to_ras,
+                AuditOptions(("tiny-psnr",), noise=2.0, degradation="kspace", slices=None),
+            )
             for method, result in found.methods.items():
                 row = rows.pop((name, method))
                 for key, value in result.findings.figures().items():
-                    self.assertEqual(row[key], "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value))
+                    self.assertEqual(
+                        row[key],
+                        ""
+                        if value is None
+                        else f"{value:.6f}"
+                        if isinstance(value, float)
+                        else str(value),
+                    )
                 written = read_volume(self.out / "maps" / f"{name}-{method}-x2.nii.gz")
                 np.testing.assert_array_equal(written.array, result.crossing)
-                self.assert_same_place(written.ijk_to_ras, written.array.shape, volume.ijk_to_ras, volume.array.shape)
-                self.assertEqual([row["word"] for row in lesions if (row["volume"], row["method"]) == (name, method)], [lesion.score.word for lesion in result.findings.lesions])
+                self.assert_same_place(
+                    written.ijk_to_ras, written.array.shape, volume.ijk_to_ras, volume.array.shape
+                )
+                self.assertEqual(
+                    [
+                        row["word"]
+                        for row in lesions
+                        if (row["volume"], row["method"]) == (name, method)
+                    ],
+                    [lesion.score.word for lesion in result.findings.lesions],
+                )
         self.assertEqual(rows, {})
 
     def test_the_summary_takes_volumes_together_and_the_text_shows_it(self):
         text = self.audit()
         volumes, summary = self.table("audit.csv"), self.table("summary.csv")
-        self.assertEqual([(row["scale"], row["volumes"], row["method"]) for row in summary], [("2", "2", method) for method in METHODS])
+        self.assertEqual(
+            [(row["scale"], row["volumes"], row["method"]) for row in summary],
+            [("2", "2", method) for method in METHODS],
+        )
         for row in summary:
             both = [other for other in volumes if other["method"] == row["method"]]
-            self.assertAlmostEqual(float(row["invented"]), sum(float(other["invented"]) for other in both) / 2, places=5)
+            self.assertAlmostEqual(
+                float(row["invented"]),
+                sum(float(other["invented"]) for other in both) / 2,
+                places=5,
+            )
             self.assertEqual(int(row["planted"]), sum(int(other["planted"]) for other in both))
-            self.assertRegex(text, rf"(?m)^\| `{re.escape(row['method'])}` \| {float(row['unfaithful']):.2f} \|")
+            self.assertRegex(
+                text, rf"(?m)^\| `{re.escape(row['method'])}` \| {float(row['unfaithful']):.2f} \|"
+            )
         markdown = (self.out / "audit.md").read_text(encoding="utf-8")
         self.assertTrue(text.startswith(markdown))
-        for part in ("## ×2: 2 volumes, 8 slices", "How to read it", "Unfaithful patches", "at most 20 slices of every volume; seed 0"):
+        for part in (
+            "## ×2: 2 volumes, 8 slices",
+            "How to read it",
+            "Unfaithful patches",
+            "at most 20 slices of every volume; seed 0",
+        ):
             self.assertIn(part, markdown)
         self.assertRegex(text, rf"\nWritten: {re.escape(str(self.out))}, \d+ s\n$")
 
     def test_models_of_several_scales_have_a_table_each(self):
-        code, text, err = run("audit", self.folder / "study", "--out", self.out, "--models", "tiny-x4,tiny-psnr,tiny-psnr+bp")
+        code, text, err = run(
+            "audit",
+            self.folder / "study",
+            "--out",
+            self.out,
+            "--models",
+            "tiny-x4,tiny-psnr,tiny-psnr+bp",
+        )
         self.assertEqual(code, 0, err)
-        self.assertEqual([(row["scale"], row["method"]) for row in self.table("summary.csv")],
-                         [("2", name) for name in (*METHODS, "tiny-psnr+bp")] + [("4", name) for name in ("bicubic", "bicubic+bp", "tiny-x4")])
+        self.assertEqual(
+            [(row["scale"], row["method"]) for row in self.table("summary.csv")],
+            [("2", name) for name in (*METHODS, "tiny-psnr+bp")]
+            + [("4", name) for name in ("bicubic", "bicubic+bp", "tiny-x4")],
+        )
         self.assertEqual(re.findall("## ×(.)", text), ["2", "4"])
 
     def test_all_models_of_the_scale_are_audited_by_default(self):
-        code, _, err = run("audit", self.folder / "study" / "a.nrrd", "--out", self.out, "--slices", "1")
+        code, _, err = run(
+            "audit", self.folder / "study" / "a.nrrd", "--out", self.out, "--slices", "1"
+        )
         self.assertEqual(code, 0, err)
-        self.assertEqual([row["method"] for row in self.table("summary.csv")], ["bicubic", "bicubic+bp", "fast-x2-psnr", "tiny-psnr", "fast-x2-gan"])
+        self.assertEqual(
+            [row["method"] for row in self.table("summary.csv")],
+            ["bicubic", "bicubic+bp", "fast-x2-psnr", "tiny-psnr", "fast-x2-gan"],
+        )
 
     def test_the_same_call_gives_the_same_tables_in_another_process_and_another_seed_others(self):
         tables = []
         for seed in (5, 5, 6):
             out = self.folder / f"{seed}-{len(tables)}"
-            words = subprocess_arguments("audit", self.folder / "study", "--out", out, "--models", "tiny-psnr", "--noise", "3", "--seed", seed, "--device", "cpu")
+            words = subprocess_arguments(
+                "audit",
+                self.folder / "study",
+                "--out",
+                out,
+                "--models",
+                "tiny-psnr",
+                "--noise",
+                "3",
+                "--seed",
+                seed,
+                "--device",
+                "cpu",
+            )
             subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
-            tables.append([(out / name).read_bytes() for name in ("audit.csv", "summary.csv", "lesions.csv", "audit.md")])
+            tables.append(
+                [
+                    (out / name).read_bytes()
+                    for name in ("audit.csv", "summary.csv", "lesions.csv", "audit.md")
+                ]
+            )
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0][0], tables[2][0])
 
     def test_progress_and_notes_are_not_among_the_results(self):
-        words = subprocess_arguments("audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr")
+        words = subprocess_arguments(
+            "audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr"
+        )
         result = subprocess.run(**words, capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.startswith("# Audit"))
@@ -144,10 +239,23 @@ class FolderOfResultsTest(AuditCommandTest):
     def test_the_help_and_its_examples(self):
         code, out, err = run("audit", "--help")
         self.assertEqual((code, err), (0, ""))
-        for option in ("--models", "--scale", "--out", "--slices", "--card", "--degradation", "--noise", "--seed", "--axis", "--device"):
+        for option in (
+            "--models",
+            "--scale",
+            "--out",
+            "--slices",
+            "--card",
+            "--degradation",
+            "--noise",
+            "--seed",
+            "--axis",
+            "--device",
+        ):
             self.assertIn(option, out)
         self.assertNotIn("--precision", out)
-        examples = re.findall(rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$", parser.AUDIT_EXAMPLES, re.MULTILINE)
+        examples = re.findall(
+            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$", parser.AUDIT_EXAMPLES, re.MULTILINE
+        )
         self.assertGreater(len(examples), 3)
         for example in examples:
             parser.parse(example.split())
@@ -160,17 +268,35 @@ class CardTest(AuditCommandTest):
         self.assertIn("and the cards of tiny-psnr", text)
         summary = {row["method"]: row for row in self.table("summary.csv")}
         [entry] = self.card().audit
-        self.assertEqual((entry["anatomy"], entry["volumes"], entry["slices"], entry["seed"], entry["degradation"]), ("fetal", ["a", "b"], 8, 4, "bicubic"))
+        self.assertEqual(
+            (
+                entry["anatomy"],
+                entry["volumes"],
+                entry["slices"],
+                entry["seed"],
+                entry["degradation"],
+            ),
+            ("fetal", ["a", "b"], 8, 4, "bicubic"),
+        )
         for name, figures in ({"tiny-psnr": entry} | entry["baselines"]).items():
-            self.assertEqual({key: round(float(summary[name][key]), 4) for key in AUDITED}, {key: figures[key] for key in AUDITED})
+            self.assertEqual(
+                {key: round(float(summary[name][key]), 4) for key in AUDITED},
+                {key: figures[key] for key in AUDITED},
+            )
         self.assertEqual(list(entry["baselines"]), ["bicubic", "bicubic+bp"])
         self.audit("--card", "brain", out=self.folder / "second")
         self.audit("--card", "fetal", out=self.folder / "third")
-        self.assertEqual([(entry["anatomy"], entry["seed"]) for entry in self.card().audit], [("brain", 0), ("fetal", 0)])
+        self.assertEqual(
+            [(entry["anatomy"], entry["seed"]) for entry in self.card().audit],
+            [("brain", 0), ("fetal", 0)],
+        )
         after = json.loads((self.own / "tiny-psnr.json").read_text())
         del after["audit"]
         self.assertEqual(after, before)
-        self.assertEqual(sorted(path.name for path in self.own.iterdir()), ["tiny-psnr.json", "tiny-psnr.safetensors", "tiny-x4.json", "tiny-x4.safetensors"])
+        self.assertEqual(
+            sorted(path.name for path in self.own.iterdir()),
+            ["tiny-psnr.json", "tiny-psnr.safetensors", "tiny-x4.json", "tiny-x4.safetensors"],
+        )
 
     def test_models_show_tells_them(self):
         self.audit("--card", "brain")
@@ -184,11 +310,28 @@ class CardTest(AuditCommandTest):
 
     def test_cards_that_are_not_the_users_own_stay_as_they_are(self):
         card = (SHIPPED / "fast-x2-psnr.json").read_bytes()
-        for models, pattern in (("fast-x2-psnr", "came with the extension"), ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr came with the extension"),
-                                ("tiny-psnr+bp", "no model “tiny-psnr.bp”"),
-                                ("bicubic", "no model “bicubic”")):
-            with self.subTest(models), mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")):
-                code, out, err = run("audit", self.folder / "study", "--out", self.out, "--models", models, "--card", "brain")
+        for models, pattern in (
+            ("fast-x2-psnr", "came with the extension"),
+            ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr came with the extension"),
+            ("tiny-psnr+bp", "no model “tiny-psnr.bp”"),
+            ("bicubic", "no model “bicubic”"),
+        ):
+            with (
+                self.subTest(models),
+                mock.patch(
+                    "MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")
+                ),
+            ):
+                code, out, err = run(
+                    "audit",
+                    self.folder / "study",
+                    "--out",
+                    self.out,
+                    "--models",
+                    models,
+                    "--card",
+                    "brain",
+                )
                 self.assertEqual((code, out), (2, ""))
                 self.assertRegex(err, f"error: .*{pattern}")
         self.assertEqual((SHIPPED / "fast-x2-psnr.json").read_bytes(), card)
@@ -196,9 +339,17 @@ class CardTest(AuditCommandTest):
 
     def test_a_card_that_cannot_be_written_is_told_and_the_folder_stays(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
-        with mock.patch("MRISuperResLib.core.models.user_models.write_json", side_effect=SuperResolutionError("tiny-psnr.json can't be written: you may not write there.", "environment")):
+        with mock.patch(
+            "MRISuperResLib.core.models.user_models.write_json",
+            side_effect=SuperResolutionError(
+                "tiny-psnr.json can't be written: you may not write there.", "environment"
+            ),
+        ):
             err = self.audit("--card", "brain", code=2)
-        self.assertRegex(err, r"error: The audit is in .*audit, but not in all cards. tiny-psnr.json can't be written: you may not write there.\n$")
+        self.assertRegex(
+            err,
+            r"error: The audit is in .*audit, but not in all cards. tiny-psnr.json can't be written: you may not write there.\n$",
+        )
         self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)
         self.assertTrue((self.out / "audit.md").is_file())
 
@@ -207,7 +358,9 @@ class CardTest(AuditCommandTest):
         (self.folder / "study" / "c.nrrd").write_bytes(b"no volume")
         self.assertIn("no card was changed", self.audit("--card", "brain", code=2))
         (self.folder / "study" / "c.nrrd").unlink()
-        with mock.patch("MRISuperResLib.cli.audit_files.WorstSlices.draw", side_effect=KeyboardInterrupt):
+        with mock.patch(
+            "MRISuperResLib.cli.audit_files.WorstSlices.draw", side_effect=KeyboardInterrupt
+        ):
             self.audit("--card", "brain", code=130, out=self.folder / "other")
         self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)
 
@@ -217,7 +370,10 @@ class WrongTest(AuditCommandTest):
         before = sorted(self.folder.rglob("*"))
         status, out, err = run("audit", *words)
         self.assertEqual((status, out), (2, ""), err)
-        self.assertRegex(err, f"^((note|warning|error): .*\n|\\d+/\\d+ slices.*\n|\\[.*\n)*error: .*{pattern}[^\n]*\n$")
+        self.assertRegex(
+            err,
+            f"^((note|warning|error): .*\n|\\d+/\\d+ slices.*\n|\\[.*\n)*error: .*{pattern}[^\n]*\n$",
+        )
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
     def test_what_is_wrong_is_one_sentence_and_is_said_before_any_work(self):
@@ -246,9 +402,15 @@ class WrongTest(AuditCommandTest):
             (with_out("--device", "tpu"), "no device “tpu”"),
             (with_out("--precision", "auto"), "unrecognized arguments: --precision"),
             (with_out("--card", "brain"), "Name with --models the models of your own"),
-            (with_out("--card", " ", "--models", "tiny-psnr"), "Say after --card what the volumes show"),
+            (
+                with_out("--card", " ", "--models", "tiny-psnr"),
+                "Say after --card what the volumes show",
+            ),
             ((study, "--out", self.own), "is not empty: empty it, or give the name of a new one"),
-            ((study, "--out", self.folder / "none" / "out"), "There is no folder .*none: make it first"),
+            (
+                (study, "--out", self.folder / "none" / "out"),
+                "There is no folder .*none: make it first",
+            ),
         ]
         with mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")):
             for words, pattern in cases:
@@ -256,52 +418,97 @@ class WrongTest(AuditCommandTest):
                     self.assert_refused(pattern, *words)
 
     def test_a_missing_matplotlib_is_told_before_any_work(self):
-        with mock.patch.dict(sys.modules, {"matplotlib.figure": None}), mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")):
-            self.assert_refused("needs the package matplotlib", self.folder / "study", "--out", self.out)
+        with (
+            mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
+            mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")),
+        ):
+            self.assert_refused(
+                "needs the package matplotlib", self.folder / "study", "--out", self.out
+            )
 
     def test_a_volume_that_cannot_be_audited_is_named_and_does_not_stop_the_others(self):
         (self.folder / "study" / "aa.nrrd").write_bytes(b"no volume")
-        write_volume(self.folder / "study" / "dark.nrrd", np.zeros((3, 40, 40), np.int16), grid(), {})
+        write_volume(
+            self.folder / "study" / "dark.nrrd", np.zeros((3, 40, 40), np.int16), grid(), {}
+        )
         err = self.audit(code=2)
-        self.assertRegex(err.splitlines()[-1], rf"The audit of the others is in {re.escape(str(self.out))}; what could not be audited: "
-                         r".*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: There is nothing to judge")
+        self.assertRegex(
+            err.splitlines()[-1],
+            rf"The audit of the others is in {re.escape(str(self.out))}; what could not be audited: "
+            r".*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: There is nothing to judge",
+        )
         self.assertEqual({row["volume"] for row in self.table("audit.csv")}, {"a", "b"})
         markdown = (self.out / "audit.md").read_text(encoding="utf-8")
         self.assertIn("Left out:", markdown)
         self.assertIn("aa.nrrd", markdown)
-        self.assertEqual(len(json.loads((self.out / "audit.json").read_text(encoding="utf-8"))["skipped"]), 2)
+        self.assertEqual(
+            len(json.loads((self.out / "audit.json").read_text(encoding="utf-8"))["skipped"]), 2
+        )
 
     def test_where_none_can_be_audited_nothing_is_written(self):
         for name in "ab":
             (self.folder / "study" / f"{name}.nrrd").write_bytes(b"no volume")
-        self.assert_refused("Nothing could be audited. .*a.nrrd", self.folder / "study", "--out", self.out)
+        self.assert_refused(
+            "Nothing could be audited. .*a.nrrd", self.folder / "study", "--out", self.out
+        )
 
     def test_a_volume_too_small_for_one_scale_is_audited_at_the_others(self):
         self.make("study/b.nrrd", (2, 30, 30))
-        code, _, err = run("audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr,tiny-x4")
+        code, _, err = run(
+            "audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr,tiny-x4"
+        )
         self.assertEqual(code, 2)
-        self.assertRegex(err, "b.nrrd, ×4: The slices have 28×28 pixels, which is too little for patches of 32×32")
-        self.assertEqual({(row["scale"], row["volume"]) for row in self.table("audit.csv")}, {("2", "a"), ("2", "b"), ("4", "a")})
+        self.assertRegex(
+            err,
+            "b.nrrd, ×4: The slices have 28×28 pixels, which is too little for patches of 32×32",
+        )
+        self.assertEqual(
+            {(row["scale"], row["volume"]) for row in self.table("audit.csv")},
+            {("2", "a"), ("2", "b"), ("4", "a")},
+        )
 
     def test_too_little_memory_for_a_volume_is_told_of_it(self):
         with mock.patch("MRISuperResLib.cli.audit.audit", side_effect=MemoryError):
-            self.assert_refused("Nothing could be audited.*a.nrrd, ×2: there is not enough memory", self.folder / "study", "--out", self.out)
+            self.assert_refused(
+                "Nothing could be audited.*a.nrrd, ×2: there is not enough memory",
+                self.folder / "study",
+                "--out",
+                self.out,
+            )
 
 
 class NothingLeftTest(AuditCommandTest):
     has_picture = True
-    PLACES = ("commandline.audit.read_volume", "commandline.console.Console.progress", "commandline.audit.audit", "commandline.audit_files.write_volume",
-              "commandline.audit_files.tables.volumes_csv", "commandline.audit_files.WorstSlices.draw")
+    PLACES = (
+        "commandline.audit.read_volume",
+        "commandline.console.Console.progress",
+        "commandline.audit.audit",
+        "commandline.audit_files.write_volume",
+        "commandline.audit_files.tables.volumes_csv",
+        "commandline.audit_files.WorstSlices.draw",
+    )
 
     def test_a_stop_at_any_time_leaves_nothing(self):
         for place in self.PLACES:
-            with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=lambda *_, **__: signal.raise_signal(signal.SIGINT)):
+            with (
+                self.subTest(place),
+                mock.patch(
+                    f"MRISuperResLib.{place}",
+                    side_effect=lambda *_, **__: signal.raise_signal(signal.SIGINT),
+                ),
+            ):
                 self.assertRegex(self.audit(code=130), "error: stopped, nothing was written.\n$")
                 self.assert_files("models", "study")
 
     def test_a_failure_at_any_time_leaves_nothing(self):
-        for error, code, sentence in ((OSError(errno.ENOSPC, "No space left on device"), 2, r"audit(/\S+)? can't be written: the disk is full"),
-                                      (ValueError("ours"), 1, "please report it")):
+        for error, code, sentence in (
+            (
+                OSError(errno.ENOSPC, "No space left on device"),
+                2,
+                r"audit(/\S+)? can't be written: the disk is full",
+            ),
+            (ValueError("ours"), 1, "please report it"),
+        ):
             for place in self.PLACES[3:]:
                 with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=error):
                     err = self.audit(code=code)

@@ -55,32 +55,66 @@ class UpsampleTest(CommandLineTest):
     def test_the_last_line_tells_where_the_output_is_and_what_it_is(self):
         code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual(code, 0)
-        self.assertRegex(out, rf"^Written: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm \(int16\), model bicubic ×2, \d+ s\n$")
+        self.assertRegex(
+            out,
+            rf"^Written: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm \(int16\), model bicubic ×2, \d+ s\n$",
+        )
         self.assertRegex(err, "note: Taken: slices along k \\(axial\\)")
         self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
     def test_every_option_reaches_the_job(self):
         frames = self.folder / "frames.mha"
         import SimpleITK as sitk
-        sitk.WriteImage(sitk.GetImageFromArray(np.stack([array()] * 3), isVector=False), str(frames))
-        code, _, err = run("upsample", frames, self.output, "--model", "nearest", "--scale", 4, "--axis", "sagittal", "--device", "cpu", "--frame", 2)
+
+        sitk.WriteImage(
+            sitk.GetImageFromArray(np.stack([array()] * 3), isVector=False), str(frames)
+        )
+        code, _, err = run(
+            "upsample",
+            frames,
+            self.output,
+            "--model",
+            "nearest",
+            "--scale",
+            4,
+            "--axis",
+            "sagittal",
+            "--device",
+            "cpu",
+            "--frame",
+            2,
+        )
         self.assertEqual(code, 0, err)
         record = json.loads((self.folder / "out.nrrd.json").read_text(encoding="utf-8"))
-        self.assertEqual((record["job"]["model"], record["scale"], record["slices"]["axis"]), ("nearest", 4, "i"))
+        self.assertEqual(
+            (record["job"]["model"], record["scale"], record["slices"]["axis"]), ("nearest", 4, "i")
+        )
         self.assertEqual((record["input"]["file"], record["input"]["frame"]), ("frames.mha", 2))
-        np.testing.assert_array_equal(read_volume(self.output).array, array().repeat(4, 0).repeat(4, 1))
+        np.testing.assert_array_equal(
+            read_volume(self.output).array, array().repeat(4, 0).repeat(4, 1)
+        )
 
     def test_a_series_of_a_dicom_folder_can_be_chosen(self):
         (self.folder / "scan").mkdir()
         write_series(self.folder / "scan", 3, series="1.2.3")
         write_series(self.folder / "scan", 4, series="1.2.4")
-        self.assert_refused("holds 2 series, choose one with --series", "upsample", self.folder / "scan", self.output, *BASELINE)
-        self.assertEqual(run("upsample", self.folder / "scan", self.output, *BASELINE, "--series", "1.2.4")[0], 0)
+        self.assert_refused(
+            "holds 2 series, choose one with --series",
+            "upsample",
+            self.folder / "scan",
+            self.output,
+            *BASELINE,
+        )
+        self.assertEqual(
+            run("upsample", self.folder / "scan", self.output, *BASELINE, "--series", "1.2.4")[0], 0
+        )
         self.assertEqual(read_volume(self.output).array.shape, (4, 12, 8))
 
     def test_a_result_replaces_an_older_one(self):
         for scale in (2, 4):
-            self.assertEqual(run("upsample", self.input, self.output, *BASELINE, "--scale", scale)[0], 0)
+            self.assertEqual(
+                run("upsample", self.input, self.output, *BASELINE, "--scale", scale)[0], 0
+            )
             self.assertEqual(read_volume(self.output).array.shape[1], 8 * scale)
         self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
@@ -88,37 +122,76 @@ class UpsampleTest(CommandLineTest):
         self.assert_refused("is the input itself", "upsample", self.input, self.input, *BASELINE)
 
     def test_a_baseline_needs_no_torch(self):
-        program = ("import sys; from MRISuperResLib.__main__ import main; "
-                   f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic']) or int('torch' in sys.modules))")
+        program = (
+            "import sys; from MRISuperResLib.__main__ import main; "
+            f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic']) or int('torch' in sys.modules))"
+        )
         environment = subprocess_arguments()["env"]
-        self.assertEqual(subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=PATIENCE).returncode, 0)
+        self.assertEqual(
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env=environment,
+                capture_output=True,
+                timeout=PATIENCE,
+            ).returncode,
+            0,
+        )
 
     def test_what_is_wrong_with_the_output_is_said_before_any_work(self):
-        with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")):
-            for name, pattern in (("out.png", "which format to write"), ("none/out.nrrd", "There is no folder"), ("", "is a folder|which format")):
+        with mock.patch(
+            "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
+        ):
+            for name, pattern in (
+                ("out.png", "which format to write"),
+                ("none/out.nrrd", "There is no folder"),
+                ("", "is a folder|which format"),
+            ):
                 self.assert_refused(pattern, "upsample", self.input, self.folder / name, *BASELINE)
 
     def test_what_is_wrong_with_the_settings_is_said_before_any_work(self):
-        with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")):
-            for words, pattern in ((("--model", "none-such"), "There is no model “none-such”"), (("--scale", 3, *BASELINE), "scale must be 2, 4 or 8"),
-                                   (("--axis", "up", *BASELINE), "no slice direction “up”"), (("--device", "tpu", *BASELINE), "no device “tpu”")):
+        with mock.patch(
+            "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
+        ):
+            for words, pattern in (
+                (("--model", "none-such"), "There is no model “none-such”"),
+                (("--scale", 3, *BASELINE), "scale must be 2, 4 or 8"),
+                (("--axis", "up", *BASELINE), "no slice direction “up”"),
+                (("--device", "tpu", *BASELINE), "no device “tpu”"),
+            ):
                 self.assert_refused(pattern, "upsample", self.input, self.output, *words)
 
     def test_a_missing_input_is_told(self):
-        self.assert_refused("There is no file .*none.nii", "upsample", self.folder / "none.nii", self.output, *BASELINE)
+        self.assert_refused(
+            "There is no file .*none.nii",
+            "upsample",
+            self.folder / "none.nii",
+            self.output,
+            *BASELINE,
+        )
 
 
 class ArgumentsTest(CommandLineTest):
     def test_wrong_words_are_one_sentence_with_the_way_to_the_help(self):
-        for words, pattern in (((), "required: COMMAND; see .* --help"), (("upsample",), "required: IN, OUT; see .* upsample --help"),
-                               (("upsample", "a", "b", "c"), "unrecognized arguments: c"), (("upsample", "a", "b", "--scale", "x"), "invalid int value"),
-                               (("upsample", "a", "b", "--mod", "x"), "unrecognized"), (("enhance",), "invalid choice"), (("models",), "required: COMMAND")):
+        for words, pattern in (
+            ((), "required: COMMAND; see .* --help"),
+            (("upsample",), "required: IN, OUT; see .* upsample --help"),
+            (("upsample", "a", "b", "c"), "unrecognized arguments: c"),
+            (("upsample", "a", "b", "--scale", "x"), "invalid int value"),
+            (("upsample", "a", "b", "--mod", "x"), "unrecognized"),
+            (("enhance",), "invalid choice"),
+            (("models",), "required: COMMAND"),
+        ):
             with self.subTest(words):
                 self.assert_refused(pattern, *words)
 
     def test_help_and_version_are_no_errors(self):
         self.assertEqual(run("--version"), (0, f"MRISuperRes {__version__}\n", ""))
-        for words in (("--help",), ("upsample", "--help"), ("models", "--help"), ("models", "show", "-h")):
+        for words in (
+            ("--help",),
+            ("upsample", "--help"),
+            ("models", "--help"),
+            ("models", "show", "-h"),
+        ):
             code, out, err = run(*words)
             self.assertEqual((code, err), (0, ""))
             self.assertIn("usage: python -m MRISuperResLib", out)
@@ -127,17 +200,39 @@ class ArgumentsTest(CommandLineTest):
     def test_the_examples_of_the_help_are_understood(self):
         from MRISuperResLib.cli import parser
 
-        examples = re.findall(rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$", parser.EXAMPLES + parser.UPSCALE_EXAMPLES, re.MULTILINE)
+        examples = re.findall(
+            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$",
+            parser.EXAMPLES + parser.UPSCALE_EXAMPLES,
+            re.MULTILINE,
+        )
         self.assertGreater(len(examples), 7)
         for example in examples:
             parser.parse(example.split())
 
 
 class ModelsTest(CommandLineTest):
-    CARD = {"name": "tiny-x4-gan", "title": "A tiny model", "scale": 4, "stage": "gan", "sha256": "0" * 64, "architecture": {"blocks": 1},
-            "anatomy": ["brain", "fetal"], "training": {"data": [{"source": "somewhere", "license": "CC0"}], "steps": 5}, "limits": "Only a test.", "made_for": "gpu",
-            "metrics": [{"data": "sub-9", "anatomy": "brain"} | dict(zip(SCORES, (33, 0.9, 5)))
-                        | {"baselines": {name: dict(zip(SCORES, (psnr, 0.8, 8))) for name, psnr in (("nearest", 30), ("bicubic", 31))}}]}
+    CARD = {
+        "name": "tiny-x4-gan",
+        "title": "A tiny model",
+        "scale": 4,
+        "stage": "gan",
+        "sha256": "0" * 64,
+        "architecture": {"blocks": 1},
+        "anatomy": ["brain", "fetal"],
+        "training": {"data": [{"source": "somewhere", "license": "CC0"}], "steps": 5},
+        "limits": "Only a test.",
+        "made_for": "gpu",
+        "metrics": [
+            {"data": "sub-9", "anatomy": "brain"}
+            | dict(zip(SCORES, (33, 0.9, 5)))
+            | {
+                "baselines": {
+                    name: dict(zip(SCORES, (psnr, 0.8, 8)))
+                    for name, psnr in (("nearest", 30), ("bicubic", 31))
+                }
+            }
+        ],
+    }
 
     def setUp(self):
         super().setUp()
@@ -150,21 +245,36 @@ class ModelsTest(CommandLineTest):
     def test_the_list_shows_models_and_baselines(self):
         code, out, _ = run("models", "list")
         self.assertEqual(code, 0)
-        self.assertRegex(out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$")
+        self.assertRegex(
+            out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$"
+        )
         for name in registry.INTERPOLATIONS:
             self.assertRegex(out, rf"(?m)^{name} +×2 ×4 ×8 +baseline")
 
     def test_a_card_is_shown_in_full(self):
         code, out, _ = run("models", "show", "tiny-x4-gan")
         self.assertEqual(code, 0)
-        for text in ("A tiny model", "GAN: sharp, may invent detail", "anatomy: brain, fetal", "- source somewhere, license CC0", "steps: 5",
-                     "Only a test.", "0" * 64, str(self.folder)):
+        for text in (
+            "A tiny model",
+            "GAN: sharp, may invent detail",
+            "anatomy: brain, fetal",
+            "- source somewhere, license CC0",
+            "steps: 5",
+            "Only a test.",
+            "0" * 64,
+            str(self.folder),
+        ):
             self.assertIn(text, out)
-        self.assertRegex(out, "(?m)^PSNR, dB, on volumes .* has not learnt from:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$")
+        self.assertRegex(
+            out,
+            "(?m)^PSNR, dB, on volumes .* has not learnt from:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$",
+        )
         self.assertIn("bicubic: interpolation", run("models", "show", "bicubic")[1])
 
     def test_an_unknown_model_is_told_with_those_that_are_there(self):
-        self.assert_refused("There is no model “huge”. Installed: .*tiny-x4-gan", "models", "show", "huge")
+        self.assert_refused(
+            "There is no model “huge”. Installed: .*tiny-x4-gan", "models", "show", "huge"
+        )
 
 
 class StoppedTest(CommandLineTest):
@@ -178,8 +288,13 @@ class StoppedTest(CommandLineTest):
         def stop(*_, **__):
             signal.raise_signal(signal.SIGINT)
 
-        for place in ("commandline.upsample.read_volume", "commandline.console.Console.progress", "commandline.upsample.upsample",
-                      "core.files.writing._write_itk", "core.files.writing.os.replace"):
+        for place in (
+            "commandline.upsample.read_volume",
+            "commandline.console.Console.progress",
+            "commandline.upsample.upsample",
+            "core.files.writing._write_itk",
+            "core.files.writing.os.replace",
+        ):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
                 self.assert_stopped()
 
@@ -194,22 +309,32 @@ class StoppedTest(CommandLineTest):
             self.assert_stopped()
 
     def test_termination_is_a_stop_as_well(self):
-        with mock.patch.object(Console, "progress", side_effect=lambda *_: signal.raise_signal(signal.SIGTERM)):
+        with mock.patch.object(
+            Console, "progress", side_effect=lambda *_: signal.raise_signal(signal.SIGTERM)
+        ):
             self.assert_stopped(128 + signal.SIGTERM)
 
     def test_the_signals_of_the_program_around_are_as_they_were_afterwards(self):
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         run("models", "list")
-        self.assertEqual((signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)), before)
+        self.assertEqual(
+            (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)), before
+        )
 
     @unittest.skipIf(os.name == "nt", "needs a pseudo-terminal")
     def test_ctrl_c_on_a_terminal_ends_the_process_and_leaves_nothing(self):
         import pty
 
-        write_volume(self.input, np.zeros((60, 256, 256), np.uint8), grid(), {"software": "MRISuperRes test"})
+        write_volume(
+            self.input, np.zeros((60, 256, 256), np.uint8), grid(), {"software": "MRISuperRes test"}
+        )
         (self.folder / "in.nii.gz.json").unlink()
         terminal, inside = pty.openpty()
-        process = subprocess.Popen(**subprocess_arguments("upsample", self.input, self.output, *BASELINE, "--scale", 8), stdout=subprocess.PIPE, stderr=inside)
+        process = subprocess.Popen(
+            **subprocess_arguments("upsample", self.input, self.output, *BASELINE, "--scale", 8),
+            stdout=subprocess.PIPE,
+            stderr=inside,
+        )
         os.close(inside)
         seen = b""
         while b"/60 slices" not in seen:  # the line of progress
@@ -226,28 +351,53 @@ class StoppedTest(CommandLineTest):
 
 class FailureTest(CommandLineTest):
     def test_an_error_of_ours_writes_a_log_and_shows_no_traceback(self):
-        with mock.patch("MRISuperResLib.cli.upsample.upsample", side_effect=ZeroDivisionError("the secret")):
+        with mock.patch(
+            "MRISuperResLib.cli.upsample.upsample", side_effect=ZeroDivisionError("the secret")
+        ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (1, ""))
-        self.assertRegex(err, "^error: MRISuperRes failed.*please report it with the file .*[.]log[.]\n$")
+        self.assertRegex(
+            err, "^error: MRISuperRes failed.*please report it with the file .*[.]log[.]\n$"
+        )
         self.assertNotIn("Traceback", err)
         log = Path(re.search(r"file (\S+\.log)\.", err)[1])
         self.addCleanup(log.unlink)
-        self.assertRegex(log.read_text(encoding="utf-8"), "(?s)MRISuperRes.*in.nii.gz.*Traceback.*ZeroDivisionError: the secret")
+        self.assertRegex(
+            log.read_text(encoding="utf-8"),
+            "(?s)MRISuperRes.*in.nii.gz.*Traceback.*ZeroDivisionError: the secret",
+        )
         self.assert_files("in.nii.gz")
 
     def test_too_little_memory_is_told_with_the_size_of_the_output(self):
         with mock.patch("MRISuperResLib.cli.upsample.upsample", side_effect=MemoryError):
-            self.assert_refused("not enough memory: the output alone takes 0.0 GiB", "upsample", self.input, self.output, *BASELINE)
+            self.assert_refused(
+                "not enough memory: the output alone takes 0.0 GiB",
+                "upsample",
+                self.input,
+                self.output,
+                *BASELINE,
+            )
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=MemoryError):
             self.assert_refused("not enough memory", "upsample", self.input, self.output, *BASELINE)
 
     def test_a_missing_package_is_told(self):
-        with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=ModuleNotFoundError(name="SimpleITK")):
-            self.assert_refused("package SimpleITK is missing: install it", "upsample", self.input, self.output, *BASELINE)
+        with mock.patch(
+            "MRISuperResLib.cli.upsample.read_volume",
+            side_effect=ModuleNotFoundError(name="SimpleITK"),
+        ):
+            self.assert_refused(
+                "package SimpleITK is missing: install it",
+                "upsample",
+                self.input,
+                self.output,
+                *BASELINE,
+            )
 
     def test_nothing_says_done_when_the_result_can_not_be_written(self):
-        with mock.patch("MRISuperResLib.core.io.writing._write_itk", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        with mock.patch(
+            "MRISuperResLib.core.io.writing._write_itk",
+            side_effect=OSError(errno.ENOSPC, "No space left on device"),
+        ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (2, ""))
         self.assertRegex(err, "error: .*the disk is full")
@@ -258,9 +408,17 @@ class FailureTest(CommandLineTest):
     def test_a_disk_that_is_really_full_keeps_the_old_output(self):
         self.assertEqual(run("upsample", self.input, self.output, *BASELINE)[0], 0)
         before = self.output.read_bytes()
-        program = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
-                   f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic', '--scale', '8']))")
-        result = subprocess.run([sys.executable, "-c", program], env=subprocess_arguments()["env"], capture_output=True, text=True, timeout=PATIENCE)
+        program = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
+            f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic', '--scale', '8']))"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env=subprocess_arguments()["env"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")
         self.assertEqual(self.output.read_bytes(), before)
@@ -269,18 +427,36 @@ class FailureTest(CommandLineTest):
 
 class SubprocessTest(CommandLineTest):
     def test_the_module_runs_as_a_program(self):
-        result = subprocess.run(**subprocess_arguments("upsample", self.input, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+        result = subprocess.run(
+            **subprocess_arguments("upsample", self.input, self.output, *BASELINE),
+            capture_output=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.decode().startswith("Written: "))
-        result = subprocess.run(**subprocess_arguments("upsample", "none.nii", self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+        result = subprocess.run(
+            **subprocess_arguments("upsample", "none.nii", self.output, *BASELINE),
+            capture_output=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual(result.returncode, 2)
-        self.assertRegex(result.stderr.decode(), r"^error: There is no file none\.nii: check the name\.\r?\n$")
+        self.assertRegex(
+            result.stderr.decode(), r"^error: There is no file none\.nii: check the name\.\r?\n$"
+        )
 
     @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
     def test_the_libraries_say_nothing_beside_our_sentences(self):
-        for name, code in (("pydicom_JPEG-lossy.dcm", 0), ("pydicom_MR_truncated.dcm", 2), ("pydicom_rtdose.dcm", 2)):
+        for name, code in (
+            ("pydicom_JPEG-lossy.dcm", 0),
+            ("pydicom_MR_truncated.dcm", 2),
+            ("pydicom_rtdose.dcm", 2),
+        ):
             with self.subTest(name):
-                result = subprocess.run(**subprocess_arguments("upsample", EDGE / name, self.output, *BASELINE), capture_output=True, timeout=PATIENCE)
+                result = subprocess.run(
+                    **subprocess_arguments("upsample", EDGE / name, self.output, *BASELINE),
+                    capture_output=True,
+                    timeout=PATIENCE,
+                )
                 self.assertEqual(result.returncode, code)
                 for line in result.stderr.decode().splitlines():
                     self.assertRegex(line, r"^(note|warning|error): .*|^\d+/\d+ slices.*")
@@ -297,7 +473,12 @@ class SubprocessTest(CommandLineTest):
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
-            result = subprocess.run(**subprocess_arguments("models", "list"), stdout=pipe, stderr=subprocess.PIPE, timeout=PATIENCE)
+            result = subprocess.run(
+                **subprocess_arguments("models", "list"),
+                stdout=pipe,
+                stderr=subprocess.PIPE,
+                timeout=PATIENCE,
+            )
         self.assertEqual((result.returncode, result.stderr), (0, b""))
 
 
@@ -318,7 +499,10 @@ class ConsoleTest(unittest.TestCase):
             console.progress(done, 2)
         console.message("Taken: all.")
         self.assertNotIn("\n", stream.getvalue().partition("note")[0])
-        self.assertRegex(stream.getvalue(), "\r0/2 slices.*\r1/2 slices.*\r2/2 slices.*\r +\rnote: Taken: all.\n$")
+        self.assertRegex(
+            stream.getvalue(),
+            "\r0/2 slices.*\r1/2 slices.*\r2/2 slices.*\r +\rnote: Taken: all.\n$",
+        )
 
     def test_a_file_gets_a_line_now_and_then_and_the_last_one(self):
         stream = io.StringIO()
@@ -335,7 +519,10 @@ class ConsoleTest(unittest.TestCase):
         console.message("Taken: slices along k.")
         console.message("Something is odd.")
         console.error(str(SuperResolutionError("Too bad.")))
-        self.assertEqual(stream.getvalue(), "note: Taken: slices along k.\nwarning: Something is odd.\nerror: Too bad.\n")
+        self.assertEqual(
+            stream.getvalue(),
+            "note: Taken: slices along k.\nwarning: Something is odd.\nerror: Too bad.\n",
+        )
 
 
 if __name__ == "__main__":

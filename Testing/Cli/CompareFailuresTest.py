@@ -15,7 +15,11 @@ from made_files import grid, run, subprocess_arguments
 from made_torchvision import declare_missing_operators
 from MRISuperResLib.core.io import write_volume
 
-WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))
+WEIGHTS = Path(
+    os.environ.get(
+        "MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"
+    )
+)
 
 
 class RefusedTest(CompareTest):
@@ -23,7 +27,9 @@ class RefusedTest(CompareTest):
         before = sorted(self.folder.rglob("*"))
         status, out, err = run("compare", *words)
         self.assertEqual((status, out), (code, ""), err)
-        self.assertRegex(err, f"^((note|warning): .*\n|\\d+/\\d+ slices.*\n)*error: .*{pattern}[^\n]*\n$")
+        self.assertRegex(
+            err, f"^((note|warning): .*\n|\\d+/\\d+ slices.*\n)*error: .*{pattern}[^\n]*\n$"
+        )
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
     def test_what_is_wrong_is_one_sentence_and_is_said_before_any_work(self):
@@ -33,18 +39,27 @@ class RefusedTest(CompareTest):
         cases = [
             ((self.input,), "required: --out; see .* compare --help"),
             (with_out("--methods", "bicubic"), "takes 2 to 8 methods, not 1"),
-            (with_out("--methods", ",".join(f"bicubic{n}" for n in range(9))), "takes 2 to 8 methods, not 9"),
+            (
+                with_out("--methods", ",".join(f"bicubic{n}" for n in range(9))),
+                "takes 2 to 8 methods, not 9",
+            ),
             (with_out("--methods", "bicubic,bicubic"), "Named twice: bicubic"),
             (with_out("--methods", "bicubic,none-such"), "There is no model “none-such”"),
             (with_out("--methods", "bicubic,none@0.5"), "There is no pair of models “none”"),
             (with_out("--methods", "bicubic,"), "“” names no method"),
             (with_out("--methods", "bicubic,fast-x4-psnr"), "enlarges ×4, not ×2"),
-            (with_out("--methods", "bicubic", "--models", "fast-x2-psnr"), "not allowed with argument"),
+            (
+                with_out("--methods", "bicubic", "--models", "fast-x2-psnr"),
+                "not allowed with argument",
+            ),
             (with_out("--models", "none-such"), "There is no model “none-such”"),
             (with_out("--scale", 3), "scale must be 2, 4 or 8, not 3"),
             (with_out("--noise", 21), "between 0 and 20 %"),
             (with_out("--noise", "nan"), "between 0 and 20 %"),
-            (with_out("--noise", 1, "--no-reference"), "Noise can be added to a degraded volume only"),
+            (
+                with_out("--noise", 1, "--no-reference"),
+                "Noise can be added to a degraded volume only",
+            ),
             (with_out("--seed", -1), "seed must be"),
             (with_out("--degradation", "blur"), "no degradation “blur”"),
             (with_out("--perceptual", "lpips"), "no perceptual metric “lpips”"),
@@ -52,11 +67,19 @@ class RefusedTest(CompareTest):
             (with_out("--device", "tpu"), "no device “tpu”"),
             (with_out("--zoom", "1,2"), "“1,2” is no voxel: give I,J,K"),
             (with_out("--zoom", "a,2,3"), "“a,2,3” is no voxel"),
-            ((self.input, "--out", self.folder), "is not empty: empty it, or give the name of a new one"),
+            (
+                (self.input, "--out", self.folder),
+                "is not empty: empty it, or give the name of a new one",
+            ),
             ((self.input, "--out", self.input), "is a file: give the name of a folder"),
-            ((self.input, "--out", self.folder / "none" / "out"), "There is no folder .*none: make it first"),
+            (
+                (self.input, "--out", self.folder / "none" / "out"),
+                "There is no folder .*none: make it first",
+            ),
         ]
-        with mock.patch("MRISuperResLib.cli.compare.read_volume", side_effect=AssertionError("read")):
+        with mock.patch(
+            "MRISuperResLib.cli.compare.read_volume", side_effect=AssertionError("read")
+        ):
             for words, pattern in cases:
                 with self.subTest(words):
                     self.assert_refused(pattern, *words)
@@ -70,15 +93,33 @@ class RefusedTest(CompareTest):
             return (path, "--out", self.out, "--methods", "nearest,bicubic", *words)
 
         self.assert_refused("There is no file .*none.nii", *with_out(self.folder / "none.nii"))
-        self.assert_refused("too little for a comparison ×8", *with_out(self.input, "--scale", 8, "--axis", "i"))
-        self.assert_refused("The voxel 88,0,0 lies outside", *with_out(self.input, "--zoom", "88,0,0"))
-        self.assert_refused("is a single file: leave --series out", *with_out(self.input, "--series", "1.2.3"))
+        self.assert_refused(
+            "too little for a comparison ×8", *with_out(self.input, "--scale", 8, "--axis", "i")
+        )
+        self.assert_refused(
+            "The voxel 88,0,0 lies outside", *with_out(self.input, "--zoom", "88,0,0")
+        )
+        self.assert_refused(
+            "is a single file: leave --series out", *with_out(self.input, "--series", "1.2.3")
+        )
 
     def test_what_is_missing_for_perceptual_metrics_is_one_sentence(self):
         import torch  # noqa: F401  now, as it can't be imported again after sys.modules was put back
 
-        words = (self.input, "--out", self.out, "--methods", "nearest,bicubic", "--perceptual", "niqe")
-        others = {name: module for name, module in sys.modules.items() if name.partition(".")[0] != "pyiqa"}
+        words = (
+            self.input,
+            "--out",
+            self.out,
+            "--methods",
+            "nearest,bicubic",
+            "--perceptual",
+            "niqe",
+        )
+        others = {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] != "pyiqa"
+        }
         with mock.patch.dict(sys.modules, others | {"pyiqa": None}, clear=True):
             self.assert_refused("need the package pyiqa.*PolyForm-Noncommercial", *words)
         try:
@@ -86,42 +127,74 @@ class RefusedTest(CompareTest):
             import pyiqa  # noqa: F401
         except ImportError:
             self.skipTest("pyiqa is not installed")
-        with mock.patch.dict(os.environ, TORCH_HOME=str(self.folder / "torch"), MRISUPERRES_WEIGHTS=""):
-            self.assert_refused("NIQE needs the file niqe_modelparameters.mat, which is not in", *words)
+        with mock.patch.dict(
+            os.environ, TORCH_HOME=str(self.folder / "torch"), MRISUPERRES_WEIGHTS=""
+        ):
+            self.assert_refused(
+                "NIQE needs the file niqe_modelparameters.mat, which is not in", *words
+            )
         if not (WEIGHTS / "niqe_modelparameters.mat").is_file():
-            self.skipTest(f"no niqe_modelparameters.mat in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it")
+            self.skipTest(
+                f"no niqe_modelparameters.mat in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+            )
         with mock.patch.dict(os.environ, MRISUPERRES_WEIGHTS=str(WEIGHTS)):
-            self.assert_refused("NIQE needs at least 4 blocks of 96×96 pixels, an image of 88×72 pixels", *words)
+            self.assert_refused(
+                "NIQE needs at least 4 blocks of 96×96 pixels, an image of 88×72 pixels", *words
+            )
             write_volume(self.input, body((3, 192, 200)), grid(), {})
             self.compare("--perceptual", "niqe")
         rows = self.table("comparison.csv")
         self.assertGreater(float(rows[0]["niqe_mean"]), 0)
 
     def test_a_missing_matplotlib_is_told_before_any_work(self):
-        with mock.patch.dict(sys.modules, {"matplotlib.figure": None}), \
-                mock.patch("MRISuperResLib.cli.compare.read_volume", side_effect=AssertionError("read")):
+        with (
+            mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
+            mock.patch(
+                "MRISuperResLib.cli.compare.read_volume", side_effect=AssertionError("read")
+            ),
+        ):
             self.assert_refused("needs the package matplotlib", self.input, "--out", self.out)
 
 
 class NothingLeftTest(CompareTest):
-    PLACES = ("commandline.compare.read_volume", "commandline.console.Console.progress", "commandline.compare.compare",
-              "commandline.compare.figure.draw", "commandline.compare.write_tables", "commandline.compare.write_volumes",
-              "core.files.nifti.write_nifti", "core.files.writing.os.replace")
+    PLACES = (
+        "commandline.compare.read_volume",
+        "commandline.console.Console.progress",
+        "commandline.compare.compare",
+        "commandline.compare.figure.draw",
+        "commandline.compare.write_tables",
+        "commandline.compare.write_volumes",
+        "core.files.nifti.write_nifti",
+        "core.files.writing.os.replace",
+    )
 
     def run_compare(self, *words):
         return run("compare", self.input, "--out", self.out, "--methods", ",".join(METHODS), *words)
 
     def test_a_stop_at_any_time_leaves_nothing(self):
         for place in self.PLACES:
-            with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=lambda *_, **__: signal.raise_signal(signal.SIGINT)):
+            with (
+                self.subTest(place),
+                mock.patch(
+                    f"MRISuperResLib.{place}",
+                    side_effect=lambda *_, **__: signal.raise_signal(signal.SIGINT),
+                ),
+            ):
                 code, out, err = self.run_compare()
                 self.assertEqual((code, out), (130, ""))
                 self.assertRegex(err, "error: stopped, nothing was written.\n$")
                 self.assert_files("in.nrrd")
 
     def test_a_failure_at_any_time_leaves_nothing(self):
-        for error, code, sentence in ((OSError(errno.ENOSPC, "No space left on device"), 2, r"comparison(/\S+)? can't be written: the disk is full"),
-                                      (PermissionError(errno.EACCES, "denied"), 2, "you may not write there"), (ValueError("ours"), 1, "please report it")):
+        for error, code, sentence in (
+            (
+                OSError(errno.ENOSPC, "No space left on device"),
+                2,
+                r"comparison(/\S+)? can't be written: the disk is full",
+            ),
+            (PermissionError(errno.EACCES, "denied"), 2, "you may not write there"),
+            (ValueError("ours"), 1, "please report it"),
+        ):
             for place in self.PLACES[3:]:
                 with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=error):
                     status, out, err = self.run_compare()
@@ -134,7 +207,10 @@ class NothingLeftTest(CompareTest):
 
     def test_a_stop_or_a_failure_keeps_the_folder_that_was_there(self):
         self.out.mkdir()
-        with mock.patch("MRISuperResLib.cli.compare.write_volumes", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        with mock.patch(
+            "MRISuperResLib.cli.compare.write_volumes",
+            side_effect=OSError(errno.ENOSPC, "No space left on device"),
+        ):
             self.assertEqual(self.run_compare()[0], 2)
         self.assert_files("comparison", "in.nrrd")
         self.assertEqual(list(self.out.iterdir()), [])
@@ -143,14 +219,25 @@ class NothingLeftTest(CompareTest):
         with mock.patch("MRISuperResLib.cli.compare.compare", side_effect=MemoryError):
             code, _, err = self.run_compare()
         self.assertEqual(code, 2)
-        self.assertRegex(err, "error: There is not enough memory for the outputs of 3 methods: compare fewer at a time.*\n$")
+        self.assertRegex(
+            err,
+            "error: There is not enough memory for the outputs of 3 methods: compare fewer at a time.*\n$",
+        )
         self.assert_files("in.nrrd")
 
     @unittest.skipIf(os.name == "nt", "needs resource limits")
     def test_a_disk_that_is_really_full_leaves_nothing(self):
-        program = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
-                   f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, '--methods', 'bicubic,nearest']))")
-        result = subprocess.run([sys.executable, "-c", program], env=subprocess_arguments()["env"], capture_output=True, text=True, timeout=PATIENCE)
+        program = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
+            f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, '--methods', 'bicubic,nearest']))"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env=subprocess_arguments()["env"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")
         self.assert_files("in.nrrd")
@@ -162,8 +249,13 @@ class NothingLeftTest(CompareTest):
         write_volume(self.input, body((60, 256, 256)), grid(), {})
         (self.folder / "in.nrrd.json").unlink()
         terminal, inside = pty.openpty()
-        process = subprocess.Popen(**subprocess_arguments("compare", self.input, "--out", self.out, "--methods", ",".join(METHODS)), stdout=subprocess.PIPE,
-                                   stderr=inside)
+        process = subprocess.Popen(
+            **subprocess_arguments(
+                "compare", self.input, "--out", self.out, "--methods", ",".join(METHODS)
+            ),
+            stdout=subprocess.PIPE,
+            stderr=inside,
+        )
         os.close(inside)
         seen = b""
         while b"/61 slices" not in seen:  # the line of progress

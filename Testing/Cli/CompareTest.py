@@ -21,55 +21,94 @@ from MRISuperResLib.core.comparison import maps
 from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 
-FILES = ["comparison.csv", "comparison.json", "comparison.png", "dots.csv", "low.nii.gz", "low.nii.gz.json", "reference.nii.gz",
-         "reference.nii.gz.json", "slices.csv", "volumes"]
+FILES = [
+    "comparison.csv",
+    "comparison.json",
+    "comparison.png",
+    "dots.csv",
+    "low.nii.gz",
+    "low.nii.gz.json",
+    "reference.nii.gz",
+    "reference.nii.gz.json",
+    "slices.csv",
+    "volumes",
+]
 
 
 class FolderOfResultsTest(CompareTest):
     def test_it_holds_tables_picture_volumes_and_how_they_were_made(self):
         self.compare()
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), FILES)
-        self.assertEqual(sorted(path.name for path in (self.out / "volumes").iterdir()),
-                         sorted(name + end for name in METHODS for end in (".nii.gz", ".nii.gz.json")))
+        self.assertEqual(
+            sorted(path.name for path in (self.out / "volumes").iterdir()),
+            sorted(name + end for name in METHODS for end in (".nii.gz", ".nii.gz.json")),
+        )
         self.assert_files("comparison", "in.nrrd")
         self.assertEqual((self.out / "comparison.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         record = json.loads((self.out / "comparison.json").read_text(encoding="utf-8"))
-        self.assertEqual((record["input"]["file"], record["job"]["methods"], record["slices"]["axis"]), ("in.nrrd", list(METHODS), "k"))
+        self.assertEqual(
+            (record["input"]["file"], record["job"]["methods"], record["slices"]["axis"]),
+            ("in.nrrd", list(METHODS), "k"),
+        )
         self.assertEqual([method["name"] for method in record["methods"]], list(METHODS))
         self.assertEqual(record["notice"], "synthetic, not for diagnosis")
 
     def test_the_numbers_are_the_cores(self):
         self.compare("--noise", "2", "--seed", "7", "--degradation", "kspace")
         result, _ = self.expected(noise=2.0, seed=7, degradation="kspace")
-        self.assertEqual((self.out / "comparison.csv").read_text(encoding="utf-8"), result.table.csv())
-        self.assertEqual((self.out / "slices.csv").read_text(encoding="utf-8"), result.table.slice_csv())
+        self.assertEqual(
+            (self.out / "comparison.csv").read_text(encoding="utf-8"), result.table.csv()
+        )
+        self.assertEqual(
+            (self.out / "slices.csv").read_text(encoding="utf-8"), result.table.slice_csv()
+        )
         rows = self.table("comparison.csv")
         self.assertEqual([row["method"] for row in rows], list(METHODS))
-        self.assertAlmostEqual(float(rows[1]["psnr_mean"]), result.table.mean("bicubic", "psnr"), places=6)
-        dots = [(row["method"], int(row["diameter"]), row["word"], float(row["height"])) for row in self.table("dots.csv")]
-        self.assertEqual(dots, [(dot.method, dot.diameter, dot.word, round(dot.height, 6)) for dot in result.dots])
+        self.assertAlmostEqual(
+            float(rows[1]["psnr_mean"]), result.table.mean("bicubic", "psnr"), places=6
+        )
+        dots = [
+            (row["method"], int(row["diameter"]), row["word"], float(row["height"]))
+            for row in self.table("dots.csv")
+        ]
+        self.assertEqual(
+            dots,
+            [(dot.method, dot.diameter, dot.word, round(dot.height, 6)) for dot in result.dots],
+        )
         self.assertTrue(dots)
 
     def test_the_volumes_are_the_cores_in_the_type_and_place_of_the_input(self):
         self.compare("--scale", "4")
         result, _ = self.expected(scale=4)
-        for name, expected in (*((f"volumes/{output.name}", output.volume) for output in result.outputs), ("reference", result.reference)):
+        for name, expected in (
+            *((f"volumes/{output.name}", output.volume) for output in result.outputs),
+            ("reference", result.reference),
+        ):
             written = read_volume(self.out / f"{name}.nii.gz")
             np.testing.assert_array_equal(written.array, expected)
             self.assertEqual(written.array.dtype, np.int16)
-            self.assert_same_place(written.ijk_to_ras, written.array.shape, result.ijk_to_ras, expected.shape)
+            self.assert_same_place(
+                written.ijk_to_ras, written.array.shape, result.ijk_to_ras, expected.shape
+            )
         low = read_volume(self.out / "low.nii.gz")
         np.testing.assert_array_equal(low.array, result.low)
         self.assert_same_place(low.ijk_to_ras, low.array.shape, result.ijk_to_ras, expected.shape)
 
     def test_without_a_reference_the_volumes_are_those_of_upsample(self):
         self.compare("--no-reference")
-        self.assertEqual(run("upsample", self.input, self.folder / "alone.nii.gz", "--model", "bicubic")[0], 0)
-        alone, compared = (read_volume(path) for path in (self.folder / "alone.nii.gz", self.out / "volumes" / "bicubic.nii.gz"))
+        self.assertEqual(
+            run("upsample", self.input, self.folder / "alone.nii.gz", "--model", "bicubic")[0], 0
+        )
+        alone, compared = (
+            read_volume(path)
+            for path in (self.folder / "alone.nii.gz", self.out / "volumes" / "bicubic.nii.gz")
+        )
         np.testing.assert_array_equal(compared.array, alone.array)
         np.testing.assert_array_equal(compared.ijk_to_ras, alone.ijk_to_ras)
-        beside, record = (json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
-                          for path in (self.folder / "alone.nii.gz", self.out / "volumes" / "bicubic.nii.gz"))
+        beside, record = (
+            json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
+            for path in (self.folder / "alone.nii.gz", self.out / "volumes" / "bicubic.nii.gz")
+        )
         for key in ("notice", "software", "model", "scale", "slices", "input", "intensity"):
             self.assertEqual(record[key], beside[key])
         self.assertFalse((self.out / "reference.nii.gz").exists())
@@ -78,13 +117,30 @@ class FolderOfResultsTest(CompareTest):
     def test_maps_are_written_where_they_are_asked_for(self):
         self.compare("--maps")
         result, _ = self.expected()
-        self.assertEqual(sorted(path.name for path in (self.out / "maps").glob("*.gz")),
-                         sorted(f"{name}-{kind}.nii.gz" for name in METHODS for kind in ("error", "inconsistency")))
+        self.assertEqual(
+            sorted(path.name for path in (self.out / "maps").glob("*.gz")),
+            sorted(
+                f"{name}-{kind}.nii.gz" for name in METHODS for kind in ("error", "inconsistency")
+            ),
+        )
         for output in result.outputs:
-            error, inconsistency = (read_volume(self.out / "maps" / f"{output.name}-{kind}.nii.gz") for kind in ("error", "inconsistency"))
-            np.testing.assert_array_equal(error.array, maps.difference_map(output.volume, result.reference))
-            np.testing.assert_array_equal(inconsistency.array, maps.consistency_map(output.volume, result.low, result.axis, 2, "bicubic"))
-            self.assert_same_place(inconsistency.ijk_to_ras, inconsistency.array.shape, error.ijk_to_ras, error.array.shape)
+            error, inconsistency = (
+                read_volume(self.out / "maps" / f"{output.name}-{kind}.nii.gz")
+                for kind in ("error", "inconsistency")
+            )
+            np.testing.assert_array_equal(
+                error.array, maps.difference_map(output.volume, result.reference)
+            )
+            np.testing.assert_array_equal(
+                inconsistency.array,
+                maps.consistency_map(output.volume, result.low, result.axis, 2, "bicubic"),
+            )
+            self.assert_same_place(
+                inconsistency.ijk_to_ras,
+                inconsistency.array.shape,
+                error.ijk_to_ras,
+                error.array.shape,
+            )
 
     def test_an_empty_folder_is_filled_and_a_link_to_one_is_followed(self):
         self.out.mkdir()
@@ -98,7 +154,10 @@ class FolderOfResultsTest(CompareTest):
     def test_the_enlarged_area_can_be_chosen(self):
         self.compare()
         self.compare("--zoom", "30,40,1", out=self.folder / "other")
-        self.assertNotEqual((self.out / "comparison.png").read_bytes(), (self.folder / "other" / "comparison.png").read_bytes())
+        self.assertNotEqual(
+            (self.out / "comparison.png").read_bytes(),
+            (self.folder / "other" / "comparison.png").read_bytes(),
+        )
 
 
 class MethodsTest(CompareTest):
@@ -106,7 +165,9 @@ class MethodsTest(CompareTest):
         from MRISuperResLib.cli.compare import job_of
         from MRISuperResLib.core.models.store import ModelStore
 
-        return job_of(parser.parse(["compare", "in", "--out", "out", *words]), ModelStore([self.folder]))
+        return job_of(
+            parser.parse(["compare", "in", "--out", "out", *words]), ModelStore([self.folder])
+        )
 
     def setUp(self):
         super().setUp()
@@ -114,32 +175,76 @@ class MethodsTest(CompareTest):
         write_model(self.folder, "tiny-gan", seed=1, stage="gan", pair="tiny")
 
     def test_what_is_compared_by_default(self):
-        self.assertEqual(self.job_of().methods, ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan"))
-        self.assertEqual(self.job_of("--scale", "4").methods, ("nearest", "bilinear", "bicubic", "bicubic+bp"))
+        self.assertEqual(
+            self.job_of().methods,
+            ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan"),
+        )
+        self.assertEqual(
+            self.job_of("--scale", "4").methods, ("nearest", "bilinear", "bicubic", "bicubic+bp")
+        )
 
     def test_models_are_compared_with_what_learns_nothing(self):
-        self.assertEqual(self.job_of("--models", "tiny-gan,tiny-gan+bp").methods, ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-gan", "tiny-gan+bp"))
+        self.assertEqual(
+            self.job_of("--models", "tiny-gan,tiny-gan+bp").methods,
+            ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-gan", "tiny-gan+bp"),
+        )
 
     def test_methods_are_taken_as_they_are(self):
-        self.assertEqual(self.job_of("--methods", "tiny@0.50+bp, bicubic").methods, ("tiny@0.5+bp", "bicubic"))
+        self.assertEqual(
+            self.job_of("--methods", "tiny@0.50+bp, bicubic").methods, ("tiny@0.5+bp", "bicubic")
+        )
 
     def test_pairs_are_blended(self):
-        self.assertEqual(self.job_of("--methods", "bicubic", "--blend", "0.25,.5").methods, ("bicubic", "tiny@0.25", "tiny@0.5"))
+        self.assertEqual(
+            self.job_of("--methods", "bicubic", "--blend", "0.25,.5").methods,
+            ("bicubic", "tiny@0.25", "tiny@0.5"),
+        )
 
     def test_every_setting_reaches_the_job(self):
-        job = self.job_of("--scale", "4", "--no-reference", "--axis", "i", "--device", "cpu", "--precision", "float32", "--degradation", "kspace",
-                          "--seed", "9", "--perceptual", "pi")
-        self.assertEqual(job, ComparisonOptions(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"))
+        job = self.job_of(
+            "--scale",
+            "4",
+            "--no-reference",
+            "--axis",
+            "i",
+            "--device",
+            "cpu",
+            "--precision",
+            "float32",
+            "--degradation",
+            "kspace",
+            "--seed",
+            "9",
+            "--perceptual",
+            "pi",
+        )
+        self.assertEqual(
+            job,
+            ComparisonOptions(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"),
+        )
         self.assertEqual(self.job_of("--noise", "1.5").noise, 1.5)
 
     def test_networks_pairs_and_blends_are_compared_and_mapped(self):
         with mock.patch.dict(os.environ, MRISUPERRES_MODELS=str(self.folder)):
             self.compare("--maps", methods=("bicubic", "tiny-psnr", "tiny-gan", "tiny@0.5+bp"))
-        self.assertEqual([row["method"] for row in self.table("comparison.csv")], ["bicubic", "tiny-psnr", "tiny-gan", "tiny@0.5+bp"])
-        psnr, gan = (read_volume(self.out / "volumes" / f"tiny-{stage}.nii.gz").array.astype(float) for stage in ("psnr", "gan"))
-        np.testing.assert_allclose(read_volume(self.out / "maps" / "tiny-gan-psnr.nii.gz").array, np.abs(gan - psnr))
-        record = json.loads((self.out / "volumes" / "tiny@0.5+bp.nii.gz.json").read_text(encoding="utf-8"))
-        self.assertEqual((record["model"]["name"], record["model"]["stage"], len(record["model"]["sha256"])), ("tiny@0.5+bp", "blend", 129))
+        self.assertEqual(
+            [row["method"] for row in self.table("comparison.csv")],
+            ["bicubic", "tiny-psnr", "tiny-gan", "tiny@0.5+bp"],
+        )
+        psnr, gan = (
+            read_volume(self.out / "volumes" / f"tiny-{stage}.nii.gz").array.astype(float)
+            for stage in ("psnr", "gan")
+        )
+        np.testing.assert_allclose(
+            read_volume(self.out / "maps" / "tiny-gan-psnr.nii.gz").array, np.abs(gan - psnr)
+        )
+        record = json.loads(
+            (self.out / "volumes" / "tiny@0.5+bp.nii.gz.json").read_text(encoding="utf-8")
+        )
+        self.assertEqual(
+            (record["model"]["name"], record["model"]["stage"], len(record["model"]["sha256"])),
+            ("tiny@0.5+bp", "blend", 129),
+        )
 
 
 class OutputTest(CompareTest):
@@ -156,10 +261,16 @@ class OutputTest(CompareTest):
         self.assertIn("over 4 slices", text)
         for dot in result.dots:
             self.assertRegex(text, rf"(?m)^{re.escape(dot.method)} .*{dot.word} {dot.height:.0%}")
-        self.assertRegex(text, rf"Written: {re.escape(str(self.out))}, with the volumes of 3 methods, tables and a picture, \d+ s\n$")
+        self.assertRegex(
+            text,
+            rf"Written: {re.escape(str(self.out))}, with the volumes of 3 methods, tables and a picture, \d+ s\n$",
+        )
 
     def test_noise_and_its_seed_are_told(self):
-        self.assertIn("÷2 (kspace, noise 1.5 %, seed 3)", self.compare("--noise", "1.5", "--seed", "3", "--degradation", "kspace"))
+        self.assertIn(
+            "÷2 (kspace, noise 1.5 %, seed 3)",
+            self.compare("--noise", "1.5", "--seed", "3", "--degradation", "kspace"),
+        )
         self.assertIn("Enlarged ×2.", self.compare("--no-reference", out=self.folder / "other"))
 
     def test_lines_fit_the_terminal(self):
@@ -171,30 +282,71 @@ class OutputTest(CompareTest):
     def test_columns_are_aligned_and_continued_below(self):
         rows = [["name", "first", "second"], ["a", "1.5", "2"]]
         self.assertEqual(columns.columns(rows), ["name  first  second", "a     1.5    2"])
-        self.assertEqual(columns.columns(rows, 12), ["name  first", "a     1.5", "name  second", "a     2"])
+        self.assertEqual(
+            columns.columns(rows, 12), ["name  first", "a     1.5", "name  second", "a     2"]
+        )
         self.assertEqual(columns.columns(rows, 1), columns.columns(rows, 12))
 
     def test_progress_and_notes_are_not_among_the_results(self):
-        result = subprocess.run(**subprocess_arguments("compare", self.input, "--out", self.out, "--methods", "bicubic,nearest"), capture_output=True,
-                                text=True, timeout=PATIENCE)
+        result = subprocess.run(
+            **subprocess_arguments(
+                "compare", self.input, "--out", self.out, "--methods", "bicubic,nearest"
+            ),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.startswith("Against the volume itself"))
         for line in result.stderr.splitlines():
             self.assertRegex(line, r"^(note: .*|\d+/5 slices.*)$")
 
     def test_what_learns_nothing_needs_no_torch(self):
-        words = ["compare", str(self.input), "--out", str(self.out), "--methods", "bicubic,bicubic+bp"]
+        words = [
+            "compare",
+            str(self.input),
+            "--out",
+            str(self.out),
+            "--methods",
+            "bicubic,bicubic+bp",
+        ]
         program = f"import sys; from MRISuperResLib.__main__ import main; sys.exit(main({words!r}) or int('torch' in sys.modules))"
-        result = subprocess.run([sys.executable, "-c", program], env=subprocess_arguments()["env"], capture_output=True, text=True, timeout=PATIENCE)
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env=subprocess_arguments()["env"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_the_help_and_its_examples(self):
         code, out, err = run("compare", "--help")
         self.assertEqual((code, err), (0, ""))
-        for option in ("--scale", "--out", "--methods", "--models", "--blend", "--no-reference", "--axis", "--device", "--degradation", "--noise", "--seed",
-                       "--perceptual", "--maps", "--zoom", "--frame", "--series"):
+        for option in (
+            "--scale",
+            "--out",
+            "--methods",
+            "--models",
+            "--blend",
+            "--no-reference",
+            "--axis",
+            "--device",
+            "--degradation",
+            "--noise",
+            "--seed",
+            "--perceptual",
+            "--maps",
+            "--zoom",
+            "--frame",
+            "--series",
+        ):
             self.assertIn(option, out)
-        examples = re.findall(rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$", parser.COMPARE_EXAMPLES, re.MULTILINE)
+        examples = re.findall(
+            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$",
+            parser.COMPARE_EXAMPLES,
+            re.MULTILINE,
+        )
         self.assertGreater(len(examples), 3)
         for example in examples:
             parser.parse(example.split())
@@ -205,9 +357,24 @@ class SeedTest(CompareTest):
         tables = []
         for seed in (5, 5, 6):
             out = self.folder / f"{seed}-{len(tables)}"
-            words = subprocess_arguments("compare", self.input, "--out", out, "--models", "fast-x2-psnr", "--noise", "3", "--seed", seed, "--device", "cpu")
+            words = subprocess_arguments(
+                "compare",
+                self.input,
+                "--out",
+                out,
+                "--models",
+                "fast-x2-psnr",
+                "--noise",
+                "3",
+                "--seed",
+                seed,
+                "--device",
+                "cpu",
+            )
             subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
-            tables.append([(out / name).read_bytes() for name in ("comparison.csv", "slices.csv", "dots.csv")])
+            tables.append(
+                [(out / name).read_bytes() for name in ("comparison.csv", "slices.csv", "dots.csv")]
+            )
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0][0], tables[2][0])
 
@@ -219,8 +386,12 @@ def imresize(images, factor, kind):
     if kind == "nearest":
         return images.repeat(factor, 1).repeat(factor, 2)
     border = 16
-    padded = torch.from_numpy(np.pad(images, ((0, 0), (border, border), (border, border)), mode="symmetric"))[:, None]
-    resized = torch.nn.functional.interpolate(padded, scale_factor=factor, mode=kind, antialias=True)[:, 0].numpy()
+    padded = torch.from_numpy(
+        np.pad(images, ((0, 0), (border, border), (border, border)), mode="symmetric")
+    )[:, None]
+    resized = torch.nn.functional.interpolate(
+        padded, scale_factor=factor, mode=kind, antialias=True
+    )[:, 0].numpy()
     border = int(border * factor)
     return resized[:, border:-border, border:-border]
 
@@ -229,10 +400,14 @@ class RealDataTest(FolderTest):
     def test_interpolations_have_the_psnr_of_matlabs_imresize(self):
         path = DATA / "fetal" / "sub-01_run-3_T2w.nii.gz"
         if not path.is_file():
-            self.skipTest(f"no {path.name}: set MRISUPERRES_TEST_DATA to a folder that holds fetal/")
+            self.skipTest(
+                f"no {path.name}: set MRISUPERRES_TEST_DATA to a folder that holds fetal/"
+            )
         import nibabel
 
-        volume = np.moveaxis(np.asarray(nibabel.load(path).dataobj, dtype=float), 2, 0)  # slices along k, the thick direction
+        volume = np.moveaxis(
+            np.asarray(nibabel.load(path).dataobj, dtype=float), 2, 0
+        )  # slices along k, the thick direction
         low, high = np.percentile(volume, (0.1, 99.9))
         truth = (volume - low) / (high - low) * 255
         for scale in (2, 4):
@@ -247,8 +422,16 @@ class RealDataTest(FolderTest):
             for kind in registry.INTERPOLATIONS:
                 errors = np.square(imresize(small, scale, kind) - truth).mean(axis=(1, 2))
                 with self.subTest(kind, scale=scale):
-                    self.assertAlmostEqual(float(found[kind]["psnr_mean"]), np.mean(10 * np.log10(255**2 / errors)), delta=0.01)
-                    self.assertAlmostEqual(float(found[kind]["psnr_volume"]), 10 * np.log10(255**2 / errors.mean()), delta=0.01)
+                    self.assertAlmostEqual(
+                        float(found[kind]["psnr_mean"]),
+                        np.mean(10 * np.log10(255**2 / errors)),
+                        delta=0.01,
+                    )
+                    self.assertAlmostEqual(
+                        float(found[kind]["psnr_volume"]),
+                        10 * np.log10(255**2 / errors.mean()),
+                        delta=0.01,
+                    )
             order = sorted(found, key=lambda name: float(found[name]["psnr_mean"]))
             self.assertEqual(order[:4], ["nearest", "bilinear", "bicubic", "bicubic+bp"])
             shutil.rmtree(out)

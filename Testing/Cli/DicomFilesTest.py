@@ -34,8 +34,11 @@ class DicomFolderTest(DicomTest):
 
     def test_the_grid_comes_from_positions_and_directions(self):
         write_series(self.folder, 4, gap=2.5, orientation=OBLIQUE)
-        np.testing.assert_allclose(read_volume(self.folder).ijk_to_ras,
-                                   [[-0.4, 0.45, 0, -10], [-0.3, -0.6, 0, -10], [0, 0, 2.5, 10], [0, 0, 0, 1]], atol=1e-12)
+        np.testing.assert_allclose(
+            read_volume(self.folder).ijk_to_ras,
+            [[-0.4, 0.45, 0, -10], [-0.3, -0.6, 0, -10], [0, 0, 2.5, 10], [0, 0, 0, 1]],
+            atol=1e-12,
+        )
 
     def test_a_coronal_series_is_read_front_to_back_as_its_normal_runs(self):
         write_series(self.folder, 4, gap=2, orientation=TURNED_AWAY, along=(0, 1, 0))
@@ -47,7 +50,10 @@ class DicomFolderTest(DicomTest):
     def test_of_several_series_one_must_be_chosen(self):
         write_series(self.folder, 3, series="1.2.3", description="T2 HASTE")
         write_series(self.folder, 4, series="1.2.4", description="T1")
-        self.assert_refused(self.folder, r"holds 2 series, choose one with --series: 1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\)")
+        self.assert_refused(
+            self.folder,
+            r"holds 2 series, choose one with --series: 1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\)",
+        )
         self.assert_refused(self.folder, "no series 9.9 .*1.2.3 .*1.2.4", series="9.9")
         volume = read_volume(self.folder, series="1.2.4")
         self.assertEqual(len(volume.array), 4)
@@ -56,14 +62,27 @@ class DicomFolderTest(DicomTest):
     def test_a_missing_slice_is_told_with_its_neighbors(self):
         write_series(self.folder, 6, names=[f"{n}.dcm" for n in range(6)])
         (self.folder / "3.dcm").unlink()
-        self.assert_refused(self.folder, "slice is missing .* 2.dcm and 4.dcm are 6 mm apart, others 3 mm")
+        self.assert_refused(
+            self.folder, "slice is missing .* 2.dcm and 4.dcm are 6 mm apart, others 3 mm"
+        )
 
     def test_slices_of_different_size_pixel_size_or_direction_are_refused(self):
-        for what, pattern in ((dict(pixels=np.zeros((5, 4), np.int16)), "differ in size"), (dict(spacing=(0.6, 0.75)), "differ in their pixel size"),
-                              (dict(orientation=TURNED_AWAY), "differ in their direction .*localizer")):
+        for what, pattern in (
+            (dict(pixels=np.zeros((5, 4), np.int16)), "differ in size"),
+            (dict(spacing=(0.6, 0.75)), "differ in their pixel size"),
+            (dict(orientation=TURNED_AWAY), "differ in their direction .*localizer"),
+        ):
             with self.subTest(pattern):
                 write_series(self.folder, 4)
-                write_dicom(self.folder / "x.dcm", **{"pixels": np.zeros((6, 4), np.int16), "position": "10\\10\\22", "instance": "9"} | what)
+                write_dicom(
+                    self.folder / "x.dcm",
+                    **{
+                        "pixels": np.zeros((6, 4), np.int16),
+                        "position": "10\\10\\22",
+                        "instance": "9",
+                    }
+                    | what,
+                )
                 self.assert_refused(self.folder, pattern)
 
     def test_a_tilted_gantry_is_refused(self):
@@ -74,18 +93,33 @@ class DicomFolderTest(DicomTest):
         write_series(self.folder, 5)
         for path in self.folder.iterdir():
             if read_volume(path).array[0, 0, 0] == 102:
-                write_dicom(path, np.full((6, 4), 102, np.int16), position="10\\14\\16", instance="1.2.3.3", number=3)
+                write_dicom(
+                    path,
+                    np.full((6, 4), 102, np.int16),
+                    position="10\\14\\16",
+                    instance="1.2.3.3",
+                    number=3,
+                )
         self.assert_refused(self.folder, "sheared|straight line")
 
     def test_several_images_at_each_place_are_frames(self):
         for frame in range(3):
             for n in range(4):
-                write_dicom(self.folder / f"{frame}{n}.dcm", np.full((6, 4), 10 * frame + n, np.int16), position=f"0\\0\\{3 * n}",
-                            instance=f"7.{frame}.{n}", number=frame * 4 + n)
+                write_dicom(
+                    self.folder / f"{frame}{n}.dcm",
+                    np.full((6, 4), 10 * frame + n, np.int16),
+                    position=f"0\\0\\{3 * n}",
+                    instance=f"7.{frame}.{n}",
+                    number=frame * 4 + n,
+                )
         self.assert_refused(self.folder, "holds 3 frames .*--frame")
-        np.testing.assert_array_equal(read_volume(self.folder, frame=1).array[:, 0, 0], [10, 11, 12, 13])
+        np.testing.assert_array_equal(
+            read_volume(self.folder, frame=1).array[:, 0, 0], [10, 11, 12, 13]
+        )
         (self.folder / "12.dcm").unlink()
-        self.assert_refused(self.folder, "not complete, or mixes volumes: some positions hold 2 images, others 3")
+        self.assert_refused(
+            self.folder, "not complete, or mixes volumes: some positions hold 2 images, others 3"
+        )
 
     def test_copies_of_an_image_do_no_harm(self):
         write_series(self.folder, 4)
@@ -111,8 +145,14 @@ class DicomFolderTest(DicomTest):
 
     def test_slices_with_different_rescale_slopes_get_a_type_that_holds_them(self):
         for n, slope in enumerate((1, 0.5, 2.25)):
-            write_dicom(self.folder / f"{n}.dcm", np.full((6, 4), (101 + n) * slope, np.int16 if slope == 1 else np.float32),
-                        position=f"0\\0\\{3 * n}", instance=f"7.{n}", slope=slope, intercept=0)
+            write_dicom(
+                self.folder / f"{n}.dcm",
+                np.full((6, 4), (101 + n) * slope, np.int16 if slope == 1 else np.float32),
+                position=f"0\\0\\{3 * n}",
+                instance=f"7.{n}",
+                slope=slope,
+                intercept=0,
+            )
         volume = read_volume(self.folder)
         self.assertEqual(volume.array.dtype, np.float32)
         np.testing.assert_allclose(volume.array[:, 0, 0], [101, 51, 231.75])
@@ -124,14 +164,23 @@ class DicomFolderTest(DicomTest):
 
 class DicomFileTest(DicomTest):
     def test_one_file_is_a_volume_of_one_slice_with_its_thickness(self):
-        write_dicom(self.folder / "a.dcm", np.arange(24, dtype=np.int16).reshape(6, 4), position="1\\2\\3", thickness=4.5)
+        write_dicom(
+            self.folder / "a.dcm",
+            np.arange(24, dtype=np.int16).reshape(6, 4),
+            position="1\\2\\3",
+            thickness=4.5,
+        )
         volume = read_volume(self.folder / "a.dcm")
         self.assertEqual(volume.array.shape, (1, 6, 4))
         np.testing.assert_allclose(geometry.spacing(volume.ijk_to_ras), (0.5, 0.75, 4.5))
         np.testing.assert_allclose(volume.ijk_to_ras[:3, 3], (-1, -2, 3))
 
     def test_a_mosaic_is_refused(self):
-        write_dicom(self.folder / "a.dcm", np.zeros((6, 4), np.int16), image_type="ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC")
+        write_dicom(
+            self.folder / "a.dcm",
+            np.zeros((6, 4), np.int16),
+            image_type="ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC",
+        )
         self.assert_refused(self.folder / "a.dcm", "mosaic.*dcm2niix")
 
     def test_a_text_with_a_dicom_name_is_refused(self):
@@ -140,7 +189,13 @@ class DicomFileTest(DicomTest):
 
     @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
     def test_a_file_that_is_cut_short_anywhere_is_refused_whatever_its_compression(self):
-        for name in ("MR_small", "MR_small_RLE", "MR_small_bigendian", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless"):
+        for name in (
+            "MR_small",
+            "MR_small_RLE",
+            "MR_small_bigendian",
+            "MR_small_jp2klossless",
+            "MR_small_jpeg_ls_lossless",
+        ):
             data = (EDGE / f"pydicom_{name}.dcm").read_bytes()
             for cut in (2, 10, 100, 1500, 4000, len(data) - 900, len(data) - 200):
                 with self.subTest(name, cut=cut):

@@ -11,17 +11,38 @@ from pydicom.dataset import Dataset
 
 from MRISuperResLib.core.io import read_volume
 
-from made_dicom import EQUIPMENT, PATIENT, SERIES, STUDY, DerivedSeriesTest, contradictions, standard_errors
+from made_dicom import (
+    EQUIPMENT,
+    PATIENT,
+    SERIES,
+    STUDY,
+    DerivedSeriesTest,
+    contradictions,
+    standard_errors,
+)
 from made_files import EDGE, GRIDS, NO_DATA
 
 
 class HeaderTest(DerivedSeriesTest):
-    def test_patient_study_and_frame_of_reference_are_those_of_the_source_and_series_and_images_are_new(self):
+    def test_patient_study_and_frame_of_reference_are_those_of_the_source_and_series_and_images_are_new(
+        self,
+    ):
         self.write_source()
         self.derive()
         old, new = self.images(self.source), self.images()
-        for keyword in (*PATIENT, *STUDY, "FrameOfReferenceUID", "SOPClassUID", "EchoTime", "WindowCenter", "AcquisitionMatrix", "ProtocolName"):
-            self.assertEqual([image[keyword] for image in new], [image[keyword] for image in old], keyword)
+        for keyword in (
+            *PATIENT,
+            *STUDY,
+            "FrameOfReferenceUID",
+            "SOPClassUID",
+            "EchoTime",
+            "WindowCenter",
+            "AcquisitionMatrix",
+            "ProtocolName",
+        ):
+            self.assertEqual(
+                [image[keyword] for image in new], [image[keyword] for image in old], keyword
+            )
         uids = [image.SOPInstanceUID for image in new]
         self.assertEqual(len(set(uids) | {image.SOPInstanceUID for image in old}), 2 * len(old))
         series = {image.SeriesInstanceUID for image in new}
@@ -29,7 +50,9 @@ class HeaderTest(DerivedSeriesTest):
         self.assertNotEqual(series, {SERIES["SeriesInstanceUID"]})
         self.assertTrue(all(uid.is_valid for uid in [*uids, *series]))
         self.assertEqual([image.file_meta.MediaStorageSOPInstanceUID for image in new], uids)
-        self.assertEqual([image.AcquisitionTime for image in new], [image.AcquisitionTime for image in old])
+        self.assertEqual(
+            [image.AcquisitionTime for image in new], [image.AcquisitionTime for image in old]
+        )
         self.derive()
         self.assertFalse({image.SOPInstanceUID for image in self.images()} & set(uids))
 
@@ -38,13 +61,25 @@ class HeaderTest(DerivedSeriesTest):
         result = self.derive(scale=4)
         for image in self.images():
             self.assertEqual(image.ImageType, ["DERIVED", "SECONDARY", "M", "ND", "SYNTHETIC"])
-            self.assertEqual((image.SeriesDescription, image.SeriesNumber), ("T2 HASTE SR x4 bicubic (synthetic)", 1007))
-            self.assertRegex(image.DerivationDescription, r"x4 of the slices along k .* MRISuperRes \S+, model bicubic .*synthetic, not for diagnosis")
+            self.assertEqual(
+                (image.SeriesDescription, image.SeriesNumber),
+                ("T2 HASTE SR x4 bicubic (synthetic)", 1007),
+            )
+            self.assertRegex(
+                image.DerivationDescription,
+                r"x4 of the slices along k .* MRISuperRes \S+, model bicubic .*synthetic, not for diagnosis",
+            )
             self.assertEqual(image.ImageComments, "Synthetic, not for diagnosis.\nbreath hold")
             self.assertEqual(image.ContentQualification, "RESEARCH")
-            self.assertEqual([(code.CodeValue, code.CodeMeaning) for code in image.DerivationCodeSequence], [("113085", "Spatial resampling")])
+            self.assertEqual(
+                [(code.CodeValue, code.CodeMeaning) for code in image.DerivationCodeSequence],
+                [("113085", "Spatial resampling")],
+            )
             self.assertEqual(image.SoftwareVersions, result.provenance["software"])
-        self.assertEqual(json.loads((self.out / "MRISuperRes.json").read_text(encoding="utf-8")), result.provenance)
+        self.assertEqual(
+            json.loads((self.out / "MRISuperRes.json").read_text(encoding="utf-8")),
+            result.provenance,
+        )
 
     def test_the_weights_are_named_by_their_hash_and_long_descriptions_give_way_to_the_mark(self):
         self.write_source(SeriesDescription="d" * 64, DerivationDescription="t" * 1024)
@@ -63,10 +98,22 @@ class HeaderTest(DerivedSeriesTest):
             with self.subTest(axis):
                 self.derive(axis)
                 references = [image.SourceImageSequence for image in self.images()]
-                self.assertEqual([[item.ReferencedSOPInstanceUID for item in items] for items in references], expected)
-                self.assertEqual({item.PurposeOfReferenceCodeSequence[0].CodeValue for items in references for item in items}, {"121322"})
+                self.assertEqual(
+                    [[item.ReferencedSOPInstanceUID for item in items] for items in references],
+                    expected,
+                )
+                self.assertEqual(
+                    {
+                        item.PurposeOfReferenceCodeSequence[0].CodeValue
+                        for items in references
+                        for item in items
+                    },
+                    {"121322"},
+                )
 
-    def test_what_only_one_of_several_source_images_says_is_not_said_of_an_image_that_was_made_of_all(self):
+    def test_what_only_one_of_several_source_images_says_is_not_said_of_an_image_that_was_made_of_all(
+        self,
+    ):
         self.write_source()
         self.derive("j")
         image = self.images()[0]
@@ -77,9 +124,14 @@ class HeaderTest(DerivedSeriesTest):
         self.write_source(GantryID="G")
         self.derive()
         image = self.images()[0]
-        self.assertEqual((image.Manufacturer, image.ManufacturerModelName), ("MRISuperRes", "MRISuperRes"))
-        self.assertFalse({"InstitutionName", "DeviceSerialNumber", "OperatorsName", "GantryID"} & set(image.dir()))
-        scanner, = image.ContributingEquipmentSequence
+        self.assertEqual(
+            (image.Manufacturer, image.ManufacturerModelName), ("MRISuperRes", "MRISuperRes")
+        )
+        self.assertFalse(
+            {"InstitutionName", "DeviceSerialNumber", "OperatorsName", "GantryID"}
+            & set(image.dir())
+        )
+        (scanner,) = image.ContributingEquipmentSequence
         self.assertEqual({keyword: scanner[keyword].value for keyword in EQUIPMENT}, EQUIPMENT)
         self.assertEqual(scanner.PurposeOfReferenceCodeSequence[0].CodeValue, "109101")
         for path in self.source.iterdir():
@@ -88,13 +140,27 @@ class HeaderTest(DerivedSeriesTest):
             path.rename(self.source / path.name)
         self.derive()
         image = self.images()[0]
-        self.assertEqual([item.PurposeOfReferenceCodeSequence[0].CodeValue for item in image.ContributingEquipmentSequence], ["109101", "109102"])
+        self.assertEqual(
+            [
+                item.PurposeOfReferenceCodeSequence[0].CodeValue
+                for item in image.ContributingEquipmentSequence
+            ],
+            ["109101", "109102"],
+        )
         self.assertEqual(len(image.DerivationCodeSequence), 2)
         self.assertEqual(image.ImageType.count("SYNTHETIC"), 1)
 
     def test_what_is_not_true_of_other_pixels_of_another_series_or_is_private_is_left_out(self):
-        gone = {"SmallestImagePixelValue": 1, "LargestImagePixelValue": 9, "PixelPaddingValue": 0, "PixelAspectRatio": ["1", "1"], "NumberOfFrames": "1",
-                "SOPInstanceStatus": "AO", "PerformedProcedureStepID": "P", "PerformingPhysicianName": "Foe^F"}
+        gone = {
+            "SmallestImagePixelValue": 1,
+            "LargestImagePixelValue": 9,
+            "PixelPaddingValue": 0,
+            "PixelAspectRatio": ["1", "1"],
+            "NumberOfFrames": "1",
+            "SOPInstanceStatus": "AO",
+            "PerformedProcedureStepID": "P",
+            "PerformingPhysicianName": "Foe^F",
+        }
         private, overlay = Dataset(), Dataset()
         private.add_new(0x00290010, "LO", "SIEMENS CSA HEADER")
         private.add_new(0x00291010, "OB", b"12")
@@ -108,29 +174,68 @@ class HeaderTest(DerivedSeriesTest):
         self.derive()
         for image in self.images():
             self.assertFalse(set(gone) & set(image.dir()))
-            self.assertFalse([element.tag for element in image.iterall() if element.tag.is_private or element.tag.group == 0x6000])
+            self.assertFalse(
+                [
+                    element.tag
+                    for element in image.iterall()
+                    if element.tag.is_private or element.tag.group == 0x6000
+                ]
+            )
 
     def test_a_loss_by_compression_is_not_forgotten(self):
-        self.write_source(LossyImageCompression="01", LossyImageCompressionRatio="12", LossyImageCompressionMethod="ISO_10918_1")
+        self.write_source(
+            LossyImageCompression="01",
+            LossyImageCompressionRatio="12",
+            LossyImageCompressionMethod="ISO_10918_1",
+        )
         self.derive()
-        self.assertEqual((self.images()[0].LossyImageCompression, self.images()[0].LossyImageCompressionRatio), ("01", 12))
+        self.assertEqual(
+            (self.images()[0].LossyImageCompression, self.images()[0].LossyImageCompressionRatio),
+            ("01", 12),
+        )
 
     def test_nothing_is_made_up_about_patient_study_and_acquisition(self):
-        self.write_source(PatientName=None, PatientBirthDate=None, StudyID=None, ScanOptions=None, EchoTime=None, SeriesNumber=None, SeriesDescription=None,
-                          SliceThickness=None, BodyPartExamined=None, BurnedInAnnotation=None)
+        self.write_source(
+            PatientName=None,
+            PatientBirthDate=None,
+            StudyID=None,
+            ScanOptions=None,
+            EchoTime=None,
+            SeriesNumber=None,
+            SeriesDescription=None,
+            SliceThickness=None,
+            BodyPartExamined=None,
+            BurnedInAnnotation=None,
+        )
         self.derive()
         image = self.images()[0]
-        for keyword in ("PatientName", "PatientBirthDate", "StudyID", "ScanOptions", "EchoTime", "SliceThickness"):
+        for keyword in (
+            "PatientName",
+            "PatientBirthDate",
+            "StudyID",
+            "ScanOptions",
+            "EchoTime",
+            "SliceThickness",
+        ):
             self.assertTrue(keyword in image and image[keyword].is_empty, keyword)
         self.assertFalse({"BodyPartExamined", "BurnedInAnnotation"} & set(image.dir()))
-        self.assertEqual((image.SeriesNumber, image.SeriesDescription), (1000, "SR x2 bicubic (synthetic)"))
+        self.assertEqual(
+            (image.SeriesNumber, image.SeriesDescription), (1000, "SR x2 bicubic (synthetic)")
+        )
 
     def test_times_are_those_of_the_clock_that_the_source_goes_by(self):
         self.write_source(TimezoneOffsetFromUTC="+1345")
         result = self.enlarge()
-        self.output().write(result.volume, result.ijk_to_ras, result.provenance | {"date": "2024-05-06T20:00:00+00:00"})
+        self.output().write(
+            result.volume,
+            result.ijk_to_ras,
+            result.provenance | {"date": "2024-05-06T20:00:00+00:00"},
+        )
         image = self.images()[0]
-        self.assertEqual((image.ContentDate, image.ContentTime, image.SeriesDate), ("20240507", "094500", "20240507"))
+        self.assertEqual(
+            (image.ContentDate, image.ContentTime, image.SeriesDate),
+            ("20240507", "094500", "20240507"),
+        )
 
     def test_a_name_in_another_script_stays_as_it_is(self):
         self.write_source(SpecificCharacterSet="ISO_IR 144", PatientName="Люкceмбypг")
@@ -141,8 +246,12 @@ class HeaderTest(DerivedSeriesTest):
         self.write_source()
         for path in self.source.iterdir():
             begin, matrix = b"\x18\x00\x10\x13US", b"\0\0\0\1\0\1\0\0"
-            data = path.read_bytes().replace(begin + b"\x08\0" + matrix, begin + b"\x07\0" + matrix[:7])
-            path.write_bytes(data.replace(b"\x20\x00\x11\x00IS\x02\x007 ", b"\x20\x00\x11\x00IS\x02\x00x7"))
+            data = path.read_bytes().replace(
+                begin + b"\x08\0" + matrix, begin + b"\x07\0" + matrix[:7]
+            )
+            path.write_bytes(
+                data.replace(b"\x20\x00\x11\x00IS\x02\x007 ", b"\x20\x00\x11\x00IS\x02\x00x7")
+            )
             with self.assertRaises(pydicom.errors.BytesLengthException):
                 pydicom.dcmread(path)["AcquisitionMatrix"]
         self.derive()
@@ -156,18 +265,30 @@ class StandardTest(DerivedSeriesTest):
     def assert_standard(self):
         for path in sorted(self.out.glob("*.dcm")):
             self.assertEqual(standard_errors(path), [])
-            with warnings.catch_warnings(), mock.patch.multiple(pydicom.config.settings, _reading_validation_mode=pydicom.config.RAISE):
+            with (
+                warnings.catch_warnings(),
+                mock.patch.multiple(
+                    pydicom.config.settings, _reading_validation_mode=pydicom.config.RAISE
+                ),
+            ):
                 warnings.simplefilter("error")
                 self.assertTrue(list(pydicom.dcmread(path).iterall()))
 
     def test_a_series_of_slices_in_any_direction_keeps_the_rules_of_its_class(self):
         for axis in "ijk":
-            with self.subTest(axis), mock.patch.multiple(pydicom.config.settings, _writing_validation_mode=pydicom.config.RAISE):
+            with (
+                self.subTest(axis),
+                mock.patch.multiple(
+                    pydicom.config.settings, _writing_validation_mode=pydicom.config.RAISE
+                ),
+            ):
                 self.write_source(matrix=GRIDS["oblique"])
                 self.derive(axis)
                 self.assert_standard()
 
-    def test_source_and_derived_series_agree_in_patient_study_and_place_and_name_each_other_rightly(self):
+    def test_source_and_derived_series_agree_in_patient_study_and_place_and_name_each_other_rightly(
+        self,
+    ):
         self.write_source()
         self.derive("k")
         self.out.rename(self.folder / "first")
@@ -186,11 +307,21 @@ class StandardTest(DerivedSeriesTest):
         image = pydicom.dcmread(self.out / "0001.dcm")
         del image.PatientID, image.PixelSpacing
         image.save_as(self.out / "0001.dcm")
-        self.assertRegex(" ".join(standard_errors(self.out / "0001.dcm")), "PixelSpacing.*PatientID|PatientID.*PixelSpacing")
+        self.assertRegex(
+            " ".join(standard_errors(self.out / "0001.dcm")),
+            "PixelSpacing.*PatientID|PatientID.*PixelSpacing",
+        )
 
     @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
     def test_real_images_of_every_encoding_keep_the_rules_of_their_class(self):
-        for name in ("MR_small", "MR_small_bigendian", "MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "CT_small"):
+        for name in (
+            "MR_small",
+            "MR_small_bigendian",
+            "MR_small_RLE",
+            "MR_small_jp2klossless",
+            "MR_small_jpeg_ls_lossless",
+            "CT_small",
+        ):
             for path in self.source.iterdir():
                 path.unlink()
             (self.source / "a.dcm").write_bytes((EDGE / f"pydicom_{name}.dcm").read_bytes())

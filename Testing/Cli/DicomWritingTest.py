@@ -36,22 +36,48 @@ class PlaceAndValuesTest(DerivedSeriesTest):
                     self.assert_same(self.derive(axis))
 
     @settings(max_examples=15, deadline=None)
-    @given(angles=st.tuples(*[st.floats(-180, 180)] * 3), spacing=st.tuples(*[st.floats(0.3, 6)] * 3), origin=st.tuples(*[st.floats(-400, 400)] * 3),
-           shape=st.tuples(st.integers(1, 4), st.integers(2, 7), st.integers(2, 7)), signed=st.booleans(), axis=st.sampled_from("ijk"), scale=st.sampled_from((2, 4)),
-           scaling=st.sampled_from(((1, 0), (1, -1024), (-1, 5), (2, 0), (0.25, -7.5), (2.1635, 0))), seed=st.integers(0, 9))
-    def test_any_place_pixel_type_and_scaling_comes_back(self, angles, spacing, origin, shape, signed, axis, scale, scaling, seed):
-        pixels = np.random.default_rng(seed).integers(-900 if signed else 0, 4000, shape).astype(np.int16 if signed else np.uint16)
-        self.write_source(pixels, grid(angles, spacing, origin=origin), RescaleSlope=str(scaling[0]), RescaleIntercept=str(scaling[1]))
+    @given(
+        angles=st.tuples(*[st.floats(-180, 180)] * 3),
+        spacing=st.tuples(*[st.floats(0.3, 6)] * 3),
+        origin=st.tuples(*[st.floats(-400, 400)] * 3),
+        shape=st.tuples(st.integers(1, 4), st.integers(2, 7), st.integers(2, 7)),
+        signed=st.booleans(),
+        axis=st.sampled_from("ijk"),
+        scale=st.sampled_from((2, 4)),
+        scaling=st.sampled_from(((1, 0), (1, -1024), (-1, 5), (2, 0), (0.25, -7.5), (2.1635, 0))),
+        seed=st.integers(0, 9),
+    )
+    def test_any_place_pixel_type_and_scaling_comes_back(
+        self, angles, spacing, origin, shape, signed, axis, scale, scaling, seed
+    ):
+        pixels = (
+            np.random.default_rng(seed)
+            .integers(-900 if signed else 0, 4000, shape)
+            .astype(np.int16 if signed else np.uint16)
+        )
+        self.write_source(
+            pixels,
+            grid(angles, spacing, origin=origin),
+            RescaleSlope=str(scaling[0]),
+            RescaleIntercept=str(scaling[1]),
+        )
         result = self.derive(axis, scale)
         self.assert_same(result, 0 if abs(scaling[0]) == 1 else abs(scaling[0]) / 2 * 1.001)
-        self.assert_same_place(read_volume(self.source).ijk_to_ras, shape, read_volume(self.out).ijk_to_ras, result.volume.shape)
+        self.assert_same_place(
+            read_volume(self.source).ijk_to_ras,
+            shape,
+            read_volume(self.out).ijk_to_ras,
+            result.volume.shape,
+        )
 
     def test_every_value_of_16_bits_comes_back(self):
         for dtype in ("int16", "uint16"):
             with self.subTest(dtype):
                 self.write_source(array(dtype))
                 self.assert_same(self.derive(model="nearest"))
-                self.assertEqual({image.PixelRepresentation for image in self.images()}, {int(dtype == "int16")})
+                self.assertEqual(
+                    {image.PixelRepresentation for image in self.images()}, {int(dtype == "int16")}
+                )
 
     def test_values_below_the_range_of_unsigned_pixels_are_kept_by_signed_ones(self):
         edge = np.zeros((2, 6, 8), np.uint16)
@@ -66,8 +92,12 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         self.write_source(stored("uint16"))
         result = self.enlarge()
         output = self.output()
-        self.assert_refused("Values from .* to .* can't be stored in the 16 bits .* .nrrd",
-                            lambda: output.write(result.volume * np.int32(100), result.ijk_to_ras, result.provenance))
+        self.assert_refused(
+            "Values from .* to .* can't be stored in the 16 bits .* .nrrd",
+            lambda: output.write(
+                result.volume * np.int32(100), result.ijk_to_ras, result.provenance
+            ),
+        )
 
     def test_a_volume_that_was_read_the_other_way_round_is_written_where_it_lies(self):
         self.write_source()
@@ -76,8 +106,10 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         flip[2, 3] = len(result.volume) - 1
         self.output().write(result.volume[::-1], result.ijk_to_ras @ flip, result.provenance)
         np.testing.assert_array_equal(read_volume(self.out).array, result.volume)
-        self.assertEqual([image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in self.images()],
-                         [image.SOPInstanceUID for image in self.images(self.source)])
+        self.assertEqual(
+            [image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in self.images()],
+            [image.SOPInstanceUID for image in self.images(self.source)],
+        )
 
     def test_a_volume_that_has_left_the_place_of_its_source_is_refused(self):
         self.write_source()
@@ -85,17 +117,27 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         moved, turned = result.ijk_to_ras.copy(), result.ijk_to_ras.copy()
         moved[0, 3] += 1
         turned[:3, :3] = turned[:3, [1, 0, 2]]
-        for name, voxels, matrix in (("moved", result.volume, moved), ("turned", result.volume, turned), ("cropped", result.volume[:, 2:], result.ijk_to_ras),
-                                     ("cropped to a divisor", result.volume[:2], result.ijk_to_ras), ("not enlarged", low.array, low.ijk_to_ras)):
+        for name, voxels, matrix in (
+            ("moved", result.volume, moved),
+            ("turned", result.volume, turned),
+            ("cropped", result.volume[:, 2:], result.ijk_to_ras),
+            ("cropped to a divisor", result.volume[:2], result.ijk_to_ras),
+            ("not enlarged", low.array, low.ijk_to_ras),
+        ):
             with self.subTest(name):
                 output = self.output()
-                self.assert_refused("does not lie where|not larger than", lambda: output.write(voxels, matrix, result.provenance))
+                self.assert_refused(
+                    "does not lie where|not larger than",
+                    lambda: output.write(voxels, matrix, result.provenance),
+                )
 
     def test_slices_across_those_of_the_source_are_thinner_by_the_scale(self):
         self.write_source(SliceThickness="3")
         self.derive("i")
         image = self.images()[0]
-        self.assertEqual((float(image.SliceThickness), float(image.SpacingBetweenSlices)), (1.5, 1.65))
+        self.assertEqual(
+            (float(image.SliceThickness), float(image.SpacingBetweenSlices)), (1.5, 1.65)
+        )
         self.derive("k")
         image = self.images()[0]
         self.assertEqual((float(image.SliceThickness), float(image.SpacingBetweenSlices)), (3, 3.3))
@@ -105,9 +147,21 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         result = self.enlarge()
         output = self.output()
         moved = result.ijk_to_ras + np.eye(4) * 0.001
-        for name, again in (("a value", (result.volume + np.eye(20, dtype=np.int16)[:16], result.ijk_to_ras)), ("the place", (result.volume, moved))):
-            with self.subTest(name), mock.patch("MRISuperResLib.core.io.dicom_write.read_dicom", return_value=(*again, [])):
-                self.assert_refused("do not hold what was written", lambda: output.write(result.volume, result.ijk_to_ras, result.provenance), "environment")
+        for name, again in (
+            ("a value", (result.volume + np.eye(20, dtype=np.int16)[:16], result.ijk_to_ras)),
+            ("the place", (result.volume, moved)),
+        ):
+            with (
+                self.subTest(name),
+                mock.patch(
+                    "MRISuperResLib.core.io.dicom_write.read_dicom", return_value=(*again, [])
+                ),
+            ):
+                self.assert_refused(
+                    "do not hold what was written",
+                    lambda: output.write(result.volume, result.ijk_to_ras, result.provenance),
+                    "environment",
+                )
 
     def test_the_pydicom_of_slicer_5_10_writes_the_same(self):
         """Its way to write a file, which later versions still know."""
@@ -125,12 +179,18 @@ class RefusedTest(DerivedSeriesTest):
         self.assert_refused(pattern, self.output, kind)
 
     def test_other_kinds_of_images_are_refused_before_the_work(self):
-        self.assert_source_refused("Secondary Capture Image Storage.* MR and CT images only", SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+        self.assert_source_refused(
+            "Secondary Capture Image Storage.* MR and CT images only",
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.7",
+        )
 
     def test_a_source_without_a_study_or_of_several_is_refused(self):
         self.assert_source_refused("does not say which study", StudyInstanceUID=None)
-        for keyword, value, words in (("StudyInstanceUID", "1.2.99", "studies"), ("PatientID", "other", "patients"),
-                                      ("RescaleSlope", "2", "scalings .rescale slope or intercept.")):
+        for keyword, value, words in (
+            ("StudyInstanceUID", "1.2.99", "studies"),
+            ("PatientID", "other", "patients"),
+            ("RescaleSlope", "2", "scalings .rescale slope or intercept."),
+        ):
             with self.subTest(keyword):
                 self.write_source()
                 path = min(self.source.iterdir())
@@ -165,7 +225,11 @@ class RefusedTest(DerivedSeriesTest):
 
         save_as = Dataset.save_as
         with mock.patch.object(Dataset, "save_as", save):
-            self.assert_refused("disk is full", lambda: output.write(result.volume, result.ijk_to_ras, result.provenance), "environment")
+            self.assert_refused(
+                "disk is full",
+                lambda: output.write(result.volume, result.ijk_to_ras, result.provenance),
+                "environment",
+            )
         self.assertEqual(len(count), 3)
 
 
@@ -175,11 +239,16 @@ class CommandLineTest(DerivedSeriesTest):
         code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual(code, 0, err)
         self.assertRegex(out, "^Written: .*out, 20×16×4 voxels")
-        self.assertEqual(sorted(path.name for path in self.out.iterdir()), ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm", "MRISuperRes.json"])
+        self.assertEqual(
+            sorted(path.name for path in self.out.iterdir()),
+            ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm", "MRISuperRes.json"],
+        )
         run("upsample", self.source, self.folder / "out.nii.gz", *BICUBIC)
         there, here = read_volume(self.folder / "out.nii.gz"), read_volume(self.out)
         np.testing.assert_array_equal(here.array, there.array)
-        np.testing.assert_allclose(here.ijk_to_ras, there.ijk_to_ras, atol=1e-4)  # NIfTI is in single precision
+        np.testing.assert_allclose(
+            here.ijk_to_ras, there.ijk_to_ras, atol=1e-4
+        )  # NIfTI is in single precision
 
     def test_of_several_images_at_each_place_those_of_the_frame_are_the_source(self):
         self.write_source()
@@ -190,14 +259,22 @@ class CommandLineTest(DerivedSeriesTest):
             image.save_as(path.with_name(f"second-{path.name}"))
         code, _, err = run("upsample", self.source, self.out, "--dicom", "--frame", 1, *BICUBIC)
         self.assertEqual(code, 0, err)
-        self.assertTrue(all(image.SourceImageSequence[0].ReferencedSOPInstanceUID.endswith(".2") for image in self.images()))
+        self.assertTrue(
+            all(
+                image.SourceImageSequence[0].ReferencedSOPInstanceUID.endswith(".2")
+                for image in self.images()
+            )
+        )
 
     def test_an_input_without_patient_and_study_or_that_is_not_there_is_refused(self):
         self.write_source()
         run("upsample", self.source, self.folder / "in.nrrd", *BICUBIC)
         before = sorted(self.folder.rglob("*"))
-        for name, words in (("in.nrrd", "in.nrrd is no DICOM file: .* of a DICOM input only"), ("none", "There is no file .*none: check the name"),
-                            ("none.dcm", "There is no file .*none.dcm: check the name")):
+        for name, words in (
+            ("in.nrrd", "in.nrrd is no DICOM file: .* of a DICOM input only"),
+            ("none", "There is no file .*none: check the name"),
+            ("none.dcm", "There is no file .*none.dcm: check the name"),
+        ):
             with self.subTest(name):
                 code, out, err = run("upsample", self.folder / name, self.out, "--dicom", *BICUBIC)
                 self.assertEqual((code, out), (2, ""))
@@ -206,17 +283,28 @@ class CommandLineTest(DerivedSeriesTest):
 
     def test_without_pydicom_it_is_asked_for(self):
         self.write_source()
+
         class Missing:
             @staticmethod
             def find_spec(name, path=None, target=None):
                 if name == "pydicom":
                     raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
-        with mock.patch.dict(sys.modules), mock.patch.object(sys, "meta_path", [Missing, *sys.meta_path]):
-            for name in [name for name in sys.modules if name.startswith(("pydicom", "MRISuperResLib.core.io.d"))]:
+        with (
+            mock.patch.dict(sys.modules),
+            mock.patch.object(sys, "meta_path", [Missing, *sys.meta_path]),
+        ):
+            for name in [
+                name
+                for name in sys.modules
+                if name.startswith(("pydicom", "MRISuperResLib.core.io.d"))
+            ]:
                 del sys.modules[name]
             code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
-        self.assertEqual((code, out, err), (2, "", "error: The package pydicom is missing: install it (pip install pydicom).\n"))
+        self.assertEqual(
+            (code, out, err),
+            (2, "", "error: The package pydicom is missing: install it (pip install pydicom).\n"),
+        )
 
     def test_many_series_become_as_many_folders_which_are_not_made_again(self):
         for name in ("study/a", "study/b/c"):
@@ -225,8 +313,12 @@ class CommandLineTest(DerivedSeriesTest):
         words = ("batch", self.folder / "study", "--out", self.out, "--format", "dicom", *BICUBIC)
         code, out, err = run(*words)
         self.assertEqual(code, 0, err)
-        self.assertEqual(sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("MRISuperRes.json")),
-                         ["a_x2/MRISuperRes.json", "b/c_x2/MRISuperRes.json"])
+        self.assertEqual(
+            sorted(
+                path.relative_to(self.out).as_posix() for path in self.out.rglob("MRISuperRes.json")
+            ),
+            ["a_x2/MRISuperRes.json", "b/c_x2/MRISuperRes.json"],
+        )
         self.assertRegex(out, "^2 written; ")
         self.assertRegex(run(*words)[1], "^2 there already; ")
 

@@ -28,7 +28,9 @@ OUTCOMES = {
     "minimal.nii.gz": (RESULT, "warning: .*does not say how the patient lies"),
     "nibabel_anatomical.nii": (RESULT, "axial"),
     "nibabel_example4d.nii.gz": (r"holds 2 frames \(numbers 0 to 1\): choose one with --frame",),
-    "nibabel_example_nifti2.nii.gz": (r"holds 2 frames \(numbers 0 to 1\): choose one with --frame",),
+    "nibabel_example_nifti2.nii.gz": (
+        r"holds 2 frames \(numbers 0 to 1\): choose one with --frame",
+    ),
     "papaya_zstat1_bigendian_f4.nii.gz": (RESULT, "axial"),
     "pcasl.nii.gz": (r"holds 10 frames \(numbers 0 to 9\): choose one with --frame",),
     "pydicom_CT_small.dcm": (RESULT, "warning: This is no MRI but an image of modality CT"),
@@ -38,7 +40,9 @@ OUTCOMES = {
     "pydicom_MR_small_bigendian.dcm": (RESULT, "axial"),
     "pydicom_MR_small_jp2klossless.dcm": (RESULT, "axial"),
     "pydicom_MR_small_jpeg_ls_lossless.dcm": (RESULT, "axial"),
-    "pydicom_MR_truncated.dcm": ("image in .* can't be decoded: the file is damaged or cut short, .*copy it again",),
+    "pydicom_MR_truncated.dcm": (
+        "image in .* can't be decoded: the file is damaged or cut short, .*copy it again",
+    ),
     "pydicom_SC_rgb_jpeg_dcmtk.dcm": (r"holds colors \(3 channels\)",),
     "pydicom_liver_1frame.dcm": ("is a segmentation or label map, not an image",),
     "pydicom_no_meta.dcm": ("is not a DICOM file, or its beginning is damaged",),
@@ -55,7 +59,9 @@ SAME_PIXELS = "pydicom_MR_small.dcm"
 class EdgeFilesTest(FolderTest):
     def upsample(self, name, *words):
         output = self.folder / f"{name}.nrrd"
-        code, out, err = run("upsample", EDGE / name, output, "--model", "bicubic", "--scale", 2, *words)
+        code, out, err = run(
+            "upsample", EDGE / name, output, "--model", "bicubic", "--scale", 2, *words
+        )
         self.assertNotIn("Traceback", err)
         return code, out, err, output
 
@@ -65,11 +71,28 @@ class EdgeFilesTest(FolderTest):
         self.assertEqual(after.array.dtype, before.array.dtype)
         axis = slice_axis.choose(before.ijk_to_ras)
         factors = axis.factors(2)
-        self.assertEqual(after.array.shape[::-1], tuple(n * f for n, f in zip(before.array.shape[::-1], factors)))
-        self.assert_same_place(before.ijk_to_ras, before.array.shape, after.ijk_to_ras, after.array.shape)
-        np.testing.assert_allclose(geometry.spacing(after.ijk_to_ras), geometry.spacing(before.ijk_to_ras) / factors, rtol=1e-6)
+        self.assertEqual(
+            after.array.shape[::-1], tuple(n * f for n, f in zip(before.array.shape[::-1], factors))
+        )
+        self.assert_same_place(
+            before.ijk_to_ras, before.array.shape, after.ijk_to_ras, after.array.shape
+        )
+        np.testing.assert_allclose(
+            geometry.spacing(after.ijk_to_ras),
+            geometry.spacing(before.ijk_to_ras) / factors,
+            rtol=1e-6,
+        )
         finite = np.isfinite(before.array)
-        small = np.moveaxis(resampling.degrade(np.moveaxis(np.nan_to_num(after.array.astype(float), posinf=0, neginf=0), axis.numpy_axis, 0), 2), 0, axis.numpy_axis)
+        small = np.moveaxis(
+            resampling.degrade(
+                np.moveaxis(
+                    np.nan_to_num(after.array.astype(float), posinf=0, neginf=0), axis.numpy_axis, 0
+                ),
+                2,
+            ),
+            0,
+            axis.numpy_axis,
+        )
         span = np.ptp(before.array[finite].astype(float))
         if finite.all():
             rounding = 0.5 if before.array.dtype.kind in "iu" else 0
@@ -78,7 +101,11 @@ class EdgeFilesTest(FolderTest):
     def test_every_file_of_the_folder_is_in_the_table(self):
         self.assertEqual(sorted(OUTCOMES), sorted(path.name for path in EDGE.iterdir()))
         with open(DATA / "MANIFEST.tsv", newline="", encoding="utf-8") as manifest:
-            listed = [row["path"].rpartition("/")[2] for row in csv.DictReader(manifest, delimiter="\t") if "/edge/" in row["path"]]
+            listed = [
+                row["path"].rpartition("/")[2]
+                for row in csv.DictReader(manifest, delimiter="\t")
+                if "/edge/" in row["path"]
+            ]
         self.assertEqual(sorted(OUTCOMES), sorted(listed))
 
     def test_every_file_gives_a_right_result_or_one_sentence(self):
@@ -94,7 +121,9 @@ class EdgeFilesTest(FolderTest):
                     self.assertEqual((code, out), (2, ""))
                     self.assertRegex(err, f"^error: .*{outcome}[^\n]*\n$")
         results = [name for name in OUTCOMES if OUTCOMES[name][0] == RESULT]
-        self.assert_files(*(f"{name}{extension}" for name in results for extension in (".nrrd", ".nrrd.json")))
+        self.assert_files(
+            *(f"{name}{extension}" for name in results for extension in (".nrrd", ".nrrd.json"))
+        )
 
     def test_a_named_frame_of_a_4d_file_is_a_result(self):
         for name, frame in FRAMES.items():
@@ -124,15 +153,29 @@ class EdgeFilesReadingTest(FolderTest):
                     reference = nibabel.load(EDGE / name)
                     volume = read_volume(EDGE / name, FRAMES.get(name))
                     voxels = reference.get_fdata()
-                    voxels = voxels.reshape(voxels.shape[:3]) if name not in FRAMES else voxels[..., FRAMES[name]]
-                    np.testing.assert_allclose(volume.array.transpose(2, 1, 0), voxels, rtol=1e-6, atol=1e-3 if voxels.dtype.kind == "f" else 0)
+                    voxels = (
+                        voxels.reshape(voxels.shape[:3])
+                        if name not in FRAMES
+                        else voxels[..., FRAMES[name]]
+                    )
+                    np.testing.assert_allclose(
+                        volume.array.transpose(2, 1, 0),
+                        voxels,
+                        rtol=1e-6,
+                        atol=1e-3 if voxels.dtype.kind == "f" else 0,
+                    )
                     if name != "minimal.nii.gz":  # no position: nibabel centers the volume
                         np.testing.assert_allclose(volume.ijk_to_ras, reference.affine, atol=1e-4)
 
     def test_every_compression_of_one_dicom_image_holds_the_same_pixels_at_the_same_place(self):
         first = read_volume(EDGE / SAME_PIXELS)
-        self.assertEqual((first.array.dtype, first.array.min(), first.array.max()), (np.int16, 127, 2145))
-        np.testing.assert_allclose(first.ijk_to_ras, [[-0.3125, 0, 0, 83.9063], [0, -0.3125, 0, 91.2], [0, 0, 0.8, 6.6406], [0, 0, 0, 1]])
+        self.assertEqual(
+            (first.array.dtype, first.array.min(), first.array.max()), (np.int16, 127, 2145)
+        )
+        np.testing.assert_allclose(
+            first.ijk_to_ras,
+            [[-0.3125, 0, 0, 83.9063], [0, -0.3125, 0, 91.2], [0, 0, 0.8, 6.6406], [0, 0, 0, 1]],
+        )
         for name in OUTCOMES:
             if re.match("pydicom_MR_small_", name):
                 other = read_volume(EDGE / name)
@@ -146,9 +189,14 @@ class EdgeFilesReadingTest(FolderTest):
     def test_itk_fills_what_is_missing_and_we_do_not(self):
         """The reason to read NIfTI by nibabel; where this fails ITK has learnt it."""
         whole = gzip.decompress((EDGE / "avg152T1_RL_nifti.nii.gz").read_bytes())
-        (self.folder / "cut.nii").write_bytes(whole[:len(whole) // 2])
+        (self.folder / "cut.nii").write_bytes(whole[: len(whole) // 2])
         self.assertEqual(sitk.ReadImage(str(self.folder / "cut.nii")).GetSize(), (91, 109, 91))
-        self.assertEqual(run("upsample", self.folder / "cut.nii", self.folder / "out.nrrd", "--model", "bicubic")[0], 2)
+        self.assertEqual(
+            run(
+                "upsample", self.folder / "cut.nii", self.folder / "out.nrrd", "--model", "bicubic"
+            )[0],
+            2,
+        )
         self.assert_files("cut.nii")
 
     def test_all_dicom_files_in_one_folder_are_many_series(self):

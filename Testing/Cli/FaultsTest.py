@@ -15,8 +15,12 @@ from MRISuperResLib.__main__ import main
 from MRISuperResLib.core.io import write_volume
 from MRISuperResLib.core.methods.registry import InterpolationMethod
 
-GONE = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
-ITK_NO_MEMORY = RuntimeError("Exception thrown in SimpleITK: ITK ERROR: Image(0x1): Failed to allocate memory for image.")
+GONE = RuntimeError(
+    "CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later."
+)
+ITK_NO_MEMORY = RuntimeError(
+    "Exception thrown in SimpleITK: ITK ERROR: Image(0x1): Failed to allocate memory for image."
+)
 
 
 class FaultsTest(unittest.TestCase):
@@ -24,29 +28,74 @@ class FaultsTest(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
         (self.folder / "in").mkdir()
         for name in "abc":
-            write_volume(self.folder / "in" / f"{name}.nrrd", np.random.default_rng(0).integers(0, 999, (2, 24, 20)).astype(np.int16), np.diag([1.0, 1.0, 4.0, 1.0]), {})
+            write_volume(
+                self.folder / "in" / f"{name}.nrrd",
+                np.random.default_rng(0).integers(0, 999, (2, 24, 20)).astype(np.int16),
+                np.diag([1.0, 1.0, 4.0, 1.0]),
+                {},
+            )
 
     def run_main(self, *words):
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
             code = main([str(word) for word in words])
         self.assertNotIn("Traceback", err.getvalue())
         return code, out.getvalue(), err.getvalue()
 
     def files(self):
-        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".json" and path.parent.name != "in")
+        return sorted(
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.rglob("*")
+            if path.is_file() and path.suffix != ".json" and path.parent.name != "in"
+        )
 
     def upsample(self):
-        return self.run_main("upsample", self.folder / "in" / "a.nrrd", self.folder / "out.nrrd", "--model", "bicubic")
+        return self.run_main(
+            "upsample",
+            self.folder / "in" / "a.nrrd",
+            self.folder / "out.nrrd",
+            "--model",
+            "bicubic",
+        )
 
     def batch(self):
-        return self.run_main("batch", self.folder / "in", "--out", self.folder / "many", "--model", "bicubic", "--scale", "2", "--format", "nrrd")
+        return self.run_main(
+            "batch",
+            self.folder / "in",
+            "--out",
+            self.folder / "many",
+            "--model",
+            "bicubic",
+            "--scale",
+            "2",
+            "--format",
+            "nrrd",
+        )
 
     def compare(self):
-        return self.run_main("compare", self.folder / "in" / "a.nrrd", "--methods", "nearest,bicubic", "--out", self.folder / "comparison")
+        return self.run_main(
+            "compare",
+            self.folder / "in" / "a.nrrd",
+            "--methods",
+            "nearest,bicubic",
+            "--out",
+            self.folder / "comparison",
+        )
 
     def audit(self):
         write_volume(self.folder / "in" / "large.nrrd", body((2, 72, 88)), np.eye(4), {})
-        return self.run_main("audit", self.folder / "in" / "large.nrrd", "--models", "nearest,bicubic", "--scale", "2", "--out", self.folder / "audit")
+        return self.run_main(
+            "audit",
+            self.folder / "in" / "large.nrrd",
+            "--models",
+            "nearest,bicubic",
+            "--scale",
+            "2",
+            "--out",
+            self.folder / "audit",
+        )
 
     def test_a_gpu_that_vanishes_is_told_and_leaves_no_output(self):
         for run in (self.upsample, self.compare, self.audit):
@@ -55,24 +104,35 @@ class FaultsTest(unittest.TestCase):
                 with failing:
                     code, out, err = run()
                 self.assertEqual((code, out), (2, ""))
-                self.assertRegex(err, r"error: The GPU has failed \(CUDA error: unspecified launch failure\), nothing was changed: start the run again")
+                self.assertRegex(
+                    err,
+                    r"error: The GPU has failed \(CUDA error: unspecified launch failure\), nothing was changed: start the run again",
+                )
                 self.assertEqual(self.files(), [])
 
-    def test_of_many_volumes_none_is_tried_with_a_gpu_that_has_vanished_and_the_same_command_goes_on(self):
+    def test_of_many_volumes_none_is_tried_with_a_gpu_that_has_vanished_and_the_same_command_goes_on(
+        self,
+    ):
         with mock.patch.object(InterpolationMethod, "__call__", side_effect=GONE) as called:
             code, out, err = self.batch()
         self.assertEqual((code, out, called.call_count), (2, "", 1))
         self.assertIn("The GPU has failed", err)
         self.assertEqual(self.files(), ["many/report.csv"])
-        self.assertEqual(self.batch()[:2], (0, f"3 written; {self.folder / 'many' / 'report.csv'}\n"))
+        self.assertEqual(
+            self.batch()[:2], (0, f"3 written; {self.folder / 'many' / 'report.csv'}\n")
+        )
 
     def statuses(self):
         with open(self.folder / "many" / "report.csv", encoding="utf-8") as file:
             return [row["status"] for row in csv.DictReader(file)]
 
     def test_too_little_memory_for_one_volume_at_any_stage_does_not_stop_the_others(self):
-        for stage, owner, name in (("reading", sitk, "GetArrayFromImage"), ("intensities", np, "percentile"), ("the network", InterpolationMethod, "__call__"),
-                                   ("writing", sitk, "GetImageFromArray")):
+        for stage, owner, name in (
+            ("reading", sitk, "GetArrayFromImage"),
+            ("intensities", np, "percentile"),
+            ("the network", InterpolationMethod, "__call__"),
+            ("writing", sitk, "GetImageFromArray"),
+        ):
             real, calls = getattr(owner, name), []
 
             def second_fails(*arguments, calls=calls, real=real, **options):
@@ -84,18 +144,28 @@ class FaultsTest(unittest.TestCase):
             patch = mock.patch.object(owner, name, second_fails)
             with self.subTest(stage), patch:
                 code, _, err = self.batch()
-                self.assertEqual((code, self.statuses()), (2, ["written", "failed", "written"]), err)
+                self.assertEqual(
+                    (code, self.statuses()), (2, ["written", "failed", "written"]), err
+                )
                 self.assertRegex(err, "error: .*(not enough memory|memory, which is not there)")
-                self.assertEqual(self.files(), ["many/a_x2.nrrd", "many/c_x2.nrrd", "many/report.csv"])
+                self.assertEqual(
+                    self.files(), ["many/a_x2.nrrd", "many/c_x2.nrrd", "many/report.csv"]
+                )
             for file in (self.folder / "many").iterdir():
                 file.unlink()
 
     def test_itk_without_memory_is_no_full_disk(self):
         for function in ("WriteImage", "ReadImage"):
-            with self.subTest(function), mock.patch.object(sitk, function, side_effect=ITK_NO_MEMORY):
+            with (
+                self.subTest(function),
+                mock.patch.object(sitk, function, side_effect=ITK_NO_MEMORY),
+            ):
                 code, _, err = self.upsample()
             self.assertEqual(code, 2)
-            self.assertRegex(err, "error: There is not enough memory to read a.nrrd, or to write what becomes of it")
+            self.assertRegex(
+                err,
+                "error: There is not enough memory to read a.nrrd, or to write what becomes of it",
+            )
             self.assertEqual(self.files(), [])
 
 

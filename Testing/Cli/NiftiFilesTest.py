@@ -17,7 +17,15 @@ from made_files import GRIDS, TYPES, FolderTest, array, grid
 
 
 class NiftiFilesTest(FolderTest):
-    def save(self, voxels=None, matrix=grid(), name="a.nii", kind=nibabel.Nifti1Image, endianness="<", **fields):
+    def save(
+        self,
+        voxels=None,
+        matrix=grid(),
+        name="a.nii",
+        kind=nibabel.Nifti1Image,
+        endianness="<",
+        **fields,
+    ):
         """Voxels in nibabel's order (i, j, k, …); fields: of the header of a .nii file, set last and unchecked."""
         voxels = array().T if voxels is None else voxels
         image = kind(voxels, matrix, kind.header_class(endianness=endianness))
@@ -43,15 +51,25 @@ class NiftiFilesTest(FolderTest):
             for endianness in "<>":
                 for name in ("a.nii", "a.nii.gz"):
                     for kind in (nibabel.Nifti1Image, nibabel.Nifti2Image):
-                        with self.subTest(dtype, endianness=endianness, name=name, kind=kind.__name__):
-                            volume = read_volume(self.save(array(dtype).T, name=name, kind=kind, endianness=endianness))
+                        with self.subTest(
+                            dtype, endianness=endianness, name=name, kind=kind.__name__
+                        ):
+                            volume = read_volume(
+                                self.save(
+                                    array(dtype).T, name=name, kind=kind, endianness=endianness
+                                )
+                            )
                             self.assertEqual(volume.array.dtype, np.dtype(dtype))
                             np.testing.assert_array_equal(volume.array, array(dtype))
 
     def test_the_sform_counts(self):
         for name, matrix in GRIDS.items():
             with self.subTest(name):
-                np.testing.assert_allclose(read_volume(self.save(matrix=matrix, qform_code=0, sform_code=3)).ijk_to_ras, matrix, atol=1e-5)
+                np.testing.assert_allclose(
+                    read_volume(self.save(matrix=matrix, qform_code=0, sform_code=3)).ijk_to_ras,
+                    matrix,
+                    atol=1e-5,
+                )
 
     def test_the_qform_counts_where_there_is_no_sform(self):
         for name, matrix in GRIDS.items():
@@ -64,7 +82,9 @@ class NiftiFilesTest(FolderTest):
         for turn in (179.5, 179.99, 180, 180.49):
             for axis in range(3):
                 matrix = grid(np.eye(3)[axis] * turn, spacing=(3, 3, 3))
-                volume = read_volume(self.save(array("uint8", (76, 110, 110)).T, matrix, sform_code=1, qform_code=1))
+                volume = read_volume(
+                    self.save(array("uint8", (76, 110, 110)).T, matrix, sform_code=1, qform_code=1)
+                )
                 self.assertEqual(volume.messages, [])
                 volume = read_volume(self.save(matrix=matrix, sform_code=0, qform_code=1))
                 np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=3e-3)
@@ -80,29 +100,47 @@ class NiftiFilesTest(FolderTest):
         volume = read_volume(path)
         self.assertRegex(volume.messages[0], "does not say how the patient lies")
         image = sitk.ReadImage(str(path))
-        np.testing.assert_allclose(volume.ijk_to_ras, np.diag([-1, -1, 1, 1]) @ np.diag([*image.GetSpacing(), 1]), atol=1e-6)
+        np.testing.assert_allclose(
+            volume.ijk_to_ras,
+            np.diag([-1, -1, 1, 1]) @ np.diag([*image.GetSpacing(), 1]),
+            atol=1e-6,
+        )
         self.assertEqual(image.GetDirection(), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 
     def test_metres_and_micrometres_become_millimeters(self):
         for unit, millimeters in ((1, 1000), (2, 1), (3, 0.001), (0, 1)):
             volume = read_volume(self.save(xyzt_units=unit + 8))
-            np.testing.assert_allclose(volume.ijk_to_ras[:3], grid()[:3] * millimeters, rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(
+                volume.ijk_to_ras[:3], grid()[:3] * millimeters, rtol=1e-6, atol=1e-6
+            )
 
     def test_slope_and_intercept_are_applied_as_nibabel_does(self):
-        for dtype, expected in (("uint8", "float32"), ("int16", "float32"), ("int32", "float64"), ("float32", "float32"), ("float64", "float64")):
+        for dtype, expected in (
+            ("uint8", "float32"),
+            ("int16", "float32"),
+            ("int32", "float64"),
+            ("float32", "float32"),
+            ("float64", "float64"),
+        ):
             for slope, intercept in ((7.1098, -1024), (1, 3), (0.25, 0)):
                 with self.subTest(dtype, slope=slope, intercept=intercept):
                     path = self.save(array(dtype).T, scl_slope=slope, scl_inter=intercept)
                     volume = read_volume(path)
                     self.assertEqual(volume.array.dtype, np.dtype(expected))
-                    np.testing.assert_allclose(volume.array, nibabel.load(path).get_fdata().T, rtol=1e-5, atol=1e-3)
+                    np.testing.assert_allclose(
+                        volume.array, nibabel.load(path).get_fdata().T, rtol=1e-5, atol=1e-3
+                    )
 
     def test_a_slope_of_zero_or_nan_and_a_slope_of_one_leave_the_stored_numbers(self):
         for slope, intercept in ((0, 5), (np.nan, 0), (1, np.nan), (1, 0)):
-            np.testing.assert_array_equal(read_volume(self.save(scl_slope=slope, scl_inter=intercept)).array, array())
+            np.testing.assert_array_equal(
+                read_volume(self.save(scl_slope=slope, scl_inter=intercept)).array, array()
+            )
 
     def test_one_frame_is_a_volume_and_of_several_one_must_be_chosen(self):
-        frames = np.moveaxis(np.stack([array(), array() // 2, array() // 3]), 0, -1).transpose(2, 1, 0, 3)
+        frames = np.moveaxis(np.stack([array(), array() // 2, array() // 3]), 0, -1).transpose(
+            2, 1, 0, 3
+        )
         np.testing.assert_array_equal(read_volume(self.save(frames[..., :1])).array, array())
         for name in ("a.nii", "a.nii.gz"):
             path = self.save(frames, name=name)
@@ -110,7 +148,9 @@ class NiftiFilesTest(FolderTest):
             self.assert_refused(path, "has no frame 3, it holds 3 frames", frame=3)
             self.assert_refused(path, "has no frame -1", frame=-1)
             for frame in range(3):
-                np.testing.assert_array_equal(read_volume(path, frame=frame).array, frames[..., frame].T)
+                np.testing.assert_array_equal(
+                    read_volume(path, frame=frame).array, frames[..., frame].T
+                )
         np.testing.assert_array_equal(read_volume(self.save(), frame=0).array, array())
         self.assert_refused(self.save(), "has no frame 1, it holds one frame", frame=1)
 
@@ -121,7 +161,16 @@ class NiftiFilesTest(FolderTest):
         for name in ("a.nii", "a.nii.gz"):
             path = self.save(array("int16", (9, 30, 30)).T, name=name)
             whole = path.read_bytes()
-            for cut in (1, 2, 9, 100, len(whole) - 600, len(whole) - 400, len(whole) - 200, len(whole) - 10):
+            for cut in (
+                1,
+                2,
+                9,
+                100,
+                len(whole) - 600,
+                len(whole) - 400,
+                len(whole) - 200,
+                len(whole) - 10,
+            ):
                 with self.subTest(name, cut=cut):
                     path.write_bytes(whole[:-cut])
                     self.assert_refused(path, "cut short|damaged|not a volume")
@@ -129,7 +178,7 @@ class NiftiFilesTest(FolderTest):
     def test_a_damaged_archive_is_told(self):
         path = self.save(array("int16", (9, 30, 30)).T, name="a.nii.gz")
         data = bytearray(path.read_bytes())
-        data[len(data) // 2:len(data) // 2 + 8] = bytes(8)
+        data[len(data) // 2 : len(data) // 2 + 8] = bytes(8)
         path.write_bytes(data)
         self.assert_refused(path, "damaged or cut short")
 
@@ -155,13 +204,17 @@ class NiftiFilesTest(FolderTest):
         self.assert_refused(self.folder / "a.hdr", "are not beside it")
 
     def test_analyze_is_refused_as_it_does_not_say_left_from_right(self):
-        nibabel.save(nibabel.Spm99AnalyzeImage(array().T, np.diag([2, 2, 2, 1])), self.folder / "a.img")
+        nibabel.save(
+            nibabel.Spm99AnalyzeImage(array().T, np.diag([2, 2, 2, 1])), self.folder / "a.img"
+        )
         self.assert_refused(self.folder / "a.hdr", "Analyze 7.5 .*left from right")
 
     def test_a_sheared_grid_is_refused_and_a_rounded_one_is_not(self):
         shear = np.eye(4)
         shear[1, 2] = 0.02
-        self.assert_refused(self.save(matrix=grid() @ shear, qform_code=1), "sheared .*gantry.*resample it")
+        self.assert_refused(
+            self.save(matrix=grid() @ shear, qform_code=1), "sheared .*gantry.*resample it"
+        )
         shear[1, 2] = 1e-5
         read_volume(self.save(matrix=grid() @ shear))
 
@@ -169,13 +222,19 @@ class NiftiFilesTest(FolderTest):
         for code in (dict(qform_code=1, sform_code=0), dict(qform_code=0, sform_code=0)):
             for size in (0, -2, np.nan, np.inf):
                 with self.subTest(size=size, **code):
-                    self.assert_refused(self.save(pixdim=[1, 2, size, 2, 0, 0, 0, 0], **code), "no usable voxel size")
+                    self.assert_refused(
+                        self.save(pixdim=[1, 2, size, 2, 0, 0, 0, 0], **code),
+                        "no usable voxel size",
+                    )
         for row in ([0, 0, 0, 0], [np.nan, 0, 0, 0]):
             self.assert_refused(self.save(srow_x=row, sform_code=1), "no usable voxel size|sheared")
 
     def test_more_than_one_number_per_voxel_is_refused(self):
-        for voxels, pattern in ((np.zeros((3, 4, 5), np.complex64), "complex numbers.*magnitude"), (np.zeros((3, 4, 5, 1, 3), np.float32), "3 values"),
-                                (np.zeros((3, 4, 5, 1, 6), np.float32), "6 values per voxel")):
+        for voxels, pattern in (
+            (np.zeros((3, 4, 5), np.complex64), "complex numbers.*magnitude"),
+            (np.zeros((3, 4, 5, 1, 3), np.float32), "3 values"),
+            (np.zeros((3, 4, 5, 1, 6), np.float32), "6 values per voxel"),
+        ):
             self.assert_refused(self.save(voxels), pattern)
         self.assert_refused(self.save(datatype=128), r"colors \(3 channels\)")
         self.assert_refused(self.save(datatype=2304), r"colors \(4 channels\)")
@@ -186,13 +245,20 @@ class NiftiFilesTest(FolderTest):
 
     def test_an_impossible_size_is_refused_without_allocating_it(self):
         self.assert_refused(self.save(dim=[3, 0, 5, 4, 1, 1, 1, 1]), "header .* damaged")
-        self.assert_refused(self.save(dim=[9, 6, 5, 4, 1, 1, 1, 1]), "header .* damaged|not a volume")
+        self.assert_refused(
+            self.save(dim=[9, 6, 5, 4, 1, 1, 1, 1]), "header .* damaged|not a volume"
+        )
         with self.assertRaisesRegex(SuperResolutionError, "cut short|GiB"):
             read_volume(self.save(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]))
 
     @settings(max_examples=300, deadline=None)
-    @given(st.lists(st.tuples(st.integers(0, 347), st.integers(0, 255)), min_size=1, max_size=6), st.sampled_from("<>"))
-    def test_whatever_the_header_says_the_answer_is_a_volume_or_a_sentence(self, changes, endianness):
+    @given(
+        st.lists(st.tuples(st.integers(0, 347), st.integers(0, 255)), min_size=1, max_size=6),
+        st.sampled_from("<>"),
+    )
+    def test_whatever_the_header_says_the_answer_is_a_volume_or_a_sentence(
+        self, changes, endianness
+    ):
         data = bytearray(self.save(endianness=endianness).read_bytes())
         for position, value in changes:
             data[position] = value

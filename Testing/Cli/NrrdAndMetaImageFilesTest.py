@@ -13,8 +13,10 @@ from made_files import TYPES, FolderTest, array
 
 VOXELS = np.arange(120, dtype="<i2")
 STRAIGHT = "space directions: (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
-META = ("ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n{}DimSize = 6 5 4\n"
-        "ElementType = MET_SHORT\nElementDataFile = {}\n")
+META = (
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n{}DimSize = 6 5 4\n"
+    "ElementType = MET_SHORT\nElementDataFile = {}\n"
+)
 
 
 class ReadingTest(FolderTest):
@@ -23,7 +25,11 @@ class ReadingTest(FolderTest):
         return self.folder / name
 
     def nrrd(self, fields, sizes="6 5 4", voxels=VOXELS.tobytes()):
-        return self.write("a.nrrd", f"NRRD0004\ntype: short\ndimension: {len(sizes.split())}\n{fields}sizes: {sizes}\nendian: little\nencoding: raw\n\n", voxels)
+        return self.write(
+            "a.nrrd",
+            f"NRRD0004\ntype: short\ndimension: {len(sizes.split())}\n{fields}sizes: {sizes}\nendian: little\nencoding: raw\n\n",
+            voxels,
+        )
 
     def meta(self, fields):
         return self.write("a.mha", META.format(fields, "LOCAL"))
@@ -37,19 +43,35 @@ class ReadingTest(FolderTest):
 
 class NrrdFilesTest(ReadingTest):
     def test_every_anatomical_space_leads_to_the_same_ras(self):
-        for space, signs in (("right-anterior-superior", (1, 1)), ("left-anterior-superior", (-1, 1)), ("left-posterior-superior", (-1, -1)),
-                             ("RAS", (1, 1)), ("LPS", (-1, -1))):
+        for space, signs in (
+            ("right-anterior-superior", (1, 1)),
+            ("left-anterior-superior", (-1, 1)),
+            ("left-posterior-superior", (-1, -1)),
+            ("RAS", (1, 1)),
+            ("LPS", (-1, -1)),
+        ):
             with self.subTest(space):
                 volume = read_volume(self.nrrd(f"space: {space}\n{STRAIGHT}"))
                 flip = np.diag([*signs, 1, 1])
-                np.testing.assert_allclose(volume.ijk_to_ras, flip @ [[2, 0, 0, 1], [0, 2, 0, 2], [0, 0, 3, 3], [0, 0, 0, 1]])
+                np.testing.assert_allclose(
+                    volume.ijk_to_ras,
+                    flip @ [[2, 0, 0, 1], [0, 2, 0, 2], [0, 0, 3, 3], [0, 0, 0, 1]],
+                )
                 self.assertEqual(volume.messages, [])
                 np.testing.assert_array_equal(volume.array.ravel(), VOXELS)
 
     def test_a_space_that_is_not_anatomical_or_missing_is_told(self):
-        for fields in ("", "spacings: 2 2 3\n", f"space: scanner-xyz\n{STRAIGHT}", f"space: 3D-right-handed\n{STRAIGHT}", f"space dimension: 3\n{STRAIGHT}"):
+        for fields in (
+            "",
+            "spacings: 2 2 3\n",
+            f"space: scanner-xyz\n{STRAIGHT}",
+            f"space: 3D-right-handed\n{STRAIGHT}",
+            f"space dimension: 3\n{STRAIGHT}",
+        ):
             with self.subTest(fields):
-                self.assertRegex(read_volume(self.nrrd(fields)).messages[0], "does not say how the patient lies")
+                self.assertRegex(
+                    read_volume(self.nrrd(fields)).messages[0], "does not say how the patient lies"
+                )
 
     def test_sheared_and_degenerate_grids_are_refused(self):
         space = "space: left-posterior-superior\nspace origin: (1,2,3)\nspace directions: (2,0,0) (0,2,0) "
@@ -59,7 +81,9 @@ class NrrdFilesTest(ReadingTest):
 
     def test_missing_voxels_are_told(self):
         for cut in (1, 2, 200):
-            self.assert_refused(self.nrrd(f"space: LPS\n{STRAIGHT}", voxels=VOXELS.tobytes()[:-cut]), "cut short")
+            self.assert_refused(
+                self.nrrd(f"space: LPS\n{STRAIGHT}", voxels=VOXELS.tobytes()[:-cut]), "cut short"
+            )
 
     def test_of_a_sequence_as_slicer_saves_it_one_frame_can_be_chosen(self):
         fields = "space: LPS\nkinds: list domain domain domain\nspace directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
@@ -69,9 +93,16 @@ class NrrdFilesTest(ReadingTest):
 
     def test_vectors_colors_and_segmentations_are_refused(self):
         fields = "space: LPS\nkinds: {} domain domain domain\nspace directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
-        self.assert_refused(self.nrrd(fields.format("vector"), sizes="2 5 4 3"), "2 values per voxel")
-        self.assert_refused(self.nrrd(fields.format("RGB-color"), sizes="3 5 4 2"), "3 values per voxel")
-        self.assert_refused(self.nrrd(f"space: LPS\n{STRAIGHT}Segment0_ID:=Segment_1\n"), "segmentation or label map")
+        self.assert_refused(
+            self.nrrd(fields.format("vector"), sizes="2 5 4 3"), "2 values per voxel"
+        )
+        self.assert_refused(
+            self.nrrd(fields.format("RGB-color"), sizes="3 5 4 2"), "3 values per voxel"
+        )
+        self.assert_refused(
+            self.nrrd(f"space: LPS\n{STRAIGHT}Segment0_ID:=Segment_1\n"),
+            "segmentation or label map",
+        )
 
 
 class MetaImageFilesTest(ReadingTest):
@@ -80,28 +111,43 @@ class MetaImageFilesTest(ReadingTest):
             for packed in (False, True):
                 for name in ("a.mha", "a.mhd", "a.nrrd", "a.nhdr"):
                     with self.subTest(dtype, packed=packed, name=name):
-                        sitk.WriteImage(sitk.GetImageFromArray(array(dtype)), str(self.folder / name), packed)
+                        sitk.WriteImage(
+                            sitk.GetImageFromArray(array(dtype)), str(self.folder / name), packed
+                        )
                         volume = read_volume(self.folder / name)
                         self.assertEqual(volume.array.dtype, np.dtype(dtype))
                         np.testing.assert_array_equal(volume.array, array(dtype))
 
     def test_sheared_and_degenerate_grids_are_refused(self):
-        self.assert_refused(self.meta("TransformMatrix = 1 0 0 0 1 0 0 0.2 1\nElementSpacing = 1 1 2\n"), "sheared")
-        self.assert_refused(self.meta("TransformMatrix = 1 0 0 0 1 0 0 0 0\nElementSpacing = 1 1 2\n"), "no usable voxel size or position")
+        self.assert_refused(
+            self.meta("TransformMatrix = 1 0 0 0 1 0 0 0.2 1\nElementSpacing = 1 1 2\n"), "sheared"
+        )
+        self.assert_refused(
+            self.meta("TransformMatrix = 1 0 0 0 1 0 0 0 0\nElementSpacing = 1 1 2\n"),
+            "no usable voxel size or position",
+        )
         for spacing in ("0 1 2", "nan 1 2"):
             self.assert_refused(self.meta(f"ElementSpacing = {spacing}\n"), "no usable voxel size")
 
     def test_missing_voxels_are_told(self):
-        self.assert_refused(self.write("a.mha", META.format("", "LOCAL"), VOXELS.tobytes()[:-1]), "cut short")
-        self.assert_refused(self.write("a.mhd", META.format("", "gone.raw"), b""), "missing beside it")
+        self.assert_refused(
+            self.write("a.mha", META.format("", "LOCAL"), VOXELS.tobytes()[:-1]), "cut short"
+        )
+        self.assert_refused(
+            self.write("a.mhd", META.format("", "gone.raw"), b""), "missing beside it"
+        )
 
     def test_of_four_dimensions_one_frame_can_be_chosen(self):
         frames = np.stack([array(), array() // 2])
         sitk.WriteImage(sitk.GetImageFromArray(frames, isVector=False), str(self.folder / "a.mha"))
         self.assert_refused(self.folder / "a.mha", "holds 2 frames .*--frame")
         for frame in (0, 1):
-            np.testing.assert_array_equal(read_volume(self.folder / "a.mha", frame).array, frames[frame])
-        sitk.WriteImage(sitk.GetImageFromArray(frames[:1], isVector=False), str(self.folder / "a.mha"))
+            np.testing.assert_array_equal(
+                read_volume(self.folder / "a.mha", frame).array, frames[frame]
+            )
+        sitk.WriteImage(
+            sitk.GetImageFromArray(frames[:1], isVector=False), str(self.folder / "a.mha")
+        )
         np.testing.assert_array_equal(read_volume(self.folder / "a.mha").array, frames[0])
 
     def test_a_2d_image_is_a_volume_of_one_slice_and_its_thickness_is_told_to_be_unknown(self):
@@ -111,8 +157,13 @@ class MetaImageFilesTest(ReadingTest):
         self.assertRegex(volume.messages[0], "single 2D image")
 
     def test_vectors_and_complex_numbers_are_refused(self):
-        for pixels, pattern in ((np.zeros((4, 5, 6, 3), np.uint8), "colors"), (np.zeros((4, 5, 6, 7), np.uint8), "7 values per voxel")):
-            sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(self.folder / "a.mha"))
+        for pixels, pattern in (
+            (np.zeros((4, 5, 6, 3), np.uint8), "colors"),
+            (np.zeros((4, 5, 6, 7), np.uint8), "7 values per voxel"),
+        ):
+            sitk.WriteImage(
+                sitk.GetImageFromArray(pixels, isVector=True), str(self.folder / "a.mha")
+            )
             self.assert_refused(self.folder / "a.mha", pattern)
 
 
@@ -121,8 +172,15 @@ class NoVolumeTest(ReadingTest):
         self.assert_refused(self.folder / "none.nii", "There is no file .*none.nii: check the name")
 
     def test_files_of_other_kinds_are_refused_with_the_kinds_that_are_read(self):
-        sitk.WriteImage(sitk.GetImageFromArray(np.zeros((9, 9), np.uint8)), str(self.folder / "a.png"))
-        for path in (self.folder / "a.png", self.write("a.nii", "hello"), self.write("a.txt", "no volume " * 100), self.write("a.gz", "\x1f text")):
+        sitk.WriteImage(
+            sitk.GetImageFromArray(np.zeros((9, 9), np.uint8)), str(self.folder / "a.png")
+        )
+        for path in (
+            self.folder / "a.png",
+            self.write("a.nii", "hello"),
+            self.write("a.txt", "no volume " * 100),
+            self.write("a.gz", "\x1f text"),
+        ):
             self.assert_refused(path, "is not a volume that can be read: give a NIfTI")
 
     def test_empty_files_are_told(self):
@@ -131,7 +189,9 @@ class NoVolumeTest(ReadingTest):
 
     def test_a_file_that_must_not_be_read_is_told(self):
         with mock.patch("builtins.open", side_effect=PermissionError(13, "Permission denied")):
-            self.assert_refused(self.nrrd(""), "can't be read .Permission denied.: check that you may open it")
+            self.assert_refused(
+                self.nrrd(""), "can't be read .Permission denied.: check that you may open it"
+            )
 
     def test_a_series_is_chosen_from_folders_only(self):
         self.assert_refused(self.nrrd(""), "single file: leave --series out", series="1.2.3")

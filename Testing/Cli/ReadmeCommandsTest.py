@@ -64,12 +64,20 @@ class ReadmeCommandsTest(FolderTest):
     def test_options_that_the_text_names_exist(self):
         """Of both programs: what stands between backticks and begins with two hyphens."""
         from MRISuperResTrainingLib.cli import parser as training
+
         known = set()
-        for parse, names in ((parser.parse, ("upsample", "batch", "compare", "audit", "models import")), (training.parse, ("train", "resume", "evaluate", "export"))):
+        for parse, names in (
+            (parser.parse, ("upsample", "batch", "compare", "audit", "models import")),
+            (training.parse, ("train", "resume", "evaluate", "export")),
+        ):
             for name in names:
                 with self.assertRaises(SystemExit), mock.patch("sys.stdout") as out:
                     parse([*name.split(), "--help"])
-                known |= set(re.findall(r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)))
+                known |= set(
+                    re.findall(
+                        r"--[\w-]+", "".join(call.args[0] for call in out.write.call_args_list)
+                    )
+                )
         named = set(re.findall(r"`(--[\w-]+)", text()))
         self.assertTrue(named)
         self.assertLessEqual(named, known)

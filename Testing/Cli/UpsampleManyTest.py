@@ -28,29 +28,54 @@ class UpsampleManyTest(unittest.TestCase):
         for number, name in enumerate(names):
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_volume(path, np.random.default_rng(number).integers(0, 999, (2, 8, 10)).astype(np.int16), MATRIX, {})
+            write_volume(
+                path,
+                np.random.default_rng(number).integers(0, 999, (2, 8, 10)).astype(np.int16),
+                MATRIX,
+                {},
+            )
 
     def run_main(self, *inputs, **options):
         """(exit code, standard output, standard error)"""
-        words = [str(self.folder / given) for given in inputs] + ["--out", str(self.out), "--model", options.pop("model", "bicubic"), "--scale", "2"]
+        words = [str(self.folder / given) for given in inputs] + [
+            "--out",
+            str(self.out),
+            "--model",
+            options.pop("model", "bicubic"),
+            "--scale",
+            "2",
+        ]
         words += [word for name, value in options.items() for word in (f"--{name}", value)]
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
             code = main(["batch", *words])
         return code, out.getvalue(), err.getvalue()
 
     def outputs(self):
-        return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file() and path.suffix not in (".json", ".csv"))
+        return sorted(
+            path.relative_to(self.out).as_posix()
+            for path in self.out.rglob("*")
+            if path.is_file() and path.suffix not in (".json", ".csv")
+        )
 
     def report(self, name="report.csv"):
         """{input: (status, message)}"""
         with open(self.out / name, encoding="utf-8") as file:
-            return {Path(row["input"]).name: (row["status"], row["message"]) for row in csv.DictReader(file)}
+            return {
+                Path(row["input"]).name: (row["status"], row["message"])
+                for row in csv.DictReader(file)
+            }
 
     def test_the_tree_of_a_folder_is_kept_and_every_volume_is_enlarged(self):
         self.make("study/a.nii.gz", "study/sub-1/b.nrrd", "study/sub-1/c.d.mha", "one.nii")
         code, out, err = self.run_main("study", "one.nii")
         self.assertEqual(code, 0, err)
-        self.assertEqual(self.outputs(), ["a_x2.nii.gz", "one_x2.nii.gz", "sub-1/b_x2.nii.gz", "sub-1/c.d_x2.nii.gz"])
+        self.assertEqual(
+            self.outputs(),
+            ["a_x2.nii.gz", "one_x2.nii.gz", "sub-1/b_x2.nii.gz", "sub-1/c.d_x2.nii.gz"],
+        )
         volume = read_volume(self.out / "sub-1" / "b_x2.nii.gz")
         self.assertEqual((volume.array.shape, volume.array.dtype), ((2, 16, 20), np.int16))
         self.assertEqual(out, f"4 written; {self.out / 'report.csv'}\n")
@@ -67,10 +92,14 @@ class UpsampleManyTest(unittest.TestCase):
         self.run_main("study/a.nii.gz")
         before = (self.out / "a_x2.nii.gz").stat().st_mtime_ns
         code, out, _ = self.run_main("study")
-        self.assertEqual((code, out), (0, f"1 written, 1 there already; {self.out / 'report.csv'}\n"))
+        self.assertEqual(
+            (code, out), (0, f"1 written, 1 there already; {self.out / 'report.csv'}\n")
+        )
         self.assertEqual((self.out / "a_x2.nii.gz").stat().st_mtime_ns, before)
 
-    def test_it_is_made_again_for_another_model_or_slice_direction_other_weights_a_newer_input_or_without_its_description(self):
+    def test_it_is_made_again_for_another_model_or_slice_direction_other_weights_a_newer_input_or_without_its_description(
+        self,
+    ):
         self.make("study/a.nii.gz")
         self.run_main("study")
         target, record = self.out / "a_x2.nii.gz", self.out / "a_x2.nii.gz.json"
@@ -81,7 +110,9 @@ class UpsampleManyTest(unittest.TestCase):
             record.write_text(json.dumps(values))
 
         def newer_input():
-            os.utime(self.folder / "study" / "a.nii.gz", ns=(2**62, target.stat().st_mtime_ns + 10**9))
+            os.utime(
+                self.folder / "study" / "a.nii.gz", ns=(2**62, target.stat().st_mtime_ns + 10**9)
+            )
 
         self.assertIn("1 written", self.run_main("study", model="nearest")[1])
         self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
@@ -90,17 +121,23 @@ class UpsampleManyTest(unittest.TestCase):
             with self.subTest(change):
                 self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
 
-    def test_a_volume_that_cannot_be_enlarged_does_not_stop_the_others_and_the_run_is_no_success(self):
+    def test_a_volume_that_cannot_be_enlarged_does_not_stop_the_others_and_the_run_is_no_success(
+        self,
+    ):
         self.make("study/a.nii.gz", "study/c.nii.gz")
         (self.folder / "study" / "b.nii.gz").write_bytes(b"no volume")
         code, out, err = self.run_main("study")
         self.assertEqual((code, out), (2, ""))
         self.assertIn("2 written, 1 failed", err.splitlines()[-1])
         self.assertEqual(self.outputs(), ["a_x2.nii.gz", "c_x2.nii.gz"])
-        self.assertEqual([self.report()[f"{name}.nii.gz"][0] for name in "abc"], ["written", "failed", "written"])
+        self.assertEqual(
+            [self.report()[f"{name}.nii.gz"][0] for name in "abc"], ["written", "failed", "written"]
+        )
         self.assertIn("b.nii.gz", self.report()["b.nii.gz"][1])
         self.make("study/b.nii.gz")
-        self.assertEqual(self.run_main("study")[1], f"1 written, 2 there already; {self.out / 'report.csv'}\n")
+        self.assertEqual(
+            self.run_main("study")[1], f"1 written, 2 there already; {self.out / 'report.csv'}\n"
+        )
 
     def test_outputs_inside_the_input_folder_are_no_inputs(self):
         self.out = self.folder / "study" / "out"
@@ -115,7 +152,10 @@ class UpsampleManyTest(unittest.TestCase):
             with mock.patch.dict(os.environ, RANK=str(rank), WORLD_SIZE="2"):
                 self.assertEqual(self.run_main("study")[0], 0)
         self.assertEqual(self.outputs(), [f"{name}_x2.nii.gz" for name in "abcde"])
-        self.assertEqual([sorted(self.report(f"report-{n}-of-2.csv")) for n in (1, 2)], [["a.nii.gz", "c.nii.gz", "e.nii.gz"], ["b.nii.gz", "d.nii.gz"]])
+        self.assertEqual(
+            [sorted(self.report(f"report-{n}-of-2.csv")) for n in (1, 2)],
+            [["a.nii.gz", "c.nii.gz", "e.nii.gz"], ["b.nii.gz", "d.nii.gz"]],
+        )
 
     def test_a_run_that_is_stopped_keeps_what_is_written(self):
         self.make("study/a.nii.gz", "study/b.nii.gz")
@@ -135,9 +175,14 @@ class UpsampleManyTest(unittest.TestCase):
         self.make("a.nii.gz", "other/a.nrrd")
         (self.folder / "empty").mkdir()
         (self.folder / "bad.txt").write_bytes(b"\xff\xfe")
-        for inputs, options, pattern in ((["gone"], {}, "no file or folder .*gone"), (["empty"], {}, "There is no volume"), (["a.nii.gz"], {"model": "huge"}, "no model “huge”"),
-                                         (["a.nii.gz", "other/a.nrrd"], {}, "would both become .*a_x2.nii.gz"), (["bad.txt"], {}, "list .*bad.txt can't be read"),
-                                         (["a.nii.gz"], {"format": "png"}, "invalid choice")):
+        for inputs, options, pattern in (
+            (["gone"], {}, "no file or folder .*gone"),
+            (["empty"], {}, "There is no volume"),
+            (["a.nii.gz"], {"model": "huge"}, "no model “huge”"),
+            (["a.nii.gz", "other/a.nrrd"], {}, "would both become .*a_x2.nii.gz"),
+            (["bad.txt"], {}, "list .*bad.txt can't be read"),
+            (["a.nii.gz"], {"format": "png"}, "invalid choice"),
+        ):
             with self.subTest(pattern):
                 code, out, err = self.run_main(*inputs, **options)
                 self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
@@ -148,12 +193,17 @@ class UpsampleManyTest(unittest.TestCase):
         self.make("a.nii.gz")
         (self.folder / "list.txt").write_text("gone.nii.gz\na.nii.gz\n")
         self.assertEqual(self.run_main("list.txt")[0], 2)
-        self.assertEqual([self.report()[name][0] for name in ("gone.nii.gz", "a.nii.gz")], ["failed", "written"])
+        self.assertEqual(
+            [self.report()[name][0] for name in ("gone.nii.gz", "a.nii.gz")], ["failed", "written"]
+        )
 
     def test_plan_takes_a_dicom_folder_as_one_volume_named_after_it(self):
         (self.folder / "series").mkdir()
         (self.folder / "series" / "1.dcm").touch()
-        self.assertEqual(batch.plan([self.folder / "series"], self.out, "_x2.mha"), [(self.folder / "series", self.out / "series_x2.mha")])
+        self.assertEqual(
+            batch.plan([self.folder / "series"], self.out, "_x2.mha"),
+            [(self.folder / "series", self.out / "series_x2.mha")],
+        )
         with self.assertRaises(SuperResolutionError):
             batch.plan([], self.out, "_x2.mha")
 

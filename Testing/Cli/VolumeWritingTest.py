@@ -16,7 +16,12 @@ from MRISuperResLib.core.io import check_output, read_volume, write_volume, writ
 
 from made_files import FORMATS, GRIDS, TYPES, FolderTest, array, grid
 
-PROVENANCE = {"software": "MRISuperRes 0.1.0", "notice": "synthetic, not for diagnosis", "model": {"name": "tiny", "path": "C:\\a\n“×2”"}, "scale": 2}
+PROVENANCE = {
+    "software": "MRISuperRes 0.1.0",
+    "notice": "synthetic, not for diagnosis",
+    "model": {"name": "tiny", "path": "C:\\a\n“×2”"},
+    "scale": 2,
+}
 
 
 class VolumeWritingTest(FolderTest):
@@ -51,10 +56,18 @@ class VolumeWritingTest(FolderTest):
                         self.assert_same_place(matrix, array().shape, read, array().shape)
 
     @settings(max_examples=40, deadline=None)
-    @given(st.sampled_from(FORMATS), st.lists(st.floats(-180, 180), min_size=3, max_size=3), st.lists(st.floats(0.05, 20), min_size=3, max_size=3),
-           st.permutations((0, 1, 2)), st.lists(st.sampled_from((-1, 1)), min_size=3, max_size=3), st.lists(st.floats(-500, 500), min_size=3, max_size=3),
-           st.tuples(*[st.integers(1, 9)] * 3))
-    def test_any_grid_and_size_stays_where_it_is(self, extension, angles, spacing, order, signs, origin, shape):
+    @given(
+        st.sampled_from(FORMATS),
+        st.lists(st.floats(-180, 180), min_size=3, max_size=3),
+        st.lists(st.floats(0.05, 20), min_size=3, max_size=3),
+        st.permutations((0, 1, 2)),
+        st.lists(st.sampled_from((-1, 1)), min_size=3, max_size=3),
+        st.lists(st.floats(-500, 500), min_size=3, max_size=3),
+        st.tuples(*[st.integers(1, 9)] * 3),
+    )
+    def test_any_grid_and_size_stays_where_it_is(
+        self, extension, angles, spacing, order, signs, origin, shape
+    ):
         matrix = grid(angles, spacing, order, signs, origin)
         path = self.fresh(extension)
         write_volume(path, np.zeros(shape, np.uint8), matrix, PROVENANCE)
@@ -76,10 +89,17 @@ class VolumeWritingTest(FolderTest):
             image = sitk.ReadImage(str(path))
             self.assertEqual(image.GetMetaData("MRISuperRes_notice"), PROVENANCE["notice"])
             self.assertEqual(image.GetMetaData("MRISuperRes_scale"), "2")
-            self.assertEqual(json.loads(image.GetMetaData("MRISuperRes_model")), PROVENANCE["model"])
-            self.assertEqual(json.loads((self.folder / f"{path.name}.json").read_text(encoding="utf-8")), PROVENANCE)
+            self.assertEqual(
+                json.loads(image.GetMetaData("MRISuperRes_model")), PROVENANCE["model"]
+            )
+            self.assertEqual(
+                json.loads((self.folder / f"{path.name}.json").read_text(encoding="utf-8")),
+                PROVENANCE,
+            )
 
-    def test_nifti_carries_the_notice_in_its_description_and_all_of_the_provenance_in_an_extension(self):
+    def test_nifti_carries_the_notice_in_its_description_and_all_of_the_provenance_in_an_extension(
+        self,
+    ):
         import nibabel
 
         path = self.folder / "a.nii.gz"
@@ -107,7 +127,9 @@ class VolumeWritingTest(FolderTest):
 
     def test_an_axis_that_is_too_long_for_nifti_is_refused_with_the_formats_that_hold_it(self):
         with self.assertRaisesRegex(SuperResolutionError, "32767 .* 40000: write .nrrd or .mha"):
-            write_volume(self.folder / "a.nii", np.zeros((1, 1, 40000), np.uint8), grid(), PROVENANCE)
+            write_volume(
+                self.folder / "a.nii", np.zeros((1, 1, 40000), np.uint8), grid(), PROVENANCE
+            )
         self.assert_files()
 
 
@@ -127,7 +149,10 @@ class FailedWritingTest(FolderTest):
 
     def test_a_full_disk_is_named_and_leaves_the_old_output_as_it_was(self):
         with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*free some space"):
-            self.fail_with("MRISuperResLib.core.io.writing._write_itk", OSError(errno.ENOSPC, "No space left on device"))
+            self.fail_with(
+                "MRISuperResLib.core.io.writing._write_itk",
+                OSError(errno.ENOSPC, "No space left on device"),
+            )
         self.assert_nothing_changed()
 
     def test_a_file_that_another_program_holds_leaves_the_old_output_as_it_was(self):
@@ -150,7 +175,10 @@ class FailedWritingTest(FolderTest):
             write_image(image, path, **options)
 
         write_image = sitk.WriteImage
-        with mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel), self.assertRaisesRegex(SuperResolutionError, "not written completely"):
+        with (
+            mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel),
+            self.assertRaisesRegex(SuperResolutionError, "not written completely"),
+        ):
             write_volume(self.path, array(), grid(), PROVENANCE)
         self.assert_nothing_changed()
 
@@ -178,14 +206,18 @@ class CheckOutputTest(FolderTest):
             self.assert_refused(self.folder / name, "which format .* .nii, .nii.gz, .nrrd or .mha")
 
     def test_a_folder_that_is_missing_is_refused(self):
-        self.assert_refused(self.folder / "none" / "out.nrrd", "There is no folder .*none.*make it first")
+        self.assert_refused(
+            self.folder / "none" / "out.nrrd", "There is no folder .*none.*make it first"
+        )
 
     def test_a_folder_in_the_place_of_the_file_is_refused(self):
         (self.folder / "out.nrrd").mkdir()
         self.assert_refused(self.folder / "out.nrrd", "is a folder: add a file name")
 
     def test_a_folder_without_permission_is_refused(self):
-        with mock.patch.object(writing.os, "open", side_effect=PermissionError(errno.EACCES, "Permission denied")):
+        with mock.patch.object(
+            writing.os, "open", side_effect=PermissionError(errno.EACCES, "Permission denied")
+        ):
             self.assert_refused(self.folder / "out.nrrd", "may not write there")
 
     def test_the_input_is_never_overwritten_under_whatever_name(self):
@@ -195,7 +227,13 @@ class CheckOutputTest(FolderTest):
         os.link(source, hard)
         soft = self.folder / "soft.nrrd"
         soft.symlink_to(source)
-        for path in (source, hard, soft, self.folder / "." / "in.nrrd", self.folder / ".." / self.folder.name / "in.nrrd"):
+        for path in (
+            source,
+            hard,
+            soft,
+            self.folder / "." / "in.nrrd",
+            self.folder / ".." / self.folder.name / "in.nrrd",
+        ):
             self.assert_refused(path, "is the input itself", source)
         self.assert_refused(source, "is the input itself", soft)
 
@@ -204,18 +242,31 @@ class CheckOutputTest(FolderTest):
         link = self.folder / "link.nrrd"
         link.symlink_to(self.folder / "place" / "real.nrrd")
         write_volume(link, array(), grid(), PROVENANCE)
-        other = self.folder / "other.nrrd"  # the name that was given says which format, not that of the place
+        other = (
+            self.folder / "other.nrrd"
+        )  # the name that was given says which format, not that of the place
         other.symlink_to(self.folder / "place" / "blob")
         write_volume(other, array(), grid(), PROVENANCE)
         np.testing.assert_array_equal(read_volume(self.folder / "place" / "blob").array, array())
         self.assertTrue(link.is_symlink())
-        self.assertEqual(sorted(os.listdir(self.folder / "place")), ["blob", "blob.json", "real.nrrd", "real.nrrd.json"])
+        self.assertEqual(
+            sorted(os.listdir(self.folder / "place")),
+            ["blob", "blob.json", "real.nrrd", "real.nrrd.json"],
+        )
 
-    def test_outputs_of_one_name_in_several_formats_lie_side_by_side_each_with_its_own_description(self):
+    def test_outputs_of_one_name_in_several_formats_lie_side_by_side_each_with_its_own_description(
+        self,
+    ):
         for extension in FORMATS:
             check_output(self.folder / f"a{extension}")
             write_volume(self.folder / f"a{extension}", array(), grid(), PROVENANCE)
-        self.assert_files(*(f"a{extension}{description}" for extension in FORMATS for description in ("", ".json")))
+        self.assert_files(
+            *(
+                f"a{extension}{description}"
+                for extension in FORMATS
+                for description in ("", ".json")
+            )
+        )
 
 
 if __name__ == "__main__":

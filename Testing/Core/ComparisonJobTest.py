@@ -8,16 +8,63 @@ from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.methods.names import MethodName
 
-ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-FIELDS = ("methods", "scale", "reference", "axis", "device", "precision", "degradation", "noise", "seed", "perceptual")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+FIELDS = (
+    "methods",
+    "scale",
+    "reference",
+    "axis",
+    "device",
+    "precision",
+    "degradation",
+    "noise",
+    "seed",
+    "perceptual",
+)
 GOOD = ComparisonOptions(("bicubic", "pair@0.5+bp"), 4, noise=2.5, seed=7).to_dict()
-NEARLY = st.sampled_from((2, 2.0, "2", True, float("nan"), float("inf"), 10**400, -1, 20, 20.0001, "auto", "cuda:٣", "cuda:1234", "bicubic", ("bicubic",), ["nearest"] * 3,
-                          ["nearest", "bicubic+bp"], ["a@1e999", "b"], [["nearest"], "bicubic"], {"nearest": 1, "bicubic": 2}))
+NEARLY = st.sampled_from(
+    (
+        2,
+        2.0,
+        "2",
+        True,
+        float("nan"),
+        float("inf"),
+        10**400,
+        -1,
+        20,
+        20.0001,
+        "auto",
+        "cuda:٣",
+        "cuda:1234",
+        "bicubic",
+        ("bicubic",),
+        ["nearest"] * 3,
+        ["nearest", "bicubic+bp"],
+        ["a@1e999", "b"],
+        [["nearest"], "bicubic"],
+        {"nearest": 1, "bicubic": 2},
+    )
+)
 
 
 class ComparisonJobTest(unittest.TestCase):
     def test_a_job_survives_the_way_through_json(self):
-        job = ComparisonOptions(["bicubic", "pair@0.50+bp"], 4, True, "coronal", "cuda:1", "float32", "kspace", 2.5, 7, "niqe")
+        job = ComparisonOptions(
+            ["bicubic", "pair@0.50+bp"],
+            4,
+            True,
+            "coronal",
+            "cuda:1",
+            "float32",
+            "kspace",
+            2.5,
+            7,
+            "niqe",
+        )
         self.assertEqual(ComparisonOptions.from_dict(json.loads(json.dumps(job.to_dict()))), job)
         self.assertEqual(job.methods, ("bicubic", "pair@0.5+bp"))
 
@@ -41,7 +88,10 @@ class ComparisonJobTest(unittest.TestCase):
             (two | {"seed": -1}, "seed"),
             (two | {"perceptual": "ssim"}, "none, niqe, pi"),
         ):
-            with self.subTest(wrong), self.assertRaisesRegex(SuperResolutionError, words) as refused:
+            with (
+                self.subTest(wrong),
+                self.assertRaisesRegex(SuperResolutionError, words) as refused,
+            ):
                 ComparisonOptions(**wrong)
             self.assertEqual(refused.exception.kind, "settings")
 
@@ -60,19 +110,32 @@ class ComparisonJobTest(unittest.TestCase):
             self.assertEqual(refused.kind, "settings")
             self.assertRegex(str(refused), r"\.$")
         else:
-            self.assertEqual(ComparisonOptions.from_dict(json.loads(json.dumps(job.to_dict()))), job)
-            self.assertEqual(len({job.upsampling_options(method).model for method in job.methods}), len(job.methods))
+            self.assertEqual(
+                ComparisonOptions.from_dict(json.loads(json.dumps(job.to_dict()))), job
+            )
+            self.assertEqual(
+                len({job.upsampling_options(method).model for method in job.methods}),
+                len(job.methods),
+            )
 
 
 class MethodNameTest(unittest.TestCase):
     def test_names_say_base_blend_and_back_projection(self):
-        for text, name in (("bicubic", MethodName("bicubic")), ("bicubic+bp", MethodName("bicubic", None, True)),
-                           ("fetal-x2@0.25", MethodName("fetal-x2", 0.25)), ("fetal-x2@1+bp", MethodName("fetal-x2", 1.0, True))):
+        for text, name in (
+            ("bicubic", MethodName("bicubic")),
+            ("bicubic+bp", MethodName("bicubic", None, True)),
+            ("fetal-x2@0.25", MethodName("fetal-x2", 0.25)),
+            ("fetal-x2@1+bp", MethodName("fetal-x2", 1.0, True)),
+        ):
             with self.subTest(text):
                 self.assertEqual(MethodName.parse(text), name)
                 self.assertEqual(str(name), text)
 
-    @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]*", fullmatch=True), st.none() | st.integers(0, 100), st.booleans())
+    @given(
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]*", fullmatch=True),
+        st.none() | st.integers(0, 100),
+        st.booleans(),
+    )
     def test_a_name_survives_the_way_through_text(self, base, percent, back_projected):
         name = MethodName(base, None if percent is None else percent / 100, back_projected)
         self.assertEqual(MethodName.parse(str(name)), name)

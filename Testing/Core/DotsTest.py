@@ -8,7 +8,13 @@ from made_bodies import body
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.lesions import DIAMETERS, DISTANCE, HEIGHT, SyntheticLesions, even_dots
+from MRISuperResLib.core.comparison.lesions import (
+    DIAMETERS,
+    DISTANCE,
+    HEIGHT,
+    SyntheticLesions,
+    even_dots,
+)
 from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 
@@ -43,14 +49,24 @@ class PlantedDotsTest(unittest.TestCase):
             np.testing.assert_allclose((score.brightness, score.height, score.peak), 1)
 
     def test_a_method_that_blurs_loses_the_small_ones_first(self):
-        scores = self.scores(lambda image: gaussian_filter(resampling.upsample(image, 2, "nearest"), 4))
+        scores = self.scores(
+            lambda image: gaussian_filter(resampling.upsample(image, 2, "nearest"), 4)
+        )
         self.assertEqual(scores[0].word, "lost")
         self.assertLess(scores[0].height, scores[3].height)
         self.assertEqual(scores[3].word, "weakened")
 
     def test_a_method_that_removes_or_doubles_them_is_told(self):
-        self.assertEqual({score.word for score in self.scores(lambda image: np.full((128, 144), 0.3))}, {"lost"})
-        self.assertEqual({score.word for score in self.scores(lambda image: 2 * resampling.upsample(image, 2, "nearest"))}, {"exaggerated"})
+        self.assertEqual(
+            {score.word for score in self.scores(lambda image: np.full((128, 144), 0.3))}, {"lost"}
+        )
+        self.assertEqual(
+            {
+                score.word
+                for score in self.scores(lambda image: 2 * resampling.upsample(image, 2, "nearest"))
+            },
+            {"exaggerated"},
+        )
 
     def test_what_a_method_adds_everywhere_is_not_taken_for_a_dot(self):
         noise = np.random.default_rng(0).random((128, 144))
@@ -83,13 +99,26 @@ class DotsInAComparisonTest(unittest.TestCase):
     def test_every_method_reports_every_dot(self):
         for reference in (True, False):
             with self.subTest(reference=reference):
-                dots = compare(VOLUME, np.eye(4), ComparisonOptions(("nearest", "bicubic"), 2, reference)).dots
-                self.assertEqual([(dot.method, dot.diameter) for dot in dots], [(name, d) for name in ("nearest", "bicubic") for d in DIAMETERS])
+                dots = compare(
+                    VOLUME, np.eye(4), ComparisonOptions(("nearest", "bicubic"), 2, reference)
+                ).dots
+                self.assertEqual(
+                    [(dot.method, dot.diameter) for dot in dots],
+                    [(name, d) for name in ("nearest", "bicubic") for d in DIAMETERS],
+                )
                 self.assertTrue(all(dot.word == "kept" for dot in dots))
 
     def test_a_method_that_smooths_dots_away_is_found_out(self):
         class Smoothing:
-            name, scale, device, stage, cards, messages, precision = "smoothing", 2, "cpu", "gan", (), (), "float32"
+            name, scale, device, stage, cards, messages, precision = (
+                "smoothing",
+                2,
+                "cpu",
+                "gan",
+                (),
+                (),
+                "float32",
+            )
 
             def upload(self, images):
                 return images
@@ -101,7 +130,9 @@ class DotsInAComparisonTest(unittest.TestCase):
                 return gaussian_filter(resampling.upsample(images, 2), (0, 5, 5))
 
         job = ComparisonOptions(("nearest", "smoothing"), 2)
-        dots = compare(body((3, 128, 136)), np.eye(4), job, MethodRegistry(given=[Smoothing()])).dots
+        dots = compare(
+            body((3, 128, 136)), np.eye(4), job, MethodRegistry(given=[Smoothing()])
+        ).dots
         words = {(dot.method, dot.diameter): dot.word for dot in dots}
         self.assertEqual((words["nearest", 2], words["smoothing", 2]), ("kept", "lost"))
 

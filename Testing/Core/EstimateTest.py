@@ -11,7 +11,9 @@ from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.slice_axis import SliceAxis
 from MRISuperResLib.core.upsampling import upsample
 
-CARD = SimpleNamespace(cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"})
+CARD = SimpleNamespace(
+    cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"}
+)
 
 
 def axis(number):
@@ -20,11 +22,19 @@ def axis(number):
 
 class EstimateTest(unittest.TestCase):
     @settings(deadline=None)
-    @given(st.tuples(*[st.integers(1, 9)] * 3), st.sampled_from((2, 4)), st.sampled_from("ijk"), st.sampled_from((np.uint8, np.int16, np.float64)))
+    @given(
+        st.tuples(*[st.integers(1, 9)] * 3),
+        st.sampled_from((2, 4)),
+        st.sampled_from("ijk"),
+        st.sampled_from((np.uint8, np.int16, np.float64)),
+    )
     def test_output_has_the_size_that_is_told(self, size, scale, direction, dtype):
         volume = np.zeros(size[::-1], dtype)
         output = upsample(volume, np.eye(4), UpsamplingOptions("nearest", scale, direction)).volume
-        self.assertEqual(need([(size, volume.itemsize, axis("ijk".index(direction)))], scale).output, output.nbytes)
+        self.assertEqual(
+            need([(size, volume.itemsize, axis("ijk".index(direction)))], scale).output,
+            output.nbytes,
+        )
 
     def test_all_outputs_stay_in_memory_but_only_one_volume_is_copied_at_a_time(self):
         small, large = ((10, 10, 10), 2, axis(2)), ((20, 20, 10), 2, axis(2))
@@ -33,7 +43,9 @@ class EstimateTest(unittest.TestCase):
         self.assertEqual(both.running, both.output + 2 * 8000 + WORKER)
 
     def test_time_is_that_of_the_card_for_the_pixels_of_the_output(self):
-        self.assertAlmostEqual(need([((500, 500, 4), 2, axis(2))] * 3, 2, CARD).seconds, 3 * 4 * 1.0 * 1.5)
+        self.assertAlmostEqual(
+            need([((500, 500, 4), 2, axis(2))] * 3, 2, CARD).seconds, 3 * 4 * 1.0 * 1.5
+        )
 
     def test_no_time_is_told_of_an_interpolation_or_by_a_card_without_a_figure(self):
         for card in (None, SimpleNamespace(cpu_speed={})):
@@ -45,7 +57,10 @@ class EstimateTest(unittest.TestCase):
         self.assertFalse(needed.fits(needed.running - 1))
 
     def test_bytes_are_told_in_mebibytes_and_gibibytes(self):
-        self.assertEqual([byte_text(count) for count in (0, 2**20, 37.4 * 2**20, 1.25 * 2**30)], ["1 MiB", "1 MiB", "37 MiB", "1.2 GiB"])
+        self.assertEqual(
+            [byte_text(count) for count in (0, 2**20, 37.4 * 2**20, 1.25 * 2**30)],
+            ["1 MiB", "1 MiB", "37 MiB", "1.2 GiB"],
+        )
 
 
 if __name__ == "__main__":

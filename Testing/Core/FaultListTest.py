@@ -13,8 +13,12 @@ LIBRARY = Path(MRISuperResLib.__file__).parent
 
 def texts_of_the_code():
     """Everything that is between quotes in the library."""
-    return [node.value for path in LIBRARY.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [
+        node.value
+        for path in LIBRARY.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
 
 
 class FaultListTest(unittest.TestCase):
@@ -27,7 +31,6 @@ class FaultListTest(unittest.TestCase):
             with self.subTest(row[0]):
                 self.assertEqual(len(row), 4)
                 self.assertRegex(row[3], f"^{NAMED}(, {NAMED})*$")
-
 
     def test_every_test_that_is_named_exists(self):
         for row in self.rows:

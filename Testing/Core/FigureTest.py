@@ -20,7 +20,9 @@ MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
 
 
 def comparison(shape=(3, 192, 160), matrix=MATRIX, volume=None, **settings):
-    job = ComparisonOptions(**{"methods": ("nearest", "bilinear", "bicubic"), "scale": 2} | settings)
+    job = ComparisonOptions(
+        **{"methods": ("nearest", "bilinear", "bicubic"), "scale": 2} | settings
+    )
     return compare(body(shape) if volume is None else volume, matrix, job), job
 
 
@@ -31,11 +33,20 @@ def pictures_of(result, job, area=None, title=""):
 
     kept = []
     savefig = Figure.savefig
-    with mock.patch.object(Figure, "savefig", autospec=True, side_effect=lambda self, *a, **k: (kept.append(self), savefig(self, *a, **k))[1]):
+    with mock.patch.object(
+        Figure,
+        "savefig",
+        autospec=True,
+        side_effect=lambda self, *a, **k: (kept.append(self), savefig(self, *a, **k))[1],
+    ):
         file = io.BytesIO()
         figure.draw(result, job, file, title, area)
     axes = kept[0].axes
-    return [(np.asarray(a.images[0].get_array()), a.get_xlabel(), a) for a in axes], np.asarray(Image.open(file)), kept[0]
+    return (
+        [(np.asarray(a.images[0].get_array()), a.get_xlabel(), a) for a in axes],
+        np.asarray(Image.open(file)),
+        kept[0],
+    )
 
 
 class AreaTest(unittest.TestCase):
@@ -47,8 +58,12 @@ class AreaTest(unittest.TestCase):
         for number in range(3):
             for row in range(0, 192 - 2 * area.height + 1, 2):
                 for column in range(0, 160 - 2 * area.width + 1, 2):
-                    means[number, row // 2, column // 2] = spread[number, row:row + 2 * area.height, column:column + 2 * area.width].mean()
-        self.assertGreater(means[area.number, area.row, area.column], 0.97 * max(means.values()))  # which do not leave out the air
+                    means[number, row // 2, column // 2] = spread[
+                        number, row : row + 2 * area.height, column : column + 2 * area.width
+                    ].mean()
+        self.assertGreater(
+            means[area.number, area.row, area.column], 0.97 * max(means.values())
+        )  # which do not leave out the air
         inside = means[area.number, area.row, area.column]
         self.assertGreater(inside, 1.3 * np.median(list(means.values())))
 
@@ -60,7 +75,11 @@ class AreaTest(unittest.TestCase):
 
     def test_the_area_is_a_fifth_of_the_slice_square_in_millimeters_and_not_tiny(self):
         wide = np.diag([0.5, 1.0, 3.0, 1])
-        for matrix, shape, size in ((MATRIX, (2, 192, 160), (16, 16)), (wide, (2, 192, 400), (19, 38)), (MATRIX, (2, 40, 24), (12, 12))):
+        for matrix, shape, size in (
+            (MATRIX, (2, 192, 160), (16, 16)),
+            (wide, (2, 192, 400), (19, 38)),
+            (MATRIX, (2, 40, 24), (12, 12)),
+        ):
             with self.subTest(shape):
                 area = figure.most_different_area(comparison(shape, matrix)[0], 2)
                 self.assertEqual((area.height, area.width), size)
@@ -70,12 +89,21 @@ class AreaTest(unittest.TestCase):
             result, _ = comparison(reference=reference)
             area = figure.area_around(result, 2, (81, 101, 2))
             self.assertEqual(area.number, 2)
-            self.assertEqual((area.row + area.height // 2, area.column + area.width // 2), (101 // part, 81 // part))
-            self.assertEqual(figure.area_around(result, 2, (0, 0, 0)), Area(0, 0, 0, area.height, area.width))
+            self.assertEqual(
+                (area.row + area.height // 2, area.column + area.width // 2),
+                (101 // part, 81 // part),
+            )
+            self.assertEqual(
+                figure.area_around(result, 2, (0, 0, 0)), Area(0, 0, 0, area.height, area.width)
+            )
             last = figure.area_around(result, 2, (159, 191, 0))
-            self.assertEqual((last.row + last.height, last.column + last.width), (192 // part, 160 // part))
+            self.assertEqual(
+                (last.row + last.height, last.column + last.width), (192 // part, 160 // part)
+            )
             for voxel in ((160, 0, 0), (0, 192, 0), (0, 0, 3), (-1, 0, 0)):
-                with self.assertRaisesRegex(SuperResolutionError, "lies outside of what is compared"):
+                with self.assertRaisesRegex(
+                    SuperResolutionError, "lies outside of what is compared"
+                ):
                     figure.area_around(result, 2, voxel)
 
     def test_voxels_are_those_of_the_input_along_any_axis(self):
@@ -96,10 +124,16 @@ class PictureTest(unittest.TestCase):
         area = Area(1, 40, 20, 16, 16)
         parts, _, _ = pictures_of(result, job, area)
         cut = np.s_[1, 80:112, 40:72]
-        expected = [result.reference[1], result.reference[cut], *(output.volume[cut] for output in result.outputs)]
+        expected = [
+            result.reference[1],
+            result.reference[cut],
+            *(output.volume[cut] for output in result.outputs),
+        ]
         self.assertEqual(len(parts), len(expected))
         for (image, _, _), volume in zip(parts, expected):
-            np.testing.assert_array_equal(image, volume[::-1, ::-1])  # forward is up, the patient's right on the left
+            np.testing.assert_array_equal(
+                image, volume[::-1, ::-1]
+            )  # forward is up, the patient's right on the left
 
     def test_without_a_reference_the_input_is_shown_in_its_own_pixels(self):
         result, job = comparison(reference=False)
@@ -107,16 +141,24 @@ class PictureTest(unittest.TestCase):
         (whole, *_), (first, label, _), (second, *_) = pictures_of(result, job, area)[0][:3]
         self.assertEqual((whole.shape, first.shape, second.shape), ((192, 160), (16, 16), (32, 32)))
         np.testing.assert_array_equal(first, result.low[0, 40:56, 20:36][::-1, ::-1])
-        np.testing.assert_array_equal(second, result.outputs[0].volume[0, 80:112, 40:72][::-1, ::-1])
+        np.testing.assert_array_equal(
+            second, result.outputs[0].volume[0, 80:112, 40:72][::-1, ::-1]
+        )
         self.assertIn("input", label)
 
     def test_numbers_are_those_of_the_slice_that_is_shown(self):
         result, job = comparison()
         for number in (0, 2):
-            labels = [label for _, label, _ in pictures_of(result, job, Area(number, 40, 20, 16, 16))[0]]
-            self.assertEqual(labels[:2], [f"slice {number + 1} of 3, axial", "truth\nPSNR (dB) / SSIM (Wang)"])
+            labels = [
+                label for _, label, _ in pictures_of(result, job, Area(number, 40, 20, 16, 16))[0]
+            ]
+            self.assertEqual(
+                labels[:2], [f"slice {number + 1} of 3, axial", "truth\nPSNR (dB) / SSIM (Wang)"]
+            )
             for output, label in zip(result.outputs, labels[2:]):
-                psnr, ssim = (result.table.values(output.name, key)[number] for key in ("psnr", "ssim_wang"))
+                psnr, ssim = (
+                    result.table.values(output.name, key)[number] for key in ("psnr", "ssim_wang")
+                )
                 self.assertEqual(label, f"{output.name}\n{psnr:.2f} / {ssim:.4f}")
 
     def test_the_frame_lies_around_the_area(self):
@@ -125,18 +167,28 @@ class PictureTest(unittest.TestCase):
             area = Area(20, 3, 5, 6, 8)
             (image, _, axes), (part, *_) = pictures_of(result, job, area)[0][:2]
             x, y, width, height = axes.patches[0].get_bbox().bounds
-            framed = image[round(y + 0.5):round(y + height + 0.5), round(x + 0.5):round(x + width + 0.5)]
+            framed = image[
+                round(y + 0.5) : round(y + height + 0.5), round(x + 0.5) : round(x + width + 0.5)
+            ]
             np.testing.assert_array_equal(framed, part)
 
     def test_slices_lie_as_a_radiologist_expects_them(self):
-        matrix = np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])  # i forward, j upward, k to the right
+        matrix = np.array(
+            [[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+        )  # i forward, j upward, k to the right
         result, job = comparison((48, 56, 64), matrix, axis="sagittal")
         image = pictures_of(result, job, Area(20, 3, 5, 6, 8))[0][0][0]
-        np.testing.assert_array_equal(image, slice_axis.radiological(result.reference, matrix, result.axis)[20])
-        np.testing.assert_array_equal(image, result.reference[20, ::-1, ::-1])  # upward is up, forward is left
+        np.testing.assert_array_equal(
+            image, slice_axis.radiological(result.reference, matrix, result.axis)[20]
+        )
+        np.testing.assert_array_equal(
+            image, result.reference[20, ::-1, ::-1]
+        )  # upward is up, forward is left
 
     def test_everything_is_to_scale_in_the_same_gray_levels_and_not_smoothed(self):
-        matrix = np.array([[0, 1.5, 0, 0], [0.5, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])  # columns run forward, rows to the right
+        matrix = np.array(
+            [[0, 1.5, 0, 0], [0.5, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]]
+        )  # columns run forward, rows to the right
         result, job = comparison((2, 80, 200), matrix)
         parts, _, _ = pictures_of(result, job)
         limits = {(axes.images[0].norm.vmin, axes.images[0].norm.vmax) for _, _, axes in parts}
@@ -148,15 +200,26 @@ class PictureTest(unittest.TestCase):
             self.assertAlmostEqual(box.height / box.width, (height * 0.5) / (width * 1.5), places=2)
 
     def test_nothing_is_written_beyond_the_edges_or_over_another_text(self):
-        for methods in (("nearest", "bicubic"), ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp")):
+        for methods in (
+            ("nearest", "bicubic"),
+            ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp"),
+        ):
             result, job = comparison(methods=methods, noise=12.5)
-            _, _, drawn = pictures_of(result, job, title="a rather long name of a volume in a file.nii.gz, ×2")
+            _, _, drawn = pictures_of(
+                result, job, title="a rather long name of a volume in a file.nii.gz, ×2"
+            )
             texts = [*drawn.texts, *(axes.xaxis.label for axes in drawn.axes)]
             boxes = [text.get_window_extent() for text in texts]
             for n, box in enumerate(boxes):
-                self.assertTrue(drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1), texts[n].get_text())
+                self.assertTrue(
+                    drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1),
+                    texts[n].get_text(),
+                )
                 self.assertFalse(box.count_overlaps(boxes[:n]), texts[n].get_text())
-                self.assertFalse(box.count_overlaps([axes.get_window_extent() for axes in drawn.axes]), texts[n].get_text())
+                self.assertFalse(
+                    box.count_overlaps([axes.get_window_extent() for axes in drawn.axes]),
+                    texts[n].get_text(),
+                )
 
     def test_the_picture_says_how_it_was_made_and_what_it_is(self):
         result, job = comparison(degradation="kspace", noise=2.5)
@@ -167,13 +230,20 @@ class PictureTest(unittest.TestCase):
 
     def test_any_file_name_is_a_title(self):
         result, job = comparison(methods=("nearest", "bicubic"))
-        for title in ("$\\frac{1$ and $_x$.nii.gz, ×2", "脳のMRI.nii.gz, ×2", "a" * 250 + ".nii.gz, ×2"):
+        for title in (
+            "$\\frac{1$ and $_x$.nii.gz, ×2",
+            "脳のMRI.nii.gz, ×2",
+            "a" * 250 + ".nii.gz, ×2",
+        ):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 drawn = pictures_of(result, job, title=title)[2]
             if "脳" not in title:  # measuring it warns
                 box = drawn.texts[0].get_window_extent()
-                self.assertTrue(drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1), title)
+                self.assertTrue(
+                    drawn.bbox.contains(box.x0, box.y0) and drawn.bbox.contains(box.x1, box.y1),
+                    title,
+                )
 
     def test_the_same_comparison_gives_the_same_picture(self):
         result, job = comparison()
@@ -187,7 +257,12 @@ class PictureTest(unittest.TestCase):
 
 class WithoutMatplotlibTest(unittest.TestCase):
     def test_without_matplotlib_that_is_told(self):
-        with mock.patch.dict(sys.modules, {"matplotlib.figure": None}), self.assertRaisesRegex(SuperResolutionError, "needs the package matplotlib.*pip install"):
+        with (
+            mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
+            self.assertRaisesRegex(
+                SuperResolutionError, "needs the package matplotlib.*pip install"
+            ),
+        ):
             figure.import_matplotlib()
 
 

@@ -52,7 +52,9 @@ class RRDBTest(unittest.TestCase):
         torch.manual_seed(0)
         for scale, upsamplings, first_kernel in ((2, 1, 3), (4, 2, 9), (8, 3, 3)):
             with self.subTest(scale=scale, first_kernel=first_kernel):
-                net = RRDBNet(scale, blocks=2, features=8, growth=4, first_kernel=first_kernel).double()
+                net = RRDBNet(
+                    scale, blocks=2, features=8, growth=4, first_kernel=first_kernel
+                ).double()
                 for p in net.parameters():  # the small initial weights would hide a missing branch
                     torch.nn.init.normal_(p, std=0.2)
                 x = torch.rand(2, 1, 9, 7, dtype=torch.float64)
@@ -62,7 +64,16 @@ class RRDBTest(unittest.TestCase):
 
     def test_three_channel_checkpoints_with_basicsr_names_fit(self):
         keys = set(RRDBNet(4, blocks=1, features=8, growth=4, channels=3).state_dict())
-        for name in ("conv_first", "body.0.rdb1.conv1", "body.0.rdb3.conv5", "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"):
+        for name in (
+            "conv_first",
+            "body.0.rdb1.conv1",
+            "body.0.rdb3.conv5",
+            "conv_body",
+            "conv_up1",
+            "conv_up2",
+            "conv_hr",
+            "conv_last",
+        ):
             self.assertIn(name + ".weight", keys)
 
     def test_other_scales_and_first_kernels_are_refused(self):
@@ -71,7 +82,10 @@ class RRDBTest(unittest.TestCase):
                 RRDBNet(blocks=1, **wrong)
 
     def test_the_smallest_image_passes(self):
-        self.assertEqual(tuple(RRDBNet(8, blocks=1, features=8, growth=4)(torch.rand(1, 1, 1, 1)).shape), (1, 1, 8, 8))
+        self.assertEqual(
+            tuple(RRDBNet(8, blocks=1, features=8, growth=4)(torch.rand(1, 1, 1, 1)).shape),
+            (1, 1, 8, 8),
+        )
 
 
 class CompactTest(unittest.TestCase):
@@ -83,7 +97,10 @@ class CompactTest(unittest.TestCase):
                 output = net(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
                 self.assertEqual(output.shape, (12 * scale, 16 * scale))
                 blurred = resampling.upsample(image, scale)
-                self.assertLess(np.abs(output - blurred)[scale * 4:-scale * 4, scale * 4:-scale * 4].max(), 0.2)
+                self.assertLess(
+                    np.abs(output - blurred)[scale * 4 : -scale * 4, scale * 4 : -scale * 4].max(),
+                    0.2,
+                )
                 self.assertGreater(np.corrcoef(output.ravel(), blurred.ravel())[0, 1], 0.98)
 
     def test_every_weight_takes_part_once_the_last_layer_has_learnt(self):
@@ -102,14 +119,18 @@ class CompactTest(unittest.TestCase):
     def test_the_number_of_parameters_is_that_of_its_layers(self):
         net = make_generator({"network": "compact", "blocks": 8, "features": 64}, 4)
         convolutions = (1 * 64, *[64 * 64] * 17, 64 * 16)
-        self.assertEqual(sum(p.numel() for p in net.parameters()), 9 * sum(convolutions) + 18 * 64 + 16)
+        self.assertEqual(
+            sum(p.numel() for p in net.parameters()), 9 * sum(convolutions) + 18 * 64 + 16
+        )
 
     def test_half_precision_does_not_round_the_input(self):
         net = make_generator({"network": "compact", "blocks": 1, "features": 4}, 2)
         x = torch.rand(1, 1, 8, 8)
         with torch.autocast("cpu", torch.bfloat16):
             self.assertEqual(net(x).dtype, torch.float32)
-            torch.testing.assert_close(net(x), F.interpolate(x, scale_factor=2, mode="bicubic"), rtol=0, atol=1e-6)
+            torch.testing.assert_close(
+                net(x), F.interpolate(x, scale_factor=2, mode="bicubic"), rtol=0, atol=1e-6
+            )
 
 
 class RegistryTest(unittest.TestCase):
@@ -117,7 +138,10 @@ class RegistryTest(unittest.TestCase):
         self.assertIsInstance(make_generator({"blocks": 1, "features": 8, "growth": 4}, 2), RRDBNet)
 
     def test_unknown_networks_and_parameters_are_refused(self):
-        for wrong, error in (({"network": "transformer"}, ValueError), ({"network": "compact", "growth": 4}, TypeError)):
+        for wrong, error in (
+            ({"network": "transformer"}, ValueError),
+            ({"network": "compact", "growth": 4}, TypeError),
+        ):
             with self.subTest(wrong), self.assertRaises(error):
                 make_generator(wrong, 2)
 

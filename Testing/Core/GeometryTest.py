@@ -13,7 +13,9 @@ FINITE = dict(allow_nan=False, allow_infinity=False)
 @st.composite
 def affines(draw):
     """Oblique IJKToRAS matrices, left-handed ones too, with spacings from 0.1 to 10 mm."""
-    rotation = Rotation.from_euler("xyz", [draw(st.floats(-180, 180, **FINITE)) for _ in range(3)], degrees=True).as_matrix()
+    rotation = Rotation.from_euler(
+        "xyz", [draw(st.floats(-180, 180, **FINITE)) for _ in range(3)], degrees=True
+    ).as_matrix()
     spacing = [draw(st.floats(0.1, 10, **FINITE)) for _ in range(3)]
     signs = [draw(st.sampled_from((-1, 1))) for _ in range(3)]
     matrix = np.eye(4)
@@ -30,13 +32,18 @@ class GeometryTest(unittest.TestCase):
     @given(affines(), sizes, factors)
     def test_the_physical_corners_of_the_volume_stay_where_they_are(self, matrix, size, f):
         upsampled = geometry.upsampled_matrix(matrix, f)
-        before, after = geometry.corners(matrix, size), geometry.corners(upsampled, np.multiply(size, f))
+        before, after = (
+            geometry.corners(matrix, size),
+            geometry.corners(upsampled, np.multiply(size, f)),
+        )
         extent = np.linalg.norm(np.multiply(size, geometry.spacing(matrix)))
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-12 * (extent + 1000))
 
     @given(affines(), factors)
     def test_the_spacing_is_divided_by_the_factor_and_only_by_it(self, matrix, f):
-        np.testing.assert_allclose(geometry.spacing(geometry.upsampled_matrix(matrix, f)), geometry.spacing(matrix) / f)
+        np.testing.assert_allclose(
+            geometry.spacing(geometry.upsampled_matrix(matrix, f)), geometry.spacing(matrix) / f
+        )
 
     @given(affines(), factors)
     def test_the_directions_of_the_axes_stay(self, matrix, f):

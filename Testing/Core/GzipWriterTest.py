@@ -29,7 +29,9 @@ class GzipWriterTest(unittest.TestCase):
         with mock.patch.object(gzip_writer, "PIECE", 64):
             packed = written(parts, level)
         self.assertEqual(gzip.decompress(packed), b"".join(parts))
-        self.assertEqual(len(gzip.GzipFile(fileobj=io.BytesIO(packed)).read()), sum(map(len, parts)))
+        self.assertEqual(
+            len(gzip.GzipFile(fileobj=io.BytesIO(packed)).read()), sum(map(len, parts))
+        )
 
     def test_it_is_one_member_as_simple_readers_expect(self):
         data = os.urandom(3 * gzip_writer.PIECE)
@@ -44,6 +46,7 @@ class GzipWriterTest(unittest.TestCase):
 
     def test_arrays_are_counted_in_bytes(self):
         import numpy as np
+
         file = io.BytesIO()
         with GzipWriter(file, 1) as packed:
             self.assertEqual(packed.write(np.arange(10, dtype=np.int16).data), 20)

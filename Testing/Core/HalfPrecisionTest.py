@@ -26,8 +26,18 @@ def on_a_processor_with(dtype):
 
 class HalfTypeTest(unittest.TestCase):
     def test_a_cpu_that_multiplies_bfloat16_by_itself_is_used_so(self):
-        for able, expected in (({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32), ({}, torch.float32)):
-            with self.subTest(able), mock.patch.object(torch.cpu, "get_capabilities", lambda able=able: able, create=True):
+        for able, expected in (
+            ({"avx512_bf16": True}, torch.bfloat16),
+            ({"amx_bf16": True}, torch.bfloat16),
+            ({"avx2": True}, torch.float32),
+            ({}, torch.float32),
+        ):
+            with (
+                self.subTest(able),
+                mock.patch.object(
+                    torch.cpu, "get_capabilities", lambda able=able: able, create=True
+                ),
+            ):
                 self.assertEqual(half_type(CPU), expected)
 
     def test_an_older_torch_that_does_not_tell_computes_in_single_precision(self):
@@ -35,8 +45,17 @@ class HalfTypeTest(unittest.TestCase):
             self.assertEqual(half_type(CPU), torch.float32)
 
     def test_a_gpu_with_tensor_cores_takes_the_more_exact_float16(self):
-        for capability, expected in (((9, 0), torch.float16), ((7, 0), torch.float16), ((6, 1), torch.float32)):
-            with self.subTest(capability), mock.patch.object(torch.cuda, "get_device_capability", lambda device, c=capability: c):
+        for capability, expected in (
+            ((9, 0), torch.float16),
+            ((7, 0), torch.float16),
+            ((6, 1), torch.float32),
+        ):
+            with (
+                self.subTest(capability),
+                mock.patch.object(
+                    torch.cuda, "get_device_capability", lambda device, c=capability: c
+                ),
+            ):
                 self.assertEqual(half_type(torch.device("cuda", 0)), expected)
 
     def test_an_apple_gpu_computes_in_single_precision(self):
@@ -85,9 +104,13 @@ class DifferenceTest(unittest.TestCase):
 
     def test_numbers_that_overflow_are_infinitely_far_away(self):
         for overflow in (float("inf"), float("nan")):
+
             def net(x, overflow=overflow):
                 return x * overflow if torch.is_autocast_enabled("cpu") else x
-            self.assertEqual(difference(net, torch.rand(1, 1, 9, 9), torch.bfloat16), (float("inf"),) * 2)
+
+            self.assertEqual(
+                difference(net, torch.rand(1, 1, 9, 9), torch.bfloat16), (float("inf"),) * 2
+            )
 
 
 class RunTest(unittest.TestCase):
@@ -104,7 +127,9 @@ class RunTest(unittest.TestCase):
         return MethodRegistry(ModelStore([self.folder]))
 
     def run_job(self, methods, **job):
-        return upsample(self.volume, np.eye(4), UpsamplingOptions("tiny", 2, "k", "cpu", **job), methods)
+        return upsample(
+            self.volume, np.eye(4), UpsamplingOptions("tiny", 2, "k", "cpu", **job), methods
+        )
 
     def test_a_near_result_is_taken_and_how_near_is_told(self):
         methods = self.model(0.01)
@@ -113,10 +138,15 @@ class RunTest(unittest.TestCase):
         difference = np.abs(half.volume - single.volume).max()
         self.assertGreater(difference, 0)
         self.assertLess(difference, 5)
-        self.assertEqual((half.provenance["precision"], single.provenance["precision"]), ("bfloat16", "float32"))
+        self.assertEqual(
+            (half.provenance["precision"], single.provenance["precision"]), ("bfloat16", "float32")
+        )
         told = [message for message in half.messages if "bfloat16" in message]
         self.assertEqual(len(told), 1)
-        self.assertRegex(told[0], r"^tiny was computed in bfloat16: on a part of a slice it differs from float32 by 0\.0\d+ % of the intensity range")
+        self.assertRegex(
+            told[0],
+            r"^tiny was computed in bfloat16: on a part of a slice it differs from float32 by 0\.0\d+ % of the intensity range",
+        )
         self.assertFalse([message for message in single.messages if "computed in" in message])
 
     def test_a_result_that_is_too_far_away_is_computed_in_single_precision(self):
@@ -125,7 +155,13 @@ class RunTest(unittest.TestCase):
             half, single = self.run_job(methods), self.run_job(methods, precision="float32")
         np.testing.assert_array_equal(half.volume, single.volume)
         self.assertEqual(half.provenance["precision"], "float32")
-        self.assertTrue([message for message in half.messages if message.startswith("tiny was computed in float32: bfloat16 would differ by")])
+        self.assertTrue(
+            [
+                message
+                for message in half.messages
+                if message.startswith("tiny was computed in float32: bfloat16 would differ by")
+            ]
+        )
 
     def test_every_run_looks_anew(self):
         methods = self.model(0.01)

@@ -25,8 +25,11 @@ class Nvml:
 
 class GpuTest(unittest.TestCase):
     def found(self, platform_name, library, processor="x86_64"):
-        with mock.patch.object(sys, "platform", platform_name), mock.patch("platform.machine", return_value=processor), \
-                mock.patch.object(ctypes, "CDLL", side_effect=[library]) as loaded:
+        with (
+            mock.patch.object(sys, "platform", platform_name),
+            mock.patch("platform.machine", return_value=processor),
+            mock.patch.object(ctypes, "CDLL", side_effect=[library]) as loaded,
+        ):
             found = system.has_gpu.__wrapped__()
         self.name = loaded.call_args and loaded.call_args[0][0]
         return found
@@ -52,21 +55,42 @@ class GpuTest(unittest.TestCase):
 
 class MachineTest(unittest.TestCase):
     def test_automatic_means_the_gpu_where_there_is_one_and_a_named_device_is_that(self):
-        for gpu, device, machine in ((True, "auto", "gpu"), (False, "auto", "cpu"), (True, "cpu", "cpu"), (False, "cuda", "gpu"), (False, "cuda:1", "gpu"), (False, "mps", "gpu")):
-            with self.subTest(device, gpu=gpu), mock.patch.object(system, "has_gpu", return_value=gpu):
+        for gpu, device, machine in (
+            (True, "auto", "gpu"),
+            (False, "auto", "cpu"),
+            (True, "cpu", "cpu"),
+            (False, "cuda", "gpu"),
+            (False, "cuda:1", "gpu"),
+            (False, "mps", "gpu"),
+        ):
+            with (
+                self.subTest(device, gpu=gpu),
+                mock.patch.object(system, "has_gpu", return_value=gpu),
+            ):
                 self.assertEqual(system.machine(device), machine)
 
 
 class FreeMemoryTest(unittest.TestCase):
     def test_free_memory_is_that_which_programs_can_still_have(self):
-        with mock.patch.object(system.sys, "platform", "linux"), mock.patch.object(system.Path, "read_text", lambda *a, **k: "MemFree: 1 kB\nMemAvailable:  2048 kB\n"):
+        with (
+            mock.patch.object(system.sys, "platform", "linux"),
+            mock.patch.object(
+                system.Path, "read_text", lambda *a, **k: "MemFree: 1 kB\nMemAvailable:  2048 kB\n"
+            ),
+        ):
             self.assertEqual(system.free_memory(), 2 * 2**20)
 
     def test_free_memory_is_not_known_where_the_system_does_not_tell(self):
         for text in ("", "MemAvailable: much"):
-            with mock.patch.object(system.sys, "platform", "linux"), mock.patch.object(system.Path, "read_text", lambda *a, **k: text):
+            with (
+                mock.patch.object(system.sys, "platform", "linux"),
+                mock.patch.object(system.Path, "read_text", lambda *a, **k: text),
+            ):
                 self.assertIsNone(system.free_memory())
-        with mock.patch.object(system.sys, "platform", "darwin"), mock.patch.object(system.Path, "read_text", side_effect=FileNotFoundError):
+        with (
+            mock.patch.object(system.sys, "platform", "darwin"),
+            mock.patch.object(system.Path, "read_text", side_effect=FileNotFoundError),
+        ):
             self.assertIsNone(system.free_memory())
 
 

@@ -22,10 +22,12 @@ class IntensityTest(unittest.TestCase):
         self.assertEqual(back.dtype, volume.dtype)
         np.testing.assert_array_equal(back, volume)
 
-    @given(hnp.arrays(np.int64, small_shapes, elements=st.integers(-2**50, 2**50)))
+    @given(hnp.arrays(np.int64, small_shapes, elements=st.integers(-(2**50), 2**50)))
     def test_64_bit_integers_come_back_as_far_as_double_precision_goes(self, volume):
         scale = Intensity.of(volume)
-        np.testing.assert_allclose(scale.restore(scale.normalize(volume)), volume, rtol=1e-15, atol=2)
+        np.testing.assert_allclose(
+            scale.restore(scale.normalize(volume)), volume, rtol=1e-15, atol=2
+        )
 
     @given(hnp.arrays(np.float32, small_shapes, elements=st.floats(-1e6, 1e6, width=32)))
     def test_real_values_come_back_within_single_precision(self, volume):
@@ -65,7 +67,9 @@ class IntensityTest(unittest.TestCase):
                 self.assertEqual(back.tolist(), [limits.min, limits.max, 3])
 
     def test_integers_are_rounded_and_not_truncated(self):
-        self.assertEqual(Intensity(0.0, 1.0, np.dtype(np.int16)).restore(np.array([1.6, -1.6])).tolist(), [2, -2])
+        self.assertEqual(
+            Intensity(0.0, 1.0, np.dtype(np.int16)).restore(np.array([1.6, -1.6])).tolist(), [2, -2]
+        )
 
 
 class InputCheckTest(unittest.TestCase):
@@ -88,8 +92,12 @@ class InputCheckTest(unittest.TestCase):
             intensity.mask_non_finite(np.full((2, 2, 2), np.nan))
 
     def test_what_is_no_gray_volume_is_refused_with_a_reason(self):
-        for volume, reason in ((np.zeros((2, 2, 2, 3)), "three dimensions"), (np.zeros((2, 2, 0)), "no voxels"),
-                               (np.zeros((2, 2, 2), complex), "complex128"), (np.zeros((2, 2, 2), bool), "bool")):
+        for volume, reason in (
+            (np.zeros((2, 2, 2, 3)), "three dimensions"),
+            (np.zeros((2, 2, 0)), "no voxels"),
+            (np.zeros((2, 2, 2), complex), "complex128"),
+            (np.zeros((2, 2, 2), bool), "bool"),
+        ):
             with self.subTest(reason), self.assertRaisesRegex(SuperResolutionError, reason):
                 intensity.check_type(volume)
 
@@ -114,7 +122,9 @@ class CommonRangeTest(unittest.TestCase):
 
     def test_of_many_voxels_some_of_all_rows_and_columns_are_enough(self):
         volumes = [np.random.default_rng(n).normal(100, 10, (8, 64, 64)) for n in range(4)]
-        volumes[2][:, :, 13] = 500  # a bright column: a step of a whole row would see nothing else, or never
+        volumes[2][:, :, 13] = (
+            500  # a bright column: a step of a whole row would see nothing else, or never
+        )
         exact = intensity.common_range(volumes)
         with mock.patch.object(intensity, "MOST_VOXELS", 2**13):
             some = intensity.common_range(volumes)

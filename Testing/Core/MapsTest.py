@@ -15,18 +15,33 @@ class MapsTest(unittest.TestCase):
         for axis in "ijk":
             for degradation in resampling.DEGRADATIONS:
                 with self.subTest(axis=axis, degradation=degradation):
-                    job = ComparisonOptions(("bilinear", "bicubic+bp"), 2, reference=False, axis=axis, degradation=degradation)
+                    job = ComparisonOptions(
+                        ("bilinear", "bicubic+bp"),
+                        2,
+                        reference=False,
+                        axis=axis,
+                        degradation=degradation,
+                    )
                     result = compare(volume, np.eye(4), job)
-                    rough, exact = (consistency_map(o.volume, result.low, result.axis, 2, degradation) for o in result.outputs)
+                    rough, exact = (
+                        consistency_map(o.volume, result.low, result.axis, 2, degradation)
+                        for o in result.outputs
+                    )
                     self.assertEqual((rough.shape, rough.dtype), (volume.shape, np.float32))
                     self.assertLess(exact.max(), 0.05 * rough.max())
 
     def test_its_mean_square_is_the_inconsistency_of_the_table(self):
         volume = body(dtype=np.float32)
-        result = compare(volume, np.eye(4), ComparisonOptions(("nearest", "bilinear"), 2, reference=True))
+        result = compare(
+            volume, np.eye(4), ComparisonOptions(("nearest", "bilinear"), 2, reference=True)
+        )
         departure = consistency_map(result.outputs[1].volume, result.low, result.axis, 2, "bicubic")
         span = np.ptp(np.percentile(volume, (0.1, 99.9)))
-        np.testing.assert_allclose(np.sqrt(((departure / span * 255) ** 2).mean(axis=(1, 2))), result.table.values("bilinear", "consistency"), rtol=1e-3)
+        np.testing.assert_allclose(
+            np.sqrt(((departure / span * 255) ** 2).mean(axis=(1, 2))),
+            result.table.values("bilinear", "consistency"),
+            rtol=1e-3,
+        )
 
     def test_a_difference_is_absolute_and_not_wrapped_round_by_unsigned_types(self):
         a, b = np.array([[[3, 250]]], np.uint8), np.array([[[5, 1]]], np.uint8)

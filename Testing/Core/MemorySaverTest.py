@@ -20,12 +20,22 @@ from MRISuperResLib.core.upsampling import upsample
 from made_models import write_model
 
 CPU = torch.device("cpu")
-ERRORS = (torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+ERRORS = (
+    torch.OutOfMemoryError("CUDA out of memory."),
+    MemoryError(),
+    RuntimeError(
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    ),
+)
 
 
 def network(architecture=None, scale=2):
     torch.manual_seed(0)
-    net = make_generator(architecture or {"network": "compact", "blocks": 1, "features": 4}, scale).eval().requires_grad_(False)
+    net = (
+        make_generator(architecture or {"network": "compact", "blocks": 1, "features": 4}, scale)
+        .eval()
+        .requires_grad_(False)
+    )
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return net
@@ -58,15 +68,24 @@ class MemorySaverTest(unittest.TestCase):
         np.testing.assert_allclose(found, net(batch)[:, 0].numpy(), atol=1e-5)
 
     @settings(max_examples=40, deadline=None)
-    @given(st.integers(1, 4), st.integers(8, 40), st.integers(8, 40), st.integers(18 * 18, 4000), st.sampled_from((2, 4)))
+    @given(
+        st.integers(1, 4),
+        st.integers(8, 40),
+        st.integers(8, 40),
+        st.integers(18 * 18, 4000),
+        st.sampled_from((2, 4)),
+    )
     def test_whatever_room_there_is_the_result_is_the_same(self, count, height, width, room, scale):
         net, batch = network(scale=scale), slices(count, height, width)
         with mock.patch.object(runner, "LEAST_TILE", 8):
             self.assert_same(net, batch, NetworkRunner(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):
-        for architecture in ({"blocks": 1, "features": 4, "growth": 2}, {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
-                             {"network": "compact", "blocks": 3, "features": 4}):
+        for architecture in (
+            {"blocks": 1, "features": 4, "growth": 2},
+            {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
+            {"network": "compact", "blocks": 3, "features": 4},
+        ):
             net = network(architecture)
             image = torch.zeros(1, 1, 4, 2 * net.reach + 3).requires_grad_()
             net(image)[..., -2:].abs().sum().backward()
@@ -92,27 +111,52 @@ class MemorySaverTest(unittest.TestCase):
     def test_where_no_tile_fits_the_cpu_goes_on_and_the_next_run_begins_on_the_device_again(self):
         net, batch = network(), slices(2, 16, 16)
         saver = NetworkRunner(Narrow(net, 10**6), CPU)
-        saver._wanted = torch.device("meta"), torch.float16  # stands for a GPU: what is on it can be moved back only by loading it again
+        saver._wanted = (
+            torch.device("meta"),
+            torch.float16,
+        )  # stands for a GPU: what is on it can be moved back only by loading it again
         moves = []
-        with mock.patch.object(torch.nn.Module, "to", autospec=True, side_effect=lambda module, device: moves.append(str(device)) or module):
+        with mock.patch.object(
+            torch.nn.Module,
+            "to",
+            autospec=True,
+            side_effect=lambda module, device: moves.append(str(device)) or module,
+        ):
             saver.begin()
-            self.assertEqual((str(saver.device), saver.dtype, moves), ("meta", torch.float16, ["meta"]))
-            with mock.patch.object(saver, "_enlarge", side_effect=[ERRORS[0]] * 3 + [torch.zeros((1, 32, 32))] * 2):
+            self.assertEqual(
+                (str(saver.device), saver.dtype, moves), ("meta", torch.float16, ["meta"])
+            )
+            with mock.patch.object(
+                saver, "_enlarge", side_effect=[ERRORS[0]] * 3 + [torch.zeros((1, 32, 32))] * 2
+            ):
                 self.assertEqual(saver(batch)().shape, (2, 32, 32))
-            self.assertEqual((str(saver.device), saver.dtype, moves), ("cpu", torch.float32, ["meta", "cpu"]))
-            self.assertIn("The memory of the device meta was not enough: the slices were computed on the CPU;", saver.messages[0])
+            self.assertEqual(
+                (str(saver.device), saver.dtype, moves), ("cpu", torch.float32, ["meta", "cpu"])
+            )
+            self.assertIn(
+                "The memory of the device meta was not enough: the slices were computed on the CPU;",
+                saver.messages[0],
+            )
             saver.begin()
         self.assertEqual((str(saver.device), saver.messages), ("meta", []))
 
     def test_where_nothing_fits_the_user_is_told_what_to_do(self):
         for error in ERRORS:
-            with self.subTest(type(error)), self.assertRaisesRegex(SuperResolutionError, "not enough for a slice of 20×12 pixels, not even in parts: close other programs") as caught:
+            with (
+                self.subTest(type(error)),
+                self.assertRaisesRegex(
+                    SuperResolutionError,
+                    "not enough for a slice of 20×12 pixels, not even in parts: close other programs",
+                ) as caught,
+            ):
                 NetworkRunner(Narrow(network(), 0, error), CPU)(slices(1, 12, 20))
             self.assertEqual(caught.exception.kind, "memory")
 
     def test_another_error_is_no_want_of_memory(self):
         with self.assertRaisesRegex(RuntimeError, "mismatch"):
-            NetworkRunner(Narrow(network(), 0, RuntimeError("shape mismatch")), CPU)(slices(1, 12, 20))
+            NetworkRunner(Narrow(network(), 0, RuntimeError("shape mismatch")), CPU)(
+                slices(1, 12, 20)
+            )
 
 
 class RunTest(unittest.TestCase):
@@ -127,7 +171,9 @@ class RunTest(unittest.TestCase):
             return NetworkRunner(narrow[0], *arguments)
 
         def run(methods):
-            return upsample(volume, np.eye(4), UpsamplingOptions("tiny+bp", 2, "k", "cpu", "float32"), methods)
+            return upsample(
+                volume, np.eye(4), UpsamplingOptions("tiny+bp", 2, "k", "cpu", "float32"), methods
+            )
 
         expected = run(MethodRegistry(ModelStore([folder])))
         with mock.patch("MRISuperResLib.core.methods.network.NetworkRunner", saver):

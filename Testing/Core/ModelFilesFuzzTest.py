@@ -25,22 +25,74 @@ from MRISuperResLib.core.models.store import ModelStore
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))
-ANYTHING = st.recursive(st.none() | st.booleans() | NUMBERS | TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
 SCORES = {"psnr": 30.0, "ssim": 0.9, "rmse": 6.0, "lpips": 0.1}
 FINDINGS = dict.fromkeys(AUDITED, 1.5) | {"contrast": None}
-AUDIT = {"anatomy": "fetal", "volumes": ["a"], "slices": 3, **FINDINGS, "baselines": {"bicubic": FINDINGS}}
-CARD = {"name": "mine", "title": "Mine", "scale": 2, "stage": "gan", "sha256": "0" * 64, "architecture": ARCHITECTURE, "anatomy": ["fetal"], "contrasts": ["T2w"],
-        "spacing_range": [0.5, 2.0], "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}], "audit": [AUDIT], "made_for": "cpu",
-        "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"}, "training": {"steps": 3, "data": [{"path": "x", "license": "CC0"}]},
-        "license": "MIT", "limits": "None.", "pair": "pair"}
-ODD_NAMES = ("../mine", "..", ".", "/tmp/mine", "a/b", "a\\b", "C:mine", "C:\\mine", "mine\0", "", " ", "mine ", "mine.", "CON", "nul",
-             "aux.x", "com1", "LPT9.y", "a\nb", "ä", "x" * 300)
+AUDIT = {
+    "anatomy": "fetal",
+    "volumes": ["a"],
+    "slices": 3,
+    **FINDINGS,
+    "baselines": {"bicubic": FINDINGS},
+}
+CARD = {
+    "name": "mine",
+    "title": "Mine",
+    "scale": 2,
+    "stage": "gan",
+    "sha256": "0" * 64,
+    "architecture": ARCHITECTURE,
+    "anatomy": ["fetal"],
+    "contrasts": ["T2w"],
+    "spacing_range": [0.5, 2.0],
+    "metrics": [{"data": "a", "anatomy": "fetal", **SCORES, "baselines": {"bicubic": SCORES}}],
+    "audit": [AUDIT],
+    "made_for": "cpu",
+    "cpu_speed": {"seconds_per_megapixel": 1.0, "threads": 2, "processor": "Z80"},
+    "training": {"steps": 3, "data": [{"path": "x", "license": "CC0"}]},
+    "license": "MIT",
+    "limits": "None.",
+    "pair": "pair",
+}
+ODD_NAMES = (
+    "../mine",
+    "..",
+    ".",
+    "/tmp/mine",
+    "a/b",
+    "a\\b",
+    "C:mine",
+    "C:\\mine",
+    "mine\0",
+    "",
+    " ",
+    "mine ",
+    "mine.",
+    "CON",
+    "nul",
+    "aux.x",
+    "com1",
+    "LPT9.y",
+    "a\nb",
+    "ä",
+    "x" * 300,
+)
 
 
 def places(value, path=()):
     """The paths of all values within a JSON value."""
     yield path
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, inner in (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    ):
         yield from places(inner, (*path, key))
 
 
@@ -75,7 +127,12 @@ class CardFuzzTest(WithFolder):
             self.assertEqual(self.store.cards(), [])
             return None
         self.assertEqual(self.store.card("mine"), card)
-        for text in (description("mine", self.store), table(self.store), card.summary(), json.dumps(card.to_dict(), ensure_ascii=False)):
+        for text in (
+            description("mine", self.store),
+            table(self.store),
+            card.summary(),
+            json.dumps(card.to_dict(), ensure_ascii=False),
+        ):
             text.encode()
         self.assertEqual(ModelCard(**json.loads(json.dumps(card.to_dict()))), card)
         return card
@@ -88,7 +145,22 @@ class CardFuzzTest(WithFolder):
 
     def test_a_card_with_the_oddest_values_everywhere_can_be_used_or_is_refused(self):
         for path in places(CARD):
-            for value in (10**400, -1e300, float("nan"), float("inf"), 0, True, None, "", "\ud800", "{0}", [], [[]], {}, {"psnr": 1}):
+            for value in (
+                10**400,
+                -1e300,
+                float("nan"),
+                float("inf"),
+                0,
+                True,
+                None,
+                "",
+                "\ud800",
+                "{0}",
+                [],
+                [[]],
+                {},
+                {"psnr": 1},
+            ):
                 with self.subTest(path, value=value):
                     self.read(json.dumps(replaced(CARD, path, value)).encode())
 
@@ -100,13 +172,17 @@ class CardFuzzTest(WithFolder):
     def test_what_is_nested_too_deeply_is_refused(self):
         for depth in (900, 5000, 100000):
             self.read(json.dumps(CARD).encode().replace(b'"MIT"', b"[" * depth + b"]" * depth))
-            self.read(json.dumps(CARD).encode().replace(b'"steps": 3', b'"steps": ' + b"[" * depth + b"]" * depth))
+            self.read(
+                json.dumps(CARD)
+                .encode()
+                .replace(b'"steps": 3', b'"steps": ' + b"[" * depth + b"]" * depth)
+            )
 
 
 def unpacked(data):
     """(header, tensors) of the bytes of a safetensors file."""
-    size, = struct.unpack("<Q", data[:8])
-    return json.loads(data[8:8 + size]), data[8 + size:]
+    (size,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
 def packed(header, tensors):
@@ -125,9 +201,13 @@ class WeightsFuzzTest(WithFolder):
     def load(self, weights, **card):
         """A network that enlarges, or None where the model is refused with one sentence. Its card vouches for the weights: only what is in them can save us."""
         (self.folder / "mine.safetensors").write_bytes(weights)
-        (self.folder / "mine.json").write_text(json.dumps(self.card | {"sha256": hashlib.sha256(weights).hexdigest()} | card))
+        (self.folder / "mine.json").write_text(
+            json.dumps(self.card | {"sha256": hashlib.sha256(weights).hexdigest()} | card)
+        )
         try:
-            network = MethodRegistry(self.store).get(UpsamplingOptions("mine", 2, device="cpu", precision="float32"))
+            network = MethodRegistry(self.store).get(
+                UpsamplingOptions("mine", 2, device="cpu", precision="float32")
+            )
         except SuperResolutionError as refused:
             self.assertEqual(refused.kind, "model")
             return None
@@ -138,7 +218,7 @@ class WeightsFuzzTest(WithFolder):
     @given(st.integers(0, 2000))
     def test_a_file_that_was_cut_is_refused(self, length):
         self.assertIsNotNone(self.load(self.weights))
-        self.assertIsNone(self.load(self.weights[:min(length, len(self.weights) - 1)]))
+        self.assertIsNone(self.load(self.weights[: min(length, len(self.weights) - 1)]))
 
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 2**64 - 1) | st.integers(0, 3000))
@@ -151,8 +231,35 @@ class WeightsFuzzTest(WithFolder):
     def test_a_header_with_anything_anywhere_is_loaded_or_refused(self, data):
         header, tensors = unpacked(self.weights)
         path = data.draw(st.sampled_from(sorted(places(header), key=str)))
-        types = st.sampled_from(("BOOL", "U8", "I8", "I16", "U16", "F16", "BF16", "I32", "F64", "I64", "C64", "F8_E4M3", "F4", "F6_E2M3", "F8_E8M0"))
-        self.load(packed(replaced(header, path, data.draw(ANYTHING | types | st.lists(st.integers(0, 2**63), max_size=4))), tensors))
+        types = st.sampled_from(
+            (
+                "BOOL",
+                "U8",
+                "I8",
+                "I16",
+                "U16",
+                "F16",
+                "BF16",
+                "I32",
+                "F64",
+                "I64",
+                "C64",
+                "F8_E4M3",
+                "F4",
+                "F6_E2M3",
+                "F8_E8M0",
+            )
+        )
+        self.load(
+            packed(
+                replaced(
+                    header,
+                    path,
+                    data.draw(ANYTHING | types | st.lists(st.integers(0, 2**63), max_size=4)),
+                ),
+                tensors,
+            )
+        )
 
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), min_size=1, max_size=4))
@@ -166,17 +273,39 @@ class WeightsFuzzTest(WithFolder):
         header, tensors = unpacked(self.weights)
         for offsets in ([0, 4], [0, 10**15], [-8, 8], [2**64, 2**64 + 16], [4, 0]):
             with self.subTest(offsets):
-                self.assertIsNone(self.load(packed(header | {"conv_last.bias": {"dtype": "F32", "shape": [4], "data_offsets": offsets}}, tensors)))
+                self.assertIsNone(
+                    self.load(
+                        packed(
+                            header
+                            | {
+                                "conv_last.bias": {
+                                    "dtype": "F32",
+                                    "shape": [4],
+                                    "data_offsets": offsets,
+                                }
+                            },
+                            tensors,
+                        )
+                    )
+                )
 
     def test_a_header_that_is_no_text_is_refused(self):
         header, tensors = unpacked(self.weights)
-        self.assertIsNone(self.load(packed(json.dumps(header).encode().replace(b"conv_last", b"conv_\xff\xfe_t"), tensors)))
+        self.assertIsNone(
+            self.load(
+                packed(
+                    json.dumps(header).encode().replace(b"conv_last", b"conv_\xff\xfe_t"), tensors
+                )
+            )
+        )
 
     def test_the_same_numbers_in_another_type_are_the_same_network(self):
         import safetensors.torch
 
         state = safetensors.torch.load(self.weights)
-        found = self.load(safetensors.torch.save({key: value.double() for key, value in state.items()}))
+        found = self.load(
+            safetensors.torch.save({key: value.double() for key, value in state.items()})
+        )
         for name, value in found._net.state_dict().items():
             np.testing.assert_array_equal(value.numpy(), state[name].numpy())
 
@@ -202,16 +331,37 @@ class WeightsFuzzTest(WithFolder):
         self.assertFalse(ran.exists())
 
     def test_a_card_that_asks_for_a_huge_network_takes_no_memory_and_no_time(self):
-        for architecture in ({"features": 512}, {"blocks": 512, "features": 512}, {"blocks": 10**12}, {"features": 10**9},
-                             {"network": "rrdb", "blocks": 512, "features": 512, "growth": 512}):
+        for architecture in (
+            {"features": 512},
+            {"blocks": 512, "features": 512},
+            {"blocks": 10**12},
+            {"features": 10**9},
+            {"network": "rrdb", "blocks": 512, "features": 512, "growth": 512},
+        ):
             devices = set()
-            with self.subTest(architecture), mock.patch("torch.nn.init.kaiming_normal_", side_effect=lambda tensor, **_: devices.add(tensor.device.type)):
-                self.assertIsNone(self.load(self.weights, architecture=self.architecture | architecture))
+            with (
+                self.subTest(architecture),
+                mock.patch(
+                    "torch.nn.init.kaiming_normal_",
+                    side_effect=lambda tensor, **_: devices.add(tensor.device.type),
+                ),
+            ):
+                self.assertIsNone(
+                    self.load(self.weights, architecture=self.architecture | architecture)
+                )
                 self.assertLessEqual(devices, {"meta"})
 
     @settings(max_examples=80, deadline=None)
-    @given(st.dictionaries(st.sampled_from(("network", "blocks", "features", "growth", "first_kernel", "channels", "scale")) | TEXT,
-                           st.sampled_from(("rrdb", "compact", 1, 3, 4, 9)) | ANYTHING, max_size=4))
+    @given(
+        st.dictionaries(
+            st.sampled_from(
+                ("network", "blocks", "features", "growth", "first_kernel", "channels", "scale")
+            )
+            | TEXT,
+            st.sampled_from(("rrdb", "compact", 1, 3, 4, 9)) | ANYTHING,
+            max_size=4,
+        )
+    )
     def test_any_architecture_is_loaded_or_refused(self, architecture):
         self.load(self.weights, architecture=architecture)
 
@@ -230,7 +380,9 @@ class NamesTest(WithFolder):
                 with self.assertRaises(ValueError):
                     ModelCard(**CARD | {"pair": name}) if name else self.card_of(name)
                 with self.assertRaises(SuperResolutionError):
-                    import_checkpoint(self.folder / "gone.pth", name, folder=self.own, store=self.store)
+                    import_checkpoint(
+                        self.folder / "gone.pth", name, folder=self.own, store=self.store
+                    )
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
                     user_models.remove(name, folder=self.own, store=self.store)
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
@@ -245,9 +397,14 @@ class NamesTest(WithFolder):
         except ValueError:
             return
         file = f"{name}.json"
-        self.assertEqual(((self.own / file).resolve().parent, os.path.basename(file)), (self.own.resolve(), file))
+        self.assertEqual(
+            ((self.own / file).resolve().parent, os.path.basename(file)), (self.own.resolve(), file)
+        )
         windows = PureWindowsPath("C:/models", file)
-        self.assertEqual((windows.name, windows.parent, windows.is_reserved()), (file, PureWindowsPath("C:/models"), False))
+        self.assertEqual(
+            (windows.name, windows.parent, windows.is_reserved()),
+            (file, PureWindowsPath("C:/models"), False),
+        )
         self.assertFalse(name.endswith((".", " ")))
 
     def given(self, name="mine", **card):
@@ -284,7 +441,10 @@ class NamesTest(WithFolder):
             (self.own / file.name).unlink()
             (self.own / file.name).symlink_to(file)
         user_models.remove("mine", self.own, store)
-        self.assertEqual((list(self.own.iterdir()), card.exists(), card.with_suffix(".safetensors").exists()), ([], True, True))
+        self.assertEqual(
+            (list(self.own.iterdir()), card.exists(), card.with_suffix(".safetensors").exists()),
+            ([], True, True),
+        )
 
     def test_a_model_of_the_users_that_is_damaged_can_be_removed(self):
         store = ModelStore([self.own])

@@ -24,16 +24,31 @@ NARROW = [np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "float
 
 
 class TensorIntensityTest(unittest.TestCase):
-    @given(st.sampled_from(NARROW), st.floats(-1000, 1000), st.floats(1, 60000), hnp.arrays(np.float32, (3, 5), elements=st.floats(-2, 3, width=32)))
+    @given(
+        st.sampled_from(NARROW),
+        st.floats(-1000, 1000),
+        st.floats(1, 60000),
+        hnp.arrays(np.float32, (3, 5), elements=st.floats(-2, 3, width=32)),
+    )
     def test_a_tensor_is_restored_as_an_array_is(self, dtype, low, extent, values):
         intensity = Intensity(low, low + extent, dtype)
-        found, expected = restore(torch.from_numpy(values.copy()), intensity).numpy(), intensity.restore(values)
+        found, expected = (
+            restore(torch.from_numpy(values.copy()), intensity).numpy(),
+            intensity.restore(values),
+        )
         self.assertEqual(found.dtype, dtype)
         if dtype.kind == "f":
             with np.errstate(invalid="ignore"):
-                np.testing.assert_allclose(found.astype(float), expected.astype(float), rtol=1e-3 if dtype == np.float16 else 1e-6, atol=1e-6 * extent + 1e-3)
+                np.testing.assert_allclose(
+                    found.astype(float),
+                    expected.astype(float),
+                    rtol=1e-3 if dtype == np.float16 else 1e-6,
+                    atol=1e-6 * extent + 1e-3,
+                )
         else:
-            exact = np.clip(values.astype(float) * extent + low, np.iinfo(dtype).min, np.iinfo(dtype).max)
+            exact = np.clip(
+                values.astype(float) * extent + low, np.iinfo(dtype).min, np.iinfo(dtype).max
+            )
             self.assertLessEqual(np.abs(found.astype(float) - exact).max(), 0.52)
             clear = np.abs(exact - np.floor(exact) - 0.5) > 0.02
             np.testing.assert_array_equal(found[clear], expected[clear])
@@ -56,9 +71,16 @@ class WithNetwork(unittest.TestCase):
 class BatchSizeTest(WithNetwork):
     def size(self, height, width, free, peak=10**9):
         """On a GPU with so much free memory, of which a slice takes so much."""
-        with mock.patch.object(NetworkMethod, "device", torch.device("cuda")), mock.patch.object(gpu_memory, "free", return_value=free), \
-             mock.patch.object(gpu_memory, "peak", side_effect=lambda device, function: [function(), peak][1]), \
-             mock.patch.object(NetworkMethod, "upload", lambda self, images: torch.from_numpy(images).float()):
+        with (
+            mock.patch.object(NetworkMethod, "device", torch.device("cuda")),
+            mock.patch.object(gpu_memory, "free", return_value=free),
+            mock.patch.object(
+                gpu_memory, "peak", side_effect=lambda device, function: [function(), peak][1]
+            ),
+            mock.patch.object(
+                NetworkMethod, "upload", lambda self, images: torch.from_numpy(images).float()
+            ),
+        ):
             return self.network.batch_size(height, width)
 
     def test_on_a_cpu_slices_go_one_by_one(self):
@@ -75,7 +97,14 @@ class BatchSizeTest(WithNetwork):
         self.assertEqual(self.size(2000, 2000, 10**15), 1)
 
     def test_what_a_slice_takes_is_measured_once_for_every_size_of_slices(self):
-        self.assertEqual([self.size(64, 64, 10**10), self.size(64, 64, 10**10, peak=1), self.size(32, 32, 10**10, peak=4 * 10**9)], [8, 8, 2])
+        self.assertEqual(
+            [
+                self.size(64, 64, 10**10),
+                self.size(64, 64, 10**10, peak=1),
+                self.size(32, 32, 10**10, peak=4 * 10**9),
+            ],
+            [8, 8, 2],
+        )
 
 
 class Recording(InterpolationMethod):
@@ -101,21 +130,39 @@ class Recording(InterpolationMethod):
 class StreamTest(unittest.TestCase):
     def enlarge(self, volume, size=1, axis="k"):
         method = Recording(size)
-        found = upsample(volume, np.eye(4), UpsamplingOptions("recording", axis=axis), MethodRegistry(given=[method])).volume
+        found = upsample(
+            volume,
+            np.eye(4),
+            UpsamplingOptions("recording", axis=axis),
+            MethodRegistry(given=[method]),
+        ).volume
         expected = upsample(volume, np.eye(4), UpsamplingOptions("bicubic", axis=axis)).volume
         np.testing.assert_array_equal(found, expected)
         return method.log
 
     def test_a_batch_is_fetched_after_the_next_has_begun(self):
         log = self.enlarge(np.random.default_rng(0).integers(0, 99, (5, 6, 7)), size=2)
-        self.assertEqual(log, [("start", 0, 2), ("start", 1, 2), ("fetch", 0), ("start", 2, 1), ("fetch", 1), ("fetch", 2)])
+        self.assertEqual(
+            log,
+            [
+                ("start", 0, 2),
+                ("start", 1, 2),
+                ("fetch", 0),
+                ("start", 2, 1),
+                ("fetch", 1),
+                ("fetch", 2),
+            ],
+        )
 
     def test_of_empty_slices_each_gray_level_is_enlarged_once(self):
         volume = np.random.default_rng(0).integers(0, 99, (9, 6, 7))
         volume[:3], volume[6:8], volume[8] = 0, 0, 7
         for size in (1, 2, 4, 20):
             with self.subTest(size):
-                self.assertEqual(sum(entry[2] for entry in self.enlarge(volume, size) if entry[0] == "start"), 3 + 1 + 1)
+                self.assertEqual(
+                    sum(entry[2] for entry in self.enlarge(volume, size) if entry[0] == "start"),
+                    3 + 1 + 1,
+                )
 
     def test_a_volume_of_one_gray_level_takes_one_slice_whatever_the_axis(self):
         for axis in "ijk":

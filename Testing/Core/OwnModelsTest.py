@@ -31,7 +31,11 @@ from MRISuperResLib.core.methods.registry import MethodRegistry  # noqa: E402
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_folder  # noqa: E402
 from spandrel.architectures.ESRGAN import ESRGAN  # noqa: E402
 
-WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))
+WEIGHTS = Path(
+    os.environ.get(
+        "MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"
+    )
+)
 PHOTOGRAPHS = WEIGHTS / "rrdbnet_x4_realsr_df2k_fp16.npz"
 
 
@@ -55,20 +59,27 @@ class OwnModelsTest(unittest.TestCase):
         self.assertEqual(self.own(), [])
 
     def enlarged(self, name, image):
-        return MethodRegistry(ModelStore()).get(UpsamplingOptions(name, device="cpu"))(image[None])[0]
+        return MethodRegistry(ModelStore()).get(UpsamplingOptions(name, device="cpu"))(image[None])[
+            0
+        ]
 
 
 class InstallTest(OwnModelsTest):
     def setUp(self):
         super().setUp()
         write_model(self.folder / "given", "mine", license="CC0")
-        self.card, self.weights = self.folder / "given" / "mine.json", self.folder / "given" / "mine.safetensors"
+        self.card, self.weights = (
+            self.folder / "given" / "mine.json",
+            self.folder / "given" / "mine.safetensors",
+        )
 
     def test_either_file_brings_the_pair_which_then_enlarges(self):
         for file in (self.card, self.weights):
             self.assertEqual(user_models.install(file).license, "CC0")
             self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
-            self.assertEqual((user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes())
+            self.assertEqual(
+                (user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes()
+            )
             self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
             user_models.remove("mine")
             self.assertEqual(self.own(), [])
@@ -76,16 +87,28 @@ class InstallTest(OwnModelsTest):
     def test_only_the_cards_of_the_users_models_can_be_changed(self):
         user_models.install(self.card)
         self.assertEqual(user_models.own_card("mine"), user_folder() / "mine.json")
-        self.assertRaisesRegex(SuperResolutionError, "fast-x2-psnr came with the extension", user_models.own_card, "fast-x2-psnr")
+        self.assertRaisesRegex(
+            SuperResolutionError,
+            "fast-x2-psnr came with the extension",
+            user_models.own_card,
+            "fast-x2-psnr",
+        )
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder / "given")}):
             self.assertEqual(user_models.own_card("mine"), self.folder / "given" / "mine.json")
 
     def test_nothing_is_taken_that_could_not_be_used(self):
         card = json.loads(self.card.read_text())
-        self.assert_refused("given.mine.txt is no model: name its file", "model", user_models.install, self.folder / "given" / "mine.txt")
+        self.assert_refused(
+            "given.mine.txt is no model: name its file",
+            "model",
+            user_models.install,
+            self.folder / "given" / "mine.txt",
+        )
         self.card.write_text(json.dumps(card | {"sha256": "0" * 64}))
         self.assert_refused("SHA-256 differs", "model", user_models.install, self.card)
-        self.card.write_text(json.dumps(card | {"architecture": card["architecture"] | {"features": 16}}))
+        self.card.write_text(
+            json.dumps(card | {"architecture": card["architecture"] | {"features": 16}})
+        )
         self.assert_refused("do not fit", "model", user_models.install, self.card)
         self.card.write_text("{}")
         self.assert_refused("can't be used", "model", user_models.install, self.card)
@@ -100,24 +123,43 @@ class InstallTest(OwnModelsTest):
 
     def test_a_name_that_is_taken_is_refused(self):
         user_models.install(self.card)
-        with self.assertRaisesRegex(SuperResolutionError, "There is a model “mine” already: give another name, or remove it first"):
+        with self.assertRaisesRegex(
+            SuperResolutionError,
+            "There is a model “mine” already: give another name, or remove it first",
+        ):
             user_models.install(self.card)
 
     def test_what_came_with_the_extension_is_not_removed(self):
         shipped = ModelStore().default_name(2)
-        self.assert_refused(f"{shipped} lies in .*Models, not among your own", "model", user_models.remove, shipped)
+        self.assert_refused(
+            f"{shipped} lies in .*Models, not among your own", "model", user_models.remove, shipped
+        )
         self.assert_refused("no model “gone”", "model", user_models.remove, "gone")
         self.assertIn(shipped, ModelStore().names())
 
     def test_a_full_disk_leaves_no_model(self):
-        with mock.patch("os.replace", side_effect=OSError(28, "No space left on device")), self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
+        with (
+            mock.patch("os.replace", side_effect=OSError(28, "No space left on device")),
+            self.assertRaisesRegex(SuperResolutionError, "the disk is full"),
+        ):
             user_models.install(self.card)
         self.assertNotIn("mine", ModelStore().names())
 
 
 def esrgan(scale=4, channels=3, blocks=2, **options):
     torch.manual_seed(1)
-    net = ESRGAN(in_nc=channels, out_nc=channels, num_filters=8, num_blocks=blocks, scale=scale, **options).eval().requires_grad_(False)
+    net = (
+        ESRGAN(
+            in_nc=channels,
+            out_nc=channels,
+            num_filters=8,
+            num_blocks=blocks,
+            scale=scale,
+            **options,
+        )
+        .eval()
+        .requires_grad_(False)
+    )
     for parameter in net.parameters():
         parameter.mul_(2)
     return net
@@ -126,18 +168,34 @@ def esrgan(scale=4, channels=3, blocks=2, **options):
 def layouts(state, ups):
     """{name: the same weights in a layout of the wild}; state: of the oldest."""
     last = ups * 3 + 4
-    names = {"BasicSR": ("body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr"), "BSRGAN": ("RRDB_trunk.{}.RDB{}.conv{}", "trunk_conv", "upconv{}", "HRconv")}
+    names = {
+        "BasicSR": ("body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr"),
+        "BSRGAN": ("RRDB_trunk.{}.RDB{}.conv{}", "trunk_conv", "upconv{}", "HRconv"),
+    }
 
     def renamed(key, block, body, up, high):
         prefix, kind = key.rsplit(".", 1)
         if found := re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0", prefix):
             return block.format(*found.groups()) + "." + kind
         number = int(prefix.split(".")[1])
-        return {0: "conv_first", 1: body, last - 2: high, last: "conv_last"}.get(number, up.format(number // 3)) + "." + kind
+        return (
+            {0: "conv_first", 1: body, last - 2: high, last: "conv_last"}.get(
+                number, up.format(number // 3)
+            )
+            + "."
+            + kind
+        )
 
-    plain = {"oldest": state} | {name: {renamed(key, *parts): value for key, value in state.items()} for name, parts in names.items()}
-    wrapped = {"params_ema": {"params_ema": plain["BasicSR"]}, "state_dict": {"state_dict": plain["BSRGAN"]},
-               "module.": {f"module.{key}": value for key, value in plain["BasicSR"].items()}, "netG.": {f"netG.{key}": value for key, value in plain["BSRGAN"].items()}}
+    plain = {"oldest": state} | {
+        name: {renamed(key, *parts): value for key, value in state.items()}
+        for name, parts in names.items()
+    }
+    wrapped = {
+        "params_ema": {"params_ema": plain["BasicSR"]},
+        "state_dict": {"state_dict": plain["BSRGAN"]},
+        "module.": {f"module.{key}": value for key, value in plain["BasicSR"].items()},
+        "netG.": {f"netG.{key}": value for key, value in plain["BSRGAN"].items()},
+    }
     return plain | wrapped
 
 
@@ -162,7 +220,10 @@ class ImportTest(OwnModelsTest):
         for number, (layout, state) in enumerate(layouts(net.state_dict(), 2).items()):
             with self.subTest(layout):
                 card = import_checkpoint(self.save(state), f"net{number}", "Mine", "psnr", "CC0")
-                self.assertEqual((card.scale, card.stage, card.title, card.license, card.architecture["blocks"]), (4, "psnr", "Mine", "CC0", 2))
+                self.assertEqual(
+                    (card.scale, card.stage, card.title, card.license, card.architecture["blocks"]),
+                    (4, "psnr", "Mine", "CC0", 2),
+                )
                 self.assert_same(net, f"net{number}")
 
     def test_every_scale_and_gray_checkpoints_are_imported(self):
@@ -179,15 +240,29 @@ class ImportTest(OwnModelsTest):
 
     def test_the_card_says_what_is_known_and_that_the_rest_is_not(self):
         card = import_checkpoint(self.save(esrgan().state_dict()), "net")
-        self.assertEqual((card.title, card.stage, card.training["imported"], card.made_for), ("net, imported", "gan", "net.pth", "gpu"))
+        self.assertEqual(
+            (card.title, card.stage, card.training["imported"], card.made_for),
+            ("net, imported", "gan", "net.pth", "gpu"),
+        )
         self.assertIn("what it has learnt from is not known", card.limits)
         self.assertEqual((card.metrics, card.spacing_range, card.anatomy), ([], [], []))
 
     def test_other_networks_are_refused_with_the_reason(self):
-        for state, reason in ((esrgan(scale=1).state_dict(), "it enlarges ×1 with 3 channels"), (esrgan(plus=True).state_dict(), r"another network \(ESRGAN ESRGAN\+"),
-                              ({"weight": torch.zeros(3)}, "holds no network that is known"), ([1, 2], "no weights by name"), ({}, "no network that is known")):
+        for state, reason in (
+            (esrgan(scale=1).state_dict(), "it enlarges ×1 with 3 channels"),
+            (esrgan(plus=True).state_dict(), r"another network \(ESRGAN ESRGAN\+"),
+            ({"weight": torch.zeros(3)}, "holds no network that is known"),
+            ([1, 2], "no weights by name"),
+            ({}, "no network that is known"),
+        ):
             with self.subTest(reason):
-                self.assert_refused(f"net.pth can't be imported: .*{reason}", "model", import_checkpoint, self.save(state), "net")
+                self.assert_refused(
+                    f"net.pth can't be imported: .*{reason}",
+                    "model",
+                    import_checkpoint,
+                    self.save(state),
+                    "net",
+                )
 
     def test_a_file_that_would_run_code_is_refused_and_does_not_run_it(self):
         class Evil:
@@ -196,9 +271,18 @@ class ImportTest(OwnModelsTest):
 
         ran = self.folder / "ran"
         path = self.folder / "given" / "net.pth"
-        for write in (lambda: path.write_bytes(pickle.dumps(Evil())), lambda: torch.save({"params": Evil()}, path)):
+        for write in (
+            lambda: path.write_bytes(pickle.dumps(Evil())),
+            lambda: torch.save({"params": Evil()}, path),
+        ):
             write()
-            self.assert_refused("more than weights, which is never executed", "model", import_checkpoint, path, "net")
+            self.assert_refused(
+                "more than weights, which is never executed",
+                "model",
+                import_checkpoint,
+                path,
+                "net",
+            )
         self.assertFalse(ran.exists())
 
     @settings(max_examples=60, deadline=None)
@@ -209,25 +293,50 @@ class ImportTest(OwnModelsTest):
         self.assert_refused("can't be imported", "model", import_checkpoint, path, "net")
 
     def test_what_is_wrong_with_the_call_is_said(self):
-        self.assert_refused("gone.pth can't be read", "model", import_checkpoint, self.folder / "gone.pth", "net")
-        self.assert_refused("not made of letters", "settings", import_checkpoint, self.folder / "gone.pth", "../net")
-        self.assert_refused("There is a model .* already", "model", import_checkpoint, self.folder / "gone.pth", ModelStore().default_name(2))
+        self.assert_refused(
+            "gone.pth can't be read", "model", import_checkpoint, self.folder / "gone.pth", "net"
+        )
+        self.assert_refused(
+            "not made of letters", "settings", import_checkpoint, self.folder / "gone.pth", "../net"
+        )
+        self.assert_refused(
+            "There is a model .* already",
+            "model",
+            import_checkpoint,
+            self.folder / "gone.pth",
+            ModelStore().default_name(2),
+        )
         with mock.patch.dict(sys.modules, {"spandrel": None}):
-            self.assert_refused("needs spandrel and torchvision.*pip install spandrel", "environment", import_checkpoint, self.save(esrgan().state_dict()), "net")
+            self.assert_refused(
+                "needs spandrel and torchvision.*pip install spandrel",
+                "environment",
+                import_checkpoint,
+                self.save(esrgan().state_dict()),
+                "net",
+            )
 
     def test_a_network_of_23_blocks_for_photographs_is_imported(self):
         if not PHOTOGRAPHS.is_file():
-            self.skipTest(f"no {PHOTOGRAPHS.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it")
+            self.skipTest(
+                f"no {PHOTOGRAPHS.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+            )
         with np.load(PHOTOGRAPHS) as file:
             state = {key: torch.from_numpy(file[key]).float() for key in file.files}
         card = import_checkpoint(self.save(state), "photographs")
         self.assertEqual((card.architecture["blocks"], card.architecture["features"]), (23, 64))
-        self.assert_same(spandrel.MAIN_REGISTRY.load(state).model.eval().requires_grad_(False), "photographs", 1e-2)
+        self.assert_same(
+            spandrel.MAIN_REGISTRY.load(state).model.eval().requires_grad_(False),
+            "photographs",
+            1e-2,
+        )
 
 
 class CommandLineTest(OwnModelsTest):
     def run_main(self, *words):
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
             code = main(["models", *map(str, words)])
         return code, out.getvalue(), err.getvalue()
 
@@ -237,7 +346,9 @@ class CommandLineTest(OwnModelsTest):
         code, out, err = self.run_main("install", self.folder / "given" / "mine.json")
         self.assertEqual((code, err), (0, ""))
         self.assertIn(f"Installed in {user_folder()}", out)
-        code, out, err = self.run_main("import", self.folder / "given" / "net.pth", "--name", "net", "--title", "Photographs")
+        code, out, err = self.run_main(
+            "import", self.folder / "given" / "net.pth", "--name", "net", "--title", "Photographs"
+        )
         self.assertEqual((code, err), (0, ""))
         self.assertIn("Photographs", out)
         self.assertRegex(self.run_main("list")[1], r"(?m)^net +×4 +gan")
@@ -246,8 +357,12 @@ class CommandLineTest(OwnModelsTest):
         self.assertEqual(self.own(), [])
 
     def test_what_can_be_mended_is_one_sentence(self):
-        for words, pattern in ((("install", "gone.json"), "no model “gone”"), (("remove", "gone"), "no model “gone”"), (("import", "gone.pth"), "required: --name"),
-                               (("import", "gone.pth", "--name", "x"), "can't be read")):
+        for words, pattern in (
+            (("install", "gone.json"), "no model “gone”"),
+            (("remove", "gone"), "no model “gone”"),
+            (("import", "gone.pth"), "required: --name"),
+            (("import", "gone.pth", "--name", "x"), "can't be read"),
+        ):
             code, out, err = self.run_main(*words)
             self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
             self.assertRegex(err, pattern)

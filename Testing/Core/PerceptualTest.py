@@ -19,7 +19,11 @@ from MRISuperResLib.core.metrics.perceptual import NIQE_FILE, NRQM_FILE, Percept
 from scipy.ndimage import gaussian_filter
 from scipy.special import gamma
 
-WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))
+WEIGHTS = Path(
+    os.environ.get(
+        "MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"
+    )
+)
 NO_WEIGHTS = f"no {NIQE_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
 MA = 6.25
 """What the made-up NRQM model says of every image."""
@@ -27,14 +31,16 @@ MA = 6.25
 
 def own_niqe(image, mean, covariance, size=96):
     """NIQE of a gray image, 0–255, from the paper: Mittal et al. 2013, with the constants of its authors' MATLAB code."""
-    image = image[:image.shape[0] // size * size, :image.shape[1] // size * size].astype(float)
+    image = image[: image.shape[0] // size * size, : image.shape[1] // size * size].astype(float)
     features = []
     for block in (size, size // 2):
         mu = gaussian_filter(image, 7 / 6, radius=3, mode="nearest")
         sigma = np.sqrt(np.abs(gaussian_filter(image**2, 7 / 6, radius=3, mode="nearest") - mu**2))
         normal = (image - mu) / (sigma + 1)
         rows, columns = (n // block for n in normal.shape)
-        blocks = normal.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(-1, block, block)
+        blocks = (
+            normal.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(-1, block, block)
+        )
         features.append([own_features(b) for b in blocks])
         image = halved(image)
     features = np.concatenate(features, axis=1)
@@ -56,10 +62,21 @@ def asymmetric_gaussian(values):
     """Shape and the two scales, by matching moments; NaN where there are no values on a side."""
     shapes = np.arange(0.2, 10.001, 0.001)
     with np.errstate(invalid="ignore", divide="ignore"):
-        left, right = (np.sqrt(np.square(part).sum() / np.float64(part.size)) for part in (values[values < 0], values[values > 0]))
+        left, right = (
+            np.sqrt(np.square(part).sum() / np.float64(part.size))
+            for part in (values[values < 0], values[values > 0])
+        )
         ratio = left / right
-        rho = np.mean(np.abs(values)) ** 2 / np.mean(values**2) * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
-    shape = shapes[np.argmin((gamma(2 / shapes) ** 2 / (gamma(1 / shapes) * gamma(3 / shapes)) - rho) ** 2)]
+        rho = (
+            np.mean(np.abs(values)) ** 2
+            / np.mean(values**2)
+            * (ratio**3 + 1)
+            * (ratio + 1)
+            / (ratio**2 + 1) ** 2
+        )
+    shape = shapes[
+        np.argmin((gamma(2 / shapes) ** 2 / (gamma(1 / shapes) * gamma(3 / shapes)) - rho) ** 2)
+    ]
     scale = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
     return shape, left * scale, right * scale
 
@@ -71,7 +88,7 @@ def halved(image):
     taps /= taps.sum()
     for _ in range(2):
         padded = np.pad(image, ((3, 3), (0, 0)), mode="symmetric")
-        image = sum(tap * padded[n:n + image.shape[0]:2] for n, tap in enumerate(taps)).T
+        image = sum(tap * padded[n : n + image.shape[0] : 2] for n, tap in enumerate(taps)).T
     return image
 
 
@@ -79,23 +96,44 @@ def sample_images():
     """Pictures that come with scikit-image."""
     from skimage import color, data
 
-    return {"camera": data.camera(), "coins": data.coins(), "moon": data.moon(), "gravel": data.gravel(), "page": data.page(),
-            "cat": np.rint(color.rgb2gray(data.chelsea()) * 255)}
+    return {
+        "camera": data.camera(),
+        "coins": data.coins(),
+        "moon": data.moon(),
+        "gravel": data.gravel(),
+        "page": data.page(),
+        "cat": np.rint(color.rgb2gray(data.chelsea()) * 255),
+    }
 
 
 def texture(shape=(192, 192), seed=1):
-    return np.clip(gaussian_filter(np.random.default_rng(seed).normal(0, 200, shape), 1) + 120, 0, 255)
+    return np.clip(
+        gaussian_filter(np.random.default_rng(seed).normal(0, 200, shape), 1) + 120, 0, 255
+    )
 
 
 def write_parameters(folder):
     """Files of pyiqa's kind that are made up: NIQE's distance is Euclidean, and Ma is always MA."""
-    scipy.io.savemat(Path(folder, NIQE_FILE), {"mu_prisparam": np.zeros((1, 36)), "cov_prisparam": np.eye(36)})
+    scipy.io.savemat(
+        Path(folder, NIQE_FILE), {"mu_prisparam": np.zeros((1, 36)), "cov_prisparam": np.eye(36)}
+    )
     leaf = np.array([[0]], np.int32)
-    tree = dict(ldau=leaf, rdau=leaf, ndtree=leaf, nodestatus=leaf, xbestsplit=np.zeros((1, 1)), nodepred=np.full((1, 1), 3.0), mbest=leaf + 1)
+    tree = dict(
+        ldau=leaf,
+        rdau=leaf,
+        ndtree=leaf,
+        nodestatus=leaf,
+        xbestsplit=np.zeros((1, 1)),
+        nodepred=np.full((1, 1), 3.0),
+        mbest=leaf + 1,
+    )
     forests = np.empty((1, 3), object)
     for n in range(3):
         forests[0, n] = tree
-    scipy.io.savemat(Path(folder, NRQM_FILE), {"model": {"linear": np.array([[MA - 3], [0.5], [0.25], [0.25]]), "rf": forests}})
+    scipy.io.savemat(
+        Path(folder, NRQM_FILE),
+        {"model": {"linear": np.array([[MA - 3], [0.5], [0.25], [0.25]]), "rf": forests}},
+    )
 
 
 class PerceptualTest(unittest.TestCase):
@@ -103,8 +141,12 @@ class PerceptualTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        for patch in (mock.patch.dict(os.environ, TORCH_HOME=str(self.folder / "torch")),
-                      mock.patch.object(socket.socket, "connect", side_effect=AssertionError("the network was asked"))):
+        for patch in (
+            mock.patch.dict(os.environ, TORCH_HOME=str(self.folder / "torch")),
+            mock.patch.object(
+                socket.socket, "connect", side_effect=AssertionError("the network was asked")
+            ),
+        ):
             patch.start()
             self.addCleanup(patch.stop)
         os.environ.pop(perceptual.FOLDERS_VARIABLE, None)
@@ -135,16 +177,25 @@ class ParametersTest(WithPyiqaTest):
 
     def test_niqe_equals_a_computation_of_its_own_on_known_images(self):
         niqe = PerceptualMetric("niqe", WEIGHTS)
-        tolerance = {"moon": 0.01, "page": 0.01}  # both have areas of one gray, where the last bits decide which side of it a pixel is on
+        tolerance = {
+            "moon": 0.01,
+            "page": 0.01,
+        }  # both have areas of one gray, where the last bits decide which side of it a pixel is on
         for name, image in sample_images().items():
             with self.subTest(name):
-                self.assertAlmostEqual(niqe(image), own_niqe(image, *self.parameters), delta=tolerance.get(name, 5e-4))
+                self.assertAlmostEqual(
+                    niqe(image), own_niqe(image, *self.parameters), delta=tolerance.get(name, 5e-4)
+                )
 
     def test_so_it_does_with_another_block_size(self):
         from skimage import data
 
         for size in (48, 128):
-            self.assertAlmostEqual(PerceptualMetric("niqe", WEIGHTS, size)(data.camera()), own_niqe(data.camera(), *self.parameters, size), places=3)
+            self.assertAlmostEqual(
+                PerceptualMetric("niqe", WEIGHTS, size)(data.camera()),
+                own_niqe(data.camera(), *self.parameters, size),
+                places=3,
+            )
 
     def test_both_published_files_of_parameters_say_the_same(self):
         if not (WEIGHTS / "niqe_pris_params.npz").is_file():
@@ -182,28 +233,53 @@ class PlumbingTest(WithPyiqaTest):
     def test_pi_is_made_of_ma_and_niqe_without_the_border(self):
         image = texture((200, 210))
         inside = image[4:-4, 4:-4]
-        self.assertAlmostEqual(self.metric("pi")(image), ((10 - MA) + self.metric()(inside)) / 2, places=9)
-        self.assertAlmostEqual(self.metric("pi")(image), ((10 - MA) + own_niqe(np.rint(inside), np.zeros(36), np.eye(36))) / 2, places=3)
+        self.assertAlmostEqual(
+            self.metric("pi")(image), ((10 - MA) + self.metric()(inside)) / 2, places=9
+        )
+        self.assertAlmostEqual(
+            self.metric("pi")(image),
+            ((10 - MA) + own_niqe(np.rint(inside), np.zeros(36), np.eye(36))) / 2,
+            places=3,
+        )
 
     def test_the_files_are_called_as_pyiqa_calls_them(self):
         from pyiqa.archs import niqe_arch, nrqm_arch
 
-        self.assertEqual([module.default_model_urls["url"].rpartition("/")[2] for module in (niqe_arch, nrqm_arch)], [NIQE_FILE, NRQM_FILE])
+        self.assertEqual(
+            [
+                module.default_model_urls["url"].rpartition("/")[2]
+                for module in (niqe_arch, nrqm_arch)
+            ],
+            [NIQE_FILE, NRQM_FILE],
+        )
 
     def test_an_image_of_fewer_than_four_blocks_is_refused(self):
         self.metric()(texture((96, 384)))
         for shape in ((96, 383), (191, 191), (95, 1000), (10, 10)):
-            self.assert_refused(rf"NIQE needs at least 4 blocks of 96×96 pixels, an image of {shape[1]}×{shape[0]} pixels holds [0-3]:", "input",
-                                self.metric(), texture(shape))
+            self.assert_refused(
+                rf"NIQE needs at least 4 blocks of 96×96 pixels, an image of {shape[1]}×{shape[0]} pixels holds [0-3]:",
+                "input",
+                self.metric(),
+                texture(shape),
+            )
         self.metric(block_size=48)(texture((96, 96)))
         self.metric("pi")(texture((200, 200)))
-        self.assert_refused("PI needs at least 4 blocks", "input", self.metric("pi"), texture((199, 200)))
+        self.assert_refused(
+            "PI needs at least 4 blocks", "input", self.metric("pi"), texture((199, 200))
+        )
 
     def test_an_image_with_nothing_in_it_is_refused(self):
         three_blocks = texture((192, 192))
         three_blocks[96:, 96:] = 0
-        for image in (np.zeros((192, 192)), np.full((192, 192), 77.7), three_blocks, np.full((192, 192), 300) + texture()):
-            self.assert_refused("with anything in fewer than 4 of its blocks", "input", self.metric(), image)
+        for image in (
+            np.zeros((192, 192)),
+            np.full((192, 192), 77.7),
+            three_blocks,
+            np.full((192, 192), 300) + texture(),
+        ):
+            self.assert_refused(
+                "with anything in fewer than 4 of its blocks", "input", self.metric(), image
+            )
 
     def test_blocks_of_air_are_left_out(self):
         image = np.zeros((288, 288))
@@ -217,21 +293,44 @@ class PlumbingTest(WithPyiqaTest):
             self.assert_refused("NaN or infinite pixels", "input", self.metric(), image)
 
     def test_settings_that_make_no_sense_are_refused(self):
-        self.assert_refused("no perceptual metric “lpips”: choose niqe or pi", "settings", self.metric, "lpips")
+        self.assert_refused(
+            "no perceptual metric “lpips”: choose niqe or pi", "settings", self.metric, "lpips"
+        )
         for size in (0, -96, 95, 96.0, None):
-            self.assert_refused("must be an even number of pixels", "settings", self.metric, block_size=size)
+            self.assert_refused(
+                "must be an even number of pixels", "settings", self.metric, block_size=size
+            )
 
     def test_a_missing_file_is_named_with_the_places_for_it(self):
         (self.folder / NRQM_FILE).unlink()
         self.metric()
-        self.assert_refused(rf"PI needs the file {NRQM_FILE}, which is not in {self.folder}: .*MRISUPERRES_WEIGHTS", "environment", self.metric, "pi")
+        self.assert_refused(
+            rf"PI needs the file {NRQM_FILE}, which is not in {self.folder}: .*MRISUPERRES_WEIGHTS",
+            "environment",
+            self.metric,
+            "pi",
+        )
         cache = self.folder / "torch" / "hub" / "pyiqa"
-        self.assert_refused(rf"NIQE needs the file {NIQE_FILE}, which is not in {cache}:", "environment", PerceptualMetric, "niqe")
-        with mock.patch.dict(os.environ, {perceptual.FOLDERS_VARIABLE: os.pathsep.join(["/none", str(cache.parent)])}):
-            self.assert_refused(rf"not in /none or {cache.parent} or {cache}:", "environment", PerceptualMetric, "niqe")
+        self.assert_refused(
+            rf"NIQE needs the file {NIQE_FILE}, which is not in {cache}:",
+            "environment",
+            PerceptualMetric,
+            "niqe",
+        )
+        with mock.patch.dict(
+            os.environ, {perceptual.FOLDERS_VARIABLE: os.pathsep.join(["/none", str(cache.parent)])}
+        ):
+            self.assert_refused(
+                rf"not in /none or {cache.parent} or {cache}:",
+                "environment",
+                PerceptualMetric,
+                "niqe",
+            )
 
     def test_the_files_are_found_in_the_folders_of_the_environment_and_in_pyiqas_cache(self):
-        with mock.patch.dict(os.environ, {perceptual.FOLDERS_VARIABLE: os.pathsep.join(["/none", str(self.folder)])}):
+        with mock.patch.dict(
+            os.environ, {perceptual.FOLDERS_VARIABLE: os.pathsep.join(["/none", str(self.folder)])}
+        ):
             PerceptualMetric("pi")
         cache = self.folder / "torch" / "hub" / "pyiqa"
         cache.mkdir(parents=True)
@@ -251,18 +350,34 @@ class WithoutPyiqaTest(PerceptualTest):
 
     def others(self):
         """The modules that are loaded but for pyiqa's."""
-        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] != "pyiqa"}
+        return {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] != "pyiqa"
+        }
 
     def test_without_pyiqa_its_license_is_told(self):
         with mock.patch.dict(sys.modules, self.others() | {"pyiqa": None}, clear=True):
-            self.assert_refused(r"need the package pyiqa, .*PolyForm-Noncommercial", "environment", PerceptualMetric, "niqe")
+            self.assert_refused(
+                r"need the package pyiqa, .*PolyForm-Noncommercial",
+                "environment",
+                PerceptualMetric,
+                "niqe",
+            )
 
     def test_a_torchvision_that_does_not_fit_is_told(self):
         package = self.folder / "pyiqa"
         package.mkdir()
-        (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
-        with mock.patch.dict(sys.modules, self.others(), clear=True), mock.patch.object(sys, "path", [str(self.folder), *sys.path]):
-            self.assert_refused("torchvision::nms does not exist", "environment", PerceptualMetric, "niqe")
+        (package / "__init__.py").write_text(
+            "raise RuntimeError('operator torchvision::nms does not exist')\n"
+        )
+        with (
+            mock.patch.dict(sys.modules, self.others(), clear=True),
+            mock.patch.object(sys, "path", [str(self.folder), *sys.path]),
+        ):
+            self.assert_refused(
+                "torchvision::nms does not exist", "environment", PerceptualMetric, "niqe"
+            )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ class ProgressTest(unittest.TestCase):
         self.assertEqual(meter.update(24, 60).remaining, 6.0)
 
     def test_durations_read_as_a_person_would_say_them(self):
-        self.assertEqual([duration(s) for s in (0, 59.4, 60, 185, 3720)], ["0 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 02 min"])
+        self.assertEqual(
+            [duration(s) for s in (0, 59.4, 60, 185, 3720)],
+            ["0 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 02 min"],
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ def mean(scores):
 
 class FiguresTest(unittest.TestCase):
     def test_the_table_of_models_holds_the_mean_figures_of_their_cards(self):
-        rows = re.findall(r"^\| `([\w.-]+)` \| (\w+), (\d+) volumes \|(.+)\|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+        rows = re.findall(
+            r"^\| `([\w.-]+)` \| (\w+), (\d+) volumes \|(.+)\|$",
+            README.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
         expected = []
         for card in ModelStore([SHIPPED]).cards():
             for anatomy in sorted({m["anatomy"] for m in card.metrics}):
@@ -25,7 +29,9 @@ class FiguresTest(unittest.TestCase):
                 figures = [mean([m["baselines"][name] for m in volumes]) for name in INTERPOLATIONS]
                 expected.append((card.name, anatomy, str(len(volumes)), [*figures, mean(volumes)]))
         self.assertTrue(expected)
-        self.assertEqual([(*row[:3], [cell.strip() for cell in row[3].split("|")]) for row in rows], expected)
+        self.assertEqual(
+            [(*row[:3], [cell.strip() for cell in row[3].split("|")]) for row in rows], expected
+        )
 
 
 class ExamplesTest(unittest.TestCase):
@@ -37,7 +43,10 @@ class ExamplesTest(unittest.TestCase):
             with self.subTest(block[0]):
                 if is_shell(block):
                     for line in block:
-                        self.assertRegex(line, r"^(python -m MRISuperRes(Training)?Lib|cmake --workflow --preset) \w+")
+                        self.assertRegex(
+                            line,
+                            r"^(python -m MRISuperRes(Training)?Lib|cmake --workflow --preset) \w+",
+                        )
                 else:
                     self.assertIn("Logic()", "".join(block))
                     ast.parse("\n".join(block))

@@ -14,7 +14,13 @@ def imresize(image, size_out, axis):
 
     def cubic(x):
         x = abs(x)
-        return 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
+        return (
+            1.5 * x**3 - 2.5 * x**2 + 1
+            if x <= 1
+            else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+            if x < 2
+            else 0.0
+        )
 
     image = np.moveaxis(np.asarray(image, float), axis, 0)
     n = len(image)
@@ -24,7 +30,9 @@ def imresize(image, size_out, axis):
     for o in range(size_out):
         center = (o + 0.5) / scale - 0.5
         total, row = 0.0, 0.0
-        for tap in range(int(np.floor(center - 2 / stretch)), int(np.ceil(center + 2 / stretch)) + 1):
+        for tap in range(
+            int(np.floor(center - 2 / stretch)), int(np.ceil(center + 2 / stretch)) + 1
+        ):
             weight = cubic((center - tap) * stretch)
             inside = tap % (2 * n)
             row = row + weight * image[inside if inside < n else 2 * n - 1 - inside]
@@ -38,7 +46,9 @@ def truncated(image, scale):
     n = image.shape[-1]
     m = n // scale
     k = np.arange(-(m // 2), m // 2 + 1)
-    weight = np.where(2 * np.abs(k) == m, 0.5, 1.0)  # the highest of an even number stands at either end
+    weight = np.where(
+        2 * np.abs(k) == m, 0.5, 1.0
+    )  # the highest of an even number stands at either end
     waves = np.exp(2j * np.pi * np.outer(k, np.arange(m) * scale + (scale - 1) / 2) / n) / n
     return ((weight * np.fft.fft(image)[..., k % n]) @ waves).real
 
@@ -51,13 +61,17 @@ class ResampleTest(unittest.TestCase):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 * scale, 0), 40 * scale, 1)
-                np.testing.assert_allclose(resampling.upsample(self.image, scale), expected, atol=1e-12)
+                np.testing.assert_allclose(
+                    resampling.upsample(self.image, scale), expected, atol=1e-12
+                )
 
     def test_the_degradation_is_matlabs_imresize_with_antialiasing(self):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 // scale, 0), 40 // scale, 1)
-                np.testing.assert_allclose(resampling.degrade(self.image, scale), expected, atol=1e-12)
+                np.testing.assert_allclose(
+                    resampling.degrade(self.image, scale), expected, atol=1e-12
+                )
 
     def test_bicubic_equals_torch_with_antialiasing_and_mirrored_edges(self):
         try:
@@ -68,20 +82,32 @@ class ResampleTest(unittest.TestCase):
         mirrored = torch.from_numpy(np.pad(self.image, pad, mode="symmetric"))[None, None]
         for factor in (2, 4, 8, 1 / 2, 1 / 4, 1 / 8):
             with self.subTest(factor):
-                expected = torch.nn.functional.interpolate(mirrored, scale_factor=factor, mode="bicubic", antialias=True)[0, 0].numpy()
+                expected = torch.nn.functional.interpolate(
+                    mirrored, scale_factor=factor, mode="bicubic", antialias=True
+                )[0, 0].numpy()
                 cut = int(pad * factor)
                 size = (int(24 * factor), int(40 * factor))
-                np.testing.assert_allclose(resampling.resize(self.image, size), expected[cut:-cut, cut:-cut], atol=1e-12)
+                np.testing.assert_allclose(
+                    resampling.resize(self.image, size), expected[cut:-cut, cut:-cut], atol=1e-12
+                )
 
     def test_nearest_repeats_every_pixel(self):
         for scale in SCALES:
-            np.testing.assert_array_equal(resampling.upsample(self.image, scale, "nearest"), self.image.repeat(scale, 0).repeat(scale, 1))
+            np.testing.assert_array_equal(
+                resampling.upsample(self.image, scale, "nearest"),
+                self.image.repeat(scale, 0).repeat(scale, 1),
+            )
 
     def test_bilinear_draws_straight_lines_between_pixel_centers(self):
         enlarged = resampling.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
         np.testing.assert_allclose(enlarged, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
-    @given(st.sampled_from(resampling.INTERPOLATIONS), st.integers(1, 12), st.integers(1, 12), st.sampled_from(SCALES))
+    @given(
+        st.sampled_from(resampling.INTERPOLATIONS),
+        st.integers(1, 12),
+        st.integers(1, 12),
+        st.sampled_from(SCALES),
+    )
     def test_a_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
         enlarged = resampling.upsample(np.full((h, w), 7.0), scale, kernel)
         self.assertEqual(enlarged.shape, (h * scale, w * scale))
@@ -98,11 +124,17 @@ class ResampleTest(unittest.TestCase):
 
     def test_a_mirror_image_is_enlarged_to_the_mirror_image(self):
         for kernel in resampling.INTERPOLATIONS:
-            np.testing.assert_allclose(resampling.upsample(self.image[:, ::-1], 4, kernel), resampling.upsample(self.image, 4, kernel)[:, ::-1], atol=1e-12)
+            np.testing.assert_allclose(
+                resampling.upsample(self.image[:, ::-1], 4, kernel),
+                resampling.upsample(self.image, 4, kernel)[:, ::-1],
+                atol=1e-12,
+            )
 
     def test_a_stack_is_resampled_slice_by_slice(self):
         stack = np.stack([self.image, 2 * self.image])
-        np.testing.assert_allclose(resampling.degrade(stack, 2)[1], 2 * resampling.degrade(self.image, 2), atol=1e-12)
+        np.testing.assert_allclose(
+            resampling.degrade(stack, 2)[1], 2 * resampling.degrade(self.image, 2), atol=1e-12
+        )
 
     def test_single_precision_stays_single_precision(self):
         self.assertEqual(resampling.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
@@ -112,13 +144,17 @@ class ResampleTest(unittest.TestCase):
         for scale in (2, 5):  # an odd and an even number of frequencies are left
             with self.subTest(scale):
                 expected = truncated(truncated(image, scale).T, scale).T
-                np.testing.assert_allclose(resampling.degrade(image, scale, "kspace"), expected, atol=1e-9)
+                np.testing.assert_allclose(
+                    resampling.degrade(image, scale, "kspace"), expected, atol=1e-9
+                )
 
     def test_truncation_keeps_what_the_larger_pixels_can_show_in_its_place(self):
         n, scale = 64, 4
         wave = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n) + 0.5) / n + 0.7)
         low = resampling.degrade(np.outer(wave, wave), scale, "kspace")
-        expected = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n // scale) + 0.5) * scale / n + 0.7)
+        expected = 0.5 + 0.4 * np.cos(
+            2 * np.pi * 3 * (np.arange(n // scale) + 0.5) * scale / n + 0.7
+        )
         np.testing.assert_allclose(low, np.outer(expected, expected), atol=1e-12)
 
     def test_bicubic_finds_a_truncated_image_where_it_was(self):
@@ -126,19 +162,32 @@ class ResampleTest(unittest.TestCase):
 
         truth = gaussian_filter(np.random.default_rng(0).random((96, 96)), 2)[None]
         rebuilt = resampling.upsample(resampling.degrade(truth, 2, "kspace"), 2)
-        errors = [np.square(rebuilt - np.roll(truth, shift, axis))[:, 8:-8, 8:-8].mean() for shift, axis in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2))]
+        errors = [
+            np.square(rebuilt - np.roll(truth, shift, axis))[:, 8:-8, 8:-8].mean()
+            for shift, axis in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2))
+        ]
         self.assertTrue(all(errors[0] < 0.1 * error for error in errors[1:]))
 
     def test_rician_noise_has_the_moments_of_the_rice_distribution(self):
         for level, sigma in ((0.0, 0.1), (0.5, 0.1)):
             noisy = resampling.rician(np.full((400, 400), level), sigma, 1)
             self.assertAlmostEqual(np.mean(noisy**2), level**2 + 2 * sigma**2, places=3)
-        self.assertAlmostEqual(resampling.rician(np.zeros((400, 400)), 0.1, 1).mean(), 0.1 * np.sqrt(np.pi / 2), places=3)
+        self.assertAlmostEqual(
+            resampling.rician(np.zeros((400, 400)), 0.1, 1).mean(),
+            0.1 * np.sqrt(np.pi / 2),
+            places=3,
+        )
 
     def test_noise_is_that_of_its_seed(self):
         image = np.ones((8, 8))
-        np.testing.assert_array_equal(resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 5)))
-        self.assertFalse(np.array_equal(resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 6))))
+        np.testing.assert_array_equal(
+            resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 5))
+        )
+        self.assertFalse(
+            np.array_equal(
+                resampling.rician(image, 0.1, (3, 5)), resampling.rician(image, 0.1, (3, 6))
+            )
+        )
 
     def test_sizes_that_are_no_multiple_are_refused_and_cropped_only_on_request(self):
         odd = np.zeros((25, 43))

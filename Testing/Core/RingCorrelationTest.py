@@ -31,7 +31,9 @@ class RingCorrelationTest(unittest.TestCase):
     @settings(max_examples=20, deadline=None)
     @given(st.integers(0, 2**32 - 1), st.floats(0, 8))
     def test_equal_images_agree_at_every_frequency(self, seed, smoothness):
-        self.assert_agree(gaussian_filter(np.random.default_rng(seed).normal(size=NOISE.shape), smoothness))
+        self.assert_agree(
+            gaussian_filter(np.random.default_rng(seed).normal(size=NOISE.shape), smoothness)
+        )
 
     def test_so_do_images_without_any_structure(self):
         self.assert_agree(np.zeros_like(NOISE))
@@ -42,24 +44,39 @@ class RingCorrelationTest(unittest.TestCase):
         side = SIDE * SCALE
         window = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
         window = np.outer(window, window)
-        spectra = [np.fft.fft2((patch - np.average(patch, weights=window)) * window) for patch in (TEXTURE[8:24, 16:32], image[8:24, 16:32])]
+        spectra = [
+            np.fft.fft2((patch - np.average(patch, weights=window)) * window)
+            for patch in (TEXTURE[8:24, 16:32], image[8:24, 16:32])
+        ]
         cycles = np.fft.fftfreq(side, 1 / side)
         expected = [1.0]
         for ring in range(1, side // 2 + 1):
             inside = np.rint(np.hypot(cycles[:, None], cycles)) == ring
             f, g = (spectrum[inside] for spectrum in spectra)
-            expected.append((f * g.conj()).sum().real / np.sqrt((np.abs(f) ** 2).sum() * (np.abs(g) ** 2).sum()))
+            expected.append(
+                (f * g.conj()).sum().real / np.sqrt((np.abs(f) ** 2).sum() * (np.abs(g) ** 2).sum())
+            )
         np.testing.assert_allclose(against(TEXTURE).curves(image)[1, 2], expected, atol=1e-12)
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(0, 2**32 - 1), st.floats(0.01, 100))
     def test_it_is_symmetric(self, seed, strength):
         other = TEXTURE + strength * np.random.default_rng(seed).normal(size=TEXTURE.shape)
-        np.testing.assert_allclose(against(TEXTURE).curves(other), against(other).curves(TEXTURE), atol=1e-9)
+        np.testing.assert_allclose(
+            against(TEXTURE).curves(other), against(other).curves(TEXTURE), atol=1e-9
+        )
 
     @settings(max_examples=20, deadline=None)
-    @given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1e4), st.floats(-1e3, 1e3), st.floats(1e-3, 1e4), st.floats(-1e3, 1e3))
-    def test_brightness_and_contrast_of_either_image_make_no_difference(self, seed, slope, offset, other_slope, other_offset):
+    @given(
+        st.integers(0, 2**32 - 1),
+        st.floats(1e-3, 1e4),
+        st.floats(-1e3, 1e3),
+        st.floats(1e-3, 1e4),
+        st.floats(-1e3, 1e3),
+    )
+    def test_brightness_and_contrast_of_either_image_make_no_difference(
+        self, seed, slope, offset, other_slope, other_offset
+    ):
         image = TEXTURE + np.random.default_rng(seed).normal(size=TEXTURE.shape)
         changed = against(slope * TEXTURE + offset).curves(other_slope * image + other_offset)
         np.testing.assert_allclose(changed, against(TEXTURE).curves(image), atol=1e-5)
@@ -78,7 +95,9 @@ class RingCorrelationTest(unittest.TestCase):
         self.assertTrue(found.agreement(-TEXTURE).unfaithful.all())
 
     def test_the_crossing_lies_on_the_line_between_two_rings(self):
-        self.assertAlmostEqual(float(crossings(np.array([1, 1, 0.5, 0, 1]))), (1 + (1 - THRESHOLD) / 0.5) / 4)
+        self.assertAlmostEqual(
+            float(crossings(np.array([1, 1, 0.5, 0, 1]))), (1 + (1 - THRESHOLD) / 0.5) / 4
+        )
         self.assertAlmostEqual(float(crossings(np.array([1, 0.0, 1, 1, 1]))), (1 - THRESHOLD) / 4)
         self.assertEqual(float(crossings(np.array([1, 0.9, 0.8, 0.75]))), 1)
 
@@ -90,18 +109,31 @@ class RingCorrelationTest(unittest.TestCase):
 
     def test_more_noise_lowers_the_crossing(self):
         smooth = gaussian_filter(NOISE, 1.5)
-        means = [against(smooth).agreement(smooth + strength * smooth.std() * NOISE[::-1]).crossing.mean() for strength in (0.01, 0.1, 0.5, 2)]
+        means = [
+            against(smooth)
+            .agreement(smooth + strength * smooth.std() * NOISE[::-1])
+            .crossing.mean()
+            for strength in (0.01, 0.1, 0.5, 2)
+        ]
         self.assertEqual(means, sorted(means, reverse=True))
         self.assertGreater(means[0] - means[-1], 0.3)
 
     def test_a_shift_by_a_pixel_lowers_the_crossing_to_where_bessels_function_says(self):
         x = np.linspace(0, 2, 20001)
-        root = x[np.argmax(j0(x) < THRESHOLD)]  # the mean over directions of cos(2π f d) is J0(2π f d)
+        root = x[
+            np.argmax(j0(x) < THRESHOLD)
+        ]  # the mean over directions of cos(2π f d) is J0(2π f d)
         smooth = gaussian_filter(np.random.default_rng(3).normal(size=(256, 256)), 1)
         for distance in (1, 1.5, 2):
             moved = shift(smooth, (0, distance), order=5, mode="reflect")
-            found = TrueSlice(smooth, np.ones(smooth.shape, bool), 8).agreement(moved).crossing[:, 1:-1]
-            self.assertAlmostEqual(float(np.median(found)), root / (np.pi * distance), delta=0.1 * root / (np.pi * distance))
+            found = (
+                TrueSlice(smooth, np.ones(smooth.shape, bool), 8).agreement(moved).crossing[:, 1:-1]
+            )
+            self.assertAlmostEqual(
+                float(np.median(found)),
+                root / (np.pi * distance),
+                delta=0.1 * root / (np.pi * distance),
+            )
 
     def test_a_blurred_image_agrees_with_the_truth_and_invents_nothing(self):
         found = against(TEXTURE).agreement(gaussian_filter(TEXTURE, 1))
@@ -124,18 +156,31 @@ class RingCorrelationTest(unittest.TestCase):
     def test_detail_that_has_no_counterpart_is_invented_and_detail_that_has_one_is_not(self):
         smooth = resampling.upsample(resampling.degrade(TEXTURE, SCALE), SCALE)
         detail = TEXTURE - smooth
-        other = NOISE[::-1, ::-1] - resampling.upsample(resampling.degrade(NOISE[::-1, ::-1], SCALE), SCALE)
+        other = NOISE[::-1, ::-1] - resampling.upsample(
+            resampling.degrade(NOISE[::-1, ::-1], SCALE), SCALE
+        )
         other *= detail.std() / other.std()
-        plain, true, invented, twice = (found.invented / found.detail for found in map(against(TEXTURE).agreement, (smooth, smooth + detail, smooth + other, smooth + 2 * other)))
+        plain, true, invented, twice = (
+            found.invented / found.detail
+            for found in map(
+                against(TEXTURE).agreement,
+                (smooth, smooth + detail, smooth + other, smooth + 2 * other),
+            )
+        )
         self.assertLess(plain, 0.35)
         self.assertAlmostEqual(true, 0)
         self.assertGreater(invented, 0.6)
         self.assertGreater(twice, 2.5 * invented)
 
-    def test_patches_have_the_same_side_in_pixels_of_the_input_at_every_scale_and_overlap_by_half(self):
+    def test_patches_have_the_same_side_in_pixels_of_the_input_at_every_scale_and_overlap_by_half(
+        self,
+    ):
         for scale in (2, 4, 8):
             truth = np.random.default_rng(0).random((32 * scale, 48 * scale))
-            self.assertEqual(against(truth, np.ones(truth.shape, bool), scale).agreement(truth).crossing.shape, (7, 11))
+            self.assertEqual(
+                against(truth, np.ones(truth.shape, bool), scale).agreement(truth).crossing.shape,
+                (7, 11),
+            )
 
     def test_the_last_patch_ends_where_the_slice_ends(self):
         for shape, patches in (((16, 16), (1, 1)), ((18, 40), (2, 4)), ((24, 41), (2, 5))):
@@ -160,7 +205,9 @@ class RingCorrelationTest(unittest.TestCase):
         self.assertEqual(image.shape, TEXTURE.shape)
         centers = [np.arange(count) * 8 + 7.5 for count in values.shape]
         for row, column in ((0, 0), (23, 24), (24, 23), (60, 100), (95, 127)):
-            nearest = tuple(int(np.argmin(np.abs(line - place))) for line, place in zip(centers, (row, column)))
+            nearest = tuple(
+                int(np.argmin(np.abs(line - place))) for line, place in zip(centers, (row, column))
+            )
             self.assertEqual(image[row, column], values[nearest])
 
     def test_a_structure_where_the_truth_is_flat_is_no_agreement(self):

@@ -15,18 +15,28 @@ from MRISuperResLib.core.metrics import psnr, rmse, ssim, ssim_matlab
 
 def table(**values):
     """A table of PSNR and RMSE: {method: (PSNR per slice, RMSE per slice)}."""
-    metrics = [metric for metric in metrics_of(ComparisonOptions(("nearest", "bicubic"))) if metric.key in ("psnr", "rmse")]
-    return ScoreTable(metrics, {name: {"psnr": list(a), "rmse": list(b)} for name, (a, b) in values.items()})
+    metrics = [
+        metric
+        for metric in metrics_of(ComparisonOptions(("nearest", "bicubic")))
+        if metric.key in ("psnr", "rmse")
+    ]
+    return ScoreTable(
+        metrics, {name: {"psnr": list(a), "rmse": list(b)} for name, (a, b) in values.items()}
+    )
 
 
 class ScoreTableTest(unittest.TestCase):
     def setUp(self):
-        self.table = table(a=((30.0, 32.0, None), (8.0, 6.0, 0.0)), b=((31.0, 31.0, 31.0), (7.0, 7.0, 7.0)))
+        self.table = table(
+            a=((30.0, 32.0, None), (8.0, 6.0, 0.0)), b=((31.0, 31.0, 31.0), (7.0, 7.0, 7.0))
+        )
 
     def test_mean_and_spread_are_those_of_the_slices_where_the_metric_is_defined(self):
         self.assertEqual(self.table.mean("a", "psnr"), 31.0)
         self.assertAlmostEqual(self.table.spread("a", "psnr"), 2**0.5)
-        self.assertEqual((self.table.mean("b", "psnr"), self.table.spread("b", "psnr")), (31.0, 0.0))
+        self.assertEqual(
+            (self.table.mean("b", "psnr"), self.table.spread("b", "psnr")), (31.0, 0.0)
+        )
 
     def test_a_metric_without_any_value_has_no_mean(self):
         nothing = table(a=((None, None), (0.0, 0.0)))
@@ -43,12 +53,17 @@ class ScoreTableTest(unittest.TestCase):
     def test_the_best_is_the_highest_or_the_lowest_and_all_that_look_equal(self):
         self.assertEqual(self.table.best("rmse"), {"a"})
         self.assertEqual(self.table.best("psnr"), {"a", "b"})
-        self.assertEqual(table(a=((30.004,), (1,)), b=((30.0,), (1,)), c=((29.99,), (1,))).best("psnr"), {"a", "b"})
+        self.assertEqual(
+            table(a=((30.004,), (1,)), b=((30.0,), (1,)), c=((29.99,), (1,))).best("psnr"),
+            {"a", "b"},
+        )
 
     def test_rows_show_mean_and_spread_and_mark_the_best(self):
         header, rows = self.table.rows()
         self.assertEqual(header, ["Method", "PSNR (dB)", "RMSE (of 255)"])
-        self.assertEqual(rows, [["a", "31.00 ± 1.41 *", "4.67 ± 4.16 *"], ["b", "31.00 ± 0.00 *", "7.00 ± 0.00"]])
+        self.assertEqual(
+            rows, [["a", "31.00 ± 1.41 *", "4.67 ± 4.16 *"], ["b", "31.00 ± 0.00 *", "7.00 ± 0.00"]]
+        )
 
     def test_the_csv_holds_plain_numbers(self):
         lines = list(csv.DictReader(io.StringIO(self.table.csv())))
@@ -65,7 +80,10 @@ class ScoreTableTest(unittest.TestCase):
 
     def test_it_survives_the_way_through_json(self):
         again = ScoreTable.from_dict(json.loads(json.dumps(self.table.to_dict())))
-        self.assertEqual((again.csv(), again.slice_csv(), again.rows()), (self.table.csv(), self.table.slice_csv(), self.table.rows()))
+        self.assertEqual(
+            (again.csv(), again.slice_csv(), again.rows()),
+            (self.table.csv(), self.table.slice_csv(), self.table.rows()),
+        )
 
 
 class SliceScoresTest(unittest.TestCase):
@@ -77,12 +95,19 @@ class SliceScoresTest(unittest.TestCase):
         self.low = random.random((20, 24))
 
     def scores(self, image=None, mask=None):
-        return SliceScores(self.truth, self.mask if mask is None else mask, self.low, 2, "bicubic").of(self.image if image is None else image)
+        return SliceScores(
+            self.truth, self.mask if mask is None else mask, self.low, 2, "bicubic"
+        ).of(self.image if image is None else image)
 
     def test_the_whole_image_counts_on_the_scale_to_255(self):
         scores = self.scores()
         a, b = self.image * 255, self.truth * 255
-        for key, value in (("rmse", rmse(a, b)), ("psnr", psnr(a, b)), ("ssim_wang", ssim(a, b)), ("ssim_matlab", ssim_matlab(a, b))):
+        for key, value in (
+            ("rmse", rmse(a, b)),
+            ("psnr", psnr(a, b)),
+            ("ssim_wang", ssim(a, b)),
+            ("ssim_matlab", ssim_matlab(a, b)),
+        ):
             self.assertAlmostEqual(scores[key], value)
 
     def test_in_the_foreground_only_its_pixels_count(self):
@@ -99,8 +124,15 @@ class SliceScoresTest(unittest.TestCase):
     def test_similarity_of_the_foreground_is_the_mean_of_the_map_over_it(self):
         from skimage.metrics import structural_similarity
 
-        _, whole = structural_similarity(self.truth * 255, self.image * 255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-                                         data_range=255, full=True)
+        _, whole = structural_similarity(
+            self.truth * 255,
+            self.image * 255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+            full=True,
+        )
         inner = np.zeros_like(self.mask)
         inner[5:-5, 5:-5] = self.mask[5:-5, 5:-5]
         self.assertAlmostEqual(self.scores()["ssim_wang_foreground"], whole[inner].mean())
@@ -109,8 +141,10 @@ class SliceScoresTest(unittest.TestCase):
         mask = np.zeros_like(self.mask)
         mask[20, 20:30] = True
         scores = self.scores(mask=mask)
-        self.assertEqual({key for key, value in scores.items() if value is None},
-                         {f"{key}_foreground" for key in ("psnr", "rmse", "ssim_wang", "ssim_matlab")})
+        self.assertEqual(
+            {key for key, value in scores.items() if value is None},
+            {f"{key}_foreground" for key in ("psnr", "rmse", "ssim_wang", "ssim_matlab")},
+        )
 
 
 if __name__ == "__main__":

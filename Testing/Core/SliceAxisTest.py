@@ -8,7 +8,14 @@ from MRISuperResLib.core.errors import SuperResolutionError
 
 def matrix_of(columns, spacing):
     """IJKToRAS whose voxel axes point along `columns`, for instance "LSA": i to the left, j up, k to the front."""
-    directions = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+    directions = {
+        "R": (1, 0, 0),
+        "L": (-1, 0, 0),
+        "A": (0, 1, 0),
+        "P": (0, -1, 0),
+        "S": (0, 0, 1),
+        "I": (0, 0, -1),
+    }
     matrix = np.eye(4)
     matrix[:3, :3] = np.array([directions[c] for c in columns]).T * spacing
     return matrix
@@ -28,7 +35,9 @@ class SliceAxisTest(unittest.TestCase):
     def test_the_acquisition_plane_need_not_be_the_last_voxel_axis(self):
         self.assertEqual(slice_axis.choose(matrix_of("RAS", (4, 1, 1))).name, "i")
 
-    def test_a_spacing_of_exactly_one_and_a_half_counts_as_nearly_isotropic_also_in_single_precision(self):
+    def test_a_spacing_of_exactly_one_and_a_half_counts_as_nearly_isotropic_also_in_single_precision(
+        self,
+    ):
         for thick in (4.5, np.float32(4.5000005)):
             self.assertEqual(slice_axis.choose(matrix_of("PIL", (3, 3, thick))).plane, "axial")
         self.assertEqual(slice_axis.choose(matrix_of("PIL", (3, 3, 4.51))).name, "k")
@@ -41,7 +50,10 @@ class SliceAxisTest(unittest.TestCase):
         tilt = np.eye(4)
         tilt[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         matrix = tilt @ matrix_of("LIA", (1, 1, 1))
-        self.assertEqual([slice_axis.choose(matrix, plane).name for plane in ("sagittal", "axial", "coronal")], ["i", "j", "k"])
+        self.assertEqual(
+            [slice_axis.choose(matrix, plane).name for plane in ("sagittal", "axial", "coronal")],
+            ["i", "j", "k"],
+        )
 
     def test_a_voxel_axis_can_be_asked_for_and_the_plane_is_named(self):
         taken = slice_axis.choose(matrix_of("LIA", (1, 1, 5)), "i")
@@ -52,7 +64,14 @@ class SliceAxisTest(unittest.TestCase):
 
     def test_the_planes_on_screen_are_those_of_radiology(self):
         left, posterior, inferior = (-1, 0, 0), (0, -1, 0), (0, 0, -1)
-        self.assertEqual(slice_axis.ON_SCREEN, {"axial": (posterior, left), "coronal": (inferior, left), "sagittal": (inferior, posterior)})
+        self.assertEqual(
+            slice_axis.ON_SCREEN,
+            {
+                "axial": (posterior, left),
+                "coronal": (inferior, left),
+                "sagittal": (inferior, posterior),
+            },
+        )
 
     def test_pictures_show_anterior_or_superior_above_and_the_patients_left_on_the_right(self):
         for columns in ("RAS", "LPS", "LIA", "PIR", "SRA", "AIL"):
@@ -65,7 +84,9 @@ class SliceAxisTest(unittest.TestCase):
                     gradient = (weight_down * down + weight_right * right) @ matrix[:3, :3]
                     k, j, i = np.mgrid[:2, :2, :2]
                     volume = gradient[0] * i + gradient[1] * j + gradient[2] * k
-                    picture = slice_axis.radiological(np.moveaxis(volume, axis.numpy_axis, 0), matrix, axis)[0]
+                    picture = slice_axis.radiological(
+                        np.moveaxis(volume, axis.numpy_axis, 0), matrix, axis
+                    )[0]
                     np.testing.assert_array_equal(picture[1] - picture[0], weight_down)
                     np.testing.assert_array_equal(picture[:, 1] - picture[:, 0], weight_right)
 

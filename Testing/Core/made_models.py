@@ -23,7 +23,15 @@ def write_network(folder, name, net, **card):
     """Writes NAME.safetensors and NAME.json of a network into a folder. card: its fields, scale and architecture among them."""
     import safetensors.torch
 
-    weights = safetensors.torch.save({key: value.contiguous() for key, value in net.state_dict().items()})
-    values = {"name": name, "title": "A tiny model", "stage": "psnr", "sha256": hashlib.sha256(weights).hexdigest(), **card}
+    weights = safetensors.torch.save(
+        {key: value.contiguous() for key, value in net.state_dict().items()}
+    )
+    values = {
+        "name": name,
+        "title": "A tiny model",
+        "stage": "psnr",
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        **card,
+    }
     Path(folder, f"{name}.safetensors").write_bytes(weights)
     Path(folder, f"{name}.json").write_text(json.dumps(values))

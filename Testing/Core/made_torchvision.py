@@ -20,6 +20,8 @@ def declare_missing_operators():
             del sys.modules[name]
         _library.append(torch.library.Library("torchvision", "DEF"))
         for operator in ("nms", "qnms"):
-            _library[0].define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _library[0].define(
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
     except ImportError:  # no torchvision: then pyiqa's import says so
         pass

@@ -11,13 +11,25 @@ NAMED = r"`\w+/\w+: test_\w+`"
 
 def rows(name, heading):
     """The cells of every row of the tables of a list in Testing, but for the rows of headings, whose first cell is `heading`."""
-    lines = [line.strip("|").split(" | ") for line in (TESTING / name).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row] for row in lines if row[0].strip("- |") and row[0].strip() != heading]
+    lines = [
+        line.strip("|").split(" | ")
+        for line in (TESTING / name).read_text(encoding="utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    return [
+        [cell.strip() for cell in row]
+        for row in lines
+        if row[0].strip("- |") and row[0].strip() != heading
+    ]
 
 
 def missing(cell):
     """The tests that a cell names and that do not exist."""
-    return [f"{file}: {test}" for file, test in re.findall(r"`(\w+/\w+): (\w+)`", cell) if test not in _tests_of(file)]
+    return [
+        f"{file}: {test}"
+        for file, test in re.findall(r"`(\w+/\w+): (\w+)`", cell)
+        if test not in _tests_of(file)
+    ]
 
 
 @cache

@@ -18,13 +18,28 @@ def text():
 
 def blocks(*paths):
     """Every example of the texts, or of others: the lines of an indented block, without their indentation."""
-    found = [block for path in paths or TEXTS for block in re.findall(r"(?:^|\n)\n((?:(?: {4}| {7}).*\n)+)", path.read_text(encoding="utf-8"))]
-    return [textwrap.dedent(block).splitlines() for block in found if not block.lstrip().startswith("![")]
+    found = [
+        block
+        for path in paths or TEXTS
+        for block in re.findall(
+            r"(?:^|\n)\n((?:(?: {4}| {7}).*\n)+)", path.read_text(encoding="utf-8")
+        )
+    ]
+    return [
+        textwrap.dedent(block).splitlines()
+        for block in found
+        if not block.lstrip().startswith("![")
+    ]
 
 
 def commands(module, *paths):
     """The words behind “python -m MODULE” of every such example, without comments."""
-    words = [shlex.split(line, comments=True) for block in blocks(*paths) for line in block if line.startswith(f"python -m {module} ")]
+    words = [
+        shlex.split(line, comments=True)
+        for block in blocks(*paths)
+        for line in block
+        if line.startswith(f"python -m {module} ")
+    ]
     return [line[3:] for line in words]
 
 
@@ -34,4 +49,8 @@ def is_shell(block):
 
 def console_examples(word):
     """The examples for Slicer's Python console in which a word occurs, as text."""
-    return ["\n".join(block) for block in blocks() if not is_shell(block) and any(word in line for line in block)]
+    return [
+        "\n".join(block)
+        for block in blocks()
+        if not is_shell(block) and any(word in line for line in block)
+    ]

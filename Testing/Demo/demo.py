@@ -18,13 +18,17 @@ def sample():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--input", help="another volume (default: nibabel's example4d.nii.gz, frame 0)")
+    parser.add_argument(
+        "--input", help="another volume (default: nibabel's example4d.nii.gz, frame 0)"
+    )
     parser.add_argument("--frame", type=int, help="the frame of a 4D volume")
     parser.add_argument("--scale", type=int, choices=SCALES, default=2)
     arguments = parser.parse_args()
     path = str(arguments.input or sample())
     frame = 0 if not arguments.input and arguments.frame is None else arguments.frame
-    source = ["--scale", str(arguments.scale)] + (["--frame", str(frame)] if frame is not None else [])
+    source = ["--scale", str(arguments.scale)] + (
+        ["--frame", str(frame)] if frame is not None else []
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
     name = f"{Path(path).name.split('.')[0]}_x{arguments.scale}"
     comparison = arguments.out / f"{name}_comparison"

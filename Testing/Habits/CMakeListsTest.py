@@ -26,7 +26,9 @@ def listed_tests(folder):
 def installed(module):
     """The paths that a module has in the folder of Slicer's modules."""
     text = (PROJECT / module / "CMakeLists.txt").read_text(encoding="utf-8")
-    return cmake_values(text, "MODULE_PYTHON_SCRIPTS"), cmake_values(text, "MODULE_PYTHON_RESOURCES")
+    return cmake_values(text, "MODULE_PYTHON_SCRIPTS"), cmake_values(
+        text, "MODULE_PYTHON_RESOURCES"
+    )
 
 
 class ModulesTest(unittest.TestCase):
@@ -35,7 +37,11 @@ class ModulesTest(unittest.TestCase):
             folder = PROJECT / module
             scripts, resources = installed(module)
             for listed, pattern in ((scripts, "*.py"), (resources, "Resources/**/*")):
-                present = [path.relative_to(folder).as_posix() for path in folder.rglob(pattern) if path.is_file() and "__pycache__" not in path.parts]
+                present = [
+                    path.relative_to(folder).as_posix()
+                    for path in folder.rglob(pattern)
+                    if path.is_file() and "__pycache__" not in path.parts
+                ]
                 with self.subTest(module, pattern=pattern):
                     self.assertCountEqual(listed, present)
 
@@ -50,7 +56,9 @@ class TestsTest(unittest.TestCase):
         self.assertGreater(len(folders), 8)
         for folder in sorted(folders):
             with self.subTest(folder.name):
-                self.assertCountEqual(listed_tests(folder), [path.name for path in folder.glob("*Test.py")])
+                self.assertCountEqual(
+                    listed_tests(folder), [path.name for path in folder.glob("*Test.py")]
+                )
 
     def test_every_folder_with_tests_is_a_layer(self):
         text = re.sub(r"#.*", "", (TESTING / "CMakeLists.txt").read_text(encoding="utf-8"))

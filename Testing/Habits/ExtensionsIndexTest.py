@@ -13,7 +13,15 @@ ENTRY = PROJECT / "Resources" / "ExtensionsIndex" / "MRISuperRes.json"
 LIMIT_MB = 100
 CATEGORIES = {"Filtering", "Image Synthesis", "Neuroimaging"}
 """Those of the list that the Index accepts which would suit this extension."""
-KEYS = {"$schema": str, "build_dependencies": list, "build_subdirectory": str, "category": str, "scm_revision": str, "scm_url": str, "tier": int}
+KEYS = {
+    "$schema": str,
+    "build_dependencies": list,
+    "build_subdirectory": str,
+    "category": str,
+    "scm_revision": str,
+    "scm_url": str,
+    "tier": int,
+}
 
 
 def literal(name):
@@ -36,7 +44,10 @@ class EntryTest(unittest.TestCase):
 
     def test_the_entry_has_the_keys_of_the_schema_and_ends_its_lines_as_unix_does(self):
         self.assertEqual({key: type(value) for key, value in self.entry.items()}, KEYS)
-        self.assertRegex(self.entry["$schema"], r"^https://raw\.githubusercontent\.com/Slicer/.*slicer-extension-catalog-entry-schema-v1\.0\.\d\.json#$")
+        self.assertRegex(
+            self.entry["$schema"],
+            r"^https://raw\.githubusercontent\.com/Slicer/.*slicer-extension-catalog-entry-schema-v1\.0\.\d\.json#$",
+        )
         self.assertIn(self.entry["tier"], (1, 3, 5))
         self.assertIn(self.entry["category"], CATEGORIES)
         self.assertNotIn(b"\r", ENTRY.read_bytes())
@@ -58,19 +69,32 @@ class EntryTest(unittest.TestCase):
     def test_the_category_of_the_entry_is_that_of_the_modules(self):
         for module in MODULES:
             text = (PROJECT / module / f"{module}.py").read_text(encoding="utf-8")
-            self.assertIn(f'categories = [translate("qSlicerAbstractCoreModule", "{self.entry["category"]}")]', text)
+            self.assertIn(
+                f'categories = [translate("qSlicerAbstractCoreModule", "{self.entry["category"]}")]',
+                text,
+            )
 
 
 class CMakeTest(unittest.TestCase):
     def test_what_is_told_of_the_extension_is_a_literal_text(self):
-        for name in ("HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"):
+        for name in (
+            "HOMEPAGE",
+            "CONTRIBUTORS",
+            "DESCRIPTION",
+            "ICONURL",
+            "SCREENSHOTURLS",
+            "DEPENDS",
+        ):
             with self.subTest(name):
                 self.assertTrue(literal(name))
 
     def file_of(self, url):
         """The file of this repository that an URL of its raw contents names."""
         entry = json.loads(ENTRY.read_text(encoding="utf-8"))
-        base = entry["scm_url"].removesuffix(".git").replace("github.com", "raw.githubusercontent.com") + f"/{entry['scm_revision']}/"
+        base = (
+            entry["scm_url"].removesuffix(".git").replace("github.com", "raw.githubusercontent.com")
+            + f"/{entry['scm_revision']}/"
+        )
         self.assertTrue(url.startswith(base), url)
         return PROJECT / url.removeprefix(base)
 
@@ -84,7 +108,10 @@ class CMakeTest(unittest.TestCase):
 
     def test_every_module_has_an_icon_of_128_pixels(self):
         for module in MODULES:
-            resources = cmake_values((PROJECT / module / "CMakeLists.txt").read_text(encoding="utf-8"), "MODULE_PYTHON_RESOURCES")
+            resources = cmake_values(
+                (PROJECT / module / "CMakeLists.txt").read_text(encoding="utf-8"),
+                "MODULE_PYTHON_RESOURCES",
+            )
             icon = f"Resources/Icons/{module}.png"
             with self.subTest(module):
                 self.assertIn(icon, resources)
@@ -97,14 +124,28 @@ class RepositoryTest(unittest.TestCase):
             self.skipTest("a shallow clone does not show the size of the history")
         sizes = dict(line.split(": ") for line in git("count-objects", "-v").splitlines())
         history = (int(sizes["size"]) + int(sizes["size-pack"])) * 1024
-        files = sum((PROJECT / name).stat().st_size for name in git("ls-files", "-z").split("\0") if name and (PROJECT / name).is_file())
+        files = sum(
+            (PROJECT / name).stat().st_size
+            for name in git("ls-files", "-z").split("\0")
+            if name and (PROJECT / name).is_file()
+        )
         self.assertLess((history + files) / 2**20, LIMIT_MB)
 
     def test_the_license_is_mit_and_the_readme_says_so(self):
         text = " ".join((PROJECT / "LICENSE").read_text(encoding="utf-8").split())
-        self.assertRegex(text, r"^MIT License Copyright \(c\) \d{4}.* Permission is hereby granted, free of charge, to any person obtaining a copy")
-        self.assertIn("to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software", text)
-        self.assertTrue(text.endswith("ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."))
+        self.assertRegex(
+            text,
+            r"^MIT License Copyright \(c\) \d{4}.* Permission is hereby granted, free of charge, to any person obtaining a copy",
+        )
+        self.assertIn(
+            "to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software",
+            text,
+        )
+        self.assertTrue(
+            text.endswith(
+                "ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."
+            )
+        )
         self.assertIn("License: MIT", (PROJECT / "README.md").read_text(encoding="utf-8"))
 
     def test_the_readme_has_what_a_homepage_of_an_extension_needs(self):
@@ -112,7 +153,9 @@ class RepositoryTest(unittest.TestCase):
         self.assertTrue(text.startswith(f"# {ENTRY.stem}\n"))
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         for module in MODULES:
-            self.assertTrue([heading for heading in headings if f"(module {module})" in heading], module)
+            self.assertTrue(
+                [heading for heading in headings if f"(module {module})" in heading], module
+            )
         self.assertLessEqual({"Sample data", "Troubleshooting", "References"}, set(headings))
         self.assertIn("| problem | explanation | solution |", text)
         pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
@@ -130,7 +173,9 @@ class ModuleFilesTest(unittest.TestCase):
             self.assertIsInstance(docstring.value, ast.Constant)
             for node in rest:
                 with self.subTest(module, line=node.lineno):
-                    self.assertIsInstance(node, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef))
+                    self.assertIsInstance(
+                        node, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+                    )
 
 
 if __name__ == "__main__":

@@ -23,12 +23,31 @@ MISTAKES = {
 
 def ruff(folder):
     """[(name of the file without its ending, rule, "FILE:LINE: what ruff says of it")]"""
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", str(PROJECT / "pyproject.toml"), "--output-format", "json", str(folder)]
-    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)  # patterns of the settings start there
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--no-cache",
+        "--config",
+        str(PROJECT / "pyproject.toml"),
+        "--output-format",
+        "json",
+        str(folder),
+    ]
+    result = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, timeout=120
+    )  # patterns of the settings start there
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
-    return [(Path(found["filename"]).stem, found["code"], f"{found['filename']}:{found['location']['row']}: {found['code']} {found['message']}")
-            for found in json.loads(result.stdout)]
+    return [
+        (
+            Path(found["filename"]).stem,
+            found["code"],
+            f"{found['filename']}:{found['location']['row']}: {found['code']} {found['message']}",
+        )
+        for found in json.loads(result.stdout)
+    ]
 
 
 class LintTest(unittest.TestCase):

@@ -22,20 +22,40 @@ class LinksTest(unittest.TestCase):
         for path in TEXTS:
             for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
                 with self.subTest(path.relative_to(PROJECT), target=target):
-                    self.assertTrue(target.startswith("https://") or (path.parent / target).exists())
+                    self.assertTrue(
+                        target.startswith("https://") or (path.parent / target).exists()
+                    )
 
     def test_files_and_folders_that_the_contributors_are_told_of_are_there(self):
         text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-        named = set(re.findall(r"`((?:Testing|MRISuperRes|MRISuperResTraining|Resources|CMake)(?:/[\w./-]+)?|\w+\.(?:toml|md|cff))`", text))
+        named = set(
+            re.findall(
+                r"`((?:Testing|MRISuperRes|MRISuperResTraining|Resources|CMake)(?:/[\w./-]+)?|\w+\.(?:toml|md|cff))`",
+                text,
+            )
+        )
         self.assertGreater(len(named), 10)
         for name in named:
             with self.subTest(name):
                 self.assertTrue((PROJECT / name).exists())
 
     def test_layers_that_are_named_are_labels_of_tests(self):
-        labels = set(re.findall(r"LABELS (\w+)", "".join(path.read_text(encoding="utf-8") for path in PROJECT.glob("Testing/*/CMakeLists.txt"))))
-        for path, pattern in (("CONTRIBUTING.md", r"-L core` \(([^)]+)\)"), ("Testing/Host/README.md", r"-L module +# one layer: (.+)")):
-            named = set(re.search(pattern, (PROJECT / path).read_text(encoding="utf-8"))[1].split(", "))
+        labels = set(
+            re.findall(
+                r"LABELS (\w+)",
+                "".join(
+                    path.read_text(encoding="utf-8")
+                    for path in PROJECT.glob("Testing/*/CMakeLists.txt")
+                ),
+            )
+        )
+        for path, pattern in (
+            ("CONTRIBUTING.md", r"-L core` \(([^)]+)\)"),
+            ("Testing/Host/README.md", r"-L module +# one layer: (.+)"),
+        ):
+            named = set(
+                re.search(pattern, (PROJECT / path).read_text(encoding="utf-8"))[1].split(", ")
+            )
             self.assertEqual(named, labels - {"benchmark"}, path)
 
 
@@ -43,8 +63,15 @@ class CommandsTest(unittest.TestCase):
     """Those of the README are also run, see Core/ReadmeTest.py."""
 
     def test_command_lines_of_all_texts_are_understood(self):
-        examples = [(path.relative_to(PROJECT), understand, words) for program, understand in (("MRISuperResLib", parse), ("MRISuperResTrainingLib", parse_training))
-                    for path in TEXTS for words in commands(program, path)]
+        examples = [
+            (path.relative_to(PROJECT), understand, words)
+            for program, understand in (
+                ("MRISuperResLib", parse),
+                ("MRISuperResTrainingLib", parse_training),
+            )
+            for path in TEXTS
+            for words in commands(program, path)
+        ]
         self.assertGreater(len({path for path, _, _ in examples}), 1)
         for path, understand, words in examples:
             with self.subTest(path, command=" ".join(words)):
@@ -53,7 +80,9 @@ class CommandsTest(unittest.TestCase):
 
 class VersionTest(unittest.TestCase):
     def test_the_citation_names_the_version_of_the_code(self):
-        self.assertIn(f"\nversion: {__version__}\n", (PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
+        self.assertIn(
+            f"\nversion: {__version__}\n", (PROJECT / "CITATION.cff").read_text(encoding="utf-8")
+        )
 
     def test_the_changes_are_told_of_this_version_or_of_the_next_one(self):
         text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")

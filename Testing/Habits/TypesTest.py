@@ -23,11 +23,24 @@ MISTAKES = {
 
 def ty(*words):
     """["FILE:LINE: what ty says of it"]"""
-    command = [sys.executable, "-m", "ty", "check", "--project", str(PROJECT), "--output-format", "gitlab", *map(str, words)]
+    command = [
+        sys.executable,
+        "-m",
+        "ty",
+        "check",
+        "--project",
+        str(PROJECT),
+        "--output-format",
+        "gitlab",
+        *map(str, words),
+    ]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
-    return [f"{found['location']['path']}:{found['location']['positions']['begin']['line']}: {found['description']}" for found in json.loads(result.stdout)]
+    return [
+        f"{found['location']['path']}:{found['location']['positions']['begin']['line']}: {found['description']}"
+        for found in json.loads(result.stdout)
+    ]
 
 
 class TypesTest(unittest.TestCase):
@@ -37,7 +50,15 @@ class TypesTest(unittest.TestCase):
     def test_mistakes_are_found(self):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "mistakes.py")
-            file.write_text("\n".join(["from MRISuperResLib.core import geometry, job, method_names, slices", *MISTAKES.values()]), encoding="utf-8")
+            file.write_text(
+                "\n".join(
+                    [
+                        "from MRISuperResLib.core import geometry, job, method_names, slices",
+                        *MISTAKES.values(),
+                    ]
+                ),
+                encoding="utf-8",
+            )
             found = ty(file)
         for line, mistake in enumerate(MISTAKES, 2):
             with self.subTest(mistake):

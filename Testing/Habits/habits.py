@@ -12,8 +12,17 @@ MODULES = ("MRISuperRes", "MRISuperResTraining")
 
 def files(*patterns):
     """The files of the project, but for what is built or hidden in it."""
-    folders = [folder for folder in PROJECT.iterdir() if folder.is_dir() and folder.name != "build" and not folder.name.startswith(".")]
-    found = {path for pattern in patterns for place in ([PROJECT.glob(pattern)] + [folder.rglob(pattern) for folder in folders]) for path in place}
+    folders = [
+        folder
+        for folder in PROJECT.iterdir()
+        if folder.is_dir() and folder.name != "build" and not folder.name.startswith(".")
+    ]
+    found = {
+        path
+        for pattern in patterns
+        for place in ([PROJECT.glob(pattern)] + [folder.rglob(pattern) for folder in folders])
+        for path in place
+    }
     return sorted(path for path in found if path.is_file())
 
 
@@ -34,4 +43,6 @@ def git(*words):
     """What a git command prints. SkipTest where this is no clone, as in an archive of the sources."""
     if not shutil.which("git") or not (PROJECT / ".git").exists():
         raise unittest.SkipTest("this is no clone of the repository, or git is missing")
-    return subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True
+    ).stdout

@@ -5,6 +5,7 @@
 FOLDER holds two tables: slicer_5_8_1_members.json (names read from a running Slicer 5.8.1) and slicer_widgets.json
 (properties, slots and signals read from the CTK and qMRML headers). Run it again when a stand-in is added.
 """
+
 import json
 import re
 import sys
@@ -14,11 +15,32 @@ HERE = Path(__file__).resolve().parent
 
 # Classes of Qt itself that panels use and whose members are checked.
 QT_OBJECTS = ["QTimer", "QProcess", "QSettings", "QFormLayout", "QVBoxLayout"]
-QT_WIDGETS = ["QComboBox", "QPushButton", "QProgressBar", "QLabel", "QListWidget", "QTableWidget", "QTreeWidget", "QCheckBox", "QSpinBox",
-              "QDoubleSpinBox", "QLineEdit", "QPlainTextEdit", "QTextBrowser", "QSlider", "QFileDialog", "QTabWidget", "QGroupBox"]
+QT_WIDGETS = [
+    "QComboBox",
+    "QPushButton",
+    "QProgressBar",
+    "QLabel",
+    "QListWidget",
+    "QTableWidget",
+    "QTreeWidget",
+    "QCheckBox",
+    "QSpinBox",
+    "QDoubleSpinBox",
+    "QLineEdit",
+    "QPlainTextEdit",
+    "QTextBrowser",
+    "QSlider",
+    "QFileDialog",
+    "QTabWidget",
+    "QGroupBox",
+]
 
 # Stand-ins that are no widgets, and their names in the tables.
-OBJECTS = {"qSlicerApplication": "slicer.app", "qSlicerCoreIOManager": "coreIOManager", "qSlicerLayoutManager": "layoutManager"}
+OBJECTS = {
+    "qSlicerApplication": "slicer.app",
+    "qSlicerCoreIOManager": "coreIOManager",
+    "qSlicerLayoutManager": "layoutManager",
+}
 
 
 def normalized(arguments):
@@ -44,7 +66,13 @@ class Tables:
         if name not in self.headers:
             return set()
         header = self.headers[name]
-        own = {*header["properties"], *header["slots"], *header["invokables"], *header["enums"], *(s[0] for s in header["signals"])}
+        own = {
+            *header["properties"],
+            *header["slots"],
+            *header["invokables"],
+            *header["enums"],
+            *(s[0] for s in header["signals"]),
+        }
         return own | (self.members(header["base"], base) if header["base"] != base else set())
 
     def signals(self, name, members):
@@ -52,7 +80,11 @@ class Tables:
         header = self.headers.get(name)
         if header is None:
             return set()
-        own = {f"{signal}({normalized(arguments)})" for signal, arguments in header["signals"] if signal in members}
+        own = {
+            f"{signal}({normalized(arguments)})"
+            for signal, arguments in header["signals"]
+            if signal in members
+        }
         return own | self.signals(header["base"], members)
 
 
@@ -64,14 +96,21 @@ def make(folder, standIns):
         "QWidget": {"base": "QObject", "members": sorted(live["QWidget (beyond QObject)"])},
     }
     wanted = dict.fromkeys(QT_OBJECTS, "QObject") | dict.fromkeys(QT_WIDGETS, "QWidget")
-    wanted |= dict.fromkeys(OBJECTS, "QObject") | {name: "QWidget" for name in standIns if name not in OBJECTS}
+    wanted |= dict.fromkeys(OBJECTS, "QObject") | {
+        name: "QWidget" for name in standIns if name not in OBJECTS
+    }
     for name, base in wanted.items():
         if not {OBJECTS.get(name, name), name} & (set(live) | set(tables.headers)):
             continue  # no table says anything about it
         members = tables.members(OBJECTS.get(name, name), base)
         header = "qMRMLLayoutManager" if name == "qSlicerLayoutManager" else name
-        classes[name] = {"base": base, "members": sorted(members), "signals": sorted(tables.signals(header, members))}
+        classes[name] = {
+            "base": base,
+            "members": sorted(members),
+            "signals": sorted(tables.signals(header, members)),
+        }
     from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+
     offered = {n for m in (QtCore, QtGui, QtUiTools, QtWidgets) for n in dir(m)}
     # QTextEdit & co. moved between the modules of Qt 5 and Qt 6, but the namespace `qt` is flat: names are enough.
     return {
@@ -79,7 +118,11 @@ def make(folder, standIns):
         "namespaces": {
             "qt": sorted(offered & set(tables.live["qt"])),
             "ctk": sorted(n for n in tables.live["ctk"] if n in standIns),
-            "slicer": sorted(n for n in tables.live["slicer.names"] if not n.startswith(("qMRML", "qSlicer")) or n in standIns),
+            "slicer": sorted(
+                n
+                for n in tables.live["slicer.names"]
+                if not n.startswith(("qMRML", "qSlicer")) or n in standIns
+            ),
             "slicer.util": sorted(tables.live["slicer.util"]),
         },
         "classes": classes,
@@ -88,10 +131,12 @@ def make(folder, standIns):
 
 def write(contract, path):
     """One line a class, names separated by spaces: short, and a change reads well in a diff."""
+
     def joined(value):
         if isinstance(value, list):
             return " ".join(value)
         return {k: joined(v) for k, v in value.items()} if isinstance(value, dict) else value
+
     lines = []
     for key, value in joined(contract).items():
         if isinstance(value, dict):
@@ -105,4 +150,5 @@ def write(contract, path):
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))
     from slicerhost.widgets import NAMES
+
     write(make(Path(sys.argv[1]), NAMES), HERE / "slicerhost" / "contract.json")

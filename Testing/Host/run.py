@@ -5,6 +5,7 @@
 
 Exit status 0: passed. 1: a failure, an error, an exception in a slot, an unexpected error display, no tests at all. 77: everything was skipped.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -14,8 +15,15 @@ sys.path.insert(0, str(HOST))
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--module-paths", metavar="ROOT", default=HOST.parents[1], help="a folder that holds FOLDER/FOLDER.py modules; the project by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--module-paths",
+        metavar="ROOT",
+        default=HOST.parents[1],
+        help="a folder that holds FOLDER/FOLDER.py modules; the project by default",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--generic", metavar="MODULE", help="the checks that every module must stand")
     what.add_argument("--self-test", metavar="MODULE", help="the module's own MODULETest")
@@ -26,11 +34,14 @@ def arguments():
 
 def main():
     from slicerhost import boot, runner
+
     args = arguments()
     files = boot.modulesIn(args.module_paths)
     sys.path[:0] = [str(file.parent) for file in files]
     sys.meta_path.insert(0, boot.StartOnImport(lambda: files))
-    if args.file and Path(args.file).resolve() in files:  # CTest gives the module file for the module's own test
+    if (
+        args.file and Path(args.file).resolve() in files
+    ):  # CTest gives the module file for the module's own test
         args.self_test = Path(args.file).stem
     if args.self_test:
         suite = runner.suiteFor(runner.SelfTest, args.self_test)

@@ -1,4 +1,5 @@
 """Loading, entering, leaving and reloading of scripted modules, and their .ui files."""
+
 import subprocess
 import sys
 import unittest
@@ -30,11 +31,16 @@ class ModuleTestCase(unittest.TestCase):
 class ModuleTest(ModuleTestCase):
     def test_a_loaded_module_is_found_where_slicer_has_it(self):
         module = slicer.util.getModule("HostSample")
-        self.assertEqual((module.name, module.title, module.categories), ("HostSample", "Host sample", ["Examples"]))
+        self.assertEqual(
+            (module.name, module.title, module.categories),
+            ("HostSample", "Host sample", ["Examples"]),
+        )
         self.assertIs(slicer.modules.hostsample, module)
         self.assertEqual(slicer.moduleNames.HostSample, "HostSample")
         self.assertEqual(slicer.modules.HostSampleInstance.moduleName, "HostSample")
-        self.assertEqual(slicer.util.modulePath("HostSample"), str(EXTENSION / "HostSample" / "HostSample.py"))
+        self.assertEqual(
+            slicer.util.modulePath("HostSample"), str(EXTENSION / "HostSample" / "HostSample.py")
+        )
 
     def test_a_module_that_does_not_exist_is_a_runtime_error(self):
         with self.assertRaises(RuntimeError):
@@ -71,11 +77,14 @@ class ModuleTest(ModuleTestCase):
 
     def test_an_enum_property_of_a_ui_file_is_set(self):
         from ctk import ctkPathLineEdit
+
         filters = open_module("HostSample").ui.pathLine.filters
         self.assertEqual(filters, ctkPathLineEdit.Dirs | ctkPathLineEdit.Writable)
 
     def test_children_are_no_attributes_of_the_loaded_widget(self):
-        widget = slicer.util.loadUI(str(EXTENSION / "HostSample" / "Resources" / "UI" / "HostSample.ui"))
+        widget = slicer.util.loadUI(
+            str(EXTENSION / "HostSample" / "Resources" / "UI" / "HostSample.ui")
+        )
         with self.assertRaises(AttributeError):
             _ = widget.applyButton
 
@@ -102,8 +111,13 @@ class ModuleTest(ModuleTestCase):
 
 class CommandTest(unittest.TestCase):
     def run_host(self, *arguments):
-        done = subprocess.run([sys.executable, RUN, "--module-paths", EXTENSION, *arguments], text=True, timeout=120,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            [sys.executable, RUN, "--module-paths", EXTENSION, *arguments],
+            text=True,
+            timeout=120,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         self.assertEqual(done.returncode, 0, done.stdout)
         return done.stdout
 
@@ -123,10 +137,19 @@ class UiFileTest(unittest.TestCase):
         <connections><connection><sender>{sender}</sender><signal>{signal}</signal><receiver>inside</receiver><slot>{slot}</slot></connection>
         </connections></ui>"""
 
-    def load(self, cls="qMRMLNodeComboBox", prop="noneEnabled", sender="W", signal="mrmlSceneChanged(vtkMRMLScene*)",
-             slot="setMRMLScene(vtkMRMLScene*)"):
+    def load(
+        self,
+        cls="qMRMLNodeComboBox",
+        prop="noneEnabled",
+        sender="W",
+        signal="mrmlSceneChanged(vtkMRMLScene*)",
+        slot="setMRMLScene(vtkMRMLScene*)",
+    ):
         path = Path(slicer.app.temporaryPath, "given.ui")
-        path.write_text(self.UI.format(cls=cls, prop=prop, sender=sender, signal=signal, slot=slot), encoding="utf-8")
+        path.write_text(
+            self.UI.format(cls=cls, prop=prop, sender=sender, signal=signal, slot=slot),
+            encoding="utf-8",
+        )
         return slicer.util.loadUI(str(path))
 
     def test_a_correct_file_is_loaded_and_connected(self):
@@ -146,6 +169,7 @@ class UiFileTest(unittest.TestCase):
 
     def test_an_unknown_signal_or_slot_is_an_error(self):
         from slicerhost import problems
+
         with problems.expect("sceneChanged", kinds=("interface",)), self.assertRaises(RuntimeError):
             self.load(signal="sceneChanged()")
         with self.assertRaisesRegex(RuntimeError, "setScene"):

@@ -1,4 +1,5 @@
 """The node selector against changes of the scene."""
+
 import unittest
 
 import qt
@@ -14,7 +15,10 @@ class NodeSelectorTestCase(unittest.TestCase):
         self.selector.nodeTypes = ["vtkMRMLTextNode"]
         self.selector.setMRMLScene(slicer.mrmlScene)
         self.changes = []
-        self.selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self.changes.append(node and node.GetName()))
+        self.selector.connect(
+            "currentNodeChanged(vtkMRMLNode*)",
+            lambda node: self.changes.append(node and node.GetName()),
+        )
 
     def add(self, name, nodeClass="vtkMRMLTextNode"):
         return slicer.mrmlScene.AddNewNodeByClass(nodeClass, name)
@@ -40,7 +44,9 @@ class NodeSelectorTest(NodeSelectorTestCase):
         node = self.add("a")
         self.selector.setCurrentNode(node)
         self.selector.setCurrentNode(None)
-        self.assertEqual((self.changes, ids, valid), (["a", None], [node.GetID(), ""], [True, False]))
+        self.assertEqual(
+            (self.changes, ids, valid), (["a", None], [node.GetID(), ""], [True, False])
+        )
 
     def test_the_same_node_again_says_nothing(self):
         node = self.add("a")
@@ -106,7 +112,9 @@ class NodeSelectorTest(NodeSelectorTestCase):
         added = []
         self.selector.connect("nodeAddedByUser(vtkMRMLNode*)", added.append)
         node = self.selector.addNode()
-        self.assertEqual((node.GetName(), self.selector.currentNode(), added), ("Notes", node, [node]))
+        self.assertEqual(
+            (node.GetName(), self.selector.currentNode(), added), ("Notes", node, [node])
+        )
 
     def test_without_a_scene_it_is_empty_and_does_not_fail(self):
         self.add("a")
@@ -131,7 +139,9 @@ class CheckableNodeSelectorTest(NodeSelectorTestCase):
         self.selector.setCheckState(b, qt.Qt.Checked)
         self.selector.check(a)
         self.selector.uncheck(a)
-        self.assertEqual((self.selector.checkedNodes(), self.selector.uncheckedNodes()), ((b,), (a,)))
+        self.assertEqual(
+            (self.selector.checkedNodes(), self.selector.uncheckedNodes()), ((b,), (a,))
+        )
         self.assertEqual(len(said), 3)
 
     def test_a_removed_node_is_no_longer_checked(self):

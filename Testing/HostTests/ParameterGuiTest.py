@@ -1,4 +1,5 @@
 """parameterNodeWrapper: widgets that follow a parameter and change it."""
+
 import enum
 import pathlib
 import unittest
@@ -42,7 +43,9 @@ class Parameters:
 class ParameterGuiTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
-        self.parameters = Parameters(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+        self.parameters = Parameters(
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+        )
 
     def check(self, name, widget, prop, value, shown, edited, result):
         """The widget shows the parameter, and an edit changes it."""
@@ -68,9 +71,33 @@ class ParameterGuiTest(unittest.TestCase):
         self.check("limited", ctk.ctkSliderWidget(), "value", 0.0, 0.0, 2.0, 2.0)
         self.check("on", qt.QCheckBox(), "checked", True, True, False, False)
         self.check("on", button, "checked", True, True, False, False)
-        self.check("path", ctk.ctkPathLineEdit(), "currentPath", pathlib.Path("/a"), "/a", "/b", pathlib.Path("/b"))
-        self.check("path", ctk.ctkDirectoryButton(), "directory", pathlib.Path("/a"), "/a", "/b", pathlib.Path("/b"))
-        self.check("direction", qt.QComboBox(), "currentText", Direction.AXIAL, "Axial", "Auto", Direction.AUTO)
+        self.check(
+            "path",
+            ctk.ctkPathLineEdit(),
+            "currentPath",
+            pathlib.Path("/a"),
+            "/a",
+            "/b",
+            pathlib.Path("/b"),
+        )
+        self.check(
+            "path",
+            ctk.ctkDirectoryButton(),
+            "directory",
+            pathlib.Path("/a"),
+            "/a",
+            "/b",
+            pathlib.Path("/b"),
+        )
+        self.check(
+            "direction",
+            qt.QComboBox(),
+            "currentText",
+            Direction.AXIAL,
+            "Axial",
+            "Auto",
+            Direction.AUTO,
+        )
         self.check("device", qt.QComboBox(), "currentText", Device.GPU, "GPU", "CPU", Device.CPU)
         self.check("scale", qt.QComboBox(), "currentText", 4, "4", "2", 2)
 
@@ -118,7 +145,12 @@ class ParameterGuiTest(unittest.TestCase):
         self.assertEqual(line.text, "a")
 
     def test_a_widget_that_does_not_fit_is_a_runtime_error(self):
-        for name, widget in (("name", qt.QCheckBox()), ("scale", qt.QLabel()), ("on", qt.QPushButton()), ("name", qt.QComboBox())):
+        for name, widget in (
+            ("name", qt.QCheckBox()),
+            ("scale", qt.QLabel()),
+            ("on", qt.QPushButton()),
+            ("name", qt.QComboBox()),
+        ):
             with self.subTest(name), self.assertRaisesRegex(RuntimeError, f"'{name}'"):
                 self.parameters.connectParametersToGui({name: widget})
 

@@ -1,4 +1,5 @@
 """parameterNodeWrapper: typed values in a real parameter node, as Slicer stores them."""
+
 import enum
 import pathlib
 import unittest
@@ -8,7 +9,15 @@ import numpy as np
 import slicer
 import vtk
 from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
-from slicer.parameterNodeWrapper import Choice, Default, Maximum, Minimum, WithinRange, isParameterNodeWrapper, parameterNodeWrapper
+from slicer.parameterNodeWrapper import (
+    Choice,
+    Default,
+    Maximum,
+    Minimum,
+    WithinRange,
+    isParameterNodeWrapper,
+    parameterNodeWrapper,
+)
 
 
 class Direction(enum.Enum):
@@ -43,20 +52,37 @@ class ParameterNodeTest(unittest.TestCase):
 
     def test_defaults_are_those_of_the_class_the_annotation_or_the_type(self):
         p = self.parameters
-        self.assertEqual((p.model, p.batchSize, p.overlap, p.compare, p.direction), ("x2", 0, 0.5, True, Direction.AUTO))
-        self.assertEqual((p.scale, p.blend, p.tiles, p.seed, p.inputVolume), (2, 0.25, 3, None, None))
+        self.assertEqual(
+            (p.model, p.batchSize, p.overlap, p.compare, p.direction),
+            ("x2", 0, 0.5, True, Direction.AUTO),
+        )
+        self.assertEqual(
+            (p.scale, p.blend, p.tiles, p.seed, p.inputVolume), (2, 0.25, 3, None, None)
+        )
         self.assertEqual(p.default("blend"), 0.25)
 
     def test_values_are_texts_in_the_node(self):
-        self.parameters.overlap, self.parameters.compare, self.parameters.direction = 0.75, False, Direction.AXIAL
-        self.assertEqual([self.node.GetParameter(n) for n in ("model", "overlap", "compare", "direction", "scale")],
-                         ["x2", "0.75", "False", "AXIAL", "2"])
+        self.parameters.overlap, self.parameters.compare, self.parameters.direction = (
+            0.75,
+            False,
+            Direction.AXIAL,
+        )
+        self.assertEqual(
+            [
+                self.node.GetParameter(n)
+                for n in ("model", "overlap", "compare", "direction", "scale")
+            ],
+            ["x2", "0.75", "False", "AXIAL", "2"],
+        )
 
     def test_values_come_back_with_their_type(self):
         self.parameters.batchSize, self.parameters.overlap = 4, 2
         self.parameters.folder, self.parameters.seed = pathlib.Path("/data"), 7
         again = Parameters(self.node)
-        self.assertEqual((again.batchSize, again.overlap, again.folder, again.seed), (4, 2.0, pathlib.Path("/data"), 7))
+        self.assertEqual(
+            (again.batchSize, again.overlap, again.folder, again.seed),
+            (4, 2.0, pathlib.Path("/data"), 7),
+        )
         self.assertIs(type(again.overlap), float)
 
     def test_a_node_is_a_reference_whose_role_is_the_name(self):
@@ -68,7 +94,9 @@ class ParameterNodeTest(unittest.TestCase):
         self.assertIsNone(self.node.GetNodeReference("inputVolume"))
 
     def test_a_removed_node_reads_as_none(self):
-        self.parameters.inputVolume = volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+        self.parameters.inputVolume = volume = slicer.mrmlScene.AddNewNodeByClass(
+            "vtkMRMLScalarVolumeNode"
+        )
         slicer.mrmlScene.RemoveNode(volume)
         self.assertIsNone(self.parameters.inputVolume)
 
@@ -78,7 +106,9 @@ class ParameterNodeTest(unittest.TestCase):
 
     def test_values_travel_with_the_scene_file(self):
         self.parameters.scale = 8
-        self.parameters.inputVolume = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), "int16"), name="V")
+        self.parameters.inputVolume = slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), "int16"), name="V"
+        )
         path = f"{slicer.app.temporaryPath}/parameters.mrb"
         self.assertTrue(slicer.util.saveScene(path))
         slicer.mrmlScene.Clear(0)
@@ -87,14 +117,29 @@ class ParameterNodeTest(unittest.TestCase):
         self.assertEqual((again.scale, again.inputVolume.GetName()), (8, "V"))
 
     def test_a_value_outside_of_its_range_is_a_value_error_and_changes_nothing(self):
-        for name, value in (("scale", 3), ("blend", 1.5), ("blend", -0.1), ("tiles", 0), ("tiles", 10)):
+        for name, value in (
+            ("scale", 3),
+            ("blend", 1.5),
+            ("blend", -0.1),
+            ("tiles", 0),
+            ("tiles", 10),
+        ):
             with self.subTest(name=name, value=value), self.assertRaises(ValueError):
                 setattr(self.parameters, name, value)
-        self.assertEqual((self.parameters.scale, self.parameters.blend, self.parameters.tiles), (2, 0.25, 3))
+        self.assertEqual(
+            (self.parameters.scale, self.parameters.blend, self.parameters.tiles), (2, 0.25, 3)
+        )
 
     def test_a_value_of_another_type_is_a_type_error(self):
         table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        for name, value in (("batchSize", 1.5), ("batchSize", True), ("model", 3), ("compare", 1), ("direction", "axial"), ("inputVolume", table)):
+        for name, value in (
+            ("batchSize", 1.5),
+            ("batchSize", True),
+            ("model", 3),
+            ("compare", 1),
+            ("direction", "axial"),
+            ("inputVolume", table),
+        ):
             with self.subTest(name=name, value=value), self.assertRaises(TypeError):
                 setattr(self.parameters, name, value)
 
@@ -106,12 +151,14 @@ class ParameterNodeTest(unittest.TestCase):
 
     def test_a_bad_default_is_refused_with_the_class(self):
         with self.assertRaises(ValueError):
+
             @parameterNodeWrapper
             class Bad:
                 scale: Annotated[int, Choice([2, 4])] = 3
 
     def test_an_unknown_type_is_refused_with_the_class(self):
         with self.assertRaises(TypeError):
+
             @parameterNodeWrapper
             class Bad:
                 value: complex
@@ -138,6 +185,7 @@ class ParameterNodeTest(unittest.TestCase):
     def test_it_can_be_observed_with_the_mixin(self):
         class Observer(slicer.util.VTKObservationMixin):
             pass
+
         observer, events = Observer(), []
         callback = lambda *_: events.append(1)  # noqa: E731
         observer.addObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, callback)

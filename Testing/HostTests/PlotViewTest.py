@@ -1,4 +1,5 @@
 """The stand-in of the plot view: it draws what chart and series nodes say."""
+
 import unittest
 
 import numpy as np
@@ -25,7 +26,11 @@ class PlotViewTest(unittest.TestCase):
 
     def table(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        for name, values in (("x", [0, 1, 2, 3]), ("y", [1, np.nan, 3, 2]), ("z", [10, 20, 30, 40])):
+        for name, values in (
+            ("x", [0, 1, 2, 3]),
+            ("y", [1, np.nan, 3, 2]),
+            ("z", [10, 20, 30, 40]),
+        ):
             column = numpy_to_vtk(np.array(values, float), deep=True)
             column.SetName(name)
             node.AddColumn(column)

@@ -1,4 +1,5 @@
 """What run.py counts as passed, failed and skipped."""
+
 import unittest
 
 from subprocess_host import run_body, run_on_host
@@ -25,31 +26,40 @@ class RunnerTest(unittest.TestCase):
         self.assertFails(run_on_host("x = 1"), "no tests were found")
 
     def test_an_exception_in_a_slot_gives_1(self):
-        self.assertFails(run_body("""
+        self.assertFails(
+            run_body("""
             button = qt.QPushButton("x")
             button.connect("clicked(bool)", lambda: 1 / 0)
             button.click()
-        """), "ZeroDivisionError")
+        """),
+            "ZeroDivisionError",
+        )
 
     def test_an_exception_in_an_observer_of_a_node_gives_1(self):
-        self.assertFails(run_body("""
+        self.assertFails(
+            run_body("""
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode")
             node.AddObserver("ModifiedEvent", lambda *_: 1 / 0)
             node.Modified()
-        """), "ZeroDivisionError")
+        """),
+            "ZeroDivisionError",
+        )
 
     def test_an_exception_in_a_timer_gives_1(self):
         self.assertFails(run_body("qt.QTimer.singleShot(0, lambda: 1 / 0)"), "ZeroDivisionError")
 
     def test_an_exception_in_an_event_handler_gives_1(self):
-        self.assertFails(run_body("""
+        self.assertFails(
+            run_body("""
             class Broken(qt.QWidget):
                 def paintEvent(self, event):
                     raise ValueError("broken painting")
             widget = Broken()
             widget.show()
             slicer.app.processEvents()
-        """), "broken painting")
+        """),
+            "broken painting",
+        )
 
     def test_an_unexpected_error_display_gives_1(self):
         self.assertFails(run_body("slicer.util.errorDisplay('no space left')"), "no space left")
@@ -61,14 +71,18 @@ class RunnerTest(unittest.TestCase):
         self.assertFails(run_body("qt.QMessageBox.question(None, 'title', 'Really?')"), "Really?")
 
     def test_an_expected_error_that_does_not_come_gives_1(self):
-        self.assertFails(run_body("""
+        self.assertFails(
+            run_body("""
             from slicerhost.testing import expect_error
             with expect_error("no space"):
                 pass
-        """), "expected a problem")
+        """),
+            "expected a problem",
+        )
 
     def test_an_exception_outside_of_the_tests_gives_1(self):
-        self.assertFails(run_on_host("""
+        self.assertFails(
+            run_on_host("""
             import qt, unittest
             button = qt.QPushButton("x")
             button.connect("clicked()", lambda: 1 / 0)
@@ -78,10 +92,14 @@ class RunnerTest(unittest.TestCase):
                 @classmethod
                 def tearDownClass(cls):
                     button.click()
-        """), "ZeroDivisionError")
+        """),
+            "ZeroDivisionError",
+        )
 
     def test_an_exception_while_the_application_ends_gives_1(self):
-        self.assertFails(run_body("slicer.app.connect('aboutToQuit()', lambda: 1 / 0)"), "ZeroDivisionError")
+        self.assertFails(
+            run_body("slicer.app.connect('aboutToQuit()', lambda: 1 / 0)"), "ZeroDivisionError"
+        )
 
     def test_only_the_named_method_is_run(self):
         source = """
@@ -96,7 +114,10 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(run_on_host(source, arguments=["GivenTest"])[0], 1)
 
     def test_a_test_without_slicer_and_qt_does_not_start_the_host(self):
-        status, output = run_body("import sys; self.assertFalse({'slicer', 'PySide6', 'vtk'} & set(sys.modules))", imports="")
+        status, output = run_body(
+            "import sys; self.assertFalse({'slicer', 'PySide6', 'vtk'} & set(sys.modules))",
+            imports="",
+        )
         self.assertEqual(status, 0, output)
 
 

@@ -1,4 +1,5 @@
 """What stands in for the rest of Slicer: application, files, processes, packages, sample data."""
+
 import hashlib
 import sys
 import unittest
@@ -20,7 +21,9 @@ class ApplicationTest(unittest.TestCase):
     def test_logics_of_slicers_modules_are_there(self):
         for name in ("volumes", "markups", "subjecthierarchy", "colors"):
             with self.subTest(name):
-                self.assertIs(getattr(slicer.modules, name).logic().GetMRMLScene(), slicer.mrmlScene)
+                self.assertIs(
+                    getattr(slicer.modules, name).logic().GetMRMLScene(), slicer.mrmlScene
+                )
 
     def test_there_is_no_main_window(self):
         self.assertIsNone(slicer.util.mainWindow())
@@ -46,12 +49,15 @@ class FilesTest(unittest.TestCase):
 
     def test_volumes_are_saved_and_loaded_with_their_geometry(self):
         import vtk
+
         for extension in ("nrrd", "nii.gz", "mha"):
             with self.subTest(extension):
                 path = Path(slicer.app.temporaryPath, f"v.{extension}")
                 self.assertTrue(slicer.util.saveNode(self.node, str(path)))
                 again = slicer.util.loadVolume(str(path))
-                np.testing.assert_array_equal(slicer.util.arrayFromVolume(again), slicer.util.arrayFromVolume(self.node))
+                np.testing.assert_array_equal(
+                    slicer.util.arrayFromVolume(again), slicer.util.arrayFromVolume(self.node)
+                )
                 matrix = vtk.vtkMatrix4x4()
                 again.GetIJKToRASMatrix(matrix)
                 np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(matrix), self.matrix)
@@ -72,15 +78,25 @@ class ProcessTest(unittest.TestCase):
     def start(self, code):
         process = qt.QProcess()
         self.output, self.ended = [], []
-        process.connect("readyReadStandardOutput()", lambda: self.output.append(process.readAllStandardOutput().data().decode()))
-        process.connect("finished(int,QProcess::ExitStatus)", lambda code, status: self.ended.append((code, status)))
+        process.connect(
+            "readyReadStandardOutput()",
+            lambda: self.output.append(process.readAllStandardOutput().data().decode()),
+        )
+        process.connect(
+            "finished(int,QProcess::ExitStatus)",
+            lambda code, status: self.ended.append((code, status)),
+        )
         process.start(sys.executable, ["-c", code])
         return process
 
     def test_output_and_exit_code_arrive_through_the_event_loop(self):
-        self.start("print('ready', flush=True); import sys; sys.exit(input() == 'no')").write(b"no\n")
+        self.start("print('ready', flush=True); import sys; sys.exit(input() == 'no')").write(
+            b"no\n"
+        )
         wait_until(lambda: self.ended)
-        self.assertEqual(("".join(self.output), self.ended), ("ready\n", [(1, qt.QProcess.NormalExit)]))
+        self.assertEqual(
+            ("".join(self.output), self.ended), ("ready\n", [(1, qt.QProcess.NormalExit)])
+        )
 
     def test_a_process_that_cannot_start_says_so(self):
         errors, process = [], qt.QProcess()
@@ -144,8 +160,14 @@ class PackagingTest(unittest.TestCase):
 
 
 class SampleDataTest(unittest.TestCase):
-    GOOD = dict(category="MRISuperRes", sampleName="Fetal", uris="https://example.org/a.nrrd", fileNames="a.nrrd", nodeNames="A",
-                checksums="SHA256:" + hashlib.sha256(b"").hexdigest())
+    GOOD = dict(
+        category="MRISuperRes",
+        sampleName="Fetal",
+        uris="https://example.org/a.nrrd",
+        fileNames="a.nrrd",
+        nodeNames="A",
+        checksums="SHA256:" + hashlib.sha256(b"").hexdigest(),
+    )
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -174,19 +196,31 @@ class SampleDataTest(unittest.TestCase):
         data = path.read_bytes()
         SampleData.served[self.GOOD["uris"]] = data
         self.register(checksums="SHA256:" + hashlib.sha256(data).hexdigest())
-        loaded, = SampleData.SampleDataLogic().downloadSamples("Fetal")
-        self.assertEqual((loaded.GetName(), loaded.GetImageData().GetDimensions()), ("A", (4, 3, 2)))
+        (loaded,) = SampleData.SampleDataLogic().downloadSamples("Fetal")
+        self.assertEqual(
+            (loaded.GetName(), loaded.GetImageData().GetDimensions()), ("A", (4, 3, 2))
+        )
 
-    def test_nothing_comes_of_an_unknown_sample_or_without_a_network_and_the_path_of_another_file(self):
+    def test_nothing_comes_of_an_unknown_sample_or_without_a_network_and_the_path_of_another_file(
+        self,
+    ):
         logic = SampleData.SampleDataLogic()
         self.register()
         self.assertEqual((logic.downloadSamples("Other"), logic.downloadSamples("Fetal")), ([], []))
         SampleData.served[self.GOOD["uris"]] = b"a page that says: not found"
-        self.assertEqual(logic.downloadSamples("Fetal"), [str(Path(slicer.app.temporaryPath, "a.nrrd"))])
+        self.assertEqual(
+            logic.downloadSamples("Fetal"), [str(Path(slicer.app.temporaryPath, "a.nrrd"))]
+        )
 
     def test_a_source_with_a_mistake_is_refused(self):
-        for changes in (dict(checksums=None), dict(checksums="SHA256:12"), dict(thumbnailFileName="/nowhere.png"), dict(sampleName=""),
-                        dict(uris=None), dict(fileNames=["a", "b"])):
+        for changes in (
+            dict(checksums=None),
+            dict(checksums="SHA256:12"),
+            dict(thumbnailFileName="/nowhere.png"),
+            dict(sampleName=""),
+            dict(uris=None),
+            dict(fileNames=["a", "b"]),
+        ):
             with self.subTest(changes), self.assertRaises(ValueError):
                 self.register(**changes)
 
@@ -194,5 +228,8 @@ class SampleDataTest(unittest.TestCase):
         slicer.app.connect("startupCompleted()", self.register)
         slicer.app.startupCompleted.emit()
         process_events()
-        self.assertEqual([s["sampleName"] for s in SampleData.sources if s["category"] == self.GOOD["category"]], ["Fetal"])
+        self.assertEqual(
+            [s["sampleName"] for s in SampleData.sources if s["category"] == self.GOOD["category"]],
+            ["Fetal"],
+        )
         slicer.app.disconnect("startupCompleted()", self.register)

@@ -1,4 +1,5 @@
 """What PythonQt and Slicer 5.8.1 refuse, the host refuses."""
+
 import unittest
 from unittest import mock
 
@@ -39,11 +40,13 @@ class QtObjectsTest(InterfaceTestCase):
     def test_a_new_attribute_on_a_qt_object_is_refused(self):
         def assign():
             qt.QPushButton("go").color = "red"
+
         self.assertInterfaceProblem("color", AttributeError, assign)
 
     def test_a_new_attribute_on_a_stand_in_is_refused(self):
         def assign():
             ctk.ctkSliderWidget().color = "red"
+
         self.assertInterfaceProblem("color", AttributeError, assign)
 
     def test_a_class_derived_in_python_may_have_attributes(self):
@@ -62,8 +65,13 @@ class QtObjectsTest(InterfaceTestCase):
         self.assertEqual(button.property("SlicerParameterName"), "scale")
 
     def test_members_that_only_qt_6_or_pyside_have_are_refused(self):
-        for cls, name in ((qt.QComboBox, "setPlaceholderText"), (qt.QTimer, "setObjectNameWithoutNotify"), (qt.QLabel, "resizeMode"),
-                          (qt.QProcess, "startCommand"), (qt.QWidget, "screen")):
+        for cls, name in (
+            (qt.QComboBox, "setPlaceholderText"),
+            (qt.QTimer, "setObjectNameWithoutNotify"),
+            (qt.QLabel, "resizeMode"),
+            (qt.QProcess, "startCommand"),
+            (qt.QWidget, "screen"),
+        ):
             with self.subTest(f"{cls.__name__}.{name}"), self.assertRaises(AttributeError):
                 getattr(cls(), name)
 
@@ -75,20 +83,33 @@ class QtObjectsTest(InterfaceTestCase):
     def test_names_and_classes_are_those_of_cpp(self):
         button = ctk.ctkCollapsibleButton()
         button.name = "inputs"
-        self.assertEqual((button.objectName, button.className()), ("inputs", "ctkCollapsibleButton"))
+        self.assertEqual(
+            (button.objectName, button.className()), ("inputs", "ctkCollapsibleButton")
+        )
 
 
 class SignalsTest(InterfaceTestCase):
     def test_an_unknown_signal_is_refused(self):
-        self.assertInterfaceProblem("klicked", RuntimeError, lambda: qt.QPushButton("go").connect("klicked()", print))
+        self.assertInterfaceProblem(
+            "klicked", RuntimeError, lambda: qt.QPushButton("go").connect("klicked()", print)
+        )
 
     def test_a_signal_with_wrong_types_is_refused(self):
-        self.assertInterfaceProblem("valueChanged", RuntimeError, lambda: ctk.ctkSliderWidget().connect("valueChanged(int)", print))
-        self.assertInterfaceProblem("clicked", RuntimeError, lambda: qt.QPushButton().connect("clicked(QString)", print))
+        self.assertInterfaceProblem(
+            "valueChanged",
+            RuntimeError,
+            lambda: ctk.ctkSliderWidget().connect("valueChanged(int)", print),
+        )
+        self.assertInterfaceProblem(
+            "clicked", RuntimeError, lambda: qt.QPushButton().connect("clicked(QString)", print)
+        )
 
     def test_a_signal_that_was_removed_in_qt_6_is_refused(self):
-        self.assertInterfaceProblem("currentIndexChanged", RuntimeError,
-                                    lambda: qt.QComboBox().connect("currentIndexChanged(QString)", print))
+        self.assertInterfaceProblem(
+            "currentIndexChanged",
+            RuntimeError,
+            lambda: qt.QComboBox().connect("currentIndexChanged(QString)", print),
+        )
 
     def test_a_signal_without_parentheses_is_refused(self):
         with self.assertRaises(ValueError):
@@ -145,9 +166,18 @@ class SignalsTest(InterfaceTestCase):
 
 class NamespacesTest(unittest.TestCase):
     def test_what_slicer_does_not_have_is_an_attribute_error(self):
-        for module, name in ((qt, "QThread"), (qt, "QtConcurrent"), (qt, "Slot_"), (ctk, "ctkNothing"), (slicer, "arrayFromVolume"),
-                             (slicer, "info"), (slicer.util, "LazyImport"), (slicer.util, "executePythonModule"),
-                             (slicer.app, "currentModule"), (slicer.app.layoutManager(), "screenshot")):
+        for module, name in (
+            (qt, "QThread"),
+            (qt, "QtConcurrent"),
+            (qt, "Slot_"),
+            (ctk, "ctkNothing"),
+            (slicer, "arrayFromVolume"),
+            (slicer, "info"),
+            (slicer.util, "LazyImport"),
+            (slicer.util, "executePythonModule"),
+            (slicer.app, "currentModule"),
+            (slicer.app.layoutManager(), "screenshot"),
+        ):
             with self.subTest(f"{module}.{name}"), self.assertRaises(AttributeError):
                 getattr(module, name)
 
@@ -163,8 +193,16 @@ class NamespacesTest(unittest.TestCase):
         self.assertFalse(hasattr(slicer, "dicomDatabase"))
 
     def test_what_slicer_has_is_there(self):
-        for module, name in ((qt, "QTimer"), (qt, "QProcess"), (qt, "QSettings"), (ctk, "ctkComboBox"), (slicer, "vtkMRMLScalarVolumeNode"),
-                             (slicer, "qMRMLNodeComboBox"), (slicer.util, "arrayFromVolume"), (slicer.util, "VTKObservationMixin")):
+        for module, name in (
+            (qt, "QTimer"),
+            (qt, "QProcess"),
+            (qt, "QSettings"),
+            (ctk, "ctkComboBox"),
+            (slicer, "vtkMRMLScalarVolumeNode"),
+            (slicer, "qMRMLNodeComboBox"),
+            (slicer.util, "arrayFromVolume"),
+            (slicer.util, "VTKObservationMixin"),
+        ):
             with self.subTest(name):
                 getattr(module, name)
 
@@ -172,9 +210,12 @@ class NamespacesTest(unittest.TestCase):
 class DialogsTest(unittest.TestCase):
     def test_an_expected_error_display_passes(self):
         from slicerhost.testing import expect_error, shown_dialogs
+
         with expect_error("no space"):
             slicer.util.errorDisplay("There is no space left.", detailedText="disk full")
-        self.assertEqual([(d.kind, d.detail) for d in shown_dialogs("space")], [("error", "disk full")])
+        self.assertEqual(
+            [(d.kind, d.detail) for d in shown_dialogs("space")], [("error", "disk full")]
+        )
 
     def test_an_error_display_with_its_exception_counts_as_one_error(self):
         from slicerhost.testing import expect_error
@@ -182,6 +223,7 @@ class DialogsTest(unittest.TestCase):
         def slot():
             with slicer.util.tryWithErrorDisplay("It failed.", waitCursor=True):
                 raise OSError("no space left")
+
         button = qt.QPushButton("go")
         button.connect("clicked()", slot)
         with expect_error("no space left") as errors:
@@ -190,12 +232,14 @@ class DialogsTest(unittest.TestCase):
 
     def test_warnings_and_information_are_recorded(self):
         from slicerhost.testing import shown_dialogs
+
         slicer.util.warningDisplay("careful")
         slicer.util.infoDisplay("done")
         self.assertEqual([d.kind for d in shown_dialogs()], ["warning", "info"])
 
     def test_the_answer_of_the_user_is_given_beforehand(self):
         from slicerhost.testing import answer_next
+
         answer_next(True, False, "/data/volume.nii")
         self.assertTrue(slicer.util.confirmYesNoDisplay("Really?"))
         self.assertFalse(slicer.util.confirmOkCancelDisplay("Really?"))

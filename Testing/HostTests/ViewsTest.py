@@ -1,4 +1,5 @@
 """Slice views and layouts: real logic, real displayable managers, real pixels."""
+
 import unittest
 
 import numpy as np
@@ -40,7 +41,9 @@ def volume_of_blocks():
 def pixels(widget):
     """The gray values that a widget shows, (height, width)."""
     image = widget.grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
-    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(image.height(), image.bytesPerLine())[:, :image.width()]
+    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
+        image.height(), image.bytesPerLine()
+    )[:, : image.width()]
 
 
 class ViewsTestCase(unittest.TestCase):
@@ -116,7 +119,9 @@ class SliceViewTest(ViewsTestCase):
         for expected in (False, True):
             QTest.mouseDClick(self.widget.sliceView(), Qt.LeftButton)
             self.assertTrue(self.widget.isVisibleTo(self.manager.viewport()))
-            self.assertEqual(self.manager.sliceWidget("Green").isVisibleTo(self.manager.viewport()), expected)
+            self.assertEqual(
+                self.manager.sliceWidget("Green").isVisibleTo(self.manager.viewport()), expected
+            )
 
     def test_the_bar_above_the_view_shows_and_changes_the_offset(self):
         controller, logic = self.widget.sliceController(), self.widget.sliceLogic()
@@ -144,8 +149,14 @@ class SliceViewTest(ViewsTestCase):
 class LayoutTest(ViewsTestCase):
     def test_the_default_layout_has_the_three_slice_views(self):
         self.assertLessEqual({"Red", "Green", "Yellow"}, set(self.manager.sliceViewNames()))
-        self.assertEqual({name for name in self.manager.sliceViewNames() if self.manager.sliceWidget(name).isVisibleTo(self.manager.viewport())},
-                         {"Red", "Green", "Yellow"})
+        self.assertEqual(
+            {
+                name
+                for name in self.manager.sliceViewNames()
+                if self.manager.sliceWidget(name).isVisibleTo(self.manager.viewport())
+            },
+            {"Red", "Green", "Yellow"},
+        )
         self.assertEqual(self.manager.sliceWidget("Red").mrmlSliceNode().GetOrientation(), "Axial")
         self.assertIsNone(self.manager.sliceWidget("Purple"))
 
@@ -227,7 +238,9 @@ class LayoutTest(ViewsTestCase):
         slicer.util.setSliceViewerLayers(background=volume_of_blocks(), fit=True)
         slicer.mrmlScene.Clear(0)
         slicer.util.resetSliceViews()
-        self.assertIsNone(self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode())
+        self.assertIsNone(
+            self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode()
+        )
 
     def show_own_layout(self, layout=LAYOUT, xml=XML):
         node = self.manager.layoutLogic().GetLayoutNode()

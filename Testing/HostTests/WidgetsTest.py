@@ -1,4 +1,5 @@
 """The stand-ins of CTK widgets behave as the widgets do."""
+
 import tempfile
 import unittest
 from pathlib import Path
@@ -15,7 +16,10 @@ class Recorder(list):
 
     def __init__(self, sender, signal):
         super().__init__()
-        sender.connect(signal, lambda *arguments: self.append(arguments[0] if len(arguments) == 1 else arguments))
+        sender.connect(
+            signal,
+            lambda *arguments: self.append(arguments[0] if len(arguments) == 1 else arguments),
+        )
 
 
 class CollapsibleButtonTest(unittest.TestCase):
@@ -88,7 +92,10 @@ class SliderWidgetTest(unittest.TestCase):
 class SpinBoxTest(unittest.TestCase):
     def test_both_signals_of_a_change_come(self):
         box = ctk.ctkDoubleSpinBox()
-        numbers, texts = Recorder(box, "valueChanged(double)"), Recorder(box, "valueChanged(QString)")
+        numbers, texts = (
+            Recorder(box, "valueChanged(double)"),
+            Recorder(box, "valueChanged(QString)"),
+        )
         box.value = 2
         self.assertEqual((numbers, texts), ([2.0], ["2.00"]))
 
@@ -104,7 +111,10 @@ class RangeWidgetTest(unittest.TestCase):
 class PathTest(unittest.TestCase):
     def test_a_path_says_whether_it_is_valid(self):
         line = ctk.ctkPathLineEdit()
-        valid, paths = Recorder(line, "validInputChanged(bool)"), Recorder(line, "currentPathChanged(QString)")
+        valid, paths = (
+            Recorder(line, "validInputChanged(bool)"),
+            Recorder(line, "currentPathChanged(QString)"),
+        )
         line.currentPath = __file__
         line.currentPath = "/nowhere/at/all"
         self.assertEqual((valid, paths), ([True, False], [__file__, "/nowhere/at/all"]))
@@ -160,13 +170,19 @@ class TableViewTest(unittest.TestCase):
 
     def shown(self):
         model = self.view.model()
-        return [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
+        return [
+            [model.index(r, c).data() for c in range(model.columnCount())]
+            for r in range(model.rowCount())
+        ]
 
     def test_it_follows_the_table_node(self):
         self.assertEqual(self.shown(), [])
         column = vtk.vtkStringArray()
         column.SetName("Method")
-        for method in ("nearest", "bicubic"):  # filled first: AddColumn() pads a column to the number of rows
+        for method in (
+            "nearest",
+            "bicubic",
+        ):  # filled first: AddColumn() pads a column to the number of rows
             column.InsertNextValue(method)
         self.node.AddColumn(column)
         self.assertEqual(self.shown(), [["nearest"], ["bicubic"]])

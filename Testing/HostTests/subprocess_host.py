@@ -1,4 +1,5 @@
 """Runs a test file, given as text, in a process of its own: for what must fail a whole run."""
+
 import os
 import subprocess
 import sys
@@ -17,12 +18,21 @@ def run_on_host(source, ci=False, arguments=()):
         environment = {key: value for key, value in os.environ.items() if key != "CI"}
         if ci:
             environment["CI"] = "true"
-        done = subprocess.run([sys.executable, RUN, "--module-paths", folder, file, *arguments], env=environment, text=True, timeout=120,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            [sys.executable, RUN, "--module-paths", folder, file, *arguments],
+            env=environment,
+            text=True,
+            timeout=120,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         return done.returncode, done.stdout
 
 
 def run_body(body, imports="import qt, slicer, ctk", ci=False):
     """The same for the body of one test method."""
     method = textwrap.indent(textwrap.dedent(body), " " * 8)
-    return run_on_host(f"import unittest\n{imports}\n\n\nclass GivenTest(unittest.TestCase):\n    def test_it(self):\n{method}\n", ci)
+    return run_on_host(
+        f"import unittest\n{imports}\n\n\nclass GivenTest(unittest.TestCase):\n    def test_it(self):\n{method}\n",
+        ci,
+    )

@@ -11,7 +11,10 @@ from scene_helpers import make_volume
 class ComparisonDisplayTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
-        self.volumes = [make_volume(name=name, dtype=dtype) for name, dtype in (("a", np.int16), ("b", np.float32), ("c", np.uint8))]
+        self.volumes = [
+            make_volume(name=name, dtype=dtype)
+            for name, dtype in (("a", np.int16), ("b", np.float32), ("c", np.uint8))
+        ]
         self.displays = [volume.GetDisplayNode() for volume in self.volumes]
         for display, window in zip(self.displays, (100, 200, 300)):
             display.SetAutoWindowLevel(False)

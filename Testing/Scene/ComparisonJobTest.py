@@ -24,7 +24,13 @@ class ComparisonJobTest(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self):
-        run = ComparisonTask(self.worker, self.input, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
+        run = ComparisonTask(
+            self.worker,
+            self.input,
+            JOB,
+            lambda *progress: self.progress.append(progress),
+            self.ended.append,
+        )
         self.nodes = node_ids()
         self.folder = self.worker.request["output"]
         return run
@@ -44,7 +50,9 @@ class ComparisonJobTest(unittest.TestCase):
         run = self.start()
         request = self.worker.request
         self.assertEqual(request["request"], "compare")
-        np.testing.assert_array_equal(np.load(request["input"]), slicer.util.arrayFromVolume(self.input))
+        np.testing.assert_array_equal(
+            np.load(request["input"]), slicer.util.arrayFromVolume(self.input)
+        )
         np.testing.assert_allclose(request["ijkToRAS"], ijkToRAS(self.input))
         self.assertEqual(ComparisonOptions.from_dict(request["job"]), JOB)
         self.assertTrue(os.path.isdir(request["output"]))
@@ -93,21 +101,36 @@ class ComparisonJobTest(unittest.TestCase):
     def test_result_of_which_a_part_is_missing_is_an_error_and_nothing_is_added(self):
         run = self.start()
         with self.assertLogs(level="ERROR"):
-            self.worker.end("result", output=self.folder, ijkToRAS=np.eye(4).tolist(), reference=None, low="low.npy", lowIJKToRAS=np.eye(4).tolist(),
-                            axis={"axis": 2, "plane": "axial"}, outputs=[], table={"metrics": [], "values": {}}, dots=[], messages=[])
+            self.worker.end(
+                "result",
+                output=self.folder,
+                ijkToRAS=np.eye(4).tolist(),
+                reference=None,
+                low="low.npy",
+                lowIJKToRAS=np.eye(4).tolist(),
+                axis={"axis": 2, "plane": "axial"},
+                outputs=[],
+                table={"metrics": [], "values": {}},
+                dots=[],
+                messages=[],
+            )
         self.assert_ended(run, TaskState.FAILED, "The result is gone from the temporary folder")
         self.assert_nothing_was_added(run)
 
     def test_error_of_the_worker_is_the_message(self):
         run = self.start()
         with self.assertLogs(level="ERROR"):
-            self.worker.end("error", kind="environment", message="pyiqa is missing.", log="the traceback")
+            self.worker.end(
+                "error", kind="environment", message="pyiqa is missing.", log="the traceback"
+            )
         self.assert_ended(run, TaskState.FAILED, "pyiqa is missing.")
         self.assertEqual(run.errorKind, "environment")
         self.assert_nothing_was_added(run)
 
     def test_input_that_cannot_be_compared_and_a_busy_worker_are_refused(self):
-        labels = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+        labels = slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+        )
         with self.assertRaisesRegex(SuperResolutionError, "label map"):
             ComparisonTask(self.worker, labels, JOB)
         self.start()

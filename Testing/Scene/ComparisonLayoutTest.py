@@ -4,7 +4,13 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 import slicer
-from MRISuperResLib.scene.comparison.layout import COMPARISON_LAYOUT_ID, describeLayout, layoutDescription, mainViewNames, zoomViewNames
+from MRISuperResLib.scene.comparison.layout import (
+    COMPARISON_LAYOUT_ID,
+    describeLayout,
+    layoutDescription,
+    mainViewNames,
+    zoomViewNames,
+)
 
 COUNTS = range(2, 10)
 
@@ -13,8 +19,12 @@ def items(count, zoom):
     """{singleton tag: (row, column, {property: value})}"""
     found = {}
     for item in ElementTree.fromstring(layoutDescription(count, zoom)):
-        view, = item
-        found[view.get("singletontag")] = int(item.get("row")), int(item.get("column")), {p.get("name"): p.text for p in view}
+        (view,) = item
+        found[view.get("singletontag")] = (
+            int(item.get("row")),
+            int(item.get("column")),
+            {p.get("name"): p.text for p in view},
+        )
     return found
 
 
@@ -29,11 +39,16 @@ class ComparisonLayoutTest(unittest.TestCase):
             for zoom in (False, True):
                 with self.subTest(count=count, zoom=zoom):
                     found = items(count, zoom)
-                    self.assertEqual(set(found), set(mainViewNames(count) + (zoomViewNames(count) if zoom else [])))
+                    self.assertEqual(
+                        set(found),
+                        set(mainViewNames(count) + (zoomViewNames(count) if zoom else [])),
+                    )
                     self.assertEqual(len({place[:2] for place in found.values()}), len(found))
 
     def test_pictures_stand_in_two_rows_of_two_to_four(self):
-        self.assertEqual([shape(count) for count in (4, 5, 6, 7, 8)], [(2, 2), (2, 3), (2, 3), (2, 4), (2, 4)])
+        self.assertEqual(
+            [shape(count) for count in (4, 5, 6, 7, 8)], [(2, 2), (2, 3), (2, 3), (2, 4), (2, 4)]
+        )
 
     def test_few_pictures_stand_in_one_row(self):
         self.assertEqual([shape(count) for count in (2, 3)], [(1, 2), (1, 3)])
@@ -47,7 +62,10 @@ class ComparisonLayoutTest(unittest.TestCase):
 
     def test_the_views_of_each_kind_have_a_group_of_their_own(self):
         found = items(8, True)
-        groups = [{found[name][2]["viewgroup"] for name in names(8)} for names in (mainViewNames, zoomViewNames)]
+        groups = [
+            {found[name][2]["viewgroup"] for name in names(8)}
+            for names in (mainViewNames, zoomViewNames)
+        ]
         self.assertEqual([len(group) for group in groups], [1, 1])
         self.assertEqual(len(set.union(*groups) | {"0"}), 3, "0 is the group of Slicer's own views")
 
@@ -57,7 +75,10 @@ class ComparisonLayoutTest(unittest.TestCase):
         before = [layoutNode.GetLayoutDescription(n) for n in others]
         for count in (3, 8):
             describeLayout(layoutNode, count, True)
-            self.assertEqual(layoutNode.GetLayoutDescription(COMPARISON_LAYOUT_ID), layoutDescription(count, True))
+            self.assertEqual(
+                layoutNode.GetLayoutDescription(COMPARISON_LAYOUT_ID),
+                layoutDescription(count, True),
+            )
         self.assertEqual([layoutNode.GetLayoutDescription(n) for n in others], before)
         self.assertGreater(COMPARISON_LAYOUT_ID, 100)
 

@@ -7,7 +7,13 @@ import numpy as np
 import slicer
 from comparison_helpers import METHODS, PAIR, make_comparison
 from MRISuperResLib.core import resampling
-from MRISuperResLib.scene.comparison.maps import CONSISTENCY, ERROR, INVENTED, ComparisonMaps, mapKinds
+from MRISuperResLib.scene.comparison.maps import (
+    CONSISTENCY,
+    ERROR,
+    INVENTED,
+    ComparisonMaps,
+    mapKinds,
+)
 from MRISuperResLib.scene.volume_nodes import ijkToRAS
 from scene_helpers import AXES, corners_ras, make_volume, node_ids
 
@@ -29,8 +35,12 @@ class ComparisonMapsTest(unittest.TestCase):
     def test_kinds_are_those_that_the_comparison_allows(self):
         self.assertEqual(self.keys(make_comparison(self.input)), [ERROR, CONSISTENCY])
         self.assertEqual(self.keys(make_comparison(self.input, reference=False)), [CONSISTENCY])
-        self.assertEqual(self.keys(make_comparison(self.input, PAIR)), [ERROR, CONSISTENCY, INVENTED])
-        self.assertEqual(self.keys(make_comparison(self.input, PAIR, reference=False)), [CONSISTENCY, INVENTED])
+        self.assertEqual(
+            self.keys(make_comparison(self.input, PAIR)), [ERROR, CONSISTENCY, INVENTED]
+        )
+        self.assertEqual(
+            self.keys(make_comparison(self.input, PAIR, reference=False)), [CONSISTENCY, INVENTED]
+        )
 
     def test_kinds_say_what_they_are_good_for(self):
         for kind in mapKinds(make_comparison(self.input, PAIR)):
@@ -39,7 +49,9 @@ class ComparisonMapsTest(unittest.TestCase):
     def test_error_is_the_difference_to_the_reference(self):
         comparison = make_comparison(self.input)
         for method, node in ComparisonMaps(comparison).make(ERROR).items():
-            np.testing.assert_allclose(array(node), np.abs(array(comparison.outputs[method]) - array(comparison.reference)))
+            np.testing.assert_allclose(
+                array(node), np.abs(array(comparison.outputs[method]) - array(comparison.reference))
+            )
             np.testing.assert_allclose(ijkToRAS(node), ijkToRAS(comparison.reference))
 
     def test_inconsistency_is_the_difference_to_what_was_put_in_after_shrinking_again(self):
@@ -49,7 +61,10 @@ class ComparisonMapsTest(unittest.TestCase):
                 found = ComparisonMaps(comparison).make(CONSISTENCY)
                 self.assertEqual(list(found), list(METHODS))
                 for method, node in found.items():
-                    expected = np.abs(resampling.degrade(array(comparison.outputs[method]), 2, degradation) - array(comparison.low))
+                    expected = np.abs(
+                        resampling.degrade(array(comparison.outputs[method]), 2, degradation)
+                        - array(comparison.low)
+                    )
                     np.testing.assert_allclose(array(node), expected, atol=1e-3)
                     np.testing.assert_allclose(ijkToRAS(node), ijkToRAS(comparison.low))
 
@@ -58,24 +73,35 @@ class ComparisonMapsTest(unittest.TestCase):
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=AXES[name], size=(12, 10, 8))
                 for kind in (ERROR, CONSISTENCY):
-                    for found in ComparisonMaps(make_comparison(node, axis=axis)).make(kind).values():
+                    for found in (
+                        ComparisonMaps(make_comparison(node, axis=axis)).make(kind).values()
+                    ):
                         np.testing.assert_allclose(corners_ras(found), corners_ras(node), atol=1e-9)
 
     def test_invention_is_what_the_gan_model_has_added_to_the_psnr_model_of_its_pair(self):
         comparison = make_comparison(self.input, PAIR)
         found = ComparisonMaps(comparison).make(INVENTED)
         self.assertEqual(list(found), ["net-gan"])
-        np.testing.assert_allclose(array(found["net-gan"]), np.abs(array(comparison.outputs["net-gan"]) - array(comparison.outputs["net-psnr"])))
+        np.testing.assert_allclose(
+            array(found["net-gan"]),
+            np.abs(array(comparison.outputs["net-gan"]) - array(comparison.outputs["net-psnr"])),
+        )
 
     def test_maps_of_a_kind_have_the_same_colors_for_the_same_differences(self):
         maps = ComparisonMaps(make_comparison(self.input))
         displays = [node.GetDisplayNode() for node in maps.make(ERROR).values()]
-        brightest = np.percentile(np.concatenate([array(node).ravel() for node in maps.found(ERROR).values()]), 99.5)
+        brightest = np.percentile(
+            np.concatenate([array(node).ravel() for node in maps.found(ERROR).values()]), 99.5
+        )
         for display in displays:
             self.assertEqual(display.GetColorNodeID(), displays[0].GetColorNodeID())
             self.assertAlmostEqual(display.GetWindowLevelMin(), 0)
             self.assertAlmostEqual(display.GetWindowLevelMax(), brightest, 4)
-            self.assertFalse(display.GetInterpolate() or display.GetAutoWindowLevel() or display.GetApplyThreshold())
+            self.assertFalse(
+                display.GetInterpolate()
+                or display.GetAutoWindowLevel()
+                or display.GetApplyThreshold()
+            )
 
     def test_colors_go_from_black_to_bright_and_ever_lighter(self):
         node = next(iter(ComparisonMaps(make_comparison(self.input)).make(ERROR).values()))
@@ -113,7 +139,9 @@ class ComparisonMapsTest(unittest.TestCase):
     def test_map_follows_the_transform_of_the_volumes(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         for kind in (ERROR, CONSISTENCY):
-            for node in ComparisonMaps(make_comparison(self.input, transform=transform)).make(kind).values():
+            for node in (
+                ComparisonMaps(make_comparison(self.input, transform=transform)).make(kind).values()
+            ):
                 self.assertIs(node.GetParentTransformNode(), transform)
 
     def test_maps_are_made_one_by_one_and_only_once(self):
@@ -126,7 +154,10 @@ class ComparisonMapsTest(unittest.TestCase):
     def test_large_map_is_made_in_short_steps_with_the_same_result(self):
         node = make_volume(size=(12, 10, 8))
         for axis, count in (("i", 12), ("j", 10), ("k", 8)):
-            whole = {kind: array(ComparisonMaps(make_comparison(node, axis=axis)).make(kind)["bicubic"]) for kind in (ERROR, CONSISTENCY)}
+            whole = {
+                kind: array(ComparisonMaps(make_comparison(node, axis=axis)).make(kind)["bicubic"])
+                for kind in (ERROR, CONSISTENCY)
+            }
             with mock.patch("MRISuperResLib.scene.comparison.maps.STEP_VOXELS", 1):
                 for kind, expected in whole.items():
                     maps = ComparisonMaps(make_comparison(node, axis=axis))
@@ -157,7 +188,11 @@ class ComparisonMapsTest(unittest.TestCase):
             slicer.mrmlScene.RemoveNode(comparison.outputs["nearest"])
             list(steps)
         self.assertEqual(list(ComparisonMaps(comparison).found(ERROR)), ["bicubic", "bicubic+bp"])
-        maps = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if node.GetName().endswith("error")]
+        maps = [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            if node.GetName().endswith("error")
+        ]
         self.assertEqual(len(maps), 2)
 
     def test_scene_that_is_closed_between_two_maps_stays_empty(self):

@@ -22,18 +22,25 @@ class ComparisonNodesTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.input = make_volume(size=SIZE)
-        self.hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        self.hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(
+            slicer.mrmlScene
+        )
         self.before = node_ids()
 
     def item(self, node):
-        return self.hierarchy.GetItemByDataNode(node) or self.hierarchy.CreateItem(self.hierarchy.GetSceneItemID(), node)
+        return self.hierarchy.GetItemByDataNode(node) or self.hierarchy.CreateItem(
+            self.hierarchy.GetSceneItemID(), node
+        )
 
     def parent(self, node):
         return self.hierarchy.GetItemParent(self.item(node))
 
     def cells(self, node):
         table = node.GetTable()
-        return [[table.GetValue(row, column).ToString() for column in range(table.GetNumberOfColumns())] for row in range(table.GetNumberOfRows())]
+        return [
+            [table.GetValue(row, column).ToString() for column in range(table.GetNumberOfColumns())]
+            for row in range(table.GetNumberOfRows())
+        ]
 
 
 class VolumesTest(ComparisonNodesTest):
@@ -46,7 +53,9 @@ class VolumesTest(ComparisonNodesTest):
             self.assertIn("not for diagnosis", node.GetDescription())
             self.assertIn("not for diagnosis", node.GetAttribute("MRISuperRes.Notice"))
 
-    def test_reference_and_outputs_lie_on_the_input_and_the_degraded_volume_covers_the_same_space(self):
+    def test_reference_and_outputs_lie_on_the_input_and_the_degraded_volume_covers_the_same_space(
+        self,
+    ):
         for name, matrix in AXES.items():
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=matrix, size=SIZE)
@@ -59,16 +68,24 @@ class VolumesTest(ComparisonNodesTest):
     def test_reference_holds_the_voxels_of_the_input_without_the_rest_of_the_scale(self):
         node = make_volume(size=(41, 36, 4))
         comparison = make_comparison(node)
-        np.testing.assert_array_equal(slicer.util.arrayFromVolume(comparison.reference), slicer.util.arrayFromVolume(node)[..., :40])
+        np.testing.assert_array_equal(
+            slicer.util.arrayFromVolume(comparison.reference),
+            slicer.util.arrayFromVolume(node)[..., :40],
+        )
         self.assertTrue([message for message in comparison.messages if "41" in message])
 
     def test_without_a_reference_the_input_itself_is_enlarged(self):
         comparison = make_comparison(self.input, reference=False)
         self.assertIsNone(comparison.reference)
         self.assertIsNot(comparison.low, self.input)
-        np.testing.assert_array_equal(slicer.util.arrayFromVolume(comparison.low), slicer.util.arrayFromVolume(self.input))
+        np.testing.assert_array_equal(
+            slicer.util.arrayFromVolume(comparison.low), slicer.util.arrayFromVolume(self.input)
+        )
         for method, node in comparison.outputs.items():
-            self.assertEqual((node.GetName(), node.GetImageData().GetDimensions()), (f"Fetus SR x2 {method}", (80, 72, 4)))
+            self.assertEqual(
+                (node.GetName(), node.GetImageData().GetDimensions()),
+                (f"Fetus SR x2 {method}", (80, 72, 4)),
+            )
 
     def test_scalar_type_is_that_of_the_input(self):
         for dtype in (np.uint8, np.int16, np.float32):
@@ -76,7 +93,9 @@ class VolumesTest(ComparisonNodesTest):
                 node = make_volume(dtype, size=SIZE)
                 comparison = make_comparison(node)
                 for part in (comparison.reference, *comparison.outputs.values()):
-                    self.assertEqual(part.GetImageData().GetScalarType(), node.GetImageData().GetScalarType())
+                    self.assertEqual(
+                        part.GetImageData().GetScalarType(), node.GetImageData().GetScalarType()
+                    )
 
     def test_volumes_look_like_the_input_and_follow_its_transform(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -85,11 +104,16 @@ class VolumesTest(ComparisonNodesTest):
         comparison = make_comparison(self.input, transform=transform)
         for part in (comparison.reference, comparison.low, *comparison.outputs.values()):
             self.assertIs(part.GetParentTransformNode(), transform)
-            self.assertEqual((part.GetDisplayNode().GetWindow(), part.GetDisplayNode().GetLevel()), (33, 44))
+            self.assertEqual(
+                (part.GetDisplayNode().GetWindow(), part.GetDisplayNode().GetLevel()), (33, 44)
+            )
 
     def test_gan_model_knows_the_psnr_model_of_its_pair(self):
         comparison = make_comparison(self.input, ("bicubic", "net-psnr", "net-gan"))
-        partners = {method: node.GetAttribute("MRISuperRes.Partner") for method, node in comparison.outputs.items()}
+        partners = {
+            method: node.GetAttribute("MRISuperRes.Partner")
+            for method, node in comparison.outputs.items()
+        }
         self.assertEqual(partners, {"bicubic": None, "net-psnr": None, "net-gan": "net-psnr"})
 
 
@@ -98,7 +122,9 @@ class TablesTest(ComparisonNodesTest):
         comparison = make_comparison(self.input)
         header, rows = comparison.table.rows()
         table = comparison.tableNode.GetTable()
-        self.assertEqual([table.GetColumnName(n) for n in range(table.GetNumberOfColumns())], header)
+        self.assertEqual(
+            [table.GetColumnName(n) for n in range(table.GetNumberOfColumns())], header
+        )
         self.assertEqual(self.cells(comparison.tableNode), rows)
         self.assertEqual([row[0] for row in rows], list(METHODS))
         self.assertRegex(rows[0][1], r"^\d+\.\d\d ± \d+\.\d\d")
@@ -117,7 +143,9 @@ class TablesTest(ComparisonNodesTest):
         for method in METHODS:
             for metric in comparison.table.metrics:
                 column = table.GetColumnByName(f"{method} {metric.key}")
-                shown = [None if math.isnan(column.GetValue(n)) else column.GetValue(n) for n in range(4)]
+                shown = [
+                    None if math.isnan(column.GetValue(n)) else column.GetValue(n) for n in range(4)
+                ]
                 self.assertEqual(shown, comparison.table.values(method, metric.key))
 
     def test_metric_that_is_not_defined_on_a_slice_leaves_a_gap_in_the_plot(self):
@@ -125,7 +153,9 @@ class TablesTest(ComparisonNodesTest):
         comparison = make_comparison(self.input)
         self.assertIsNone(comparison.table.values("nearest", "psnr")[2])
         column = comparison.sliceTableNode.GetTable().GetColumnByName("nearest psnr")
-        self.assertEqual([math.isnan(column.GetValue(n)) for n in range(4)], [False, False, True, False])
+        self.assertEqual(
+            [math.isnan(column.GetValue(n)) for n in range(4)], [False, False, True, False]
+        )
 
     def test_dots_are_listed_per_method(self):
         comparison = make_comparison(make_volume(size=(160, 160, 2)))
@@ -157,11 +187,18 @@ class PlotTest(ComparisonNodesTest):
         chart = comparison.plotChartNode
         self.assertEqual(chart.GetYAxisTitle(), "PSNR (dB)")
         comparison.showMetric("ssim_wang_foreground")
-        self.assertEqual(chart.GetYAxisTitle(), comparison.table.metric("ssim_wang_foreground").heading)
+        self.assertEqual(
+            chart.GetYAxisTitle(), comparison.table.metric("ssim_wang_foreground").heading
+        )
         for n, method in enumerate(METHODS):
             series = chart.GetNthPlotSeriesNode(n)
-            self.assertEqual((series.GetXColumnName(), series.GetYColumnName()), ("slice", f"{method} ssim_wang_foreground"))
-            self.assertIsNotNone(series.GetTableNode().GetTable().GetColumnByName(series.GetYColumnName()))
+            self.assertEqual(
+                (series.GetXColumnName(), series.GetYColumnName()),
+                ("slice", f"{method} ssim_wang_foreground"),
+            )
+            self.assertIsNotNone(
+                series.GetTableNode().GetTable().GetColumnByName(series.GetYColumnName())
+            )
 
     def test_lines_of_a_second_comparison_have_the_names_of_their_methods_too(self):
         make_comparison(self.input)
@@ -180,7 +217,13 @@ class FolderTest(ComparisonNodesTest):
         folder = self.parent(comparison.tableNode)
         self.assertEqual(self.hierarchy.GetItemName(folder), "Comparison of Fetus x2")
         self.assertEqual(self.hierarchy.GetItemParent(folder), study)
-        for node in (comparison.reference, comparison.low, comparison.plotChartNode, comparison.sliceTableNode, *comparison.outputs.values()):
+        for node in (
+            comparison.reference,
+            comparison.low,
+            comparison.plotChartNode,
+            comparison.sliceTableNode,
+            *comparison.outputs.values(),
+        ):
             self.assertEqual(self.parent(node), folder)
 
     def test_lines_are_listed_under_their_chart(self):
@@ -228,10 +271,18 @@ class LifeTest(ComparisonNodesTest):
 
     def test_deleted_nodes_are_missing_and_the_rest_stays_usable(self):
         comparison = make_comparison(self.input)
-        for node in (comparison.outputs["bicubic"], comparison.reference, comparison.plotChartNode, comparison.tableNode):
+        for node in (
+            comparison.outputs["bicubic"],
+            comparison.reference,
+            comparison.plotChartNode,
+            comparison.tableNode,
+        ):
             slicer.mrmlScene.RemoveNode(node)
         self.assertEqual(tuple(comparison.outputs), ("nearest", "bicubic+bp"))
-        self.assertEqual((comparison.reference, comparison.plotChartNode, comparison.tableNode), (None, None, None))
+        self.assertEqual(
+            (comparison.reference, comparison.plotChartNode, comparison.tableNode),
+            (None, None, None),
+        )
         comparison.showMetric("rmse")
         self.assertTrue(comparison.isPresent)
 
@@ -239,7 +290,9 @@ class LifeTest(ComparisonNodesTest):
         comparison = make_comparison(self.input)
         slicer.mrmlScene.Clear(0)
         again = make_comparison(make_volume(size=SIZE))
-        self.assertEqual((comparison.isPresent, comparison.low, comparison.outputs), (False, None, {}))
+        self.assertEqual(
+            (comparison.isPresent, comparison.low, comparison.outputs), (False, None, {})
+        )
         comparison.remove()
         self.assertEqual(tuple(again.outputs), METHODS)
 
@@ -252,13 +305,18 @@ class LifeTest(ComparisonNodesTest):
             slicer.mrmlScene.Clear(0)
             self.assertEqual(ComparisonNodes.inScene(), [])
             slicer.util.loadScene(path)
-        comparison, = ComparisonNodes.inScene()
-        self.assertEqual((comparison.table.to_dict(), comparison.dots, comparison.job, comparison.axis.name), (table, dots, job, "k"))
+        (comparison,) = ComparisonNodes.inScene()
+        self.assertEqual(
+            (comparison.table.to_dict(), comparison.dots, comparison.job, comparison.axis.name),
+            (table, dots, job, "k"),
+        )
         self.assertEqual(tuple(comparison.outputs), METHODS)
         self.assertEqual(comparison.reference.GetName(), "Fetus reference")
         self.assertEqual(self.cells(comparison.tableNode), comparison.table.rows()[1])
         comparison.showMetric("rmse")
-        column = comparison.sliceTableNode.GetTable().GetColumnByName(comparison.plotChartNode.GetNthPlotSeriesNode(1).GetYColumnName())
+        column = comparison.sliceTableNode.GetTable().GetColumnByName(
+            comparison.plotChartNode.GetNthPlotSeriesNode(1).GetYColumnName()
+        )
         self.assertAlmostEqual(column.GetValue(0), comparison.table.values("bicubic", "rmse")[0], 2)
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(comparison.tableNode))

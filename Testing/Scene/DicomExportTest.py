@@ -50,7 +50,9 @@ class DicomExportTest(unittest.TestCase):
         self.assertTrue((self.folder / "out" / "0001.dcm").is_file())
 
     def test_the_images_of_the_source_are_known_but_are_not_the_identity_of_the_output(self):
-        self.assertEqual(self.output.GetAttribute("MRISuperRes.SourceInstanceUIDs").split(), list(self.files))
+        self.assertEqual(
+            self.output.GetAttribute("MRISuperRes.SourceInstanceUIDs").split(), list(self.files)
+        )
         self.assertIsNone(self.output.GetAttribute("DICOM.instanceUIDs"))
 
     def test_an_output_that_is_made_anew_of_another_input_forgets_them(self):
@@ -65,22 +67,37 @@ class DicomExportTest(unittest.TestCase):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         moved = self.enlarge(self.input)
         moved.SetAndObserveTransformNodeID(transform.GetID())
-        for node, words in ((None, "press Apply first"), (self.input, "press Apply first"), (self.enlarge(make_volume()), "was not loaded by the module DICOM"),
-                            (moved, "under a transform")):
+        for node, words in (
+            (None, "press Apply first"),
+            (self.input, "press Apply first"),
+            (self.enlarge(make_volume()), "was not loaded by the module DICOM"),
+            (moved, "under a transform"),
+        ):
             with self.subTest(words):
                 self.assertRegex(whyNotExportable(node), words)
                 with opened(DatabaseDouble(self.files)):
-                    self.assert_refused(words, lambda node=node: exportDicom(node, str(self.folder / "out")))
+                    self.assert_refused(
+                        words, lambda node=node: exportDicom(node, str(self.folder / "out"))
+                    )
         self.assertEqual(whyNotExportable(self.output), "")
 
     def test_a_database_that_is_not_open_is_asked_for(self):
-        for context in (opened(None), tempfile.TemporaryDirectory()):  # the second: no attribute at all, as before the module DICOM has started
+        for context in (
+            opened(None),
+            tempfile.TemporaryDirectory(),
+        ):  # the second: no attribute at all, as before the module DICOM has started
             with context:
-                self.assert_refused("database.* is not open: open the module DICOM", lambda: exportDicom(self.output, str(self.folder / "out")))
+                self.assert_refused(
+                    "database.* is not open: open the module DICOM",
+                    lambda: exportDicom(self.output, str(self.folder / "out")),
+                )
 
     def test_images_that_the_database_has_lost_are_counted(self):
         uids = list(self.files)
-        self.assert_refused("1 of the 4 images .* import them again", lambda: self.export(files={uid: self.files[uid] for uid in uids[1:]}))
+        self.assert_refused(
+            "1 of the 4 images .* import them again",
+            lambda: self.export(files={uid: self.files[uid] for uid in uids[1:]}),
+        )
         os.rename(self.files[uids[0]], self.folder / "in" / "elsewhere")
         self.assert_refused("1 of the 4 images .* import them again", self.export)
 

@@ -18,11 +18,20 @@ class ManyJobTest(unittest.TestCase):
         slicer.mrmlScene.Clear(0)
         self.worker = WorkerDouble()
         self.ended, self.progress, self.changes = [], [], []
-        self.volumes = [make_volume(name=name, size=size) for name, size in (("A", (5, 6, 7)), ("B", (6, 5, 4)), ("C", (4, 4, 9)))]
+        self.volumes = [
+            make_volume(name=name, size=size)
+            for name, size in (("A", (5, 6, 7)), ("B", (6, 5, 4)), ("C", (4, 4, 9)))
+        ]
 
     def start(self):
-        return BatchTask(self.worker, self.volumes, JOB, lambda *progress: self.progress.append(progress), self.ended.append,
-                       lambda job: self.changes.append([result.state for result in job.results]))
+        return BatchTask(
+            self.worker,
+            self.volumes,
+            JOB,
+            lambda *progress: self.progress.append(progress),
+            self.ended.append,
+            lambda job: self.changes.append([result.state for result in job.results]),
+        )
 
     def assert_ended(self, job, state, words=""):
         self.assertEqual(self.ended, [job])
@@ -42,11 +51,26 @@ class ManyJobTest(unittest.TestCase):
         for _volume in self.volumes:
             self.worker.finish()
         self.assert_ended(job, TaskState.FINISHED)
-        self.assertEqual(self.outputs(job), ["A SR x2 bicubic", "B SR x2 bicubic", "C SR x2 bicubic"])
+        self.assertEqual(
+            self.outputs(job), ["A SR x2 bicubic", "B SR x2 bicubic", "C SR x2 bicubic"]
+        )
         for volume, result in zip(self.volumes, job.results):
-            np.testing.assert_allclose(corners_ras(result.outputNode), corners_ras(volume), atol=1e-9)
+            np.testing.assert_allclose(
+                corners_ras(result.outputNode), corners_ras(volume), atol=1e-9
+            )
         running, done = TaskState.RUNNING, TaskState.FINISHED
-        self.assertEqual(self.changes, [[running, None, None], [done, None, None], [done, running, None], [done, done, None], [done, done, running], [done] * 3, [done] * 3])
+        self.assertEqual(
+            self.changes,
+            [
+                [running, None, None],
+                [done, None, None],
+                [done, running, None],
+                [done, done, None],
+                [done, done, running],
+                [done] * 3,
+                [done] * 3,
+            ],
+        )
 
     def test_progress_counts_the_slices_of_all_volumes(self):
         self.start()
@@ -62,7 +86,9 @@ class ManyJobTest(unittest.TestCase):
         self.worker.finish()
         self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.outputs(job), ["A SR x2 bicubic", None, "C SR x2 bicubic"])
-        self.assertEqual((job.results[1].state, job.messages), (TaskState.FAILED, ["“B”: Too large."]))
+        self.assertEqual(
+            (job.results[1].state, job.messages), (TaskState.FAILED, ["“B”: Too large."])
+        )
 
     def test_the_same_reason_is_told_once_for_all_its_volumes(self):
         job = self.start()
@@ -86,7 +112,10 @@ class ManyJobTest(unittest.TestCase):
                 self.fail_volume(kind, "PyTorch is missing.")
                 self.assert_ended(job, TaskState.FAILED, "PyTorch is missing.")
                 self.assertEqual(job.errorKind, kind)
-                self.assertEqual([result.message for result in job.results], ["", "PyTorch is missing.", "Not begun."])
+                self.assertEqual(
+                    [result.message for result in job.results],
+                    ["", "PyTorch is missing.", "Not begun."],
+                )
 
     def test_cancel_keeps_what_is_finished_and_says_so(self):
         job = self.start()
@@ -94,9 +123,13 @@ class ManyJobTest(unittest.TestCase):
         job.cancel()
         self.assertEqual(self.worker.cancelCount, 1)
         self.worker.end("cancelled")
-        self.assert_ended(job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
+        self.assert_ended(
+            job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay."
+        )
         self.assertEqual(self.outputs(job), ["A SR x2 bicubic", None, None])
-        self.assertEqual([result.message for result in job.results], ["", "Cancelled.", "Not begun."])
+        self.assertEqual(
+            [result.message for result in job.results], ["", "Cancelled.", "Not begun."]
+        )
 
     def test_worker_that_is_ended_by_the_application_is_not_started_again(self):
         job = self.start()
@@ -111,7 +144,10 @@ class ManyJobTest(unittest.TestCase):
         self.worker.finish()
         self.assert_ended(job, TaskState.FINISHED)
         self.assertEqual(self.outputs(job), [None, None, "C SR x2 bicubic"])
-        self.assertEqual(job.messages, ["“A”: Cancelled: the input volume was deleted.", "“B”: The volume was deleted."])
+        self.assertEqual(
+            job.messages,
+            ["“A”: Cancelled: the input volume was deleted.", "“B”: The volume was deleted."],
+        )
 
     def test_closed_scene_ends_the_run(self):
         job = self.start()

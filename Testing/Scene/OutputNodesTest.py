@@ -18,7 +18,9 @@ class OutputNodesTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.input = make_volume()
-        self.hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        self.hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(
+            slicer.mrmlScene
+        )
 
     def result(self, node):
         """(array, ijkToRAS, provenance) of the core."""
@@ -31,7 +33,9 @@ class OutputNodesTest(unittest.TestCase):
 
     def item(self, node):
         """The node's item, which the application makes by itself, and bare MRML does not."""
-        return self.hierarchy.GetItemByDataNode(node) or self.hierarchy.CreateItem(self.hierarchy.GetSceneItemID(), node)
+        return self.hierarchy.GetItemByDataNode(node) or self.hierarchy.CreateItem(
+            self.hierarchy.GetSceneItemID(), node
+        )
 
     def parent_item(self, node):
         return self.hierarchy.GetItemParent(self.hierarchy.GetItemByDataNode(node))
@@ -42,21 +46,39 @@ class OutputNodesTest(unittest.TestCase):
                 node = make_volume(ijk_to_ras=matrix)
                 output = self.create(node)
                 np.testing.assert_allclose(corners_ras(output), corners_ras(node), atol=1e-9)
-                self.assertEqual(np.sign(np.linalg.det(ijkToRAS(output)[:3, :3])), np.sign(np.linalg.det(ijkToRAS(node)[:3, :3])))
-                np.testing.assert_array_equal(slicer.util.arrayFromVolume(output), self.result(node)[0])
+                self.assertEqual(
+                    np.sign(np.linalg.det(ijkToRAS(output)[:3, :3])),
+                    np.sign(np.linalg.det(ijkToRAS(node)[:3, :3])),
+                )
+                np.testing.assert_array_equal(
+                    slicer.util.arrayFromVolume(output), self.result(node)[0]
+                )
 
     def test_scalar_type_is_kept(self):
         for dtype in TYPES:
             with self.subTest(dtype.__name__):
                 node = make_volume(dtype)
                 output = self.create(node)
-                self.assertEqual(output.GetImageData().GetScalarType(), node.GetImageData().GetScalarType())
+                self.assertEqual(
+                    output.GetImageData().GetScalarType(), node.GetImageData().GetScalarType()
+                )
                 self.assertEqual(slicer.util.arrayFromVolume(output).dtype, dtype)
 
     def test_input_is_not_touched(self):
-        before = self.input.GetMTime(), self.input.GetImageData().GetMTime(), self.input.GetDisplayNode().GetMTime()
+        before = (
+            self.input.GetMTime(),
+            self.input.GetImageData().GetMTime(),
+            self.input.GetDisplayNode().GetMTime(),
+        )
         self.create()
-        self.assertEqual((self.input.GetMTime(), self.input.GetImageData().GetMTime(), self.input.GetDisplayNode().GetMTime()), before)
+        self.assertEqual(
+            (
+                self.input.GetMTime(),
+                self.input.GetImageData().GetMTime(),
+                self.input.GetDisplayNode().GetMTime(),
+            ),
+            before,
+        )
 
     def test_output_gets_the_parent_transform_that_the_input_had(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
@@ -77,10 +99,20 @@ class OutputNodesTest(unittest.TestCase):
                     display.SetWindowLevel(33, 44)
                 output = self.create().GetDisplayNode()
                 self.assertFalse(output.GetAutoWindowLevel())
-                self.assertEqual((output.GetWindow(), output.GetLevel()), (display.GetWindow(), display.GetLevel()))
+                self.assertEqual(
+                    (output.GetWindow(), output.GetLevel()),
+                    (display.GetWindow(), display.GetLevel()),
+                )
                 self.assertFalse(output.GetInterpolate())
                 self.assertEqual(output.GetColorNodeID(), "vtkMRMLColorTableNodeWarm1")
-                self.assertEqual((output.GetApplyThreshold(), output.GetLowerThreshold(), output.GetUpperThreshold()), (1, 10, 60))
+                self.assertEqual(
+                    (
+                        output.GetApplyThreshold(),
+                        output.GetLowerThreshold(),
+                        output.GetUpperThreshold(),
+                    ),
+                    (1, 10, 60),
+                )
                 self.assertIsNot(output, display)
 
     def test_input_without_display_is_no_obstacle(self):
@@ -109,21 +141,40 @@ class OutputNodesTest(unittest.TestCase):
 
     def test_attributes_tell_how_it_was_made_and_what_it_is_not_for(self):
         output = self.create()
-        attributes = {name: output.GetAttribute("MRISuperRes." + name) for name in
-                      ("Notice", "Model", "ModelSHA256", "Settings", "Versions", "InputName", "InputID", "Date", "Provenance")}
+        attributes = {
+            name: output.GetAttribute("MRISuperRes." + name)
+            for name in (
+                "Notice",
+                "Model",
+                "ModelSHA256",
+                "Settings",
+                "Versions",
+                "InputName",
+                "InputID",
+                "Date",
+                "Provenance",
+            )
+        }
         self.assertIn("not for diagnosis", attributes["Notice"])
         self.assertIn("not for diagnosis", output.GetDescription())
         self.assertEqual((attributes["Model"], attributes["ModelSHA256"]), ("bicubic", None))
         self.assertEqual(json.loads(attributes["Settings"])["scale"], 2)
         self.assertIn("numpy", json.loads(attributes["Versions"]))
-        self.assertEqual((attributes["InputName"], attributes["InputID"]), ("Fetus", self.input.GetID()))
+        self.assertEqual(
+            (attributes["InputName"], attributes["InputID"]), ("Fetus", self.input.GetID())
+        )
         self.assertRegex(attributes["Date"], r"^\d{4}-\d\d-\d\dT")
         self.assertEqual(json.loads(attributes["Provenance"])["input"]["size"], [5, 6, 7])
 
     def test_hash_of_the_model_is_recorded(self):
         array, matrix, provenance = self.result(self.input)
         provenance["model"] = {"name": "net", "sha256": "ab" * 32}
-        self.assertEqual(createOutput(self.input, array, matrix, provenance).GetAttribute("MRISuperRes.ModelSHA256"), "ab" * 32)
+        self.assertEqual(
+            createOutput(self.input, array, matrix, provenance).GetAttribute(
+                "MRISuperRes.ModelSHA256"
+            ),
+            "ab" * 32,
+        )
 
     def test_given_output_is_updated_and_keeps_its_identity(self):
         output = make_volume(np.float64, np.eye(4), (2, 2, 2), "Mine")
@@ -135,7 +186,9 @@ class OutputNodesTest(unittest.TestCase):
         self.assertEqual((output.GetID(), output.GetName(), output.GetDisplayNodeID()), identity)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
         np.testing.assert_allclose(corners_ras(output), corners_ras(self.input), atol=1e-9)
-        self.assertEqual(output.GetImageData().GetScalarType(), self.input.GetImageData().GetScalarType())
+        self.assertEqual(
+            output.GetImageData().GetScalarType(), self.input.GetImageData().GetScalarType()
+        )
         self.assertIsNone(output.GetAttribute("DICOM.instanceUIDs"))
         self.assertIsNone(output.GetAttribute("MRISuperRes.ModelSHA256"))
 

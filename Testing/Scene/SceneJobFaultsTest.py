@@ -27,7 +27,9 @@ class SceneJobFaultsTest(unittest.TestCase):
         self.nodes = node_ids()
 
     def upsample(self, output=None):
-        return VolumeTask(self.worker, self.input, UpsamplingOptions(model="bicubic", scale=2), output)
+        return VolumeTask(
+            self.worker, self.input, UpsamplingOptions(model="bicubic", scale=2), output
+        )
 
     def compare(self):
         return ComparisonTask(self.worker, self.input, ComparisonOptions(METHODS, scale=2))
@@ -46,14 +48,22 @@ class SceneJobFaultsTest(unittest.TestCase):
         self.assertIs(again.state, TaskState.FINISHED)
 
     def test_too_little_memory_for_the_output_leaves_the_scene_as_it_was(self):
-        self.assert_failed(self.upsample(), "could not be put into the scene, perhaps for want of memory", mock.patch(IMAGE, side_effect=MemoryError))
+        self.assert_failed(
+            self.upsample(),
+            "could not be put into the scene, perhaps for want of memory",
+            mock.patch(IMAGE, side_effect=MemoryError),
+        )
 
     def test_too_little_memory_leaves_the_output_that_was_to_be_replaced_as_it_was(self):
         output = make_volume(name="Mine", size=(4, 5, 6))
         self.nodes = node_ids()
         voxels = slicer.util.arrayFromVolume(output).copy()
         attributes = list(output.GetAttributeNames() or [])
-        self.assert_failed(self.upsample(output), "could not be put into the scene", mock.patch(IMAGE, side_effect=MemoryError))
+        self.assert_failed(
+            self.upsample(output),
+            "could not be put into the scene",
+            mock.patch(IMAGE, side_effect=MemoryError),
+        )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(output), voxels)
         self.assertEqual(list(output.GetAttributeNames() or []), attributes)
 
@@ -68,13 +78,20 @@ class SceneJobFaultsTest(unittest.TestCase):
                 raise MemoryError
             return real(array, scalarType)
 
-        self.assert_failed(self.compare(), "could not be put into the scene", mock.patch(IMAGE, image))
+        self.assert_failed(
+            self.compare(), "could not be put into the scene", mock.patch(IMAGE, image)
+        )
         self.assertGreaterEqual(len(images), 3)
 
     def test_too_little_memory_for_a_copy_of_the_input_is_told_before_the_run(self):
         folders = set(os.listdir(slicer.app.temporaryPath))
         for start in (self.upsample, self.compare):
-            with mock.patch("numpy.save", side_effect=MemoryError), self.assertRaisesRegex(SuperResolutionError, "not enough for a copy of the volume: close") as caught:
+            with (
+                mock.patch("numpy.save", side_effect=MemoryError),
+                self.assertRaisesRegex(
+                    SuperResolutionError, "not enough for a copy of the volume: close"
+                ) as caught,
+            ):
                 start()
             self.assertEqual(caught.exception.kind, "memory")
         self.assertEqual(set(os.listdir(slicer.app.temporaryPath)), folders)
@@ -90,7 +107,11 @@ class SceneJobFaultsTest(unittest.TestCase):
                     shutil.rmtree(self.worker.request["folder"])
                     finish(event, **fields)
 
-                self.assert_failed(run, "The result is gone from the temporary folder", mock.patch.object(self.worker, "end", vanish))
+                self.assert_failed(
+                    run,
+                    "The result is gone from the temporary folder",
+                    mock.patch.object(self.worker, "end", vanish),
+                )
                 slicer.mrmlScene.Clear(0)
                 self.input = make_volume(size=(20, 18, 3))
                 self.nodes = node_ids()
@@ -110,7 +131,12 @@ class SceneJobFaultsTest(unittest.TestCase):
         with open(os.path.dirname(place), "w"):
             pass
         self.addCleanup(os.remove, os.path.dirname(place))
-        with mock.patch.object(slicer.app, "_temporaryPath", place), self.assertRaisesRegex(SuperResolutionError, "cannot be copied to the temporary folder .*a file"):
+        with (
+            mock.patch.object(slicer.app, "_temporaryPath", place),
+            self.assertRaisesRegex(
+                SuperResolutionError, "cannot be copied to the temporary folder .*a file"
+            ),
+        ):
             self.upsample()
 
 

@@ -45,13 +45,17 @@ class FaultTest(SequenceJobTestCase):
         job = self.start_and_finish_one()
         job.cancel()
         self.worker.end("cancelled")
-        self.assertFalse([value for value in vars(job).values() if isinstance(value, slicer.vtkMRMLNode)])
+        self.assertFalse(
+            [value for value in vars(job).values() if isinstance(value, slicer.vtkMRMLNode)]
+        )
 
     def test_a_frame_that_fails_ends_the_run_and_says_which_and_why(self):
         job = self.start_and_finish_one()
         with self.assertLogs(level="ERROR"):
             self.worker.end("error", kind="memory", message="Too large.", log="")
-        self.assert_ended(job, TaskState.FAILED, "Frame 2 of 3 failed, and nothing was made: Too large.")
+        self.assert_ended(
+            job, TaskState.FAILED, "Frame 2 of 3 failed, and nothing was made: Too large."
+        )
         self.assert_nothing_was_added()
 
     def test_closed_scene_ends_the_run(self):
@@ -80,7 +84,10 @@ class FaultTest(SequenceJobTestCase):
         self.assertIsNotNone(job.shownNode)
 
     def test_frame_that_is_removed_or_added_meanwhile_ends_the_run(self):
-        for change in (lambda: self.sequence.RemoveDataNodeAtValue("1"), lambda: self.sequence.SetDataNodeAtValue(make_volume(), "9")):
+        for change in (
+            lambda: self.sequence.RemoveDataNodeAtValue("1"),
+            lambda: self.sequence.SetDataNodeAtValue(make_volume(), "9"),
+        ):
             self.setUp()
             job = self.start_and_finish_one()
             change()
@@ -91,7 +98,9 @@ class FaultTest(SequenceJobTestCase):
 
     def test_full_temporary_folder_in_the_middle_ends_the_run_with_a_sentence(self):
         job = self.start(self.sequence)
-        with unittest.mock.patch("MRISuperResLib.scene.tasks.np.save", side_effect=OSError(28, "No space left on device")):
+        with unittest.mock.patch(
+            "MRISuperResLib.scene.tasks.np.save", side_effect=OSError(28, "No space left on device")
+        ):
             self.worker.finish()
         self.assert_ended(job, TaskState.FAILED, "No space left on device")
         self.assert_nothing_was_added()
@@ -110,8 +119,14 @@ class FaultTest(SequenceJobTestCase):
         colors.SetDimensions(4, 3, 2)
         colors.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
         framesOf(colored)[2].SetAndObserveImageData(colors)
-        for node, words in ((None, "Choose a sequence"), (self.volume, "Choose a sequence"), (empty, "has no frames"),
-                            (mixed, "Frame 1 of 1 .*label map"), (colored, r"Frame 3 of 3 \(time 1 s\) of “Colored”.*3 values in each voxel"), (dark, "NaN or infinite")):
+        for node, words in (
+            (None, "Choose a sequence"),
+            (self.volume, "Choose a sequence"),
+            (empty, "has no frames"),
+            (mixed, "Frame 1 of 1 .*label map"),
+            (colored, r"Frame 3 of 3 \(time 1 s\) of “Colored”.*3 values in each voxel"),
+            (dark, "NaN or infinite"),
+        ):
             with self.subTest(words), self.assertRaisesRegex(SuperResolutionError, words):
                 SequenceTask(self.worker, node, JOB)
         self.assertFalse(self.worker.isBusy)

@@ -23,12 +23,29 @@ class OutputTest(SequenceJobTestCase):
                     self.setUp()
                     sequence = make_sequence(dtype=dtype, ijk_to_ras=axes)
                     output = self.run_to_the_end(sequence).outputNode
-                    self.assertEqual([output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())], ["0", "0.5", "1"])
-                    self.assertEqual((output.GetIndexName(), output.GetIndexUnit(), output.GetIndexType()), ("time", "s", sequence.GetIndexType()))
+                    self.assertEqual(
+                        [output.GetNthIndexValue(n) for n in range(output.GetNumberOfDataNodes())],
+                        ["0", "0.5", "1"],
+                    )
+                    self.assertEqual(
+                        (output.GetIndexName(), output.GetIndexUnit(), output.GetIndexType()),
+                        ("time", "s", sequence.GetIndexType()),
+                    )
                     for before, after in zip(framesOf(sequence), framesOf(output), strict=True):
-                        np.testing.assert_allclose(corners_ras(after), corners_ras(before), atol=1e-9)
-                        self.assertEqual(after.GetImageData().GetScalarType(), before.GetImageData().GetScalarType())
-                        self.assertGreater(np.corrcoef(slicer.util.arrayFromVolume(after)[:, ::2, ::2].ravel(), slicer.util.arrayFromVolume(before).ravel())[0, 1], 0.8)
+                        np.testing.assert_allclose(
+                            corners_ras(after), corners_ras(before), atol=1e-9
+                        )
+                        self.assertEqual(
+                            after.GetImageData().GetScalarType(),
+                            before.GetImageData().GetScalarType(),
+                        )
+                        self.assertGreater(
+                            np.corrcoef(
+                                slicer.util.arrayFromVolume(after)[:, ::2, ::2].ravel(),
+                                slicer.util.arrayFromVolume(before).ravel(),
+                            )[0, 1],
+                            0.8,
+                        )
 
     def test_the_input_is_not_changed(self):
         sequence = make_sequence()
@@ -60,7 +77,9 @@ class OutputTest(SequenceJobTestCase):
         for old, new in (("0", "rest"), ("0.5", "stress"), ("1", "after")):
             sequence.UpdateIndexValue(old, new)
         output = self.run_to_the_end(sequence).outputNode
-        self.assertEqual([output.GetNthIndexValue(n) for n in range(3)], ["rest", "stress", "after"])
+        self.assertEqual(
+            [output.GetNthIndexValue(n) for n in range(3)], ["rest", "stress", "after"]
+        )
 
     def test_all_frames_are_sent_with_one_intensity_range(self):
         sequence = make_sequence()
@@ -69,7 +88,10 @@ class OutputTest(SequenceJobTestCase):
         while job.isRunning:
             ranges.add(tuple(self.worker.request["job"]["intensity_range"]))
             self.worker.finish()
-        self.assertEqual(ranges, {common_range([slicer.util.arrayFromVolume(frame) for frame in framesOf(sequence)])})
+        self.assertEqual(
+            ranges,
+            {common_range([slicer.util.arrayFromVolume(frame) for frame in framesOf(sequence)])},
+        )
 
     def test_sequence_and_frames_say_what_they_are_and_how_they_were_made(self):
         sequence = make_sequence()
@@ -77,19 +99,39 @@ class OutputTest(SequenceJobTestCase):
         self.assertEqual(output.GetName(), "Cine SR x2 bicubic")
         for node in (output, *framesOf(output)):
             self.assertEqual(node.GetAttribute("MRISuperRes.Model"), "bicubic")
-            self.assertEqual((node.GetAttribute("MRISuperRes.InputName"), node.GetAttribute("MRISuperRes.InputID")), ("Cine", sequence.GetID()))
+            self.assertEqual(
+                (
+                    node.GetAttribute("MRISuperRes.InputName"),
+                    node.GetAttribute("MRISuperRes.InputID"),
+                ),
+                ("Cine", sequence.GetID()),
+            )
             self.assertIn("not for diagnosis", node.GetAttribute("MRISuperRes.Notice"))
             self.assertIn("not for diagnosis", node.GetDescription())
-            self.assertEqual(json.loads(node.GetAttribute("MRISuperRes.Provenance"))["intensity"]["of"], "all frames of the sequence")
+            self.assertEqual(
+                json.loads(node.GetAttribute("MRISuperRes.Provenance"))["intensity"]["of"],
+                "all frames of the sequence",
+            )
         self.assertEqual(json.loads(output.GetAttribute("MRISuperRes.Provenance"))["frames"], 3)
-        self.assertEqual(json.loads(framesOf(output)[1].GetAttribute("MRISuperRes.Provenance"))["frame"], "Frame 2 of 3 (time 0.5 s)")
+        self.assertEqual(
+            json.loads(framesOf(output)[1].GetAttribute("MRISuperRes.Provenance"))["frame"],
+            "Frame 2 of 3 (time 0.5 s)",
+        )
 
     def test_what_is_said_of_all_frames_is_said_once_and_of_one_with_its_number(self):
         job = self.start(make_sequence(3))
         for number in range(3):
-            result = {"ijkToRAS": np.eye(4).tolist(), "provenance": _provenance(), "output": self.worker.request["output"]}
+            result = {
+                "ijkToRAS": np.eye(4).tolist(),
+                "provenance": _provenance(),
+                "output": self.worker.request["output"],
+            }
             np.save(result["output"], np.zeros((4, 12, 10), np.int16))
-            self.worker.end("result", messages=[f"Differs by {number / 10} %."] + ["Half of it is NaN."] * (number == 1), **result)
+            self.worker.end(
+                "result",
+                messages=[f"Differs by {number / 10} %."] + ["Half of it is NaN."] * (number == 1),
+                **result,
+            )
         self.assertEqual(job.messages, ["Differs by 0.0 %.", "Frame 2: Half of it is NaN."])
 
 
@@ -101,7 +143,10 @@ class BrowserTest(SequenceJobTestCase):
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode"), 1)
         for number in (2, 0, 1):
             browser.SetSelectedItemNumber(number)
-            np.testing.assert_array_equal(slicer.util.arrayFromVolume(job.shownNode), slicer.util.arrayFromVolume(framesOf(job.outputNode)[number]))
+            np.testing.assert_array_equal(
+                slicer.util.arrayFromVolume(job.shownNode),
+                slicer.util.arrayFromVolume(framesOf(job.outputNode)[number]),
+            )
             np.testing.assert_allclose(corners_ras(job.shownNode), corners_ras(volume), atol=1e-9)
         self.assertIs(job.shownInput, volume)
 
@@ -114,7 +159,7 @@ class BrowserTest(SequenceJobTestCase):
 
     def test_output_of_a_sequence_without_a_browser_gets_its_own(self):
         job = self.run_to_the_end(make_sequence())
-        browser, = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+        (browser,) = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
         self.assertIs(browser.GetMasterSequenceNode(), job.outputNode)
         self.assertIs(browser.GetProxyNode(job.outputNode), job.shownNode)
         self.assertIsNone(job.shownInput)
@@ -128,9 +173,13 @@ class BrowserTest(SequenceJobTestCase):
         volume.SetAndObserveTransformNodeID(transform.GetID())
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
-        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volume) or hierarchy.CreateItem(study, volume), study)
+        hierarchy.SetItemParent(
+            hierarchy.GetItemByDataNode(volume) or hierarchy.CreateItem(study, volume), study
+        )
         shown = self.run_to_the_end(sequence).shownNode
-        self.assertEqual((shown.GetDisplayNode().GetWindow(), shown.GetDisplayNode().GetLevel()), (321, 123))
+        self.assertEqual(
+            (shown.GetDisplayNode().GetWindow(), shown.GetDisplayNode().GetLevel()), (321, 123)
+        )
         self.assertIs(shown.GetParentTransformNode(), transform)
         self.assertEqual(hierarchy.GetItemParent(hierarchy.GetItemByDataNode(shown)), study)
 
@@ -142,7 +191,12 @@ class BrowserTest(SequenceJobTestCase):
                 if hasBrowser:
                     browser, _volume = make_browser(sequence)
                 job = self.start(sequence)
-                with unittest.mock.patch("MRISuperResLib.scene.sequence_output._showAs", side_effect=MemoryError), self.assertLogs(level="ERROR"):
+                with (
+                    unittest.mock.patch(
+                        "MRISuperResLib.scene.sequence_output._showAs", side_effect=MemoryError
+                    ),
+                    self.assertLogs(level="ERROR"),
+                ):
                     while job.isRunning:
                         self.worker.finish()
                 self.assert_ended(job, TaskState.FAILED, "could not be put into the scene")
@@ -170,11 +224,22 @@ class ProgressTest(SequenceJobTestCase):
         self.assertEqual(self.progress[-1][:2], (11, 11))
         self.worker.finish()
         self.assert_ended(job, TaskState.FINISHED)
-        self.assertEqual([frame.GetImageData().GetDimensions() for frame in framesOf(job.outputNode)], [(10, 12, 4), (10, 12, 7)])
+        self.assertEqual(
+            [frame.GetImageData().GetDimensions() for frame in framesOf(job.outputNode)],
+            [(10, 12, 4), (10, 12, 7)],
+        )
 
 
 def _provenance():
-    return {"notice": "synthetic", "date": "", "model": {"name": "m", "sha256": None}, "scale": 2, "job": {}, "versions": {}, "intensity": {"low": 0, "high": 1}}
+    return {
+        "notice": "synthetic",
+        "date": "",
+        "model": {"name": "m", "sha256": None},
+        "scale": 2,
+        "job": {},
+        "versions": {},
+        "intensity": {"low": 0, "high": 1},
+    }
 
 
 if __name__ == "__main__":

@@ -4,7 +4,15 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.slice_plane import ijkToWorld, lookAt, middle, pixelSize, shownSlice, slicePlane, viewCenter
+from MRISuperResLib.scene.slice_plane import (
+    ijkToWorld,
+    lookAt,
+    middle,
+    pixelSize,
+    shownSlice,
+    slicePlane,
+    viewCenter,
+)
 from scene_helpers import AXES, make_volume
 
 PRESETS = {2: "Axial", 1: "Coronal", 0: "Sagittal"}
@@ -27,17 +35,27 @@ class SlicePlaneTest(unittest.TestCase):
         matrix = np.diag([1.5, 2.5, 3.5, 1])
         for axis, preset in PRESETS.items():
             with self.subTest(preset):
-                expected = slicer.util.arrayFromVTKMatrix(self.view.GetSliceOrientationPreset(preset))
+                expected = slicer.util.arrayFromVTKMatrix(
+                    self.view.GetSliceOrientationPreset(preset)
+                )
                 np.testing.assert_array_equal(slicePlane(matrix, axis, (0, 0, 0))[:3, :3], expected)
 
     def test_mirrored_and_exchanged_axes_are_shown_the_same_way(self):
         for name in ("left handed", "permuted"):
             with self.subTest(name):
-                along = np.abs(np.array(AXES[name])[:3, :3]).argmax(axis=0)  # the patient axis of each voxel axis
+                along = np.abs(np.array(AXES[name])[:3, :3]).argmax(
+                    axis=0
+                )  # the patient axis of each voxel axis
                 for axis in range(3):
                     preset = PRESETS[along[axis]]
-                    expected = slicer.util.arrayFromVTKMatrix(self.view.GetSliceOrientationPreset(preset))
-                    np.testing.assert_allclose(slicePlane(np.array(AXES[name]), axis, (0, 0, 0))[:3, :3], expected, atol=1e-12)
+                    expected = slicer.util.arrayFromVTKMatrix(
+                        self.view.GetSliceOrientationPreset(preset)
+                    )
+                    np.testing.assert_allclose(
+                        slicePlane(np.array(AXES[name]), axis, (0, 0, 0))[:3, :3],
+                        expected,
+                        atol=1e-12,
+                    )
 
     def test_the_plane_holds_both_axes_of_the_slices_whatever_the_volume(self):
         for name, matrix in AXES.items():
@@ -45,8 +63,12 @@ class SlicePlaneTest(unittest.TestCase):
             for axis in range(3):
                 with self.subTest(name, axis=axis):
                     plane = slicePlane(matrix, axis, (1, 2, 3))
-                    np.testing.assert_allclose(plane[:3, :3].T @ plane[:3, :3], np.eye(3), atol=1e-12)
-                    np.testing.assert_allclose(np.delete(matrix[:3, :3], axis, 1).T @ plane[:3, 2], 0, atol=1e-12)
+                    np.testing.assert_allclose(
+                        plane[:3, :3].T @ plane[:3, :3], np.eye(3), atol=1e-12
+                    )
+                    np.testing.assert_allclose(
+                        np.delete(matrix[:3, :3], axis, 1).T @ plane[:3, 2], 0, atol=1e-12
+                    )
                     np.testing.assert_allclose(plane[:3, 3], (matrix @ [1, 2, 3, 1])[:3])
 
     def test_oblique_rows_stay_level(self):
@@ -60,7 +82,13 @@ class SlicePlaneTest(unittest.TestCase):
             for axis in range(3):
                 with self.subTest(name, axis=axis):
                     shown = []
-                    for number in (-0.6, -0.4, *range(SIZE[axis]), SIZE[axis] - 0.6, SIZE[axis] - 0.4):
+                    for number in (
+                        -0.6,
+                        -0.4,
+                        *range(SIZE[axis]),
+                        SIZE[axis] - 0.6,
+                        SIZE[axis] - 0.4,
+                    ):
                         index = np.array(middle(SIZE), float)
                         index[axis] = number
                         lookAt(self.view, slicePlane(matrix, axis, index))
@@ -88,7 +116,9 @@ class SlicePlaneTest(unittest.TestCase):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(rotation(30)))
         volume.SetAndObserveTransformNodeID(transform.GetID())
-        np.testing.assert_allclose(ijkToWorld(volume), rotation(30) @ np.diag([1.5, 1.5, 4, 1]), atol=1e-12)
+        np.testing.assert_allclose(
+            ijkToWorld(volume), rotation(30) @ np.diag([1.5, 1.5, 4, 1]), atol=1e-12
+        )
 
     def test_a_warped_volume_is_taken_as_it_was_before(self):
         volume = make_volume()

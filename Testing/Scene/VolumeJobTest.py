@@ -24,7 +24,14 @@ class VolumeJobTest(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self, outputNode=None):
-        job = VolumeTask(self.worker, self.input, JOB, outputNode, lambda *progress: self.progress.append(progress), self.ended.append)
+        job = VolumeTask(
+            self.worker,
+            self.input,
+            JOB,
+            outputNode,
+            lambda *progress: self.progress.append(progress),
+            self.ended.append,
+        )
         self.nodes = slicer.mrmlScene.GetNumberOfNodes()
         self.folder = os.path.dirname(self.worker.request["input"])
         return job
@@ -42,7 +49,9 @@ class VolumeJobTest(unittest.TestCase):
     def test_request_holds_the_voxels_the_geometry_and_the_job(self):
         job = self.start()
         request = self.worker.request
-        np.testing.assert_array_equal(np.load(request["input"]), slicer.util.arrayFromVolume(self.input))
+        np.testing.assert_array_equal(
+            np.load(request["input"]), slicer.util.arrayFromVolume(self.input)
+        )
         np.testing.assert_allclose(request["ijkToRAS"], ijkToRAS(self.input))
         self.assertEqual(UpsamplingOptions.from_dict(request["job"]), JOB)
         self.assertTrue(self.folder.startswith(slicer.app.temporaryPath))
@@ -163,8 +172,13 @@ class VolumeJobTest(unittest.TestCase):
 
     def test_result_that_cannot_be_read_is_an_error_with_a_sentence(self):
         job = self.start()
-        with self.assertLogs(level="ERROR"), open(os.path.join(self.folder, "empty.npy"), "w") as file:
-            self.worker.end("result", output=file.name, ijkToRAS=np.eye(4).tolist(), provenance={}, messages=[])
+        with (
+            self.assertLogs(level="ERROR"),
+            open(os.path.join(self.folder, "empty.npy"), "w") as file,
+        ):
+            self.worker.end(
+                "result", output=file.name, ijkToRAS=np.eye(4).tolist(), provenance={}, messages=[]
+            )
         self.assert_ended(job, TaskState.FAILED, "could not be put into the scene")
         self.assert_nothing_was_added()
 

@@ -6,7 +6,13 @@ import numpy as np
 import slicer
 import vtk
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.scene.volume_nodes import describeGeometry, firstUpsamplableNode, ijkToRAS, upsamplableVolume, whyNotUpsamplable
+from MRISuperResLib.scene.volume_nodes import (
+    describeGeometry,
+    firstUpsamplableNode,
+    ijkToRAS,
+    upsamplableVolume,
+    whyNotUpsamplable,
+)
 from scene_helpers import AXES, make_volume
 
 
@@ -38,14 +44,26 @@ class VolumeNodesTest(unittest.TestCase):
         self.assert_refused(None, "Choose an input volume")
 
     def test_label_map_is_refused(self):
-        self.assert_refused(slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"), "label map")
+        self.assert_refused(
+            slicer.util.addVolumeFromArray(
+                np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+            ),
+            "label map",
+        )
 
     def test_color_volume_is_refused(self):
-        self.assert_refused(slicer.util.addVolumeFromArray(np.zeros((2, 3, 4, 3), np.uint8), nodeClassName="vtkMRMLVectorVolumeNode"),
-                            "3 values in each voxel")
+        self.assert_refused(
+            slicer.util.addVolumeFromArray(
+                np.zeros((2, 3, 4, 3), np.uint8), nodeClassName="vtkMRMLVectorVolumeNode"
+            ),
+            "3 values in each voxel",
+        )
 
     def test_other_nodes_are_refused(self):
-        self.assert_refused(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", "Bone"), "“Bone” is not a scalar volume")
+        self.assert_refused(
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", "Bone"),
+            "“Bone” is not a scalar volume",
+        )
 
     def test_volume_without_image_is_refused(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
@@ -60,7 +78,9 @@ class VolumeNodesTest(unittest.TestCase):
 
     def test_first_upsamplable_node_skips_label_maps_and_empty_volumes(self):
         self.assertIsNone(firstUpsamplableNode())
-        slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+        slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+        )
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
         self.assertIsNone(firstUpsamplableNode())
         node = make_volume()
@@ -68,9 +88,13 @@ class VolumeNodesTest(unittest.TestCase):
 
     def test_description_names_the_slices_and_the_new_grid(self):
         node = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
-        self.assertEqual(describeGeometry(node, "auto", 4).splitlines(), [
-            "Slices along k (axial): the acquired slices, 4 mm apart against 1.5 mm in plane",
-            "5 × 6 × 7 → 20 × 24 × 7 voxels, 0.375 × 0.375 × 4 mm"])
+        self.assertEqual(
+            describeGeometry(node, "auto", 4).splitlines(),
+            [
+                "Slices along k (axial): the acquired slices, 4 mm apart against 1.5 mm in plane",
+                "5 × 6 × 7 → 20 × 24 × 7 voxels, 0.375 × 0.375 × 4 mm",
+            ],
+        )
         self.assertIn("5 × 12 × 14 voxels", describeGeometry(node, "sagittal", 2))
 
     def test_reading_changes_nothing(self):

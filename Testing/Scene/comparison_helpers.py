@@ -25,14 +25,28 @@ class NetworkDouble(InterpolationMethod):
 
     def __call__(self, images):
         enlarged = InterpolationMethod("bicubic", 2)(images)
-        return enlarged + 0.1 * (np.indices(enlarged.shape).sum(0) % 2) if self.stage == "gan" else enlarged
+        return (
+            enlarged + 0.1 * (np.indices(enlarged.shape).sum(0) % 2)
+            if self.stage == "gan"
+            else enlarged
+        )
 
 
-STORE = types.SimpleNamespace(pairs=lambda scale: {"net": (types.SimpleNamespace(name="net-psnr"), types.SimpleNamespace(name="net-gan"))})
+STORE = types.SimpleNamespace(
+    pairs=lambda scale: {
+        "net": (types.SimpleNamespace(name="net-psnr"), types.SimpleNamespace(name="net-gan"))
+    }
+)
 
 
 def compare_with_doubles(volume, ijk_to_ras, job, methods, **rest):
-    return compare(volume, ijk_to_ras, job, MethodRegistry(given=(NetworkDouble("net-psnr", "psnr"), NetworkDouble("net-gan", "gan"))), **rest)
+    return compare(
+        volume,
+        ijk_to_ras,
+        job,
+        MethodRegistry(given=(NetworkDouble("net-psnr", "psnr"), NetworkDouble("net-gan", "gan"))),
+        **rest,
+    )
 
 
 def result_of(node, job):
@@ -40,8 +54,16 @@ def result_of(node, job):
     volume, matrix = upsamplableVolume(node)
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "input.npy"), volume)
-        request = {"request": "compare", "job": job.to_dict(), "input": os.path.join(folder, "input.npy"), "ijkToRAS": matrix.tolist(), "output": folder}
-        fields = Jobs(compare=compare_with_doubles).run(request, progress=lambda done, total: None, cancelled=lambda: False)
+        request = {
+            "request": "compare",
+            "job": job.to_dict(),
+            "input": os.path.join(folder, "input.npy"),
+            "ijkToRAS": matrix.tolist(),
+            "output": folder,
+        }
+        fields = Jobs(compare=compare_with_doubles).run(
+            request, progress=lambda done, total: None, cancelled=lambda: False
+        )
         return fields, {file: np.load(os.path.join(folder, file)) for file in os.listdir(folder)}
 
 

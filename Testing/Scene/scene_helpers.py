@@ -23,13 +23,22 @@ def corners_ras(node):
     """The eight outer corners of the voxel grid, without parent transforms: (8, 3), mm."""
     matrix = ijkToRAS(node)
     size = node.GetImageData().GetDimensions()
-    return np.array([(matrix @ [i, j, k, 1])[:3] for i in (-0.5, size[0] - 0.5) for j in (-0.5, size[1] - 0.5) for k in (-0.5, size[2] - 0.5)])
+    return np.array(
+        [
+            (matrix @ [i, j, k, 1])[:3]
+            for i in (-0.5, size[0] - 0.5)
+            for j in (-0.5, size[1] - 0.5)
+            for k in (-0.5, size[2] - 0.5)
+        ]
+    )
 
 
 def node_ids():
     """IDs of all nodes of the scene, with the subject hierarchy, which the application always has."""
     slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    return {slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())}
+    return {
+        slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())
+    }
 
 
 class WorkerDouble:
@@ -46,11 +55,15 @@ class WorkerDouble:
         self.cancelCount += 1
 
     def progress(self, done, total):
-        self._onEvent({"event": "progress", "done": done, "total": total, "rate": 2.0, "remaining": 1.0})
+        self._onEvent(
+            {"event": "progress", "done": done, "total": total, "rate": 2.0, "remaining": 1.0}
+        )
 
     def finish(self):
         """Answers with the result of the core."""
-        result = Jobs().run(self.request, progress=lambda done, total: None, cancelled=lambda: False)
+        result = Jobs().run(
+            self.request, progress=lambda done, total: None, cancelled=lambda: False
+        )
         self.end("result", **result)
 
     def end(self, event, **fields):

@@ -13,7 +13,9 @@ from scene_helpers import AXES, WorkerDouble, node_ids
 JOB = UpsamplingOptions(model="bicubic", scale=2)
 
 
-def make_sequence(frames=3, dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 4), name="Cine"):
+def make_sequence(
+    frames=3, dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 4), name="Cine"
+):
     """A sequence node with noise that becomes brighter from frame to frame, of times 0, 0.5, 1 … s; size: (i, j, k)."""
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
     sequence.SetIndexName("time")
@@ -44,7 +46,13 @@ class SequenceJobTestCase(unittest.TestCase):
         self.ended, self.progress = [], []
 
     def start(self, sequence):
-        job = SequenceTask(self.worker, sequence, JOB, lambda *progress: self.progress.append(progress), self.ended.append)
+        job = SequenceTask(
+            self.worker,
+            sequence,
+            JOB,
+            lambda *progress: self.progress.append(progress),
+            self.ended.append,
+        )
         self.nodes = node_ids()
         self.folder = os.path.dirname(self.worker.request["input"])
         return job

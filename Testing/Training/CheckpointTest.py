@@ -50,13 +50,20 @@ def flat(value, name=""):
     """{name: tensor or number} of a checkpoint."""
     if isinstance(value, dict | list):
         entries = value.items() if isinstance(value, dict) else enumerate(value)
-        return {inner: entry for key, part in entries for inner, entry in flat(part, f"{name}/{key}").items()}
+        return {
+            inner: entry
+            for key, part in entries
+            for inner, entry in flat(part, f"{name}/{key}").items()
+        }
     return {name: value}
 
 
 class StageCheckpointTest(RunTest):
     def test_what_is_restored_goes_on_bit_for_bit(self):
-        for make, changes in ((self.psnr_stage, {"ema": 0.9}), (self.gan_stage, {"gan": {"adversarial_terms": "both"}})):
+        for make, changes in (
+            (self.psnr_stage, {"ema": 0.9}),
+            (self.gan_stage, {"gan": {"adversarial_terms": "both"}}),
+        ):
             with self.subTest(make.__name__):
                 whole, first, second = (make(settings(seed=seed, **changes)) for seed in (3, 3, 4))
                 second.settings = whole.settings  # another beginning, the same batches
@@ -68,7 +75,12 @@ class StageCheckpointTest(RunTest):
                 one, other = flat(whole.state()), flat(second.state())
                 self.assertEqual(one.keys(), other.keys())
                 for name, value in one.items():
-                    self.assertTrue(torch.equal(value, other[name]) if isinstance(value, torch.Tensor) else value == other[name], name)
+                    self.assertTrue(
+                        torch.equal(value, other[name])
+                        if isinstance(value, torch.Tensor)
+                        else value == other[name],
+                        name,
+                    )
 
     def test_a_file_that_is_no_checkpoint_is_told(self):
         path = self.folder / "checkpoint.pt"
@@ -83,8 +95,19 @@ class KillTest(RunTest):
     def process(self, run, kill_at="never"):
         """The exit code of a process that trains, or goes on, and kills itself."""
         libraries = os.pathsep.join(path for path in sys.path if path)
-        return subprocess.run([sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(self.folder / "data"), str(self.folder / run), kill_at],
-                              env={**os.environ, "PYTHONPATH": libraries}, timeout=300).returncode
+        return subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                DRIVER,
+                str(Path(__file__).parent),
+                str(self.folder / "data"),
+                str(self.folder / run),
+                kill_at,
+            ],
+            env={**os.environ, "PYTHONPATH": libraries},
+            timeout=300,
+        ).returncode
 
     def test_a_run_that_was_killed_three_times_ends_with_the_same_weights(self):
         self.volumes()
@@ -95,12 +118,21 @@ class KillTest(RunTest):
 
         one, other = (RunFolder(self.folder / name) for name in ("undisturbed", "killed"))
         for name in ("psnr-best", "psnr-last", "gan-best", "gan-last"):
-            self.assertEqual(*((run.models / f"{name}.safetensors").read_bytes() for run in (one, other)), name)
+            self.assertEqual(
+                *((run.models / f"{name}.safetensors").read_bytes() for run in (one, other)), name
+            )
         one, other = (flat(run.checkpoint()) for run in (one, other))
         for name in one.keys() - {"/seconds"}:
-            self.assertTrue(torch.equal(one[name], other[name]) if isinstance(one[name], torch.Tensor) else one[name] == other[name], name)
-        self.assertEqual([(e["event"], e["step"]) for e in self.events("killed") if e["event"] != "start"],
-                         [(e["event"], e["step"]) for e in self.events("undisturbed") if e["event"] != "start"])
+            self.assertTrue(
+                torch.equal(one[name], other[name])
+                if isinstance(one[name], torch.Tensor)
+                else one[name] == other[name],
+                name,
+            )
+        self.assertEqual(
+            [(e["event"], e["step"]) for e in self.events("killed") if e["event"] != "start"],
+            [(e["event"], e["step"]) for e in self.events("undisturbed") if e["event"] != "start"],
+        )
         starts = [(e["stage"], e["step"]) for e in self.events("killed", "start")]
         self.assertEqual(starts, [("psnr", 0), ("psnr", 16), ("psnr", 20), ("gan", 0)])
 
@@ -125,14 +157,23 @@ class ResumeTest(RunTest):
         folder.write_model("psnr-best", "psnr", folder.weights("psnr-last"), 11)
         folder.write_checkpoint(folder.checkpoint() | {"best": {"step": 11, "value": 99.0}})
         resume(self.folder / "run")
-        self.assertFalse(any(event["best"] for event in self.events(kind="validation") if event["stage"] == "psnr"))
+        self.assertFalse(
+            any(
+                event["best"]
+                for event in self.events(kind="validation")
+                if event["stage"] == "psnr"
+            )
+        )
         self.assertEqual(folder.card("psnr-best").training["steps"], 11)
 
     def test_a_run_whose_volumes_have_changed_is_refused(self):
         self.stopped()
         volume = self.folder / "data" / "a.nii.gz"
         volume.write_bytes((self.folder / "data" / "b.nii.gz").read_bytes())
-        with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is not there any more, or not as it was when the run began"):
+        with self.assertRaisesRegex(
+            SuperResolutionError,
+            "a.nii.gz is not there any more, or not as it was when the run began",
+        ):
             resume(self.folder / "run")
         volume.unlink()
         with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is not there any more"):

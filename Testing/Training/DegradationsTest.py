@@ -30,7 +30,14 @@ class WholeSlicesTest(unittest.TestCase):
         for scale in SCALES:
             # independent of it: the two-dimensional filter on the image, mirrored at its edges
             blurred = gaussian_filter(truth.astype(float), 0.5 * scale, mode="reflect", truncate=6)
-            for degradation, expected in zip(of_every_kind(), (resampling.degrade(truth, scale), resampling.degrade(truth, scale, "kspace"), resampling.degrade(blurred, scale))):
+            for degradation, expected in zip(
+                of_every_kind(),
+                (
+                    resampling.degrade(truth, scale),
+                    resampling.degrade(truth, scale, "kspace"),
+                    resampling.degrade(blurred, scale),
+                ),
+            ):
                 with self.subTest(degradation.kind, scale=scale):
                     low = degrade(truth, scale, degradation)
                     self.assertEqual(low.dtype, np.float32)
@@ -43,9 +50,16 @@ class WholeSlicesTest(unittest.TestCase):
         rows, columns = (np.fft.fftfreq(side // scale) for side in truth.shape)
         # the pixel centers lie (scale − 1)/2 high-resolution pixels, (scale − 1)/(2·scale) of a low one, further on
         ramp = np.exp(2j * np.pi * (rows[:, None] + columns) * (scale - 1) / 2 / scale)
-        lowest = [np.fft.fftfreq(side, 1 / side).astype(int)[np.abs(np.fft.fftfreq(side, 1 / side)) < side / scale / 2] for side in truth.shape]
+        lowest = [
+            np.fft.fftfreq(side, 1 / side).astype(int)[
+                np.abs(np.fft.fftfreq(side, 1 / side)) < side / scale / 2
+            ]
+            for side in truth.shape
+        ]
         at = np.ix_(*lowest)
-        np.testing.assert_allclose(kept[at], (spectrum[at] * ramp[at]), atol=1e-3 * np.abs(spectrum).max())
+        np.testing.assert_allclose(
+            kept[at], (spectrum[at] * ramp[at]), atol=1e-3 * np.abs(spectrum).max()
+        )
 
     def test_nothing_moves_and_brightness_stays(self):
         rows, columns = np.mgrid[:96, :128]
@@ -54,21 +68,43 @@ class WholeSlicesTest(unittest.TestCase):
             for degradation in of_every_kind():
                 with self.subTest(degradation.kind, scale=scale):
                     low = degrade(spot, scale, degradation)
-                    center = [(np.arange(side) * profile).sum() / profile.sum() for side, profile in zip(low.shape, (low.sum(1), low.sum(0)))]
-                    np.testing.assert_allclose(np.array(center) * scale + (scale - 1) / 2, (45.3, 60.1), atol=0.05)
-                    np.testing.assert_allclose(degrade(np.full((32, 64), 0.7, np.float32), scale, degradation), 0.7, atol=1e-5)
+                    center = [
+                        (np.arange(side) * profile).sum() / profile.sum()
+                        for side, profile in zip(low.shape, (low.sum(1), low.sum(0)))
+                    ]
+                    np.testing.assert_allclose(
+                        np.array(center) * scale + (scale - 1) / 2, (45.3, 60.1), atol=0.05
+                    )
+                    np.testing.assert_allclose(
+                        degrade(np.full((32, 64), 0.7, np.float32), scale, degradation),
+                        0.7,
+                        atol=1e-5,
+                    )
 
 
 class PartsTest(unittest.TestCase):
     @settings(max_examples=200, deadline=None)
-    @given(st.sampled_from(SCALES), st.sampled_from(KINDS), st.floats(*BLUR), st.integers(1, 12), st.integers(1, 12), st.data())
-    def test_a_part_is_that_part_of_the_whole_degraded_slice(self, scale, kind, sigma, height, width, data):
+    @given(
+        st.sampled_from(SCALES),
+        st.sampled_from(KINDS),
+        st.floats(*BLUR),
+        st.integers(1, 12),
+        st.integers(1, 12),
+        st.data(),
+    )
+    def test_a_part_is_that_part_of_the_whole_degraded_slice(
+        self, scale, kind, sigma, height, width, data
+    ):
         whole = image(height * scale, width * scale)
         degradation = Degradation(kind, sigma if kind == "blur" else 0.0)
         place = data.draw(st.tuples(st.integers(0, height - 1), st.integers(0, width - 1)))
-        size = data.draw(st.tuples(st.integers(1, height - place[0]), st.integers(1, width - place[1])))
+        size = data.draw(
+            st.tuples(st.integers(1, height - place[0]), st.integers(1, width - place[1]))
+        )
         part = degrade(whole, scale, degradation, place, size)
-        expected = degrade(whole, scale, degradation)[place[0]:place[0] + size[0], place[1]:place[1] + size[1]]
+        expected = degrade(whole, scale, degradation)[
+            place[0] : place[0] + size[0], place[1] : place[1] + size[1]
+        ]
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
     def test_what_lies_beyond_a_patch_enters_as_in_the_slice(self):
@@ -77,7 +113,9 @@ class PartsTest(unittest.TestCase):
         bright[:, 32:] = 1
         for degradation in of_every_kind():
             with self.subTest(degradation.kind):
-                left = degrade(bright, scale, degradation, (4, 4), (4, 4))  # ends where the bright half begins
+                left = degrade(
+                    bright, scale, degradation, (4, 4), (4, 4)
+                )  # ends where the bright half begins
                 self.assertGreater(np.abs(left[:, -1]).min(), 0.01)
 
 
@@ -93,7 +131,11 @@ class DrawingTest(unittest.TestCase):
             drawn = self.draws(name)
             for kind in KINDS:
                 with self.subTest(name, kind=kind):
-                    self.assertAlmostEqual(sum(d.kind == kind for d in drawn) / len(drawn), (kind in kinds) / len(kinds), delta=0.03)
+                    self.assertAlmostEqual(
+                        sum(d.kind == kind for d in drawn) / len(drawn),
+                        (kind in kinds) / len(kinds),
+                        delta=0.03,
+                    )
 
     def test_a_single_kind_is_always_that(self):
         for kind in KINDS:
@@ -102,7 +144,9 @@ class DrawingTest(unittest.TestCase):
     def test_the_blur_takes_all_of_its_range_and_nothing_else_is_blurred(self):
         drawn = self.draws("mixture")
         sigma = [d.sigma for d in drawn if d.kind == "blur"]
-        self.assertTrue(BLUR[0] <= min(sigma) < BLUR[0] + 0.01 and BLUR[1] - 0.01 < max(sigma) <= BLUR[1])
+        self.assertTrue(
+            BLUR[0] <= min(sigma) < BLUR[0] + 0.01 and BLUR[1] - 0.01 < max(sigma) <= BLUR[1]
+        )
         self.assertEqual({d.sigma for d in drawn if d.kind != "blur"}, {0.0})
 
     def test_every_second_patch_is_noisy_up_to_the_limit(self):
@@ -117,7 +161,11 @@ class NoiseTest(unittest.TestCase):
     SIGMA = 0.05
 
     def noisy(self, value, seed=1):
-        return degrade(np.full((256, 256), value, np.float32), 2, Degradation("bicubic", noise=self.SIGMA, seed=seed))
+        return degrade(
+            np.full((256, 256), value, np.float32),
+            2,
+            Degradation("bicubic", noise=self.SIGMA, seed=seed),
+        )
 
     def test_it_is_rayleigh_distributed_in_air_and_gaussian_in_tissue(self):
         air, body = self.noisy(0.0), self.noisy(0.8)
@@ -138,9 +186,18 @@ class NoiseTest(unittest.TestCase):
 
 class MatricesTest(unittest.TestCase):
     def test_every_kernel_and_size_has_its_own(self):
-        shapes = {degradations._matrix(side, scale, kernel).shape for side in (32, 64) for scale in (2, 4) for kernel in ("bicubic", "kspace")}
+        shapes = {
+            degradations._matrix(side, scale, kernel).shape
+            for side in (32, 64)
+            for scale in (2, 4)
+            for kernel in ("bicubic", "kspace")
+        }
         self.assertEqual(shapes, {(16, 32), (8, 32), (32, 64), (16, 64)})
-        self.assertFalse(np.array_equal(degradations._matrix(32, 2, "bicubic"), degradations._matrix(32, 2, "kspace")))
+        self.assertFalse(
+            np.array_equal(
+                degradations._matrix(32, 2, "bicubic"), degradations._matrix(32, 2, "kspace")
+            )
+        )
 
 
 if __name__ == "__main__":

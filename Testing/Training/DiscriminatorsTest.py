@@ -12,7 +12,9 @@ def parameters(net):
 
 def without_normalization(net):
     """The body with identities in place of the normalizations, through which every pixel of a batch sees every other."""
-    return nn.Sequential(*(nn.Identity() if isinstance(layer, BatchNorm) else layer for layer in net.body))
+    return nn.Sequential(
+        *(nn.Identity() if isinstance(layer, BatchNorm) else layer for layer in net.body)
+    )
 
 
 def seen_by(body, patch, place):
@@ -28,37 +30,65 @@ class DiscriminatorsTest(unittest.TestCase):
         for name in DISCRIMINATORS:
             for patch in (32, 48, 63, 128):
                 with self.subTest(name, patch=patch):
-                    self.assertEqual(make_discriminator(name, patch)(torch.rand(2, 1, patch, patch)).shape, (2, 1))
+                    self.assertEqual(
+                        make_discriminator(name, patch)(torch.rand(2, 1, patch, patch)).shape,
+                        (2, 1),
+                    )
 
-    def test_the_thesis_has_eight_convolutions_of_3_every_second_strided_each_with_normalization_and_activation(self):
+    def test_the_thesis_has_eight_convolutions_of_3_every_second_strided_each_with_normalization_and_activation(
+        self,
+    ):
         layers = list(make_discriminator("thesis", 128).body)
         convolutions, norms, activations = layers[::3], layers[1::3], layers[2::3]
-        self.assertEqual([c.out_channels for c in convolutions], [64, 64, 128, 128, 256, 256, 512, 512])
+        self.assertEqual(
+            [c.out_channels for c in convolutions], [64, 64, 128, 128, 256, 256, 512, 512]
+        )
         self.assertEqual([c.stride[0] for c in convolutions], [1, 2] * 4)
         self.assertEqual({c.kernel_size for c in convolutions}, {(3, 3)})
         self.assertTrue(all(isinstance(norm, BatchNorm) for norm in norms))
         self.assertEqual({a.negative_slope for a in activations}, {0.2})
 
     def test_the_official_one_has_ten_convolutions_five_of_them_4_wide_and_strided(self):
-        convolutions = [layer for layer in make_discriminator("official", 128).body if isinstance(layer, nn.Conv2d)]
-        self.assertEqual([c.out_channels for c in convolutions], [64, 64, 128, 128, 256, 256, 512, 512, 512, 512])
-        self.assertEqual([(c.kernel_size[0], c.stride[0]) for c in convolutions], [(3, 1), (4, 2)] * 5)
+        convolutions = [
+            layer
+            for layer in make_discriminator("official", 128).body
+            if isinstance(layer, nn.Conv2d)
+        ]
+        self.assertEqual(
+            [c.out_channels for c in convolutions], [64, 64, 128, 128, 256, 256, 512, 512, 512, 512]
+        )
+        self.assertEqual(
+            [(c.kernel_size[0], c.stride[0]) for c in convolutions], [(3, 1), (4, 2)] * 5
+        )
         self.assertIsInstance(make_discriminator("official", 128).body[1], nn.LeakyReLU)
 
     def test_the_numbers_of_parameters_for_patches_of_128(self):
-        body = 9 * (1 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512) + 2 * 2 * (64 + 128 + 256 + 512)
-        self.assertEqual(parameters(make_discriminator("thesis", 128)), body + (8 * 8 * 512 * 1024 + 1024) + (1024 + 1))
+        body = 9 * (
+            1 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512
+        ) + 2 * 2 * (64 + 128 + 256 + 512)
+        self.assertEqual(
+            parameters(make_discriminator("thesis", 128)),
+            body + (8 * 8 * 512 * 1024 + 1024) + (1024 + 1),
+        )
         three = 9 * (1 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 512) + 64
         four = 16 * (64**2 + 128**2 + 256**2 + 2 * 512**2)
         norms = 2 * (64 + 2 * (128 + 256 + 512 + 512))
-        self.assertEqual(parameters(make_discriminator("official", 128)), three + four + norms + (8192 * 100 + 100) + (100 + 1))
+        self.assertEqual(
+            parameters(make_discriminator("official", 128)),
+            three + four + norms + (8192 * 100 + 100) + (100 + 1),
+        )
 
     def test_neighboring_features_see_areas_that_lie_16_or_32_pixels_apart(self):
-        for name, stride, field in (("thesis", 16, 1 + 2 * (1 + 1 + 2 + 2 + 4 + 4 + 8 + 8)), ("official", 32, 1 + sum(5 * 2**n for n in range(5)))):
+        for name, stride, field in (
+            ("thesis", 16, 1 + 2 * (1 + 1 + 2 + 2 + 4 + 4 + 8 + 8)),
+            ("official", 32, 1 + sum(5 * 2**n for n in range(5))),
+        ):
             with self.subTest(name):
                 body = without_normalization(make_discriminator(name, 192))
                 middle = 192 // stride // 2
-                (first, last), (next_first, _) = (seen_by(body, 192, place) for place in (middle, middle + 1))
+                (first, last), (next_first, _) = (
+                    seen_by(body, 192, place) for place in (middle, middle + 1)
+                )
                 self.assertEqual(next_first - first, stride)
                 self.assertEqual(last - first + 1, field)
 

@@ -11,8 +11,21 @@ import torch
 from made_runs import RunTest, settings
 from MRISuperResTrainingLib.runs.folder import RunFolder
 
-CHANGES = {"ema": 0.9, "batch": 8, "data": {"patch": 32}, "psnr": {"steps": 12, "fft_weight": 0.1}, "gan": {"steps": 3, "adversarial_weight": 0.05}, "micro_batch": 2}
-TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "--"]  # without the dashes it takes --run for one of its own options
+CHANGES = {
+    "ema": 0.9,
+    "batch": 8,
+    "data": {"patch": 32},
+    "psnr": {"steps": 12, "fft_weight": 0.1},
+    "gan": {"steps": 3, "adversarial_weight": 0.05},
+    "micro_batch": 2,
+}
+TORCHRUN = [
+    "-m",
+    "torch.distributed.run",
+    "--nproc-per-node=2",
+    "-m",
+    "--",
+]  # without the dashes it takes --run for one of its own options
 ACCELERATE = ["-m", "accelerate.commands.launch", "--num_processes=2", "--cpu", "-m"]
 
 
@@ -51,7 +64,18 @@ class GanStageTest(RunTest):
         script.write_text(IN_DOUBLE_PRECISION)
         results = []
         for launcher in ([], ["-m", "torch.distributed.run", "--nproc-per-node=2"]):
-            subprocess.run([sys.executable, *launcher, str(script), str(Path(__file__).parent), str(self.folder / "weights.pt")], env=environment(), timeout=300, check=True)
+            subprocess.run(
+                [
+                    sys.executable,
+                    *launcher,
+                    str(script),
+                    str(Path(__file__).parent),
+                    str(self.folder / "weights.pt"),
+                ],
+                env=environment(),
+                timeout=300,
+                check=True,
+            )
             results.append(torch.load(self.folder / "weights.pt"))
         self.assertEqual([result.pop("processes") for result in results], [1, 2])
         self.assert_same_weights(*results, tolerance=1e-10)
@@ -67,9 +91,24 @@ class DistributedTest(RunTest):
         """Trains with the same settings in processes of a launcher; returns (RunFolder, its standard error)."""
         file = self.folder / "settings.json"
         file.write_text(json.dumps(settings(**CHANGES).to_dict()))
-        words = ["MRISuperResTrainingLib", "train", self.folder / "data", "--settings", file, "--run", self.folder / run, "--cache", self.folder / "cache"]
-        done = subprocess.run([sys.executable, *launcher, *map(str, words)], capture_output=True, text=True, timeout=300,
-                              env=environment())
+        words = [
+            "MRISuperResTrainingLib",
+            "train",
+            self.folder / "data",
+            "--settings",
+            file,
+            "--run",
+            self.folder / run,
+            "--cache",
+            self.folder / "cache",
+        ]
+        done = subprocess.run(
+            [sys.executable, *launcher, *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment(),
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         return RunFolder(self.folder / run), done.stderr
 
@@ -78,17 +117,23 @@ class DistributedTest(RunTest):
         # Adam's first steps are as large as the learning rate, also where a gradient is 0 but for rounding
         for name, tolerance in (("psnr-last", 1e-5), ("psnr-best", 1e-5), ("gan-last", 3e-4)):
             self.assert_same_weights(self.one.weights(name), other.weights(name), tolerance)
-        for mine, others in zip(self.events("one", "validation"), self.events(other.path.name, "validation")):
+        for mine, others in zip(
+            self.events("one", "validation"), self.events(other.path.name, "validation")
+        ):
             for score, value in mine["scores"].items():
                 self.assertAlmostEqual(value, others["scores"][score], places=3)
         for mine, others in zip(self.events("one", "step"), self.events(other.path.name, "step")):
             for loss, value in mine["losses"].items():
-                self.assertAlmostEqual(value, others["losses"][loss], delta=1e-2 * max(0.1, abs(value)), msg=loss)
+                self.assertAlmostEqual(
+                    value, others["losses"][loss], delta=1e-2 * max(0.1, abs(value)), msg=loss
+                )
 
     def test_two_processes_come_to_the_weights_of_one_with_the_whole_batch(self):
         self.assert_same_models(self.launch(TORCHRUN, "two")[0], 2)
 
-    def test_accelerate_on_cpus_comes_to_the_same_and_it_is_told_that_it_starts_one_process_only(self):
+    def test_accelerate_on_cpus_comes_to_the_same_and_it_is_told_that_it_starts_one_process_only(
+        self,
+    ):
         other, said = self.launch(ACCELERATE, "accelerate")
         self.assert_same_models(other, 1)
         self.assertIn("accelerate has started one process only", said)

@@ -62,21 +62,42 @@ class EvaluationTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
-        cls.sources = [cls.write("a1", "a", "brain", 1), cls.write("a2", "a", "brain", 2), cls.write("b1", "b", "brain", 3), cls.write("c1", "c", "fetal", 4)]
+        cls.sources = [
+            cls.write("a1", "a", "brain", 1),
+            cls.write("a2", "a", "brain", 2),
+            cls.write("b1", "b", "brain", 3),
+            cls.write("c1", "c", "fetal", 4),
+        ]
         cls.evaluation = evaluate(cls.sources, [], (2, 4), MethodRegistry())
 
     @classmethod
     def write(cls, name, subject, anatomy, seed):
         path = cls.folder / f"{name}.nii.gz"
-        write_volume(path, tissue(seed), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": "made for a test"})
+        write_volume(
+            path, tissue(seed), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": "made for a test"}
+        )
         return Source(str(path), subject, anatomy)
 
     def test_every_volume_is_measured_at_every_scale_by_the_interpolations_and_the_floor(self):
-        found = [(scores.volume, scores.scale, scores.table.methods) for scores in self.evaluation.volumes]
-        self.assertEqual(found, [(f"{name}.nii.gz", scale, METHODS) for name in ("a1", "a2", "b1", "c1") for scale in (2, 4)])
+        found = [
+            (scores.volume, scores.scale, scores.table.methods)
+            for scores in self.evaluation.volumes
+        ]
+        self.assertEqual(
+            found,
+            [
+                (f"{name}.nii.gz", scale, METHODS)
+                for name in ("a1", "a2", "b1", "c1")
+                for scale in (2, 4)
+            ],
+        )
 
     def test_a_subject_counts_once_however_many_volumes_it_has(self):
-        means = {scores.volume[:2]: scores.table.mean("bicubic", "psnr") for scores in self.evaluation.volumes if scores.scale == 2}
+        means = {
+            scores.volume[:2]: scores.table.mean("bicubic", "psnr")
+            for scores in self.evaluation.volumes
+            if scores.scale == 2
+        }
         summary = self.evaluation.summary("brain", 2, "bicubic", "psnr")
         self.assertAlmostEqual(summary.mean, ((means["a1"] + means["a2"]) / 2 + means["b1"]) / 2)
         self.assertEqual(summary.subjects, 2)
@@ -106,20 +127,35 @@ class EvaluationTest(unittest.TestCase):
         bad = [Source(str(path), "x", "brain") for path in (tiny, torn)]
         evaluation = evaluate([*bad, self.sources[0]], [], (4,), MethodRegistry())
         self.assertEqual([scores.volume for scores in evaluation.volumes], ["a1.nii.gz"])
-        self.assertEqual([Path(sentence.split(",")[0]).name for sentence in evaluation.skipped], ["tiny.nii.gz", "torn.nii.gz"])
-        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(SuperResolutionError, "Nothing could be evaluated.*tiny.nii.gz"):
+        self.assertEqual(
+            [Path(sentence.split(",")[0]).name for sentence in evaluation.skipped],
+            ["tiny.nii.gz", "torn.nii.gz"],
+        )
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            self.assertRaisesRegex(SuperResolutionError, "Nothing could be evaluated.*tiny.nii.gz"),
+        ):
             evaluate_into(folder, "", bad, [], (4,), MethodRegistry(), ComparisonOptions(METHODS))
 
     def test_further_metrics_and_settings_of_the_comparison_are_taken(self):
         metric = Metric("far", "Far", "", "lower", "image", 2)
-        noisy = evaluate(self.sources[:1], [], (2,), MethodRegistry(), ComparisonOptions(METHODS, noise=5.0), [(metric, lambda image, truth: 0.5)])
+        noisy = evaluate(
+            self.sources[:1],
+            [],
+            (2,),
+            MethodRegistry(),
+            ComparisonOptions(METHODS, noise=5.0),
+            [(metric, lambda image, truth: 0.5)],
+        )
         self.assertEqual(noisy.summary("brain", 2, "bicubic", "far").mean, 0.5)
         psnr = noisy.summary("brain", 2, "bicubic", "psnr").mean
         self.assertLess(psnr, self.evaluation.volumes[0].table.mean("bicubic", "psnr"))
 
     def test_it_can_be_cancelled_and_tells_how_far_it_is(self):
         calls = []
-        evaluate(self.sources[:2], [], (2,), MethodRegistry(), progress=lambda *call: calls.append(call))
+        evaluate(
+            self.sources[:2], [], (2,), MethodRegistry(), progress=lambda *call: calls.append(call)
+        )
         self.assertEqual(calls, [(0, 2), (1, 2), (2, 2)])
         with self.assertRaises(Cancelled):
             evaluate(self.sources[:1], [], (2,), MethodRegistry(), cancelled=lambda: True)
@@ -129,24 +165,50 @@ class EvaluationTest(unittest.TestCase):
         self.assertEqual(len(lines), 4 * 2 * 4)
         first = self.evaluation.volumes[0].table
         self.assertAlmostEqual(float(lines[0]["psnr"]), first.mean("nearest", "psnr"), places=6)
-        self.assertAlmostEqual(float(lines[0]["psnr_volume"]), first.volume_psnr("nearest"), places=6)
-        summaries = {(line["anatomy"], line["scale"], line["method"], line["metric"]): line for line in csv.DictReader(io.StringIO(tables.summary_csv(self.evaluation)))}
-        line, summary = summaries["brain", "4", "bicubic", "rmse"], self.evaluation.summary("brain", 4, "bicubic", "rmse")
+        self.assertAlmostEqual(
+            float(lines[0]["psnr_volume"]), first.volume_psnr("nearest"), places=6
+        )
+        summaries = {
+            (line["anatomy"], line["scale"], line["method"], line["metric"]): line
+            for line in csv.DictReader(io.StringIO(tables.summary_csv(self.evaluation)))
+        }
+        line, summary = (
+            summaries["brain", "4", "bicubic", "rmse"],
+            self.evaluation.summary("brain", 4, "bicubic", "rmse"),
+        )
         self.assertAlmostEqual(float(line["mean"]), summary.mean, places=6)
         self.assertAlmostEqual(float(line["low"]), summary.interval[0], places=6)
         self.assertEqual(summaries["fetal", "2", "bicubic", "rmse"]["low"], "")
 
     def test_markdown_has_a_table_per_anatomy_and_scale_with_the_best_in_bold(self):
         text = tables.markdown(self.evaluation, "Evaluation")
-        self.assertEqual([line for line in text.splitlines() if line.startswith("## ")],
-                         ["## brain, ×2 (2 subjects)", "## brain, ×4 (2 subjects)", "## fetal, ×2 (1 subject)", "## fetal, ×4 (1 subject)"])
+        self.assertEqual(
+            [line for line in text.splitlines() if line.startswith("## ")],
+            [
+                "## brain, ×2 (2 subjects)",
+                "## brain, ×4 (2 subjects)",
+                "## fetal, ×2 (1 subject)",
+                "## fetal, ×4 (1 subject)",
+            ],
+        )
         rows = [line for line in text.splitlines() if line.startswith("| `bicubic+bp`")]
         psnr = self.evaluation.summary("brain", 2, "bicubic+bp", "psnr")
-        self.assertTrue(rows[0].startswith(f"| `bicubic+bp` | **{psnr.mean:.2f}** ({psnr.interval[0]:.2f}–{psnr.interval[1]:.2f}) |"))
-        self.assertNotIn("**", next(line for line in text.splitlines() if line.startswith("| `nearest`")).split("|")[2])
+        self.assertTrue(
+            rows[0].startswith(
+                f"| `bicubic+bp` | **{psnr.mean:.2f}** ({psnr.interval[0]:.2f}–{psnr.interval[1]:.2f}) |"
+            )
+        )
+        self.assertNotIn(
+            "**",
+            next(line for line in text.splitlines() if line.startswith("| `nearest`")).split("|")[
+                2
+            ],
+        )
 
     def test_markdown_names_what_was_left_out(self):
-        text = tables.markdown(Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."]), "Evaluation")
+        text = tables.markdown(
+            Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."]), "Evaluation"
+        )
         self.assertIn("- x.nii.gz, ×2: it is no volume.", text)
 
     def test_the_picture_is_drawn(self):
@@ -154,17 +216,41 @@ class EvaluationTest(unittest.TestCase):
         draw(self.evaluation, path)
         self.assertTrue(path.read_bytes().startswith(b"\x89PNG"))
 
-
     def test_the_folder_holds_tables_pictures_and_how_all_was_made(self):
         folder = self.folder / "out"
         folder.mkdir()
-        evaluate_into(folder, "Mine", self.sources[:2], [], (2,), MethodRegistry(), ComparisonOptions(METHODS, noise=2.0, seed=3), with_hr_slices=True)
-        self.assertEqual({path.name for path in folder.iterdir()},
-                         {"summary.csv", "volumes.csv", "evaluation.md", "evaluation.png", "evaluation.json", "pictures", "hr_slices"})
+        evaluate_into(
+            folder,
+            "Mine",
+            self.sources[:2],
+            [],
+            (2,),
+            MethodRegistry(),
+            ComparisonOptions(METHODS, noise=2.0, seed=3),
+            with_hr_slices=True,
+        )
+        self.assertEqual(
+            {path.name for path in folder.iterdir()},
+            {
+                "summary.csv",
+                "volumes.csv",
+                "evaluation.md",
+                "evaluation.png",
+                "evaluation.json",
+                "pictures",
+                "hr_slices",
+            },
+        )
         for pictures in ("pictures", "hr_slices"):
-            self.assertEqual(sorted(path.name for path in (folder / pictures).iterdir()), ["a_a1_x2.png", "a_a2_x2.png"])
+            self.assertEqual(
+                sorted(path.name for path in (folder / pictures).iterdir()),
+                ["a_a1_x2.png", "a_a2_x2.png"],
+            )
         record = json.loads((folder / "evaluation.json").read_text())
-        self.assertEqual((record["settings"]["noise"], record["settings"]["seed"], record["scales"]), (2.0, 3, [2]))
+        self.assertEqual(
+            (record["settings"]["noise"], record["settings"]["seed"], record["scales"]),
+            (2.0, 3, [2]),
+        )
 
 
 class CommandLineTest(unittest.TestCase):
@@ -172,27 +258,51 @@ class CommandLineTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        write_volume(self.folder / "sub-1_T1w.nii.gz", tissue(1), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": ""})
+        write_volume(
+            self.folder / "sub-1_T1w.nii.gz",
+            tissue(1),
+            np.diag([1.0, 1.0, 3.0, 1.0]),
+            {"notice": ""},
+        )
 
     def run_main(self, *arguments):
         """(exit code, standard output, standard error)"""
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
             code = main(["evaluate", *map(str, arguments)])
         return code, out.getvalue(), err.getvalue()
 
     def test_it_prints_the_tables_and_writes_the_folder(self):
-        code, out, err = self.run_main(self.folder, "--models", "bicubic+bp@0", "--out", self.folder / "bad")
+        code, out, err = self.run_main(
+            self.folder, "--models", "bicubic+bp@0", "--out", self.folder / "bad"
+        )
         self.assertEqual((code, out), (2, ""))
         self.assertFalse((self.folder / "bad").exists())
-        code, out, err = self.run_main(self.folder, "--scales", "2", "--anatomy", "brain", "--device", "cpu", "--out", self.folder / "out")
+        code, out, err = self.run_main(
+            self.folder,
+            "--scales",
+            "2",
+            "--anatomy",
+            "brain",
+            "--device",
+            "cpu",
+            "--out",
+            self.folder / "out",
+        )
         self.assertEqual(code, 0, err)
         self.assertIn("## brain, ×2 (1 subject)", out)
         self.assertIn("| `fast-x2-psnr` |", out)
-        self.assertEqual((self.folder / "out" / "evaluation.md").read_text(), out.partition("\nWritten")[0])
+        self.assertEqual(
+            (self.folder / "out" / "evaluation.md").read_text(), out.partition("\nWritten")[0]
+        )
 
     def test_volumes_that_are_to_be_learnt_from_are_left_out_and_named(self):
         (self.folder / "list.csv").write_text("path,subject,use\nsub-1_T1w.nii.gz,1,train\n")
-        code, _, err = self.run_main(self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out")
+        code, _, err = self.run_main(
+            self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out"
+        )
         self.assertEqual(code, 2)
         self.assertIn("sub-1_T1w.nii.gz: it is to be learnt from", err)
         self.assertIn("Nothing could be evaluated", err)
@@ -202,8 +312,14 @@ class CommandLineTest(unittest.TestCase):
             (("--out", self.folder / "x"), "Name the volumes to measure on"),
             ((self.folder / "nowhere", "--out", self.folder / "x"), "no file or folder"),
             ((self.folder, "--scales", "3", "--out", self.folder / "x"), "are no scales"),
-            ((self.folder, "--models", "unknown", "--out", self.folder / "x"), "no model “unknown”"),
-            ((self.folder, "--run", self.folder, "--out", self.folder / "x"), "not the folder of a training run"),
+            (
+                (self.folder, "--models", "unknown", "--out", self.folder / "x"),
+                "no model “unknown”",
+            ),
+            (
+                (self.folder, "--run", self.folder, "--out", self.folder / "x"),
+                "not the folder of a training run",
+            ),
             ((self.folder, "--noise", "90", "--out", self.folder / "x"), "between 0 and 20"),
             ((self.folder, "--out", self.folder), "not empty"),
         ):
@@ -228,7 +344,11 @@ class HighResolutionSlicesTest(unittest.TestCase):
         self.assertEqual((volume.shape, axis.name), ((1, 96, 128), "k"))
         middle = self.matrix.copy()
         middle[2, 3] += 2 * 3
-        np.testing.assert_allclose(geometry.corners(matrix, (128, 96, 1)), geometry.corners(middle, (256, 192, 1)), atol=1e-9)
+        np.testing.assert_allclose(
+            geometry.corners(matrix, (128, 96, 1)),
+            geometry.corners(middle, (256, 192, 1)),
+            atol=1e-9,
+        )
 
     def test_it_becomes_256_512_and_1024_pixels(self):
         write_volume(self.path, tissue(0, (3, 128, 128)), self.matrix, {"notice": ""})

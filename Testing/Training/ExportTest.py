@@ -30,16 +30,24 @@ class ExportTest(RunTest):
 
     def test_the_pair_enlarges_and_can_be_blended(self):
         _, store = self.exported(False, gan={"steps": 4, "learning_rate": 1e-2})
-        self.assertEqual({pair: [card.name for card in cards] for pair, cards in store.pairs(2).items()}, {"tiny": ["tiny-psnr", "tiny-gan"]})
+        self.assertEqual(
+            {pair: [card.name for card in cards] for pair, cards in store.pairs(2).items()},
+            {"tiny": ["tiny-psnr", "tiny-gan"]},
+        )
         methods = MethodRegistry(store)
         images = np.random.default_rng(0).random((1, 20, 24)).astype(np.float32)
-        psnr, gan, zero, one, half = (methods.get(UpsamplingOptions(name, 2, device="cpu"))(images) for name in ("tiny-psnr", "tiny-gan", "tiny@0", "tiny@1", "tiny@0.5"))
+        psnr, gan, zero, one, half = (
+            methods.get(UpsamplingOptions(name, 2, device="cpu"))(images)
+            for name in ("tiny-psnr", "tiny-gan", "tiny@0", "tiny@1", "tiny@0.5")
+        )
         np.testing.assert_allclose(zero, psnr, atol=1e-6)
         np.testing.assert_allclose(one, gan, atol=1e-6)
         self.assertGreater(np.abs(psnr - gan).max(), 1e-3)
         self.assertFalse(np.allclose(half, psnr, atol=1e-5) or np.allclose(half, gan, atol=1e-5))
         volume = read_volume(self.folder / "data" / "a.nii.gz")
-        result = upsample(volume.array, volume.ijk_to_ras, UpsamplingOptions("tiny@0.5", 2, device="cpu"), methods)
+        result = upsample(
+            volume.array, volume.ijk_to_ras, UpsamplingOptions("tiny@0.5", 2, device="cpu"), methods
+        )
         self.assertEqual(result.volume.shape, (4, 64, 72))
 
     def test_the_gan_model_can_be_a_blend_of_both_stages_and_its_card_says_so(self):
@@ -47,20 +55,49 @@ class ExportTest(RunTest):
         folders = {alpha: self.folder / f"models{alpha}" for alpha in (1.0, 0.25)}
         for alpha, folder in folders.items():
             export(self.folder / "run", "tiny", folder, False, alpha)
-        psnr, gan, blend = (load_file(folders[alpha] / f"tiny-{stage}.safetensors") for alpha, stage in ((1.0, "psnr"), (1.0, "gan"), (0.25, "gan")))
+        psnr, gan, blend = (
+            load_file(folders[alpha] / f"tiny-{stage}.safetensors")
+            for alpha, stage in ((1.0, "psnr"), (1.0, "gan"), (0.25, "gan"))
+        )
         for name, value in blend.items():
-            torch.testing.assert_close(value.float(), 0.75 * psnr[name].float() + 0.25 * gan[name].float(), rtol=2e-3, atol=1e-4)
-        self.assertEqual((folders[0.25] / "tiny-psnr.safetensors").read_bytes(), (folders[1.0] / "tiny-psnr.safetensors").read_bytes())
-        losses = [ModelStore([folders[alpha]]).card(f"tiny-{stage}").training["loss"] for alpha, stage in ((0.25, "gan"), (1.0, "gan"), (0.25, "psnr"))]
-        self.assertEqual(losses, ["0.005·adversarial + L1; blended with stage 1 at 0.25", "0.005·adversarial + L1", "L1"])
+            torch.testing.assert_close(
+                value.float(),
+                0.75 * psnr[name].float() + 0.25 * gan[name].float(),
+                rtol=2e-3,
+                atol=1e-4,
+            )
+        self.assertEqual(
+            (folders[0.25] / "tiny-psnr.safetensors").read_bytes(),
+            (folders[1.0] / "tiny-psnr.safetensors").read_bytes(),
+        )
+        losses = [
+            ModelStore([folders[alpha]]).card(f"tiny-{stage}").training["loss"]
+            for alpha, stage in ((0.25, "gan"), (1.0, "gan"), (0.25, "psnr"))
+        ]
+        self.assertEqual(
+            losses,
+            [
+                "0.005·adversarial + L1; blended with stage 1 at 0.25",
+                "0.005·adversarial + L1",
+                "L1",
+            ],
+        )
         for alpha in (0, 1.1, float("nan")):
-            with self.assertRaisesRegex(SuperResolutionError, "The blend must be above 0 and at most 1"):
+            with self.assertRaisesRegex(
+                SuperResolutionError, "The blend must be above 0 and at most 1"
+            ):
                 export(self.folder / "run", "tiny", self.folder / "none", False, alpha)
 
     def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
-        cards, store = self.exported(card={"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"}, data={"validation_share": 0.4})
+        cards, store = self.exported(
+            card={"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"},
+            data={"validation_share": 0.4},
+        )
         card = store.card("tiny-gan")
-        self.assertEqual((card.title, card.limits, card.license, card.made_for, card.stage, card.pair), ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"))
+        self.assertEqual(
+            (card.title, card.limits, card.license, card.made_for, card.stage, card.pair),
+            ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"),
+        )
         self.assertEqual(card.spacing_range, [2.0, 2.0])
         self.assertEqual(card.training["loss"], "0.005·adversarial + L1")
         self.assertEqual(store.card("tiny-psnr").training["loss"], "L1")
@@ -73,10 +110,17 @@ class ExportTest(RunTest):
         held = "b" if learnt == "a" else "a"
         self.assertEqual([row["data"] for row in cards[0].metrics], [held])
         volume = read_volume(self.folder / "data" / f"{held}.nii.gz")
-        table = compare(volume.array, volume.ijk_to_ras, ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"), MethodRegistry(store)).table
+        table = compare(
+            volume.array,
+            volume.ijk_to_ras,
+            ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"),
+            MethodRegistry(store),
+        ).table
         for card in cards:
             self.assertAlmostEqual(card.metrics[0]["psnr"], table.volume_psnr(card.name), places=2)
-            self.assertEqual(set(card.metrics[0]["baselines"]), {"nearest", "bilinear", "bicubic", "bicubic+bp"})
+            self.assertEqual(
+                set(card.metrics[0]["baselines"]), {"nearest", "bilinear", "bicubic", "bicubic+bp"}
+            )
             bicubic = card.metrics[0]["baselines"]["bicubic"]
             self.assertAlmostEqual(bicubic["psnr"], table.volume_psnr("bicubic"), places=2)
             self.assertAlmostEqual(bicubic["rmse"], table.volume_rmse("bicubic"), places=2)
@@ -91,8 +135,12 @@ class ExportTest(RunTest):
             self.assertIn("s per megapixel", card.summary())
 
     def test_contrasts_are_those_that_were_learnt_from(self):
-        sources = [dataclasses.replace(source, contrast=contrast, use=use)
-                   for source, contrast, use in zip(self.volumes(("a", "b", "c")), ("T2w", "T1w", "EPI"), ("train", "train", "test"))]
+        sources = [
+            dataclasses.replace(source, contrast=contrast, use=use)
+            for source, contrast, use in zip(
+                self.volumes(("a", "b", "c")), ("T2w", "T1w", "EPI"), ("train", "train", "test")
+            )
+        ]
         cards, _ = self.exported(False, sources=sources)
         self.assertEqual(cards[0].contrasts, ["T1w", "T2w"])
 
@@ -108,7 +156,9 @@ class ExportTest(RunTest):
     def test_a_volume_that_has_gone_bad_is_named(self):
         self.train()
         with mock.patch.object(held_out, "figures", wraps=held_out.figures):
-            held = json.loads((self.folder / "run" / "run.json").read_text())["split"]["validation"][0]
+            held = json.loads((self.folder / "run" / "run.json").read_text())["split"][
+                "validation"
+            ][0]
             (self.folder / "data" / f"{held}.nii.gz").write_bytes(b"no volume")
             cards, skipped = export(self.folder / "run", "tiny", self.folder / "models")
         self.assertEqual(cards[0].metrics, [])
@@ -117,7 +167,10 @@ class ExportTest(RunTest):
     def test_a_run_that_is_not_finished_is_refused(self):
         with self.assertRaises(Cancelled):
             self.train(cancelled=lambda: bool(self.events(kind="step")))
-        with self.assertRaisesRegex(SuperResolutionError, r"is not finished \(step 11 of the stage psnr\): let it go on to its end"):
+        with self.assertRaisesRegex(
+            SuperResolutionError,
+            r"is not finished \(step 11 of the stage psnr\): let it go on to its end",
+        ):
             export(self.folder / "run", "tiny", self.folder / "models")
         self.assertFalse((self.folder / "models").exists())
 

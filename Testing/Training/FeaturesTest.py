@@ -16,7 +16,11 @@ from MRISuperResTrainingLib.networks import lpips, vgg_distance
 from MRISuperResTrainingLib.networks.vgg import CAFFE_GAIN, VGG, find_vgg
 from scipy.signal import correlate
 
-WEIGHTS = Path(os.environ.get("MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"))
+WEIGHTS = Path(
+    os.environ.get(
+        "MRISUPERRES_TEST_WEIGHTS", Path(__file__).resolve().parents[3] / "shared" / "weights"
+    )
+)
 VGG_FILE = WEIGHTS / "vgg19_imagenet_conv_fp16.npz"
 
 
@@ -51,41 +55,75 @@ class VggTest(FolderTest):
     def test_torchvisions_weights_see_an_rgb_image_with_imagenets_mean_and_deviation(self):
         weights = made_vgg.random_weights("vgg19")
         vgg = VGG("vgg19", made_vgg.write_torchvision(self.folder / "a.pth", "vgg19", weights))
-        rgb = (np.clip(image(), 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array([0.229, 0.224, 0.225])[:, None, None]
+        rgb = (np.clip(image(), 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array(
+            [0.229, 0.224, 0.225]
+        )[:, None, None]
         expected = made_vgg.convolutions(rgb, weights)[4, 3]
         found = vgg.last_convolution(tensor(image()))[0].numpy()
         self.assertEqual(found.shape, (8, 40 // 16, 36 // 16))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
         self.assertLess(found.min(), 0)  # before the activation
 
-    def test_the_first_authors_weights_see_a_bgr_image_of_0_to_255_without_the_mean_and_are_rescaled(self):
+    def test_the_first_authors_weights_see_a_bgr_image_of_0_to_255_without_the_mean_and_are_rescaled(
+        self,
+    ):
         weights = made_vgg.random_weights("vgg19")
         vgg = VGG("vgg19", made_vgg.write_caffe(self.folder / "a.npz", weights))
         bgr = np.clip(image(), 0, 1) * 255 - np.array([103.939, 116.779, 123.68])[:, None, None]
         expected = made_vgg.convolutions(bgr, weights)[4, 3] * CAFFE_GAIN
-        np.testing.assert_allclose(vgg.last_convolution(tensor(image()))[0].numpy(), expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            vgg.last_convolution(tensor(image()))[0].numpy(), expected, rtol=1e-4, atol=1e-4
+        )
 
     def test_the_features_stay_in_single_precision_under_autocast(self):
-        vgg = VGG("vgg19", made_vgg.write_torchvision(self.folder / "a.pth", "vgg19", made_vgg.random_weights("vgg19")))
+        vgg = VGG(
+            "vgg19",
+            made_vgg.write_torchvision(
+                self.folder / "a.pth", "vgg19", made_vgg.random_weights("vgg19")
+            ),
+        )
         outside = vgg.last_convolution(tensor(image()))
         with torch.autocast("cpu", torch.bfloat16):
-            inside = vgg.last_convolution(tensor(image()).bfloat16().float()), vgg.last_convolution(tensor(image()))
+            inside = (
+                vgg.last_convolution(tensor(image()).bfloat16().float()),
+                vgg.last_convolution(tensor(image())),
+            )
         self.assertEqual(inside[0].dtype, torch.float32)
         torch.testing.assert_close(inside[1], outside, rtol=0, atol=0)
 
     def test_a_file_with_other_weights_is_named(self):
-        for name, write in (("empty.pth", lambda path: path.write_bytes(b"")), ("text.pth", lambda path: path.write_text("weights")),
-                            ("text.npz", lambda path: path.write_text("weights")), ("none.pth", lambda path: None), ("none.npz", lambda path: None),
-                            ("other.pth", lambda path: torch.save({"a": torch.zeros(2)}, path)), ("list.pth", lambda path: torch.save([1], path)),
-                            ("other.npz", lambda path: np.savez(path, a=np.zeros(2))),
-                            ("vgg16.pth", lambda path: made_vgg.write_torchvision(path, "vgg16", made_vgg.random_weights("vgg16")))):
+        for name, write in (
+            ("empty.pth", lambda path: path.write_bytes(b"")),
+            ("text.pth", lambda path: path.write_text("weights")),
+            ("text.npz", lambda path: path.write_text("weights")),
+            ("none.pth", lambda path: None),
+            ("none.npz", lambda path: None),
+            ("other.pth", lambda path: torch.save({"a": torch.zeros(2)}, path)),
+            ("list.pth", lambda path: torch.save([1], path)),
+            ("other.npz", lambda path: np.savez(path, a=np.zeros(2))),
+            (
+                "vgg16.pth",
+                lambda path: made_vgg.write_torchvision(
+                    path, "vgg16", made_vgg.random_weights("vgg16")
+                ),
+            ),
+        ):
             write(self.folder / name)
             with self.subTest(name):
-                self.assert_refused(rf"{name} holds no weights of VGG19 .*: get vgg19-dcbb9e9d.pth from https", VGG, "vgg19", self.folder / name)
+                self.assert_refused(
+                    rf"{name} holds no weights of VGG19 .*: get vgg19-dcbb9e9d.pth from https",
+                    VGG,
+                    "vgg19",
+                    self.folder / name,
+                )
 
     def test_missing_weights_are_named_with_the_places_for_them(self):
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}):
-            self.assert_refused("needs the file vgg19-dcbb9e9d.pth: get it from https.*, and put it into a folder .* MRISUPERRES_WEIGHTS", find_vgg, "vgg19")
+            self.assert_refused(
+                "needs the file vgg19-dcbb9e9d.pth: get it from https.*, and put it into a folder .* MRISUPERRES_WEIGHTS",
+                find_vgg,
+                "vgg19",
+            )
             (self.folder / "vgg19_own.npz").touch()
             self.assertEqual(find_vgg("vgg19"), self.folder / "vgg19_own.npz")
             (self.folder / "vgg19-dcbb9e9d.pth").touch()
@@ -96,9 +134,18 @@ class VggTest(FolderTest):
 class LpipsTest(FolderTest):
     def setUp(self):
         super().setUp()
-        self.linear = [np.random.default_rng(width).random(width).astype(np.float32) for width in made_vgg.WIDTHS]
+        self.linear = [
+            np.random.default_rng(width).random(width).astype(np.float32)
+            for width in made_vgg.WIDTHS
+        ]
         self.weights = made_vgg.random_weights("vgg16")
-        torch.save({f"lin{n}.model.1.weight": torch.tensor(w)[None, :, None, None] for n, w in enumerate(self.linear)}, self.folder / lpips.LINEAR_FILE)
+        torch.save(
+            {
+                f"lin{n}.model.1.weight": torch.tensor(w)[None, :, None, None]
+                for n, w in enumerate(self.linear)
+            },
+            self.folder / lpips.LINEAR_FILE,
+        )
 
     def found(self):
         with made_vgg.narrow(), mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}):
@@ -108,11 +155,18 @@ class LpipsTest(FolderTest):
         """Zhang et al. 2018, section 3.2 and equation 1, with the scaling of version 0.1."""
         stacks = []
         for x in (a, b):
-            rgb = (np.clip(x, 0, 1) * 2 - 1 - np.array([-0.030, -0.088, -0.188])[:, None, None]) / np.array([0.458, 0.448, 0.450])[:, None, None]
+            rgb = (
+                np.clip(x, 0, 1) * 2 - 1 - np.array([-0.030, -0.088, -0.188])[:, None, None]
+            ) / np.array([0.458, 0.448, 0.450])[:, None, None]
             outputs = made_vgg.convolutions(rgb, self.weights)
-            layers = [np.maximum(outputs[block, last], 0) for block, last in enumerate((1, 1, 2, 2, 2))]
+            layers = [
+                np.maximum(outputs[block, last], 0) for block, last in enumerate((1, 1, 2, 2, 2))
+            ]
             stacks.append([layer / (np.sqrt((layer**2).sum(0)) + 1e-10) for layer in layers])
-        return sum((weight[:, None, None] * (x - y) ** 2).sum(0).mean() for weight, x, y in zip(self.linear, *stacks))
+        return sum(
+            (weight[:, None, None] * (x - y) ** 2).sum(0).mean()
+            for weight, x, y in zip(self.linear, *stacks)
+        )
 
     def test_lpips_equals_a_computation_of_its_own(self):
         made_vgg.write_torchvision(self.folder / "vgg16-397923af.pth", "vgg16", self.weights)
@@ -136,8 +190,13 @@ class LpipsTest(FolderTest):
 
     def test_the_published_linear_weights_can_be_read(self):
         if not (WEIGHTS / lpips.LINEAR_FILE).is_file():
-            self.skipTest(f"no {lpips.LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it")
-        self.assertEqual([tuple(w.shape) for w in lpips._read(WEIGHTS / lpips.LINEAR_FILE)], [(n, 1, 1) for n in (64, 128, 256, 512, 512)])
+            self.skipTest(
+                f"no {lpips.LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+            )
+        self.assertEqual(
+            [tuple(w.shape) for w in lpips._read(WEIGHTS / lpips.LINEAR_FILE)],
+            [(n, 1, 1) for n in (64, 128, 256, 512, 512)],
+        )
 
 
 class VggDistanceTest(FolderTest):
@@ -151,9 +210,13 @@ class VggDistanceTest(FolderTest):
         """Zhang et al. 2018, equation 1, all weights equal, of the last layer of each block."""
         stacks = []
         for x in (a, b):
-            rgb = (np.clip(x, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array([0.229, 0.224, 0.225])[:, None, None]
+            rgb = (np.clip(x, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array(
+                [0.229, 0.224, 0.225]
+            )[:, None, None]
             outputs = made_vgg.convolutions(rgb, self.weights)
-            layers = [np.maximum(outputs[block, last], 0) for block, last in enumerate((1, 1, 3, 3, 3))]
+            layers = [
+                np.maximum(outputs[block, last], 0) for block, last in enumerate((1, 1, 3, 3, 3))
+            ]
             stacks.append([layer / (np.sqrt((layer**2).sum(0)) + 1e-10) for layer in layers])
         return np.mean([((x - y) ** 2).sum(0).mean() for x, y in zip(*stacks)])
 
@@ -166,7 +229,9 @@ class VggDistanceTest(FolderTest):
         self.assertEqual(float(vgg_distance.find()(tensor(a), tensor(a))), 0)
 
     def test_without_the_weights_of_vgg19_there_is_none(self):
-        made_vgg.write_torchvision(self.folder / "vgg16-397923af.pth", "vgg16", made_vgg.random_weights("vgg16"))
+        made_vgg.write_torchvision(
+            self.folder / "vgg16-397923af.pth", "vgg16", made_vgg.random_weights("vgg16")
+        )
         self.assertIsNone(vgg_distance.find())
 
     def test_an_evaluation_measures_it_where_the_weights_are(self):
@@ -183,7 +248,9 @@ class PublishedWeightsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if not VGG_FILE.is_file():
-            raise unittest.SkipTest(f"no {VGG_FILE.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it")
+            raise unittest.SkipTest(
+                f"no {VGG_FILE.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+            )
         cls.vgg = VGG("vgg19", VGG_FILE)
 
     def camera(self):
@@ -193,13 +260,24 @@ class PublishedWeightsTest(unittest.TestCase):
 
     def test_the_first_convolution_equals_one_of_its_own(self):
         with np.load(VGG_FILE) as file:
-            weight, bias = file["block1_conv1.weight"].astype(float), file["block1_conv1.bias"].astype(float)
-        bgr = np.pad(self.camera() * 255 - np.array([103.939, 116.779, 123.68])[:, None, None], ((0, 0), (1, 1), (1, 1)))
+            weight, bias = (
+                file["block1_conv1.weight"].astype(float),
+                file["block1_conv1.bias"].astype(float),
+            )
+        bgr = np.pad(
+            self.camera() * 255 - np.array([103.939, 116.779, 123.68])[:, None, None],
+            ((0, 0), (1, 1), (1, 1)),
+        )
         seen = []
-        self.vgg.blocks[0][0].register_forward_hook(lambda module, arguments, output: seen.append(output[0].numpy()))
+        self.vgg.blocks[0][0].register_forward_hook(
+            lambda module, arguments, output: seen.append(output[0].numpy())
+        )
         self.vgg.last_convolution(tensor(self.camera()))
         for n in (0, 17, 63):
-            expected = sum(correlate(channel, kernel, "valid") for channel, kernel in zip(bgr, weight[n])) + bias[n]
+            expected = (
+                sum(correlate(channel, kernel, "valid") for channel, kernel in zip(bgr, weight[n]))
+                + bias[n]
+            )
             np.testing.assert_allclose(seen[0][n], expected, rtol=1e-3, atol=1e-2)
 
     def test_the_features_of_a_photograph_are_of_the_size_for_which_the_losses_are_weighted(self):

@@ -35,10 +35,15 @@ class PsnrStageTest(RunTest):
 
     def test_a_batch_that_goes_through_in_parts_gives_the_same_weights(self):
         for fft_weight in (0.0, 0.5):
-            whole, parts = (self.psnr_stage(settings(micro_batch=size, psnr={"fft_weight": fft_weight})) for size in (None, 2))
+            whole, parts = (
+                self.psnr_stage(settings(micro_batch=size, psnr={"fft_weight": fft_weight}))
+                for size in (None, 2)
+            )
             values = [self.advance(stage) for stage in (whole, parts)]
             self.assert_same_weights(whole.weights(), parts.weights(), 1e-6)
-            self.assertAlmostEqual(float(values[0]["content"]), float(values[1]["content"]), places=6)
+            self.assertAlmostEqual(
+                float(values[0]["content"]), float(values[1]["content"]), places=6
+            )
             self.assertEqual("fft" in values[0], bool(fft_weight))
 
     def test_the_weights_that_are_kept_are_the_running_average(self):
@@ -57,12 +62,22 @@ class PsnrStageTest(RunTest):
         with mock.patch.object(stage.generator._optimizer, "zero_grad"):
             norm = self.advance(stage, 1)["gradient_norm"]
         self.assertGreater(float(norm), 1e-2)
-        self.assertAlmostEqual(float(torch.linalg.vector_norm(torch.cat([p.grad.flatten() for p in stage.generator.net.parameters()]))), 1e-3, places=6)
+        self.assertAlmostEqual(
+            float(
+                torch.linalg.vector_norm(
+                    torch.cat([p.grad.flatten() for p in stage.generator.net.parameters()])
+                )
+            ),
+            1e-3,
+            places=6,
+        )
 
     def test_mixed_precision_learns_as_well_and_keeps_single_precision_weights(self):
         stage = self.psnr_stage(settings(precision="bfloat16", psnr={"learning_rate": 4e-3}))
         seen = []
-        stage.generator.net.conv_body.register_forward_hook(lambda module, arguments, output: seen.append(output.dtype))
+        stage.generator.net.conv_body.register_forward_hook(
+            lambda module, arguments, output: seen.append(output.dtype)
+        )
         losses = self.losses(stage)
         self.assertEqual(set(seen), {torch.bfloat16})
         self.assertLess(losses[-1], 0.7 * losses[0])
@@ -71,7 +86,9 @@ class PsnrStageTest(RunTest):
     def test_a_precision_that_the_computer_lacks_is_refused_with_a_sentence(self):
         if torch.cuda.is_available():
             self.skipTest("with a GPU there is float16")
-        with self.assertRaisesRegex(SuperResolutionError, "The precision float16 needs a GPU: choose bfloat16 or float32"):
+        with self.assertRaisesRegex(
+            SuperResolutionError, "The precision float16 needs a GPU: choose bfloat16 or float32"
+        ):
             self.accelerator(settings(precision="float16"))
 
     def test_the_learning_rate_follows_its_schedule(self):
@@ -80,7 +97,10 @@ class PsnrStageTest(RunTest):
         self.assertLess(cosine[0], 0.1)
         self.assertAlmostEqual(cosine[2], 0.5, places=2)
         self.assertLess(cosine[3], 1e-5)
-        self.assertEqual([schedule.share("halving", step, 400) for step in (0, 49, 50, 100, 200, 300, 399)], [1, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16])
+        self.assertEqual(
+            [schedule.share("halving", step, 400) for step in (0, 49, 50, 100, 200, 300, 399)],
+            [1, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16],
+        )
         self.assertEqual({schedule.share("constant", step, 10) for step in range(10)}, {1.0})
 
 
@@ -88,46 +108,103 @@ class GanStageTest(RunTest):
     def gradients_by_the_book(self, stage, low, high):
         """({name: gradient} of the generator, of the discriminator): L_percep + λ·L_adv + η·L_content, and the discriminator's loss; four passes of the
         discriminator, one batch, no shared graphs."""
-        generator, discriminator, numbers = stage.generator.net, stage.discriminator.net, stage.numbers
+        generator, discriminator, numbers = (
+            stage.generator.net,
+            stage.discriminator.net,
+            stage.numbers,
+        )
         fake = generator(low)
         real_judged, fake_judged = discriminator(high).detach(), discriminator(fake)
         adversarial = -torch.log(torch.sigmoid(fake_judged - real_judged.mean())).mean()
         if numbers.adversarial_terms == "both":
-            adversarial = (adversarial - torch.log(1 - torch.sigmoid(real_judged - fake_judged.mean())).mean()) / 2
-        loss = numbers.adversarial_weight * adversarial + numbers.content_weight * F.l1_loss(fake, high)
+            adversarial = (
+                adversarial - torch.log(1 - torch.sigmoid(real_judged - fake_judged.mean())).mean()
+            ) / 2
+        loss = numbers.adversarial_weight * adversarial + numbers.content_weight * F.l1_loss(
+            fake, high
+        )
         if stage.vgg:
-            loss = loss + numbers.perceptual_weight * F.l1_loss(stage.vgg.last_convolution(fake), stage.vgg.last_convolution(high))
+            loss = loss + numbers.perceptual_weight * F.l1_loss(
+                stage.vgg.last_convolution(fake), stage.vgg.last_convolution(high)
+            )
         real_judged, fake_judged = discriminator(high), discriminator(fake.detach())
-        own_loss = (-torch.log(torch.sigmoid(real_judged - fake_judged.mean())).mean() - torch.log(1 - torch.sigmoid(fake_judged - real_judged.mean())).mean()) / 2
-        return [dict(zip(names, torch.autograd.grad(value, parameters))) for value, (names, parameters) in
-                ((loss, zip(*generator.named_parameters())), (own_loss, zip(*((n, p) for n, p in discriminator.named_parameters() if p.requires_grad))))]
+        own_loss = (
+            -torch.log(torch.sigmoid(real_judged - fake_judged.mean())).mean()
+            - torch.log(1 - torch.sigmoid(fake_judged - real_judged.mean())).mean()
+        ) / 2
+        return [
+            dict(zip(names, torch.autograd.grad(value, parameters)))
+            for value, (names, parameters) in (
+                (loss, zip(*generator.named_parameters())),
+                (
+                    own_loss,
+                    zip(*((n, p) for n, p in discriminator.named_parameters() if p.requires_grad)),
+                ),
+            )
+        ]
 
     def test_a_step_follows_the_formulas_with_lambda_and_eta(self):
-        cases = [(None, {"adversarial_terms": "fake", "content_weight": 1.0}), (None, {"adversarial_terms": "both", "adversarial_weight": 1.0}),
-                 (Edges(), {"adversarial_terms": "fake", "perceptual_weight": 1.0, "content_weight": 1e-2, "adversarial_weight": 5e-3})]
+        cases = [
+            (None, {"adversarial_terms": "fake", "content_weight": 1.0}),
+            (None, {"adversarial_terms": "both", "adversarial_weight": 1.0}),
+            (
+                Edges(),
+                {
+                    "adversarial_terms": "fake",
+                    "perceptual_weight": 1.0,
+                    "content_weight": 1e-2,
+                    "adversarial_weight": 5e-3,
+                },
+            ),
+        ]
         for vgg, changes in cases:
             with self.subTest(changes):
                 stage = self.gan_stage(settings(gan=changes), vgg)
                 self.advance(stage, 1)  # away from the bicubic start, where most gradients are 0
                 low, high = map(torch.from_numpy, Squares(stage.settings).batch(1))
                 expected = self.gradients_by_the_book(stage, low, high)
-                with mock.patch.object(stage.generator._optimizer, "zero_grad"), mock.patch.object(stage.discriminator._optimizer, "zero_grad"):
+                with (
+                    mock.patch.object(stage.generator._optimizer, "zero_grad"),
+                    mock.patch.object(stage.discriminator._optimizer, "zero_grad"),
+                ):
                     stage.advance(low, high)
                 for learner, gradients in zip((stage.generator, stage.discriminator), expected):
-                    found = {name: p.grad for name, p in learner.net.named_parameters() if p.requires_grad}
-                    self.assert_same_weights(found, gradients, 1e-5 * max(float(value.abs().max()) for value in gradients.values()))
+                    found = {
+                        name: p.grad
+                        for name, p in learner.net.named_parameters()
+                        if p.requires_grad
+                    }
+                    self.assert_same_weights(
+                        found,
+                        gradients,
+                        1e-5 * max(float(value.abs().max()) for value in gradients.values()),
+                    )
 
     def test_adam_is_told_what_the_settings_say(self):
-        stage = self.gan_stage(settings(gan={"learning_rate": 1e-4, "discriminator_learning_rate": 3e-4, "betas": [0.5, 0.9], "schedule": "halving", "steps": 8}))
+        stage = self.gan_stage(
+            settings(
+                gan={
+                    "learning_rate": 1e-4,
+                    "discriminator_learning_rate": 3e-4,
+                    "betas": [0.5, 0.9],
+                    "schedule": "halving",
+                    "steps": 8,
+                }
+            )
+        )
         self.advance(stage, 3)
         for learner, rate in ((stage.generator, 1e-4), (stage.discriminator, 3e-4)):
             group = learner.state()["optimizer"]["param_groups"][0]
-            self.assertEqual((group["lr"], group["betas"], group["weight_decay"]), (rate / 4, (0.5, 0.9), 0))
+            self.assertEqual(
+                (group["lr"], group["betas"], group["weight_decay"]), (rate / 4, (0.5, 0.9), 0)
+            )
 
     def test_the_discriminator_sees_the_truth_and_the_output_once_each(self):
         stage = self.gan_stage(settings())
         seen = []
-        stage.discriminator.net.register_forward_hook(lambda module, arguments, output: seen.append(arguments[0].detach().clone()))
+        stage.discriminator.net.register_forward_hook(
+            lambda module, arguments, output: seen.append(arguments[0].detach().clone())
+        )
         low, high = map(torch.from_numpy, Squares(stage.settings).batch(0))
         with torch.no_grad():
             fake = stage.generator.net(low)
@@ -137,18 +214,37 @@ class GanStageTest(RunTest):
         torch.testing.assert_close(seen[1], fake)
 
     def test_a_batch_that_goes_through_in_parts_gives_the_same_weights_of_both_networks(self):
-        whole, parts = (self.gan_stage(settings(micro_batch=size, gan={"adversarial_weight": 0.1})) for size in (None, 1))
+        whole, parts = (
+            self.gan_stage(settings(micro_batch=size, gan={"adversarial_weight": 0.1}))
+            for size in (None, 1)
+        )
         widths = []
-        parts.generator.net.register_forward_hook(lambda module, arguments, output: widths.append(len(output)))
+        parts.generator.net.register_forward_hook(
+            lambda module, arguments, output: widths.append(len(output))
+        )
         for stage in (whole, parts):
             self.advance(stage, 2)
         self.assertEqual(set(widths), {1})
         self.assert_same_weights(whole.weights(), parts.weights(), 1e-5)
-        self.assert_same_weights(whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4)
+        self.assert_same_weights(
+            whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4
+        )
 
     def test_what_is_told_of_a_step(self):
         values = self.advance(self.gan_stage(settings(gan={"perceptual_weight": 1.0}), Edges()), 1)
-        self.assertEqual(set(values), {"content", "perceptual", "adversarial", "discriminator", "real", "fake", "gradient_norm", "discriminator_gradient_norm"})
+        self.assertEqual(
+            set(values),
+            {
+                "content",
+                "perceptual",
+                "adversarial",
+                "discriminator",
+                "real",
+                "fake",
+                "gradient_norm",
+                "discriminator_gradient_norm",
+            },
+        )
 
 
 class LossScalingTest(RunTest):
@@ -158,7 +254,10 @@ class LossScalingTest(RunTest):
         used = settings(gan={"adversarial_weight": weight})
         accelerator = self.accelerator(used)
         self.enterContext(mock.patch.object(Accelerator, "mixed_precision", "fp16"))
-        accelerator.native_amp, accelerator.scaler = scale is not None, scale and torch.amp.GradScaler("cpu", init_scale=scale)
+        accelerator.native_amp, accelerator.scaler = (
+            scale is not None,
+            scale and torch.amp.GradScaler("cpu", init_scale=scale),
+        )
         with mock.patch.object(self, "accelerator", lambda settings: accelerator):
             return self.gan_stage(used)
 
@@ -199,7 +298,10 @@ class NanGuardTest(RunTest):
         self.assertEqual((stage.step, stage.rate_factor), (30, 0.5))
         told = self.events(kind="nan")
         self.assertEqual([(event["step"], event["back_to"]) for event in told], [(20, 15)])
-        self.assertEqual(told[0]["message"], "A number became infinite before step 20: back to step 15, from there with 0.5 of the learning rate.")
+        self.assertEqual(
+            told[0]["message"],
+            "A number became infinite before step 20: back to step 15, from there with 0.5 of the learning rate.",
+        )
         self.assertTrue(all(torch.isfinite(value).all() for value in stage.weights().values()))
         rates = {event["step"]: event["learning_rate"] for event in self.events(kind="step")}
         self.assertEqual(rates[30] / rates[15], 0.5)
@@ -209,7 +311,10 @@ class NanGuardTest(RunTest):
         self.assertEqual(self.events(kind="nan")[0]["back_to"], 0)
 
     def test_what_ends_so_again_and_again_is_given_up_with_a_sentence(self):
-        with self.assertRaisesRegex(SuperResolutionError, "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate"):
+        with self.assertRaisesRegex(
+            SuperResolutionError,
+            "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate",
+        ):
             self.run_stage({7: 100})
 
     def test_weights_that_are_not_finite_are_never_kept(self):
@@ -219,8 +324,14 @@ class NanGuardTest(RunTest):
         self.assertTrue(all(torch.isfinite(value).all() for value in weights.values()))
 
     def test_too_little_memory_names_a_smaller_micro_batch(self):
-        with mock.patch("MRISuperResTrainingLib.training.psnr_stage.PsnrStage.learn", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
-            with self.assertRaisesRegex(SuperResolutionError, r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)") as caught:
+        with mock.patch(
+            "MRISuperResTrainingLib.training.psnr_stage.PsnrStage.learn",
+            side_effect=torch.OutOfMemoryError("CUDA out of memory"),
+        ):
+            with self.assertRaisesRegex(
+                SuperResolutionError,
+                r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)",
+            ) as caught:
                 self.run_stage({})
         self.assertEqual(caught.exception.kind, "memory")
 
@@ -236,14 +347,20 @@ class StopTest(RunTest):
         with self.assertRaises(Cancelled):
             self.train(progress=progress, cancelled=lambda: bool(steps))
         self.assertEqual(RunFolder(self.folder / "run").checkpoint()["step"], 11)
-        self.assertEqual([event["event"] for event in self.events()[-2:]], ["checkpoint", "stopped"])
+        self.assertEqual(
+            [event["event"] for event in self.events()[-2:]], ["checkpoint", "stopped"]
+        )
         self.assertFalse((self.folder / "run" / "process.json").exists())
 
     def test_a_run_can_be_stopped_by_another_process(self):
         from MRISuperResTrainingLib.runs import lock
 
         with self.assertRaises(Cancelled):
-            self.train(progress=lambda event: lock.ask_to_stop(self.folder / "run") if event["event"] == "step" else None)
+            self.train(
+                progress=lambda event: (
+                    lock.ask_to_stop(self.folder / "run") if event["event"] == "step" else None
+                )
+            )
         self.assertEqual(self.events()[-1]["event"], "stopped")
 
 
@@ -262,18 +379,43 @@ class EventsTest(RunTest):
     def test_every_event_is_a_line_and_the_listener_gets_the_same(self):
         heard = []
         self.train(progress=heard.append)
-        lines = [json.loads(line) for line in (self.folder / "run" / "events.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for line in (self.folder / "run" / "events.jsonl").read_text().splitlines()
+        ]
         self.assertEqual(lines, heard)
-        self.assertEqual([(e["event"], e["stage"], e["step"]) for e in heard],
-                         [("start", "psnr", 0), ("stage", "psnr", 0), ("checkpoint", "psnr", 0), ("step", "psnr", 10), ("checkpoint", "psnr", 10), ("step", "psnr", 20),
-                          ("validation", "psnr", 20), ("checkpoint", "psnr", 20), ("stage", "gan", 0), ("validation", "gan", 0), ("checkpoint", "gan", 0),
-                          ("step", "gan", 4), ("validation", "gan", 4), ("checkpoint", "gan", 4), ("end", "gan", 4)])
-        self.assertLessEqual({"steps", "losses", "learning_rate", "rate", "remaining", "time"}, set(heard[3]))
+        self.assertEqual(
+            [(e["event"], e["stage"], e["step"]) for e in heard],
+            [
+                ("start", "psnr", 0),
+                ("stage", "psnr", 0),
+                ("checkpoint", "psnr", 0),
+                ("step", "psnr", 10),
+                ("checkpoint", "psnr", 10),
+                ("step", "psnr", 20),
+                ("validation", "psnr", 20),
+                ("checkpoint", "psnr", 20),
+                ("stage", "gan", 0),
+                ("validation", "gan", 0),
+                ("checkpoint", "gan", 0),
+                ("step", "gan", 4),
+                ("validation", "gan", 4),
+                ("checkpoint", "gan", 4),
+                ("end", "gan", 4),
+            ],
+        )
+        self.assertLessEqual(
+            {"steps", "losses", "learning_rate", "rate", "remaining", "time"}, set(heard[3])
+        )
 
     def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
         times = itertools.count()
-        with mock.patch.object(stage_run.time, "monotonic", lambda: float(next(times))), \
-                mock.patch.object(stage_run.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]):
+        with (
+            mock.patch.object(stage_run.time, "monotonic", lambda: float(next(times))),
+            mock.patch.object(
+                stage_run.StageRun, "_validate", lambda run, **_: [next(times) for _ in range(500)]
+            ),
+        ):
             self.train(gan=None, psnr={"steps": 40})
         told = self.events(kind="step")
         self.assertTrue(all(event["rate"] > 1 for event in told))
@@ -289,7 +431,9 @@ class EventsTest(RunTest):
         board = EventAccumulator(str(self.folder / "run" / "tensorboard"))
         board.Reload()
         told = [(event["step"], event["losses"]["content"]) for event in self.events(kind="step")]
-        self.assertEqual([scalar.step for scalar in board.Scalars("psnr/content")], [step for step, _ in told])
+        self.assertEqual(
+            [scalar.step for scalar in board.Scalars("psnr/content")], [step for step, _ in told]
+        )
         for scalar, (_, value) in zip(board.Scalars("psnr/content"), told):
             self.assertAlmostEqual(scalar.value, value, places=6)
         self.assertIn("psnr/psnr", board.Tags()["scalars"])

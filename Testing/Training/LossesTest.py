@@ -34,17 +34,35 @@ def d_ra(one, others):
 
 class RelativisticTest(unittest.TestCase):
     def test_the_discriminators_loss(self):
-        expected = (-mean(math.log(d_ra(r, FAKE)) for r in REAL) - mean(math.log(1 - d_ra(f, REAL)) for f in FAKE)) / 2
-        self.assertAlmostEqual(float(relativistic.discriminator_loss(column(REAL), column(FAKE))), expected, places=6)
+        expected = (
+            -mean(math.log(d_ra(r, FAKE)) for r in REAL)
+            - mean(math.log(1 - d_ra(f, REAL)) for f in FAKE)
+        ) / 2
+        self.assertAlmostEqual(
+            float(relativistic.discriminator_loss(column(REAL), column(FAKE))), expected, places=6
+        )
 
     def test_the_generators_loss_of_the_thesis_has_the_fake_term_only(self):
         expected = -mean(math.log(d_ra(f, REAL)) for f in FAKE)
-        self.assertAlmostEqual(float(relativistic.generator_loss(column(REAL), column(FAKE))), expected, places=6)
-        self.assertAlmostEqual(float(relativistic.generator_loss(column(REAL), column(FAKE), "fake")), expected, places=6)
+        self.assertAlmostEqual(
+            float(relativistic.generator_loss(column(REAL), column(FAKE))), expected, places=6
+        )
+        self.assertAlmostEqual(
+            float(relativistic.generator_loss(column(REAL), column(FAKE), "fake")),
+            expected,
+            places=6,
+        )
 
     def test_that_of_esrgans_code_averages_both(self):
-        expected = (-mean(math.log(d_ra(f, REAL)) for f in FAKE) - mean(math.log(1 - d_ra(r, FAKE)) for r in REAL)) / 2
-        self.assertAlmostEqual(float(relativistic.generator_loss(column(REAL), column(FAKE), "both")), expected, places=6)
+        expected = (
+            -mean(math.log(d_ra(f, REAL)) for f in FAKE)
+            - mean(math.log(1 - d_ra(r, FAKE)) for r in REAL)
+        ) / 2
+        self.assertAlmostEqual(
+            float(relativistic.generator_loss(column(REAL), column(FAKE), "both")),
+            expected,
+            places=6,
+        )
 
     def test_a_discriminator_that_is_sure_gives_large_but_finite_losses(self):
         real, fake = column([300.0, 200.0]), column([-200.0, -300.0])
@@ -52,7 +70,10 @@ class RelativisticTest(unittest.TestCase):
         self.assertAlmostEqual(float(relativistic.generator_loss(real, fake)), 500)
 
     def test_in_half_precision_the_loss_is_computed_in_single(self):
-        self.assertEqual(relativistic.generator_loss(column(REAL).half(), column(FAKE).half()).dtype, torch.float32)
+        self.assertEqual(
+            relativistic.generator_loss(column(REAL).half(), column(FAKE).half()).dtype,
+            torch.float32,
+        )
 
     def test_the_gradient_goes_through_the_mean_of_the_others(self):
         fake = column(FAKE).requires_grad_()
@@ -61,14 +82,23 @@ class RelativisticTest(unittest.TestCase):
             step = 1e-3
             ends = []
             for moved in (value - step, value + step):
-                others = [*FAKE[:n], moved, *FAKE[n + 1:]]
-                ends.append((-mean(math.log(d_ra(f, REAL)) for f in others) - mean(math.log(1 - d_ra(r, others)) for r in REAL)) / 2)
+                others = [*FAKE[:n], moved, *FAKE[n + 1 :]]
+                ends.append(
+                    (
+                        -mean(math.log(d_ra(f, REAL)) for f in others)
+                        - mean(math.log(1 - d_ra(r, others)) for r in REAL)
+                    )
+                    / 2
+                )
             self.assertAlmostEqual(float(fake.grad[n]), (ends[1] - ends[0]) / (2 * step), places=5)
 
 
 class ContentTest(unittest.TestCase):
     def test_l1_is_the_mean_absolute_difference(self):
-        images, truth = torch.tensor([[[[0.0, 0.5], [1.0, 0.25]]]]), torch.tensor([[[[0.5, 0.5], [0.0, 0.5]]]])
+        images, truth = (
+            torch.tensor([[[[0.0, 0.5], [1.0, 0.25]]]]),
+            torch.tensor([[[[0.5, 0.5], [0.0, 0.5]]]]),
+        )
         self.assertAlmostEqual(float(content.l1(images, truth)), (0.5 + 0 + 1 + 0.25) / 4)
 
     def test_the_spectral_loss_compares_real_and_imaginary_parts(self):
@@ -76,9 +106,17 @@ class ContentTest(unittest.TestCase):
         difference, total, count = (images - truth)[0, 0], 0.0, 0
         for u in range(4):
             for v in range(6 // 2 + 1):
-                value = sum(difference[y, x] * np.exp(-2j * np.pi * (u * y / 4 + v * x / 6)) for y in range(4) for x in range(6)) / math.sqrt(4 * 6)
+                value = sum(
+                    difference[y, x] * np.exp(-2j * np.pi * (u * y / 4 + v * x / 6))
+                    for y in range(4)
+                    for x in range(6)
+                ) / math.sqrt(4 * 6)
                 total, count = total + abs(value.real) + abs(value.imag), count + 2
-        self.assertAlmostEqual(float(content.fft_l1(torch.tensor(images), torch.tensor(truth))), total / count, places=6)
+        self.assertAlmostEqual(
+            float(content.fft_l1(torch.tensor(images), torch.tensor(truth))),
+            total / count,
+            places=6,
+        )
 
 
 class PerceptualTest(unittest.TestCase):
@@ -88,18 +126,27 @@ class PerceptualTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.weights = made_vgg.random_weights("vgg19")
         with made_vgg.narrow():
-            cls.vgg = VGG("vgg19", made_vgg.write_torchvision(Path(folder.name, "vgg19.pth"), "vgg19", cls.weights))
+            cls.vgg = VGG(
+                "vgg19",
+                made_vgg.write_torchvision(Path(folder.name, "vgg19.pth"), "vgg19", cls.weights),
+            )
 
     def expected(self, image):
-        rgb = (np.clip(image, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array([0.229, 0.224, 0.225])[:, None, None]
+        rgb = (np.clip(image, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array(
+            [0.229, 0.224, 0.225]
+        )[:, None, None]
         return made_vgg.convolutions(rgb, self.weights)[4, 3]
 
     def test_both_norms_of_the_features_difference(self):
         image, truth = np.random.default_rng(4).uniform(-0.2, 1.2, (2, 32, 32)).astype(np.float32)
         difference = self.expected(image) - self.expected(truth)
         tensors = [torch.tensor(a)[None, None] for a in (image, truth)]
-        self.assertAlmostEqual(float(perceptual(self.vgg, *tensors)), np.abs(difference).mean(), places=4)
-        self.assertAlmostEqual(float(perceptual(self.vgg, *tensors, "l2")), (difference**2).mean(), places=4)
+        self.assertAlmostEqual(
+            float(perceptual(self.vgg, *tensors)), np.abs(difference).mean(), places=4
+        )
+        self.assertAlmostEqual(
+            float(perceptual(self.vgg, *tensors, "l2")), (difference**2).mean(), places=4
+        )
 
     def test_the_image_learns_the_truth_and_the_network_do_not(self):
         image, truth = (torch.rand(1, 1, 32, 32, requires_grad=True) for _ in range(2))

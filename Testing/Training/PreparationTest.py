@@ -28,7 +28,9 @@ from MRISuperResTrainingLib.options.settings import DataSettings
 
 from made_volumes import grid, tissue, write
 
-DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = Path(
+    os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+)
 SMALL = DataSettings(patch=16)
 
 
@@ -43,7 +45,9 @@ class PreparationTest(unittest.TestCase):
         return prepare([Source(str(path), Path(path).name) for path in paths], data, self.cache)
 
     def prepare_one(self, volume=None, ijk_to_ras=None, data=SMALL):
-        volumes, unsuitable = self.prepare(write(self.folder / "a.nii.gz", volume, ijk_to_ras), data=data)
+        volumes, unsuitable = self.prepare(
+            write(self.folder / "a.nii.gz", volume, ijk_to_ras), data=data
+        )
         self.assertEqual(unsuitable, [])
         return volumes[0]
 
@@ -57,22 +61,38 @@ class SlicesTest(PreparationTest):
         made = self.prepare_one(voxels)
         low, high = np.percentile(voxels, (0.1, 99.9))
         np.testing.assert_allclose(made.slices, (voxels - low) / (high - low), atol=1e-6)
-        self.assertEqual((made.slices.dtype, made.kept, made.left_out), (np.float32, tuple(range(8)), {}))
+        self.assertEqual(
+            (made.slices.dtype, made.kept, made.left_out), (np.float32, tuple(range(8)), {})
+        )
 
     def test_slices_run_along_the_axis_that_is_asked_for_and_pixels_keep_their_size(self):
         voxels = tissue(shape=(24, 32, 40))
-        for axis, slices, pixel, distance in (("i", np.moveaxis(voxels, 2, 0), (4.0, 2.0), 1.0), ("j", np.moveaxis(voxels, 1, 0), (4.0, 1.0), 2.0), ("k", voxels, (2.0, 1.0), 4.0)):
+        for axis, slices, pixel, distance in (
+            ("i", np.moveaxis(voxels, 2, 0), (4.0, 2.0), 1.0),
+            ("j", np.moveaxis(voxels, 1, 0), (4.0, 1.0), 2.0),
+            ("k", voxels, (2.0, 1.0), 4.0),
+        ):
             with self.subTest(axis):
-                made = self.prepare_one(voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, axis=axis))
-                np.testing.assert_allclose(made.slices, preparation.intensity.Intensity.of(voxels).normalize(slices), atol=1e-6)
-                np.testing.assert_allclose((*made.pixel, made.distance), (*pixel, distance), rtol=1e-6)
+                made = self.prepare_one(
+                    voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, axis=axis)
+                )
+                np.testing.assert_allclose(
+                    made.slices,
+                    preparation.intensity.Intensity.of(voxels).normalize(slices),
+                    atol=1e-6,
+                )
+                np.testing.assert_allclose(
+                    (*made.pixel, made.distance), (*pixel, distance), rtol=1e-6
+                )
 
     def test_the_axis_that_was_taken_is_said(self):
         self.assertIn("slices along k (axial): the acquired slices", self.prepare_one().messages[0])
 
     def test_resampled_slices_have_the_patch_as_their_shorter_side_and_larger_pixels(self):
         voxels = tissue(shape=(4, 40, 60))
-        made = self.prepare_one(voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, patches="resample"))
+        made = self.prepare_one(
+            voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, patches="resample")
+        )
         self.assertEqual(made.slices.shape, (4, 16, 24))
         np.testing.assert_allclose(made.pixel, (5.0, 2.5), rtol=1e-6)
         whole = preparation.intensity.Intensity.of(voxels).normalize(voxels)
@@ -81,7 +101,9 @@ class SlicesTest(PreparationTest):
     @settings(max_examples=30, deadline=None)
     @given(st.integers(16, 70), st.integers(16, 70))
     def test_resampling_never_enlarges(self, height, width):
-        made = self.prepare_one(tissue(shape=(1, height, width)), data=DataSettings(patch=16, patches="resample"))
+        made = self.prepare_one(
+            tissue(shape=(1, height, width)), data=DataSettings(patch=16, patches="resample")
+        )
         self.assertEqual(min(made.slices.shape[1:]), 16)
         self.assertLessEqual(max(made.slices.shape[1:]), max(height, width))
 
@@ -90,7 +112,9 @@ class SlicesTest(PreparationTest):
         voxels[2, 3, 4], voxels[2, 3, 5] = np.nan, np.inf
         made = self.prepare_one(voxels)
         self.assertTrue(np.isfinite(made.slices).all())
-        self.assertIn(f"2 of {voxels.size} voxels are NaN or infinite: they count as dark.", made.messages)
+        self.assertIn(
+            f"2 of {voxels.size} voxels are NaN or infinite: they count as dark.", made.messages
+        )
 
 
 class PreCheckTest(PreparationTest):
@@ -103,7 +127,14 @@ class PreCheckTest(PreparationTest):
     def test_slices_without_information_are_left_out_with_the_reason(self):
         made = self.prepare_one(self.volume())
         self.assertEqual(made.kept, (2, 3, 4, 5, 6))
-        self.assertEqual(made.left_out, {0: "empty: contrast 0.00 below 0.05", 1: "empty: contrast 0.00 below 0.05", 7: "empty: contrast 0.01 below 0.05"})
+        self.assertEqual(
+            made.left_out,
+            {
+                0: "empty: contrast 0.00 below 0.05",
+                1: "empty: contrast 0.00 below 0.05",
+                7: "empty: contrast 0.01 below 0.05",
+            },
+        )
 
     def test_it_can_be_overridden_also_when_the_slices_are_there_already(self):
         self.prepare_one(self.volume())
@@ -115,7 +146,10 @@ class PreCheckTest(PreparationTest):
         voxels = np.random.default_rng(0).normal(100, 1, (4, 32, 32))
         voxels[:, 0, :2] = 10_000  # a spike or two decide the range
         _, ((_, sentence),) = self.prepare(write(self.folder / "a.nii.gz", voxels))
-        self.assertRegex(sentence, "None of its 4 slices shows anything to learn from .*needed: contrast 0.05.*switch the pre-check off")
+        self.assertRegex(
+            sentence,
+            "None of its 4 slices shows anything to learn from .*needed: contrast 0.05.*switch the pre-check off",
+        )
 
 
 class UnsuitableTest(PreparationTest):
@@ -128,12 +162,31 @@ class UnsuitableTest(PreparationTest):
 
     def test_volumes_that_are_no_images_are_named_and_the_others_are_used(self):
         labels = np.digitize(tissue(1), (150, 450, 750)).astype(np.uint8)
-        for name, voxels, pattern in (("labels", labels, "% of its neighboring voxels have the same value: it seems to be a label map"),
-                                      ("mask", (labels > 2).astype(np.float32), "label map"), ("big labels", labels.astype(np.int32) * 1000, "label map"),
-                                      ("pixels", tissue(2, (4, 24, 24)).repeat(2, 1).repeat(2, 2), "enlarged without interpolation"),
-                                      ("constant", np.full((4, 32, 32), 7, np.int16), "All of its voxels are 7: there is no image"),
-                                      ("nan", np.full((4, 32, 32), np.nan, np.float32), "Every voxel .* is NaN"),
-                                      ("one value and nan", np.where(np.arange(32) % 2, np.nan, 7) * np.ones((4, 32, 32)), "All of its voxels are 7")):
+        for name, voxels, pattern in (
+            (
+                "labels",
+                labels,
+                "% of its neighboring voxels have the same value: it seems to be a label map",
+            ),
+            ("mask", (labels > 2).astype(np.float32), "label map"),
+            ("big labels", labels.astype(np.int32) * 1000, "label map"),
+            (
+                "pixels",
+                tissue(2, (4, 24, 24)).repeat(2, 1).repeat(2, 2),
+                "enlarged without interpolation",
+            ),
+            (
+                "constant",
+                np.full((4, 32, 32), 7, np.int16),
+                "All of its voxels are 7: there is no image",
+            ),
+            ("nan", np.full((4, 32, 32), np.nan, np.float32), "Every voxel .* is NaN"),
+            (
+                "one value and nan",
+                np.where(np.arange(32) % 2, np.nan, 7) * np.ones((4, 32, 32)),
+                "All of its voxels are 7",
+            ),
+        ):
             with self.subTest(name):
                 self.assert_skipped(write(self.folder / f"{name}.nii.gz", voxels), pattern)
 
@@ -149,13 +202,23 @@ class UnsuitableTest(PreparationTest):
         self.prepare_one(np.round(voxels / voxels.max() * 255).clip(0).astype(np.uint8))
 
     def test_slices_smaller_than_a_patch_are_named(self):
-        self.assert_skipped(write(self.folder / "a.nii.gz", tissue(1, (8, 15, 64))), "slices have 64×15 pixels, less than a patch of 16×16: choose a smaller patch")
-        self.assert_skipped(write(self.folder / "b.nii.gz", tissue(2, (8, 64, 15))), "15×64", DataSettings(patch=16, patches="resample"))
+        self.assert_skipped(
+            write(self.folder / "a.nii.gz", tissue(1, (8, 15, 64))),
+            "slices have 64×15 pixels, less than a patch of 16×16: choose a smaller patch",
+        )
+        self.assert_skipped(
+            write(self.folder / "b.nii.gz", tissue(2, (8, 64, 15))),
+            "15×64",
+            DataSettings(patch=16, patches="resample"),
+        )
 
     def test_slices_that_were_prepared_for_smaller_patches_are_named_too(self):
         path = write(self.folder / "a.nii.gz", tissue(1, (8, 40, 40)))
         self.assertEqual(len(self.prepare(path)[0]), 1)
-        self.assertRegex(self.prepare(path, data=DataSettings(patch=48))[1][0][1], "40×40 pixels, less than a patch of 48×48")
+        self.assertRegex(
+            self.prepare(path, data=DataSettings(patch=48))[1][0][1],
+            "40×40 pixels, less than a patch of 48×48",
+        )
 
     def test_files_that_can_t_be_read_are_named(self):
         whole = Path(write(self.folder / "whole.nii.gz"))
@@ -168,8 +231,16 @@ class UnsuitableTest(PreparationTest):
         (self.folder / "text.nii").write_text("not an image")
         (self.folder / "empty.nii.gz").touch()
         (self.folder / "folder.nii.gz").mkdir()
-        for name, pattern in (("four.nii.gz", "2 frames"), ("rgb.nrrd", "colors"), ("cut.nii.gz", "damaged|cut short"), ("short.nii", "damaged|cut short"),
-                              ("text.nii", "not a volume"), ("empty.nii.gz", "empty or damaged"), ("folder.nii.gz", "DICOM"), ("missing.nii.gz", "check")):
+        for name, pattern in (
+            ("four.nii.gz", "2 frames"),
+            ("rgb.nrrd", "colors"),
+            ("cut.nii.gz", "damaged|cut short"),
+            ("short.nii", "damaged|cut short"),
+            ("text.nii", "not a volume"),
+            ("empty.nii.gz", "empty or damaged"),
+            ("folder.nii.gz", "DICOM"),
+            ("missing.nii.gz", "check"),
+        ):
             with self.subTest(name):
                 self.assert_skipped(str(self.folder / name), pattern)
 
@@ -183,24 +254,45 @@ class UnsuitableTest(PreparationTest):
     def test_nothing_is_learnt_from_the_content_of_a_test_file(self):
         a, b = write(self.folder / "a.nii.gz"), str(self.folder / "b.nii.gz")
         shutil.copy(a, b)
-        volumes, unsuitable = prepare([Source(a, "a"), Source(b, "b", use="test"), Source(str(self.folder / "gone.nii"), "c", use="test")], SMALL, self.cache)
+        volumes, unsuitable = prepare(
+            [
+                Source(a, "a"),
+                Source(b, "b", use="test"),
+                Source(str(self.folder / "gone.nii"), "c", use="test"),
+            ],
+            SMALL,
+            self.cache,
+        )
         self.assertEqual((volumes, unsuitable), ([], [(a, f"It has the same content as {b}.")]))
 
     def test_a_subject_on_both_sides_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):
-            prepare([Source("1", "a", use="train"), Source("2", "a", use="test")], SMALL, self.cache)
+            prepare(
+                [Source("1", "a", use="train"), Source("2", "a", use="test")], SMALL, self.cache
+            )
 
     def test_real_files_of_every_kind_are_prepared_or_named(self):
-        files = [path for folder in ("fetal", "brain", "edge") for path in sorted((DATA / folder).glob("*"))]
+        files = [
+            path
+            for folder in ("fetal", "brain", "edge")
+            for path in sorted((DATA / folder).glob("*"))
+        ]
         if not files:
-            self.skipTest("no real MRI at hand: set MRISUPERRES_TEST_DATA to a folder with fetal/, brain/ and edge/")
+            self.skipTest(
+                "no real MRI at hand: set MRISUPERRES_TEST_DATA to a folder with fetal/, brain/ and edge/"
+            )
         files = [path for path in files if path.stat().st_size < 3e6]
         volumes, unsuitable = self.prepare(*files, data=DataSettings(patch=32))
         images = {Path(volume.source.path).name for volume in volumes}
         named = {Path(path).name: sentence for path, sentence in unsuitable}
         self.assertEqual(len(images) + len(named), len(files))
         self.assertLessEqual({path.name for path in files if path.parent.name == "fetal"}, images)
-        for name, pattern in (("minimal.nii.gz", "label map"), ("low_res.nii.gz", "7×5 pixels"), ("nibabel_example4d.nii.gz", "2 frames"), ("CIT168_RGBA.nii.gz", "colors")):
+        for name, pattern in (
+            ("minimal.nii.gz", "label map"),
+            ("low_res.nii.gz", "7×5 pixels"),
+            ("nibabel_example4d.nii.gz", "2 frames"),
+            ("CIT168_RGBA.nii.gz", "colors"),
+        ):
             self.assertRegex(named[name], pattern)
         for volume in volumes:
             self.assertTrue(np.isfinite(volume.slices).all())
@@ -210,7 +302,9 @@ class UnsuitableTest(PreparationTest):
 class CacheTest(PreparationTest):
     def test_a_volume_is_read_once_for_all_runs(self):
         first = self.prepare_one()
-        with mock.patch.object(preparation, "read_volume", side_effect=AssertionError("read again")):
+        with mock.patch.object(
+            preparation, "read_volume", side_effect=AssertionError("read again")
+        ):
             again = self.prepare_one()
         self.assertEqual(again, first)
         np.testing.assert_array_equal(again.slices, first.slices)
@@ -227,7 +321,9 @@ class CacheTest(PreparationTest):
         import hashlib
 
         made = self.prepare_one()
-        self.assertEqual(made.sha256, hashlib.sha256((self.folder / "a.nii.gz").read_bytes()).hexdigest())
+        self.assertEqual(
+            made.sha256, hashlib.sha256((self.folder / "a.nii.gz").read_bytes()).hexdigest()
+        )
 
     def test_the_voxels_of_a_header_that_lie_elsewhere_count(self):
         path = self.folder / "a.mhd"
@@ -245,21 +341,40 @@ class CacheTest(PreparationTest):
         self.assertEqual(len(hashes), 3)
 
     def test_settings_that_change_the_slices_have_files_of_their_own_and_others_share(self):
-        for data in (SMALL, DataSettings(patch=24), DataSettings(patch=16, degradation="mixture", noise=5.0, flips=False, pre_check=False)):
+        for data in (
+            SMALL,
+            DataSettings(patch=24),
+            DataSettings(patch=16, degradation="mixture", noise=5.0, flips=False, pre_check=False),
+        ):
             self.prepare_one(data=data)
         self.assertEqual(len(self.cached()), 1)
-        for count, data in enumerate((DataSettings(patch=8, axis="j"), DataSettings(patch=16, patches="resample"), DataSettings(patch=24, patches="resample")), 2):
+        for count, data in enumerate(
+            (
+                DataSettings(patch=8, axis="j"),
+                DataSettings(patch=16, patches="resample"),
+                DataSettings(patch=24, patches="resample"),
+            ),
+            2,
+        ):
             self.prepare_one(data=data)
             self.assertEqual(len(self.cached()), count)
 
     def test_a_damaged_file_is_made_again(self):
         slices = np.array(self.prepare_one().slices)
-        file, = self.cached()
+        (file,) = self.cached()
         whole = file.read_bytes()
         middle = bytearray(whole)
         middle[len(whole) // 2] ^= 1
-        for name, content in (("cut short", whole[:-10]), ("half", whole[:len(whole) // 2]), ("empty", b""), ("one bit", bytes(middle)), ("text", b"nonsense"),
-                              ("header only", whole[:128]), ("description", whole[:-9] + b"}"), ("pickle", whole.replace(b"'<f4'", b"'|O' ", 1))):
+        for name, content in (
+            ("cut short", whole[:-10]),
+            ("half", whole[: len(whole) // 2]),
+            ("empty", b""),
+            ("one bit", bytes(middle)),
+            ("text", b"nonsense"),
+            ("header only", whole[:128]),
+            ("description", whole[:-9] + b"}"),
+            ("pickle", whole.replace(b"'<f4'", b"'|O' ", 1)),
+        ):
             with self.subTest(name):
                 file.unlink()  # it may be mapped
                 file.write_bytes(content)
@@ -268,14 +383,26 @@ class CacheTest(PreparationTest):
 
     def test_two_processes_may_prepare_at_once(self):
         paths = [write(self.folder / f"{n}.nii.gz", tissue(n)) for n in range(4)]
-        code = ("import sys; from MRISuperResTrainingLib.data.sources import read_sources; from MRISuperResTrainingLib.data.preparation import prepare\n"
-                "from MRISuperResTrainingLib.options.settings import DataSettings\n"
-                "print('ready', flush=True); sys.stdin.readline()\n"
-                "volumes, unsuitable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
-                "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unsuitable)")
+        code = (
+            "import sys; from MRISuperResTrainingLib.data.sources import read_sources; from MRISuperResTrainingLib.data.preparation import prepare\n"
+            "from MRISuperResTrainingLib.options.settings import DataSettings\n"
+            "print('ready', flush=True); sys.stdin.readline()\n"
+            "volumes, unsuitable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
+            "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unsuitable)"
+        )
         with contextlib.ExitStack() as stack:
-            processes = [stack.enter_context(subprocess.Popen([sys.executable, "-c", code, str(self.folder), str(self.cache)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                                              text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})) for _ in range(3)]
+            processes = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-c", code, str(self.folder), str(self.cache)],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                    )
+                )
+                for _ in range(3)
+            ]
             for process in processes:
                 self.assertEqual(process.stdout.readline(), "ready\n")
             for process in processes:
@@ -285,19 +412,33 @@ class CacheTest(PreparationTest):
         self.assertEqual(len(outputs), 1)
         self.assertEqual(len(self.cached()), len(paths))
         volumes, _ = self.prepare(*paths)
-        self.assertEqual(outputs, {f"{[volume.sha256 for volume in volumes]} {[float(volume.slices.sum()) for volume in volumes]} []\n"})
+        self.assertEqual(
+            outputs,
+            {
+                f"{[volume.sha256 for volume in volumes]} {[float(volume.slices.sum()) for volume in volumes]} []\n"
+            },
+        )
 
     def test_a_full_disk_gives_a_sentence_and_leaves_nothing_half_done(self):
         path = write(self.folder / "a.nii.gz")
-        with mock.patch.object(cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")):
-            with self.assertRaisesRegex(SuperResolutionError, "can't be written: the disk is full .*free some space") as caught:
+        with mock.patch.object(
+            cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")
+        ):
+            with self.assertRaisesRegex(
+                SuperResolutionError, "can't be written: the disk is full .*free some space"
+            ) as caught:
                 self.prepare(path)
         self.assertEqual(caught.exception.kind, "environment")
         self.assertEqual(self.cached(), [])
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
     def test_a_disk_that_is_really_full_gives_the_sentence_too(self):
-        with mock.patch.object(cache, "open", lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode), create=True):
+        with mock.patch.object(
+            cache,
+            "open",
+            lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode),
+            create=True,
+        ):
             with self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
                 self.prepare_one()
 
@@ -310,7 +451,10 @@ class CacheTest(PreparationTest):
 
     def test_what_was_interrupted_is_not_taken_for_whole(self):
         path = write(self.folder / "a.nii.gz")
-        with mock.patch.object(cache.os, "fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+        with (
+            mock.patch.object(cache.os, "fsync", side_effect=KeyboardInterrupt),
+            self.assertRaises(KeyboardInterrupt),
+        ):
             self.prepare(path)
         self.assertEqual(self.cached(), [])
         self.prepare_one()
@@ -321,14 +465,24 @@ class CacheTest(PreparationTest):
     def test_the_folder_is_that_of_the_system_or_the_one_that_is_named(self):
         with mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": "/named"}):
             self.assertEqual(cache.default_folder(), Path("/named"))
-        for platform, variables, expected in (("linux", {"XDG_CACHE_HOME": "/c"}, "/c/MRISuperRes/training"), ("linux", {}, "/home/a/.cache/MRISuperRes/training"),
-                                              ("darwin", {}, "/home/a/Library/Caches/MRISuperRes/training"), ("win32", {"LOCALAPPDATA": "/l"}, "/l/MRISuperRes/training")):
-            with self.subTest(platform), mock.patch.dict(os.environ, variables, clear=True), mock.patch.object(sys, "platform", platform), \
-                    mock.patch.object(Path, "home", return_value=Path("/home/a")):
+        for platform, variables, expected in (
+            ("linux", {"XDG_CACHE_HOME": "/c"}, "/c/MRISuperRes/training"),
+            ("linux", {}, "/home/a/.cache/MRISuperRes/training"),
+            ("darwin", {}, "/home/a/Library/Caches/MRISuperRes/training"),
+            ("win32", {"LOCALAPPDATA": "/l"}, "/l/MRISuperRes/training"),
+        ):
+            with (
+                self.subTest(platform),
+                mock.patch.dict(os.environ, variables, clear=True),
+                mock.patch.object(sys, "platform", platform),
+                mock.patch.object(Path, "home", return_value=Path("/home/a")),
+            ):
                 self.assertEqual(cache.default_folder(), Path(expected))
 
     def test_progress_is_told_in_volumes(self):
-        sources, _ = read_sources([write(self.folder / "in" / f"{n}.nii.gz", tissue(n)) for n in range(2)])
+        sources, _ = read_sources(
+            [write(self.folder / "in" / f"{n}.nii.gz", tissue(n)) for n in range(2)]
+        )
         told = []
         prepare(sources, SMALL, self.cache, lambda *progress: told.append(progress))
         self.assertEqual(told, [(0, 2), (1, 2), (2, 2)])
@@ -336,7 +490,7 @@ class CacheTest(PreparationTest):
     def test_a_description_is_json_behind_an_ordinary_array(self):
         made = self.prepare_one()
         content = made.file.read_bytes()
-        description = json.loads(content[made.slices.base.offset + made.slices.nbytes:-8])
+        description = json.loads(content[made.slices.base.offset + made.slices.nbytes : -8])
         self.assertEqual(set(description), {"pixel", "distance", "contrast", "messages"})
 
     def test_any_damage_to_a_file_is_noticed(self):
@@ -344,7 +498,10 @@ class CacheTest(PreparationTest):
         cache.write(path, images.shape, iter(images), lambda: {"pixel": [1.0, 1.0]})
         whole = path.read_bytes()
         for place in range(len(whole)):
-            for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1:]):
+            for content in (
+                whole[:place],
+                whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :],
+            ):
                 path.unlink()
                 path.write_bytes(content)
                 self.assertIsNone(cache.read(path), place)

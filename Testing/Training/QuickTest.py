@@ -15,23 +15,56 @@ from MRISuperResTrainingLib.__main__ import main
 
 
 class QuickTest(RunTest):
-    def test_two_volumes_are_enough_for_a_pair_that_beats_bicubic_on_the_one_that_was_held_back(self):
+    def test_two_volumes_are_enough_for_a_pair_that_beats_bicubic_on_the_one_that_was_held_back(
+        self,
+    ):
         for seed, name in enumerate(("first", "second")):
-            made_volumes.write(self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed, (6, 96, 112)))
+            made_volumes.write(
+                self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed, (6, 96, 112))
+            )
         run, models = self.folder / "run", self.folder / "models"
         self.enterContext(mock.patch.dict(os.environ, {MODELS_VARIABLE: str(models)}))
-        self.assertEqual(main(["train", str(self.folder / "data"), "--preset", "quick", "--scale", "2", "--run", str(run), "--cache", str(self.folder / "cache")]), 0)
+        self.assertEqual(
+            main(
+                [
+                    "train",
+                    str(self.folder / "data"),
+                    "--preset",
+                    "quick",
+                    "--scale",
+                    "2",
+                    "--run",
+                    str(run),
+                    "--cache",
+                    str(self.folder / "cache"),
+                ]
+            ),
+            0,
+        )
         self.assertEqual(main(["export", str(run), "--name", "quick", "--to", str(models)]), 0)
 
-        losses = [event["losses"]["content"] for event in self.events(kind="step") if event["stage"] == "psnr"]
+        losses = [
+            event["losses"]["content"]
+            for event in self.events(kind="step")
+            if event["stage"] == "psnr"
+        ]
         self.assertLess(sum(losses[-5:]), 0.7 * sum(losses[:5]))
         held = self.events(kind="validation")
         self.assertGreater(held[-1]["scores"]["contrast"], held[-1]["bicubic"]["contrast"])
         [name] = [card.metrics[0]["data"] for card in MethodRegistry().store.pair("quick", 2)[:1]]
         volume = read_volume(self.folder / "data" / f"{name}.nii.gz")
-        table = compare(volume.array, volume.ijk_to_ras, ComparisonOptions(("bicubic", "quick-psnr", "quick@0.5", "quick-gan"), 2, device="cpu")).table
+        table = compare(
+            volume.array,
+            volume.ijk_to_ras,
+            ComparisonOptions(("bicubic", "quick-psnr", "quick@0.5", "quick-gan"), 2, device="cpu"),
+        ).table
         for method in ("quick-psnr", "quick@0.5", "quick-gan"):
-            gains = [model - bicubic for model, bicubic in zip(table.values(method, "psnr"), table.values("bicubic", "psnr"))]
+            gains = [
+                model - bicubic
+                for model, bicubic in zip(
+                    table.values(method, "psnr"), table.values("bicubic", "psnr")
+                )
+            ]
             self.assertGreater(min(gains), 1.0, method)  # dB, on every slice
 
 

@@ -26,7 +26,9 @@ class ReadmeTrainingTest(RunTest):
         super().setUp()
         self.addCleanup(os.chdir, Path.cwd())
         os.chdir(self.folder)
-        self.enterContext(mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": str(self.folder / "cache")}))
+        self.enterContext(
+            mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": str(self.folder / "cache")})
+        )
         for seed, name in enumerate(("study/sub-01", "study/sub-02", "test/sub-03")):
             made_volumes.write(self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed))
         Path("settings.json").write_text(json.dumps(TINY))
@@ -36,9 +38,13 @@ class ReadmeTrainingTest(RunTest):
         self.assertGreater(len(examples), 4)
         for words in examples:
             with self.subTest(" ".join(words)):
-                words = [word.replace("/data/", f"{self.folder}/data/") for word in words] + (["--settings", "settings.json"] if words[0] == "train" else [])
+                words = [word.replace("/data/", f"{self.folder}/data/") for word in words] + (
+                    ["--settings", "settings.json"] if words[0] == "train" else []
+                )
                 parsed = parse(words)
-                output = Path(getattr(parsed, "out", None) or getattr(parsed, "to", None) or parsed.run)
+                output = Path(
+                    getattr(parsed, "out", None) or getattr(parsed, "to", None) or parsed.run
+                )
                 if parsed.command == "evaluate":
                     shutil.rmtree(output, ignore_errors=True)  # of an example before
                 self.assertEqual(main(words), 0)
@@ -49,7 +55,22 @@ class ReadmeTrainingTest(RunTest):
         self.assertGreater(len(examples), 2)
         for changes in examples:
             with self.subTest(changes):
-                settings_of(parse(["train", "data", "--preset", "thesis", "--scale", "2", "--run", "r", "--set", *changes.split()]))
+                settings_of(
+                    parse(
+                        [
+                            "train",
+                            "data",
+                            "--preset",
+                            "thesis",
+                            "--scale",
+                            "2",
+                            "--run",
+                            "r",
+                            "--set",
+                            *changes.split(),
+                        ]
+                    )
+                )
 
 
 if __name__ == "__main__":

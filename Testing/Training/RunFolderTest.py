@@ -23,16 +23,25 @@ class RunFolderTest(RunTest):
         self.train(card={"title": "Tiny"})
         values = json.loads((self.folder / "run" / "run.json").read_text())
         self.assertEqual(Settings.from_dict(values["settings"]), settings())
-        self.assertEqual([Path(volume["path"]).name for volume in values["volumes"]], ["a.nii.gz", "b.nii.gz"])
-        self.assertTrue(all(re.fullmatch("[0-9a-f]{64}", volume["sha256"]) for volume in values["volumes"]))
-        self.assertEqual(sorted(values["split"]["train"] + values["split"]["validation"]), ["a", "b"])
+        self.assertEqual(
+            [Path(volume["path"]).name for volume in values["volumes"]], ["a.nii.gz", "b.nii.gz"]
+        )
+        self.assertTrue(
+            all(re.fullmatch("[0-9a-f]{64}", volume["sha256"]) for volume in values["volumes"])
+        )
+        self.assertEqual(
+            sorted(values["split"]["train"] + values["split"]["validation"]), ["a", "b"]
+        )
         self.assertIn("torch", values["versions"])
         self.assertEqual(values["card"], {"title": "Tiny"})
 
     def test_the_best_and_the_last_generators_are_pairs_that_mrisuperres_can_use(self):
         folder = self.train()
         store = ModelStore([folder.models])
-        self.assertEqual([card.name for card in store.cards(2)], ["psnr-best", "psnr-last", "gan-best", "gan-last"])
+        self.assertEqual(
+            [card.name for card in store.cards(2)],
+            ["psnr-best", "psnr-last", "gan-best", "gan-last"],
+        )
         self.assertEqual(set(store.pairs(2)), {"best", "last"})
         for card in store.cards():
             store.weights(card)
@@ -48,14 +57,19 @@ class RunFolderTest(RunTest):
         sources = self.volumes()
         self.train(sources=sources)
         before = (self.folder / "run" / "events.jsonl").read_bytes()
-        with self.assertRaisesRegex(SuperResolutionError, "There is a run in .* already: go on with it"):
+        with self.assertRaisesRegex(
+            SuperResolutionError, "There is a run in .* already: go on with it"
+        ):
             self.train(sources=sources)
         self.assertEqual((self.folder / "run" / "events.jsonl").read_bytes(), before)
 
     def test_without_anybody_held_back_the_last_model_counts_as_the_best(self):
         folder = self.train(data={"validation_share": 0.0})
         self.assert_same_weights(folder.weights("gan-best"), folder.weights("gan-last"))
-        self.assertIn("nothing says how good the model is", json.loads((folder.path / "run.json").read_text())["messages"][0])
+        self.assertIn(
+            "nothing says how good the model is",
+            json.loads((folder.path / "run.json").read_text())["messages"][0],
+        )
         self.assertEqual(self.events(kind="validation"), [])
 
     def test_volumes_that_cannot_be_used_are_named_and_left_out(self):
@@ -63,8 +77,12 @@ class RunFolderTest(RunTest):
         broken = self.folder / "data" / "broken.nii.gz"
         broken.write_bytes(b"no volume")
         self.train(sources=[*sources, Source(str(broken), "c")])
-        self.assertTrue(any("broken.nii.gz" in message for message in self.events(kind="start")[0]["messages"]))
-        with self.assertRaisesRegex(SuperResolutionError, "There is nothing to learn from: .*broken.nii.gz"):
+        self.assertTrue(
+            any("broken.nii.gz" in message for message in self.events(kind="start")[0]["messages"])
+        )
+        with self.assertRaisesRegex(
+            SuperResolutionError, "There is nothing to learn from: .*broken.nii.gz"
+        ):
             self.train("other", sources=[Source(str(broken), "c")])
 
     def test_a_file_that_was_not_written_completely_does_not_replace_the_old_one(self):
@@ -84,7 +102,14 @@ class BeginningTest(RunTest):
     def test_a_run_can_begin_with_the_trunk_of_one_of_another_scale(self):
         sources = self.volumes()
         first = self.train("x2", sources, gan=None, psnr={"learning_rate": 1e-2})
-        second = self.train("x4", sources, scale=4, gan=None, psnr={"steps": 1, "learning_rate": 1e-12}, start_from=str(first.path))
+        second = self.train(
+            "x4",
+            sources,
+            scale=4,
+            gan=None,
+            psnr={"steps": 1, "learning_rate": 1e-12},
+            start_from=str(first.path),
+        )
         for name, value in first.weights("psnr-best").items():
             if name.startswith("conv_last"):
                 self.assertNotEqual(second.weights("psnr-last")[name].shape, value.shape)
@@ -102,24 +127,36 @@ class BeginningTest(RunTest):
         sources = self.volumes()
         first = self.train("first", sources, gan=None)
         other = {"network": "compact", "blocks": 2, "features": 8}
-        for pattern, changes in (("has another architecture", {"start_from": str(first.path), "generator": other}),
-                                 ("is not the folder of a training run", {"start_from": str(self.folder / "none")}),
-                                 ("needs a generator to begin with", {"psnr": {"steps": 0}}),
-                                 ("There is no such generator .*no network 'unet'", {"generator": {"network": "unet"}}),
-                                 ("There is no such generator .*unexpected keyword", {"generator": {"network": "compact", "depth": 3}})):
+        for pattern, changes in (
+            ("has another architecture", {"start_from": str(first.path), "generator": other}),
+            ("is not the folder of a training run", {"start_from": str(self.folder / "none")}),
+            ("needs a generator to begin with", {"psnr": {"steps": 0}}),
+            ("There is no such generator .*no network 'unet'", {"generator": {"network": "unet"}}),
+            (
+                "There is no such generator .*unexpected keyword",
+                {"generator": {"network": "compact", "depth": 3}},
+            ),
+        ):
             with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 self.train("second", sources, **changes)
         self.assertFalse((self.folder / "second").exists())
 
-    def test_without_vgg_a_perceptual_loss_is_refused_with_the_name_of_the_file_and_where_to_get_it(self):
+    def test_without_vgg_a_perceptual_loss_is_refused_with_the_name_of_the_file_and_where_to_get_it(
+        self,
+    ):
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}):
-            with self.assertRaisesRegex(SuperResolutionError, "needs the file vgg19-dcbb9e9d.pth: get it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"):
+            with self.assertRaisesRegex(
+                SuperResolutionError,
+                "needs the file vgg19-dcbb9e9d.pth: get it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+            ):
                 self.train(gan={"perceptual_weight": 1.0})
         self.assertFalse((self.folder / "run").exists())
 
     def test_with_vgg_the_second_stage_has_a_perceptual_loss_and_is_judged_by_it(self):
         with made_vgg.narrow():
-            path = made_vgg.write_torchvision(self.folder / "vgg19.pth", "vgg19", made_vgg.random_weights("vgg19"))
+            path = made_vgg.write_torchvision(
+                self.folder / "vgg19.pth", "vgg19", made_vgg.random_weights("vgg19")
+            )
             self.train(gan={"perceptual_weight": 1.0, "vgg": str(path)})
         step = self.events(kind="step")[-1]
         self.assertGreater(step["losses"]["perceptual"], 0)

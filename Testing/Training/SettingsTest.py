@@ -14,21 +14,39 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
 from MRISuperResTrainingLib.options.presets import PRESETS, preset
 from MRISuperResTrainingLib.options.recipe import Recipe
-from MRISuperResTrainingLib.options.settings import DataSettings, GanSettings, Settings, StageSettings
+from MRISuperResTrainingLib.options.settings import (
+    DataSettings,
+    GanSettings,
+    Settings,
+    StageSettings,
+)
 
 RECIPES = Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"
 GENERATOR = {"network": "compact", "blocks": 1, "features": 8}
 RECIPE = {"title": "Tiny", "limits": "For tests.", "license": "MIT", "sources": "volumes.tsv"}
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
 
 
 def path_of(field, kind):
-    return [field] if kind is Settings else [{DataSettings: "data", StageSettings: "psnr", GanSettings: "gan"}[kind], field]
+    return (
+        [field]
+        if kind is Settings
+        else [{DataSettings: "data", StageSettings: "psnr", GanSettings: "gan"}[kind], field]
+    )
 
 
-FIELDS = [path_of(field.name, kind) for kind in (Settings, DataSettings, StageSettings, GanSettings) for field in dataclasses.fields(kind)]
+FIELDS = [
+    path_of(field.name, kind)
+    for kind in (Settings, DataSettings, StageSettings, GanSettings)
+    for field in dataclasses.fields(kind)
+]
 
 
 def values(path, value):
@@ -48,7 +66,11 @@ def work(net):
     counted = []
     for module in net.modules():
         if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_hook(lambda conv, inputs, output: counted.append(output[0, 0].numel() * conv.weight.numel()))
+            module.register_forward_hook(
+                lambda conv, inputs, output: counted.append(
+                    output[0, 0].numel() * conv.weight.numel()
+                )
+            )
     net(torch.zeros(1, 1, 8, 8))
     return sum(counted)
 
@@ -64,7 +86,9 @@ class SettingsTest(unittest.TestCase):
             for scale in (2, 4, 8):
                 with self.subTest(name, scale=scale):
                     made = preset(name, scale)
-                    self.assertEqual(Settings.from_dict(json.loads(json.dumps(made.to_dict()))), made)
+                    self.assertEqual(
+                        Settings.from_dict(json.loads(json.dumps(made.to_dict()))), made
+                    )
                     self.assertEqual((made.preset, made.scale), (name, scale))
 
     @settings(max_examples=300, deadline=None)
@@ -79,45 +103,93 @@ class SettingsTest(unittest.TestCase):
 
     def test_every_field_refuses_what_is_of_no_use_and_is_named(self):
         nonsense = [[], "nonsense", -1, 1.5j, float("nan"), True, {"a": {1}}]
-        free = {"generator": [{}], "preset": ["nonsense"], "vgg": ["nonsense"], "start_from": ["nonsense"]}  # texts and objects that are checked where they are used
+        free = {
+            "generator": [{}],
+            "preset": ["nonsense"],
+            "vgg": ["nonsense"],
+            "start_from": ["nonsense"],
+        }  # texts and objects that are checked where they are used
         for path in FIELDS:
-            allowed = free.get(path[-1], []) + ([True] if path[-1] in ("flips", "rotations", "pre_check") else [])
+            allowed = free.get(path[-1], []) + (
+                [True] if path[-1] in ("flips", "rotations", "pre_check") else []
+            )
             for value in nonsense:
                 if value not in allowed:
                     with self.subTest("/".join(path), value=value):
-                        self.assert_refused(f"“{path[-1]}” must be|There is no setting “a”", Settings, values(path, value))
+                        self.assert_refused(
+                            f"“{path[-1]}” must be|There is no setting “a”",
+                            Settings,
+                            values(path, value),
+                        )
 
     def test_unknown_settings_are_refused_wherever_they_are(self):
         for path in (["stepps"], ["data", "stepps"], ["psnr", "stepps"], ["gan", "stepps"]):
             with self.subTest(path):
-                self.assert_refused("There is no setting “stepps”: there are .*“", Settings, values(path, 1))
+                self.assert_refused(
+                    "There is no setting “stepps”: there are .*“", Settings, values(path, 1)
+                )
 
     def test_what_has_no_default_must_be_given(self):
         self.assert_refused("Not given: “generator”", Settings, {"scale": 2})
         self.assert_refused("Settings are a JSON object", Settings, [])
 
     def test_settings_that_do_not_fit_together_are_refused(self):
-        for pattern, changes in (("“patch” must be a multiple of the scale 8", {"data": {"patch": 100}}), ("“patch” must be .* at least 32", {"data": {"patch": 24}}),
-                                 ("“batch” must be a multiple", {"batch": 16, "micro_batch": 3}), ("nothing to train", {"psnr": {"steps": 0}, "gan": None}),
-                                 ("at least 32 pixels, not 16", {"scale": 2, "data": {"patch": 16}, "gan": {"discriminator": "official"}})):
+        for pattern, changes in (
+            ("“patch” must be a multiple of the scale 8", {"data": {"patch": 100}}),
+            ("“patch” must be .* at least 32", {"data": {"patch": 24}}),
+            ("“batch” must be a multiple", {"batch": 16, "micro_batch": 3}),
+            ("nothing to train", {"psnr": {"steps": 0}, "gan": None}),
+            (
+                "at least 32 pixels, not 16",
+                {"scale": 2, "data": {"patch": 16}, "gan": {"discriminator": "official"}},
+            ),
+        ):
             with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 preset("quick", **{"scale": 8} | changes)
 
     def test_the_thesis_is_as_the_thesis_has_it(self):
         for scale in (2, 4, 8):
             made = preset("thesis", scale)
-            self.assertEqual(made.generator, {"network": "rrdb", "blocks": 23, "features": 64, "growth": 32, "first_kernel": 9})
-            self.assertEqual((made.batch, made.ema, made.precision, made.data.patch, made.data.degradation, made.data.noise),
-                             (16, 0, "float32", 128, "bicubic", 0))
-            self.assertEqual((made.psnr.learning_rate, made.psnr.betas, made.psnr.schedule, made.psnr.fft_weight), (2e-4, (0.9, 0.999), "constant", 0))
-            self.assertEqual((made.gan.adversarial_weight, made.gan.content_weight, made.gan.perceptual_weight), (5e-3, 1e-2, 1))
-            self.assertEqual((made.gan.discriminator, made.gan.adversarial_terms, made.gan.perceptual_norm), ("thesis", "fake", "l1"))
+            self.assertEqual(
+                made.generator,
+                {"network": "rrdb", "blocks": 23, "features": 64, "growth": 32, "first_kernel": 9},
+            )
+            self.assertEqual(
+                (
+                    made.batch,
+                    made.ema,
+                    made.precision,
+                    made.data.patch,
+                    made.data.degradation,
+                    made.data.noise,
+                ),
+                (16, 0, "float32", 128, "bicubic", 0),
+            )
+            self.assertEqual(
+                (
+                    made.psnr.learning_rate,
+                    made.psnr.betas,
+                    made.psnr.schedule,
+                    made.psnr.fft_weight,
+                ),
+                (2e-4, (0.9, 0.999), "constant", 0),
+            )
+            self.assertEqual(
+                (made.gan.adversarial_weight, made.gan.content_weight, made.gan.perceptual_weight),
+                (5e-3, 1e-2, 1),
+            )
+            self.assertEqual(
+                (made.gan.discriminator, made.gan.adversarial_terms, made.gan.perceptual_norm),
+                ("thesis", "fake", "l1"),
+            )
 
     def test_the_changes_of_a_preset_touch_nothing_else(self):
         before = json.dumps(PRESETS)
         made = preset("modern", 4, psnr={"steps": 7}, generator=GENERATOR, gan=None)
         self.assertEqual(made.psnr, dataclasses.replace(preset("modern", 4).psnr, steps=7))
-        self.assertEqual(made.generator, GENERATOR)  # parameters of one network mean nothing to another
+        self.assertEqual(
+            made.generator, GENERATOR
+        )  # parameters of one network mean nothing to another
         self.assertIsNone(made.gan)
         self.assertEqual(json.dumps(PRESETS), before)
 
@@ -133,14 +205,25 @@ class SettingsTest(unittest.TestCase):
             make_discriminator(made.gan.discriminator, made.data.patch)
 
     def test_an_unknown_preset_is_refused_with_the_list_of_those_that_there_are(self):
-        with self.assertRaisesRegex(SuperResolutionError, "no preset “fast”: choose one of thesis, modern, quick"):
+        with self.assertRaisesRegex(
+            SuperResolutionError, "no preset “fast”: choose one of thesis, modern, quick"
+        ):
             preset("fast", 2)
 
 
 class RecipeTest(unittest.TestCase):
     def test_settings_of_a_scale_begin_with_the_preset_and_then_change(self):
-        recipe = Recipe.from_dict(RECIPE | {"preset": "quick", "settings": {"seed": 5, "data": {"flips": False}}, "scales": {"8": {"data": {"patch": 128}}}})
-        self.assertEqual(recipe.settings_for(8), preset("quick", 8, seed=5, data={"flips": False, "patch": 128}))
+        recipe = Recipe.from_dict(
+            RECIPE
+            | {
+                "preset": "quick",
+                "settings": {"seed": 5, "data": {"flips": False}},
+                "scales": {"8": {"data": {"patch": 128}}},
+            }
+        )
+        self.assertEqual(
+            recipe.settings_for(8), preset("quick", 8, seed=5, data={"flips": False, "patch": 128})
+        )
         self.assertEqual(recipe.settings_for(2), preset("quick", 2, seed=5, data={"flips": False}))
 
     def test_a_recipe_without_a_preset_says_all_itself(self):
@@ -148,7 +231,10 @@ class RecipeTest(unittest.TestCase):
         self.assertEqual(recipe.settings_for(4), Settings(4, GENERATOR))
 
     def test_a_recipe_is_for_a_kind_of_machine_and_the_card_says_so(self):
-        self.assertEqual(Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(), {"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"})
+        self.assertEqual(
+            Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(),
+            {"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"},
+        )
         with self.assertRaisesRegex(SuperResolutionError, "“made_for” must be one of cpu, gpu"):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
@@ -168,14 +254,31 @@ class RecipeTest(unittest.TestCase):
         from MRISuperResLib.core.networks import make_generator
 
         for scale in (2, 4, 8):
-            fast, large = (work(make_generator(architecture, scale)) for architecture in (Recipe.read(RECIPES / "fast.json").settings_for(scale).generator, {"network": "rrdb"}))
+            fast, large = (
+                work(make_generator(architecture, scale))
+                for architecture in (
+                    Recipe.read(RECIPES / "fast.json").settings_for(scale).generator,
+                    {"network": "rrdb"},
+                )
+            )
             self.assertLess(15 * fast, large)
 
-    def test_the_volumes_of_the_recipes_are_attributed_and_nothing_is_learnt_from_those_for_evaluation(self):
+    def test_the_volumes_of_the_recipes_are_attributed_and_nothing_is_learnt_from_those_for_evaluation(
+        self,
+    ):
         with open(RECIPES / "data.tsv", encoding="utf-8") as file:
-            rows = list(csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t"))
+            rows = list(
+                csv.DictReader((line for line in file if not line.startswith("#")), delimiter="\t")
+            )
         sources = one_use_per_subject([Source.from_dict(row) for row in rows])
-        self.assertEqual({(source.anatomy, source.use) for source in sources}, {(anatomy, use) for anatomy in ("brain", "fetal") for use in ("train", "validation", "test")})
+        self.assertEqual(
+            {(source.anatomy, source.use) for source in sources},
+            {
+                (anatomy, use)
+                for anatomy in ("brain", "fetal")
+                for use in ("train", "validation", "test")
+            },
+        )
         for source in sources:
             if source.path.startswith("evaluation/"):
                 self.assertEqual(source.use, "test")
@@ -184,11 +287,22 @@ class RecipeTest(unittest.TestCase):
     def test_what_is_no_recipe_is_refused_with_a_sentence(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "recipe.json")
-            for content in (b"", b"[]", b"{}", b'{"name": 1}', b"\xff\xfe", json.dumps(RECIPE | {"sources": []}).encode(), json.dumps(RECIPE | {"name": "x"}).encode(),
-                            json.dumps(RECIPE | {"scales": {"3": {}}}).encode(), json.dumps(RECIPE | {"titel": "x"}).encode()):
+            for content in (
+                b"",
+                b"[]",
+                b"{}",
+                b'{"name": 1}',
+                b"\xff\xfe",
+                json.dumps(RECIPE | {"sources": []}).encode(),
+                json.dumps(RECIPE | {"name": "x"}).encode(),
+                json.dumps(RECIPE | {"scales": {"3": {}}}).encode(),
+                json.dumps(RECIPE | {"titel": "x"}).encode(),
+            ):
                 with self.subTest(content):
                     path.write_bytes(content)
-                    with self.assertRaisesRegex(SuperResolutionError, "recipe.json is not a recipe .*fast.json"):
+                    with self.assertRaisesRegex(
+                        SuperResolutionError, "recipe.json is not a recipe .*fast.json"
+                    ):
                         Recipe.read(path)
             with self.assertRaisesRegex(SuperResolutionError, "missing.json is not a recipe"):
                 Recipe.read(Path(folder, "missing.json"))

@@ -32,7 +32,9 @@ class SourcesTest(unittest.TestCase):
     def found(self, path=".", **options):
         """[(path below the folder, subject)], [(path, sentence)]"""
         sources, skipped = read_sources([self.folder / path], **options)
-        return [(os.path.relpath(source.path, self.folder), source.subject) for source in sources], skipped
+        return [
+            (os.path.relpath(source.path, self.folder), source.subject) for source in sources
+        ], skipped
 
     def assert_refused(self, pattern, text, name="list.csv"):
         (self.folder / name).write_text(text, encoding="utf-8")
@@ -43,20 +45,47 @@ class SourcesTest(unittest.TestCase):
 
 class FolderTest(SourcesTest):
     def test_files_of_a_folder_are_subjects_of_their_own_and_sub_folders_are_subjects(self):
-        self.touch("b.nii.gz", "a.NII", "ann/t1.nrrd", "ann/t2/x.mha", "ann/note.txt", ".hidden.nii", ".git/x.nii.gz", "._b.nii.gz", "readme.md")
-        self.assertEqual(self.found()[0], [("a.NII", "a"), ("b.nii.gz", "b"), ("ann/t1.nrrd", "ann"), ("ann/t2/x.mha", "ann")])
+        self.touch(
+            "b.nii.gz",
+            "a.NII",
+            "ann/t1.nrrd",
+            "ann/t2/x.mha",
+            "ann/note.txt",
+            ".hidden.nii",
+            ".git/x.nii.gz",
+            "._b.nii.gz",
+            "readme.md",
+        )
+        self.assertEqual(
+            self.found()[0],
+            [("a.NII", "a"), ("b.nii.gz", "b"), ("ann/t1.nrrd", "ann"), ("ann/t2/x.mha", "ann")],
+        )
 
     def test_a_name_with_the_entity_sub_says_whose_it_is(self):
-        self.touch("sub-01_run-1_T2w.nii.gz", "sub-01_run-2_T2w.nii.gz", "scans/sub-02_T1w.nii.gz", "sub-x.nii.gz", "subject-1.nii.gz")
-        self.assertEqual(self.found()[0], [("sub-01_run-1_T2w.nii.gz", "sub-01"), ("sub-01_run-2_T2w.nii.gz", "sub-01"), ("sub-x.nii.gz", "sub-x"),
-                                           ("subject-1.nii.gz", "subject-1"), ("scans/sub-02_T1w.nii.gz", "sub-02")])
+        self.touch(
+            "sub-01_run-1_T2w.nii.gz",
+            "sub-01_run-2_T2w.nii.gz",
+            "scans/sub-02_T1w.nii.gz",
+            "sub-x.nii.gz",
+            "subject-1.nii.gz",
+        )
+        self.assertEqual(
+            self.found()[0],
+            [
+                ("sub-01_run-1_T2w.nii.gz", "sub-01"),
+                ("sub-01_run-2_T2w.nii.gz", "sub-01"),
+                ("sub-x.nii.gz", "sub-x"),
+                ("subject-1.nii.gz", "subject-1"),
+                ("scans/sub-02_T1w.nii.gz", "sub-02"),
+            ],
+        )
 
     def test_a_folder_of_dicom_files_is_one_volume(self):
         self.touch("ann/series/1.dcm", "ann/series/2.dcm")
         self.assertEqual(self.found()[0], [("ann/series", "ann")])
 
     def test_a_file_is_taken_once_however_often_it_is_named(self):
-        path, = self.touch("a.nii.gz")
+        (path,) = self.touch("a.nii.gz")
         sources, skipped = read_sources([self.folder, path])
         self.assertEqual([source.path for source in sources], [path])
         self.assertEqual([skip for skip, sentence in skipped if "twice" in sentence], [path])
@@ -72,14 +101,31 @@ class FolderTest(SourcesTest):
 
 class BidsTest(SourcesTest):
     def test_anatomical_images_of_every_session_are_found_and_nothing_else(self):
-        wanted = ["sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_acq-haste_run-2_T2w.nii", "sub-02/ses-a/anat/sub-02_ses-a_FLAIR.nii.gz",
-                  "sub-02/ses-b/anat/sub-02_ses-b_part-mag_T2starw.nii.gz"]
-        self.touch(*wanted, "dataset_description.json", "sub-01/anat/sub-01_T1w.json", "sub-01/anat/sub-01_dseg.nii.gz", "sub-01/anat/sub-01_T1w_mask.nii.gz",
-                   "sub-01/anat/sub-01_desc-brain_mask.nii.gz", "sub-01/anat/sub-01_T1map.nii.gz", "sub-02/ses-b/anat/sub-02_ses-b_part-phase_T2starw.nii.gz",
-                   "sub-01/func/sub-01_task-rest_bold.nii.gz", "sub-01/dwi/sub-01_dwi.nii.gz", "derivatives/x/sub-01/anat/sub-01_T1w.nii.gz",
-                   "sourcedata/sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_defacemask.nii.gz")
+        wanted = [
+            "sub-01/anat/sub-01_T1w.nii.gz",
+            "sub-01/anat/sub-01_acq-haste_run-2_T2w.nii",
+            "sub-02/ses-a/anat/sub-02_ses-a_FLAIR.nii.gz",
+            "sub-02/ses-b/anat/sub-02_ses-b_part-mag_T2starw.nii.gz",
+        ]
+        self.touch(
+            *wanted,
+            "dataset_description.json",
+            "sub-01/anat/sub-01_T1w.json",
+            "sub-01/anat/sub-01_dseg.nii.gz",
+            "sub-01/anat/sub-01_T1w_mask.nii.gz",
+            "sub-01/anat/sub-01_desc-brain_mask.nii.gz",
+            "sub-01/anat/sub-01_T1map.nii.gz",
+            "sub-02/ses-b/anat/sub-02_ses-b_part-phase_T2starw.nii.gz",
+            "sub-01/func/sub-01_task-rest_bold.nii.gz",
+            "sub-01/dwi/sub-01_dwi.nii.gz",
+            "derivatives/x/sub-01/anat/sub-01_T1w.nii.gz",
+            "sourcedata/sub-01/anat/sub-01_T1w.nii.gz",
+            "sub-01/anat/sub-01_defacemask.nii.gz",
+        )
         sources, _ = read_sources([self.folder])
-        self.assertEqual([source.contrast for source in sources], ["T1w", "T2w", "FLAIR", "T2starw"])
+        self.assertEqual(
+            [source.contrast for source in sources], ["T1w", "T2w", "FLAIR", "T2starw"]
+        )
         found, skipped = self.found(anatomy="brain")
         self.assertEqual(dict(found), {name: name.split("/")[0] for name in wanted})
         self.assertEqual(skipped, [])
@@ -88,26 +134,35 @@ class BidsTest(SourcesTest):
         path, _ = self.touch("sub-01/anat/sub-02_T1w.nii.gz", "sub-01/anat/sub-01_T1w.nii.gz")
         found, skipped = self.found()
         self.assertEqual(found, [("sub-01/anat/sub-01_T1w.nii.gz", "sub-01")])
-        self.assertEqual(skipped, [(path, "it lies in the folder of sub-01, and its name says sub-02.")])
+        self.assertEqual(
+            skipped, [(path, "it lies in the folder of sub-01, and its name says sub-02.")]
+        )
 
 
 class ListTest(SourcesTest):
     def test_tables_say_whose_a_volume_is_and_what_it_is_for(self):
         a, b = self.touch("data/a.nii.gz", "data/b,c.nii.gz")
-        tables = {"list.tsv": "path\tsubject\tanatomy\tuse\n# the first\ndata/a.nii.gz\tAnn\tfetal\ttest\n\ndata/b,c.nii.gz\tBea\t\t\n",
-                  "list.csv": "\ufeffPath,Subject,Anatomy,Use\r\ndata/a.nii.gz, Ann,fetal,test\r\n\"data/b,c.nii.gz\",Bea,,\r\n",
-                  "excel.csv": f"path;subject;anatomy;use\n{a};Ann;fetal;test\ndata/b,c.nii.gz;Bea;;\n"}
+        tables = {
+            "list.tsv": "path\tsubject\tanatomy\tuse\n# the first\ndata/a.nii.gz\tAnn\tfetal\ttest\n\ndata/b,c.nii.gz\tBea\t\t\n",
+            "list.csv": '\ufeffPath,Subject,Anatomy,Use\r\ndata/a.nii.gz, Ann,fetal,test\r\n"data/b,c.nii.gz",Bea,,\r\n',
+            "excel.csv": f"path;subject;anatomy;use\n{a};Ann;fetal;test\ndata/b,c.nii.gz;Bea;;\n",
+        }
         for name, text in tables.items():
             with self.subTest(name):
                 (self.folder / name).write_text(text, encoding="utf-8")
                 sources, skipped = read_sources([self.folder / name], anatomy="brain")
-                self.assertEqual(sources, [Source(a, "Ann", "fetal", use="test"), Source(b, "Bea", "brain")])
+                self.assertEqual(
+                    sources, [Source(a, "Ann", "fetal", use="test"), Source(b, "Bea", "brain")]
+                )
                 self.assertEqual(skipped, [])
 
     def test_a_plain_list_has_a_path_a_line(self):
         self.touch("with space.nii.gz", "sub-03_T1w.nii.gz")
         (self.folder / "list.txt").write_text("# two\nwith space.nii.gz\n\nsub-03_T1w.nii.gz\n")
-        self.assertEqual(self.found("list.txt")[0], [("with space.nii.gz", "with space"), ("sub-03_T1w.nii.gz", "sub-03")])
+        self.assertEqual(
+            self.found("list.txt")[0],
+            [("with space.nii.gz", "with space"), ("sub-03_T1w.nii.gz", "sub-03")],
+        )
 
     def test_files_that_are_not_there_are_skipped_and_their_line_is_named(self):
         self.touch("a.nii.gz")
@@ -119,22 +174,36 @@ class ListTest(SourcesTest):
 
     def test_the_line_that_is_wrong_is_named(self):
         self.touch("a.nii.gz")
-        for text, pattern in (("a.nii.gz,Ann\n", "Line 1 .* must name the columns: path"), ("# x\npath,subjet\n", "Line 2 .*: subjet. There are path, subject"),
-                              ("path,path\n", "Line 1 .* twice"), ("path,subject\na.nii.gz\n", "Line 2 .* has 1 columns, the first line names 2"),
-                              ("path,subject\n\na.nii.gz,Ann,x\n", "Line 3 .* has 3 columns"), ("path,subject\n,Ann\n", "Line 2 .* has no path"),
-                              ("path,use\na.nii.gz,learn\n", "Line 2 .*“use” must be one of auto, train"), ("path\na.nii.gz\na.nii.gz\n", "Line 3 .* same file as line 2"),
-                              ('path\n"a.nii.gz\n', "Line 2 .* can't be understood"), ("path\n", "names no volume"), ("", "must name the columns")):
+        for text, pattern in (
+            ("a.nii.gz,Ann\n", "Line 1 .* must name the columns: path"),
+            ("# x\npath,subjet\n", "Line 2 .*: subjet. There are path, subject"),
+            ("path,path\n", "Line 1 .* twice"),
+            ("path,subject\na.nii.gz\n", "Line 2 .* has 1 columns, the first line names 2"),
+            ("path,subject\n\na.nii.gz,Ann,x\n", "Line 3 .* has 3 columns"),
+            ("path,subject\n,Ann\n", "Line 2 .* has no path"),
+            ("path,use\na.nii.gz,learn\n", "Line 2 .*“use” must be one of auto, train"),
+            ("path\na.nii.gz\na.nii.gz\n", "Line 3 .* same file as line 2"),
+            ('path\n"a.nii.gz\n', "Line 2 .* can't be understood"),
+            ("path\n", "names no volume"),
+            ("", "must name the columns"),
+        ):
             with self.subTest(text):
                 self.assert_refused(pattern, text)
         self.assert_refused("names no volume", "# nothing\n", "list.txt")
 
     def test_what_is_no_text_is_refused(self):
         (self.folder / "list.csv").write_bytes(b"path\n\xe9.nii\n")
-        with self.assertRaisesRegex(SuperResolutionError, "not a text in UTF-8 .byte 5.*save it as UTF-8"):
+        with self.assertRaisesRegex(
+            SuperResolutionError, "not a text in UTF-8 .byte 5.*save it as UTF-8"
+        ):
             read_sources([self.folder / "list.csv"])
 
     @settings(max_examples=200, deadline=None)
-    @given(st.sampled_from(("list.txt", "list.tsv", "list.csv")), st.binary(max_size=60) | st.text(alphabet="path,subject\t;\"\n#a.", max_size=40).map(str.encode))
+    @given(
+        st.sampled_from(("list.txt", "list.tsv", "list.csv")),
+        st.binary(max_size=60)
+        | st.text(alphabet='path,subject\t;"\n#a.', max_size=40).map(str.encode),
+    )
     def test_any_content_gives_sources_or_a_sentence(self, name, content):
         path = self.folder / name
         path.write_bytes(content)
@@ -155,14 +224,40 @@ class RecipeSourcesTest(SourcesTest):
         (self.folder / "recipes" / "volumes.tsv").write_text(text)
 
     def test_its_list_lies_beside_it_and_the_paths_start_from_the_data_folder(self):
-        self.write_list("path\tsubject\tanatomy\tcontrast\tuse\tlicense\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n")
+        self.write_list(
+            "path\tsubject\tanatomy\tcontrast\tuse\tlicense\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n"
+        )
         sources, skipped = read_sources([self.recipe], data=self.folder / "data")
-        self.assertEqual(sources, [Source(str(self.folder / "data" / "a.nii.gz"), "a", "fetal", "T2w", "CC0", "made", "train")])
-        self.assertEqual(skipped, [(str(self.folder / "data" / "b.nii.gz"), f"line 3 of {self.folder / 'recipes' / 'volumes.tsv'} names it, but it is not there.")])
+        self.assertEqual(
+            sources,
+            [
+                Source(
+                    str(self.folder / "data" / "a.nii.gz"),
+                    "a",
+                    "fetal",
+                    "T2w",
+                    "CC0",
+                    "made",
+                    "train",
+                )
+            ],
+        )
+        self.assertEqual(
+            skipped,
+            [
+                (
+                    str(self.folder / "data" / "b.nii.gz"),
+                    f"line 3 of {self.folder / 'recipes' / 'volumes.tsv'} names it, but it is not there.",
+                )
+            ],
+        )
 
     def test_without_a_data_folder_they_start_from_the_recipe(self):
         self.write_list("path\n../data/a.nii.gz\n")
-        self.assertEqual([source.path for source in read_sources([self.recipe])[0]], [str(self.folder / "data" / "a.nii.gz")])
+        self.assertEqual(
+            [source.path for source in read_sources([self.recipe])[0]],
+            [str(self.folder / "data" / "a.nii.gz")],
+        )
 
     def test_a_list_that_is_not_there_is_named(self):
         (self.folder / "recipes" / "volumes.tsv").unlink()
@@ -172,8 +267,16 @@ class RecipeSourcesTest(SourcesTest):
 
 class UseTest(unittest.TestCase):
     def test_everything_of_a_subject_has_the_use_that_was_decided(self):
-        sources = [Source("1", "a"), Source("2", "a", use="test"), Source("3", "b"), Source("4", "a")]
-        self.assertEqual([source.use for source in one_use_per_subject(sources)], ["test", "test", "auto", "test"])
+        sources = [
+            Source("1", "a"),
+            Source("2", "a", use="test"),
+            Source("3", "b"),
+            Source("4", "a"),
+        ]
+        self.assertEqual(
+            [source.use for source in one_use_per_subject(sources)],
+            ["test", "test", "auto", "test"],
+        )
 
     def test_a_subject_on_two_sides_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):

@@ -11,12 +11,24 @@ from MRISuperResTrainingLib.data.split import GAP, Split, split_subjects
 
 from made_volumes import prepared
 
-PEOPLE = st.dictionaries(st.integers(0, 50).map("person {}".format), st.tuples(st.sampled_from(("brain", "fetal")), st.sampled_from(("auto", "auto", "train", "validation")),
-                                                                            st.integers(1, 3)), min_size=2, max_size=20)
+PEOPLE = st.dictionaries(
+    st.integers(0, 50).map("person {}".format),
+    st.tuples(
+        st.sampled_from(("brain", "fetal")),
+        st.sampled_from(("auto", "auto", "train", "validation")),
+        st.integers(1, 3),
+    ),
+    min_size=2,
+    max_size=20,
+)
 
 
 def volumes_of(people):
-    return [prepared(name, anatomy, use) for name, (anatomy, use, count) in people.items() for _ in range(count)]
+    return [
+        prepared(name, anatomy, use)
+        for name, (anatomy, use, count) in people.items()
+        for _ in range(count)
+    ]
 
 
 class SplitTest(unittest.TestCase):
@@ -25,7 +37,9 @@ class SplitTest(unittest.TestCase):
             return split_subjects(volumes_of(people), share, seed)
         except SuperResolutionError as e:
             self.assertIn("no volume to learn from", str(e))
-            self.assertEqual({use for _, use, _ in people.values()}, {"validation"})  # of others somebody is always left
+            self.assertEqual(
+                {use for _, use, _ in people.values()}, {"validation"}
+            )  # of others somebody is always left
             assume(False)
 
     @settings(max_examples=200, deadline=None)
@@ -36,25 +50,43 @@ class SplitTest(unittest.TestCase):
         self.assertFalse(set(split.train) & set(split.validation))
         self.assertEqual(set(split.train) | set(split.validation), set(people))
         self.assertFalse(split.by_slices)
-        for side, subjects in ((split.training(volumes), split.train), (split.validating(volumes), split.validation)):
-            self.assertEqual(side, [volume for volume in volumes if volume.source.subject in subjects])
+        for side, subjects in (
+            (split.training(volumes), split.train),
+            (split.validating(volumes), split.validation),
+        ):
+            self.assertEqual(
+                side, [volume for volume in volumes if volume.source.subject in subjects]
+            )
         for name, (_, use, _) in people.items():
             if use != "auto":
                 self.assertIn(name, split.train if use == "train" else split.validation)
 
     @settings(max_examples=100, deadline=None)
     @given(st.integers(2, 40), st.floats(0.01, 0.9), st.integers(0, 100))
-    def test_the_share_is_kept_in_every_anatomy_and_somebody_is_left_to_learn_from(self, count, share, seed):
-        people = {f"{anatomy} {n}": (anatomy, "auto", 1) for anatomy in ("brain", "fetal") for n in range(count)}
+    def test_the_share_is_kept_in_every_anatomy_and_somebody_is_left_to_learn_from(
+        self, count, share, seed
+    ):
+        people = {
+            f"{anatomy} {n}": (anatomy, "auto", 1)
+            for anatomy in ("brain", "fetal")
+            for n in range(count)
+        }
         held = self.split(people, share, seed).validation
         for anatomy in ("brain", "fetal"):
-            self.assertEqual(sum(name.startswith(anatomy) for name in held), min(max(1, round(share * count)), count - 1))
+            self.assertEqual(
+                sum(name.startswith(anatomy) for name in held),
+                min(max(1, round(share * count)), count - 1),
+            )
 
     @settings(max_examples=100, deadline=None)
     @given(PEOPLE, st.randoms(use_true_random=False), st.integers(0, 100))
-    def test_neither_order_nor_number_of_volumes_changes_who_is_held_back(self, people, random, seed):
+    def test_neither_order_nor_number_of_volumes_changes_who_is_held_back(
+        self, people, random, seed
+    ):
         split = self.split(people, seed=seed)
-        shuffled = volumes_of({name: (anatomy, use, 1) for name, (anatomy, use, _) in people.items()})
+        shuffled = volumes_of(
+            {name: (anatomy, use, 1) for name, (anatomy, use, _) in people.items()}
+        )
         random.shuffle(shuffled)
         self.assertEqual(split_subjects(shuffled, 0.2, seed), split)
 
@@ -62,23 +94,34 @@ class SplitTest(unittest.TestCase):
     @given(st.integers(2, 30), st.integers(0, 100))
     def test_a_new_subject_moves_at_most_one_other(self, count, seed):
         people = {f"person {n}": ("brain", "auto", 1) for n in range(count)}
-        before, after = self.split(people, seed=seed), self.split(people | {"new": ("brain", "auto", 1)}, seed=seed)
+        before, after = (
+            self.split(people, seed=seed),
+            self.split(people | {"new": ("brain", "auto", 1)}, seed=seed),
+        )
         self.assertLessEqual(len(set(before.validation) ^ set(after.validation) - {"new"}), 1)
 
     def test_the_seed_decides(self):
         people = {f"person {n}": ("brain", "auto", 1) for n in range(10)}
-        self.assertGreater(len({self.split(people, seed=seed).validation for seed in range(20)}), 10)
+        self.assertGreater(
+            len({self.split(people, seed=seed).validation for seed in range(20)}), 10
+        )
 
     def test_the_same_seed_gives_the_same_split_on_every_machine(self):
         people = {f"person {n}": ("brain", "auto", 1) for n in range(10)}
-        self.assertEqual(self.split(people, 0.3, 1).validation, ("person 1", "person 2", "person 9"))
+        self.assertEqual(
+            self.split(people, 0.3, 1).validation, ("person 1", "person 2", "person 9")
+        )
 
     def test_a_split_is_written_down_and_read_again(self):
-        split = self.split({"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)})
+        split = self.split(
+            {"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)}
+        )
         self.assertEqual(Split.from_dict(json.loads(json.dumps(split.to_dict()))), split)
 
     def test_anatomies_of_which_nobody_is_held_back_are_named(self):
-        split = self.split({"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)})
+        split = self.split(
+            {"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)}
+        )
         self.assertIn("c", split.train)
         self.assertEqual(len(split.messages), 1)
         self.assertIn("No subject with the anatomy “fetal” is held back", split.messages[0])
@@ -89,12 +132,17 @@ class SplitTest(unittest.TestCase):
         self.assertRegex(split.messages[0], "No anatomy has two subjects: (a|b) is held back")
 
     def test_who_was_decided_to_be_held_back_counts(self):
-        people = {f"person {n}": ("brain", "auto", 1) for n in range(9)} | {"watched": ("brain", "validation", 1)}
+        people = {f"person {n}": ("brain", "auto", 1) for n in range(9)} | {
+            "watched": ("brain", "validation", 1)
+        }
         self.assertEqual(self.split(people).validation[-1:], ("watched",))
         self.assertEqual(len(self.split(people).validation), 2)
 
     def test_without_anybody_held_back_it_says_so(self):
-        for people, share in (({"a": ("brain", "train", 1), "b": ("brain", "train", 1)}, 0.2), ({"a": ("brain", "auto", 1), "b": ("brain", "auto", 1)}, 0.0)):
+        for people, share in (
+            ({"a": ("brain", "train", 1), "b": ("brain", "train", 1)}, 0.2),
+            ({"a": ("brain", "auto", 1), "b": ("brain", "auto", 1)}, 0.0),
+        ):
             split = self.split(people, share)
             self.assertEqual(split.validation, ())
             self.assertIn("No subject is held back", split.messages[0])
@@ -106,7 +154,10 @@ class SplitTest(unittest.TestCase):
 
 class OneSubjectTest(unittest.TestCase):
     def test_slices_are_split_in_two_blocks_with_a_gap_and_it_is_said(self):
-        volumes = [prepared("a", slices=range(5, 45), distance=3.0), prepared("a", slices=range(20), distance=1.0)]
+        volumes = [
+            prepared("a", slices=range(5, 45), distance=3.0),
+            prepared("a", slices=range(20), distance=1.0),
+        ]
         split = split_subjects(volumes, 0.2, 1)
         self.assertTrue(split.by_slices)
         self.assertRegex(split.messages[0], "only one subject, a: .* Add at least one subject")
@@ -119,7 +170,11 @@ class OneSubjectTest(unittest.TestCase):
         self.assertEqual(held_thin.kept, tuple(range(16, 20)))
 
     @settings(max_examples=200, deadline=None)
-    @given(st.sets(st.integers(0, 300), min_size=3, max_size=100), st.floats(0.3, 30), st.floats(0.01, 0.9))
+    @given(
+        st.sets(st.integers(0, 300), min_size=3, max_size=100),
+        st.floats(0.3, 30),
+        st.floats(0.01, 0.9),
+    )
     def test_no_slice_is_on_both_sides_or_beside_one_of_the_other(self, kept, distance, share):
         volumes = [prepared("a", slices=sorted(kept), distance=distance)]
         split = split_subjects(volumes, share, 1)

@@ -38,38 +38,85 @@ class SettingsTest(RunTest):
         return self.folder / "settings.json"
 
     def test_they_begin_as_a_preset(self):
-        self.assertEqual(self.settings("data", "--preset", "thesis", "--scale", 8), preset("thesis", 8))
+        self.assertEqual(
+            self.settings("data", "--preset", "thesis", "--scale", 8), preset("thesis", 8)
+        )
 
     def test_single_ones_replace_those_of_the_preset(self):
-        found = self.settings("data", "--preset", "quick", "--scale", 2, "--set", "psnr.steps=7", "data.degradation=kspace", "data.flips=false", "gan=null")
-        self.assertEqual(found, preset("quick", 2, psnr={"steps": 7}, data={"degradation": "kspace", "flips": False}, gan=None))
+        found = self.settings(
+            "data",
+            "--preset",
+            "quick",
+            "--scale",
+            2,
+            "--set",
+            "psnr.steps=7",
+            "data.degradation=kspace",
+            "data.flips=false",
+            "gan=null",
+        )
+        self.assertEqual(
+            found,
+            preset(
+                "quick",
+                2,
+                psnr={"steps": 7},
+                data={"degradation": "kspace", "flips": False},
+                gan=None,
+            ),
+        )
 
     def test_a_file_replaces_those_of_the_preset_and_single_ones_those_of_the_file(self):
         file = self.write({"seed": 5, "psnr": {"steps": 9}})
-        found = self.settings("data", "--preset", "quick", "--scale", 2, "--settings", file, "--set", "seed=6")
+        found = self.settings(
+            "data", "--preset", "quick", "--scale", 2, "--settings", file, "--set", "seed=6"
+        )
         self.assertEqual(found, preset("quick", 2, seed=6, psnr={"steps": 9}))
 
     def test_a_file_may_say_all(self):
-        self.assertEqual(self.settings("data", "--settings", self.write(settings(scale=4).to_dict())), settings(scale=4))
+        self.assertEqual(
+            self.settings("data", "--settings", self.write(settings(scale=4).to_dict())),
+            settings(scale=4),
+        )
 
     def test_a_recipe_brings_its_own(self):
-        recipe, found = settings_of(parse(["train", str(FAST), "--scale", "4", "--run", "r", "--set", "psnr.steps=100"]))
-        self.assertEqual((recipe.made_for, found.generator["network"], found.scale, found.psnr.steps), ("cpu", "compact", 4, 100))
+        recipe, found = settings_of(
+            parse(["train", str(FAST), "--scale", "4", "--run", "r", "--set", "psnr.steps=100"])
+        )
+        self.assertEqual(
+            (recipe.made_for, found.generator["network"], found.scale, found.psnr.steps),
+            ("cpu", "compact", 4, 100),
+        )
 
     def test_a_run_to_start_from_is_found_from_anywhere_later(self):
         found = self.settings("data", "--preset", "quick", "--scale", 2, "--start-from", "other")
         self.assertEqual(found.start_from, os.path.abspath("other"))
 
     def test_what_is_wrong_is_said_in_one_sentence(self):
-        for pattern, words in (("The scale is not given", ["--preset", "quick"]), ("The settings are not given", ["--scale", 2]),
-                               ("“seed” is no setting: give NAME=VALUE", ["--preset", "quick", "--scale", 2, "--set", "seed"]),
-                               ("There is no setting “sed”", ["--preset", "quick", "--scale", 2, "--set", "sed=1"]),
-                               ("“steps” must be a whole number", ["--preset", "quick", "--scale", 2, "--set", "gan.steps=few"]),
-                               ("none.json holds no settings", ["--scale", 2, "--settings", self.folder / "none.json"]),
-                               ("holds no settings .not a JSON object", ["--scale", 2, "--settings", self.write([1])]),
-                               ("invalid choice: 'fast'", ["--preset", "fast", "--scale", 2]), ("There is no file or folder .*nowhere", ["--preset", "quick", "--scale", 2])):
+        for pattern, words in (
+            ("The scale is not given", ["--preset", "quick"]),
+            ("The settings are not given", ["--scale", 2]),
+            (
+                "“seed” is no setting: give NAME=VALUE",
+                ["--preset", "quick", "--scale", 2, "--set", "seed"],
+            ),
+            ("There is no setting “sed”", ["--preset", "quick", "--scale", 2, "--set", "sed=1"]),
+            (
+                "“steps” must be a whole number",
+                ["--preset", "quick", "--scale", 2, "--set", "gan.steps=few"],
+            ),
+            (
+                "none.json holds no settings",
+                ["--scale", 2, "--settings", self.folder / "none.json"],
+            ),
+            ("holds no settings .not a JSON object", ["--scale", 2, "--settings", self.write([1])]),
+            ("invalid choice: 'fast'", ["--preset", "fast", "--scale", 2]),
+            ("There is no file or folder .*nowhere", ["--preset", "quick", "--scale", 2]),
+        ):
             with self.subTest(pattern):
-                code, out, err = run("train", self.folder / "nowhere", "--run", self.folder / "run", *words)
+                code, out, err = run(
+                    "train", self.folder / "nowhere", "--run", self.folder / "run", *words
+                )
                 self.assertEqual((code, out), (2, ""))
                 self.assertRegex(err, f"^error: .*{pattern}")
                 self.assertEqual(err.count("\n"), 1)
@@ -84,41 +131,93 @@ class CommandsTest(RunTest):
         self.file.write_text(json.dumps(settings().to_dict()))
 
     def words(self, run="run", *further):
-        return ["train", self.folder / "data", "--settings", self.file, "--run", self.folder / run, "--cache", self.folder / "cache", *further]
+        return [
+            "train",
+            self.folder / "data",
+            "--settings",
+            self.file,
+            "--run",
+            self.folder / run,
+            "--cache",
+            self.folder / "cache",
+            *further,
+        ]
 
     def test_train_resume_and_export(self):
         code, out, err = run(*self.words())
         self.assertEqual(code, 0, err)
         self.assertIn(str(self.folder / "run" / "models"), out)
-        for said in ("beginning, on", "psnr 20/20: content", "the best by psnr until now", "gan 4/4: content", "the best by contrast until now"):
+        for said in (
+            "beginning, on",
+            "psnr 20/20: content",
+            "the best by psnr until now",
+            "gan 4/4: content",
+            "the best by contrast until now",
+        ):
             self.assertIn(said, err)
         code, out, err = run("resume", self.folder / "run")
         self.assertEqual(code, 0, err)
-        code, out, err = run("export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models")
+        code, out, err = run(
+            "export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models"
+        )
         self.assertEqual(code, 0, err)
         self.assertRegex(out, r"tiny-psnr\n(.*\n)+\ntiny-gan\n(.*\n)+")
-        self.assertEqual(sorted(path.name for path in (self.folder / "models").iterdir()),
-                         ["tiny-gan.json", "tiny-gan.safetensors", "tiny-psnr.json", "tiny-psnr.safetensors"])
+        self.assertEqual(
+            sorted(path.name for path in (self.folder / "models").iterdir()),
+            ["tiny-gan.json", "tiny-gan.safetensors", "tiny-psnr.json", "tiny-psnr.safetensors"],
+        )
 
     def test_a_recipe_is_trained_with_its_data_from_another_folder(self):
         values = json.loads(FAST.read_text())
-        values["settings"] |= {"generator": settings().generator, "psnr": {"steps": 12}, "gan": None, "batch": 2}
+        values["settings"] |= {
+            "generator": settings().generator,
+            "psnr": {"steps": 12},
+            "gan": None,
+            "batch": 2,
+        }
         values["scales"]["2"] = {"data": {"patch": 16}}
         recipe = self.folder / "recipes" / "tiny.json"
         recipe.parent.mkdir()
         recipe.write_text(json.dumps(values))
-        (recipe.parent / "data.tsv").write_text("path\tsubject\tuse\ndata/a.nii.gz\ta\ttrain\ndata/b.nii.gz\tb\ttest\n")
-        code, _, err = run("train", recipe, "--data", self.folder, "--scale", 2, "--run", self.folder / "run", "--cache", self.folder / "cache")
+        (recipe.parent / "data.tsv").write_text(
+            "path\tsubject\tuse\ndata/a.nii.gz\ta\ttrain\ndata/b.nii.gz\tb\ttest\n"
+        )
+        code, _, err = run(
+            "train",
+            recipe,
+            "--data",
+            self.folder,
+            "--scale",
+            2,
+            "--run",
+            self.folder / "run",
+            "--cache",
+            self.folder / "cache",
+        )
         self.assertEqual(code, 0, err)
-        code, _, err = run("export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models")
+        code, _, err = run(
+            "export", self.folder / "run", "--name", "tiny", "--to", self.folder / "models"
+        )
         self.assertEqual(code, 0, err)
         card = json.loads((self.folder / "models" / "tiny-psnr.json").read_text())
         self.assertEqual((card["title"], card["license"]), (values["title"], values["license"]))
-        self.assertEqual(([entry["subject"] for entry in card["training"]["data"]], [row["data"] for row in card["metrics"]]), (["a"], ["b"]))
+        self.assertEqual(
+            (
+                [entry["subject"] for entry in card["training"]["data"]],
+                [row["data"] for row in card["metrics"]],
+            ),
+            (["a"], ["b"]),
+        )
 
     def test_what_the_user_can_mend_is_said_in_one_sentence(self):
-        for pattern, words in (("vgg19-dcbb9e9d.pth", self.words("run", "--set", "gan.perceptual_weight=1")), ("is not the folder of a training run", ["resume", self.folder]),
-                               ("is not the folder of a training run", ["export", self.folder, "--name", "a", "--to", self.folder / "m"])):
+        for pattern, words in (
+            ("vgg19-dcbb9e9d.pth", self.words("run", "--set", "gan.perceptual_weight=1")),
+            ("is not the folder of a training run", ["resume", self.folder]),
+            (
+                "is not the folder of a training run",
+                ["export", self.folder, "--name", "a", "--to", self.folder / "m"],
+            ),
+        ):
             with self.subTest(words[0]):
                 code, out, err = run(*words)
                 self.assertEqual((code, out), (2, ""))
@@ -127,8 +226,13 @@ class CommandsTest(RunTest):
 
     def test_a_signal_ends_the_run_after_a_checkpoint_and_it_goes_on_from_there(self):
         words = self.words("run", "--set", "psnr.steps=100000", "checkpoint_every=100000")
-        child = subprocess.Popen([sys.executable, "-m", "MRISuperResTrainingLib", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+        child = subprocess.Popen(
+            [sys.executable, "-m", "MRISuperResTrainingLib", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
         self.addCleanup(child.kill)
         end = time.monotonic() + 120
         while not self.events(kind="step") and child.poll() is None and time.monotonic() < end:
@@ -136,7 +240,9 @@ class CommandsTest(RunTest):
         child.send_signal(signal.SIGTERM)
         out, err = child.communicate(timeout=120)
         self.assertEqual((child.returncode, out), (143, ""))
-        self.assertRegex(err, r"error: stopped\. “resume .*run” goes on from the last checkpoint\.\n$")
+        self.assertRegex(
+            err, r"error: stopped\. “resume .*run” goes on from the last checkpoint\.\n$"
+        )
         step = self.events(kind="stopped")[0]["step"]
         self.assertEqual(RunFolder(self.folder / "run").checkpoint()["step"], step)
 

@@ -21,15 +21,30 @@ from MRISuperResTrainingLib.networks.discriminators import make_discriminator
 from MRISuperResTrainingLib.runs.event_reader import EventReader
 from MRISuperResTrainingLib.options.presets import preset
 
-TINY = {"generator": {"network": "compact", "blocks": 1, "features": 8}, "data": {"patch": 16}, "batch": 4, "ema": 0.0, "clip_norm": None,
-        "psnr": {"steps": 20, "schedule": "constant"}, "gan": {"steps": 4}, "checkpoint_every": 10, "validate_every": 20}
+TINY = {
+    "generator": {"network": "compact", "blocks": 1, "features": 8},
+    "data": {"patch": 16},
+    "batch": 4,
+    "ema": 0.0,
+    "clip_norm": None,
+    "psnr": {"steps": 20, "schedule": "constant"},
+    "gan": {"steps": 4},
+    "checkpoint_every": 10,
+    "validate_every": 20,
+}
 
 
 def settings(**changes):
     """The preset quick, made smaller; changes as preset takes them."""
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in TINY.items()}
     for name, change in changes.items():
-        values[name] = values[name] | change if isinstance(change, dict) and isinstance(values.get(name), dict) and name != "generator" else change
+        values[name] = (
+            values[name] | change
+            if isinstance(change, dict)
+            and isinstance(values.get(name), dict)
+            and name != "generator"
+            else change
+        )
     return preset("quick", values.pop("scale", 2), **values)
 
 
@@ -46,7 +61,9 @@ class Squares:
             rng = np.random.default_rng((self._settings.seed, step, part * count + index))
             for _ in range(4):
                 y, x = rng.integers(side - 4, size=2)
-                high[index, 0, y:y + rng.integers(3, side), x:x + rng.integers(3, side)] += rng.uniform(0.2, 0.5)
+                high[index, 0, y : y + rng.integers(3, side), x : x + rng.integers(3, side)] += (
+                    rng.uniform(0.2, 0.5)
+                )
         low = resampling.degrade(high, self._settings.scale)
         if self.nan_at.get(step):
             self.nan_at[step] -= 1
@@ -68,12 +85,22 @@ class RunTest(unittest.TestCase):
 
     def psnr_stage(self, settings):
         torch.manual_seed(settings.seed)
-        return PsnrStage(self.accelerator(settings), settings, settings.psnr, make_generator(settings.generator, settings.scale))
+        return PsnrStage(
+            self.accelerator(settings),
+            settings,
+            settings.psnr,
+            make_generator(settings.generator, settings.scale),
+        )
 
     def gan_stage(self, settings, vgg=None):
         torch.manual_seed(settings.seed)
-        generator, discriminator = make_generator(settings.generator, settings.scale), make_discriminator(settings.gan.discriminator, settings.data.patch)
-        return GanStage(self.accelerator(settings), settings, settings.gan, generator, discriminator, vgg)
+        generator, discriminator = (
+            make_generator(settings.generator, settings.scale),
+            make_discriminator(settings.gan.discriminator, settings.data.patch),
+        )
+        return GanStage(
+            self.accelerator(settings), settings, settings.gan, generator, discriminator, vgg
+        )
 
     def advance(self, stage, steps=3):
         """Some steps; returns what the last one gave."""
@@ -85,18 +112,30 @@ class RunTest(unittest.TestCase):
     def assert_same_weights(self, one, other, tolerance=0.0):
         self.assertEqual(one.keys(), other.keys())
         for name, value in one.items():
-            torch.testing.assert_close(value, other[name], rtol=0, atol=tolerance, msg=lambda text: f"{name}: {text}")
+            torch.testing.assert_close(
+                value, other[name], rtol=0, atol=tolerance, msg=lambda text: f"{name}: {text}"
+            )
 
     def volumes(self, subjects=("a", "b"), shape=(4, 32, 36)):
         """Sources of a volume for each subject."""
         for seed, subject in enumerate(subjects):
-            made_volumes.write(self.folder / "data" / f"{subject}.nii.gz", made_volumes.tissue(seed, shape))
+            made_volumes.write(
+                self.folder / "data" / f"{subject}.nii.gz", made_volumes.tissue(seed, shape)
+            )
         return read_sources([self.folder / "data"])[0]
 
     def train(self, name="run", sources=None, progress=None, cancelled=None, card=None, **changes):
         """Trains in a folder of that name; returns the RunFolder."""
         sources = sources or self.volumes()
-        return train(settings(**changes), sources, self.folder / name, card, self.folder / "cache", progress, cancelled)
+        return train(
+            settings(**changes),
+            sources,
+            self.folder / name,
+            card,
+            self.folder / "cache",
+            progress,
+            cancelled,
+        )
 
     def events(self, name="run", kind=None):
         reader = EventReader(self.folder / name)

@@ -22,8 +22,12 @@ def random_weights(name, seed=0):
     weights, features_in = {}, 3
     for block, (count, width) in enumerate(zip(vgg.CONVOLUTIONS[name], WIDTHS)):
         for number in range(count):
-            weights[block, number] = (rng.normal(0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)).astype(np.float32),
-                                      rng.normal(0, 0.1, width).astype(np.float32))
+            weights[block, number] = (
+                rng.normal(0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)).astype(
+                    np.float32
+                ),
+                rng.normal(0, 0.1, width).astype(np.float32),
+            )
             features_in = width
     return weights
 
@@ -41,8 +45,14 @@ def write_torchvision(path, name, weights):
 
 
 def write_caffe(path, weights):
-    np.savez(path, **{f"block{block + 1}_conv{number + 1}.{kind}": value for (block, number), pair in weights.items()
-                      for kind, value in zip(("weight", "bias"), pair)})
+    np.savez(
+        path,
+        **{
+            f"block{block + 1}_conv{number + 1}.{kind}": value
+            for (block, number), pair in weights.items()
+            for kind, value in zip(("weight", "bias"), pair)
+        },
+    )
     return Path(path)
 
 
@@ -55,6 +65,11 @@ def convolutions(rgb, weights):
             x = x[:, :h, :w].reshape(len(x), h // 2, 2, w // 2, 2).max((2, 4))
             last = block
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
-        outputs[block, number] = np.stack([sum(correlate(a, k, "valid") for a, k in zip(padded, kernels)) + b for kernels, b in zip(weight, bias)])
+        outputs[block, number] = np.stack(
+            [
+                sum(correlate(a, k, "valid") for a, k in zip(padded, kernels)) + b
+                for kernels, b in zip(weight, bias)
+            ]
+        )
         x = np.maximum(outputs[block, number], 0)
     return outputs

@@ -26,11 +26,25 @@ def grid(i=1.0, j=1.0, k=4.0):
 def write(path, volume=None, ijk_to_ras=None):
     """Writes a volume; returns its path as text."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_volume(path, tissue() if volume is None else volume, grid() if ijk_to_ras is None else ijk_to_ras, {})
+    write_volume(
+        path,
+        tissue() if volume is None else volume,
+        grid() if ijk_to_ras is None else ijk_to_ras,
+        {},
+    )
     return str(path)
 
 
 def prepared(subject, anatomy="brain", use="auto", slices=range(20), distance=3.0):
     """A PreparedVolume that has no file: what a split looks at."""
     source = Source(f"/data/{subject}.nii.gz", subject, anatomy, use=use)
-    return PreparedVolume(source, f"{subject}-{anatomy}", Path("nowhere.npy"), (1.0, 1.0), distance, tuple(slices), {}, ())
+    return PreparedVolume(
+        source,
+        f"{subject}-{anatomy}",
+        Path("nowhere.npy"),
+        (1.0, 1.0),
+        distance,
+        tuple(slices),
+        {},
+        (),
+    )

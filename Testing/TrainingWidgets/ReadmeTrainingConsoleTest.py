@@ -38,7 +38,7 @@ class ReadmeTrainingConsoleTest(RunsTestCase):
             self.wait_for_state(console["run"], RunState.FINISHED)
 
     def test_it_starts_stops_resumes_evaluates_and_sends_a_run(self):
-        example, = console_examples("MRISuperResTrainingLogic")
+        (example,) = console_examples("MRISuperResTrainingLogic")
         source = example.replace("/data/study", str(self.folder / "study"))
         console = {"slicer": slicer, "getNode": slicer.util.getNode}
         for node in ast.parse(source).body:
@@ -46,7 +46,9 @@ class ReadmeTrainingConsoleTest(RunsTestCase):
             with self.subTest(statement):
                 exec(statement, console)
                 self.wait_after(statement, console)
-        self.assertEqual((console["run"].name, console["run"].state), ("first-x4", RunState.FINISHED))
+        self.assertEqual(
+            (console["run"].name, console["run"].state), ("first-x4", RunState.FINISHED)
+        )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,16 @@ from MRISuperResTrainingLib.scene import dataset
 from slicerhost.testing import wait_until
 from training_helpers import TrainingPanelTestCase, click, make_volume
 
-TINY = {"preset": "quick", "generator": {"network": "compact", "blocks": 1, "features": 8}, "data": {"patch": 16}, "batch": 4,
-        "psnr": {"steps": 40}, "gan": {"steps": 10}, "checkpoint_every": 10, "validate_every": 10}
+TINY = {
+    "preset": "quick",
+    "generator": {"network": "compact", "blocks": 1, "features": 8},
+    "data": {"patch": 16},
+    "batch": 4,
+    "psnr": {"steps": 40},
+    "gan": {"steps": 10},
+    "checkpoint_every": 10,
+    "validate_every": 10,
+}
 
 
 class RealTrainingTest(TrainingPanelTestCase):
@@ -21,7 +29,10 @@ class RealTrainingTest(TrainingPanelTestCase):
         return training_process.trainingCommand(words)
 
     def test_a_training_gives_models(self):
-        places = {name: str(self.folder / name) for name in ("XDG_DATA_HOME", "APPDATA", "HOME", "MRISUPERRES_CACHE")}
+        places = {
+            name: str(self.folder / name)
+            for name in ("XDG_DATA_HOME", "APPDATA", "HOME", "MRISUPERRES_CACHE")
+        }
         self.enterContext(mock.patch.dict(os.environ, places))
         first, second = (make_volume(f"sub-0{n}_T2w", (44, 48, 4), n) for n in (3, 4))
         for node in (first, second):
@@ -30,7 +41,10 @@ class RealTrainingTest(TrainingPanelTestCase):
         self.panel.poll()
         self.panel.table.choose(record)
         click(self.ui.openButton)
-        wait_until(lambda: not self.runs.isActive(record) and self.ui.stopButton.text == "Resume", timeout=120)
+        wait_until(
+            lambda: not self.runs.isActive(record) and self.ui.stopButton.text == "Resume",
+            timeout=120,
+        )
         self.assertEqual((record.state, record.message, record.done), (RunState.FINISHED, "", 50))
         self.assertTrue(self.panel.run.views.isOpen)
         self.assertIn("sub-04_T2w.nrrd: 4 slices", self.ui.detailsTextEdit.plainText)
@@ -40,7 +54,9 @@ class RealTrainingTest(TrainingPanelTestCase):
         wait_until(lambda: not self.runs.tasks, timeout=120)
         self.assertIn("MRISuperRes has the models", self.status)
         self.assertIn("tiny", ModelStore().pairs(2))
-        output = slicer.util.getModuleWidget("MRISuperRes").logic.upsample(first, model="tiny-psnr", device="cpu")
+        output = slicer.util.getModuleWidget("MRISuperRes").logic.upsample(
+            first, model="tiny-psnr", device="cpu"
+        )
         self.assertEqual(output.GetImageData().GetDimensions(), (88, 96, 4))
 
 

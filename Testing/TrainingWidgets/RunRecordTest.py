@@ -25,12 +25,19 @@ class RunFolderTestCase(unittest.TestCase):
     def make_run(self, name, **settings):
         path = self.folder / name
         path.mkdir()
-        (path / "settings.json").write_text(json.dumps({"scale": 2, "psnr": {"steps": 100}, "gan": {"steps": 50}} | settings))
+        (path / "settings.json").write_text(
+            json.dumps({"scale": 2, "psnr": {"steps": 100}, "gan": {"steps": 50}} | settings)
+        )
         return path
 
     def write(self, event, stage="psnr", step=0, **values):
         with open(self.path / "events.jsonl", "a") as file:
-            file.write(json.dumps({"event": event, "time": time.time(), "stage": stage, "step": step, **values}) + "\n")
+            file.write(
+                json.dumps(
+                    {"event": event, "time": time.time(), "stage": stage, "step": step, **values}
+                )
+                + "\n"
+            )
 
     def step(self, step, stage="psnr", **losses):
         self.write("step", stage, step, losses=losses or {"content": 0.1}, rate=5.0, remaining=20.0)
@@ -57,7 +64,11 @@ class StateTest(RunFolderTestCase):
         self.assertIsNone(lock.process_of(self.path))
 
     def test_an_end_a_stop_and_a_failure_are_told_apart_and_forgotten_when_the_run_goes_on(self):
-        for event, state in (("stopped", RunState.STOPPED), ("error", RunState.FAILED), ("end", RunState.FINISHED)):
+        for event, state in (
+            ("stopped", RunState.STOPPED),
+            ("error", RunState.FAILED),
+            ("end", RunState.FINISHED),
+        ):
             self.write(event, message="No room.")
             self.assertIs(self.state, state)
             self.assertEqual(self.record.message, "No room." if event == "error" else "")
@@ -77,7 +88,9 @@ class StateTest(RunFolderTestCase):
 
     def test_a_process_that_fails_before_it_goes_on_with_a_stopped_run_says_why(self):
         self.write("stopped")
-        (self.path / "log.txt").write_text("error: stopped. “resume run” goes on from the last checkpoint.\n")
+        (self.path / "log.txt").write_text(
+            "error: stopped. “resume run” goes on from the last checkpoint.\n"
+        )
         self.assertIs(self.state, RunState.STOPPED)
         (self.path / "log.txt").write_text("error: The package accelerate is missing.\n")
         self.assertIs(self.state, RunState.FAILED)
@@ -98,7 +111,11 @@ class StateTest(RunFolderTestCase):
 
     def test_a_killed_process_leaves_an_interrupted_run_that_another_one_takes_over(self):
         code = f"import os, signal\nfrom MRISuperResTrainingLib.runs import lock\nwith lock.working_on({str(self.path)!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
-        subprocess.run([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)), timeout=60)
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+            timeout=60,
+        )
         self.assertTrue((self.path / "process.json").exists())
         self.assertIs(self.state, RunState.INTERRUPTED)
         with lock.working_on(self.path):
@@ -107,11 +124,17 @@ class StateTest(RunFolderTestCase):
     def test_a_process_with_the_number_of_an_earlier_one_is_not_taken_for_it(self):
         with lock.working_on(self.path):
             process = json.loads((self.path / "process.json").read_text())
-            (self.path / "process.json").write_text(json.dumps(process | {"identity": "of another boot"}))
+            (self.path / "process.json").write_text(
+                json.dumps(process | {"identity": "of another boot"})
+            )
             self.assertIs(self.state, RunState.INTERRUPTED)
 
     def test_a_second_process_is_refused(self):
-        with lock.working_on(self.path), self.assertRaisesRegex(SuperResolutionError, "Another process works on the run"), lock.working_on(self.path):
+        with (
+            lock.working_on(self.path),
+            self.assertRaisesRegex(SuperResolutionError, "Another process works on the run"),
+            lock.working_on(self.path),
+        ):
             self.fail("two processes work on one run")
 
     def test_an_old_wish_to_stop_is_forgotten_when_the_run_goes_on(self):
@@ -123,7 +146,16 @@ class StateTest(RunFolderTestCase):
 class ContentTest(RunFolderTestCase):
     def test_nothing_is_known_of_an_empty_run_but_what_was_asked_for(self):
         self.assertTrue(self.record.update())
-        self.assertEqual((self.record.total, self.record.done, self.record.position, self.record.rate, self.record.best_psnr), (150, 0, (None, 0), (None, None), None))
+        self.assertEqual(
+            (
+                self.record.total,
+                self.record.done,
+                self.record.position,
+                self.record.rate,
+                self.record.best_psnr,
+            ),
+            (150, 0, (None, 0), (None, None), None),
+        )
 
     def test_only_what_is_new_is_read_and_half_a_line_waits_for_its_other_half(self):
         self.step(10)
@@ -138,8 +170,24 @@ class ContentTest(RunFolderTestCase):
         self.assertEqual(self.record.position, ("psnr", 20))
 
     def test_a_long_run_is_read_in_parts_and_what_a_curve_can_not_show_is_forgotten(self):
-        lines = [json.dumps({"event": "step", "time": 1.0, "stage": "psnr", "step": step, "losses": {"content": 0.1}}) for step in range(1, 20001)]
-        (self.path / "events.jsonl").write_text("\n".join([*lines, json.dumps({"event": "end", "time": 2.0, "stage": "psnr", "step": 20000})]) + "\n")
+        lines = [
+            json.dumps(
+                {
+                    "event": "step",
+                    "time": 1.0,
+                    "stage": "psnr",
+                    "step": step,
+                    "losses": {"content": 0.1},
+                }
+            )
+            for step in range(1, 20001)
+        ]
+        (self.path / "events.jsonl").write_text(
+            "\n".join(
+                [*lines, json.dumps({"event": "end", "time": 2.0, "stage": "psnr", "step": 20000})]
+            )
+            + "\n"
+        )
         self.assertTrue(self.record.update(limit=100_000))
         self.assertTrue(self.record.is_behind)
         while self.record.is_behind:
@@ -147,7 +195,9 @@ class ContentTest(RunFolderTestCase):
         points = self.record.losses("psnr")["content"]
         self.assertTrue(2000 < len(points) <= 5000, len(points))
         self.assertEqual((points[-1][0], self.record.state), (20000, RunState.FINISHED))
-        self.assertEqual(len({second[0] - first[0] for first, second in zip(points[-1000:], points[-999:])}), 1)
+        self.assertEqual(
+            len({second[0] - first[0] for first, second in zip(points[-1000:], points[-999:])}), 1
+        )
 
     def test_the_rest_of_a_line_in_which_a_process_was_killed_is_passed_over(self):
         with open(self.path / "events.jsonl", "a") as file:
@@ -171,7 +221,9 @@ class ContentTest(RunFolderTestCase):
         self.validation(20, 31.0, "gan")
         self.record.update()
         self.assertEqual(self.record.done, 120)
-        self.assertEqual(self.record.losses("gan"), {"content": [(110, 0.1)], "adversarial": [(110, 1.0)]})
+        self.assertEqual(
+            self.record.losses("gan"), {"content": [(110, 0.1)], "adversarial": [(110, 1.0)]}
+        )
         self.assertEqual(self.record.validations("gan", "psnr"), [(120, 31.0, 30.0)])
 
     def test_the_best_validation_is_that_of_the_first_stage(self):
@@ -184,7 +236,9 @@ class ContentTest(RunFolderTestCase):
     def test_what_the_training_writes_of_itself_replaces_what_was_asked_for(self):
         self.record.update()
         self.assertFalse(self.record.has_begun)
-        (self.path / "run.json").write_text(json.dumps({"settings": {"psnr": {"steps": 7}, "gan": None}, "volumes": []}))
+        (self.path / "run.json").write_text(
+            json.dumps({"settings": {"psnr": {"steps": 7}, "gan": None}, "volumes": []})
+        )
         self.assertTrue(self.record.update())
         self.assertEqual((self.record.total, self.record.has_begun), (7, True))
 

@@ -47,8 +47,11 @@ class StartTest(LogicTestCase):
         self.assertEqual(self.logic.runs(), [record])
 
     def test_settings_are_a_preset_or_settings_or_json_values(self):
-        for settings, steps in (("quick", PRESETS["quick"]["psnr"]["steps"]), (preset("quick", 4, psnr={"steps": 50}), 50),
-                                ({"preset": "quick", "scale": 8, "psnr": {"steps": 60}}, 60)):
+        for settings, steps in (
+            ("quick", PRESETS["quick"]["psnr"]["steps"]),
+            (preset("quick", 4, psnr={"steps": 50}), 50),
+            ({"preset": "quick", "scale": 8, "psnr": {"steps": 60}}, 60),
+        ):
             record = self.logic.start([self.volume], settings)
             record.update()
             self.assertEqual(record.steps("psnr"), steps)
@@ -56,10 +59,13 @@ class StartTest(LogicTestCase):
     def test_voxels_of_a_volume_that_no_file_has_are_written_into_the_run(self):
         dataset.setSubject(self.volume, "patient 7")
         dataset.setAnatomy(self.volume, "fetal")
-        source, = self.sources_of(self.logic.start([self.volume]))
+        (source,) = self.sources_of(self.logic.start([self.volume]))
         self.assertEqual((source.subject, source.anatomy), ("patient 7", "fetal"))
         read = slicer.util.loadVolume(source.path)
-        self.assertEqual(slicer.util.arrayFromVolume(read).tolist(), slicer.util.arrayFromVolume(self.volume).tolist())
+        self.assertEqual(
+            slicer.util.arrayFromVolume(read).tolist(),
+            slicer.util.arrayFromVolume(self.volume).tolist(),
+        )
         self.assertEqual(read.GetSpacing(), self.volume.GetSpacing())
         self.assertIsNone(self.volume.GetStorageNode())
 
@@ -73,23 +79,35 @@ class StartTest(LogicTestCase):
         self.assertNotEqual(self.sources_of(self.logic.start([loaded]))[0].path, path)
 
     def test_volumes_of_one_name_have_files_of_their_own(self):
-        paths = {source.path for source in self.sources_of(self.logic.start([self.volume, make_volume(seed=1)]))}
-        self.assertEqual({os.path.basename(path) for path in paths}, {"sub-01_T2w.nrrd", "sub-01_T2w-2.nrrd"})
+        paths = {
+            source.path
+            for source in self.sources_of(self.logic.start([self.volume, make_volume(seed=1)]))
+        }
+        self.assertEqual(
+            {os.path.basename(path) for path in paths}, {"sub-01_T2w.nrrd", "sub-01_T2w-2.nrrd"}
+        )
 
     def test_folders_and_sources_are_taken_too(self):
         for name in ("a.nii.gz", "b.nii.gz"):
             (self.folder / name).touch()
         record = self.logic.start([self.volume, self.folder, Source("/data/c.nii", "c")])
-        self.assertEqual({source.subject for source in self.sources_of(record)} | {path for path, _reason in read_sources([record.path / "volumes.tsv"])[1]},
-                         {"sub-01", "a", "b", "/data/c.nii"})
+        self.assertEqual(
+            {source.subject for source in self.sources_of(record)}
+            | {path for path, _reason in read_sources([record.path / "volumes.tsv"])[1]},
+            {"sub-01", "a", "b", "/data/c.nii"},
+        )
 
     def test_two_runs_of_one_name_have_folders_of_their_own(self):
         first, second = (self.logic.start([self.volume], name="my run") for _ in range(2))
         self.assertEqual((first.name, second.name), ("my-run", "my-run-2"))
 
     def test_what_can_not_be_trained_leaves_no_folder_behind(self):
-        for volumes, settings, words in (([], "quick", "nothing to learn from"), ([self.volume], {"preset": "quick", "batch": 0}, "“batch” must be"),
-                                         ([str(self.folder / "nowhere")], "quick", "no file or folder"), ([self.volume], "fast", "no preset “fast”")):
+        for volumes, settings, words in (
+            ([], "quick", "nothing to learn from"),
+            ([self.volume], {"preset": "quick", "batch": 0}, "“batch” must be"),
+            ([str(self.folder / "nowhere")], "quick", "no file or folder"),
+            ([self.volume], "fast", "no preset “fast”"),
+        ):
             with self.assertRaisesRegex(RuntimeError, words):
                 self.logic.start(volumes, settings)
         self.assertEqual(self.logic.runs(), [])
@@ -102,7 +120,11 @@ class StartTest(LogicTestCase):
             self.logic.start([self.volume])
 
     def test_the_device_is_told_to_the_process_by_its_environment(self):
-        for device, visible in (("cpu", "-1"), ("cuda:1", "1"), ("auto", os.environ.get("CUDA_VISIBLE_DEVICES"))):
+        for device, visible in (
+            ("cpu", "-1"),
+            ("cuda:1", "1"),
+            ("auto", os.environ.get("CUDA_VISIBLE_DEVICES")),
+        ):
             with mock.patch.object(training_process.subprocess, "Popen") as start:
                 self.logic.start([self.volume], device=device)
             self.assertEqual(start.call_args.kwargs["env"].get("CUDA_VISIBLE_DEVICES"), visible)
@@ -124,11 +146,15 @@ class GoingOnTest(LogicTestCase):
     def test_the_process_outlives_whoever_has_started_it(self):
         record = self.start_and_wait()
         pid = record.process["pid"]
-        self.assertEqual(os.getsid(pid), training_process._children[str(record.path)][0].pid)  # of a session of its own
+        self.assertEqual(
+            os.getsid(pid), training_process._children[str(record.path)][0].pid
+        )  # of a session of its own
         later = self.make_runs()
-        found, = later.list()
+        (found,) = later.list()
         self.assertIsNot(found, record)
-        self.assertEqual((found.name, found.state, found.process["pid"]), (record.name, RunState.RUNNING, pid))
+        self.assertEqual(
+            (found.name, found.state, found.process["pid"]), (record.name, RunState.RUNNING, pid)
+        )
         self.assertTrue(is_alive(pid))
 
     def test_a_run_that_goes_on_is_neither_resumed_nor_deleted(self):
@@ -196,7 +222,12 @@ class GoingOnTest(LogicTestCase):
 class SendTest(LogicTestCase):
     def setUp(self):
         super().setUp()
-        patch = mock.patch.dict(os.environ, XDG_DATA_HOME=str(self.folder / "share"), APPDATA=str(self.folder / "share"), HOME=str(self.folder))
+        patch = mock.patch.dict(
+            os.environ,
+            XDG_DATA_HOME=str(self.folder / "share"),
+            APPDATA=str(self.folder / "share"),
+            HOME=str(self.folder),
+        )
         patch.start()
         self.addCleanup(patch.stop)
         self.open_gate()
@@ -205,7 +236,9 @@ class SendTest(LogicTestCase):
 
     def test_the_models_of_a_run_are_found_by_mrisuperres(self):
         self.assertEqual(self.logic.send(self.record), "My-run-2")
-        self.assertLess({"My-run-2-psnr", "My-run-2-gan"}, {card.name for card in ModelStore().cards(2)})
+        self.assertLess(
+            {"My-run-2-psnr", "My-run-2-gan"}, {card.name for card in ModelStore().cards(2)}
+        )
 
     def test_a_reason_why_they_could_not_be_written_is_told(self):
         with self.assertRaisesRegex(RuntimeError, "The run has no models."):
@@ -231,7 +264,10 @@ class DatasetTest(LogicTestCase):
         self.assertEqual(dataset.subjectOf(self.volume), "Jane Doe")
 
     def test_subjects_come_from_the_names_where_nothing_else_says_them(self):
-        self.assertEqual([dataset.subjectOf(make_volume(name)) for name in ("sub-03_run-1_T2w", "Fetus")], ["sub-03", "Fetus"])
+        self.assertEqual(
+            [dataset.subjectOf(make_volume(name)) for name in ("sub-03_run-1_T2w", "Fetus")],
+            ["sub-03", "Fetus"],
+        )
 
     def test_what_the_user_says_of_a_volume_is_saved_with_the_scene(self):
         dataset.choose(self.volume, True)
@@ -240,7 +276,7 @@ class DatasetTest(LogicTestCase):
         slicer.util.saveScene(path)
         slicer.mrmlScene.Clear(0)
         slicer.util.loadScene(path)
-        node, = dataset.chosenNodes()
+        (node,) = dataset.chosenNodes()
         self.assertEqual(dataset.subjectOf(node), "A")
 
     def test_made_images_and_label_maps_are_not_learnt_from(self):

@@ -18,7 +18,15 @@ from MRISuperResTrainingLib.scene.samples import KINDS
 from MRISuperResTrainingLib.scene.training_layout import LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
+from slicerhost.testing import (
+    answer_next,
+    expect_error,
+    leave_module,
+    open_module,
+    process_events,
+    shown_dialogs,
+    wait_until,
+)
 from training_helpers import TrainingPanelTestCase, click, is_alive, make_volume
 
 STEPS = {stage: PRESETS["quick"][stage]["steps"] for stage in ("psnr", "gan")}
@@ -30,7 +38,12 @@ def choose(comboBox, text):
     for _ in range(comboBox.count):
         if comboBox.currentText.startswith(text):
             return
-        QTest.keyClick(comboBox, Qt.Key_Down if comboBox.findText(text, Qt.MatchStartsWith) > comboBox.currentIndex else Qt.Key_Up)
+        QTest.keyClick(
+            comboBox,
+            Qt.Key_Down
+            if comboBox.findText(text, Qt.MatchStartsWith) > comboBox.currentIndex
+            else Qt.Key_Up,
+        )
     raise AssertionError(f"{text} can't be chosen")
 
 
@@ -39,7 +52,10 @@ class ChoosingTest(TrainingPanelTestCase):
         return self.ui.volumesTable.item(row, column)
 
     def test_volumes_of_the_scene_are_listed_with_anatomy_and_subject(self):
-        self.assertEqual([self.cell(0, column).text() for column in range(3)], ["sub-01_T2w", "unspecified", "sub-01"])
+        self.assertEqual(
+            [self.cell(0, column).text() for column in range(3)],
+            ["sub-01_T2w", "unspecified", "sub-01"],
+        )
         make_volume("sub-02_T2w")
         wait_until(lambda: self.ui.volumesTable.rowCount == 2)
         slicer.mrmlScene.RemoveNode(self.volume)
@@ -57,7 +73,9 @@ class ChoosingTest(TrainingPanelTestCase):
         self.cell(0, 1).setText("fetal")
         self.cell(0, 2).setText("patient 7")
         process_events()
-        self.assertEqual((dataset.anatomyOf(self.volume), dataset.subjectOf(self.volume)), ("fetal", "patient 7"))
+        self.assertEqual(
+            (dataset.anatomyOf(self.volume), dataset.subjectOf(self.volume)), ("fetal", "patient 7")
+        )
         self.cell(0, 2).setText(" ")
         process_events()
         self.assertEqual(self.cell(0, 2).text(), "sub-01")
@@ -114,16 +132,27 @@ class SettingsTest(TrainingPanelTestCase):
         for text, name in (("Thesis", "thesis"), ("Modern", "modern"), ("Quick", "quick")):
             choose(self.ui.presetComboBox, text)
             values = PRESETS[name]
-            self.assertEqual((self.ui.psnrStepsSpinBox.value, self.ui.ganStepsSpinBox.value), (values["psnr"]["steps"], values["gan"]["steps"]))
-            self.assertEqual((self.ui.patchSpinBox.value, self.ui.batchSpinBox.value), (values["data"]["patch"], values.get("batch", 16)))
+            self.assertEqual(
+                (self.ui.psnrStepsSpinBox.value, self.ui.ganStepsSpinBox.value),
+                (values["psnr"]["steps"], values["gan"]["steps"]),
+            )
+            self.assertEqual(
+                (self.ui.patchSpinBox.value, self.ui.batchSpinBox.value),
+                (values["data"]["patch"], values.get("batch", 16)),
+            )
             self.assertEqual(self.settings.generator, values["generator"])
-            self.assertEqual(self.settings.to_dict()["data"] | values["data"], self.settings.to_dict()["data"])
+            self.assertEqual(
+                self.settings.to_dict()["data"] | values["data"], self.settings.to_dict()["data"]
+            )
 
     def test_generators_have_the_sizes_that_they_say(self):
         choose(self.ui.presetComboBox, "Thesis")
         for generator, blocks in ((Generator.RRDB_23, 23), (Generator.RRDB_8, 8)):
             self.widget._parameterNode.generator = generator
-            self.assertEqual((self.settings.generator["blocks"], self.settings.generator["first_kernel"]), (blocks, 9))
+            self.assertEqual(
+                (self.settings.generator["blocks"], self.settings.generator["first_kernel"]),
+                (blocks, 9),
+            )
         self.widget._parameterNode.generator = Generator.COMPACT
         self.assertEqual(self.settings.generator["network"], "compact")
 
@@ -146,8 +175,16 @@ class SettingsTest(TrainingPanelTestCase):
         self.ui.runNameLineEdit.text = "mine"
         record = self.start()
         settings = record.settings
-        self.assertEqual((record.name, settings["scale"], settings["psnr"]["steps"], settings["data"]["pre_check"], settings["gan"]["vgg"]),
-                         ("mine", 4, 70, False, "/weights/vgg19.npz"))
+        self.assertEqual(
+            (
+                record.name,
+                settings["scale"],
+                settings["psnr"]["steps"],
+                settings["data"]["pre_check"],
+                settings["gan"]["vgg"],
+            ),
+            ("mine", 4, 70, False, "/weights/vgg19.npz"),
+        )
 
     def test_settings_are_saved_with_the_scene(self):
         self.ui.psnrStepsSpinBox.value = 4321
@@ -157,7 +194,10 @@ class SettingsTest(TrainingPanelTestCase):
         slicer.mrmlScene.Clear(0)
         self.assertEqual(self.ui.psnrStepsSpinBox.value, STEPS["psnr"])
         slicer.util.loadScene(path)
-        self.assertEqual((self.ui.psnrStepsSpinBox.value, self.ui.degradationComboBox.currentText), (4321, "Mixture of all three"))
+        self.assertEqual(
+            (self.ui.psnrStepsSpinBox.value, self.ui.degradationComboBox.currentText),
+            (4321, "Mixture of all three"),
+        )
 
 
 class RunTest(TrainingPanelTestCase):
@@ -171,10 +211,16 @@ class RunTest(TrainingPanelTestCase):
         record = self.start_and_wait()
         self.panel.poll()
         self.assertIn(f"{record.name} – quick, ×2 – running", self.ui.runTitleLabel.text)
-        self.assertIn(f"Stage 1 (PSNR): step {STEPS['psnr'] // 2} of {STEPS['psnr']}, 12.5 steps/s", self.ui.progressLabel.text)
+        self.assertIn(
+            f"Stage 1 (PSNR): step {STEPS['psnr'] // 2} of {STEPS['psnr']}, 12.5 steps/s",
+            self.ui.progressLabel.text,
+        )
         self.assertRegex(self.ui.progressLabel.text, r"\d+ s left")
         self.assertIn("dB against bicubic", self.ui.progressLabel.text)
-        self.assertEqual((self.ui.progressBar.value, self.ui.progressBar.maximum), (STEPS["psnr"] // 2, sum(STEPS.values())))
+        self.assertEqual(
+            (self.ui.progressBar.value, self.ui.progressBar.maximum),
+            (STEPS["psnr"] // 2, sum(STEPS.values())),
+        )
         details = self.ui.detailsTextEdit.plainText
         self.assertIn("sub-01_T2w.nii.gz: 18 slices learnt from, 5 left out", details)
         self.assertIn("empty: 0–2, 21–22", details)
@@ -211,7 +257,9 @@ class RunTest(TrainingPanelTestCase):
         record = self.start_and_wait()
         pid = record.process["pid"]
         click(self.ui.stopButton)
-        self.assertEqual((self.ui.stopButton.text, self.ui.stopButton.enabled), ("Stopping …", False))
+        self.assertEqual(
+            (self.ui.stopButton.text, self.ui.stopButton.enabled), ("Stopping …", False)
+        )
         self.assertIn("stopping", self.ui.runTitleLabel.text)
         with mock.patch.object(run_section, "STOP_TIMEOUT", 0.0):
             wait_until(lambda: self.ui.stopButton.text == "End by force…")
@@ -227,7 +275,9 @@ class RunTest(TrainingPanelTestCase):
         self.mode = "failing"
         record = self.start()
         self.assert_state(record, RunState.FAILED, "failed")
-        self.assertEqual(self.ui.runMessageLabel.text, "The weights of VGG19 are not there: name their file.")
+        self.assertEqual(
+            self.ui.runMessageLabel.text, "The weights of VGG19 are not there: name their file."
+        )
         self.assertEqual(self.ui.stopButton.text, "Resume")
 
     def test_training_goes_on_while_another_module_is_shown(self):
@@ -268,7 +318,10 @@ class RunTest(TrainingPanelTestCase):
         self.assert_state(first, RunState.FINISHED, "finished")
 
     def test_missing_packages_are_asked_for_when_a_training_is_started(self):
-        with mock.patch.object(packages, "missingPackages", lambda **_kinds: ["accelerate"]), mock.patch.object(packages, "installPackages", return_value=False) as install:
+        with (
+            mock.patch.object(packages, "missingPackages", lambda **_kinds: ["accelerate"]),
+            mock.patch.object(packages, "installPackages", return_value=False) as install,
+        ):
             self.assertIsNone(self.start())
             install.assert_called_once_with(["accelerate"])
         self.assertEqual(self.panel.table.records, [])
@@ -293,7 +346,12 @@ class ViewsTest(TrainingPanelTestCase):
         return {node.GetName(): node.GetTableNode().GetNumberOfRows() for node in series}
 
     def background(self, kind):
-        composite = slicer.app.layoutManager().sliceWidget(SLICE_VIEWS[kind]).sliceLogic().GetSliceCompositeNode()
+        composite = (
+            slicer.app.layoutManager()
+            .sliceWidget(SLICE_VIEWS[kind])
+            .sliceLogic()
+            .GetSliceCompositeNode()
+        )
         return slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
 
     def test_curves_grow_while_the_run_goes_on(self):
@@ -307,15 +365,26 @@ class ViewsTest(TrainingPanelTestCase):
         self.open_gate()
         wait_until(lambda: record.state is RunState.FINISHED)
         self.panel.poll()
-        self.assertEqual(self.points(loss), {"L1, stage 1": 50, "L1, stage 2": 50, "perceptual": 50, "adversarial": 50, "discriminator": 50})
+        self.assertEqual(
+            self.points(loss),
+            {
+                "L1, stage 1": 50,
+                "L1, stage 2": 50,
+                "perceptual": 50,
+                "adversarial": 50,
+                "discriminator": 50,
+            },
+        )
         self.assertEqual(self.points(psnr), {"stage 1": 5, "stage 2": 5, "bicubic": 10})
 
     def test_samples_lie_upon_each_other(self):
         self.start_and_wait()
         self.panel.poll()
         nodes = {kind: self.background(kind) for kind in KINDS}
-        self.assertEqual({kind: node.GetImageData().GetDimensions() for kind, node in nodes.items()},
-                         {"low": (28, 32, 3), "output": (56, 64, 3), "high": (56, 64, 3)})
+        self.assertEqual(
+            {kind: node.GetImageData().GetDimensions() for kind, node in nodes.items()},
+            {"low": (28, 32, 3), "output": (56, 64, 3), "high": (56, 64, 3)},
+        )
         bounds = {kind: [0.0] * 6 for kind in KINDS}
         for kind, node in nodes.items():
             node.GetRASBounds(bounds[kind])
@@ -339,7 +408,11 @@ class ViewsTest(TrainingPanelTestCase):
         self.panel.poll()
         click(self.ui.viewsButton)
         self.assertEqual(self.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
-        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode") + slicer.util.getNodesByClass("vtkMRMLTableNode"), [])
+        self.assertEqual(
+            slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode")
+            + slicer.util.getNodesByClass("vtkMRMLTableNode"),
+            [],
+        )
         self.assertEqual(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"), [self.volume])
         click(self.ui.viewsButton)
         self.assertEqual(self.layout, LAYOUT_ID)
@@ -378,7 +451,10 @@ class HistoryTest(TrainingPanelTestCase):
     def test_a_run_that_goes_on_can_only_be_opened(self):
         self.start_and_wait()
         self.panel.poll()
-        enabled = {name: getattr(self.ui, f"{name}Button").enabled for name in ("open", "resume", "send", "delete")}
+        enabled = {
+            name: getattr(self.ui, f"{name}Button").enabled
+            for name in ("open", "resume", "send", "delete")
+        }
         self.assertEqual(enabled, {"open": True, "resume": False, "send": False, "delete": False})
         self.assertIn("stop it first", self.ui.deleteButton.toolTip)
 
@@ -417,11 +493,23 @@ class HistoryTest(TrainingPanelTestCase):
         self.assertEqual((self.ui.runsTable.rowCount, self.panel.run.record), (0, None))
 
     def test_sent_models_are_found_by_mrisuperres_and_replaced_only_after_a_question(self):
-        with mock.patch.dict(os.environ, XDG_DATA_HOME=str(self.folder), APPDATA=str(self.folder), HOME=str(self.folder)):
+        with mock.patch.dict(
+            os.environ,
+            XDG_DATA_HOME=str(self.folder),
+            APPDATA=str(self.folder),
+            HOME=str(self.folder),
+        ):
             self.finished_run()
             click(self.ui.sendButton)
             wait_until(lambda: "MRISuperRes has the models" in self.status)
-            self.assertEqual([card.stage for card in ModelStore().cards(2) if card.name.startswith("quick-x2-2")], ["psnr", "gan"])
+            self.assertEqual(
+                [
+                    card.stage
+                    for card in ModelStore().cards(2)
+                    if card.name.startswith("quick-x2-2")
+                ],
+                ["psnr", "gan"],
+            )
             wait_until(lambda: self.ui.sendButton.enabled)
             answer_next(False)
             click(self.ui.sendButton)
@@ -433,14 +521,29 @@ class HistoryTest(TrainingPanelTestCase):
         self.gate.unlink()
         click(self.ui.evaluateButton)
         wait_until(lambda: "1/2 volumes" in self.status)
-        self.assertEqual((self.ui.evaluateButton.enabled, self.ui.evaluateButton.toolTip), (False, "This is being done."))
+        self.assertEqual(
+            (self.ui.evaluateButton.enabled, self.ui.evaluateButton.toolTip),
+            (False, "This is being done."),
+        )
         self.open_gate()
         wait_until(lambda: "has been evaluated" in self.status)
         table = self.ui.evaluationTable
         self.assertTrue(table.visible)
-        cells = [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(table.rowCount)]
-        self.assertEqual(cells, [["fetal, ×2", "bicubic", "31.20", "0.9012", "7.10"], ["", "psnr-best", "34.70", "0.9512", "4.90"]])
-        self.assertEqual([[table.item(row, column).font().bold() for column in (2, 3, 4)] for row in (0, 1)], [[False] * 3, [True] * 3])
+        cells = [
+            [table.item(row, column).text() for column in range(table.columnCount)]
+            for row in range(table.rowCount)
+        ]
+        self.assertEqual(
+            cells,
+            [
+                ["fetal, ×2", "bicubic", "31.20", "0.9012", "7.10"],
+                ["", "psnr-best", "34.70", "0.9512", "4.90"],
+            ],
+        )
+        self.assertEqual(
+            [[table.item(row, column).font().bold() for column in (2, 3, 4)] for row in (0, 1)],
+            [[False] * 3, [True] * 3],
+        )
         self.assertEqual(table.item(1, 2).toolTip(), "95% interval 33.30 to 36.10, subjects: 4")
         self.assertTrue(self.ui.evaluateButton.enabled)
         self.panel.run.show(None)
@@ -461,14 +564,18 @@ class HistoryTest(TrainingPanelTestCase):
         answer_next(str(self.folder))
         click(self.ui.runsFolderButton)
         self.assertEqual(self.panel.table.records, [])
-        self.assertEqual(slicer.app.userSettings().value("MRISuperResTraining/RunsFolder"), str(self.folder))
+        self.assertEqual(
+            slicer.app.userSettings().value("MRISuperResTraining/RunsFolder"), str(self.folder)
+        )
         self.ui.runsFolderLineEdit.text = str(self.folder / "runs")
         QTest.keyClick(self.ui.runsFolderLineEdit, Qt.Key_Return)
         self.assertEqual(self.ui.runsTable.rowCount, 1)
 
     def test_names_of_columns_say_what_is_known(self):
-        self.assertEqual([self.ui.runsTable.horizontalHeaderItem(n).text() for n in range(7)],
-                         ["Name", "State", "Preset", "Scale", "Steps", "PSNR, dB", "Started"])
+        self.assertEqual(
+            [self.ui.runsTable.horizontalHeaderItem(n).text() for n in range(7)],
+            ["Name", "State", "Preset", "Scale", "Steps", "PSNR, dB", "Started"],
+        )
         self.assertEqual(self.ui.runsTable.selectionBehavior, qt.QAbstractItemView.SelectRows)
 
 

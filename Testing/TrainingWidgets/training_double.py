@@ -23,9 +23,22 @@ from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.record import RunRecord
 
 PREPARED = [
-    {"path": "/data/sub-01_T2w.nii.gz", "subject": "sub-01", "anatomy": "fetal", "slices": 18, "messages": [],
-     "left_out": {str(n): "empty: contrast 0.01 below 0.05" for n in (0, 1, 2, 21, 22)}},
-    {"path": "/data/sub-02_T2w.nii.gz", "subject": "sub-02", "anatomy": "fetal", "slices": 24, "messages": [], "left_out": {}},
+    {
+        "path": "/data/sub-01_T2w.nii.gz",
+        "subject": "sub-01",
+        "anatomy": "fetal",
+        "slices": 18,
+        "messages": [],
+        "left_out": {str(n): "empty: contrast 0.01 below 0.05" for n in (0, 1, 2, 21, 22)},
+    },
+    {
+        "path": "/data/sub-02_T2w.nii.gz",
+        "subject": "sub-02",
+        "anatomy": "fetal",
+        "slices": 24,
+        "messages": [],
+        "left_out": {},
+    },
 ]
 
 
@@ -53,20 +66,36 @@ def describe(run):
     if not (run / "run.json").exists():
         settings = json.loads((run / "settings.json").read_text())
         split = {"train": ["sub-01"], "validation": ["sub-02"], "by_slices": False, "messages": []}
-        (run / "run.json").write_text(json.dumps({"settings": settings, "volumes": PREPARED, "split": split, "unsuitable": [["/data/x.nii", "It can't be read."]]}))
+        (run / "run.json").write_text(
+            json.dumps(
+                {
+                    "settings": settings,
+                    "volumes": PREPARED,
+                    "split": split,
+                    "unsuitable": [["/data/x.nii", "It can't be read."]],
+                }
+            )
+        )
 
 
 class Training:
     def __init__(self, run, mode, gate):
         self.run, self.mode, self.gate = run, mode, gate
-        self.steps = {stage: (json.loads((run / "settings.json").read_text())[stage] or {}).get("steps", 0) for stage in ("psnr", "gan")}
+        self.steps = {
+            stage: (json.loads((run / "settings.json").read_text())[stage] or {}).get("steps", 0)
+            for stage in ("psnr", "gan")
+        }
         record = RunRecord(run)
         record.update()
         self.first = record.position
 
     def train(self):
         self.write("start", self.first[0] or "psnr", self.first[1], resumed=bool(self.first[0]))
-        for stage in [stage for stage in ("psnr", "gan") if self.steps[stage] and (self.first[0] != "gan" or stage == "gan")]:
+        for stage in [
+            stage
+            for stage in ("psnr", "gan")
+            if self.steps[stage] and (self.first[0] != "gan" or stage == "gan")
+        ]:
             self.write("stage", stage, 0, steps=self.steps[stage])
             self.stage(stage, self.first[1] if stage == self.first[0] else 0)
         self.write("end", stage, self.steps[stage])
@@ -77,11 +106,31 @@ class Training:
         for step in range(first // every * every + every, steps + 1, every):
             fall = np.exp(-4 * step / steps)
             wave = 0.06 * np.sin(step * 1.7)
-            losses = {"content": 0.012 + 0.05 * fall * (1 + wave)} if stage == "psnr" else {
-                "content": 0.014 + 0.002 * fall + 0.001 * wave, "adversarial": 0.9 + wave, "perceptual": 0.2 + 0.3 * fall, "discriminator": 0.6 - wave, "gradient_norm": 1.0}
-            self.write("step", stage, step, steps=steps, losses=losses, learning_rate=1e-3, rate=12.5, remaining=(steps - step) / 12.5)
+            losses = (
+                {"content": 0.012 + 0.05 * fall * (1 + wave)}
+                if stage == "psnr"
+                else {
+                    "content": 0.014 + 0.002 * fall + 0.001 * wave,
+                    "adversarial": 0.9 + wave,
+                    "perceptual": 0.2 + 0.3 * fall,
+                    "discriminator": 0.6 - wave,
+                    "gradient_norm": 1.0,
+                }
+            )
+            self.write(
+                "step",
+                stage,
+                step,
+                steps=steps,
+                losses=losses,
+                learning_rate=1e-3,
+                rate=12.5,
+                remaining=(steps - step) / 12.5,
+            )
             if step % (every * 10) == 0:
-                self.validate(stage, step, 31 + 4 * (1 - fall) if stage == "psnr" else 34.6 - 0.4 * (1 - fall))
+                self.validate(
+                    stage, step, 31 + 4 * (1 - fall) if stage == "psnr" else 34.6 - 0.4 * (1 - fall)
+                )
             if stage == "psnr" and first < steps / 2 <= step and step - every < steps / 2:
                 self.wait(stage, step)
 
@@ -96,23 +145,49 @@ class Training:
             time.sleep(0.01)
 
     def validate(self, stage, step, psnr):
-        truth = np.load(os.environ["TRAINING_DOUBLE_SLICES"]) if "TRAINING_DOUBLE_SLICES" in os.environ else slices()
+        truth = (
+            np.load(os.environ["TRAINING_DOUBLE_SLICES"])
+            if "TRAINING_DOUBLE_SLICES" in os.environ
+            else slices()
+        )
         low = truth.reshape(len(truth), truth.shape[1] // 2, 2, truth.shape[2] // 2, 2).mean((2, 4))
         output = 0.8 * truth + 0.2 * low.repeat(2, 1).repeat(2, 2)
-        images = {f"{kind}_{n}": image for kind, stack in (("low", low), ("output", output), ("high", truth)) for n, image in enumerate(stack)}
+        images = {
+            f"{kind}_{n}": image
+            for kind, stack in (("low", low), ("output", output), ("high", truth))
+            for n, image in enumerate(stack)
+        }
         with open(self.run / "samples.part", "wb") as file:
             np.savez(file, **{name: image.astype(np.float32) for name, image in images.items()})
         os.replace(self.run / "samples.part", self.run / "samples.npz")
-        self.write("validation", stage, step, scores={"psnr": psnr, "ssim": 0.9}, bicubic={"psnr": 31.2, "ssim": 0.88}, by="psnr", best=True)
+        self.write(
+            "validation",
+            stage,
+            step,
+            scores={"psnr": psnr, "ssim": 0.9},
+            bicubic={"psnr": 31.2, "ssim": 0.88},
+            by="psnr",
+            best=True,
+        )
 
     def write(self, event, stage, step, **values):
         with open(self.run / "events.jsonl", "a") as file:
-            file.write(json.dumps({"event": event, "time": time.time(), "stage": stage, "step": step, **values}) + "\n")
+            file.write(
+                json.dumps(
+                    {"event": event, "time": time.time(), "stage": stage, "step": step, **values}
+                )
+                + "\n"
+            )
 
 
 def slices(count=3, size=(64, 56)):
-    y, x = np.mgrid[:size[0], :size[1]]
-    return np.stack([np.exp(-((y - 32) ** 2 + (x - 28) ** 2) / 400) * (0.8 + 0.2 * np.sin(x / (2 + n))) for n in range(count)]).astype(np.float32)
+    y, x = np.mgrid[: size[0], : size[1]]
+    return np.stack(
+        [
+            np.exp(-((y - 32) ** 2 + (x - 28) ** 2) / 400) * (0.8 + 0.2 * np.sin(x / (2 + n)))
+            for n in range(count)
+        ]
+    ).astype(np.float32)
 
 
 def export(run, _name, name, _to, folder):
@@ -121,8 +196,15 @@ def export(run, _name, name, _to, folder):
         raise SuperResolutionError("The run has no models.")
     for stage in ("psnr", "gan"):
         weights = f"weights of {stage}".encode()
-        card = {"name": f"{name}-{stage}", "title": f"{name} {stage}", "scale": 2, "stage": stage, "sha256": hashlib.sha256(weights).hexdigest(),
-                "architecture": {"network": "compact"}, "pair": name}
+        card = {
+            "name": f"{name}-{stage}",
+            "title": f"{name} {stage}",
+            "scale": 2,
+            "stage": stage,
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "architecture": {"network": "compact"},
+            "pair": name,
+        }
         Path(folder, f"{name}-{stage}.json").write_text(json.dumps(card))
         Path(folder, f"{name}-{stage}.safetensors").write_bytes(weights)
 

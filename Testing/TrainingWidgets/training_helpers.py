@@ -21,9 +21,15 @@ LIBRARIES = [str(HERE.parents[1] / name) for name in ("MRISuperRes", "MRISuperRe
 
 def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
     """A volume node that looks a little like an MRI. size: (i, j, k)."""
-    k, j, i = np.mgrid[:size[2], :size[1], :size[0]].astype(float)
+    k, j, i = np.mgrid[: size[2], : size[1], : size[0]].astype(float)
     noise = np.random.default_rng(seed).normal(0, 15, size[::-1])
-    array = 400 * np.exp(-((i - size[0] / 2) ** 2 + (j - size[1] / 2) ** 2) / 600) * (1 + 0.4 * np.sin(i / 3 + k) * np.cos(j / 4 + seed)) + 100 + noise
+    array = (
+        400
+        * np.exp(-((i - size[0] / 2) ** 2 + (j - size[1] / 2) ** 2) / 600)
+        * (1 + 0.4 * np.sin(i / 3 + k) * np.cos(j / 4 + seed))
+        + 100
+        + noise
+    )
     return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1, 1, 4, 1]), name)
 
 
@@ -61,12 +67,24 @@ class RunsTestCase(unittest.TestCase):
         self.gate.touch()
 
     def wait_for_state(self, record, state):
-        wait_until(lambda: record.update() is not None and record.state is state and not self.runs.isStarting(record), message=f"{record.name} did not become {state}")
+        wait_until(
+            lambda: (
+                record.update() is not None
+                and record.state is state
+                and not self.runs.isStarting(record)
+            ),
+            message=f"{record.name} did not become {state}",
+        )
 
     def wait_for_half(self, record):
         """Until the double waits for its gate."""
         try:
-            wait_until(lambda: record.update() is not None and record.position[1] >= record.steps("psnr") / 2, timeout=20)
+            wait_until(
+                lambda: (
+                    record.update() is not None and record.position[1] >= record.steps("psnr") / 2
+                ),
+                timeout=20,
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}: {(record.path / 'log.txt').read_text()}") from error
 
@@ -79,7 +97,9 @@ class TrainingPanelTestCase(RunsTestCase):
 
     def open(self):
         """Enters the module anew, as after the application was started."""
-        slicer.app.userSettings().setValue("MRISuperResTraining/RunsFolder", str(self.folder / "runs"))
+        slicer.app.userSettings().setValue(
+            "MRISuperResTraining/RunsFolder", str(self.folder / "runs")
+        )
         slicer.util.reloadScriptedModule("MRISuperResTraining")
         self.widget = open_module("MRISuperResTraining")
         self.addCleanup(leave_module)
@@ -94,6 +114,7 @@ class TrainingPanelTestCase(RunsTestCase):
 
     def check(self, row=0):
         import qt
+
         self.ui.volumesTable.item(row, 0).setCheckState(qt.Qt.Checked)
         wait_until(lambda: self.ui.startButton.enabled)
 
@@ -116,4 +137,3 @@ class TrainingPanelTestCase(RunsTestCase):
     def row(self, row=0):
         table = self.ui.runsTable
         return [table.item(row, column).text() for column in range(table.columnCount)]
-

@@ -27,7 +27,10 @@ class RadiologistTutorialTest(TutorialTestCase):
         slicer.util.resetSliceViews()
         self.assertIs(ui.inputSelector.currentNode(), volume)
         self.assertIn("Slices along", ui.geometryLabel.text)
-        self.assertEqual((ui.scaleComboBox.currentText, ui.modelComboBox.currentText), ("×2", "Fast, for a CPU: PSNR model"))  # 3
+        self.assertEqual(
+            (ui.scaleComboBox.currentText, ui.modelComboBox.currentText),
+            ("×2", "Fast, for a CPU: PSNR model"),
+        )  # 3
         before = self.picture("radiologist_1")
 
         click(ui.applyButton)  # 4
@@ -36,7 +39,12 @@ class RadiologistTutorialTest(TutorialTestCase):
         process_events()
         output = slicer.util.getNode("SampleBrainT2 SR x2 fast-x2-psnr")  # 5
         self.assertIs(widget.upsampling.job.outputNode, output)
-        shown = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode().GetBackgroundVolumeID()
+        shown = (
+            slicer.app.layoutManager()
+            .sliceWidget("Red")
+            .mrmlSliceCompositeNode()
+            .GetBackgroundVolumeID()
+        )
         self.assertEqual(shown, output.GetID())
         after = self.picture("radiologist_2")
 
@@ -53,11 +61,16 @@ class RadiologistTutorialTest(TutorialTestCase):
         error = self.picture("radiologist_4")
         self.choose_map(ui, "|GAN − PSNR|")
         invented = self.picture("radiologist_5")
-        self.assertEqual(len({path.read_bytes() for path in (before, after, compared, error, invented)}), 5)
+        self.assertEqual(
+            len({path.read_bytes() for path in (before, after, compared, error, invented)}), 5
+        )
 
         self.assertEqual(ui.showViewsButton.text, "Close, keep results")  # 8
         click(ui.showViewsButton)
-        self.assertEqual(slicer.app.layoutManager().layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        self.assertEqual(
+            slicer.app.layoutManager().layout,
+            slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView,
+        )
 
     def choose_map(self, ui, title):
         box = ui.mapComboBox

@@ -27,9 +27,14 @@ class ResearcherTutorialTest(TutorialTestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        places = {name: str(self.folder / name) for name in ("XDG_DATA_HOME", "APPDATA", "HOME", "MRISUPERRES_CACHE")}
+        places = {
+            name: str(self.folder / name)
+            for name in ("XDG_DATA_HOME", "APPDATA", "HOME", "MRISUPERRES_CACHE")
+        }
         self.enterContext(mock.patch.dict(os.environ, places))
-        slicer.app.userSettings().setValue("MRISuperResTraining/RunsFolder", str(self.folder / "runs"))
+        slicer.app.userSettings().setValue(
+            "MRISuperResTraining/RunsFolder", str(self.folder / "runs")
+        )
         self.addCleanup(slicer.app.userSettings().remove, "MRISuperResTraining/RunsFolder")
 
     def test_train_a_model_and_measure_it(self):
@@ -45,19 +50,31 @@ class ResearcherTutorialTest(TutorialTestCase):
         for row in range(2):
             ui.volumesTable.item(row, 0).setCheckState(qt.Qt.Checked)
         wait_until(lambda: ui.startButton.enabled)
-        self.assertEqual((ui.presetComboBox.currentText, ui.scaleComboBox.currentText), ("Quick: minutes, to see everything work", "×2"))  # 3
+        self.assertEqual(
+            (ui.presetComboBox.currentText, ui.scaleComboBox.currentText),
+            ("Quick: minutes, to see everything work", "×2"),
+        )  # 3
         ui.runNameLineEdit.text = "first"
         click(ui.startButton)
         record = panel.run.record
         self.assertIsNotNone(record, ui.statusLabel.text)
 
-        wait_until(lambda: record.update() is not None and record.best_psnr is not None, timeout=PATIENCE)  # 4
+        wait_until(
+            lambda: record.update() is not None and record.best_psnr is not None, timeout=PATIENCE
+        )  # 4
         panel.poll()
         panel.run.views.open(record)  # once more, as the views have their sizes only now
         process_events()
         self.scroll_to(ui.stopButton)
         during = self.picture("researcher_1")
-        wait_until(lambda: record.update() is not None and record.state is RunState.FINISHED and ui.evaluateButton.enabled, timeout=PATIENCE)
+        wait_until(
+            lambda: (
+                record.update() is not None
+                and record.state is RunState.FINISHED
+                and ui.evaluateButton.enabled
+            ),
+            timeout=PATIENCE,
+        )
 
         click(ui.evaluateButton)  # 5
         wait_until(lambda: ui.evaluationTable.visible, timeout=PATIENCE)

@@ -11,7 +11,11 @@ from slicerhost.testing import process_events, real_data, screenshot
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
 from module_helpers import make_phantom, show_panel
 
-SAMPLES = {"SampleBrainT2": ("brain", "openms_p03_study1_T2W.nii.gz"), "SampleFetusT2": ("fetal", "sub-01_run-3_T2w.nii.gz")}
+SAMPLES = {
+    "SampleBrainT2": ("brain", "openms_p03_study1_T2W.nii.gz"),
+    "SampleFetusT2": ("fetal", "sub-01_run-3_T2w.nii.gz"),
+}
+
 
 def load(name):
     """A sample of the extension where it is at hand, else a phantom of that name."""

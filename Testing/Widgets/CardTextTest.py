@@ -8,59 +8,153 @@ from MRISuperResLib.core.models.card import AUDITED, ModelCard
 from MRISuperResLib.widgets.card_text import asPlainText, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}
-INTERPOLATIONS = {name: {"psnr": psnr, "ssim": 0.9, "rmse": 6.0} for name, psnr in (("nearest", 30.0), ("bilinear", 31.0), ("bicubic", 32.0), ("bicubic+bp", 33.0))}
+INTERPOLATIONS = {
+    name: {"psnr": psnr, "ssim": 0.9, "rmse": 6.0}
+    for name, psnr in (
+        ("nearest", 30.0),
+        ("bilinear", 31.0),
+        ("bicubic", 32.0),
+        ("bicubic+bp", 33.0),
+    )
+}
 
 
 def card(**values):
-    return ModelCard(**{"name": "net-x2-psnr", "title": "Net", "scale": 2, "stage": "psnr", "sha256": "0" * 64, "architecture": {}} | values)
+    return ModelCard(
+        **{
+            "name": "net-x2-psnr",
+            "title": "Net",
+            "scale": 2,
+            "stage": "psnr",
+            "sha256": "0" * 64,
+            "architecture": {},
+        }
+        | values
+    )
 
 
 def rows(html):
     """The tables' rows as lists of texts."""
-    return [re.findall("<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", html)]
+    return [
+        re.findall("<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", html)
+    ]
 
 
 class CardTextTest(unittest.TestCase):
-    def test_every_measure_has_a_table_with_a_row_per_volume_and_the_model_before_the_baselines(self):
-        metrics = [{"data": "sub-1", "anatomy": "brain", **SCORES, "baselines": INTERPOLATIONS}, {"data": "sub-2", "anatomy": "fetal", **SCORES, "psnr": 29.0, "baselines": INTERPOLATIONS}]
+    def test_every_measure_has_a_table_with_a_row_per_volume_and_the_model_before_the_baselines(
+        self,
+    ):
+        metrics = [
+            {"data": "sub-1", "anatomy": "brain", **SCORES, "baselines": INTERPOLATIONS},
+            {
+                "data": "sub-2",
+                "anatomy": "fetal",
+                **SCORES,
+                "psnr": 29.0,
+                "baselines": INTERPOLATIONS,
+            },
+        ]
         found = rows(cardHtml(card(metrics=metrics)))
-        self.assertEqual(found[:3], [["", "this model", "nearest", "bilinear", "bicubic", "bicubic+bp"], ["sub-1", "34.13", "30.00", "31.00", "32.00", "33.00"],
-                                     ["sub-2", "29.00", "30.00", "31.00", "32.00", "33.00"]])
-        self.assertEqual([row[1] for row in found[3:]], ["this model", "0.9500", "0.9500", "this model", "4.50", "4.50"])
+        self.assertEqual(
+            found[:3],
+            [
+                ["", "this model", "nearest", "bilinear", "bicubic", "bicubic+bp"],
+                ["sub-1", "34.13", "30.00", "31.00", "32.00", "33.00"],
+                ["sub-2", "29.00", "30.00", "31.00", "32.00", "33.00"],
+            ],
+        )
+        self.assertEqual(
+            [row[1] for row in found[3:]],
+            ["this model", "0.9500", "0.9500", "this model", "4.50", "4.50"],
+        )
 
     def test_a_measure_that_some_volume_lacks_has_rows_for_the_others_only(self):
         measured = {name: scores | {"lpips": 0.2} for name, scores in INTERPOLATIONS.items()}
-        metrics = [{"data": "sub-1", "anatomy": "brain", **SCORES, "lpips": 0.1, "baselines": measured}, {"data": "sub-2", "anatomy": "brain", **SCORES, "baselines": INTERPOLATIONS}]
-        self.assertEqual(rows(cardHtml(card(metrics=metrics)))[-1], ["sub-1", "0.1000", "0.2000", "0.2000", "0.2000", "0.2000"])
+        metrics = [
+            {"data": "sub-1", "anatomy": "brain", **SCORES, "lpips": 0.1, "baselines": measured},
+            {"data": "sub-2", "anatomy": "brain", **SCORES, "baselines": INTERPOLATIONS},
+        ]
+        self.assertEqual(
+            rows(cardHtml(card(metrics=metrics)))[-1],
+            ["sub-1", "0.1000", "0.2000", "0.2000", "0.2000", "0.2000"],
+        )
 
     def test_every_audit_has_a_table_with_the_model_before_what_learns_nothing(self):
         found = dict.fromkeys(AUDITED, 1) | {"unfaithful": 0.25, "contrast": 0.875, "least": None}
-        audit = [{"anatomy": anatomy, "volumes": ["a", "b"], "slices": 40, **found, "baselines": {"bicubic": found | {"unfaithful": 3.5}}} for anatomy in ("brain", "fetal")]
+        audit = [
+            {
+                "anatomy": anatomy,
+                "volumes": ["a", "b"],
+                "slices": 40,
+                **found,
+                "baselines": {"bicubic": found | {"unfaithful": 3.5}},
+            }
+            for anatomy in ("brain", "fetal")
+        ]
         html = cardHtml(card(audit=audit))
         for anatomy in ("brain", "fetal"):
             self.assertIn(f"<p>Audit, {anatomy} (2 volumes, 40 slices):</p>", html)
         table = rows(html)
         self.assertIn("Unfaithful patches show", html)
         self.assertEqual(len(table), 2 * (1 + len(AUDITED)))
-        self.assertEqual(table[:2], [["", "this model", "bicubic"], ["unfaithful patches, %", "0.25", "3.50"]])
-        self.assertEqual(table[len(AUDITED) - 1:len(AUDITED) + 1], [["contrast left, mean", "0.88", "0.88"], ["contrast left, least", "–", "–"]])
+        self.assertEqual(
+            table[:2], [["", "this model", "bicubic"], ["unfaithful patches, %", "0.25", "3.50"]]
+        )
+        self.assertEqual(
+            table[len(AUDITED) - 1 : len(AUDITED) + 1],
+            [["contrast left, mean", "0.88", "0.88"], ["contrast left, least", "–", "–"]],
+        )
 
     def test_data_are_named_with_their_licenses_and_sources(self):
-        training = {"steps": 7, "loss": "L1", "degradation": "kspace", "data": [{"path": "a.nii.gz", "contrast": "T2w", "license": "CC0", "source": "somebody/data", "slices": 3}]}
+        training = {
+            "steps": 7,
+            "loss": "L1",
+            "degradation": "kspace",
+            "data": [
+                {
+                    "path": "a.nii.gz",
+                    "contrast": "T2w",
+                    "license": "CC0",
+                    "source": "somebody/data",
+                    "slices": 3,
+                }
+            ],
+        }
         text = cardHtml(card(training=training, license="MIT", made_for="gpu"))
-        for part in ("<li>a.nii.gz, T2w, CC0, somebody/data</li>", "7 steps (L1; degradation: kspace)", "net-x2-psnr, made for the GPU; license: MIT"):
+        for part in (
+            "<li>a.nii.gz, T2w, CC0, somebody/data</li>",
+            "7 steps (L1; degradation: kspace)",
+            "net-x2-psnr, made for the GPU; license: MIT",
+        ):
             self.assertIn(part, text)
 
     def test_a_card_that_says_little_gives_a_short_text(self):
-        self.assertEqual(cardHtml(card()), "<p>net-x2-psnr, made for the CPU; license: not stated</p>")
+        self.assertEqual(
+            cardHtml(card()), "<p>net-x2-psnr, made for the CPU; license: not stated</p>"
+        )
 
     def test_nothing_in_a_card_is_taken_for_markup(self):
-        self.assertNotIn("<img", cardHtml(card(license="<img src='x'>", training={"data": [{"path": "<img>"}]})))
-        self.assertEqual(asPlainText("<b>Mine</b>\n& yours"), "<p>&lt;b&gt;Mine&lt;/b&gt;<br>&amp; yours</p>")
+        self.assertNotIn(
+            "<img", cardHtml(card(license="<img src='x'>", training={"data": [{"path": "<img>"}]}))
+        )
+        self.assertEqual(
+            asPlainText("<b>Mine</b>\n& yours"), "<p>&lt;b&gt;Mine&lt;/b&gt;<br>&amp; yours</p>"
+        )
 
     def test_whatever_a_card_tells_of_its_training_can_be_shown(self):
         for odd in (None, 10**400, float("nan"), "{0}", "\x00", [], {"a": [{}]}, True):
-            self.assertIn("net-x2-psnr", cardHtml(card(training={"steps": odd, "loss": odd, "data": [{"path": odd, "license": odd}]})))
+            self.assertIn(
+                "net-x2-psnr",
+                cardHtml(
+                    card(
+                        training={
+                            "steps": odd,
+                            "loss": odd,
+                            "data": [{"path": odd, "license": odd}],
+                        }
+                    )
+                ),
+            )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,10 @@ class ChoosingTest(ComparePanelTestCase):
     def test_too_few_or_too_many_methods_disable_the_button_with_a_reason(self):
         self.uncheck("nearest", "bilinear", "bicubic")
         self.assertFalse(self.ui.compareButton.enabled)
-        self.assertEqual((self.status, self.ui.compareButton.toolTip), ("Check 2 to 8 methods: 1 are checked.",) * 2)
+        self.assertEqual(
+            (self.status, self.ui.compareButton.toolTip),
+            ("Check 2 to 8 methods: 1 are checked.",) * 2,
+        )
         self.check("bicubic")
         self.assertTrue(self.ui.compareButton.enabled)
         with mock.patch("MRISuperResLib.widgets.comparison.panel.MOST", 2):
@@ -52,7 +55,9 @@ class ChoosingTest(ComparePanelTestCase):
         self.assertEqual(self.ui.comparisonHelpLabel.text, "")
 
     def test_panel_says_what_will_be_done_with_the_volume(self):
-        self.assertIn("“Phantom” is the truth: it is made 2 times smaller", self.ui.comparisonHelpLabel.text)
+        self.assertIn(
+            "“Phantom” is the truth: it is made 2 times smaller", self.ui.comparisonHelpLabel.text
+        )
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
         self.assertIn("“Phantom” is made 2 times larger", self.ui.comparisonHelpLabel.text)
         self.ui.scaleComboBox.setCurrentIndex(1)
@@ -63,7 +68,9 @@ class ChoosingTest(ComparePanelTestCase):
         self.ui.noiseSpinBox.value = 2
         self.assertTrue(self.ui.seedSpinBox.enabled)
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
-        self.assertEqual((self.ui.noiseSpinBox.enabled, self.ui.seedSpinBox.enabled), (False, False))
+        self.assertEqual(
+            (self.ui.noiseSpinBox.enabled, self.ui.seedSpinBox.enabled), (False, False)
+        )
 
     def test_settings_are_saved_with_the_scene_and_come_back(self):
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
@@ -78,9 +85,24 @@ class ChoosingTest(ComparePanelTestCase):
             self.assertIn("nearest", self.widget.comparing.methods.names)
             slicer.util.loadScene(path)
         parameters = self.parameters
-        self.assertEqual((parameters.comparisonMode, parameters.degradation, parameters.noise, parameters.seed, parameters.perceptualScore),
-                         (ComparisonMode.NO_REFERENCE, Degradation.KSPACE, 2.5, 7, PerceptualScore.NIQE))
-        self.assertEqual((self.ui.noiseSpinBox.value, self.ui.seedSpinBox.value, self.ui.degradationComboBox.currentIndex), (2.5, 7, 1))
+        self.assertEqual(
+            (
+                parameters.comparisonMode,
+                parameters.degradation,
+                parameters.noise,
+                parameters.seed,
+                parameters.perceptualScore,
+            ),
+            (ComparisonMode.NO_REFERENCE, Degradation.KSPACE, 2.5, 7, PerceptualScore.NIQE),
+        )
+        self.assertEqual(
+            (
+                self.ui.noiseSpinBox.value,
+                self.ui.seedSpinBox.value,
+                self.ui.degradationComboBox.currentIndex,
+            ),
+            (2.5, 7, 1),
+        )
         self.assertEqual(self.widget.comparing.methods.names, METHODS[1:])
 
     def test_what_was_unchecked_stays_so_at_another_scale_and_back(self):
@@ -93,7 +115,9 @@ class ChoosingTest(ComparePanelTestCase):
     def test_every_setting_reaches_the_job(self):
         self.ui.scaleComboBox.setCurrentIndex(1)
         self.uncheck_models()
-        self.ui.sliceDirectionComboBox.setCurrentIndex(self.ui.sliceDirectionComboBox.findText("Sagittal"))
+        self.ui.sliceDirectionComboBox.setCurrentIndex(
+            self.ui.sliceDirectionComboBox.findText("Sagittal")
+        )
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.ui.degradationComboBox.setCurrentIndex(1)
         self.ui.noiseSpinBox.value, self.ui.seedSpinBox.value = 1.5, 3
@@ -101,8 +125,20 @@ class ChoosingTest(ComparePanelTestCase):
         run.cancel()
         wait_for_end(run)
         job = run.job
-        self.assertEqual((job.methods, job.scale, job.reference, job.axis, job.device, job.degradation, job.noise, job.seed, job.perceptual),
-                         (METHODS, 4, True, "sagittal", "cpu", "kspace", 1.5, 3, "none"))
+        self.assertEqual(
+            (
+                job.methods,
+                job.scale,
+                job.reference,
+                job.axis,
+                job.device,
+                job.degradation,
+                job.noise,
+                job.seed,
+                job.perceptual,
+            ),
+            (METHODS, 4, True, "sagittal", "cpu", "kspace", 1.5, 3, "none"),
+        )
 
     def test_noise_of_the_other_mode_is_no_obstacle(self):
         self.ui.noiseSpinBox.value = 1.5
@@ -119,8 +155,14 @@ class RunTest(ComparePanelTestCase):
         self.assert_idle(run, TaskState.FINISHED, "“Comparison of Phantom x2”")
         self.assertIn("slices along k", self.status)
         self.assert_results(areOpen=True)
-        shown = [slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode().GetBackgroundVolumeID()
-                 for name in slicer.app.layoutManager().sliceViewNames()]
+        shown = [
+            slicer.app.layoutManager()
+            .sliceWidget(name)
+            .sliceLogic()
+            .GetSliceCompositeNode()
+            .GetBackgroundVolumeID()
+            for name in slicer.app.layoutManager().sliceViewNames()
+        ]
         for node in (run.comparison.reference, *run.comparison.outputs.values()):
             self.assertIn(node.GetID(), shown)
 
@@ -130,7 +172,11 @@ class RunTest(ComparePanelTestCase):
         self.assertIs(view.mrmlTableNode(), comparison.tableNode)
         for region in ("image", "foreground", ""):
             self.choose(self.ui.tableComboBox, region)
-            shown = [metric.region for column, metric in enumerate(comparison.table.metrics, 1) if not view.isColumnHidden(column)]
+            shown = [
+                metric.region
+                for column, metric in enumerate(comparison.table.metrics, 1)
+                if not view.isColumnHidden(column)
+            ]
             self.assertTrue(shown)
             self.assertEqual(set(shown), {region})
         self.assertFalse(view.isColumnHidden(0))
@@ -144,11 +190,17 @@ class RunTest(ComparePanelTestCase):
         self.assertEqual(chart.GetNumberOfPlots(), len(METHODS))
         self.assertEqual(self.ui.plotComboBox.count, len(comparison.table.metrics))
         self.choose(self.ui.plotComboBox, "rmse_foreground")
-        self.assertEqual(chart.GetAxis(0).GetTitle(), comparison.table.metric("rmse_foreground").heading)
+        self.assertEqual(
+            chart.GetAxis(0).GetTitle(), comparison.table.metric("rmse_foreground").heading
+        )
 
     def test_plot_view_is_no_part_of_the_application_and_is_not_saved(self):
         self.compare_to_the_end()
-        node, = [node for node in slicer.util.getNodesByClass("vtkMRMLPlotViewNode") if node.GetName() == "MRISuperResPlot"]
+        (node,) = [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLPlotViewNode")
+            if node.GetName() == "MRISuperResPlot"
+        ]
         self.assertFalse(node.GetSaveWithScene() or node.GetDoPropagatePlotChartSelection())
         self.assertIsNotNone(node.GetParentLayoutNode())
 
@@ -156,13 +208,23 @@ class RunTest(ComparePanelTestCase):
         self.compare_to_the_end()
         self.addCleanup(lambda: setattr(self.ui.zoomCheckBox, "checked", True))
         for zoomed in (5, 0):
-            layout = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetCurrentLayoutDescription()
-            self.assertEqual((layout.count("MRISuperResCompare"), layout.count("MRISuperResZoom")), (5, zoomed))
+            layout = (
+                slicer.app.layoutManager()
+                .layoutLogic()
+                .GetLayoutNode()
+                .GetCurrentLayoutDescription()
+            )
+            self.assertEqual(
+                (layout.count("MRISuperResCompare"), layout.count("MRISuperResZoom")), (5, zoomed)
+            )
             click(self.ui.zoomCheckBox)
         self.ui.zoomCheckBox.checked = False
         click(self.ui.showViewsButton)
         click(self.ui.showViewsButton)
-        self.assertNotIn("MRISuperResZoom", slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetCurrentLayoutDescription())
+        self.assertNotIn(
+            "MRISuperResZoom",
+            slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetCurrentLayoutDescription(),
+        )
 
     def test_progress_is_shown_and_the_panel_stays_alive_during_a_run(self):
         gate = Gate()
@@ -197,7 +259,13 @@ class RunTest(ComparePanelTestCase):
 
     def test_second_comparison_is_shown_instead_and_the_first_can_be_chosen(self):
         first, second = self.compare_to_the_end(), self.compare_to_the_end()
-        self.assertEqual([self.ui.comparisonComboBox.itemText(n) for n in range(self.ui.comparisonComboBox.count)], [first.title, second.title])
+        self.assertEqual(
+            [
+                self.ui.comparisonComboBox.itemText(n)
+                for n in range(self.ui.comparisonComboBox.count)
+            ],
+            [first.title, second.title],
+        )
         self.assertNotEqual(first.title, second.title)
         self.assertEqual(self.results.comparison, second)
         self.ui.comparisonComboBox.setCurrentIndex(0)
@@ -245,7 +313,9 @@ class FaultTest(ComparePanelTestCase):
         run = self.compare_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)")
+            self.assert_idle(
+                run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
+            )
         self.widget.logic._worker = None
         self.compare_to_the_end()
 
@@ -274,8 +344,15 @@ class PackagesTest(ComparePanelTestCase):
     def setUp(self):
         super().setUp()
         self.missing, self.installed = ["pyiqa"], []
-        for name, double in (("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []), ("_pipInstall", self.install), ("_exists", lambda name: False),
-                             ("checkPackages", lambda wanted: {each: PackageState(each, "", "usable") for each in wanted})):
+        for name, double in (
+            ("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []),
+            ("_pipInstall", self.install),
+            ("_exists", lambda name: False),
+            (
+                "checkPackages",
+                lambda wanted: {each: PackageState(each, "", "usable") for each in wanted},
+            ),
+        ):
             patch = mock.patch.object(packages, name, double)
             patch.start()
             self.addCleanup(patch.stop)
@@ -307,7 +384,10 @@ class PackagesTest(ComparePanelTestCase):
 
     def test_failed_installation_is_shown_and_nothing_starts(self):
         answer_next(True)
-        with mock.patch.object(packages, "_pipInstall", side_effect=OSError("no network")), expect_error("no network"):
+        with (
+            mock.patch.object(packages, "_pipInstall", side_effect=OSError("no network")),
+            expect_error("no network"),
+        ):
             self.compare()
         self.assertIs(self.widget.comparing.job, self.jobBefore)
         self.assertTrue(self.ui.compareButton.enabled)

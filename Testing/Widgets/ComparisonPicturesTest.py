@@ -15,13 +15,24 @@ from slicerhost.testing import process_events, real_data, screenshot, turn_wheel
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
 SIZE = (1400, 900)
-EIGHT = ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp", "net-psnr", "net-gan")
+EIGHT = (
+    "nearest",
+    "bilinear",
+    "bicubic",
+    "nearest+bp",
+    "bilinear+bp",
+    "bicubic+bp",
+    "net-psnr",
+    "net-gan",
+)
 
 
 def pixels(widget):
     """The gray values that a view shows, (height, width)."""
     image = widget.sliceView().grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
-    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(image.height(), image.bytesPerLine())[:, :image.width()]
+    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
+        image.height(), image.bytesPerLine()
+    )[:, : image.width()]
 
 
 class ComparisonPicturesTest(unittest.TestCase):
@@ -46,28 +57,47 @@ class ComparisonPicturesTest(unittest.TestCase):
         try:
             node = slicer.util.loadVolume(str(real_data(*VOLUME)))
         except unittest.SkipTest:
-            return comparison(phantom((160, 160, 5)), methods=("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr"))
+            return comparison(
+                phantom((160, 160, 5)),
+                methods=("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr"),
+            )
         crop = slice(9, 13), slice(60, 260), slice(90, 290)
         matrix = ijkToRAS(node)
         matrix[:3, 3] = (matrix @ [crop[2].start, crop[1].start, crop[0].start, 1])[:3]
         slicer.util.updateVolumeFromArray(node, slicer.util.arrayFromVolume(node)[crop].copy())
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
         node.SetName("Fetus T2")
-        return make_comparison(node, ("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr"))
+        return make_comparison(
+            node, ("nearest", "bilinear", "bicubic", "bicubic+bp", "fast-x2-psnr")
+        )
 
     def assert_shows_its_voxels(self, widget, volume):
         """At random places below the text."""
-        shown, array, toIJK = pixels(widget), slicer.util.arrayFromVolume(volume), np.linalg.inv(ijkToWorld(volume))
+        shown, array, toIJK = (
+            pixels(widget),
+            slicer.util.arrayFromVolume(volume),
+            np.linalg.inv(ijkToWorld(volume)),
+        )
         display = volume.GetDisplayNode()
         height, width = shown.shape
         found, expected = [], []
         for x, y in np.random.default_rng(2).integers((0, 50), (width, height), (1000, 2)):
             index = (toIJK @ [*widget.sliceView().convertXYZToRAS([x, height - 1 - y, 0]), 1])[:3]
             nearest = np.floor(index + 0.5).astype(int)
-            isSure = np.abs(index - nearest)[:2].max() < 0.4  # the border between two voxels is anyone's
+            isSure = (
+                np.abs(index - nearest)[:2].max() < 0.4
+            )  # the border between two voxels is anyone's
             if isSure and (nearest >= 0).all() and (nearest < array.shape[::-1]).all():
                 found.append(shown[y, x])
-                expected.append(np.clip((array[tuple(nearest[::-1])] - display.GetLevel()) / display.GetWindow() + 0.5, 0, 1) * 255)
+                expected.append(
+                    np.clip(
+                        (array[tuple(nearest[::-1])] - display.GetLevel()) / display.GetWindow()
+                        + 0.5,
+                        0,
+                        1,
+                    )
+                    * 255
+                )
         self.assertGreater(len(found), 100)
         np.testing.assert_allclose(found, expected, atol=1.5, err_msg=volume.GetName())
 
@@ -77,7 +107,9 @@ class ComparisonPicturesTest(unittest.TestCase):
         process_events()
         for steps in (0, 2):
             turn_wheel(self.mains[1].sliceView(), steps)
-            for widget, volume in zip(self.mains, (self.nodes.reference, *self.nodes.outputs.values())):
+            for widget, volume in zip(
+                self.mains, (self.nodes.reference, *self.nodes.outputs.values())
+            ):
                 self.assert_shows_its_voxels(widget, volume)
 
     def test_the_zoom_views_show_the_voxels_of_their_volume(self):
@@ -97,7 +129,10 @@ class ComparisonPicturesTest(unittest.TestCase):
 
     def test_pictures_of_a_real_volume(self):
         self.show(self.real_comparison())
-        matrix, size = ijkToWorld(self.nodes.reference), self.nodes.reference.GetImageData().GetDimensions()
+        matrix, size = (
+            ijkToWorld(self.nodes.reference),
+            self.nodes.reference.GetImageData().GetDimensions(),
+        )
         self.views.pointOfInterest = (matrix @ [0.35 * size[0], 0.5 * size[1], 2, 1])[:3]
         screenshot(self.manager.viewport(), "comparison", SIZE)
         self.assertEqual([main.x for main in self.mains], [zoom.x for zoom in self.zooms])
@@ -110,7 +145,9 @@ class ComparisonPicturesTest(unittest.TestCase):
         screenshot(self.manager.viewport(), "comparison_nine", SIZE)
         self.assertEqual(len({(widget.x, widget.y) for widget in self.mains + self.zooms}), 18)
         self.assertLessEqual(np.ptp([widget.width for widget in self.mains]), 1)
-        self.assertTrue(self.mains[8].overlayCornerAnnotation().GetText(2).startswith("net-gan\nPSNR"))
+        self.assertTrue(
+            self.mains[8].overlayCornerAnnotation().GetText(2).startswith("net-gan\nPSNR")
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,14 @@ import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import click, make_phantom, node_ids
 from MRISuperResLib.scene.comparison.maps import ComparisonMaps
-from slicerhost.testing import answer_next, expect_error, leave_module, process_events, shown_dialogs, wait_until
+from slicerhost.testing import (
+    answer_next,
+    expect_error,
+    leave_module,
+    process_events,
+    shown_dialogs,
+    wait_until,
+)
 
 
 class CloseTest(ComparePanelTestCase):
@@ -59,30 +66,58 @@ class MapTest(ComparePanelTestCase):
 
     def foregrounds(self):
         """Names of the volumes that are laid over the pictures."""
-        composites = [slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode() for name in slicer.app.layoutManager().sliceViewNames()]
-        nodes = [slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID()) for composite in composites if composite.GetForegroundVolumeID()]
+        composites = [
+            slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            for name in slicer.app.layoutManager().sliceViewNames()
+        ]
+        nodes = [
+            slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID())
+            for composite in composites
+            if composite.GetForegroundVolumeID()
+        ]
         return [node.GetName() for node in nodes]
 
     def show_map(self, kind):
         self.choose(self.ui.mapComboBox, kind)
-        wait_until(lambda: self.results._mapSteps is None or not self.ui.mapHelpLabel.text.startswith("Map "))
+        wait_until(
+            lambda: (
+                self.results._mapSteps is None or not self.ui.mapHelpLabel.text.startswith("Map ")
+            )
+        )
 
     def legends(self):
         """Names of the methods whose legends are seen, one for each view in which one is."""
         shown = []
         nodes = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
         for name in slicer.app.layoutManager().sliceViewNames():
-            manager = slicer.app.layoutManager().sliceWidget(name).sliceView().displayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
-            actors = [(node.GetDisplayableNode().GetAttribute("MRISuperRes.Model"), manager.GetColorLegendActor(node)) for node in nodes]
-            shown += [method for method, actor in actors if actor is not None and actor.GetVisibility()]
+            manager = (
+                slicer.app.layoutManager()
+                .sliceWidget(name)
+                .sliceView()
+                .displayableManagerByClassName("vtkMRMLColorLegendDisplayableManager")
+            )
+            actors = [
+                (
+                    node.GetDisplayableNode().GetAttribute("MRISuperRes.Model"),
+                    manager.GetColorLegendActor(node),
+                )
+                for node in nodes
+            ]
+            shown += [
+                method for method, actor in actors if actor is not None and actor.GetVisibility()
+            ]
         return sorted(shown)
 
     def test_maps_are_laid_over_the_pictures_of_the_methods(self):
         self.show_map("error")
-        self.assertEqual(self.foregrounds(), [f"Phantom rebuilt x2 {method} error" for method in METHODS])
+        self.assertEqual(
+            self.foregrounds(), [f"Phantom rebuilt x2 {method} error" for method in METHODS]
+        )
         self.assertIn("truth", self.ui.mapHelpLabel.text)
         self.show_map("consistency")
-        self.assertEqual(self.foregrounds(), [f"Phantom rebuilt x2 {method} inconsistency" for method in METHODS])
+        self.assertEqual(
+            self.foregrounds(), [f"Phantom rebuilt x2 {method} inconsistency" for method in METHODS]
+        )
 
     def test_no_map_takes_them_away_and_keeps_the_volumes(self):
         self.show_map("error")
@@ -122,7 +157,12 @@ class MapTest(ComparePanelTestCase):
         self.assert_no_results()
 
     def test_map_that_cannot_be_made_is_an_error_with_a_sentence(self):
-        with mock.patch("MRISuperResLib.scene.comparison.maps.maps.difference_map", side_effect=MemoryError), expect_error("not enough memory"):
+        with (
+            mock.patch(
+                "MRISuperResLib.scene.comparison.maps.maps.difference_map", side_effect=MemoryError
+            ),
+            expect_error("not enough memory"),
+        ):
             self.choose(self.ui.mapComboBox, "error")
             process_events()
         self.assertEqual(self.foregrounds(), [])
@@ -137,7 +177,10 @@ class ExportTest(ComparePanelTestCase):
         self.path = Path(folder.name, "numbers.csv")
 
     def test_table_and_slices_are_saved_as_numbers(self):
-        for button, text in ((self.ui.saveTableButton, self.comparison.table.csv()), (self.ui.saveSlicesButton, self.comparison.table.slice_csv())):
+        for button, text in (
+            (self.ui.saveTableButton, self.comparison.table.csv()),
+            (self.ui.saveSlicesButton, self.comparison.table.slice_csv()),
+        ):
             answer_next(str(self.path))
             click(button)
             self.assertEqual(self.path.read_text(encoding="utf-8"), text)

@@ -14,7 +14,11 @@ from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.widgets.comparison.view_overlay import scoreText
 from MRISuperResLib.widgets.view_helpers import showInSliceViews
 from MRISuperResLib.scene.comparison.display import ComparisonDisplay
-from MRISuperResLib.scene.comparison.layout import COMPARISON_LAYOUT_ID, mainViewNames, zoomViewNames
+from MRISuperResLib.scene.comparison.layout import (
+    COMPARISON_LAYOUT_ID,
+    mainViewNames,
+    zoomViewNames,
+)
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.linked_slices import LinkedSlices
 from MRISuperResLib.scene.comparison.point_of_interest import PointOfInterest
@@ -36,7 +40,9 @@ class ComparisonViewsTestCase(unittest.TestCase):
         self.manager = slicer.app.layoutManager()
         self.manager.setLayout(FOUR_UP)
         self.manager.viewport().resize(900, 700)
-        self.manager.viewport().setUpdatesEnabled(False)  # nobody looks: painting takes most of the time
+        self.manager.viewport().setUpdatesEnabled(
+            False
+        )  # nobody looks: painting takes most of the time
         self.manager.viewport().show()
         process_events()
 
@@ -68,13 +74,20 @@ class ComparisonViewsTestCase(unittest.TestCase):
         return [pixelSize(widget.mrmlSliceNode()) for widget in widgets]
 
     def assert_all_show_the_same(self, widgets):
-        np.testing.assert_allclose(self.centers(widgets), [self.centers(widgets)[0]] * len(widgets), atol=1e-6)
+        np.testing.assert_allclose(
+            self.centers(widgets), [self.centers(widgets)[0]] * len(widgets), atol=1e-6
+        )
         np.testing.assert_allclose(self.pixel_sizes(widgets), self.pixel_sizes(widgets)[0])
 
     def assert_zoom_views_follow(self):
         """They look at the point of interest, in the plane of the pictures, and enlarge as much as they say."""
-        np.testing.assert_allclose(self.centers(self.zooms), [self.views.pointOfInterest] * len(self.zooms), atol=1e-6)
-        np.testing.assert_allclose(np.array(self.pixel_sizes(self.mains)) / self.pixel_sizes(self.zooms), self.views.lensFactor)
+        np.testing.assert_allclose(
+            self.centers(self.zooms), [self.views.pointOfInterest] * len(self.zooms), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            np.array(self.pixel_sizes(self.mains)) / self.pixel_sizes(self.zooms),
+            self.views.lensFactor,
+        )
         np.testing.assert_allclose(self.offsets(self.zooms), self.offsets(self.mains), atol=1e-6)
 
     def pixel_of(self, point, n):
@@ -90,11 +103,15 @@ class OpeningTest(ComparisonViewsTestCase):
         shown = [widget.sliceLogic().GetBackgroundLayer().GetVolumeNode() for widget in self.mains]
         self.assertEqual(shown, [self.nodes.reference, *self.nodes.outputs.values()])
         self.assertEqual([text.split("\n")[0] for text in self.texts()], ["reference", *METHODS])
-        self.assertTrue(all(widget.isVisibleTo(self.manager.viewport()) for widget in self.mains + self.zooms))
+        self.assertTrue(
+            all(widget.isVisibleTo(self.manager.viewport()) for widget in self.mains + self.zooms)
+        )
 
     def test_without_a_reference_the_input_comes_first(self):
         self.show(reference=False)
-        self.assertIs(self.mains[0].sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low)
+        self.assertIs(
+            self.mains[0].sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low
+        )
         self.assertEqual(self.texts()[0].split("\n")[0], "input")
 
     def test_all_of_the_volume_is_seen_at_its_middle_slice_whatever_the_size_of_the_window(self):
@@ -106,7 +123,9 @@ class OpeningTest(ComparisonViewsTestCase):
                 for widget in self.mains:
                     width, height, _ = widget.mrmlSliceNode().GetFieldOfView()
                     self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
-                np.testing.assert_allclose(self.centers(self.mains), [[23.5, 19.5, 12]] * 4, atol=1e-6)
+                np.testing.assert_allclose(
+                    self.centers(self.mains), [[23.5, 19.5, 12]] * 4, atol=1e-6
+                )
                 self.assert_all_show_the_same(self.mains)
                 self.assert_zoom_views_follow()
                 self.views.close()
@@ -117,7 +136,9 @@ class OpeningTest(ComparisonViewsTestCase):
         self.views.open()
         self.manager.viewport().resize(300, 900)
         process_events()
-        width, height, _ = self.manager.sliceWidget(mainViewNames(1)[0]).mrmlSliceNode().GetFieldOfView()
+        width, height, _ = (
+            self.manager.sliceWidget(mainViewNames(1)[0]).mrmlSliceNode().GetFieldOfView()
+        )
         self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
 
     def test_views_lie_in_the_slices_whatever_their_direction(self):
@@ -126,9 +147,13 @@ class OpeningTest(ComparisonViewsTestCase):
             with self.subTest(axis):
                 self.show(array=array, matrix=OBLIQUE, axis=axis)
                 column = np.array(OBLIQUE)[:3, "ijk".index(axis)]
-                normal = slicer.util.arrayFromVTKMatrix(self.mains[2].mrmlSliceNode().GetSliceToRAS())[:3, 2]
+                normal = slicer.util.arrayFromVTKMatrix(
+                    self.mains[2].mrmlSliceNode().GetSliceToRAS()
+                )[:3, 2]
                 self.assertAlmostEqual(abs(normal @ column), np.linalg.norm(column))
-                self.assertIn(f"{axis} = {array.shape[::-1]['ijk'.index(axis)] // 2}", self.texts()[0])
+                self.assertIn(
+                    f"{axis} = {array.shape[::-1]['ijk'.index(axis)] // 2}", self.texts()[0]
+                )
                 self.assert_all_show_the_same(self.mains)
                 self.views.close()
 
@@ -137,7 +162,9 @@ class OpeningTest(ComparisonViewsTestCase):
         matrix = np.array([[0.8, 0, -0.6, 5], [0, 1, 0, 0], [0.6, 0, 0.8, 0], [0, 0, 0, 1]])
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
         self.show(transform=transform)
-        normal = slicer.util.arrayFromVTKMatrix(self.mains[0].mrmlSliceNode().GetSliceToRAS())[:3, 2]
+        normal = slicer.util.arrayFromVTKMatrix(self.mains[0].mrmlSliceNode().GetSliceToRAS())[
+            :3, 2
+        ]
         np.testing.assert_allclose(normal, matrix[:3, 2])
         self.assertIn("k = 4", self.texts()[0])
 
@@ -147,7 +174,10 @@ class OpeningTest(ComparisonViewsTestCase):
         logic = slicer.app.applicationLogic()
         logic.GetSelectionNode().SetActiveVolumeID(other.GetID())
         logic.PropagateVolumeSelection()
-        self.assertIs(self.mains[1].sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.outputs["nearest"])
+        self.assertIs(
+            self.mains[1].sliceLogic().GetBackgroundLayer().GetVolumeNode(),
+            self.nodes.outputs["nearest"],
+        )
 
     def test_without_a_main_window_nothing_is_opened(self):
         views = ComparisonViews(comparison())
@@ -204,7 +234,9 @@ class LinkTest(ComparisonViewsTestCase):
         self.show()
         before = self.centers(self.mains)
         turn_wheel(self.view(3), -3, at=(30, 40), modifiers=Qt.ControlModifier)
-        self.assertGreater(np.abs(self.centers(self.mains) - before).max(), 1, "it zooms around the mouse")
+        self.assertGreater(
+            np.abs(self.centers(self.mains) - before).max(), 1, "it zooms around the mouse"
+        )
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
@@ -215,7 +247,9 @@ class LinkTest(ComparisonViewsTestCase):
         drag(self.view(1), (50, 60), (80, 60), Qt.MiddleButton)
         np.testing.assert_allclose(np.abs(self.centers(self.mains) - before)[:, 0], 30 * size)
         self.assert_all_show_the_same(self.mains)
-        np.testing.assert_allclose(self.views.pointOfInterest, point, err_msg="the point stays where it is in the body")
+        np.testing.assert_allclose(
+            self.views.pointOfInterest, point, err_msg="the point stays where it is in the body"
+        )
         self.assert_zoom_views_follow()
 
     def test_fitting_one_view_fits_all(self):
@@ -252,30 +286,42 @@ class LinkTest(ComparisonViewsTestCase):
         before = red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())
         turn_wheel(self.view(1), 2)
         drag(self.zooms[1].sliceView(), (50, 60), (50, 100), Qt.RightButton)
-        self.assertEqual((red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())), before)
+        self.assertEqual(
+            (red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())), before
+        )
 
     def test_turned_views_show_the_means(self):
         self.show()
         node = self.mains[0].mrmlSliceNode()
         node.SetOrientation("Sagittal")
         psnr, ssim = (self.nodes.table.mean("nearest", key) for key in ("psnr", "ssim_wang"))
-        self.assertEqual(self.texts()[:2], ["reference", f"nearest\nmean PSNR {psnr:.2f} dB  SSIM {ssim:.4f}"])
+        self.assertEqual(
+            self.texts()[:2], ["reference", f"nearest\nmean PSNR {psnr:.2f} dB  SSIM {ssim:.4f}"]
+        )
 
     def test_without_a_reference_the_consistency_is_shown(self):
         self.show(reference=False)
         turn_wheel(self.view(1), 1)
-        self.assertEqual(self.texts()[1], f"nearest\nInconsistency {self.nodes.table.values('nearest', 'consistency')[5]:.2f}")
+        self.assertEqual(
+            self.texts()[1],
+            f"nearest\nInconsistency {self.nodes.table.values('nearest', 'consistency')[5]:.2f}",
+        )
 
     def test_dragging_in_the_window_level_mode_changes_the_gray_levels_of_all(self):
         self.show()
         mode = slicer.app.applicationLogic().GetInteractionNode()
         mode.SetCurrentInteractionMode(mode.AdjustWindowLevel)
         self.addCleanup(mode.SetCurrentInteractionMode, mode.ViewTransform)
-        displays = [volume.GetDisplayNode() for volume in (self.nodes.reference, *self.nodes.outputs.values())]
+        displays = [
+            volume.GetDisplayNode()
+            for volume in (self.nodes.reference, *self.nodes.outputs.values())
+        ]
         before = displays[0].GetWindow()
         drag(self.view(2), (60, 60), (90, 80))
         self.assertGreater(displays[0].GetWindow(), before)
-        self.assertEqual(len({(display.GetWindow(), display.GetLevel()) for display in displays}), 1)
+        self.assertEqual(
+            len({(display.GetWindow(), display.GetLevel()) for display in displays}), 1
+        )
 
     def test_nothing_is_smoothed_by_the_display(self):
         self.show()
@@ -285,7 +331,11 @@ class LinkTest(ComparisonViewsTestCase):
 
 class ScoreTextTest(unittest.TestCase):
     def table(self, *keys):
-        metrics = [metric for metric in (*COLUMNS, PERCEPTUAL["niqe"], PERCEPTUAL["pi"]) if metric.key in keys]
+        metrics = [
+            metric
+            for metric in (*COLUMNS, PERCEPTUAL["niqe"], PERCEPTUAL["pi"])
+            if metric.key in keys
+        ]
         return ScoreTable(metrics, {"a": {key: [1.0, None, 2.0] for key in keys}})
 
     def test_numbers_of_the_slice_or_their_means_are_shown(self):
@@ -297,8 +347,12 @@ class ScoreTextTest(unittest.TestCase):
         self.assertEqual(scoreText(self.table("psnr", "ssim_wang"), "a", 1), "PSNR –  SSIM –")
 
     def test_without_a_reference_the_perceptual_metric_stands_beside_the_consistency(self):
-        self.assertEqual(scoreText(self.table("consistency", "niqe"), "a", 0), "Inconsistency 1.00  NIQE 1.00")
-        self.assertEqual(scoreText(self.table("consistency", "pi"), "a", 1), "Inconsistency –  PI –")
+        self.assertEqual(
+            scoreText(self.table("consistency", "niqe"), "a", 0), "Inconsistency 1.00  NIQE 1.00"
+        )
+        self.assertEqual(
+            scoreText(self.table("consistency", "pi"), "a", 1), "Inconsistency –  PI –"
+        )
 
 
 class ZoomTest(ComparisonViewsTestCase):
@@ -306,9 +360,16 @@ class ZoomTest(ComparisonViewsTestCase):
         self.show()
         x, y = self.pixel_of(self.views.pointOfInterest, 1)
         drag(self.view(1), (x, y), (x + 30, y - 20))
-        np.testing.assert_allclose(self.pixel_of(self.views.pointOfInterest, 1), (x + 30, y - 20), atol=1.5)
+        np.testing.assert_allclose(
+            self.pixel_of(self.views.pointOfInterest, 1), (x + 30, y - 20), atol=1.5
+        )
         self.assert_zoom_views_follow()
-        np.testing.assert_allclose(self.centers(self.mains)[:, :2], [[23.5, 19.5]] * 4, atol=1e-6, err_msg="the pictures stay")
+        np.testing.assert_allclose(
+            self.centers(self.mains)[:, :2],
+            [[23.5, 19.5]] * 4,
+            atol=1e-6,
+            err_msg="the pictures stay",
+        )
 
     def test_the_point_goes_with_the_slice(self):
         self.show()
@@ -327,7 +388,9 @@ class ZoomTest(ComparisonViewsTestCase):
         bounds = np.array(frame.GetPolyData().GetBounds())
         width, height, _ = self.zooms[0].mrmlSliceNode().GetFieldOfView()
         np.testing.assert_allclose(bounds[[1, 3]] - bounds[[0, 2]], [width, height], rtol=1e-5)
-        np.testing.assert_allclose((bounds[[1, 3, 5]] + bounds[[0, 2, 4]]) / 2, self.views.pointOfInterest, atol=1e-4)
+        np.testing.assert_allclose(
+            (bounds[[1, 3, 5]] + bounds[[0, 2, 4]]) / 2, self.views.pointOfInterest, atol=1e-4
+        )
 
     def test_scrolling_over_a_zoom_view_scrolls_everything(self):
         self.show()
@@ -340,7 +403,9 @@ class ZoomTest(ComparisonViewsTestCase):
         self.show()
         before, size = self.views.pointOfInterest, self.pixel_sizes(self.zooms)[0]
         drag(self.zooms[1].sliceView(), (50, 60), (80, 60), Qt.MiddleButton)
-        np.testing.assert_allclose(np.abs(self.views.pointOfInterest - before), [30 * size, 0, 0], atol=1e-6)
+        np.testing.assert_allclose(
+            np.abs(self.views.pointOfInterest - before), [30 * size, 0, 0], atol=1e-6
+        )
         self.assert_zoom_views_follow()
 
     def test_zooming_a_zoom_view_changes_the_lens_of_all(self):
@@ -348,7 +413,10 @@ class ZoomTest(ComparisonViewsTestCase):
         drag(self.zooms[3].sliceView(), (50, 60), (50, 100), Qt.RightButton)
         self.assertGreater(self.views.lensFactor, 4.2)
         self.assert_zoom_views_follow()
-        self.assertEqual(self.zooms[0].overlayCornerAnnotation().GetText(UPPER_LEFT), f"reference ×{self.views.lensFactor:.3g}")
+        self.assertEqual(
+            self.zooms[0].overlayCornerAnnotation().GetText(UPPER_LEFT),
+            f"reference ×{self.views.lensFactor:.3g}",
+        )
 
     def test_the_lens_has_limits(self):
         self.show()
@@ -385,7 +453,9 @@ class ZoomTest(ComparisonViewsTestCase):
             for widget in (*self.mains, *self.zooms):
                 node = widget.mrmlSliceNode()
                 pixel = slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0]
-                self.assertAlmostEqual(np.linalg.norm(pixel), node.GetFieldOfView()[0] / node.GetDimensions()[0], 9)
+                self.assertAlmostEqual(
+                    np.linalg.norm(pixel), node.GetFieldOfView()[0] / node.GetDimensions()[0], 9
+                )
 
     def test_a_script_moves_the_point_to_another_slice(self):
         self.show()
@@ -422,9 +492,13 @@ class ZoomTest(ComparisonViewsTestCase):
         self.show()
         point = slicer.util.getNodesByClass("vtkMRMLMarkupsNode")[0]
         self.assertTrue(point.GetFixedNumberOfControlPoints())
-        self.assertTrue(point.GetDisplayNode().IsDisplayableInView(self.mains[0].mrmlSliceNode().GetID()))
+        self.assertTrue(
+            point.GetDisplayNode().IsDisplayableInView(self.mains[0].mrmlSliceNode().GetID())
+        )
         for widget in (self.zooms[0], self.manager.sliceWidget("Red")):
-            self.assertFalse(point.GetDisplayNode().IsDisplayableInView(widget.mrmlSliceNode().GetID()))
+            self.assertFalse(
+                point.GetDisplayNode().IsDisplayableInView(widget.mrmlSliceNode().GetID())
+            )
 
 
 class MapTest(ComparisonViewsTestCase):
@@ -436,10 +510,14 @@ class MapTest(ComparisonViewsTestCase):
         one, other = (slicer.util.addVolumeFromArray(phantom(), name=name) for name in "ab")
         self.views.showMaps({"nearest": one, "bicubic": other, "bilinear": None})
         self.assertEqual(self.foregrounds(self.mains), [None, one, None, other])
-        self.assertEqual(self.mains[1].sliceLogic().GetSliceCompositeNode().GetForegroundOpacity(), 1)
+        self.assertEqual(
+            self.mains[1].sliceLogic().GetSliceCompositeNode().GetForegroundOpacity(), 1
+        )
         self.assertEqual(self.foregrounds(self.zooms), [None] * 4)
         one.GetDisplayNode().SetWindowLevel(3, 4)
-        self.assertEqual((other.GetDisplayNode().GetWindow(), other.GetDisplayNode().GetLevel()), (3, 4))
+        self.assertEqual(
+            (other.GetDisplayNode().GetWindow(), other.GetDisplayNode().GetLevel()), (3, 4)
+        )
         self.assertNotEqual(self.nodes.reference.GetDisplayNode().GetWindow(), 3)
         self.views.showMaps({})
         self.assertEqual(self.foregrounds(self.mains), [None] * 4)
@@ -494,8 +572,12 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assertEqual(display.GetInterpolate(), 0)
         self.views.close()
         self.assert_closed()
-        self.assertEqual(self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
-        self.assertEqual((display.GetWindow(), display.GetLevel(), display.GetInterpolate()), (11, 12, 1))
+        self.assertEqual(
+            self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+        )
+        self.assertEqual(
+            (display.GetWindow(), display.GetLevel(), display.GetInterpolate()), (11, 12, 1)
+        )
 
     def test_closing_twice_is_closing_once(self):
         self.show()
@@ -504,9 +586,17 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assert_closed()
 
     def test_after_closing_nothing_is_called_any_more(self):
-        called = self.record_calls((LinkedSlices, "_onMainModified"), (LinkedSlices, "_onZoomModified"), (PointOfInterest, "_onPointModified"),
-                                   (ComparisonDisplay, "_onModified"), (ComparisonViews, "_onCompositeModified"), (ComparisonViews, "_onLayoutChanged"),
-                                   (ComparisonViews, "_onNodeRemoved"), (ComparisonViews, "_onImported"), (ComparisonViews, "_onSceneClose"))
+        called = self.record_calls(
+            (LinkedSlices, "_onMainModified"),
+            (LinkedSlices, "_onZoomModified"),
+            (PointOfInterest, "_onPointModified"),
+            (ComparisonDisplay, "_onModified"),
+            (ComparisonViews, "_onCompositeModified"),
+            (ComparisonViews, "_onLayoutChanged"),
+            (ComparisonViews, "_onNodeRemoved"),
+            (ComparisonViews, "_onImported"),
+            (ComparisonViews, "_onSceneClose"),
+        )
         self.show()
         self.views.showMaps(ComparisonMaps(self.nodes).make(ERROR))
         point = slicer.util.getNodesByClass("vtkMRMLMarkupsNode")[0]
@@ -523,9 +613,11 @@ class ClosingTest(ComparisonViewsTestCase):
     def record_calls(self, *methods):
         called = []
         for owner, name in methods:
+
             def recording(this, *arguments, name=name, original=getattr(owner, name)):
                 called.append(name)
                 original(this, *arguments)
+
             patch = unittest.mock.patch.object(owner, name, recording)
             patch.start()
             self.addCleanup(patch.stop)
@@ -533,8 +625,12 @@ class ClosingTest(ComparisonViewsTestCase):
 
     def disturb(self, point):
         """Changes everything that anyone could watch."""
-        for node in (*slicer.util.getNodesByClass("vtkMRMLSliceNode"), *slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"),
-                     *slicer.util.getNodesByClass("vtkMRMLScalarVolumeDisplayNode"), self.manager.layoutLogic().GetLayoutNode()):
+        for node in (
+            *slicer.util.getNodesByClass("vtkMRMLSliceNode"),
+            *slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"),
+            *slicer.util.getNodesByClass("vtkMRMLScalarVolumeDisplayNode"),
+            self.manager.layoutLogic().GetLayoutNode(),
+        ):
             node.Modified()
         for node in (point, *slicer.util.getNodesByClass("vtkMRMLMarkupsNode")):
             node.InvokeEvent(node.PointModifiedEvent)
@@ -564,13 +660,20 @@ class ClosingTest(ComparisonViewsTestCase):
         self.show()
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.assert_closed()
-        self.assertEqual(self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        self.assertEqual(
+            self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+        )
 
     def test_a_volume_that_is_shown_in_the_slice_views_closes_it(self):
         self.show()
         showInSliceViews(self.nodes.low)
-        self.assertEqual((self.views.isOpen, self.closed, self.manager.layout), (False, [True], FOUR_UP))
-        self.assertIs(self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low)
+        self.assertEqual(
+            (self.views.isOpen, self.closed, self.manager.layout), (False, [True], FOUR_UP)
+        )
+        self.assertIs(
+            self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode(),
+            self.nodes.low,
+        )
 
     def test_a_view_that_is_maximized_does_not_close_it(self):
         self.show()
@@ -623,7 +726,9 @@ class ClosingTest(ComparisonViewsTestCase):
 
     def test_another_volume_in_a_view_is_called_by_its_name(self):
         self.show()
-        self.mains[1].sliceLogic().GetSliceCompositeNode().SetBackgroundVolumeID(self.nodes.low.GetID())
+        self.mains[1].sliceLogic().GetSliceCompositeNode().SetBackgroundVolumeID(
+            self.nodes.low.GetID()
+        )
         self.assertEqual(self.texts()[1], self.nodes.low.GetName())
 
     def test_an_imported_scene_does_not_disturb_it(self):
@@ -645,7 +750,10 @@ class ClosingTest(ComparisonViewsTestCase):
     def test_a_failure_while_opening_leaves_nothing_behind(self):
         nodes = comparison()
         views = ComparisonViews(nodes)
-        with unittest.mock.patch("MRISuperResLib.widgets.comparison.views.LinkedSlices", side_effect=RuntimeError("broken")):
+        with unittest.mock.patch(
+            "MRISuperResLib.widgets.comparison.views.LinkedSlices",
+            side_effect=RuntimeError("broken"),
+        ):
             with self.assertRaisesRegex(RuntimeError, "broken"):
                 views.open()
         self.assertFalse(views.isOpen)

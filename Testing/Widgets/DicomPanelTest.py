@@ -45,8 +45,13 @@ class DicomPanelTest(unittest.TestCase):
         answer_next(str(self.folder))
         click(self.ui.exportDicomButton)
         self.assertEqual(sorted(os.listdir(self.folder)), ["T2_ HASTE SR x2 bicubic", "in"])
-        self.assertEqual(self.ui.statusLabel.text, f"Written: {self.folder / 'T2_ HASTE SR x2 bicubic'}")
-        self.assertEqual(read_volume(self.folder / "T2_ HASTE SR x2 bicubic").array.shape, slicer.util.arrayFromVolume(output).shape)
+        self.assertEqual(
+            self.ui.statusLabel.text, f"Written: {self.folder / 'T2_ HASTE SR x2 bicubic'}"
+        )
+        self.assertEqual(
+            read_volume(self.folder / "T2_ HASTE SR x2 bicubic").array.shape,
+            slicer.util.arrayFromVolume(output).shape,
+        )
 
     def test_an_output_volume_that_is_chosen_goes_before_that_of_the_last_run(self):
         self.apply()

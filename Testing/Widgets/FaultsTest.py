@@ -15,7 +15,18 @@ import slicer
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.widgets import packages
 from MRISuperResLib.scene.tasks import TaskState
-from module_helpers import click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, node_ids, show_panel, wait_for_end
+from module_helpers import (
+    click,
+    command_of,
+    double_worker,
+    is_alive,
+    job_folders,
+    make_volume,
+    mute_error_log,
+    node_ids,
+    show_panel,
+    wait_for_end,
+)
 from slicerhost.testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
 
 METHODS = ("nearest", "bicubic")
@@ -54,8 +65,15 @@ class FaultsTest(unittest.TestCase):
 
     def start(self, logic, kind):
         """An upsampling or a comparison, of which the worker is in the middle."""
-        progress, options = [], {"waitForCompletion": False, "progressCallback": lambda *state: progress.append(state)}
-        run = logic.upsample(self.input, model="bicubic", **options) if kind == "upsample" else logic.compare(self.input, METHODS, **options)
+        progress, options = (
+            [],
+            {"waitForCompletion": False, "progressCallback": lambda *state: progress.append(state)},
+        )
+        run = (
+            logic.upsample(self.input, model="bicubic", **options)
+            if kind == "upsample"
+            else logic.compare(self.input, METHODS, **options)
+        )
         wait_until(lambda: progress or not run.isRunning)
         return run
 
@@ -83,7 +101,11 @@ class FaultsTest(unittest.TestCase):
         logic = MRISuperResLogic(worker=double_worker(self, "losing_the_gpu"))
         for run in self.runs(logic):
             pid = logic.worker.pid
-            self.assert_clean(run, TaskState.FAILED, "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again")
+            self.assert_clean(
+                run,
+                TaskState.FAILED,
+                "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again",
+            )
             self.assertEqual(run.errorKind, "device")
             self.assertFalse(pid is not None and is_alive(pid))
         logic.worker._command = command_of("talkative")
@@ -93,7 +115,11 @@ class FaultsTest(unittest.TestCase):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         for run in self.runs(logic):
             os.kill(logic.worker.pid, signal.SIGKILL)
-            self.assert_clean(run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9), perhaps for want of memory")
+            self.assert_clean(
+                run,
+                TaskState.FAILED,
+                "The worker process ended unexpectedly (signal 9), perhaps for want of memory",
+            )
         self.assert_works(MRISuperResLogic())
 
     def test_application_that_quits_leaves_no_process_and_no_file(self):
@@ -109,11 +135,22 @@ class FaultsTest(unittest.TestCase):
     def test_application_that_crashes_leaves_no_process_and_no_voxels(self):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "ApplicationTest.py")
-            file.write_text(APPLICATION.format(folder=str(Path(__file__).parent), patience=PATIENCE))
-            with subprocess.Popen([sys.executable, RUN, file], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as application:
+            file.write_text(
+                APPLICATION.format(folder=str(Path(__file__).parent), patience=PATIENCE)
+            )
+            with subprocess.Popen(
+                [sys.executable, RUN, file],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            ) as application:
                 watchdog = threading.Timer(PATIENCE, application.kill)
                 watchdog.start()
-                pid, jobFolder = next(line for line in application.stdout if "started " in line).partition("started ")[2].split()
+                pid, jobFolder = (
+                    next(line for line in application.stdout if "started " in line)
+                    .partition("started ")[2]
+                    .split()
+                )
                 pid, jobFolder = int(pid), Path(jobFolder)
                 self.assertTrue((jobFolder / "input.npy").is_file() and is_alive(pid))
                 application.kill()
@@ -134,8 +171,13 @@ class FaultsTest(unittest.TestCase):
         leave_module()
         self.assert_works(MRISuperResLogic())
 
-    def test_scene_that_is_closed_and_nodes_that_are_deleted_end_the_run_and_nothing_comes_back(self):
-        for remove, words in ((lambda: slicer.mrmlScene.RemoveNode(self.input), "the input volume was deleted"), (lambda: slicer.mrmlScene.Clear(0), "the scene was closed")):
+    def test_scene_that_is_closed_and_nodes_that_are_deleted_end_the_run_and_nothing_comes_back(
+        self,
+    ):
+        for remove, words in (
+            (lambda: slicer.mrmlScene.RemoveNode(self.input), "the input volume was deleted"),
+            (lambda: slicer.mrmlScene.Clear(0), "the scene was closed"),
+        ):
             logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
             for run in self.runs(logic):
                 remove()
@@ -153,8 +195,19 @@ class BrokenTorchTest(unittest.TestCase):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.torch = folder / "torch"
         self.torch.mkdir()
-        (self.torch / "__init__.py").write_text("raise OSError('libc10.so: cannot open shared object file')")
-        self.enterContext(mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}))
+        (self.torch / "__init__.py").write_text(
+            "raise OSError('libc10.so: cannot open shared object file')"
+        )
+        self.enterContext(
+            mock.patch.dict(
+                os.environ,
+                {
+                    "PYTHONPATH": os.pathsep.join(
+                        filter(None, [str(folder), os.environ.get("PYTHONPATH")])
+                    )
+                },
+            )
+        )
         make_volume(size=(8, 9, 2))
         self.widget = open_module("MRISuperRes")
         self.addCleanup(leave_module)
@@ -162,7 +215,9 @@ class BrokenTorchTest(unittest.TestCase):
         self.widget.logic.worker.cleanup()  # the next one gets the environment
         show_panel(self.widget)
 
-    def test_it_is_found_out_by_the_first_apply_repaired_after_a_question_and_the_run_begins_again(self):
+    def test_it_is_found_out_by_the_first_apply_repaired_after_a_question_and_the_run_begins_again(
+        self,
+    ):
         installed = []
 
         def pip(arguments):
@@ -175,11 +230,18 @@ class BrokenTorchTest(unittest.TestCase):
             first = self.widget.upsampling.job
             wait_until(lambda: self.widget.upsampling.job is not first, timeout=120)
         self.assertEqual((first.state, first.errorKind), (TaskState.FAILED, "packages"))
-        self.assertIn("can't be imported here (libc10.so: cannot open shared object file)", first.message)
-        self.assertEqual([dialog.text.partition(",")[0] for dialog in shown_dialogs()], ["MRISuperRes needs the Python packages torch"])
+        self.assertIn(
+            "can't be imported here (libc10.so: cannot open shared object file)", first.message
+        )
+        self.assertEqual(
+            [dialog.text.partition(",")[0] for dialog in shown_dialogs()],
+            ["MRISuperRes needs the Python packages torch"],
+        )
         self.assertEqual([arguments[-1] for arguments in installed], ["torch>=2.2"] * 2)
         wait_until(lambda: not self.widget.upsampling.job.isRunning, timeout=120)
-        self.assertIs(self.widget.upsampling.job.state, TaskState.FINISHED, self.widget.upsampling.job.message)
+        self.assertIs(
+            self.widget.upsampling.job.state, TaskState.FINISHED, self.widget.upsampling.job.message
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,14 @@ from unittest import mock
 
 import numpy as np
 import slicer
-from module_helpers import double_worker, job_folders, make_volume, mute_error_log, node_ids, wait_for_end
+from module_helpers import (
+    double_worker,
+    job_folders,
+    make_volume,
+    mute_error_log,
+    node_ids,
+    wait_for_end,
+)
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.core.comparison.options import ComparisonOptions, default_methods
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore
@@ -18,7 +25,9 @@ from MRISuperResLib.scene.comparison.maps import mapKinds
 from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import wait_until
 
-sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core"))  # made_models
+sys.path.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core")
+)  # made_models
 
 
 class LogicTest(unittest.TestCase):
@@ -40,7 +49,9 @@ class LogicTest(unittest.TestCase):
     def test_every_setting_reaches_the_core(self):
         output = self.logic.upsample(self.input, model="nearest", scale=2, axis="i", device="cpu")
         self.assertEqual(output.GetImageData().GetDimensions(), (5, 12, 14))
-        np.testing.assert_array_equal(slicer.util.arrayFromVolume(output)[::2, ::2], slicer.util.arrayFromVolume(self.input))
+        np.testing.assert_array_equal(
+            slicer.util.arrayFromVolume(output)[::2, ::2], slicer.util.arrayFromVolume(self.input)
+        )
 
     def test_given_output_volume_is_returned(self):
         output = make_volume(name="Mine")
@@ -55,31 +66,44 @@ class LogicTest(unittest.TestCase):
 
     def test_progress_is_reported_in_slices(self):
         reports = []
-        self.logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: reports.append((done, total)))
+        self.logic.upsample(
+            self.input,
+            model="bicubic",
+            progressCallback=lambda done, total: reports.append((done, total)),
+        )
         self.assertEqual((reports[0], reports[-1]), ((0, 7), (7, 7)))
 
     def test_progress_callback_that_returns_false_cancels(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        self.assertIsNone(logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: False))
+        self.assertIsNone(
+            logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: False)
+        )
         self.assertEqual(job_folders(), [])
 
     def test_error_in_the_progress_callback_cancels_and_reaches_the_script(self):
         def fail(done, total):
             raise ZeroDivisionError("in the callback")
+
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         with self.assertRaisesRegex(ZeroDivisionError, "in the callback"):
             logic.upsample(self.input, model="bicubic", progressCallback=fail)
         self.assertFalse(logic.worker.isBusy)
 
     def test_impossible_input_raises_the_sentence(self):
-        labels = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+        labels = slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+        )
         for node, words in ((None, "Choose an input volume"), (labels, "label map")):
             with self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsample(node)
 
     def test_impossible_settings_raise_the_sentence(self):
-        for settings, words in (({"scale": 3}, "scale must be"), ({"axis": "up"}, "slice direction"), ({"device": "abacus"}, "no device"),
-                                ({"model": "no-such-model"}, "no-such-model")):
+        for settings, words in (
+            ({"scale": 3}, "scale must be"),
+            ({"axis": "up"}, "slice direction"),
+            ({"device": "abacus"}, "no device"),
+            ({"model": "no-such-model"}, "no-such-model"),
+        ):
             with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsample(self.input, **settings)
 
@@ -97,11 +121,17 @@ class LogicTest(unittest.TestCase):
     def test_input_that_is_deleted_meanwhile_raises_the_sentence(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         with self.assertRaisesRegex(RuntimeError, "input volume was deleted"):
-            logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: slicer.mrmlScene.RemoveNode(self.input))
+            logic.upsample(
+                self.input,
+                model="bicubic",
+                progressCallback=lambda done, total: slicer.mrmlScene.RemoveNode(self.input),
+            )
 
     def test_run_in_the_background_is_a_job_that_tells_its_end(self):
         ended = []
-        job = self.logic.upsample(self.input, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsample(
+            self.input, model="bicubic", waitForCompletion=False, onFinished=ended.append
+        )
         self.assertTrue(job.isRunning)
         wait_until(lambda: ended)
         self.assertIs(job.state, TaskState.FINISHED)
@@ -138,22 +168,41 @@ class CompareTest(unittest.TestCase):
     def test_compare_returns_the_comparison(self):
         comparison = self.logic.compare(self.input, ["bicubic", "bicubic+bp"])
         self.assertEqual(tuple(comparison.outputs), ("bicubic", "bicubic+bp"))
-        self.assertGreater(comparison.table.mean("bicubic+bp", "psnr"), comparison.table.mean("bicubic", "psnr"))
+        self.assertGreater(
+            comparison.table.mean("bicubic+bp", "psnr"), comparison.table.mean("bicubic", "psnr")
+        )
         self.assertEqual(job_folders(), [])
 
     def test_every_setting_reaches_the_core(self):
-        settings = {"scale": 2, "reference": True, "axis": "j", "device": "cpu", "degradation": "kspace", "noise": 3.0, "seed": 5}
-        comparison = self.logic.compare(make_volume(size=(20, 18, 12)), ("nearest", "bicubic"), **settings)
+        settings = {
+            "scale": 2,
+            "reference": True,
+            "axis": "j",
+            "device": "cpu",
+            "degradation": "kspace",
+            "noise": 3.0,
+            "seed": 5,
+        }
+        comparison = self.logic.compare(
+            make_volume(size=(20, 18, 12)), ("nearest", "bicubic"), **settings
+        )
         self.assertEqual(comparison.job, ComparisonOptions(("nearest", "bicubic"), **settings))
         self.assertEqual(comparison.axis.name, "j")
         self.assertEqual(comparison.low.GetImageData().GetDimensions(), (10, 18, 6))
 
     def test_same_seed_gives_the_same_numbers_and_another_seed_others(self):
-        tables = [self.logic.compare(self.input, ("nearest", "bicubic"), noise=5.0, seed=seed).table.to_dict() for seed in (1, 1, 2)]
+        tables = [
+            self.logic.compare(
+                self.input, ("nearest", "bicubic"), noise=5.0, seed=seed
+            ).table.to_dict()
+            for seed in (1, 1, 2)
+        ]
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0], tables[2])
 
-    def test_interpolations_the_floor_and_the_installed_models_are_compared_where_none_are_named(self):
+    def test_interpolations_the_floor_and_the_installed_models_are_compared_where_none_are_named(
+        self,
+    ):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         run = logic.compare(self.input, scale=4, waitForCompletion=False)
         run.cancel()
@@ -165,41 +214,78 @@ class CompareTest(unittest.TestCase):
             self.skipTest("torch is not installed")
         from made_models import write_model
 
-        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {FOLDERS_VARIABLE: folder}):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch.dict(os.environ, {FOLDERS_VARIABLE: folder}),
+        ):
             for stage in ("psnr", "gan"):
                 write_model(folder, f"net-{stage}", stage=stage, seed=len(stage), pair="net")
             worker = WorkerProcess()
             self.addCleanup(worker.cleanup)
             logic = MRISuperResLogic(worker=worker)
-            comparison = logic.compare(self.input, ("net-psnr", "net-gan", "net@0.5", "net-gan+bp"), device="cpu")
-            partners = {method: node.GetAttribute("MRISuperRes.Partner") for method, node in comparison.outputs.items()}
-            self.assertEqual(partners, {"net-psnr": None, "net-gan": "net-psnr", "net@0.5": "net-psnr", "net-gan+bp": "net-psnr"})
+            comparison = logic.compare(
+                self.input, ("net-psnr", "net-gan", "net@0.5", "net-gan+bp"), device="cpu"
+            )
+            partners = {
+                method: node.GetAttribute("MRISuperRes.Partner")
+                for method, node in comparison.outputs.items()
+            }
+            self.assertEqual(
+                partners,
+                {
+                    "net-psnr": None,
+                    "net-gan": "net-psnr",
+                    "net@0.5": "net-psnr",
+                    "net-gan+bp": "net-psnr",
+                },
+            )
             self.assertIn("invented", [kind.key for kind in mapKinds(comparison)])
-            self.assertLess(comparison.table.mean("net-gan+bp", "consistency"), comparison.table.mean("net-gan", "consistency"))
+            self.assertLess(
+                comparison.table.mean("net-gan+bp", "consistency"),
+                comparison.table.mean("net-gan", "consistency"),
+            )
             output = logic.upsample(self.input, model="net@0.5", device="cpu")
             self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "net@0.5")
 
     def test_progress_is_reported_and_can_cancel(self):
         reports = []
-        self.logic.compare(self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: reports.append((done, total)))
-        self.assertEqual((reports[0], reports[-1]), ((0, 4), (4, 4)))  # three slices, and one with planted dots
+        self.logic.compare(
+            self.input,
+            ("nearest", "bicubic"),
+            progressCallback=lambda done, total: reports.append((done, total)),
+        )
+        self.assertEqual(
+            (reports[0], reports[-1]), ((0, 4), (4, 4))
+        )  # three slices, and one with planted dots
         before = node_ids()
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        self.assertIsNone(logic.compare(self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: False))
+        self.assertIsNone(
+            logic.compare(
+                self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: False
+            )
+        )
         self.assertEqual(node_ids(), before)
 
     def test_impossible_input_and_settings_raise_the_sentence(self):
         with self.assertRaisesRegex(RuntimeError, "Choose an input volume"):
             self.logic.compare(None)
-        for settings, words in (({"methods": ["bicubic"]}, "2 to 8 methods"), ({"methods": ["bicubic"] * 2}, "Named twice"), ({"scale": 3}, "scale must be"),
-                                ({"noise": 21}, "noise must lie"), ({"perceptual": "taste"}, "perceptual"), ({"degradation": "age"}, "degradation"),
-                                ({"methods": ["bicubic", "no-such-model"]}, "no-such-model")):
+        for settings, words in (
+            ({"methods": ["bicubic"]}, "2 to 8 methods"),
+            ({"methods": ["bicubic"] * 2}, "Named twice"),
+            ({"scale": 3}, "scale must be"),
+            ({"noise": 21}, "noise must lie"),
+            ({"perceptual": "taste"}, "perceptual"),
+            ({"degradation": "age"}, "degradation"),
+            ({"methods": ["bicubic", "no-such-model"]}, "no-such-model"),
+        ):
             with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
                 self.logic.compare(self.input, **settings)
 
     def test_run_in_the_background_tells_its_end(self):
         ended = []
-        run = self.logic.compare(self.input, ("nearest", "bicubic"), waitForCompletion=False, onFinished=ended.append)
+        run = self.logic.compare(
+            self.input, ("nearest", "bicubic"), waitForCompletion=False, onFinished=ended.append
+        )
         self.assertTrue(run.isRunning)
         wait_until(lambda: ended)
         self.assertEqual(run.comparison.title, "Comparison of Fetus x2")

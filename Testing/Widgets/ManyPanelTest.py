@@ -9,7 +9,15 @@ import slicer
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.scene.tasks import TaskState
-from module_helpers import Gate, click, double_worker, job_folders, make_volume, mute_error_log, wait_for_end
+from module_helpers import (
+    Gate,
+    click,
+    double_worker,
+    job_folders,
+    make_volume,
+    mute_error_log,
+    wait_for_end,
+)
 from PanelTest import PanelTestCase
 from PySide6.QtCore import Qt
 from sequence_helpers import make_browser, make_sequence
@@ -19,7 +27,10 @@ from slicerhost.testing import expect_error, process_events, wait_until
 class ManyPanelTestCase(PanelTestCase):
     def setUp(self):
         super().setUp()
-        self.second, self.third = make_volume(name="Second"), make_volume(name="Third", size=(4, 4, 3))
+        self.second, self.third = (
+            make_volume(name="Second"),
+            make_volume(name="Third", size=(4, 4, 3)),
+        )
         self.ui.manyCollapsibleButton.collapsed = False
         self.addCleanup(setattr, self.ui.manyCollapsibleButton, "collapsed", True)
         process_events()
@@ -31,11 +42,19 @@ class ManyPanelTestCase(PanelTestCase):
     def rows(self):
         """{name: (whether it is checked, what became of it)}"""
         table = self.ui.manyTable
-        return {table.item(row, 0).text(): (table.item(row, 0).checkState() == Qt.Checked, table.item(row, 1).text()) for row in range(table.rowCount)}
+        return {
+            table.item(row, 0).text(): (
+                table.item(row, 0).checkState() == Qt.Checked,
+                table.item(row, 1).text(),
+            )
+            for row in range(table.rowCount)
+        }
 
     def check(self, name, isChecked):
         table = self.ui.manyTable
-        item = next(table.item(row, 0) for row in range(table.rowCount) if table.item(row, 0).text() == name)
+        item = next(
+            table.item(row, 0) for row in range(table.rowCount) if table.item(row, 0).text() == name
+        )
         item.setCheckState(Qt.Checked if isChecked else Qt.Unchecked)
 
     def start(self):
@@ -68,7 +87,9 @@ class ChoosingTest(ManyPanelTestCase):
 
     def test_what_is_no_image_and_results_are_not_offered(self):
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
-        slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+        slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+        )
         self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual(list(self.rows()), ["Fetus", "Second", "Third"])
 
@@ -89,7 +110,9 @@ class ChoosingTest(ManyPanelTestCase):
     def test_all_and_none_check_and_uncheck(self):
         click(self.ui.manyNoneButton)
         self.assertFalse(any(isChecked for isChecked, _result in self.rows().values()))
-        self.assertEqual((self.ui.manyButton.enabled, self.many_status), (False, "Check one volume at least."))
+        self.assertEqual(
+            (self.ui.manyButton.enabled, self.many_status), (False, "Check one volume at least.")
+        )
         click(self.ui.manyAllButton)
         self.assertTrue(all(isChecked for isChecked, _result in self.rows().values()))
         self.assertTrue(self.ui.manyButton.enabled)
@@ -98,12 +121,17 @@ class ChoosingTest(ManyPanelTestCase):
         self.check("Second", False)
         make_volume(name="Fourth")
         process_events()
-        self.assertEqual([isChecked for isChecked, _result in self.rows().values()], [True, False, True, True])
+        self.assertEqual(
+            [isChecked for isChecked, _result in self.rows().values()], [True, False, True, True]
+        )
 
     def test_scene_without_volumes_says_what_to_do(self):
         slicer.mrmlScene.Clear(0)
         process_events()
-        self.assertEqual((self.ui.manyButton.enabled, self.many_status, self.rows()), (False, "Load volumes into the scene.", {}))
+        self.assertEqual(
+            (self.ui.manyButton.enabled, self.many_status, self.rows()),
+            (False, "Load volumes into the scene.", {}),
+        )
 
 
 class RunTest(ManyPanelTestCase):
@@ -114,7 +142,14 @@ class RunTest(ManyPanelTestCase):
         self.assertEqual(self.ui.manyButton.text, "Cancel")
         self.assertIn("finished stay", self.ui.manyButton.toolTip)
         self.assert_many_idle(job, TaskState.FINISHED, "2 of 2 volumes")
-        self.assertEqual(self.rows(), {"Fetus": (True, "Fetus SR x4 bicubic"), "Second": (False, ""), "Third": (True, "Third SR x4 bicubic")})
+        self.assertEqual(
+            self.rows(),
+            {
+                "Fetus": (True, "Fetus SR x4 bicubic"),
+                "Second": (False, ""),
+                "Third": (True, "Third SR x4 bicubic"),
+            },
+        )
         self.assertEqual(job.results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
         self.assertEqual(UpsamplingOptions.from_dict({"model": "bicubic", "scale": 4}), job._job)
 
@@ -142,7 +177,9 @@ class RunTest(ManyPanelTestCase):
         self.use_double("only_small")
         job = self.start()
         self.assert_many_idle(job, TaskState.FINISHED, "1 of 3 volumes")
-        self.assertIn("“Fetus”, “Second”: The memory of this computer is not enough", self.many_status)
+        self.assertIn(
+            "“Fetus”, “Second”: The memory of this computer is not enough", self.many_status
+        )
         self.assertIn("The memory of this computer is not enough", self.rows()["Second"][1])
         self.assertEqual(self.rows()["Third"][1], "Third SR x2 bicubic")
 
@@ -150,10 +187,20 @@ class RunTest(ManyPanelTestCase):
         gate = Gate()
         self.use_double("second_gated", gate.path)
         job = self.start()
-        wait_until(lambda: self.rows()["Second"][1] == "running …" and "Volume 2 of 3" in self.ui.manyProgressLabel.text)
+        wait_until(
+            lambda: (
+                self.rows()["Second"][1] == "running …"
+                and "Volume 2 of 3" in self.ui.manyProgressLabel.text
+            )
+        )
         click(self.ui.manyButton)
-        self.assert_many_idle(job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay.")
-        self.assertEqual([result for _checked, result in self.rows().values()], ["Fetus SR x2 bicubic", "Cancelled.", "Not begun."])
+        self.assert_many_idle(
+            job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay."
+        )
+        self.assertEqual(
+            [result for _checked, result in self.rows().values()],
+            ["Fetus SR x2 bicubic", "Cancelled.", "Not begun."],
+        )
 
 
 class FaultTest(ManyPanelTestCase):
@@ -219,17 +266,27 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual(results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
 
     def test_script_that_cancels_keeps_what_is_finished(self):
-        results = self.logic.upsampleBatch(self.nodes, model="bicubic", progressCallback=lambda done, total: done <= 7)
+        results = self.logic.upsampleBatch(
+            self.nodes, model="bicubic", progressCallback=lambda done, total: done <= 7
+        )
         self.assertEqual([result.outputNode is not None for result in results], [True, False])
 
     def test_run_in_the_background_tells_its_end(self):
         ended = []
-        job = self.logic.upsampleBatch(self.nodes, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsampleBatch(
+            self.nodes, model="bicubic", waitForCompletion=False, onFinished=ended.append
+        )
         wait_until(lambda: ended)
-        self.assertEqual([result.outputNode.GetName() for result in job.results], ["A SR x2 bicubic", "B SR x2 bicubic"])
+        self.assertEqual(
+            [result.outputNode.GetName() for result in job.results],
+            ["A SR x2 bicubic", "B SR x2 bicubic"],
+        )
 
     def test_what_all_volumes_would_miss_and_impossible_settings_raise_the_sentence(self):
-        for arguments, words in ((([], "bicubic"), "Choose one volume"), ((self.nodes, "bicubic", 3), "scale must be")):
+        for arguments, words in (
+            (([], "bicubic"), "Choose one volume"),
+            ((self.nodes, "bicubic", 3), "scale must be"),
+        ):
             with self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsampleBatch(*arguments)
         logic = MRISuperResLogic(worker=double_worker(self, "without_packages"))

@@ -12,14 +12,19 @@ FIRST = ["nearest", "bilinear", "bicubic", "bicubic+bp"]
 
 
 def card(name, stage="psnr"):
-    return SimpleNamespace(name=name, title=name.title(), stage=stage, summary=lambda: f"what the card of {name} says")
+    return SimpleNamespace(
+        name=name, title=name.title(), stage=stage, summary=lambda: f"what the card of {name} says"
+    )
 
 
 class StoreDouble:
     """×2: a pair; ×4: two pairs; ×8: nothing."""
 
     def cards(self, scale):
-        return {2: [card("net-psnr"), card("net-gan", "gan")], 4: [card("four-psnr"), card("four-gan", "gan")]}.get(scale, [])
+        return {
+            2: [card("net-psnr"), card("net-gan", "gan")],
+            4: [card("four-psnr"), card("four-gan", "gan")],
+        }.get(scale, [])
 
     def pairs(self, scale):
         return dict.fromkeys({2: ["net"], 4: ["four", "other"]}.get(scale, []), ())
@@ -27,11 +32,21 @@ class StoreDouble:
 
 class MethodListTest(unittest.TestCase):
     def setUp(self):
-        self.list, self.label, self.widget, self.pairs = qt.QListWidget(), qt.QLabel(), qt.QWidget(), qt.QComboBox()
+        self.list, self.label, self.widget, self.pairs = (
+            qt.QListWidget(),
+            qt.QLabel(),
+            qt.QWidget(),
+            qt.QComboBox(),
+        )
         self.slider, self.button = ctk.ctkSliderWidget(), qt.QPushButton()
         self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
         self.text = ""
-        self.methods = MethodList(self.list, (self.label, self.widget, self.pairs, self.slider, self.button), self.on_changed, StoreDouble())
+        self.methods = MethodList(
+            self.list,
+            (self.label, self.widget, self.pairs, self.slider, self.button),
+            self.on_changed,
+            StoreDouble(),
+        )
         self.scale = 2
         self.methods.show(2, "")
 
@@ -48,15 +63,26 @@ class MethodListTest(unittest.TestCase):
         return [name for name, _item in self.methods._items()]
 
     def set(self, name, isChecked):
-        dict(self.methods._items())[name].setCheckState(qt.Qt.Checked if isChecked else qt.Qt.Unchecked)
+        dict(self.methods._items())[name].setCheckState(
+            qt.Qt.Checked if isChecked else qt.Qt.Unchecked
+        )
 
     def test_interpolations_come_first_then_models_then_their_back_projections(self):
-        self.assertEqual(self.listed(), [*FIRST, "net-psnr", "net-gan", "net-psnr+bp", "net-gan+bp"])
+        self.assertEqual(
+            self.listed(), [*FIRST, "net-psnr", "net-gan", "net-psnr+bp", "net-gan+bp"]
+        )
         self.assertEqual(self.methods.names, (*FIRST, "net-psnr", "net-gan"))
 
     def test_items_say_what_they_are(self):
         texts = [self.list.item(n).text() for n in range(self.list.count)]
-        self.assertEqual(texts[3:6], ["bicubic+bp – the best without learning", "net-psnr – PSNR model", "net-gan – GAN model"])
+        self.assertEqual(
+            texts[3:6],
+            [
+                "bicubic+bp – the best without learning",
+                "net-psnr – PSNR model",
+                "net-gan – GAN model",
+            ],
+        )
         self.assertIn("what the card of net-gan says", self.list.item(5).toolTip())
 
     def test_only_differences_from_the_default_are_kept(self):
@@ -72,7 +98,9 @@ class MethodListTest(unittest.TestCase):
         self.set("net-gan", False)
         self.set("bilinear", False)
         self.show(4)
-        self.assertEqual(self.methods.names, ("nearest", "bicubic", "bicubic+bp", "four-psnr", "four-gan"))
+        self.assertEqual(
+            self.methods.names, ("nearest", "bicubic", "bicubic+bp", "four-psnr", "four-gan")
+        )
         self.show(2)
         self.assertNotIn("net-gan", self.methods.names)
 

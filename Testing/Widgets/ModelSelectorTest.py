@@ -10,15 +10,30 @@ from MRISuperResLib.widgets.models import ModelSelector
 
 def card(name, pair="", stage="psnr"):
     title = name.replace("-", " ").title()
-    return SimpleNamespace(name=name, title=title, pair=pair, stage=stage, made_for="cpu", license=f"license of {title}", training={}, audit=[],
-                           figures=list, audited=list, summary=lambda: f"{title}\nwhat the card says of it")
+    return SimpleNamespace(
+        name=name,
+        title=title,
+        pair=pair,
+        stage=stage,
+        made_for="cpu",
+        license=f"license of {title}",
+        training={},
+        audit=[],
+        figures=list,
+        audited=list,
+        summary=lambda: f"{title}\nwhat the card says of it",
+    )
 
 
 class StoreDouble:
     """×2: a pair, and a model of its own; ×4: nothing."""
 
     def cards(self, scale):
-        return [card("net-psnr", "net"), card("other"), card("net-gan", "net", "gan")] if scale == 2 else []
+        return (
+            [card("net-psnr", "net"), card("other"), card("net-gan", "net", "gan")]
+            if scale == 2
+            else []
+        )
 
     def pairs(self, scale):
         return {"net": (card("net-psnr"), card("net-gan"))} if scale == 2 else {}
@@ -29,11 +44,22 @@ class StoreDouble:
 
 class ModelSelectorTest(unittest.TestCase):
     def setUp(self):
-        self.box, self.summary, self.label, self.slider = qt.QComboBox(), qt.QLabel(), qt.QLabel(), ctk.ctkSliderWidget()
+        self.box, self.summary, self.label, self.slider = (
+            qt.QComboBox(),
+            qt.QLabel(),
+            qt.QLabel(),
+            ctk.ctkSliderWidget(),
+        )
         self.card, self.section = qt.QLabel(), ctk.ctkCollapsibleButton()
         self.slider.decimals, self.slider.singleStep, self.slider.maximum = 2, 0.05, 1.0
         self.chosen = []
-        self.selector = ModelSelector(self.box, (self.summary, self.card, self.section), (self.label, self.slider), self.chosen.append, StoreDouble())
+        self.selector = ModelSelector(
+            self.box,
+            (self.summary, self.card, self.section),
+            (self.label, self.slider),
+            self.chosen.append,
+            StoreDouble(),
+        )
         self.selector.show(2, "", "cpu")
 
     def choose(self, data):
@@ -47,10 +73,15 @@ class ModelSelectorTest(unittest.TestCase):
 
     def test_pair_is_offered_as_a_blend_between_models_and_interpolations(self):
         names = [self.box.itemData(n) for n in range(self.box.count)]
-        self.assertEqual(names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"])
+        self.assertEqual(
+            names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"]
+        )
 
     def test_the_two_models_of_a_pair_can_be_told_apart(self):
-        self.assertEqual([self.box.itemText(n) for n in range(3)], ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"])
+        self.assertEqual(
+            [self.box.itemText(n) for n in range(3)],
+            ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"],
+        )
 
     def test_nothing_in_a_card_is_taken_for_markup(self):
         self.assertEqual(self.summary.textFormat, qt.Qt.PlainText)
@@ -99,14 +130,29 @@ class ModelSelectorTest(unittest.TestCase):
         self.assert_shown("net-gan", 1.0)
 
     def test_cards_are_those_of_the_chosen_model_of_a_blend_both_of_an_interpolation_none(self):
-        for chosen, names in (("other", ["other"]), ("net@", ["net-psnr", "net-gan"]), ("bicubic", [])):
+        for chosen, names in (
+            ("other", ["other"]),
+            ("net@", ["net-psnr", "net-gan"]),
+            ("bicubic", []),
+        ):
             self.choose(chosen)
             self.assertEqual([card.name for card in self.selector.cards], names)
 
     def test_whole_card_is_shown_of_a_blend_both_and_none_of_an_interpolation(self):
-        for chosen, licenses in (("other", ["Other"]), ("net@", ["Net Psnr", "Net Gan"]), ("bicubic", [])):
+        for chosen, licenses in (
+            ("other", ["Other"]),
+            ("net@", ["Net Psnr", "Net Gan"]),
+            ("bicubic", []),
+        ):
             self.choose(chosen)
-            self.assertEqual([title for title in ("Net Psnr", "Other", "Net Gan") if f"license of {title}" in self.card.text], licenses)
+            self.assertEqual(
+                [
+                    title
+                    for title in ("Net Psnr", "Other", "Net Gan")
+                    if f"license of {title}" in self.card.text
+                ],
+                licenses,
+            )
             self.assertEqual(self.section.isHidden(), not licenses)
 
     def test_scale_without_models_has_the_interpolations(self):

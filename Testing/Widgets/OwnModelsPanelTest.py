@@ -35,13 +35,23 @@ class OwnModelsTestCase(PanelTestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         home = str(self.folder / "home")
-        self.enterContext(mock.patch.dict(os.environ, {"XDG_DATA_HOME": home, "APPDATA": home, "HOME": home, FOLDERS_VARIABLE: ""}))
+        self.enterContext(
+            mock.patch.dict(
+                os.environ,
+                {"XDG_DATA_HOME": home, "APPDATA": home, "HOME": home, FOLDERS_VARIABLE: ""},
+            )
+        )
         super().setUp()
         store = ModelStore()
         self.widget.upsampling.models._store = self.widget.comparing.methods._store = store
         self.enterContext(mock.patch("MRISuperResLib.widgets.user_models.logging.error"))
         self.missing = []
-        self.enterContext(mock.patch("MRISuperResLib.widgets.packages.missingPackages", lambda **asked: list(self.missing)))
+        self.enterContext(
+            mock.patch(
+                "MRISuperResLib.widgets.packages.missingPackages",
+                lambda **asked: list(self.missing),
+            )
+        )
         mute_error_log(self)
         from made_models import write_model
 
@@ -76,13 +86,25 @@ class OwnModelsTestCase(PanelTestCase):
 class InstallTest(OwnModelsTestCase):
     def test_installed_model_is_chosen_with_its_scale_and_can_be_used(self):
         self.choose_entry(INSTALL, str(self.card))
-        self.assertEqual((self.told, self.ui.ownModelsButton.enabled, self.ui.applyButton.enabled), ("Installing mine-x4.json …", False, False))
+        self.assertEqual(
+            (self.told, self.ui.ownModelsButton.enabled, self.ui.applyButton.enabled),
+            ("Installing mine-x4.json …", False, False),
+        )
         self.wait()
         self.assertEqual(self.own(), ["mine-x4.json", "mine-x4.safetensors"])
-        self.assertEqual((self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText), ("mine-x4", "×4"))
+        self.assertEqual(
+            (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
+            ("mine-x4", "×4"),
+        )
         self.assertIn("“mine-x4” is one of your own", self.told)
         self.assertTrue(self.ui.ownModelsButton.enabled and self.ui.applyButton.enabled)
-        self.assertIn("mine-x4", " ".join(self.ui.methodsListWidget.item(row).text() for row in range(self.ui.methodsListWidget.count)))
+        self.assertIn(
+            "mine-x4",
+            " ".join(
+                self.ui.methodsListWidget.item(row).text()
+                for row in range(self.ui.methodsListWidget.count)
+            ),
+        )
 
     def test_what_was_told_is_over_when_something_else_is_chosen(self):
         self.install()
@@ -103,7 +125,9 @@ class InstallTest(OwnModelsTestCase):
         self.assertEqual((self.own(), self.ui.modelComboBox.currentData), ([], "bicubic"))
 
     def test_worker_that_dies_leaves_no_model_and_the_panel_usable(self):
-        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import sys; sys.stdin.readline(); sys.exit(3)"]))
+        worker = WorkerProcess(
+            lambda: (sys.executable, ["-c", "import sys; sys.stdin.readline(); sys.exit(3)"])
+        )
         self.addCleanup(worker.cleanup)
         self.widget.logic._worker = worker
         with expect_error("The worker process .* 3"):
@@ -114,6 +138,7 @@ class InstallTest(OwnModelsTestCase):
     def test_worker_that_cannot_be_started_is_an_error_and_the_panel_stays_usable(self):
         def noPython():
             raise RuntimeError("The Python of this application was not found.")
+
         self.widget.logic._worker = WorkerProcess(noPython)
         with expect_error("Python of this application was not found"):
             self.install()
@@ -157,7 +182,9 @@ class ImportTest(OwnModelsTestCase):
         from spandrel.architectures.ESRGAN import ESRGAN
 
         path = self.folder / name
-        torch.save(ESRGAN(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=4).state_dict(), path)
+        torch.save(
+            ESRGAN(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=4).state_dict(), path
+        )
         return path
 
     def test_imported_checkpoint_is_chosen_under_the_name_that_was_given(self):
@@ -165,20 +192,31 @@ class ImportTest(OwnModelsTestCase):
         self.assertEqual(self.told, "Importing Real ESRGAN.pth …")
         self.wait()
         self.assertEqual(self.own(), ["photographs.json", "photographs.safetensors"])
-        self.assertEqual((self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText), ("photographs", "×4"))
+        self.assertEqual(
+            (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
+            ("photographs", "×4"),
+        )
         self.assertIn("very likely photographs", self.ui.modelSummaryLabel.text)
 
     def test_name_is_suggested_after_the_file_and_none_means_no_import(self):
-        with mock.patch.object(qt.QInputDialog, "getText", staticmethod(lambda *arguments: asked.append(arguments[-1]))):
+        with mock.patch.object(
+            qt.QInputDialog, "getText", staticmethod(lambda *arguments: asked.append(arguments[-1]))
+        ):
             asked = []
             self.choose_entry(IMPORT, str(self.folder / "_Real ESRGAN×4+.v2.pth"))
         self.assertEqual((asked, self.widget.ownModels.isRunning), (["Real-ESRGAN-4-.v2"], False))
 
-    def test_what_is_no_checkpoint_and_a_name_that_is_taken_are_refused_with_the_sentence_of_the_core(self):
+    def test_what_is_no_checkpoint_and_a_name_that_is_taken_are_refused_with_the_sentence_of_the_core(
+        self,
+    ):
         path = self.folder / "text.pth"
         path.write_text("no weights")
         shipped = ModelStore().cards(2)[0].name
-        for name, words in (("photographs", "text.pth can't be imported"), (shipped, "There is a model"), ("no name", "is not made of letters")):
+        for name, words in (
+            ("photographs", "text.pth can't be imported"),
+            (shipped, "There is a model"),
+            ("no name", "is not made of letters"),
+        ):
             with expect_error(words):
                 self.choose_entry(IMPORT, str(path), name)
                 self.wait()
@@ -196,7 +234,9 @@ class RemoveTest(OwnModelsTestCase):
         self.assertEqual(self.ui.modelComboBox.findData("mine-x4"), -1)
         self.assertEqual(len(shown_dialogs("Delete the model “mine-x4”")), 2)
 
-    def test_what_came_with_the_extension_and_what_is_no_model_is_refused_with_a_reason_and_without_a_question(self):
+    def test_what_came_with_the_extension_and_what_is_no_model_is_refused_with_a_reason_and_without_a_question(
+        self,
+    ):
         shipped = ModelStore().cards(2)[0].name
         for name, words in ((shipped, "not among your own"), ("bicubic", "“bicubic” is no model")):
             self.choose(name)

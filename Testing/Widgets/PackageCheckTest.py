@@ -10,7 +10,12 @@ from unittest import mock
 import slicer  # noqa: F401 - starts the host
 from MRISuperResLib.worker import package_probe
 from MRISuperResLib.widgets import package_check
-from MRISuperResLib.widgets.package_check import PackageCheck, PackageState, checkPackages, probeCommand
+from MRISuperResLib.widgets.package_check import (
+    PackageCheck,
+    PackageState,
+    checkPackages,
+    probeCommand,
+)
 from MRISuperResLib.worker.client import LIBRARY_FOLDER
 from module_helpers import is_alive
 from slicerhost.testing import wait_until
@@ -39,12 +44,18 @@ class PackageCheckTest(unittest.TestCase):
         self.enterContext(mock.patch.object(package_check, "probeCommand", command))
 
     def command(self, words):
-        return sys.executable, ["-c", f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; from MRISuperResLib.worker.package_probe import main; main()", *words]
+        return sys.executable, [
+            "-c",
+            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; from MRISuperResLib.worker.package_probe import main; main()",
+            *words,
+        ]
 
     def check(self, *names, **options):
         """{name: PackageState}, or None where the check was stopped."""
         done = []
-        check = PackageCheck({name: (name, f"{name}>=1.0") for name in names}, done.append, **options)
+        check = PackageCheck(
+            {name: (name, f"{name}>=1.0") for name in names}, done.append, **options
+        )
         wait_until(lambda: done, timeout=60)
         self.assertEqual((len(done), list(done[0])), (1, list(names)))
         del check
@@ -52,19 +63,33 @@ class PackageCheckTest(unittest.TestCase):
 
     def test_usable_missing_and_old_packages_are_told_apart(self):
         states = self.check("madegood", "madenowhere", "madeold", "madetalkative")
-        self.assertEqual(list(states.values()), [PackageState("madegood", "1.2.3", "usable"), PackageState("madenowhere", "", "missing"),
-                                                 PackageState("madeold", "0.9.12", "old"), PackageState("madetalkative", "7", "usable")])
+        self.assertEqual(
+            list(states.values()),
+            [
+                PackageState("madegood", "1.2.3", "usable"),
+                PackageState("madenowhere", "", "missing"),
+                PackageState("madeold", "0.9.12", "old"),
+                PackageState("madetalkative", "7", "usable"),
+            ],
+        )
         self.assertEqual([state.isUsable for state in states.values()], [True, False, False, True])
-        self.assertEqual([state.text() for state in states.values()], ["usable", "not installed", "too old", "usable"])
+        self.assertEqual(
+            [state.text() for state in states.values()],
+            ["usable", "not installed", "too old", "usable"],
+        )
 
     def test_broken_package_says_why_in_one_line(self):
         states = self.check("madebroken", "madehalf")
-        self.assertEqual(states["madebroken"].text(), "broken, libtorch.so: cannot open shared object file")
+        self.assertEqual(
+            states["madebroken"].text(), "broken, libtorch.so: cannot open shared object file"
+        )
         self.assertEqual(states["madehalf"].text(), "broken, No module named 'no_such_part'")
 
     def test_package_that_ends_python_is_broken_and_the_others_are_looked_at_all_the_same(self):
         states = self.check("madegood", "madedeadly", "madeexiting", "madeold")
-        self.assertEqual([state.state for state in states.values()], ["usable", "broken", "broken", "old"])
+        self.assertEqual(
+            [state.state for state in states.values()], ["usable", "broken", "broken", "old"]
+        )
         self.assertEqual(states["madedeadly"].reason, "it ends Python (code 3)")
 
     def test_what_python_says_at_its_start_is_no_answer(self):
@@ -84,7 +109,10 @@ class PackageCheckTest(unittest.TestCase):
         self.use(lambda words: ("/no/such/python", words))
         states = self.check("madegood")
         self.assertIn("broken, ", states["madegood"].text())
-        with mock.patch("shutil.which", return_value=None), mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"):
+        with (
+            mock.patch("shutil.which", return_value=None),
+            mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"),
+        ):
             self.use(probeCommand)
             states = self.check("madegood")
         self.assertIn("The Python of this application was not found", states["madegood"].reason)
@@ -99,7 +127,9 @@ class PackageCheckTest(unittest.TestCase):
         self.assertEqual(done, [])
 
     def test_the_application_can_wait_for_it(self):
-        self.assertTrue(checkPackages({"madegood": ("madegood", "madegood>=1.0")})["madegood"].isUsable)
+        self.assertTrue(
+            checkPackages({"madegood": ("madegood", "madegood>=1.0")})["madegood"].isUsable
+        )
 
     def test_packages_of_this_environment_are_found_with_their_versions(self):
         self.use(probeCommand)
@@ -110,8 +140,16 @@ class PackageCheckTest(unittest.TestCase):
 
 class VersionTest(unittest.TestCase):
     def test_versions_are_compared_by_their_numbers(self):
-        for version, minimum, older in (("2.13.0+cpu", "2.2", False), ("2.1.2", "2.2", True), ("0.10", "0.4", False), ("5.0.0.93", "4.5", False), ("2", "2.0", True),
-                                        ("2.2rc1", "2.2", False), ("", "1.0", False), ("unknown", "1.0", False)):
+        for version, minimum, older in (
+            ("2.13.0+cpu", "2.2", False),
+            ("2.1.2", "2.2", True),
+            ("0.10", "0.4", False),
+            ("5.0.0.93", "4.5", False),
+            ("2", "2.0", True),
+            ("2.2rc1", "2.2", False),
+            ("", "1.0", False),
+            ("unknown", "1.0", False),
+        ):
             with self.subTest(version, minimum=minimum):
                 self.assertEqual(package_probe.is_older(version, minimum), older)
 
@@ -119,7 +157,13 @@ class VersionTest(unittest.TestCase):
         import subprocess
 
         code = f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); sys.modules['numpy'] = None; from MRISuperResLib.worker.package_probe import main; main()"
-        run = subprocess.run([sys.executable, "-c", code, "json", "json", "json", "1"], capture_output=True, text=True, timeout=60, env={**os.environ})
+        run = subprocess.run(
+            [sys.executable, "-c", code, "json", "json", "json", "1"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ},
+        )
         self.assertIn('"state": "usable"', run.stdout, run.stderr)
 
 

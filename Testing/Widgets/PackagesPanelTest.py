@@ -13,7 +13,16 @@ import slicer
 from MRISuperResLib.widgets import package_check, packages
 from MRISuperResLib.widgets.packages_panel import NAME, NEEDED, PURPOSE, STATE, VERSION
 from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
-from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, screenshot, shown_dialogs, wait_until
+from slicerhost.testing import (
+    answer_next,
+    expect_error,
+    leave_module,
+    open_module,
+    process_events,
+    screenshot,
+    shown_dialogs,
+    wait_until,
+)
 
 USABLE = ["3.1", "usable", ""]
 ANSWERS = """
@@ -62,10 +71,15 @@ class PackagesPanelTest(unittest.TestCase):
 
     def row(self, name):
         row = list(packages.ALL).index(name)
-        return [self.ui.packagesTable.item(row, column).text() for column in (NAME, VERSION, NEEDED, STATE, PURPOSE)]
+        return [
+            self.ui.packagesTable.item(row, column).text()
+            for column in (NAME, VERSION, NEEDED, STATE, PURPOSE)
+        ]
 
     def choose(self, name):
-        self.ui.packagesTable.item(list(packages.ALL).index(name), NAME).setCheckState(qt.Qt.Checked)
+        self.ui.packagesTable.item(list(packages.ALL).index(name), NAME).setCheckState(
+            qt.Qt.Checked
+        )
 
     def test_nothing_is_looked_at_before_the_section_is_opened(self):
         self.assertTrue(self.ui.packagesCollapsibleButton.collapsed)
@@ -80,12 +94,23 @@ class PackagesPanelTest(unittest.TestCase):
         self.assertEqual(len(self.checks), 1)
 
     def test_table_says_what_is_installed_needed_and_whether_it_can_be_used(self):
-        self.answer(torch=("2.13.0", "broken", "no c10.dll"), accelerate=("", "missing", ""), nibabel=("3.0", "old", ""))
+        self.answer(
+            torch=("2.13.0", "broken", "no c10.dll"),
+            accelerate=("", "missing", ""),
+            nibabel=("3.0", "old", ""),
+        )
         self.open()
         self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.2", "broken", "networks"])
-        self.assertIn("The networks can't be used: torch is broken, no c10.dll. Press Install / repair", self.ui.packagesStatusLabel.text)
-        self.assertEqual(self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4", "usable", "networks"])
-        self.assertEqual(self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5", "usable", "NIQE, PI"])
+        self.assertIn(
+            "The networks can't be used: torch is broken, no c10.dll. Press Install / repair",
+            self.ui.packagesStatusLabel.text,
+        )
+        self.assertEqual(
+            self.row("safetensors"), ["safetensors", "3.1", "≥ 0.4", "usable", "networks"]
+        )
+        self.assertEqual(
+            self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5", "usable", "NIQE, PI"]
+        )
         self.assertEqual(self.row("torchvision")[4], "NIQE, PI, import")
         self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30", "not installed", "training"])
         self.assertEqual(self.row("nibabel")[3], "too old")
@@ -95,12 +120,19 @@ class PackagesPanelTest(unittest.TestCase):
         self.open()
         self.assertEqual(self.widget.packages.chosen, ["torch"])
         self.assertTrue(self.ui.installPackagesButton.enabled)
-        self.assertIn("The networks can't be used: torch is not installed. Press Install / repair", self.ui.packagesStatusLabel.text)
+        self.assertIn(
+            "The networks can't be used: torch is not installed. Press Install / repair",
+            self.ui.packagesStatusLabel.text,
+        )
 
-    def test_with_all_that_the_networks_need_there_is_nothing_to_install_until_something_is_checked(self):
+    def test_with_all_that_the_networks_need_there_is_nothing_to_install_until_something_is_checked(
+        self,
+    ):
         self.open()
         self.assertIn("The networks have all that they need", self.ui.packagesStatusLabel.text)
-        self.assertEqual((self.widget.packages.chosen, self.ui.installPackagesButton.enabled), ([], False))
+        self.assertEqual(
+            (self.widget.packages.chosen, self.ui.installPackagesButton.enabled), ([], False)
+        )
         self.choose("accelerate")
         self.assertTrue(self.ui.installPackagesButton.enabled)
 
@@ -114,7 +146,9 @@ class PackagesPanelTest(unittest.TestCase):
     def test_panel_stays_alive_while_it_looks_and_says_so(self):
         self.ui.packagesCollapsibleButton.collapsed = False
         self.assertEqual(self.ui.packagesStatusLabel.text, "Looking at the packages …")
-        self.assertFalse(self.ui.checkPackagesButton.enabled or self.ui.installPackagesButton.enabled)
+        self.assertFalse(
+            self.ui.checkPackagesButton.enabled or self.ui.installPackagesButton.enabled
+        )
         self.wait()
         self.assertTrue(self.ui.checkPackagesButton.enabled)
 
@@ -128,11 +162,16 @@ class PackagesPanelTest(unittest.TestCase):
     def test_install_asks_installs_and_looks_again_and_the_worker_starts_anew(self):
         self.answer(torch=("", "missing", ""))
         self.open()
-        with mock.patch.object(self.widget.packages, "_onInstalled") as installed, mock.patch.object(packages, "_pipInstall", lambda arguments: self.answer()):
+        with (
+            mock.patch.object(self.widget.packages, "_onInstalled") as installed,
+            mock.patch.object(packages, "_pipInstall", lambda arguments: self.answer()),
+        ):
             answer_next(True)
             click(self.ui.installPackagesButton)
             self.wait()
-        self.assertEqual(len(shown_dialogs("torch, which are not installed yet, or can't be used")), 1)
+        self.assertEqual(
+            len(shown_dialogs("torch, which are not installed yet, or can't be used")), 1
+        )
         installed.assert_called_once_with()
         self.assertEqual(self.row("torch")[3], "usable")
         self.assertFalse(self.ui.installPackagesButton.enabled)
@@ -148,8 +187,13 @@ class PackagesPanelTest(unittest.TestCase):
     def test_failed_installation_is_told_in_a_sentence_and_the_state_is_shown(self):
         self.answer(torch=("", "missing", ""))
         self.open()
-        for double, words in ((mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])), "torch could not be installed .pip has ended with code 1"),
-                              (self.pip.append, "not everything can be used .torch: not installed")):
+        for double, words in (
+            (
+                mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
+                "torch could not be installed .pip has ended with code 1",
+            ),
+            (self.pip.append, "not everything can be used .torch: not installed"),
+        ):
             answer_next(True)
             with mock.patch.object(packages, "_pipInstall", double), expect_error(words):
                 click(self.ui.installPackagesButton)
@@ -198,17 +242,31 @@ class PackagesPanelTest(unittest.TestCase):
 
     def test_screenshot(self):
         """A picture of the section for whoever wants to look at it."""
-        self.answer(torch=("2.13.0+cpu", "broken", "libc10.so: cannot open shared object file: No such file or directory"), accelerate=("", "missing", ""),
-                    nibabel=("", "missing", ""), pyiqa=("", "missing", ""))
+        self.answer(
+            torch=(
+                "2.13.0+cpu",
+                "broken",
+                "libc10.so: cannot open shared object file: No such file or directory",
+            ),
+            accelerate=("", "missing", ""),
+            nibabel=("", "missing", ""),
+            pyiqa=("", "missing", ""),
+        )
         self.open()
-        for section in (self.ui.inputCollapsibleButton, self.ui.modelCollapsibleButton, self.ui.outputCollapsibleButton):
+        for section in (
+            self.ui.inputCollapsibleButton,
+            self.ui.modelCollapsibleButton,
+            self.ui.outputCollapsibleButton,
+        ):
             section.collapsed = True
             self.addCleanup(setattr, section, "collapsed", False)
         broken = screenshot(self.area, "packages", (540, 700)).read_bytes()
         self.answer()
         click(self.ui.checkPackagesButton)
         self.wait()
-        self.assertNotEqual(screenshot(self.area, "packages_usable", (520, 700)).read_bytes(), broken)
+        self.assertNotEqual(
+            screenshot(self.area, "packages_usable", (520, 700)).read_bytes(), broken
+        )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,15 @@ class PackagesTestCase(unittest.TestCase):
         self.present, self.broken = set(), {}
         self.replace(packages, "_exists", lambda name: name in self.present)
         self.replace(packages, "checkPackages", self.check)
-        self.replace(packages, "installed_version", lambda name: importlib.metadata.version(name) if name in ("numpy", "scipy", "SimpleITK") or name in self.present else "")
+        self.replace(
+            packages,
+            "installed_version",
+            lambda name: (
+                importlib.metadata.version(name)
+                if name in ("numpy", "scipy", "SimpleITK") or name in self.present
+                else ""
+            ),
+        )
         self.replace(slicer.util, "pip_install", self.pipInstall)
         self.addCleanup(packages.setWheelFolder, "")
 
@@ -46,15 +54,29 @@ class PackagesTestCase(unittest.TestCase):
 
     def check(self, wanted):
         """What the child process would find."""
-        return {name: PackageState(name, "1.0", "missing" if name not in self.present else "broken" if name in self.broken else "usable", self.broken.get(name, ""))
-                for name in wanted}
+        return {
+            name: PackageState(
+                name,
+                "1.0",
+                "missing"
+                if name not in self.present
+                else "broken"
+                if name in self.broken
+                else "usable",
+                self.broken.get(name, ""),
+            )
+            for name in wanted
+        }
 
     def pipInstall(self, arguments):
         """What pip would do: remembers the constraints, installs the rest, and mends what it installs by force."""
         place = arguments.index("--constraint")
         with open(arguments[place + 1]) as file:
-            self.constraintFile, self.constraints = file.name, dict(line.strip().split("==") for line in file)
-        self.calls.append(arguments[:place] + arguments[place + 2:])
+            self.constraintFile, self.constraints = (
+                file.name,
+                dict(line.strip().split("==") for line in file),
+            )
+        self.calls.append(arguments[:place] + arguments[place + 2 :])
         requirements = [argument for argument in self.calls[-1] if ">=" in argument]
         self.installed += requirements
         names = [name for name, requirement in packages.ALL.items() if requirement in requirements]
@@ -71,7 +93,10 @@ class PackagesTest(PackagesTestCase):
 
     def test_import_of_checkpoints_needs_more(self):
         self.present |= {"torch", "safetensors", "torchvision"}
-        self.assertEqual((packages.missingPackages(), packages.missingPackages(checkpoints=True)), ([], ["spandrel"]))
+        self.assertEqual(
+            (packages.missingPackages(), packages.missingPackages(checkpoints=True)),
+            ([], ["spandrel"]),
+        )
         answer_next(True)
         self.assertTrue(packages.installPackages(["spandrel"]))
         self.assertIn("torch", self.constraints)
@@ -85,7 +110,9 @@ class PackagesTest(PackagesTestCase):
     def test_user_is_told_what_is_installed(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
-        self.assertEqual([dialog.kind for dialog in shown_dialogs("torch, safetensors")], ["question"])
+        self.assertEqual(
+            [dialog.kind for dialog in shown_dialogs("torch, safetensors")], ["question"]
+        )
 
     def test_nothing_is_installed_where_the_user_declines(self):
         answer_next(False)
@@ -105,11 +132,17 @@ class PackagesTest(PackagesTestCase):
         class PyTorchUtilsLogic:
             def installTorch(self, askConfirmation, torchVersionRequirement):
                 test.byPyTorchUtils.append(("install", askConfirmation, torchVersionRequirement))
-                with open(urllib.request.url2pathname(urllib.parse.urlsplit(os.environ["PIP_CONSTRAINT"]).path)) as file:
+                with open(
+                    urllib.request.url2pathname(
+                        urllib.parse.urlsplit(os.environ["PIP_CONSTRAINT"]).path
+                    )
+                ) as file:
                     test.byPyTorchUtils.append(file.read())
                 test.present.add("torch")
                 test.broken.pop("torch", None)
-                raise ImportError("torch can't be imported into the application, which it need not be")
+                raise ImportError(
+                    "torch can't be imported into the application, which it need not be"
+                )
 
             def uninstallTorch(self):
                 test.byPyTorchUtils.append(("uninstall",))
@@ -121,14 +154,19 @@ class PackagesTest(PackagesTestCase):
         self.assertEqual(self.byPyTorchUtils[0], ("install", False, ">=2.2"))
         self.assertIn(f"numpy=={importlib.metadata.version('numpy')}", self.byPyTorchUtils[1])
         self.assertNotIn("torch", self.byPyTorchUtils[1])
-        self.assertEqual([requirement.split(">=")[0] for requirement in self.installed], ["safetensors"])
+        self.assertEqual(
+            [requirement.split(">=")[0] for requirement in self.installed], ["safetensors"]
+        )
         self.assertNotIn("PIP_CONSTRAINT", os.environ)
 
         self.broken["torch"] = "no c10.dll"
         self.byPyTorchUtils.clear()
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch"]))
-        self.assertEqual([call[0] for call in self.byPyTorchUtils if isinstance(call, tuple)], ["uninstall", "install"])
+        self.assertEqual(
+            [call[0] for call in self.byPyTorchUtils if isinstance(call, tuple)],
+            ["uninstall", "install"],
+        )
 
     def test_newer_slicer_installs_through_its_packaging_module(self):
         newer = []
@@ -141,7 +179,10 @@ class PackagesTest(PackagesTestCase):
     def test_installation_that_brings_nothing_is_no_success(self):
         self.replace(slicer.util, "pip_install", lambda requirements: None)
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, "not everything can be used .*torch: not installed.*: restart the application"):
+        with self.assertRaisesRegex(
+            RuntimeError,
+            "not everything can be used .*torch: not installed.*: restart the application",
+        ):
             packages.installPackages(["torch"])
 
     def test_what_can_not_be_imported_afterwards_is_no_success_whatever_pip_says(self):
@@ -151,16 +192,27 @@ class PackagesTest(PackagesTestCase):
             packages.installPackages(["safetensors"])
 
     def test_failure_of_pip_is_told_in_a_sentence_that_says_what_to_do(self):
-        self.replace(slicer.util, "pip_install", mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])))
+        self.replace(
+            slicer.util,
+            "pip_install",
+            mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
+        )
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, r"safetensors could not be installed \(pip has ended with code 1\): check the network, or choose a folder of wheels"):
+        with self.assertRaisesRegex(
+            RuntimeError,
+            r"safetensors could not be installed \(pip has ended with code 1\): check the network, or choose a folder of wheels",
+        ):
             packages.installPackages(["safetensors"])
 
     def test_no_file_is_left_whatever_happens(self):
         before = set(os.listdir(slicer.app.temporaryPath))
         answer_next(True)
         packages.installPackages(["safetensors"])
-        self.replace(slicer.util, "pip_install", mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])))
+        self.replace(
+            slicer.util,
+            "pip_install",
+            mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
+        )
         answer_next(True)
         with self.assertRaises(RuntimeError):
             packages.installPackages(["torch"])
@@ -169,12 +221,17 @@ class PackagesTest(PackagesTestCase):
     def test_nothing_that_the_application_relies_on_is_replaced(self):
         answer_next(True)
         packages.installPackages(["torch", "safetensors"])
-        self.assertEqual(self.constraints, {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "SimpleITK")})
+        self.assertEqual(
+            self.constraints,
+            {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "SimpleITK")},
+        )
         self.present.add("torch")
         answer_next(True)
         packages.installPackages(["safetensors"])
         self.assertEqual(self.constraints["torch"], importlib.metadata.version("torch"))
-        self.assertIn("no other version of numpy, scipy, SimpleITK, torch replaces", shown_dialogs()[-1].text)
+        self.assertIn(
+            "no other version of numpy, scipy, SimpleITK, torch replaces", shown_dialogs()[-1].text
+        )
 
     def test_torch_is_announced_as_large_and_nothing_else_is(self):
         for names, isLarge in ((["torch"], True), (["safetensors"], False)):
@@ -194,12 +251,17 @@ class PackagesTest(PackagesTestCase):
         self.broken["torch"] = "no c10.dll"
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch"]))
-        self.assertEqual(self.calls, [["--no-deps", "--force-reinstall", "torch>=2.2"], ["torch>=2.2"]])
+        self.assertEqual(
+            self.calls, [["--no-deps", "--force-reinstall", "torch>=2.2"], ["torch>=2.2"]]
+        )
         self.assertNotIn("torch", self.constraints)
 
     def test_older_torch_is_not_replaced_and_the_user_is_told_how_to(self):
         self.replace(packages, "installed_version", lambda name: "2.1.2+cu118")
-        with self.assertRaisesRegex(RuntimeError, r"PyTorch 2\.1\.2\+cu118 is installed, but 2\.2 or later is needed\. It is not replaced"):
+        with self.assertRaisesRegex(
+            RuntimeError,
+            r"PyTorch 2\.1\.2\+cu118 is installed, but 2\.2 or later is needed\. It is not replaced",
+        ):
             packages.installPackages(["torch"])
         self.assertEqual((shown_dialogs(), self.calls), ([], []))
 
@@ -216,8 +278,13 @@ class OfflineTest(PackagesTestCase):
         packages.setWheelFolder(self.folder)
         answer_next(True)
         packages.installPackages(["torch", "safetensors"])
-        self.assertEqual(self.calls, [["--no-index", "--find-links", self.folder, "torch>=2.2", "safetensors>=0.4"]])
-        self.assertIn(f"They will be installed from the folder {self.folder};", shown_dialogs()[0].text)
+        self.assertEqual(
+            self.calls,
+            [["--no-index", "--find-links", self.folder, "torch>=2.2", "safetensors>=0.4"]],
+        )
+        self.assertIn(
+            f"They will be installed from the folder {self.folder};", shown_dialogs()[0].text
+        )
 
     def test_the_extension_pytorch_is_not_asked_because_it_needs_the_network(self):
         self.provide("PyTorchUtils")
@@ -234,17 +301,28 @@ class OfflineTest(PackagesTestCase):
         self.assertEqual(packages.wheelFolder(), "")
 
     def test_folder_without_wheels_is_told_before_the_question(self):
-        for folder in (os.path.join(self.folder, "gone"), self.enterContext(tempfile.TemporaryDirectory())):
+        for folder in (
+            os.path.join(self.folder, "gone"),
+            self.enterContext(tempfile.TemporaryDirectory()),
+        ):
             packages.setWheelFolder(folder)
-            with self.assertRaisesRegex(RuntimeError, f"There is no wheel .* in the folder {folder}: choose another one"):
+            with self.assertRaisesRegex(
+                RuntimeError, f"There is no wheel .* in the folder {folder}: choose another one"
+            ):
                 packages.installPackages(["safetensors"])
         self.assertEqual(shown_dialogs(), [])
 
     def test_failure_of_pip_says_what_the_folder_lacks(self):
         packages.setWheelFolder(self.folder)
-        self.replace(slicer.util, "pip_install", mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])))
+        self.replace(
+            slicer.util,
+            "pip_install",
+            mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
+        )
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, f"put their wheels, and those of what they need, into {self.folder}"):
+        with self.assertRaisesRegex(
+            RuntimeError, f"put their wheels, and those of what they need, into {self.folder}"
+        ):
             packages.installPackages(["torch"])
 
 
@@ -273,12 +351,14 @@ class PerceptualTest(PackagesTestCase):
 
     def test_packages_of_niqe_are_missing_only_for_whom_asks_for_niqe(self):
         self.assertEqual(packages.missingPackages(), [])
-        self.assertEqual(packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS))
+        self.assertEqual(
+            packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS)
+        )
 
     def test_license_is_shown_in_the_one_question_that_is_asked(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
-        question, = shown_dialogs()
+        (question,) = shown_dialogs()
         self.assertIn("PolyForm Noncommercial 1.0.0, allows no commercial use", question.text)
         self.assertNotIn("GB", question.text)
 

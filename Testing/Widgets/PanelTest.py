@@ -10,12 +10,31 @@ from unittest import mock
 
 import numpy as np
 import slicer
-from module_helpers import Gate, click, command_of, double_worker, is_alive, job_folders, make_volume, mute_error_log, show_panel, wait_for_end
+from module_helpers import (
+    Gate,
+    click,
+    command_of,
+    double_worker,
+    is_alive,
+    job_folders,
+    make_volume,
+    mute_error_log,
+    show_panel,
+    wait_for_end,
+)
 from MRISuperResLib.widgets.card_text import asPlainText
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.scene.tasks import TaskState
-from slicerhost.testing import answer_next, expect_error, leave_module, open_module, process_events, shown_dialogs, wait_until
+from slicerhost.testing import (
+    answer_next,
+    expect_error,
+    leave_module,
+    open_module,
+    process_events,
+    shown_dialogs,
+    wait_until,
+)
 
 
 class PanelTestCase(unittest.TestCase):
@@ -78,7 +97,10 @@ class ChoosingTest(PanelTestCase):
     def test_volume_with_other_pixels_than_the_model_has_seen_is_warned_of_before_apply(self):
         self.choose("fast-x2-psnr")
         low, high = self.widget.upsampling.models.cards[0].spacing_range
-        for spacing, words in ((high * 2, f"was trained on pixels of {low:.3g}–{high:.3g} mm"), ((low + high) / 2, "")):
+        for spacing, words in (
+            (high * 2, f"was trained on pixels of {low:.3g}–{high:.3g} mm"),
+            ((low + high) / 2, ""),
+        ):
             self.input.SetSpacing(spacing, spacing, spacing)
             self.assertIn(words, self.ui.modelWarningLabel.text)
             self.assertEqual(self.ui.modelWarningLabel.isHidden(), not words)
@@ -88,15 +110,19 @@ class ChoosingTest(PanelTestCase):
 
     def test_default_model_is_that_which_is_made_for_the_device(self):
         asked = []
-        with mock.patch.object(self.widget.upsampling.models, "show", side_effect=lambda *given: asked.append(given[2])):
+        with mock.patch.object(
+            self.widget.upsampling.models, "show", side_effect=lambda *given: asked.append(given[2])
+        ):
             for device in (Device.CPU, Device.CUDA):
                 self.widget._parameterNode.device = device
-        self.assertEqual(asked[0::len(asked) - 1], ["cpu", "gpu"])
+        self.assertEqual(asked[0 :: len(asked) - 1], ["cpu", "gpu"])
 
     def test_apply_is_disabled_with_a_reason_without_a_volume(self):
         self.ui.inputSelector.setCurrentNode(None)
         self.assertFalse(self.ui.applyButton.enabled)
-        self.assertEqual((self.status, self.ui.applyButton.toolTip), ("Choose an input volume.",) * 2)
+        self.assertEqual(
+            (self.status, self.ui.applyButton.toolTip), ("Choose an input volume.",) * 2
+        )
         self.assertEqual(self.ui.geometryLabel.text, "")
 
     def test_volume_without_image_disables_apply_until_it_has_one(self):
@@ -108,7 +134,9 @@ class ChoosingTest(PanelTestCase):
         self.assertTrue(self.ui.applyButton.enabled)
 
     def test_label_maps_are_not_offered(self):
-        slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode")
+        slicer.util.addVolumeFromArray(
+            np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
+        )
         self.assertEqual(self.ui.inputSelector.nodeCount(), 1)
 
     def test_output_over_the_input_disables_apply(self):
@@ -123,8 +151,12 @@ class ChoosingTest(PanelTestCase):
         self.assertIs(self.widget.upsampling.job, before)
 
     def test_panel_says_which_slices_are_taken_and_why(self):
-        self.assertIn("Slices along k (axial): the acquired slices, 4 mm apart", self.ui.geometryLabel.text)
-        self.ui.sliceDirectionComboBox.setCurrentIndex(self.ui.sliceDirectionComboBox.findText("Sagittal"))
+        self.assertIn(
+            "Slices along k (axial): the acquired slices, 4 mm apart", self.ui.geometryLabel.text
+        )
+        self.ui.sliceDirectionComboBox.setCurrentIndex(
+            self.ui.sliceDirectionComboBox.findText("Sagittal")
+        )
         self.assertIn("sagittal", self.ui.geometryLabel.text)
         self.ui.scaleComboBox.setCurrentIndex(1)
         self.assertIn("5 × 6 × 7 → ", self.ui.geometryLabel.text)
@@ -140,29 +172,48 @@ class ChoosingTest(PanelTestCase):
             self.ui.scaleComboBox.setCurrentIndex(index)
             names = [self.ui.modelComboBox.itemData(i) for i in range(self.ui.modelComboBox.count)]
             blends = [f"{pair}@" for pair in models.pairs(scale)]
-            self.assertEqual(names, [card.name for card in models.cards(scale)] + blends + ["nearest", "bilinear", "bicubic"])
+            self.assertEqual(
+                names,
+                [card.name for card in models.cards(scale)]
+                + blends
+                + ["nearest", "bilinear", "bicubic"],
+            )
 
-    def test_models_that_were_installed_meanwhile_are_offered_when_the_module_is_entered_again(self):
+    def test_models_that_were_installed_meanwhile_are_offered_when_the_module_is_entered_again(
+        self,
+    ):
         card = self.widget.upsampling.models._store.cards(2)[0]
         with tempfile.TemporaryDirectory() as folder:
             self.widget.upsampling.models._store.folders.append(Path(folder))
             self.widget.comparing.methods._store.folders.append(Path(folder))
             Path(folder, "mine-x2.safetensors").touch()
-            Path(folder, "mine-x2.json").write_text(json.dumps(card.to_dict() | {"name": "mine-x2"}))
+            Path(folder, "mine-x2.json").write_text(
+                json.dumps(card.to_dict() | {"name": "mine-x2"})
+            )
             self.assertEqual(self.ui.modelComboBox.findData("mine-x2"), -1)
             leave_module()
             self.open()
             self.assertGreaterEqual(self.ui.modelComboBox.findData("mine-x2"), 0)
             self.assertEqual(self.ui.modelComboBox.currentData, "bicubic")
-            self.assertIn("mine-x2", " ".join(self.ui.methodsListWidget.item(row).text() for row in range(self.ui.methodsListWidget.count)))
+            self.assertIn(
+                "mine-x2",
+                " ".join(
+                    self.ui.methodsListWidget.item(row).text()
+                    for row in range(self.ui.methodsListWidget.count)
+                ),
+            )
 
     def test_card_of_the_chosen_model_is_shown(self):
         self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
         for card in self.widget.upsampling.models._store.cards(2):
             self.choose(card.name)
-            self.assertEqual(self.ui.modelSummaryLabel.text, card.summary().removeprefix(card.title).strip())
+            self.assertEqual(
+                self.ui.modelSummaryLabel.text, card.summary().removeprefix(card.title).strip()
+            )
             self.assertIn(card.training["data"][0]["path"], self.ui.cardLabel.text)
-            self.assertEqual(self.ui.modelComboBox.toolTip, asPlainText(self.ui.modelSummaryLabel.text))
+            self.assertEqual(
+                self.ui.modelComboBox.toolTip, asPlainText(self.ui.modelSummaryLabel.text)
+            )
 
     def test_choices_are_kept_when_the_scale_changes_and_back(self):
         self.choose("nearest")
@@ -176,18 +227,34 @@ class ChoosingTest(PanelTestCase):
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.choose("nearest")
         self.ui.outputSelector.setCurrentNode(make_volume(name="Mine"))
-        self.assertEqual((parameters.scale, parameters.sliceDirection, parameters.device, parameters.model),
-                         (Scale.X4, SliceDirection.CORONAL, Device.CPU, "nearest"))
+        self.assertEqual(
+            (parameters.scale, parameters.sliceDirection, parameters.device, parameters.model),
+            (Scale.X4, SliceDirection.CORONAL, Device.CPU, "nearest"),
+        )
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")
             self.assertTrue(slicer.util.saveScene(path))
             slicer.mrmlScene.Clear(0)
-            self.assertEqual((self.ui.scaleComboBox.currentIndex, self.ui.inputSelector.currentNode()), (0, None))
+            self.assertEqual(
+                (self.ui.scaleComboBox.currentIndex, self.ui.inputSelector.currentNode()), (0, None)
+            )
             slicer.util.loadScene(path)
-        self.assertEqual((self.ui.scaleComboBox.currentText, self.ui.sliceDirectionComboBox.currentText, self.ui.deviceComboBox.currentText),
-                         ("×4", "Coronal", "CPU"))
+        self.assertEqual(
+            (
+                self.ui.scaleComboBox.currentText,
+                self.ui.sliceDirectionComboBox.currentText,
+                self.ui.deviceComboBox.currentText,
+            ),
+            ("×4", "Coronal", "CPU"),
+        )
         self.assertEqual(self.ui.modelComboBox.currentData, "nearest")
-        self.assertEqual((self.ui.inputSelector.currentNode().GetName(), self.ui.outputSelector.currentNode().GetName()), ("Fetus", "Mine"))
+        self.assertEqual(
+            (
+                self.ui.inputSelector.currentNode().GetName(),
+                self.ui.outputSelector.currentNode().GetName(),
+            ),
+            ("Fetus", "Mine"),
+        )
         self.assertTrue(self.ui.applyButton.enabled)
 
     def test_running_state_is_not_saved_with_the_scene(self):
@@ -213,7 +280,9 @@ class RunTest(PanelTestCase):
         self.assert_idle(job, TaskState.FINISHED, "Finished in")
         self.assertIn("Fetus SR x2 bicubic", self.status)
         self.assertIn("acquired slices", self.status)
-        self.assertEqual([node.GetName() for node in self.volumes()], ["Fetus", "Fetus SR x2 bicubic"])
+        self.assertEqual(
+            [node.GetName() for node in self.volumes()], ["Fetus", "Fetus SR x2 bicubic"]
+        )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(self.input), before)
         self.assertTrue(self.ui.applyButton.enabled)
 
@@ -224,7 +293,9 @@ class RunTest(PanelTestCase):
         job = self.apply()
         self.assert_idle(job, TaskState.FINISHED, "Finished")
         for name in slicer.app.layoutManager().sliceViewNames():
-            composite = slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            composite = (
+                slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            )
             self.assertEqual(composite.GetBackgroundVolumeID(), job.outputNode.GetID())
         self.assertEqual(sliceNode.GetFieldOfView(), (33, 22, 1))
 
@@ -329,7 +400,9 @@ class FaultTest(PanelTestCase):
         job = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(job, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)")
+            self.assert_idle(
+                job, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
+            )
         self.assertEqual(self.volumes(), [self.input])
         job = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
@@ -338,7 +411,9 @@ class FaultTest(PanelTestCase):
     def test_error_of_the_core_is_shown_as_one_sentence(self):
         self.use_double("out_of_memory")
         with expect_error("The memory of this computer is not enough"):
-            self.assert_idle(self.apply(), TaskState.FAILED, "The memory of this computer is not enough")
+            self.assert_idle(
+                self.apply(), TaskState.FAILED, "The memory of this computer is not enough"
+            )
         self.assertNotIn("Traceback", self.status + shown_dialogs()[-1].text)
 
     def test_worker_that_another_run_uses_is_an_error_and_the_panel_stays_usable(self):
@@ -377,8 +452,18 @@ class MissingPackagesTest(PanelTestCase):
         super().setUp()
         self.use_double("without_packages")
         self.missing, self.installed = ["torch"], []
-        for name, double in (("unusablePackages", lambda: list(self.missing)), ("_pipInstall", self.install), ("_exists", lambda name: False),
-                             ("checkPackages", lambda wanted: {each: PackageState(each, "", "missing" if each in self.missing else "usable") for each in wanted})):
+        for name, double in (
+            ("unusablePackages", lambda: list(self.missing)),
+            ("_pipInstall", self.install),
+            ("_exists", lambda name: False),
+            (
+                "checkPackages",
+                lambda wanted: {
+                    each: PackageState(each, "", "missing" if each in self.missing else "usable")
+                    for each in wanted
+                },
+            ),
+        ):
             patch = mock.patch(f"MRISuperResLib.widgets.packages.{name}", double)
             patch.start()
             self.addCleanup(patch.stop)
@@ -386,7 +471,9 @@ class MissingPackagesTest(PanelTestCase):
     def install(self, requirements):
         self.installed += requirements
         self.missing.clear()
-        self.widget.logic.worker._command = command_of("talkative")  # works, once the process has been started again
+        self.widget.logic.worker._command = command_of(
+            "talkative"
+        )  # works, once the process has been started again
 
     def test_user_is_asked_and_the_run_starts_again_after_the_installation(self):
         answer_next(True)
@@ -403,12 +490,20 @@ class MissingPackagesTest(PanelTestCase):
 
     def test_failed_installation_is_shown(self):
         answer_next(True)
-        with mock.patch("MRISuperResLib.widgets.packages._pipInstall", side_effect=OSError("no network")), expect_error("no network"):
+        with (
+            mock.patch(
+                "MRISuperResLib.widgets.packages._pipInstall", side_effect=OSError("no network")
+            ),
+            expect_error("no network"),
+        ):
             self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
 
     def test_packages_that_can_not_be_imported_afterwards_are_told_and_nothing_starts(self):
         answer_next(True)
-        with mock.patch("MRISuperResLib.widgets.packages._pipInstall"), expect_error("not everything can be used .torch: not installed"):
+        with (
+            mock.patch("MRISuperResLib.widgets.packages._pipInstall"),
+            expect_error("not everything can be used .torch: not installed"),
+        ):
             job = self.apply()
             self.assert_idle(job, TaskState.FAILED, "PyTorch is missing.")
         self.assertIs(self.widget.upsampling.job, job)

@@ -26,8 +26,12 @@ class RealPipTest(unittest.TestCase):
         self.site = site = next(self.environment.rglob("site-packages"))
         with zipfile.ZipFile(self.make("numpy", "1.26")) as wheel:
             wheel.extractall(site)
-        for name, double in (("_pipInstall", lambda arguments: self.pip(*arguments)), ("_exists", lambda name: (site / name).exists()),
-                             ("installed_version", lambda name: self.version(name) or ""), ("checkPackages", self.check)):
+        for name, double in (
+            ("_pipInstall", lambda arguments: self.pip(*arguments)),
+            ("_exists", lambda name: (site / name).exists()),
+            ("installed_version", lambda name: self.version(name) or ""),
+            ("checkPackages", self.check),
+        ):
             self.enterContext(mock.patch.object(packages, name, double))
         packages.setWheelFolder(str(self.wheels))
         self.addCleanup(packages.setWheelFolder, "")
@@ -39,27 +43,74 @@ class RealPipTest(unittest.TestCase):
         path = self.wheels / f"{name}-{version}-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
             wheel.writestr(f"{name}/__init__.py", f"__version__ = {version!r}")
-            wheel.writestr(f"{info}/METADATA", "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {need}" for need in needs), ""]))
-            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(
+                f"{info}/METADATA",
+                "\n".join(
+                    [
+                        "Metadata-Version: 2.1",
+                        f"Name: {name}",
+                        f"Version: {version}",
+                        *(f"Requires-Dist: {need}" for need in needs),
+                        "",
+                    ]
+                ),
+            )
+            wheel.writestr(
+                f"{info}/WHEEL",
+                "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
             wheel.writestr(f"{info}/RECORD", "")
         return path
 
     def pip(self, *arguments):
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")} | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        subprocess.run([sys.executable, "-m", "pip", "--python", str(self.environment), "install", "--quiet", *arguments], check=True, env=variables, capture_output=True)
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith("PIP_")
+        } | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "--python",
+                str(self.environment),
+                "install",
+                "--quiet",
+                *arguments,
+            ],
+            check=True,
+            env=variables,
+            capture_output=True,
+        )
 
     def version(self, name):
-        return next((path.name.removesuffix(".dist-info").split("-")[1] for path in self.site.glob(f"{name}-*.dist-info")), None)
+        return next(
+            (
+                path.name.removesuffix(".dist-info").split("-")[1]
+                for path in self.site.glob(f"{name}-*.dist-info")
+            ),
+            None,
+        )
 
     def check(self, wanted):
-        return {name: PackageState(name, self.version(name) or "", "usable" if (self.site / name / "__init__.py").exists() else "broken", "no __init__") for name in wanted}
+        return {
+            name: PackageState(
+                name,
+                self.version(name) or "",
+                "usable" if (self.site / name / "__init__.py").exists() else "broken",
+                "no __init__",
+            )
+            for name in wanted
+        }
 
     def test_packages_come_from_the_folder_and_numpy_stays(self):
         self.make("torch", "2.5", "numpy")
         self.make("safetensors", "0.5")
         self.make("numpy", "2.9")
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
-        self.assertEqual([self.version(name) for name in ("torch", "safetensors", "numpy")], ["2.5", "0.5", "1.26"])
+        self.assertEqual(
+            [self.version(name) for name in ("torch", "safetensors", "numpy")],
+            ["2.5", "0.5", "1.26"],
+        )
 
     def test_version_that_would_replace_numpy_is_passed_over(self):
         self.make("torch", "2.5", "numpy<2")
@@ -77,7 +128,10 @@ class RealPipTest(unittest.TestCase):
 
     def test_what_the_folder_lacks_is_no_success(self):
         self.make("torch", "2.5", "sympy")
-        with self.assertRaisesRegex(RuntimeError, f"torch could not be installed .*: put their wheels, and those of what they need, into {self.wheels}"):
+        with self.assertRaisesRegex(
+            RuntimeError,
+            f"torch could not be installed .*: put their wheels, and those of what they need, into {self.wheels}",
+        ):
             packages.installPackages(["torch"])
         self.assertIsNone(self.version("torch"))
 

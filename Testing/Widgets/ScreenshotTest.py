@@ -7,7 +7,14 @@ from module_helpers import Gate, click, double_worker, make_phantom, show_panel,
 from MRISuperResLib.scene.volume_nodes import ijkToRAS
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from sequence_helpers import make_browser, make_sequence
-from slicerhost.testing import leave_module, open_module, process_events, real_data, screenshot, wait_until
+from slicerhost.testing import (
+    leave_module,
+    open_module,
+    process_events,
+    real_data,
+    screenshot,
+    wait_until,
+)
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
 
@@ -86,11 +93,16 @@ class ScreenshotTest(unittest.TestCase):
         fitting = screenshot(area, "panel_card", (520, 1500))
         volume.SetSpacing(30, 30, 90)
         self.assertFalse(ui.modelWarningLabel.isHidden())
-        self.assertNotEqual(screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes())
+        self.assertNotEqual(
+            screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes()
+        )
 
     def test_sequence_and_many_volumes_in_the_panel(self):
         volume = self.load()
-        volumes = [slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volume, name) for name in ("T2 coronal", "T2 sagittal")]
+        volumes = [
+            slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volume, name)
+            for name in ("T2 coronal", "T2 sagittal")
+        ]
         self.assertEqual(len(volumes), 2)
         _browser, frame = make_browser(make_sequence(20, size=(160, 160, 6), name="Fetal cine"))
         widget = open_module("MRISuperRes")
@@ -117,7 +129,9 @@ class ScreenshotTest(unittest.TestCase):
         many = screenshot(area, "many_during", (440, 1000))
         gate.open()
         wait_for_end(widget.many.job)
-        self.assertNotEqual(screenshot(area, "many_after", (440, 1000)).read_bytes(), many.read_bytes())
+        self.assertNotEqual(
+            screenshot(area, "many_after", (440, 1000)).read_bytes(), many.read_bytes()
+        )
         self.assertNotEqual(sequence.read_bytes(), many.read_bytes())
 
     def test_comparison_in_the_panel_before_during_and_after(self):

@@ -29,7 +29,10 @@ class SequencePanelTestCase(PanelTestCase):
 class ChoosingTest(SequencePanelTestCase):
     def test_check_box_is_there_for_a_volume_of_a_sequence_only(self):
         box = self.ui.allFramesCheckBox
-        self.assertEqual((box.isHidden(), box.enabled, box.text, box.checked), (False, True, "All 3 frames of the sequence", False))
+        self.assertEqual(
+            (box.isHidden(), box.enabled, box.text, box.checked),
+            (False, True, "All 3 frames of the sequence", False),
+        )
         self.ui.inputSelector.setCurrentNode(self.input)
         self.assertTrue(box.isHidden())
         self.assertFalse(box.enabled)
@@ -48,7 +51,10 @@ class ChoosingTest(SequencePanelTestCase):
 
     def test_what_the_run_needs_is_told_for_all_frames(self):
         size = 2 * 10 * 12 * 4
-        slicer.util.updateVolumeFromArray(framesOf(self.sequence)[0], slicer.util.arrayFromVolume(framesOf(self.sequence)[0]).repeat(400, 1).repeat(100, 2))
+        slicer.util.updateVolumeFromArray(
+            framesOf(self.sequence)[0],
+            slicer.util.arrayFromVolume(framesOf(self.sequence)[0]).repeat(400, 1).repeat(100, 2),
+        )
         self.browser.SetSelectedItemNumber(1)
         self.browser.SetSelectedItemNumber(0)
         one = f"Result: {round(size * 40000 / 2**20)} MiB"
@@ -69,17 +75,27 @@ class RunTest(SequencePanelTestCase):
     def test_click_on_apply_makes_a_sequence_that_is_shown_and_played_with_the_input(self):
         job = self.apply()
         self.assert_idle(job, TaskState.FINISHED, "“Cine SR x2 bicubic”")
-        self.assertEqual([node.GetName() for node in self.sequences()], ["Cine", "Cine SR x2 bicubic"])
+        self.assertEqual(
+            [node.GetName() for node in self.sequences()], ["Cine", "Cine SR x2 bicubic"]
+        )
         shown = self.browser.GetProxyNode(job.outputNode)
         for name in slicer.app.layoutManager().sliceViewNames():
-            composite = slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            composite = (
+                slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+            )
             self.assertEqual(composite.GetBackgroundVolumeID(), shown.GetID())
 
     def test_progress_counts_the_slices_of_all_frames(self):
         texts = []
         run = self.widget.upsampling._run
         original = run.showProgress
-        self.enterContext(mock.patch.object(run, "showProgress", lambda *progress, part: (texts.append(progress[:2]), original(*progress, part))))
+        self.enterContext(
+            mock.patch.object(
+                run,
+                "showProgress",
+                lambda *progress, part: (texts.append(progress[:2]), original(*progress, part)),
+            )
+        )
         self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
         self.assertEqual((texts[0], texts[-1]), ((0, 12), (12, 12)))
         self.assertEqual([done for done, _total in texts], sorted(done for done, _total in texts))
@@ -100,7 +116,10 @@ class RunTest(SequencePanelTestCase):
 
     def test_scene_closed_or_sequence_deleted_during_a_run_ends_it_with_a_message(self):
         self.use_double("until_cancelled")
-        for change, words in ((lambda: slicer.mrmlScene.RemoveNode(self.sequence), "sequence was deleted"), (lambda: slicer.mrmlScene.Clear(0), "scene was closed")):
+        for change, words in (
+            (lambda: slicer.mrmlScene.RemoveNode(self.sequence), "sequence was deleted"),
+            (lambda: slicer.mrmlScene.Clear(0), "scene was closed"),
+        ):
             job = self.apply_and_wait_for_progress()
             change()
             self.assert_idle(job, TaskState.CANCELLED, words)
@@ -118,7 +137,11 @@ class RunTest(SequencePanelTestCase):
         job = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-            self.assert_idle(job, TaskState.FAILED, "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly")
+            self.assert_idle(
+                job,
+                TaskState.FAILED,
+                "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly",
+            )
         self.assertEqual(node_ids(), before)
 
 
@@ -135,14 +158,23 @@ class ScriptTest(unittest.TestCase):
 
     def test_script_gets_the_output_sequence(self):
         reports = []
-        output = self.logic.upsampleSequence(self.sequence, model="bicubic", scale=4, progressCallback=lambda done, total: reports.append((done, total)))
-        self.assertEqual([frame.GetImageData().GetDimensions() for frame in framesOf(output)], [(20, 24, 4)] * 3)
+        output = self.logic.upsampleSequence(
+            self.sequence,
+            model="bicubic",
+            scale=4,
+            progressCallback=lambda done, total: reports.append((done, total)),
+        )
+        self.assertEqual(
+            [frame.GetImageData().GetDimensions() for frame in framesOf(output)], [(20, 24, 4)] * 3
+        )
         self.assertEqual((reports[0], reports[-1]), ((0, 12), (12, 12)))
         self.assertEqual(job_folders(), [])
 
     def test_script_can_go_on_meanwhile_and_is_told_of_the_end(self):
         ended = []
-        job = self.logic.upsampleSequence(self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append)
+        job = self.logic.upsampleSequence(
+            self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append
+        )
         self.assertTrue(job.isRunning)
         wait_until(lambda: ended)
         self.assertIs(job.state, TaskState.FINISHED)
@@ -150,13 +182,19 @@ class ScriptTest(unittest.TestCase):
 
     def test_script_can_cancel(self):
         before = node_ids()
-        self.assertIsNone(self.logic.upsampleSequence(self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5))
+        self.assertIsNone(
+            self.logic.upsampleSequence(
+                self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5
+            )
+        )
         self.assertEqual(node_ids(), before)
 
     def test_what_is_impossible_raises_the_sentence(self):
         with self.assertRaisesRegex(RuntimeError, "Choose a sequence"):
             self.logic.upsampleSequence(make_volume())
-        with self.assertRaisesRegex(RuntimeError, "Frame 1 of 3 failed, and nothing was made: There is no model"):
+        with self.assertRaisesRegex(
+            RuntimeError, "Frame 1 of 3 failed, and nothing was made: There is no model"
+        ):
             self.logic.upsampleSequence(self.sequence, model="no-such-model")
         logic = MRISuperResLogic(worker=double_worker(self, "crashing"))
         with self.assertRaisesRegex(RuntimeError, "ended unexpectedly"):

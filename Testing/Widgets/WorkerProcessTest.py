@@ -142,7 +142,15 @@ class FakeWorkerTest(unittest.TestCase):
         self.run_ready_job()
         for line in (b"hello\n", b"\xff\xfe\n", b"[1]\n", b"7\n", b'{"no": "event"}\n', b"\n"):
             self.process.say(line)
-        self.process.say({"event": "error", "id": "one", "kind": "internal", "message": "Wrong.", "log": "Traceback"})
+        self.process.say(
+            {
+                "event": "error",
+                "id": "one",
+                "kind": "internal",
+                "message": "Wrong.",
+                "log": "Traceback",
+            }
+        )
         self.assertEqual(self.names(), ["error"])
         self.assertIn("hello", self.events[0]["log"])
         self.assertIn("Traceback", self.events[0]["log"])
@@ -164,7 +172,9 @@ class FakeWorkerTest(unittest.TestCase):
 
     def test_answer_to_a_request_that_was_not_understood_ends_the_job(self):
         self.run_ready_job()
-        self.process.say({"event": "error", "id": None, "kind": "request", "message": "What?", "log": ""})
+        self.process.say(
+            {"event": "error", "id": None, "kind": "request", "message": "What?", "log": ""}
+        )
         self.assertEqual(self.names(), ["error"])
 
     def test_cancel_is_a_message_first(self):
@@ -173,7 +183,9 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.process.requests[-1], {"request": "cancel", "id": "one"})
         self.assertTrue(self.timer.isRunning)
         self.process.say({"event": "cancelled", "id": "one"})
-        self.assertEqual((self.names(), self.timer.isRunning, self.process.kills), (["cancelled"], False, 0))
+        self.assertEqual(
+            (self.names(), self.timer.isRunning, self.process.kills), (["cancelled"], False, 0)
+        )
         self.assertIs(self.worker.state, WorkerState.IDLE)
 
     def test_cancel_that_is_not_answered_kills_launcher_and_worker(self):
@@ -199,7 +211,11 @@ class FakeWorkerTest(unittest.TestCase):
                 self.assertEqual(self.names(), ["cancelled"])
 
     def test_end_of_the_process_in_a_job_is_an_error_with_its_last_words(self):
-        for code, status, words in ((9, qt.QProcess.CrashExit, "signal 9"), (7, qt.QProcess.NormalExit, "exit code 7"), (0, qt.QProcess.NormalExit, "exit code 0")):
+        for code, status, words in (
+            (9, qt.QProcess.CrashExit, "signal 9"),
+            (7, qt.QProcess.NormalExit, "exit code 7"),
+            (0, qt.QProcess.NormalExit, "exit code 0"),
+        ):
             with self.subTest(words):
                 self.setUp()
                 self.run_ready_job()
@@ -251,7 +267,10 @@ class FakeWorkerTest(unittest.TestCase):
         self.run_job()
         self.process.complain("PythonSlicer: error while loading shared libraries")
         self.process.end(127, qt.QProcess.NormalExit)
-        self.assertEqual(self.events[0]["message"], "The worker process could not begin its work (exit code 127): reinstall the extension, or look into the application log.")
+        self.assertEqual(
+            self.events[0]["message"],
+            "The worker process could not begin its work (exit code 127): reinstall the extension, or look into the application log.",
+        )
         self.assertIn("shared libraries", self.events[0]["log"])
         self.assertIs(self.worker.state, WorkerState.STOPPED)
 
@@ -266,18 +285,34 @@ class FakeWorkerTest(unittest.TestCase):
                 self.process.say({"event": "progress", "id": "two"})
                 self.process.end(9, qt.QProcess.CrashExit)
                 self.assertEqual((self.names(), self.events[0]["kind"]), (["error"], "environment"))
-                self.assertEqual(self.events[0]["message"], "The extension was changed while the application was running: restart the application.")
+                self.assertEqual(
+                    self.events[0]["message"],
+                    "The extension was changed while the application was running: restart the application.",
+                )
                 self.assertIs(self.worker.state, WorkerState.STOPPED)
 
     def lose_the_gpu(self):
         self.run_ready_job()
-        self.process.say({"event": "error", "id": "one", "kind": "device", "message": "The GPU has failed.", "log": "Traceback"})
+        self.process.say(
+            {
+                "event": "error",
+                "id": "one",
+                "kind": "device",
+                "message": "The GPU has failed.",
+                "log": "Traceback",
+            }
+        )
 
-    def test_error_of_the_device_is_told_when_the_process_is_gone_so_that_the_next_job_starts_another(self):
+    def test_error_of_the_device_is_told_when_the_process_is_gone_so_that_the_next_job_starts_another(
+        self,
+    ):
         self.lose_the_gpu()
         self.assertEqual((self.events, self.worker.state), ([], WorkerState.BUSY))
         self.process.end(0, qt.QProcess.NormalExit)
-        self.assertEqual((self.names(), self.events[0]["kind"], self.events[0]["message"]), (["error"], "device", "The GPU has failed."))
+        self.assertEqual(
+            (self.names(), self.events[0]["kind"], self.events[0]["message"]),
+            (["error"], "device", "The GPU has failed."),
+        )
         self.run_job("two")
         self.assertEqual(self.process.starts, 2)
         self.process.end(3, qt.QProcess.NormalExit)
@@ -293,7 +328,10 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.events[0]["kind"], "device")
 
     def test_application_without_python_is_an_error(self):
-        with mock.patch("shutil.which", return_value=None), mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"):
+        with (
+            mock.patch("shutil.which", return_value=None),
+            mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"),
+        ):
             worker = WorkerProcess(workerCommand, self.process, self.timer)
             worker.run({"request": "upsample", "id": "one"}, self.events.append)
         self.assertEqual(self.names(), ["error"])
@@ -340,7 +378,17 @@ class RealWorkerTest(unittest.TestCase):
         path = os.path.join(folder.name, "input.npy")
         np.save(path, np.zeros((2, 3, 4)))
         events = []
-        worker.run({"request": "upsample", "id": "one", "job": {}, "input": path, "ijkToRAS": np.eye(4).tolist(), "output": path + ".out"}, events.append)
+        worker.run(
+            {
+                "request": "upsample",
+                "id": "one",
+                "job": {},
+                "input": path,
+                "ijkToRAS": np.eye(4).tolist(),
+                "output": path + ".out",
+            },
+            events.append,
+        )
         return events
 
     def test_worker_that_does_not_hear_the_cancel_is_killed(self):
@@ -386,14 +434,18 @@ class RealWorkerTest(unittest.TestCase):
         self.assertIn("last words", events[-1]["log"])
 
     def test_program_that_is_no_python_is_an_error(self):
-        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import sys; sys.exit('no Python here')"]))
+        worker = WorkerProcess(
+            lambda: (sys.executable, ["-c", "import sys; sys.exit('no Python here')"])
+        )
         events = self.start(worker)
         testing.wait_until(lambda: not worker.isBusy)
         self.assertIn("could not begin its work (exit code 1)", events[-1]["message"])
         self.assertIn("no Python here", events[-1]["log"])
 
     def test_worker_that_starts_and_says_nothing_is_killed_when_it_is_cancelled(self):
-        worker = WorkerProcess(lambda: (sys.executable, ["-c", "import threading; threading.Event().wait()"]))
+        worker = WorkerProcess(
+            lambda: (sys.executable, ["-c", "import threading; threading.Event().wait()"])
+        )
         self.addCleanup(worker.cleanup)
         worker._cancelTimer.setInterval(1)
         events = self.start(worker)

@@ -4,7 +4,15 @@ import unittest
 
 import qt
 import slicer
-from module_helpers import click, double_worker, job_folders, make_phantom, mute_error_log, show_panel, wait_for_end
+from module_helpers import (
+    click,
+    double_worker,
+    job_folders,
+    make_phantom,
+    mute_error_log,
+    show_panel,
+    wait_for_end,
+)
 from MRISuperResLib.scene.tasks import TaskState
 from slicerhost.testing import leave_module, open_module, process_events, wait_until
 
@@ -101,5 +109,7 @@ class ComparePanelTestCase(unittest.TestCase):
         self.assertTrue(self.ui.comparisonResultsWidget.visible)
         self.assertEqual(self.results.views.isOpen, areOpen)
         self.assertEqual(slicer.app.layoutManager().layout == self.layout, not areOpen)
-        self.assertEqual(self.ui.showViewsButton.text, "Close, keep results" if areOpen else "Show again")
+        self.assertEqual(
+            self.ui.showViewsButton.text, "Close, keep results" if areOpen else "Show again"
+        )
         self.assertEqual(self.ui.mapComboBox.enabled, areOpen)

@@ -21,7 +21,9 @@ from scene_helpers import make_volume, node_ids  # noqa: E402, F401
 
 def command_of(double, *arguments):
     """The command of a worker that runs a function of Testing/Worker/worker_doubles.py instead of the core."""
-    program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, WORKER_TESTS]!r}; import worker_doubles; "
+    program = (
+        f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, WORKER_TESTS]!r}; import worker_doubles; "
+    )
     program += f"from MRISuperResLib.worker.child import main; main(**worker_doubles.for_both_jobs({double!r}))"
     return lambda: (sys.executable, ["-c", program, *arguments])
 
@@ -54,7 +56,9 @@ def is_alive(pid):
 
 
 def job_folders():
-    return [name for name in os.listdir(slicer.app.temporaryPath) if name.startswith("MRISuperRes-")]
+    return [
+        name for name in os.listdir(slicer.app.temporaryPath) if name.startswith("MRISuperRes-")
+    ]
 
 
 def show_panel(widget, size=(440, 700)):
@@ -92,8 +96,12 @@ def wait_for_end(job):
 
 def make_phantom(size=(96, 96, 12)):
     """A volume with thick slices that shows a round thing with some structure in it. size: (i, j, k)."""
-    k, j, i = np.mgrid[:size[2], :size[1], :size[0]].astype(float)
+    k, j, i = np.mgrid[: size[2], : size[1], : size[0]].astype(float)
     i, j = i * 96 / size[0], j * 96 / size[1]
     radius = np.hypot((i - 48) / 38, (j - 48) / 44)
-    array = 900 * np.exp(-(((radius - 0.95) / 0.05) ** 2)) + (radius < 0.85) * (500 + 150 * np.sin(9 * np.arctan2(j - 48, i - 48) + 5 * radius + k / 4))
-    return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1.2, 1.2, 4, 1]), "Phantom")
+    array = 900 * np.exp(-(((radius - 0.95) / 0.05) ** 2)) + (radius < 0.85) * (
+        500 + 150 * np.sin(9 * np.arctan2(j - 48, i - 48) + 5 * radius + k / 4)
+    )
+    return slicer.util.addVolumeFromArray(
+        array.astype(np.int16), np.diag([1.2, 1.2, 4, 1]), "Phantom"
+    )

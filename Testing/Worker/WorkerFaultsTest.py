@@ -15,7 +15,9 @@ from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
 from worker_client import IDENTITY, WorkerClient
 from worker_in_process import answers
 
-sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core"))  # made_models
+sys.path.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core")
+)  # made_models
 
 
 class ProcessTest(unittest.TestCase):
@@ -29,17 +31,26 @@ class ProcessTest(unittest.TestCase):
         worker.upsample("one")
         event = worker.end_of_job()
         self.assertEqual((event["event"], event["kind"]), ("error", "packages"))
-        self.assertRegex(event["message"], r"^A part of Python can't be imported \(.*numpy.*\): install it, or reinstall the application\.$")
+        self.assertRegex(
+            event["message"],
+            r"^A part of Python can't be imported \(.*numpy.*\): install it, or reinstall the application\.$",
+        )
         self.assertIsNone(worker.process.poll())
 
     def test_a_gpu_that_vanishes_is_told_and_the_worker_ends_so_that_the_next_finds_it_whole(self):
         worker = self.start("losing_the_gpu")
         worker.upsample("one")
         events, _ = worker.events_until_end()
-        self.assertEqual([(event["event"], event["id"]) for event in events], [("progress", "one"), ("error", "one")])
+        self.assertEqual(
+            [(event["event"], event["id"]) for event in events],
+            [("progress", "one"), ("error", "one")],
+        )
         self.assertEqual(events[-1]["kind"], "device")
-        self.assertEqual(events[-1]["message"], "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again; if it "
-                                                "fails again, choose the device cpu, and restart the computer.")
+        self.assertEqual(
+            events[-1]["message"],
+            "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again; if it "
+            "fails again, choose the device cpu, and restart the computer.",
+        )
         self.assertEqual(worker.process.wait(), 0)
         self.assertEqual(os.listdir(worker.folder), ["input.npy"])
 
@@ -83,15 +94,31 @@ class InProcess(unittest.TestCase):
 
     def setUp(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.input, self.output = os.path.join(self.folder, "input.npy"), os.path.join(self.folder, "output.npy")
+        self.input, self.output = (
+            os.path.join(self.folder, "input.npy"),
+            os.path.join(self.folder, "output.npy"),
+        )
         np.save(self.input, np.arange(4 * 16 * 16, dtype=np.int16).reshape(4, 16, 16))
 
     def request(self, **fields):
-        return json.dumps({"request": "upsample", "id": "one", "job": {"model": "bicubic"}, "input": self.input, "output": self.output, "ijkToRAS": IDENTITY, **fields}).encode()
+        return json.dumps(
+            {
+                "request": "upsample",
+                "id": "one",
+                "job": {"model": "bicubic"},
+                "input": self.input,
+                "output": self.output,
+                "ijkToRAS": IDENTITY,
+                **fields,
+            }
+        ).encode()
 
     def assert_error(self, kind, pattern, **fields):
         """One sentence, no output, and the next job has a result."""
-        request, again = self.request(**fields), self.request(id="again", output=os.path.join(self.folder, "again.npy"))
+        request, again = (
+            self.request(**fields),
+            self.request(id="again", output=os.path.join(self.folder, "again.npy")),
+        )
         with self.fault:
             *_, end = answers([request])
         self.assertEqual((end["event"], end.get("kind")), ("error", kind), end)
@@ -105,8 +132,14 @@ class StageTest(InProcess):
     """Doubles inside the core."""
 
     def test_memory_that_is_not_enough_is_told_whatever_it_was_for(self):
-        for stage, target in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("the network", "MRISuperResLib.core.methods.registry.InterpolationMethod.__call__"),
-                              ("the output", "numpy.lib.format.open_memmap"), ("writing", "numpy.memmap.flush"), ("geometry", "MRISuperResLib.core.slice_axis.choose")):
+        for stage, target in (
+            ("reading", "numpy.load"),
+            ("intensities", "numpy.percentile"),
+            ("the network", "MRISuperResLib.core.methods.registry.InterpolationMethod.__call__"),
+            ("the output", "numpy.lib.format.open_memmap"),
+            ("writing", "numpy.memmap.flush"),
+            ("geometry", "MRISuperResLib.core.slice_axis.choose"),
+        ):
             self.fault = mock.patch(target, side_effect=MemoryError)
             with self.subTest(stage):
                 self.assert_error("memory", "^The memory of this computer is not enough")
@@ -114,25 +147,54 @@ class StageTest(InProcess):
     def test_memory_that_is_not_enough_for_a_comparison_is_told_and_leaves_the_worker_well(self):
         target = os.path.join(self.folder, "comparison")
         os.mkdir(target)
-        for stage, where in (("reading", "numpy.load"), ("intensities", "numpy.percentile"), ("scores", "MRISuperResLib.core.comparison.slice_scores.SliceScores.of"),
-                             ("the reference", "MRISuperResLib.worker.jobs.write_array")):
+        for stage, where in (
+            ("reading", "numpy.load"),
+            ("intensities", "numpy.percentile"),
+            ("scores", "MRISuperResLib.core.comparison.slice_scores.SliceScores.of"),
+            ("the reference", "MRISuperResLib.worker.jobs.write_array"),
+        ):
             self.fault = mock.patch(where, side_effect=MemoryError)
             with self.subTest(stage):
-                self.assert_error("memory", "^The memory of this computer is not enough", request="compare", job={"methods": ["nearest", "bicubic"]}, output=target)
+                self.assert_error(
+                    "memory",
+                    "^The memory of this computer is not enough",
+                    request="compare",
+                    job={"methods": ["nearest", "bicubic"]},
+                    output=target,
+                )
 
     def assert_error_of_map(self, number, kind, pattern):
-        self.fault = mock.patch("numpy.lib.format.open_memmap", side_effect=OSError(number, os.strerror(number)))
+        self.fault = mock.patch(
+            "numpy.lib.format.open_memmap", side_effect=OSError(number, os.strerror(number))
+        )
         self.assert_error(kind, pattern)
 
-    def test_a_full_disk_a_lost_folder_and_too_little_room_for_the_view_of_a_file_are_told_apart(self):
-        self.assert_error_of_map(errno.ENOSPC, "environment", "cannot be written to the temporary folder .*: free some space there")
-        self.assert_error_of_map(errno.ENOENT, "environment", "^The temporary folder of this run is gone: start the run again")
-        self.assert_error_of_map(errno.ENOMEM, "memory", "^The memory of this computer is not enough for the result")
+    def test_a_full_disk_a_lost_folder_and_too_little_room_for_the_view_of_a_file_are_told_apart(
+        self,
+    ):
+        self.assert_error_of_map(
+            errno.ENOSPC,
+            "environment",
+            "cannot be written to the temporary folder .*: free some space there",
+        )
+        self.assert_error_of_map(
+            errno.ENOENT,
+            "environment",
+            "^The temporary folder of this run is gone: start the run again",
+        )
+        self.assert_error_of_map(
+            errno.ENOMEM, "memory", "^The memory of this computer is not enough for the result"
+        )
 
     def test_a_temporary_folder_that_disappears_is_told(self):
-        with mock.patch("MRISuperResLib.core.upsampling.check_type", lambda volume: shutil.rmtree(self.folder)):
+        with mock.patch(
+            "MRISuperResLib.core.upsampling.check_type", lambda volume: shutil.rmtree(self.folder)
+        ):
             end = answers([self.request()])[-1]
-        self.assertEqual((end["event"], end["message"]), ("error", "The temporary folder of this run is gone: start the run again."))
+        self.assertEqual(
+            (end["event"], end["message"]),
+            ("error", "The temporary folder of this run is gone: start the run again."),
+        )
         os.mkdir(self.folder)
 
 
@@ -154,7 +216,9 @@ class ModelTest(InProcess):
     def test_weights_that_can_not_be_read_are_told(self):
         self.weights.unlink()
         self.weights.mkdir()
-        self.assert_refused("model", "^The weights of the model mine can't be read .*: install it again")
+        self.assert_refused(
+            "model", "^The weights of the model mine can't be read .*: install it again"
+        )
 
     def test_a_card_that_can_not_be_read_is_told(self):
         self.card.unlink()

@@ -50,7 +50,9 @@ class JobsTest(WorkerTestCase):
         self.assertEqual(end["event"], "result")
         output = np.load(end["output"])
         self.assertEqual((output.shape, output.dtype), ((3, 8, 10), volume.dtype))
-        np.testing.assert_allclose(end["ijkToRAS"], [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 1, 0], [0, 0, 0, 1]])
+        np.testing.assert_allclose(
+            end["ijkToRAS"], [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 1, 0], [0, 0, 0, 1]]
+        )
         self.assertEqual(end["provenance"]["model"]["name"], "bicubic")
         self.assertEqual(self.files(), ["input.npy", "output.npy"])
 
@@ -59,7 +61,9 @@ class JobsTest(WorkerTestCase):
         first = last = self.worker.event()
         while (event := self.worker.event())["event"] == "progress":
             last = event
-        self.assertEqual((first["event"], first["done"], first["total"], first["rate"]), ("progress", 0, 4, None))
+        self.assertEqual(
+            (first["event"], first["done"], first["total"], first["rate"]), ("progress", 0, 4, None)
+        )
         self.assertEqual((last["done"], last["total"]), (4, 4))
         self.assertGreater(last["rate"], 0)
 
@@ -86,7 +90,11 @@ class ComparisonTest(WorkerTestCase):
         """The event at the end of a comparison, and its folder."""
         folder = self.worker.path("comparison")
         os.mkdir(folder)
-        request = {"request": "compare", "job": {"methods": ["nearest", "bicubic+bp"], "scale": 2}, "output": folder}
+        request = {
+            "request": "compare",
+            "job": {"methods": ["nearest", "bicubic+bp"], "scale": 2},
+            "output": folder,
+        }
         self.worker.upsample("one", volume, **{**request, **fields})
         return self.worker.end_of_job(), folder
 
@@ -96,10 +104,15 @@ class ComparisonTest(WorkerTestCase):
 
     def test_outputs_reference_and_low_resolution_are_files_in_the_folder(self):
         end, folder = self.compare(self.volume)
-        self.assertEqual([(o["name"], o["stage"]) for o in end["outputs"]], [("nearest", "interpolation"), ("bicubic+bp", "interpolation")])
+        self.assertEqual(
+            [(o["name"], o["stage"]) for o in end["outputs"]],
+            [("nearest", "interpolation"), ("bicubic+bp", "interpolation")],
+        )
         expected = compare(self.volume, np.eye(4), ComparisonOptions(("nearest", "bicubic+bp"), 2))
         arrays = {file: np.load(os.path.join(folder, file)) for file in sorted(os.listdir(folder))}
-        self.assertEqual(set(arrays), {*(o["file"] for o in end["outputs"]), "reference.npy", "low.npy"})
+        self.assertEqual(
+            set(arrays), {*(o["file"] for o in end["outputs"]), "reference.npy", "low.npy"}
+        )
         for output, wanted in zip(end["outputs"], expected.outputs):
             np.testing.assert_array_equal(arrays[output["file"]], wanted.volume)
             self.assertEqual(arrays[output["file"]].dtype, np.int16)
@@ -118,11 +131,15 @@ class ComparisonTest(WorkerTestCase):
         self.assertEqual(end["messages"], expected.messages)
 
     def test_without_a_reference_there_is_no_file_of_it(self):
-        end, folder = self.compare(self.volume, job={"methods": ["nearest", "bicubic"], "scale": 2, "reference": False})
+        end, folder = self.compare(
+            self.volume, job={"methods": ["nearest", "bicubic"], "scale": 2, "reference": False}
+        )
         self.assertIsNone(end["reference"])
         np.testing.assert_array_equal(np.load(os.path.join(folder, end["low"])), self.volume)
 
-    def test_a_comparison_that_makes_no_sense_is_answered_with_a_sentence_and_the_worker_lives_on(self):
+    def test_a_comparison_that_makes_no_sense_is_answered_with_a_sentence_and_the_worker_lives_on(
+        self,
+    ):
         end, _ = self.compare(self.volume, job={"methods": ["nearest"]})
         self.assertEqual((end["event"], end["kind"]), ("error", "settings"))
         self.assertIn("2 to 8 methods", end["message"])
@@ -139,14 +156,20 @@ class ModelTest(WorkerTestCase):
 
     def setUp(self):
         self.home = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(mock.patch.dict(os.environ, {"XDG_DATA_HOME": self.home, "APPDATA": self.home, "HOME": self.home}))
+        self.enterContext(
+            mock.patch.dict(
+                os.environ, {"XDG_DATA_HOME": self.home, "APPDATA": self.home, "HOME": self.home}
+            )
+        )
         super().setUp()
 
     def add(self, request, **fields):
         self.worker.send({"request": request, "id": "one", **fields})
         return self.worker.event()
 
-    def test_model_that_cannot_be_installed_is_answered_with_a_sentence_and_the_worker_lives_on(self):
+    def test_model_that_cannot_be_installed_is_answered_with_a_sentence_and_the_worker_lives_on(
+        self,
+    ):
         event = self.add("install", path=self.worker.path("mine.safetensors"))
         self.assertEqual((event["event"], event["kind"]), ("error", "model"))
         self.assertIn("no model “mine”", event["message"])
@@ -164,7 +187,10 @@ class ModelTest(WorkerTestCase):
         self.assertEqual(self.worker.end_of_job()["provenance"]["model"]["name"], "mine")
 
     def test_request_without_its_path_or_name_is_refused(self):
-        for request, fields, words in (("install", {}, "path"), ("import", {"path": "x.pth"}, "name")):
+        for request, fields, words in (
+            ("install", {}, "path"),
+            ("import", {"path": "x.pth"}, "name"),
+        ):
             event = self.add(request, **fields)
             self.assertEqual((event["event"], event["kind"]), ("error", "request"))
             self.assertIn(words, event["message"])
@@ -177,7 +203,10 @@ class WarmTest(WorkerTestCase):
         self.worker.upsample("one")
         self.worker.upsample("two")
         ends = [self.worker.end_of_job() for _ in range(2)]
-        self.assertEqual([end["provenance"] for end in ends], [{"calls": 1, "same_methods": True}, {"calls": 2, "same_methods": True}])
+        self.assertEqual(
+            [end["provenance"] for end in ends],
+            [{"calls": 1, "same_methods": True}, {"calls": 2, "same_methods": True}],
+        )
 
 
 class CancelTest(WorkerTestCase):
@@ -242,7 +271,16 @@ class BadRequestTest(WorkerTestCase):
         self.assert_works(self.worker)
 
     def test_lines_that_are_no_requests_are_answered_and_survived(self):
-        lines = [b"garbage", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"{}", b"[" * 100000, b'{"request": "upsample"']
+        lines = [
+            b"garbage",
+            b"\xff\xfe\x00",
+            b"[1, 2]",
+            b'"text"',
+            b"null",
+            b"{}",
+            b"[" * 100000,
+            b'{"request": "upsample"',
+        ]
         for line in lines:
             with self.subTest(line[:20]):
                 self.worker.send_line(line)
@@ -259,8 +297,16 @@ class BadRequestTest(WorkerTestCase):
                 self.assert_error("request", "knows no request")
 
     def test_upsample_request_needs_all_fields(self):
-        for fields in ({"id": 7}, {"id": None}, {"job": "bicubic"}, {"input": None}, {"output": 1}, {"ijkToRAS": 1}, {"ijkToRAS": [[1, 0], [0, 1]]},
-                       {"ijkToRAS": [["1"] * 4] * 4}):
+        for fields in (
+            {"id": 7},
+            {"id": None},
+            {"job": "bicubic"},
+            {"input": None},
+            {"output": 1},
+            {"ijkToRAS": 1},
+            {"ijkToRAS": [[1, 0], [0, 1]]},
+            {"ijkToRAS": [["1"] * 4] * 4},
+        ):
             with self.subTest(fields):
                 self.worker.upsample("one", **fields)
                 self.assert_error("request", next(iter(fields)))
@@ -296,7 +342,9 @@ class BadRequestTest(WorkerTestCase):
                 self.assertEqual((event["event"], event["kind"]), ("error", "input"))
 
     def test_geometry_without_extent_is_the_jobs_error(self):
-        self.worker.upsample("one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+        self.worker.upsample(
+            "one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+        )
         self.assert_error("input", "position in space", "one")
 
     def test_output_that_cannot_be_written_is_the_jobs_error(self):

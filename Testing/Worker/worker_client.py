@@ -21,10 +21,16 @@ class WorkerClient:
 
     def __init__(self, double=None, prelude="pass"):
         program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker.child import main; "
-        program += f"import worker_doubles; main(upsample=worker_doubles.{double})" if double else "main()"
+        program += (
+            f"import worker_doubles; main(upsample=worker_doubles.{double})" if double else "main()"
+        )
         self.folder = tempfile.mkdtemp()
-        self.process = subprocess.Popen([shutil.which("PythonSlicer") or sys.executable, "-c", program],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [shutil.which("PythonSlicer") or sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         self._watchdog = threading.Timer(PATIENCE, self.process.kill)
         self._watchdog.start()
         self.ready = self.event()
@@ -47,8 +53,14 @@ class WorkerClient:
         if volume is None:
             volume = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
         np.save(self.path("input.npy"), volume)
-        request = {"request": "upsample", "id": job_id, "job": {"model": "bicubic"}, "input": self.path("input.npy"), "ijkToRAS": IDENTITY,
-                   "output": self.path("output.npy")}
+        request = {
+            "request": "upsample",
+            "id": job_id,
+            "job": {"model": "bicubic"},
+            "input": self.path("input.npy"),
+            "ijkToRAS": IDENTITY,
+            "output": self.path("output.npy"),
+        }
         self.send({**request, **fields})
 
     def path(self, name):

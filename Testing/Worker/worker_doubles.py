@@ -77,23 +77,31 @@ def halfway(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
 
 def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     """The core, halfway through its slices held up until the file named by the first argument of the process exists."""
+
     def report(done, total):
         progress(done, total)
         while done == total // 2 and not os.path.exists(sys.argv[1]) and not cancelled():
             pass
-    return real_upsample(volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate)
+
+    return real_upsample(
+        volume, ijk_to_ras, replace(job, batch_size=1), methods, report, cancelled, allocate
+    )
 
 
 @told
 def losing_the_gpu(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     progress(1, 3)
-    raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
+    raise RuntimeError(
+        "CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later."
+    )
 
 
 def second_gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     """As `gated`, from the second job on."""
     calls.append(methods)
-    return (gated if len(calls) > 1 else real_upsample)(volume, ijk_to_ras, job, methods, progress, cancelled, allocate)
+    return (gated if len(calls) > 1 else real_upsample)(
+        volume, ijk_to_ras, job, methods, progress, cancelled, allocate
+    )
 
 
 def only_small(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
@@ -114,9 +122,21 @@ def gated_compare(volume, ijk_to_ras, job, methods, progress, cancelled, allocat
         progress(done, total)
         while not os.path.exists(sys.argv[1]) and not cancelled():
             pass
-    return compare(volume, ijk_to_ras, job, methods=methods, allocate=allocate, progress=report, cancelled=cancelled)
+
+    return compare(
+        volume,
+        ijk_to_ras,
+        job,
+        methods=methods,
+        allocate=allocate,
+        progress=report,
+        cancelled=cancelled,
+    )
 
 
 def for_both_jobs(name):
     """{"upsample": the double, "compare": its twin, or the double itself}."""
-    return {"upsample": globals()[name], "compare": globals().get(f"{name}_compare", globals()[name])}
+    return {
+        "upsample": globals()[name],
+        "compare": globals().get(f"{name}_compare", globals()[name]),
+    }

@@ -12,7 +12,12 @@ STOP = b'{"request": "stop"}'
 def answers(lines, **doubles):
     """The events, ready first, with which a worker answers lines of bytes; then it is told to stop. Raises what its reading thread has died of."""
     stream, deaths = io.BytesIO(), []
-    worker = Worker(io.BytesIO(b"\n".join([*lines, STOP, b""])), Events(stream), leave=lambda code: None, **doubles)
+    worker = Worker(
+        io.BytesIO(b"\n".join([*lines, STOP, b""])),
+        Events(stream),
+        leave=lambda code: None,
+        **doubles,
+    )
 
     def die(arguments):
         deaths.append(arguments.exc_value)

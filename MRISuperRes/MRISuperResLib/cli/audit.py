@@ -25,7 +25,9 @@ def run(arguments, console, cancelled):
     jobs = jobs_of(arguments, cache)
     cards = _cards(arguments, cache.store)
     out = Path(os.path.abspath(arguments.out))
-    volumes = {str(place.relative_to(out)): source for source, place in plan(arguments.inputs, out, "")}
+    volumes = {
+        str(place.relative_to(out)): source for source, place in plan(arguments.inputs, out, "")
+    }
     import_matplotlib()
     with new_folder(out) as folder:
         for job in jobs:
@@ -37,14 +39,20 @@ def run(arguments, console, cancelled):
             _audit_volume(name, source, files, jobs, cache, console, cancelled)
         text = files.finish()
     if files.skipped:
-        raise SuperResolutionError(f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}")
+        raise SuperResolutionError(
+            f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}"
+        )
     try:
         for name, path in cards.items():
             job = next(job for job in jobs if name in job.methods)
             write_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
     except SuperResolutionError as e:
-        raise SuperResolutionError(f"The audit is in {out}, but not in all cards. {e}", e.kind) from e
-    written = f"Written: {arguments.out}" + (f", and the cards of {', '.join(cards)}" if cards else "")
+        raise SuperResolutionError(
+            f"The audit is in {out}, but not in all cards. {e}", e.kind
+        ) from e
+    written = f"Written: {arguments.out}" + (
+        f", and the cards of {', '.join(cards)}" if cards else ""
+    )
     return f"{text}\n{written}, {duration(time.monotonic() - start)}"
 
 
@@ -53,15 +61,34 @@ def jobs_of(arguments, cache):
     if arguments.scale is not None:
         scales = [arguments.scale]
     else:
-        scales = sorted({cache.scale_of(name) for name in arguments.models}) if arguments.models else [DEFAULT_SCALE]
-    return [AuditOptions(_methods(arguments, scale, cache), scale, axis=arguments.axis, device=arguments.device, degradation=arguments.degradation, noise=arguments.noise,
-                     seed=arguments.seed, slices=arguments.slices) for scale in scales]
+        scales = (
+            sorted({cache.scale_of(name) for name in arguments.models})
+            if arguments.models
+            else [DEFAULT_SCALE]
+        )
+    return [
+        AuditOptions(
+            _methods(arguments, scale, cache),
+            scale,
+            axis=arguments.axis,
+            device=arguments.device,
+            degradation=arguments.degradation,
+            noise=arguments.noise,
+            seed=arguments.seed,
+            slices=arguments.slices,
+        )
+        for scale in scales
+    ]
 
 
 def _methods(arguments, scale, cache):
     if not arguments.models:
         return tuple(card.name for card in cache.store.cards(scale))
-    return tuple(name for name in arguments.models if arguments.scale is not None or cache.scale_of(name) == scale)
+    return tuple(
+        name
+        for name in arguments.models
+        if arguments.scale is not None or cache.scale_of(name) == scale
+    )
 
 
 def _cards(arguments, store):
@@ -69,9 +96,15 @@ def _cards(arguments, store):
     if arguments.card is None:
         return {}
     if not arguments.card.strip():
-        raise SuperResolutionError("Say after --card what the volumes show, for example brain: a card keeps the figures of every anatomy by themselves.", "settings")
+        raise SuperResolutionError(
+            "Say after --card what the volumes show, for example brain: a card keeps the figures of every anatomy by themselves.",
+            "settings",
+        )
     if not arguments.models:
-        raise SuperResolutionError("Name with --models the models of your own into whose cards the figures are to be written.", "settings")
+        raise SuperResolutionError(
+            "Name with --models the models of your own into whose cards the figures are to be written.",
+            "settings",
+        )
     return {name: own_card(name, store) for name in arguments.models}
 
 
@@ -88,9 +121,22 @@ def _audit_volume(name, source, files, jobs, cache, console, cancelled):
         if len(jobs) > 1:
             console.line(f"×{job.scale}")
         try:
-            found = audit(volume.array, volume.ijk_to_ras, job, cache, console.for_another_run().progress, cancelled)
+            found = audit(
+                volume.array,
+                volume.ijk_to_ras,
+                job,
+                cache,
+                console.for_another_run().progress,
+                cancelled,
+            )
         except MemoryError:
-            console.error(files.skip(source, "there is not enough memory: name fewer models, or crop the volume.", job.scale))
+            console.error(
+                files.skip(
+                    source,
+                    "there is not enough memory: name fewer models, or crop the volume.",
+                    job.scale,
+                )
+            )
             continue
         except SuperResolutionError as error:
             if error.kind not in ("input", "memory"):

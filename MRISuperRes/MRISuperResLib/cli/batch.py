@@ -26,14 +26,20 @@ REPORT = "report.csv"
 
 def run(arguments, console, cancelled):
     """Returns the line that tells what was written. Raises SuperResolutionError, also where a volume has failed, and Cancelled."""
-    job = UpsamplingOptions(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
+    job = UpsamplingOptions(
+        arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision
+    )
     methods = MethodRegistry()
     method = methods.get(job)  # what is wrong with it is wrong for all volumes
     out = Path(os.path.abspath(arguments.out))
     as_dicom = arguments.format == DICOM
-    pairs = plan(arguments.inputs, out, f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}"))
+    pairs = plan(
+        arguments.inputs, out, f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
+    )
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    report = _Report(out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")))
+    report = _Report(
+        out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}."))
+    )
     own = pairs[rank::processes]
     for number, (source, target) in enumerate(own, 1):
         console.line(f"[{number}/{len(own)}] {source}")
@@ -44,7 +50,14 @@ def run(arguments, console, cancelled):
                 continue
             with os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            upsample_file(source, writer(target, source, as_dicom), job, methods, console.for_another_run(), cancelled)
+            upsample_file(
+                source,
+                writer(target, source, as_dicom),
+                job,
+                methods,
+                console.for_another_run(),
+                cancelled,
+            )
             report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
         except SuperResolutionError as error:
             report.add(source, target, FAILED, str(error))
@@ -52,7 +65,9 @@ def run(arguments, console, cancelled):
                 raise
             console.error(str(error))
     if report.count(FAILED):
-        raise SuperResolutionError(f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made.")
+        raise SuperResolutionError(
+            f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made."
+        )
     return f"{report.text()}; {report.path}"
 
 
@@ -64,13 +79,21 @@ def plan(inputs, out, ending):
     pairs = {}
     for path in map(Path, inputs):
         if not path.exists():
-            raise SuperResolutionError(f"There is no file or folder {path}: check the name.", "settings")
+            raise SuperResolutionError(
+                f"There is no file or folder {path}: check the name.", "settings"
+            )
         for source, place in _found(Path(os.path.abspath(path)), out):
             target = out / place.parent / (without_extension(place.name) + ending)
             if pairs.setdefault(target, source) != source:
-                raise SuperResolutionError(f"{pairs[target]} and {source} would both become {target}: run them into different folders.", "settings")
+                raise SuperResolutionError(
+                    f"{pairs[target]} and {source} would both become {target}: run them into different folders.",
+                    "settings",
+                )
     if not pairs:
-        raise SuperResolutionError("There is no volume in what was given: name files, or folders that hold some.", "settings")
+        raise SuperResolutionError(
+            "There is no volume in what was given: name files, or folders that hold some.",
+            "settings",
+        )
     return [(source, target) for target, source in pairs.items()]
 
 
@@ -92,7 +115,10 @@ def _lines(path):
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as e:
-        raise SuperResolutionError(f"The list {path} can't be read ({e}): give a text in UTF-8 with a path a line.", "settings") from e
+        raise SuperResolutionError(
+            f"The list {path} can't be read ({e}): give a text in UTF-8 with a path a line.",
+            "settings",
+        ) from e
 
 
 def _is_done(source, target, job, method):
@@ -102,7 +128,12 @@ def _is_done(source, target, job, method):
         newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
     except (OSError, ValueError):
         return False
-    return newer and isinstance(record, dict) and record.get("model") == provenance.model(method) and record.get("job") == job.to_dict()
+    return (
+        newer
+        and isinstance(record, dict)
+        and record.get("model") == provenance.model(method)
+        and record.get("job") == job.to_dict()
+    )
 
 
 class _Report:
@@ -112,13 +143,25 @@ class _Report:
         self.path, self._rows = path, []
 
     def add(self, source, target, status, message="", seconds=None):
-        self._rows.append((source, target, status, "" if seconds is None else f"{seconds:.1f}", message))
+        self._rows.append(
+            (source, target, status, "" if seconds is None else f"{seconds:.1f}", message)
+        )
         with os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, csv_text(("input", "output", "status", "seconds", "message"), self._rows).encode())
+        write_whole(
+            self.path,
+            csv_text(("input", "output", "status", "seconds", "message"), self._rows).encode(),
+        )
 
     def count(self, status):
         return sum(row[2] == status for row in self._rows)
 
     def text(self):
-        return ", ".join(f"{self.count(status)} {status}" for status in (WRITTEN, THERE, FAILED) if self.count(status)) or "nothing to do"
+        return (
+            ", ".join(
+                f"{self.count(status)} {status}"
+                for status in (WRITTEN, THERE, FAILED)
+                if self.count(status)
+            )
+            or "nothing to do"
+        )

@@ -19,9 +19,28 @@ def write_tables(folder, comparison, job, source):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("method", "diameter", "word", "height", "brightness", "peak"))
         for dot in comparison.dots:
-            writer.writerow((dot.method, dot.diameter, dot.word, *(f"{value:.6f}" for value in (dot.height, dot.brightness, dot.peak))))
-    methods = [{**output.provenance["model"], "device": output.provenance["device"], "precision": output.provenance["precision"]} for output in comparison.outputs]
-    record = {**_common(comparison, source), "job": job.to_dict(), "methods": methods, "messages": comparison.messages}
+            writer.writerow(
+                (
+                    dot.method,
+                    dot.diameter,
+                    dot.word,
+                    *(f"{value:.6f}" for value in (dot.height, dot.brightness, dot.peak)),
+                )
+            )
+    methods = [
+        {
+            **output.provenance["model"],
+            "device": output.provenance["device"],
+            "precision": output.provenance["precision"],
+        }
+        for output in comparison.outputs
+    ]
+    record = {
+        **_common(comparison, source),
+        "job": job.to_dict(),
+        "methods": methods,
+        "messages": comparison.messages,
+    }
     _write(folder / "comparison.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -31,11 +50,23 @@ def write_volumes(folder, comparison, source):
     volumes.mkdir()
     for output in comparison.outputs:
         provenance = output.provenance | {"input": output.provenance["input"] | source}
-        write_volume(volumes / f"{output.name}.nii.gz", output.volume, comparison.ijk_to_ras, provenance)
+        write_volume(
+            volumes / f"{output.name}.nii.gz", output.volume, comparison.ijk_to_ras, provenance
+        )
     if comparison.reference is not None:
         common = _common(comparison, source)
-        write_volume(folder / "reference.nii.gz", comparison.reference, comparison.ijk_to_ras, common | {"notice": "the input, in the part that was compared"})
-        write_volume(folder / "low.nii.gz", comparison.low, comparison.low_ijk_to_ras, common | {"notice": "the input, made smaller"})
+        write_volume(
+            folder / "reference.nii.gz",
+            comparison.reference,
+            comparison.ijk_to_ras,
+            common | {"notice": "the input, in the part that was compared"},
+        )
+        write_volume(
+            folder / "low.nii.gz",
+            comparison.low,
+            comparison.low_ijk_to_ras,
+            common | {"notice": "the input, made smaller"},
+        )
 
 
 def write_maps(folder, comparison, job, pairs):
@@ -48,21 +79,47 @@ def write_maps(folder, comparison, job, pairs):
     common = _common(comparison, {})
 
     def write(name, array, matrix, notice):
-        write_volume(folder / f"{name}.nii.gz", array, matrix, {"notice": f"a map, {notice}", "software": common["software"], "date": common["date"]})
+        write_volume(
+            folder / f"{name}.nii.gz",
+            array,
+            matrix,
+            {"notice": f"a map, {notice}", "software": common["software"], "date": common["date"]},
+        )
 
     for name, volume in volumes.items():
-        inconsistency = maps.consistency_map(volume, comparison.low, comparison.axis, job.scale, job.degradation)
-        write(f"{name}-inconsistency", inconsistency, comparison.low_ijk_to_ras, "|output, made smaller, - what was enlarged|")
+        inconsistency = maps.consistency_map(
+            volume, comparison.low, comparison.axis, job.scale, job.degradation
+        )
+        write(
+            f"{name}-inconsistency",
+            inconsistency,
+            comparison.low_ijk_to_ras,
+            "|output, made smaller, - what was enlarged|",
+        )
         if comparison.reference is not None:
-            write(f"{name}-error", maps.difference_map(volume, comparison.reference), comparison.ijk_to_ras, "|output - reference|")
+            write(
+                f"{name}-error",
+                maps.difference_map(volume, comparison.reference),
+                comparison.ijk_to_ras,
+                "|output - reference|",
+            )
     for pair, (psnr, gan) in pairs.items():
         if psnr.name in volumes and gan.name in volumes:
-            write(f"{pair}-gan-psnr", maps.difference_map(volumes[gan.name], volumes[psnr.name]), comparison.ijk_to_ras, "|GAN model - PSNR model|")
+            write(
+                f"{pair}-gan-psnr",
+                maps.difference_map(volumes[gan.name], volumes[psnr.name]),
+                comparison.ijk_to_ras,
+                "|GAN model - PSNR model|",
+            )
 
 
 def _common(comparison, source):
     """What the provenance of all outputs has in common."""
-    provenance = {key: value for key, value in comparison.outputs[0].provenance.items() if key not in ("model", "device", "precision", "job")}
+    provenance = {
+        key: value
+        for key, value in comparison.outputs[0].provenance.items()
+        if key not in ("model", "device", "precision", "job")
+    }
     return provenance | {"input": provenance["input"] | source}
 
 

@@ -34,7 +34,9 @@ def run_program(run, argv=None, ends_at_once=True):
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end the run
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that lacks a character must not end the run
     console = Console()
     with _stop_signals(ends_at_once) as stop:
         try:
@@ -53,13 +55,28 @@ def run_program(run, argv=None, ends_at_once=True):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         except MemoryError:
-            console.error("There is not enough memory: close other programs, crop the volume or choose a smaller scale.")
+            console.error(
+                "There is not enough memory: close other programs, crop the volume or choose a smaller scale."
+            )
             return USER_ERROR
         except Exception as e:
-            if isinstance(e, ModuleNotFoundError) and e.name in ("numpy", "scipy", "SimpleITK", "nibabel", "pydicom", "torch", "safetensors", "accelerate"):
-                console.error(f"The package {e.name} is missing: install it (pip install {e.name}).")
+            if isinstance(e, ModuleNotFoundError) and e.name in (
+                "numpy",
+                "scipy",
+                "SimpleITK",
+                "nibabel",
+                "pydicom",
+                "torch",
+                "safetensors",
+                "accelerate",
+            ):
+                console.error(
+                    f"The package {e.name} is missing: install it (pip install {e.name})."
+                )
                 return USER_ERROR
-            console.error(f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}.")
+            console.error(
+                f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}."
+            )
             return INTERNAL_ERROR
 
 
@@ -70,17 +87,22 @@ def _run(argv, console, cancelled):
     arguments = parse(argv)
     if arguments.command == "upsample":
         from . import upsample
+
         return upsample.run(arguments, console, cancelled)
     if arguments.command == "batch":
         from . import batch
+
         return batch.run(arguments, console, cancelled)
     if arguments.command == "compare":
         from . import compare
+
         return compare.run(arguments, console, cancelled)
     if arguments.command == "audit":
         from . import audit
+
         return audit.run(arguments, console, cancelled)
     from . import models
+
     return models.run(arguments)
 
 
@@ -117,8 +139,13 @@ def _stop_signals(ends_at_once):
 
 def _write_log(argv):
     """The traceback that is being handled, in a file of its own; returns its name."""
-    with tempfile.NamedTemporaryFile("w", prefix="MRISuperRes-", suffix=".log", delete=False, encoding="utf-8") as log:
-        print(f"MRISuperRes {__version__}, Python {platform.python_version()}, {platform.platform()}, {datetime.datetime.now().isoformat()}", file=log)
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="MRISuperRes-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        print(
+            f"MRISuperRes {__version__}, Python {platform.python_version()}, {platform.platform()}, {datetime.datetime.now().isoformat()}",
+            file=log,
+        )
         print(f"arguments: {sys.argv[1:] if argv is None else argv}\n", file=log)
         traceback.print_exc(file=log)
     return log.name

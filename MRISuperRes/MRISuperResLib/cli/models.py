@@ -18,6 +18,7 @@ def run(arguments):
     if action == "show":
         return description(arguments.name)
     from ..core.models import user_models
+
     if action == "remove":
         user_models.remove(arguments.name)
         return f"Removed: {arguments.name}"
@@ -25,7 +26,10 @@ def run(arguments):
         card = user_models.install(arguments.file)
     else:
         from ..core.models.convert import import_checkpoint
-        card = import_checkpoint(arguments.file, arguments.name, arguments.title, arguments.stage, arguments.license)
+
+        card = import_checkpoint(
+            arguments.file, arguments.name, arguments.title, arguments.stage, arguments.license
+        )
     return f"{card.name}\n{card.summary()}\nInstalled in {user_folder()}"
 
 
@@ -35,8 +39,20 @@ def table(store=None):
     rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "MADE FOR", "SIZE", "TITLE")]
     for card in store.cards():
         size = store.weights_file(card.name).stat().st_size / 2**20
-        rows.append((card.name, f"×{card.scale}", card.stage, ", ".join(card.anatomy) or "–", card.made_for.upper(), f"{size:.1f} MiB", card.title))
-    rows += [(name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in INTERPOLATIONS]
+        rows.append(
+            (
+                card.name,
+                f"×{card.scale}",
+                card.stage,
+                ", ".join(card.anatomy) or "–",
+                card.made_for.upper(),
+                f"{size:.1f} MiB",
+                card.title,
+            )
+        )
+    rows += [
+        (name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in INTERPOLATIONS
+    ]
     return "\n".join(columns(rows, width=sys.maxsize))
 
 
@@ -48,9 +64,17 @@ def description(name, store=None):
     card = store.card(name)
     values = card.to_dict() | {"file": str(store.weights_file(card.name))}
     del values["metrics"], values["audit"]
-    text = [card.summary(), "", *_lines({key: value for key, value in values.items() if value not in ("", [], {})})]
+    text = [
+        card.summary(),
+        "",
+        *_lines({key: value for key, value in values.items() if value not in ("", [], {})}),
+    ]
     for heading, header, rows in card.figures():
-        text += ["", f"{heading}, on volumes of subjects that it has not learnt from:", *columns([header, *rows], width=sys.maxsize)]
+        text += [
+            "",
+            f"{heading}, on volumes of subjects that it has not learnt from:",
+            *columns([header, *rows], width=sys.maxsize),
+        ]
     for heading, header, rows in card.audited():
         text += ["", f"{heading}:", *columns([header, *rows], width=sys.maxsize)]
     return "\n".join(text + (["", AUDIT_LEGEND] if card.audit else []))
@@ -61,7 +85,9 @@ def _lines(value, indent=""):
     entries = value.items() if isinstance(value, dict) else (("-", entry) for entry in value)
     for key, entry in entries:
         label = f"{indent}{key}" + ("" if key == "-" else ":")
-        parts = entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ()
+        parts = (
+            entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ()
+        )
         if any(isinstance(part, (dict, list)) for part in parts) and key != "-":
             yield label
             yield from _lines(entry, indent + "  ")

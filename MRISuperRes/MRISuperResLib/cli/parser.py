@@ -99,7 +99,9 @@ class Parser(argparse.ArgumentParser):
     """Wrong arguments are an SuperResolutionError like any other; no abbreviations, which later options would make ambiguous."""
 
     def __init__(self, **kwargs):
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs
+        )
 
     def error(self, message):
         raise SuperResolutionError(f"{message}; see {self.prog} --help", "settings")
@@ -110,12 +112,42 @@ def parse(argv):
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_upsample(commands.add_parser("upsample", help="upsample a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES))
-    _add_upsample_many(commands.add_parser("batch", help="upsample all volumes of folders and lists", description=MANY_DESCRIPTION, epilog=MANY_EXAMPLES))
-    _add_compare(commands.add_parser("compare", help="compare methods on a volume: numbers, picture, volumes", description=COMPARE_DESCRIPTION,
-                                     epilog=COMPARE_EXAMPLES))
-    _add_audit(commands.add_parser("audit", help="find out what models invent and lose", description=AUDIT_DESCRIPTION, epilog=AUDIT_EXAMPLES))
-    _add_models(commands.add_parser("models", help="list, show, install, import and remove models", description="The installed models."))
+    _add_upsample(
+        commands.add_parser(
+            "upsample", help="upsample a volume", description=DESCRIPTION, epilog=UPSCALE_EXAMPLES
+        )
+    )
+    _add_upsample_many(
+        commands.add_parser(
+            "batch",
+            help="upsample all volumes of folders and lists",
+            description=MANY_DESCRIPTION,
+            epilog=MANY_EXAMPLES,
+        )
+    )
+    _add_compare(
+        commands.add_parser(
+            "compare",
+            help="compare methods on a volume: numbers, picture, volumes",
+            description=COMPARE_DESCRIPTION,
+            epilog=COMPARE_EXAMPLES,
+        )
+    )
+    _add_audit(
+        commands.add_parser(
+            "audit",
+            help="find out what models invent and lose",
+            description=AUDIT_DESCRIPTION,
+            epilog=AUDIT_EXAMPLES,
+        )
+    )
+    _add_models(
+        commands.add_parser(
+            "models",
+            help="list, show, install, import and remove models",
+            description="The installed models.",
+        )
+    )
     return parser.parse_args(argv)
 
 
@@ -125,15 +157,28 @@ def _add_models(models):
     show = actions.add_parser("show", help="all that is known of one")
     show.add_argument("name", metavar="NAME")
     show.set_defaults(command="models show")
-    install = actions.add_parser("install", help="take a model into the folder of your own", description="Takes a model, NAME.safetensors with NAME.json beside it.")
+    install = actions.add_parser(
+        "install",
+        help="take a model into the folder of your own",
+        description="Takes a model, NAME.safetensors with NAME.json beside it.",
+    )
     install.add_argument("file", metavar="FILE", help="either of the two files")
     install.set_defaults(command="models install")
-    imported = actions.add_parser("import", help="make a model of an ESRGAN checkpoint", description="Makes a model for gray images of a checkpoint of the ESRGAN "
-                                  "family (.pth, .safetensors; one or three channels). Only weights are read, nothing in the file is executed.")
+    imported = actions.add_parser(
+        "import",
+        help="make a model of an ESRGAN checkpoint",
+        description="Makes a model for gray images of a checkpoint of the ESRGAN "
+        "family (.pth, .safetensors; one or three channels). Only weights are read, nothing in the file is executed.",
+    )
     imported.add_argument("file", metavar="FILE")
     imported.add_argument("--name", required=True, help="of the model")
     imported.add_argument("--title", default="", help="for lists; default: the name of the file")
-    imported.add_argument("--stage", choices=STAGES, default="gan", help="psnr for a faithful one, gan (default) for one that may invent detail")
+    imported.add_argument(
+        "--stage",
+        choices=STAGES,
+        default="gan",
+        help="psnr for a faithful one, gan (default) for one that may invent detail",
+    )
     imported.add_argument("--license", default="", help="of the checkpoint, for the card")
     imported.set_defaults(command="models import")
     remove = actions.add_parser("remove", help="delete one of your own")
@@ -143,22 +188,52 @@ def _add_models(models):
 
 def _add_upsample(parser):
     parser.add_argument("input", metavar="IN", help="the volume")
-    parser.add_argument("output", metavar="OUT", help="the file to write; an old one is replaced only when the new one is complete")
-    parser.add_argument("--model", metavar="NAME", help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale")
-    parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
-    parser.add_argument("--dicom", action="store_true", help="write a derived DICOM series, of the patient and study of IN, into the folder OUT")
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help="the file to write; an old one is replaced only when the new one is complete",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a model (see: models list), or nearest, bilinear, bicubic; default: the first model of the scale",
+    )
+    parser.add_argument(
+        "--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2"
+    )
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="write a derived DICOM series, of the patient and study of IN, into the folder OUT",
+    )
     _add_run_options(parser)
     _add_input_options(parser)
     parser.set_defaults(command="upsample")
 
 
 def _add_upsample_many(parser):
-    parser.add_argument("inputs", metavar="IN", nargs="+", help="volume files, folders of them, DICOM folders, lists (.txt, a path a line)")
-    parser.add_argument("--out", metavar="DIR", required=True, help="where the outputs go, in the tree of the inputs, with report.csv")
+    parser.add_argument(
+        "inputs",
+        metavar="IN",
+        nargs="+",
+        help="volume files, folders of them, DICOM folders, lists (.txt, a path a line)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="where the outputs go, in the tree of the inputs, with report.csv",
+    )
     parser.add_argument("--model", metavar="NAME", help="as for upsample")
-    parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2")
-    parser.add_argument("--format", choices=(*(extension[1:] for extension in OUTPUTS), DICOM), default="nii.gz",
-                        help="of the outputs; dicom: a folder with a derived series for each DICOM input; default: nii.gz")
+    parser.add_argument(
+        "--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2"
+    )
+    parser.add_argument(
+        "--format",
+        choices=(*(extension[1:] for extension in OUTPUTS), DICOM),
+        default="nii.gz",
+        help="of the outputs; dicom: a folder with a derived series for each DICOM input; default: nii.gz",
+    )
     _add_run_options(parser)
     parser.set_defaults(command="batch")
 
@@ -166,15 +241,37 @@ def _add_upsample_many(parser):
 def _add_compare(parser):
     parser.add_argument("input", metavar="IN", help="the volume")
     parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
-    parser.add_argument("--scale", type=int, metavar="N", default=DEFAULT_SCALE, help="2 (default), 4 or 8")
+    parser.add_argument(
+        "--scale", type=int, metavar="N", default=DEFAULT_SCALE, help="2 (default), 4 or 8"
+    )
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--methods", type=names, metavar="METHODS", help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
-                        "the models of the scale")
-    chosen.add_argument("--models", type=names, metavar="MODELS", help="the interpolations, bicubic+bp and these models")
-    parser.add_argument("--blend", type=names, metavar="ALPHAS", help="also blends of every pair of models, for example 0.25,0.5")
+    chosen.add_argument(
+        "--methods",
+        type=names,
+        metavar="METHODS",
+        help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
+        "the models of the scale",
+    )
+    chosen.add_argument(
+        "--models",
+        type=names,
+        metavar="MODELS",
+        help="the interpolations, bicubic+bp and these models",
+    )
+    parser.add_argument(
+        "--blend",
+        type=names,
+        metavar="ALPHAS",
+        help="also blends of every pair of models, for example 0.25,0.5",
+    )
     parser.add_argument("--no-reference", action="store_true", help="enlarge the volume itself")
     parser.add_argument("--maps", action="store_true", help="also write maps of the differences")
-    parser.add_argument("--zoom", type=_voxel, metavar="I,J,K", help="voxel of IN in the middle of the enlarged area; default: where the methods differ most")
+    parser.add_argument(
+        "--zoom",
+        type=_voxel,
+        metavar="I,J,K",
+        help="voxel of IN in the middle of the enlarged area; default: where the methods differ most",
+    )
     add_comparison_options(parser)
     _add_input_options(parser)
     parser.set_defaults(command="compare")
@@ -183,44 +280,100 @@ def _add_compare(parser):
 def add_comparison_options(parser):
     """How a truth is made smaller, what is measured beside the rest, and what _add_run_options adds."""
     _add_degradation(parser)
-    parser.add_argument("--perceptual", default="none", metavar="NAME", help="niqe or pi, on some slices; needs pyiqa and its parameter files, see the README")
+    parser.add_argument(
+        "--perceptual",
+        default="none",
+        metavar="NAME",
+        help="niqe or pi, on some slices; needs pyiqa and its parameter files, see the README",
+    )
     _add_run_options(parser)
 
 
 def _add_audit(parser):
     parser.add_argument("inputs", metavar="IN", nargs="+", help="the volumes")
     parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make")
-    parser.add_argument("--models", type=names, metavar="NAMES", help="models, blends and +bp, separated by commas; default: all models of the scale")
-    parser.add_argument("--scale", type=int, metavar="N", help="2, 4 or 8; default: those of the models that are named, or 2")
-    parser.add_argument("--slices", type=_number_or_all, default=SLICES, metavar="N",
-                        help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s")
-    parser.add_argument("--card", metavar="ANATOMY",
-                        help="also write the figures into the cards of these models of your own, as those of this anatomy, for example brain")
+    parser.add_argument(
+        "--models",
+        type=names,
+        metavar="NAMES",
+        help="models, blends and +bp, separated by commas; default: all models of the scale",
+    )
+    parser.add_argument(
+        "--scale",
+        type=int,
+        metavar="N",
+        help="2, 4 or 8; default: those of the models that are named, or 2",
+    )
+    parser.add_argument(
+        "--slices",
+        type=_number_or_all,
+        default=SLICES,
+        metavar="N",
+        help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s",
+    )
+    parser.add_argument(
+        "--card",
+        metavar="ANATOMY",
+        help="also write the figures into the cards of these models of your own, as those of this anatomy, for example brain",
+    )
     _add_degradation(parser)
     _add_place(parser)
     parser.set_defaults(command="audit")
 
 
 def _add_degradation(parser):
-    parser.add_argument("--degradation", default="bicubic", metavar="KIND", help="how the truth is made smaller: bicubic (default) or kspace")
-    parser.add_argument("--noise", type=float, default=0.0, metavar="P", help="Rician noise added to the small volume, %% of the intensity range; default: 0")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random; default: 0")
+    parser.add_argument(
+        "--degradation",
+        default="bicubic",
+        metavar="KIND",
+        help="how the truth is made smaller: bicubic (default) or kspace",
+    )
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="Rician noise added to the small volume, %% of the intensity range; default: 0",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of all that is drawn at random; default: 0",
+    )
 
 
 def _add_run_options(parser):
     _add_place(parser)
-    parser.add_argument("--precision", default="auto", metavar="TYPE", help="float32, or auto: half precision where the device is made for it and the result "
-                        "is near (it is looked at and told how near); default: %(default)s")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="TYPE",
+        help="float32, or auto: half precision where the device is made for it and the result "
+        "is near (it is looked at and told how near); default: %(default)s",
+    )
 
 
 def _add_place(parser):
-    parser.add_argument("--axis", default="auto", metavar="AXIS",
-                        help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:N or mps")
+    parser.add_argument(
+        "--axis",
+        default="auto",
+        metavar="AXIS",
+        help="how to cut the slices: auto (default: the acquired slices if they are thick, else axial), axial, sagittal, coronal, i, j, k",
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="DEVICE",
+        help="auto (default), cpu, cuda, cuda:N or mps",
+    )
 
 
 def _add_input_options(parser):
-    parser.add_argument("--frame", type=int, metavar="N", help="which volume of a 4D input, counted from 0")
+    parser.add_argument(
+        "--frame", type=int, metavar="N", help="which volume of a 4D input, counted from 0"
+    )
     parser.add_argument("--series", metavar="UID", help="which series of a DICOM folder")
 
 
@@ -233,12 +386,16 @@ def _number_or_all(text):
     try:
         return None if text == "all" else int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"“{text}” is no number of slices: give a whole number, or all") from None
+        raise argparse.ArgumentTypeError(
+            f"“{text}” is no number of slices: give a whole number, or all"
+        ) from None
 
 
 def _voxel(text):
     try:
         i, j, k = map(int, text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"“{text}” is no voxel: give I,J,K, three whole numbers counted from 0") from None
+        raise argparse.ArgumentTypeError(
+            f"“{text}” is no voxel: give I,J,K, three whole numbers counted from 0"
+        ) from None
     return i, j, k

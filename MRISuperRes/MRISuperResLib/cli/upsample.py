@@ -18,14 +18,22 @@ from ..core.upsampling import upsample
 def run(arguments, console, cancelled):
     """Returns the line that tells what was written. Raises SuperResolutionError, Cancelled."""
     start = time.monotonic()
-    job = UpsamplingOptions(arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision)
-    write = writer(arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series)
+    job = UpsamplingOptions(
+        arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision
+    )
+    write = writer(
+        arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
+    )
     methods = MethodRegistry()
     method = methods.get(job)
-    result = upsample_file(arguments.input, write, job, methods, console, cancelled, arguments.frame, arguments.series)
-    return (f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
-            f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
-            f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}")
+    result = upsample_file(
+        arguments.input, write, job, methods, console, cancelled, arguments.frame, arguments.series
+    )
+    return (
+        f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
+        f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
+        f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}"
+    )
 
 
 def writer(target, source, as_dicom, frame=None, series=None):
@@ -46,8 +54,11 @@ def upsample_file(source, write, job, methods, console, cancelled, frame=None, s
     try:
         return _upsample_file(source, write, job, methods, console, cancelled, frame, series)
     except MemoryError as e:
-        raise SuperResolutionError(f"There is not enough memory to read {Path(source).name}, or to write what becomes of it: close other programs, crop the volume "
-                               "or choose a smaller scale.", "memory") from e
+        raise SuperResolutionError(
+            f"There is not enough memory to read {Path(source).name}, or to write what becomes of it: close other programs, crop the volume "
+            "or choose a smaller scale.",
+            "memory",
+        ) from e
 
 
 def _upsample_file(source, write, job, methods, console, cancelled, frame, series):
@@ -55,11 +66,16 @@ def _upsample_file(source, write, job, methods, console, cancelled, frame, serie
     for message in volume.messages:
         console.message(message)
     try:
-        result = upsample(volume.array, volume.ijk_to_ras, job, methods, console.progress, cancelled)
+        result = upsample(
+            volume.array, volume.ijk_to_ras, job, methods, console.progress, cancelled
+        )
     except MemoryError as e:
-        gib = volume.array.nbytes * methods.get(job).scale**2 / 2**30
-        raise SuperResolutionError(f"There is not enough memory: the output alone takes {gib:.1f} GiB, and the work on it several times as much; "
-                               "close other programs, crop the volume or choose a smaller scale.", "memory") from e
+        gib = volume.array.nbytes * methods.get(job).scale ** 2 / 2**30
+        raise SuperResolutionError(
+            f"There is not enough memory: the output alone takes {gib:.1f} GiB, and the work on it several times as much; "
+            "close other programs, crop the volume or choose a smaller scale.",
+            "memory",
+        ) from e
     for message in result.messages:
         console.message(message)
     result.provenance["input"] |= {"file": Path(source).name, "frame": frame, "series": series}

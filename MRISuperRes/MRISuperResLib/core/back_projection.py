@@ -13,7 +13,9 @@ from .resampling import apply, degrade, operator, upsample, weights
 ITERATIONS = 20
 
 
-def back_project(images: np.ndarray, low: np.ndarray, scale: int, degradation: str = "bicubic") -> np.ndarray:
+def back_project(
+    images: np.ndarray, low: np.ndarray, scale: int, degradation: str = "bicubic"
+) -> np.ndarray:
     """x ← x + U(low − D x), 20 times, where D shrinks an image and U enlarges it bicubically.
 
     images: (n, scale·h, scale·w); low: (n, h, w), normalized alike. degradation: D, one of resample.DEGRADATIONS.
@@ -23,7 +25,9 @@ def back_project(images: np.ndarray, low: np.ndarray, scale: int, degradation: s
     can be done on the small grid.
     """
     missing = low - degrade(images, scale, degradation)
-    rows, columns = (_there_and_back(side, scale, degradation, missing.dtype) for side in missing.shape[-2:])
+    rows, columns = (
+        _there_and_back(side, scale, degradation, missing.dtype) for side in missing.shape[-2:]
+    )
     correction = missing
     for _ in range(ITERATIONS - 1):
         missing = missing - apply(rows, columns, missing)
@@ -34,4 +38,6 @@ def back_project(images: np.ndarray, low: np.ndarray, scale: int, degradation: s
 @lru_cache(maxsize=16)
 def _there_and_back(side, scale, degradation, dtype):
     """DU along one axis: (side, side)."""
-    return operator((weights(side * scale, side, degradation) @ weights(side, side * scale)).astype(dtype))
+    return operator(
+        (weights(side * scale, side, degradation) @ weights(side, side * scale)).astype(dtype)
+    )

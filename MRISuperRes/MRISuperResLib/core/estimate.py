@@ -30,12 +30,16 @@ def need(volumes, scale, card=None):
     output = sum(count * voxel for count, (_size, voxel, _axis) in zip(pixels, volumes))
     # the worker's own copy of a volume, and another one to find its percentiles
     copies = max((2 * math.prod(size) * voxel for size, voxel, _axis in volumes), default=0)
-    seconds = sum(pixels) / 1e6 * card.cpu_speed["seconds_per_megapixel"] if card is not None and card.cpu_speed else None
+    seconds = (
+        sum(pixels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
+        if card is not None and card.cpu_speed
+        else None
+    )
     return Need(output, output + copies + WORKER, seconds)
 
 
 def byte_text(count):
-    """"37 MiB", "1.2 GiB"."""
+    """ "37 MiB", "1.2 GiB"."""
     if count < 2**30:
         return f"{max(1, round(count / 2**20))} MiB"
     return f"{count / 2**30:.1f} GiB"

@@ -16,8 +16,15 @@ from .errors import SuperResolutionError
 def check_matrix(ijk_to_ras: ArrayLike) -> np.ndarray:
     """(4, 4) float64. Raises SuperResolutionError where a voxel grid cannot lie so in space."""
     matrix = np.asarray(ijk_to_ras, dtype=float)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not (spacing(matrix) > 0).all() or np.linalg.matrix_rank(matrix[:3, :3]) < 3:
-        raise SuperResolutionError("The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide.")
+    if (
+        matrix.shape != (4, 4)
+        or not np.isfinite(matrix).all()
+        or not (spacing(matrix) > 0).all()
+        or np.linalg.matrix_rank(matrix[:3, :3]) < 3
+    ):
+        raise SuperResolutionError(
+            "The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide."
+        )
     return matrix
 
 

@@ -55,10 +55,12 @@ def common_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
     volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises SuperResolutionError where no voxel is finite.
     """
     total = sum(volume.size for volume in volumes)
-    samples = [volume.ravel()[::_step(volume.shape, total)] for volume in volumes]
+    samples = [volume.ravel()[:: _step(volume.shape, total)] for volume in volumes]
     values = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
     if not values.size:
-        raise SuperResolutionError("Every voxel of the sequence is NaN or infinite: there is no image to enlarge.")
+        raise SuperResolutionError(
+            "Every voxel of the sequence is NaN or infinite: there is no image to enlarge."
+        )
     return _range(values)
 
 
@@ -81,7 +83,9 @@ def _range(values):
 def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Whole numbers in float64 as integers of `dtype`, clipped to what the type can hold."""
     limits = np.iinfo(dtype)
-    with np.errstate(invalid="ignore"):  # the doubles nearest to the largest 64-bit integers are 2^63 and 2^64: too large by one
+    with np.errstate(
+        invalid="ignore"
+    ):  # the doubles nearest to the largest 64-bit integers are 2^63 and 2^64: too large by one
         out = np.clip(values, limits.min, limits.max).astype(dtype)
     out[values >= limits.max] = limits.max
     return out
@@ -90,11 +94,17 @@ def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def check_type(volume: np.ndarray) -> None:
     """Raises SuperResolutionError unless the array holds integer or real numbers in three dimensions."""
     if volume.ndim != 3:
-        raise SuperResolutionError(f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it.")
+        raise SuperResolutionError(
+            f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it."
+        )
     if volume.size == 0:
-        raise SuperResolutionError("The volume has no voxels: load it again, or choose another one.")
+        raise SuperResolutionError(
+            "The volume has no voxels: load it again, or choose another one."
+        )
     if volume.dtype.kind not in "iuf":
-        raise SuperResolutionError(f"The volume holds {volume.dtype} values, not gray levels: convert it to a scalar volume first.")
+        raise SuperResolutionError(
+            f"The volume holds {volume.dtype} values, not gray levels: convert it to a scalar volume first."
+        )
 
 
 def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -109,7 +119,9 @@ def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     if not mask.any():
         return volume, None
     if mask.all():
-        raise SuperResolutionError("Every voxel of the volume is NaN or infinite: there is no image to enlarge.")
+        raise SuperResolutionError(
+            "Every voxel of the volume is NaN or infinite: there is no image to enlarge."
+        )
     filled = volume.copy()
     filled[mask] = volume[~mask].min()
     return filled, mask

@@ -12,7 +12,11 @@ NOTICE = "synthetic, not for diagnosis"
 
 def head(notice: str) -> dict:
     """What every record begins with: what the thing is, and what made it when."""
-    return {"notice": notice, "software": f"MRISuperRes {__version__}", "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    return {
+        "notice": notice,
+        "software": f"MRISuperRes {__version__}",
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
 
 
 def describe(volume, ijk_to_ras, job, method, axis, intensity):
@@ -26,7 +30,11 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
         "device": str(method.device),
         "precision": method.precision,
         "job": job.to_dict(),
-        "input": {"size": [i, j, k], "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)], "type": str(volume.dtype)},
+        "input": {
+            "size": [i, j, k],
+            "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)],
+            "type": str(volume.dtype),
+        },
         "intensity": {"low": intensity.low, "high": intensity.high},
         "versions": versions(),
     }
@@ -34,10 +42,18 @@ def describe(volume, ijk_to_ras, job, method, axis, intensity):
 
 def model(method):
     """Name, stage and the SHA-256 of the weights: of a blend both, of an interpolation None."""
-    return {"name": method.name, "stage": method.stage, "sha256": " ".join(card.sha256 for card in method.cards) or None}
+    return {
+        "name": method.name,
+        "stage": method.stage,
+        "sha256": " ".join(card.sha256 for card in method.cards) or None,
+    }
 
 
 def versions():
     """Versions of Python and of those libraries that are loaded; asked of the modules, as metadata may belong to a broken installation."""
-    loaded = {name: str(sys.modules[name].__version__) for name in ("numpy", "torch", "safetensors") if name in sys.modules}
+    loaded = {
+        name: str(sys.modules[name].__version__)
+        for name in ("numpy", "torch", "safetensors")
+        if name in sys.modules
+    }
     return {"python": platform.python_version(), **loaded}

@@ -45,7 +45,11 @@ def weights(size_in: int, size_out: int, kernel: str = "bicubic") -> np.ndarray:
 
     kernel: one of INTERPOLATIONS, or "kspace" to shrink by truncation of the spectrum.
     """
-    matrix = _truncation(size_in, size_out) if kernel == "kspace" else _convolution(size_in, size_out, kernel)
+    matrix = (
+        _truncation(size_in, size_out)
+        if kernel == "kspace"
+        else _convolution(size_in, size_out, kernel)
+    )
     matrix.setflags(write=False)
     return matrix
 
@@ -90,7 +94,9 @@ def resize(images: ArrayLike, size: Sequence[int], kernel: str = "bicubic") -> n
     """
     images = np.asarray(images)
     dtype = np.result_type(images.dtype, np.float32)
-    rows, columns = (_operator(old, new, kernel, dtype) for old, new in zip(images.shape[-2:], size))
+    rows, columns = (
+        _operator(old, new, kernel, dtype) for old, new in zip(images.shape[-2:], size)
+    )
     return apply(rows, columns, images.astype(dtype, copy=False))
 
 
@@ -100,7 +106,10 @@ def apply(rows, columns, images):
         return rows @ images @ columns.T
     *stack, height, width = images.shape
     # the products come out along the axis that was resampled: in this order the larger of the two is not copied
-    made = [rows @ np.ascontiguousarray((columns @ image.T).T) for image in images.reshape(-1, height, width)]
+    made = [
+        rows @ np.ascontiguousarray((columns @ image.T).T)
+        for image in images.reshape(-1, height, width)
+    ]
     return np.stack(made).reshape(*stack, *made[0].shape) if stack else made[0]
 
 
@@ -113,7 +122,11 @@ def operator(matrix):
     """The matrix itself, or sparse, where most of it is zero: a kernel has a few taps, whatever the size of the image."""
     import scipy.sparse  # here, because the panel imports this file, and should not wait for it
 
-    return scipy.sparse.csr_array(matrix) if np.count_nonzero(matrix) < MOST_TAPS * matrix.size else matrix
+    return (
+        scipy.sparse.csr_array(matrix)
+        if np.count_nonzero(matrix) < MOST_TAPS * matrix.size
+        else matrix
+    )
 
 
 def upsample(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndarray:
@@ -147,4 +160,4 @@ def rician(image: np.ndarray, sigma: float, seed) -> np.ndarray:
 def crop_to_multiple(images: np.ndarray, scale: int) -> np.ndarray:
     """Images (..., h, w) without the last rows and columns that keep their sides from being multiples of scale."""
     h, w = images.shape[-2:]
-    return images[..., :h - h % scale, :w - w % scale]
+    return images[..., : h - h % scale, : w - w % scale]

@@ -9,7 +9,11 @@ from . import geometry
 from .errors import SuperResolutionError
 
 VOXEL_AXES = ("i", "j", "k")
-ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}  # the R, A or S component of the slice normal
+ANATOMICAL = {
+    "sagittal": 0,
+    "coronal": 1,
+    "axial": 2,
+}  # the R, A or S component of the slice normal
 AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
 
 THICK_SLICE_RATIO = 1.5
@@ -45,7 +49,9 @@ class SliceAxis:
 def check_name(wanted: str) -> None:
     """Raises SuperResolutionError (kind "settings") unless wanted is one of AXES."""
     if wanted not in AXES:
-        raise SuperResolutionError(f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings")
+        raise SuperResolutionError(
+            f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings"
+        )
 
 
 def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
@@ -60,14 +66,21 @@ def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
         axis = VOXEL_AXES.index(wanted)
         return SliceAxis(axis, _plane(ijk_to_ras, axis), "as asked")
     if wanted in ANATOMICAL:
-        return SliceAxis(_nearest(ijk_to_ras, wanted), wanted, "the voxel axis nearest to the plane that was asked for")
+        return SliceAxis(
+            _nearest(ijk_to_ras, wanted),
+            wanted,
+            "the voxel axis nearest to the plane that was asked for",
+        )
     size = geometry.spacing(ijk_to_ras)
     thickest = int(np.argmax(size))
     ratio = size[thickest] / max(np.delete(size, thickest))
     # headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5
     if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
-        return SliceAxis(thickest, _plane(ijk_to_ras, thickest),
-                         f"the acquired slices, {size[thickest]:.3g} mm apart against {max(np.delete(size, thickest)):.3g} mm in plane")
+        return SliceAxis(
+            thickest,
+            _plane(ijk_to_ras, thickest),
+            f"the acquired slices, {size[thickest]:.3g} mm apart against {max(np.delete(size, thickest)):.3g} mm in plane",
+        )
     return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "the voxels are nearly isotropic")
 
 
@@ -88,7 +101,11 @@ def _plane(ijk_to_ras, axis):
     return next(name for name, index in ANATOMICAL.items() if index == component)
 
 
-ON_SCREEN = {"axial": ((0, -1, 0), (-1, 0, 0)), "coronal": ((0, 0, -1), (-1, 0, 0)), "sagittal": ((0, 0, -1), (0, -1, 0))}
+ON_SCREEN = {
+    "axial": ((0, -1, 0), (-1, 0, 0)),
+    "coronal": ((0, 0, -1), (-1, 0, 0)),
+    "sagittal": ((0, 0, -1), (0, -1, 0)),
+}
 """Where a radiologist expects the rows (downwards) and the columns (to the right) to run, in RAS."""
 
 
@@ -98,9 +115,15 @@ def radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> 
     images: (..., rows, columns), slices along a SliceAxis in voxel order. Axes are exchanged and mirrored only.
     """
     directions = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
-    column, row = (directions[:, voxel_axis] / np.linalg.norm(directions[:, voxel_axis]) for voxel_axis in range(3) if voxel_axis != axis.axis)
+    column, row = (
+        directions[:, voxel_axis] / np.linalg.norm(directions[:, voxel_axis])
+        for voxel_axis in range(3)
+        if voxel_axis != axis.axis
+    )
     down, right = ON_SCREEN[axis.plane]
-    if abs(np.dot(row, down)) + abs(np.dot(column, right)) < abs(np.dot(row, right)) + abs(np.dot(column, down)):
+    if abs(np.dot(row, down)) + abs(np.dot(column, right)) < abs(np.dot(row, right)) + abs(
+        np.dot(column, down)
+    ):
         images, row, column = np.swapaxes(images, -1, -2), column, row
     if np.dot(row, down) < 0:
         images = images[..., ::-1, :]

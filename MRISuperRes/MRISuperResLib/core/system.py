@@ -17,7 +17,11 @@ def has_gpu() -> bool:
         return platform.machine() == "arm64"
     try:
         nvml, count = ctypes.CDLL(NVML[sys.platform]), ctypes.c_uint(0)
-        return nvml.nvmlInit_v2() == 0 and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0 and count.value > 0
+        return (
+            nvml.nvmlInit_v2() == 0
+            and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
+            and count.value > 0
+        )
     except (KeyError, OSError, AttributeError):  # another system, no driver, an old one
         return False
 
@@ -26,10 +30,16 @@ def free_memory() -> int | None:
     """Bytes of memory that programs can still have; None where the system does not tell."""
     if sys.platform == "win32":
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+        return (
+            status.free
+            if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+            else None
+        )
     try:  # Linux; macOS has no such file
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        return next(
+            int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")
+        )
     except (OSError, ValueError, StopIteration):
         return None
 
@@ -37,11 +47,25 @@ def free_memory() -> int | None:
 class _MemoryStatus(ctypes.Structure):
     """MEMORYSTATUSEX of Windows."""
 
-    _fields_ = [("length", ctypes.c_uint32), ("load", ctypes.c_uint32), ("total", ctypes.c_uint64), ("free", ctypes.c_uint64),
-                *((name, ctypes.c_uint64) for name in ("totalPages", "freePages", "totalVirtual", "freeVirtual", "freeExtendedVirtual"))]
+    _fields_ = [
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("free", ctypes.c_uint64),
+        *(
+            (name, ctypes.c_uint64)
+            for name in (
+                "totalPages",
+                "freePages",
+                "totalVirtual",
+                "freeVirtual",
+                "freeExtendedVirtual",
+            )
+        ),
+    ]
 
 
 def machine(device: str) -> str:
-    """"gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpsamplingOptions."""
+    """ "gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpsamplingOptions."""
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

@@ -31,12 +31,22 @@ def in_memory(shape, dtype):
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as e:
         gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-        raise SuperResolutionError(f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.", "memory") from e
+        raise SuperResolutionError(
+            f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.",
+            "memory",
+        ) from e
 
 
 @told
-def upsample(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpsamplingOptions, methods: MethodRegistry | None = None, progress=None, cancelled=None,
-            allocate=in_memory) -> UpsamplingResult:
+def upsample(
+    volume: np.ndarray,
+    ijk_to_ras: ArrayLike,
+    job: UpsamplingOptions,
+    methods: MethodRegistry | None = None,
+    progress=None,
+    cancelled=None,
+    allocate=in_memory,
+) -> UpsamplingResult:
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpsamplingOptions. methods: a MethodRegistry to keep networks
@@ -54,20 +64,34 @@ def upsample(volume: np.ndarray, ijk_to_ras: ArrayLike, job: UpsamplingOptions, 
     method = (methods or MethodRegistry()).get(job)
     axis = slice_axis.choose(ijk_to_ras, job.axis)
     filled, mask = mask_non_finite(volume)
-    intensity = Intensity(*job.intensity_range, filled.dtype) if job.intensity_range else Intensity.of(filled)
+    intensity = (
+        Intensity(*job.intensity_range, filled.dtype)
+        if job.intensity_range
+        else Intensity.of(filled)
+    )
     factors = axis.factors(method.scale)
 
     output = allocate(tuple(n * f for n, f in zip(volume.shape, factors[::-1])), volume.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
     _enlarge(method, source, target, intensity, job.batch_size, progress, cancelled)
 
-    messages = [f"Taken: {axis}.", *spacing_warnings(ijk_to_ras, axis, method.cards), *method.messages]
+    messages = [
+        f"Taken: {axis}.",
+        *spacing_warnings(ijk_to_ras, axis, method.cards),
+        *method.messages,
+    ]
     if mask is not None:
-        messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
-                        "voxels around them were made as if they were dark.")
+        messages.append(
+            f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
+            "voxels around them were made as if they were dark."
+        )
         _put_back(mask, volume, output, axis.numpy_axis, method.scale)
-    return UpsamplingResult(output, geometry.upsampled_matrix(ijk_to_ras, factors),
-                         provenance.describe(filled, ijk_to_ras, job, method, axis, intensity), messages)
+    return UpsamplingResult(
+        output,
+        geometry.upsampled_matrix(ijk_to_ras, factors),
+        provenance.describe(filled, ijk_to_ras, job, method, axis, intensity),
+        messages,
+    )
 
 
 def _enlarge(method, source, target, intensity, size, progress, cancelled):
@@ -81,7 +105,11 @@ def _enlarge(method, source, target, intensity, size, progress, cancelled):
     flat, fetch = {}, lambda: None
     for part in batches(len(source), size, progress, cancelled):
         numbers = range(len(source))[part]
-        wanted = [number for number in numbers if not is_flat[number] or flat.setdefault(source[number, 0, 0], number) == number]
+        wanted = [
+            number
+            for number in numbers
+            if not is_flat[number] or flat.setdefault(source[number, 0, 0], number) == number
+        ]
         previous, fetch = fetch, _start(method, source, target, intensity, wanted)
         previous()
     fetch()
@@ -102,7 +130,9 @@ def _start(method, source, target, intensity, numbers):
 
 def _put_back(mask, volume, output, numpy_axis, scale):
     """The voxels of the volume where the mask says so, into the output."""
-    for wanted, image, target in zip(*(np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))):
+    for wanted, image, target in zip(
+        *(np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
+    ):
         if wanted.any():
             enlarged, image = (a.repeat(scale, 0).repeat(scale, 1) for a in (wanted, image))
             target[enlarged] = image[enlarged]
@@ -122,12 +152,17 @@ def batches(total, size, progress=None, cancelled=None):
         raise Cancelled
 
 
-def spacing_warnings(ijk_to_ras: np.ndarray, axis: slice_axis.SliceAxis, cards: Iterable[ModelCard]) -> list[str]:
+def spacing_warnings(
+    ijk_to_ras: np.ndarray, axis: slice_axis.SliceAxis, cards: Iterable[ModelCard]
+) -> list[str]:
     """Sentences for the models, given by their cards, that have never seen pixels of this size."""
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
-    return [f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "
-            f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."
-            for card in cards if card.spacing_range and not _lies_within(in_plane, card.spacing_range)]
+    return [
+        f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "
+        f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."
+        for card in cards
+        if card.spacing_range and not _lies_within(in_plane, card.spacing_range)
+    ]
 
 
 def _lies_within(values, limits):

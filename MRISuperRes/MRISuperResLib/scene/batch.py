@@ -40,14 +40,18 @@ class BatchTask(Run):
         if not inputNodes or None in inputNodes:
             raise SuperResolutionError(_("Choose one volume at least."))
         if worker.isBusy:
-            raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
+            raise RuntimeError(
+                _("Another volume is being processed: wait until it is finished, or cancel it.")
+            )
         self.state, self.message, self.messages, self.errorKind = TaskState.RUNNING, "", [], None
         self.results = [VolumeResult(node.GetName(), node.GetID()) for node in inputNodes]
         self.number = -1  # of the volume that is being processed, from 0
         self._worker, self._job = worker, job
         self._onProgress, self._onFinished, self._onChanged = onProgress, onFinished, onChanged
         # of a volume that cannot be upsampled it is told when its turn comes
-        self._slices = [0 if whyNotUpsamplable(node) else sliceCount(node, job.axis) for node in inputNodes]
+        self._slices = [
+            0 if whyNotUpsamplable(node) else sliceCount(node, job.axis) for node in inputNodes
+        ]
         self._meter, self._run = ProgressMeter(), None
         self._scene = slicer.mrmlScene
         self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose)
@@ -70,7 +74,9 @@ class BatchTask(Run):
         self._onProgress = self._onFinished = self._onChanged = None
 
     def _stopMessage(self):
-        return _("Cancelled: {done} of {count} volumes are finished and stay.").format(done=len(self.finished), count=len(self.results))
+        return _("Cancelled: {done} of {count} volumes are finished and stay.").format(
+            done=len(self.finished), count=len(self.results)
+        )
 
     def _goOn(self):
         """Starts the next volume that can be started, or ends."""
@@ -82,7 +88,9 @@ class BatchTask(Run):
                 if node is None:
                     raise SuperResolutionError(_("The volume was deleted."))
                 result.state = TaskState.RUNNING
-                self._run = VolumeTask(self._worker, node, self._job, None, self._progress, self._onVolumeEnded)
+                self._run = VolumeTask(
+                    self._worker, node, self._job, None, self._progress, self._onVolumeEnded
+                )
             except SuperResolutionError as error:
                 self._note(TaskState.FAILED, str(error), error.kind)
             else:
@@ -92,7 +100,9 @@ class BatchTask(Run):
 
     def _onVolumeEnded(self, run):
         if run.state is TaskState.CANCELLED and run.inputNode is not None and not self.isCancelling:
-            self.message = self._stopMessage()  # the worker was ended, and must not be started again
+            self.message = (
+                self._stopMessage()
+            )  # the worker was ended, and must not be started again
         output = run.outputNode
         self.results[self.number].outputId = output.GetID() if output is not None else None
         self._note(run.state, run.message, run.errorKind)
@@ -101,14 +111,18 @@ class BatchTask(Run):
     def _note(self, state, message, errorKind):
         result = self.results[self.number]
         result.state, result.message = state, message
-        if errorKind in ("environment", "packages", "device"):  # what is missing or broken would fail the others, too
+        if errorKind in (
+            "environment",
+            "packages",
+            "device",
+        ):  # what is missing or broken would fail the others, too
             self.errorKind, self.state = errorKind, TaskState.FAILED
             self.message = message
         self._changed()
 
     def _progress(self, done, total, rate, remaining):
         if self._onProgress:
-            now = self._meter.update(sum(self._slices[:self.number]) + done, sum(self._slices))
+            now = self._meter.update(sum(self._slices[: self.number]) + done, sum(self._slices))
             self._onProgress(now.done, now.total, now.rate, now.remaining)
 
     def _changed(self):

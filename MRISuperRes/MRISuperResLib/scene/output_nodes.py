@@ -15,13 +15,18 @@ SOURCE_IMAGES = "SourceInstanceUIDs"
 
 def outputName(inputName, provenance):
     """A name that no node of the scene has."""
-    return slicer.mrmlScene.GenerateUniqueName("{name} SR x{scale} {model}".format(
-        name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]))
+    return slicer.mrmlScene.GenerateUniqueName(
+        "{name} SR x{scale} {model}".format(
+            name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]
+        )
+    )
 
 
 def createOutput(inputNode, array, ijkToRAS, provenance, parentTransformNode=None):
     """A new volume node with a result. All or nothing: where it fails, no node is left in the scene."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", outputName(inputNode.GetName(), provenance))
+    node = slicer.mrmlScene.AddNewNodeByClass(
+        "vtkMRMLScalarVolumeNode", outputName(inputNode.GetName(), provenance)
+    )
     try:
         updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNode)
     except Exception:
@@ -32,7 +37,11 @@ def createOutput(inputNode, array, ijkToRAS, provenance, parentTransformNode=Non
 
 def removeNode(node):
     """Removes a node with its display and storage nodes and its item, which would stay in the scene, belonging to nothing."""
-    companions = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())] if node.IsA("vtkMRMLDisplayableNode") else []
+    companions = (
+        [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+        if node.IsA("vtkMRMLDisplayableNode")
+        else []
+    )
     companions += [node.GetStorageNode()] if node.IsA("vtkMRMLStorableNode") else []
     hierarchy = subjectHierarchy()
     item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
@@ -59,16 +68,22 @@ def updateOutput(node, inputNode, array, ijkToRAS, provenance, parentTransformNo
 def fillVolume(node, inputNode, array, ijkToRAS, parentTransformNode=None, scalarType=None):
     """Gives a volume node its voxels and its place; it looks like the input. scalarType: of VTK; None: the input's."""
     with slicer.util.NodeModify(node):
-        copyDisplay(inputNode, node)  # before the voxels come, of which automatic levels would be computed
+        copyDisplay(
+            inputNode, node
+        )  # before the voxels come, of which automatic levels would be computed
         fillFrame(node, inputNode, array, ijkToRAS, scalarType)
-        node.SetAndObserveTransformNodeID(parentTransformNode.GetID() if parentTransformNode else None)
+        node.SetAndObserveTransformNodeID(
+            parentTransformNode.GetID() if parentTransformNode else None
+        )
         # the identity of the DICOM series from which a reused node may once have been loaded
         node.RemoveAttribute("DICOM.instanceUIDs")
 
 
 def fillFrame(node, inputNode, array, ijkToRAS, scalarType=None):
     """Gives a volume node, which need not be in a scene, its voxels and their place."""
-    image = _imageData(array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType)
+    image = _imageData(
+        array, inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType
+    )
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(ijkToRAS, dtype=float)))
     node.SetAndObserveImageData(image)
     node.SetVoxelValueQuantity(inputNode.GetVoxelValueQuantity())
@@ -100,10 +115,18 @@ def record(node, inputNode, provenance):
     }
     for name, value in attributes.items():
         # None removes an attribute that an earlier run may have left on the node
-        text = value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
+        text = (
+            value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
+        )
         node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
-    node.SetDescription(_("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
-        scale=provenance["scale"], input=inputNode.GetName(), model=provenance["model"]["name"], notice=provenance["notice"]))
+    node.SetDescription(
+        _("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
+            scale=provenance["scale"],
+            input=inputNode.GetName(),
+            model=provenance["model"]["name"],
+            notice=provenance["notice"],
+        )
+    )
 
 
 def copyDisplay(inputNode, node):

@@ -64,7 +64,10 @@ class Precision(enum.Enum):
     FLOAT32 = "float32"
 
     def label(self):
-        return {"auto": _("Automatic: half where it is quicker and near"), "float32": _("Single (float32)")}[self.value]
+        return {
+            "auto": _("Automatic: half where it is quicker and near"),
+            "float32": _("Single (float32)"),
+        }[self.value]
 
 
 class ComparisonMode(enum.Enum):
@@ -72,7 +75,11 @@ class ComparisonMode(enum.Enum):
     NO_REFERENCE = False
 
     def label(self):
-        return _("With reference: shrink it, and restore it") if self.value else _("Without reference: enlarge it")
+        return (
+            _("With reference: shrink it, and restore it")
+            if self.value
+            else _("Without reference: enlarge it")
+        )
 
 
 class Degradation(enum.Enum):
@@ -82,7 +89,10 @@ class Degradation(enum.Enum):
     KSPACE = "kspace"
 
     def label(self):
-        return {"bicubic": _("Bicubic, antialiased"), "kspace": _("Truncation of k-space, as in a scanner")}[self.value]
+        return {
+            "bicubic": _("Bicubic, antialiased"),
+            "kspace": _("Truncation of k-space, as in a scanner"),
+        }[self.value]
 
 
 class PerceptualScore(enum.Enum):
@@ -93,7 +103,11 @@ class PerceptualScore(enum.Enum):
     PI = "pi"
 
     def label(self):
-        return {"none": _("None"), "niqe": _("NIQE, on five slices"), "pi": _("PI, on five slices (slow)")}[self.value]
+        return {
+            "none": _("None"),
+            "niqe": _("NIQE, on five slices"),
+            "pi": _("PI, on five slices (slow)"),
+        }[self.value]
 
 
 @parameterNodeWrapper

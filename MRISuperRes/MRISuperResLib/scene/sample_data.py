@@ -63,8 +63,14 @@ def registerSamples():
         return
     for sample in SAMPLES:
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category=CATEGORY, sampleName=sample.name, uris=sample.url, checksums=f"SHA256:{sample.sha256}", fileNames=sample.file,
-            nodeNames=sample.nodeName, thumbnailFileName=str(sample.thumbnail))
+            category=CATEGORY,
+            sampleName=sample.name,
+            uris=sample.url,
+            checksums=f"SHA256:{sample.sha256}",
+            fileNames=sample.file,
+            nodeNames=sample.nodeName,
+            thumbnailFileName=str(sample.thumbnail),
+        )
 
 
 def loadSample(sample):
@@ -72,8 +78,16 @@ def loadSample(sample):
     try:
         import SampleData
     except ModuleNotFoundError as error:
-        raise RuntimeError(_("This Slicer has no module Sample Data: load a volume of your own.")) from error
+        raise RuntimeError(
+            _("This Slicer has no module Sample Data: load a volume of your own.")
+        ) from error
     loaded = SampleData.SampleDataLogic().downloadSamples(sample.name)
-    if not (loaded and isinstance(loaded[0], slicer.vtkMRMLScalarVolumeNode)):  # else nothing, or the path of a file that is not what it should be
-        raise RuntimeError(_("The sample could not be fetched from {url}: look at the network connection, or load a volume of your own.").format(url=sample.url))
+    if not (
+        loaded and isinstance(loaded[0], slicer.vtkMRMLScalarVolumeNode)
+    ):  # else nothing, or the path of a file that is not what it should be
+        raise RuntimeError(
+            _(
+                "The sample could not be fetched from {url}: look at the network connection, or load a volume of your own."
+            ).format(url=sample.url)
+        )
     return loaded[0]

@@ -16,7 +16,11 @@ def sequencesLogic():
 def sequenceOf(volumeNode):
     """The sequence of which a volume node shows the present frame, or None."""
     logic = sequencesLogic()
-    browser = logic.GetFirstBrowserNodeForProxyNode(volumeNode) if logic is not None and volumeNode is not None else None
+    browser = (
+        logic.GetFirstBrowserNodeForProxyNode(volumeNode)
+        if logic is not None and volumeNode is not None
+        else None
+    )
     return browser.GetSequenceNode(volumeNode) if browser is not None else None
 
 
@@ -41,13 +45,23 @@ def whyNotUpsamplableSequence(node):
     if node is None or not node.IsA("vtkMRMLSequenceNode"):
         return _("Choose a sequence of volumes.")
     if sequencesLogic() is None:
-        return _("The module Sequences is not loaded: activate it in the application settings and restart.")
+        return _(
+            "The module Sequences is not loaded: activate it in the application settings and restart."
+        )
     if not node.GetNumberOfDataNodes():
-        return _("The sequence “{name}” has no frames: load it again, or choose another one.").format(name=node.GetName())
+        return _(
+            "The sequence “{name}” has no frames: load it again, or choose another one."
+        ).format(name=node.GetName())
     for number, frame in enumerate(framesOf(node)):
-        reason = whyNotUpsamplable(frame) if frame is not None else _("it is empty: remove it from the sequence.")
+        reason = (
+            whyNotUpsamplable(frame)
+            if frame is not None
+            else _("it is empty: remove it from the sequence.")
+        )
         if reason:
-            return _("{frame} of “{name}”: {reason}").format(frame=frameTitle(node, number), name=node.GetName(), reason=reason)
+            return _("{frame} of “{name}”: {reason}").format(
+                frame=frameTitle(node, number), name=node.GetName(), reason=reason
+            )
     return ""
 
 
@@ -60,6 +74,17 @@ def upsamplableFrames(node):
 
 
 def frameTitle(sequenceNode, number):
-    """"Frame 3 of 20 (time 0.5 s)"; number: from 0."""
-    index = " ".join(filter(None, (sequenceNode.GetIndexName(), sequenceNode.GetNthIndexValue(number), sequenceNode.GetIndexUnit())))
-    return _("Frame {number} of {count} ({index})").format(number=number + 1, count=sequenceNode.GetNumberOfDataNodes(), index=index)
+    """ "Frame 3 of 20 (time 0.5 s)"; number: from 0."""
+    index = " ".join(
+        filter(
+            None,
+            (
+                sequenceNode.GetIndexName(),
+                sequenceNode.GetNthIndexValue(number),
+                sequenceNode.GetIndexUnit(),
+            ),
+        )
+    )
+    return _("Frame {number} of {count} ({index})").format(
+        number=number + 1, count=sequenceNode.GetNumberOfDataNodes(), index=index
+    )

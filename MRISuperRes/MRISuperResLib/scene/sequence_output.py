@@ -37,14 +37,19 @@ def addToScene(output, inputSequence, provenance):
     try:
         scene.AddNode(output)
         if browser is None:
-            browser = ownBrowser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", scene.GenerateUniqueName(output.GetName() + " browser"))
+            browser = ownBrowser = scene.AddNewNodeByClass(
+                "vtkMRMLSequenceBrowserNode",
+                scene.GenerateUniqueName(output.GetName() + " browser"),
+            )
         browser.AddSynchronizedSequenceNode(output)
         sequencesLogic().UpdateProxyNodesFromSequences(browser)  # makes the proxy
         _showAs(proxyOf(inputSequence), browser.GetProxyNode(output))
     except Exception:
         proxy = browser.GetProxyNode(output) if browser is not None else None
         if browser is not None:
-            browser.RemoveSynchronizedSequenceNode(output.GetID())  # first: it would make the proxy again
+            browser.RemoveSynchronizedSequenceNode(
+                output.GetID()
+            )  # first: it would make the proxy again
         for node in (proxy, ownBrowser, output):
             if node is not None and scene.IsNodePresent(node):
                 removeNode(node)

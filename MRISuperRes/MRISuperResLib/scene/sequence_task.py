@@ -38,8 +38,15 @@ class SequenceTask(UpsamplingTask):
         self.number, self.count = 0, len(frames)
         self._values = [sequenceNode.GetNthIndexValue(n) for n in range(self.count)]
         self._slices = [sliceCount(frame, self._job.axis) for frame in frames]
-        self._job = replace(self._job, intensity_range=common_range([upsamplableVolume(frame)[0] for frame in frames]))
-        self._output, self._provenance, self._meter = makeEmptyCopy(sequenceNode), None, ProgressMeter()
+        self._job = replace(
+            self._job,
+            intensity_range=common_range([upsamplableVolume(frame)[0] for frame in frames]),
+        )
+        self._output, self._provenance, self._meter = (
+            makeEmptyCopy(sequenceNode),
+            None,
+            ProgressMeter(),
+        )
         self._messages = {}  # without their numbers -> (number of the frame, message)
         return upsamplableVolume(frames[0])
 
@@ -48,8 +55,18 @@ class SequenceTask(UpsamplingTask):
 
     def _makeNodes(self, sequenceNode, parentTransformNode, event):
         frame, title = self._frame(sequenceNode), frameTitle(sequenceNode, self.number)
-        provenance = event["provenance"] | {"intensity": event["provenance"]["intensity"] | {"of": "all frames of the sequence"}}
-        addFrame(self._output, sequenceNode, self._values[self.number], frame, self._array(event), event["ijkToRAS"], provenance | {"frame": title})
+        provenance = event["provenance"] | {
+            "intensity": event["provenance"]["intensity"] | {"of": "all frames of the sequence"}
+        }
+        addFrame(
+            self._output,
+            sequenceNode,
+            self._values[self.number],
+            frame,
+            self._array(event),
+            event["ijkToRAS"],
+            provenance | {"frame": title},
+        )
         self._provenance = self._provenance or provenance
         self.number += 1
         if self.number < self.count:
@@ -61,23 +78,33 @@ class SequenceTask(UpsamplingTask):
     def _frame(self, sequenceNode):
         frame = sequenceNode.GetDataNodeAtValue(self._values[self.number])
         if frame is None or sequenceNode.GetNumberOfDataNodes() != self.count:
-            raise SuperResolutionError(_("The sequence was changed during the run: start it again."))
+            raise SuperResolutionError(
+                _("The sequence was changed during the run: start it again.")
+            )
         return frame
 
     def _progress(self, event):
-        now = self._meter.update(sum(self._slices[:self.number]) + event["done"], sum(self._slices))
+        now = self._meter.update(
+            sum(self._slices[: self.number]) + event["done"], sum(self._slices)
+        )
         return now.done, now.total, now.rate, now.remaining
 
     def _failure(self, message):
-        return _("Frame {number} of {count} failed, and nothing was made: {reason}").format(number=self.number + 1, count=self.count, reason=message)
+        return _("Frame {number} of {count} failed, and nothing was made: {reason}").format(
+            number=self.number + 1, count=self.count, reason=message
+        )
 
     def _takeMessages(self, messages):
         """What is said of several frames, but for its numbers, is said once."""
         for message in messages:
             self._messages.setdefault(re.sub(r"[\d.]+", "", message), (self.number, message))
         several = self.count > 1
-        self.messages = [_("Frame {number}: {message}").format(number=number, message=message) if several and number > 1 else message
-                         for number, message in self._messages.values()]
+        self.messages = [
+            _("Frame {number}: {message}").format(number=number, message=message)
+            if several and number > 1
+            else message
+            for number, message in self._messages.values()
+        ]
 
     def _end(self, state, message):
         self._output = None  # of a run without a result nothing stays, not even in memory

@@ -85,7 +85,9 @@ def lookAt(sliceNode, sliceToRAS, origin=(0, 0, 0), size=None):
     with slicer.util.NodeModify(sliceNode):
         if size is not None:
             width, height, _ = sliceNode.GetDimensions()
-            sliceNode.SetFieldOfView(size * max(1, width), size * max(1, height), sliceNode.GetFieldOfView()[2])
+            sliceNode.SetFieldOfView(
+                size * max(1, width), size * max(1, height), sliceNode.GetFieldOfView()[2]
+            )
         sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRAS))
         sliceNode.SetXYZOrigin(*origin)
         sliceNode.UpdateMatrices()

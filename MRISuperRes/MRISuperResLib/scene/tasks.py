@@ -53,7 +53,9 @@ class SceneTask(Run):
 
     def __init__(self, worker, inputNode, onProgress=None, onFinished=None):
         if worker.isBusy:
-            raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
+            raise RuntimeError(
+                _("Another volume is being processed: wait until it is finished, or cancel it.")
+            )
         array, ijkToRAS = self._firstArray(inputNode)
         self.state = TaskState.RUNNING
         self.message = ""  # one sentence, once it has ended
@@ -62,7 +64,9 @@ class SceneTask(Run):
         self._worker, self._onProgress, self._onFinished = worker, onProgress, onFinished
         self._scene = slicer.mrmlScene
         self._inputId = inputNode.GetID()
-        self._parentTransformId = inputNode.GetTransformNodeID() if inputNode.IsA("vtkMRMLTransformableNode") else None
+        self._parentTransformId = (
+            inputNode.GetTransformNodeID() if inputNode.IsA("vtkMRMLTransformableNode") else None
+        )
         self._folder = self._makeFolder()
         inputPath = self._saveInput(array)
         self._observers = [
@@ -105,13 +109,23 @@ class SceneTask(Run):
         self._onProgress = self._onFinished = None
 
     def _send(self, inputPath, ijkToRAS):
-        self._worker.run({"id": uuid.uuid4().hex, "input": inputPath, "ijkToRAS": ijkToRAS.tolist(), "folder": self._folder, **self._request(self._folder)},
-                         self._onEvent)
+        self._worker.run(
+            {
+                "id": uuid.uuid4().hex,
+                "input": inputPath,
+                "ijkToRAS": ijkToRAS.tolist(),
+                "folder": self._folder,
+                **self._request(self._folder),
+            },
+            self._onEvent,
+        )
 
     def _makeFolder(self):
         """The job folder; no file of a run lies outside it."""
         try:
-            os.makedirs(slicer.app.temporaryPath, exist_ok=True)  # some systems remove what was not used for days
+            os.makedirs(
+                slicer.app.temporaryPath, exist_ok=True
+            )  # some systems remove what was not used for days
             return tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=slicer.app.temporaryPath)
         except OSError as error:
             raise self._noRoom(error) from error
@@ -125,15 +139,23 @@ class SceneTask(Run):
             raise self._noRoom(error) from error
         except MemoryError as error:
             self._removeFolder()
-            raise SuperResolutionError(_("The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."),
-                                   "memory") from error
+            raise SuperResolutionError(
+                _(
+                    "The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."
+                ),
+                "memory",
+            ) from error
         return path
 
     @staticmethod
     def _noRoom(error):
-        return SuperResolutionError(_("The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
-                                  "one in the application settings.").format(
-            folder=slicer.app.temporaryPath, reason=error.strerror), "environment")
+        return SuperResolutionError(
+            _(
+                "The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
+                "one in the application settings."
+            ).format(folder=slicer.app.temporaryPath, reason=error.strerror),
+            "environment",
+        )
 
     def _removeFolder(self):
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -183,14 +205,24 @@ class SceneTask(Run):
                 self._send(self._saveInput(array), ijkToRAS)
         except FileNotFoundError:
             logging.exception("MRISuperRes: the result is gone")
-            self._end(TaskState.FAILED, self._failure(_("The result is gone from the temporary folder: start the run again.")))
+            self._end(
+                TaskState.FAILED,
+                self._failure(
+                    _("The result is gone from the temporary folder: start the run again.")
+                ),
+            )
         except SuperResolutionError as error:
             self.errorKind = error.kind
             self._end(TaskState.FAILED, self._failure(str(error)))
         except Exception:
             logging.exception("MRISuperRes: the result could not be put into the scene")
-            self._end(TaskState.FAILED, _("The result could not be put into the scene, perhaps for want of memory: "
-                                         "close other programs and start the run again."))
+            self._end(
+                TaskState.FAILED,
+                _(
+                    "The result could not be put into the scene, perhaps for want of memory: "
+                    "close other programs and start the run again."
+                ),
+            )
         else:
             if following is None:
                 self._end(TaskState.FINISHED, "")

@@ -21,7 +21,11 @@ class UpsamplingTask(SceneTask):
         return self._node(self._outputId) if self.state is TaskState.FINISHED else None
 
     def _request(self, folder):
-        return {"request": "upsample", "job": self._job.to_dict(), "output": os.path.join(folder, "output.npy")}
+        return {
+            "request": "upsample",
+            "job": self._job.to_dict(),
+            "output": os.path.join(folder, "output.npy"),
+        }
 
     @staticmethod
     def _array(event):

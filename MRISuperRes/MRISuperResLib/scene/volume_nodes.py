@@ -15,18 +15,27 @@ def whyNotUpsamplable(node):
     if node is None:
         return _("Choose an input volume.")
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
-        return _("“{name}” is a label map, not an image: choose the volume that it was drawn on.").format(name=node.GetName())
+        return _(
+            "“{name}” is a label map, not an image: choose the volume that it was drawn on."
+        ).format(name=node.GetName())
     if not node.IsA("vtkMRMLScalarVolumeNode"):
-        return _("“{name}” is not a scalar volume: choose an image with one gray level in each voxel.").format(name=node.GetName())
+        return _(
+            "“{name}” is not a scalar volume: choose an image with one gray level in each voxel."
+        ).format(name=node.GetName())
     image = node.GetImageData()
     if image is None or 0 in image.GetDimensions() or image.GetPointData().GetScalars() is None:
-        return _("“{name}” holds no image: load it again, or choose another volume.").format(name=node.GetName())
+        return _("“{name}” holds no image: load it again, or choose another volume.").format(
+            name=node.GetName()
+        )
     components = image.GetNumberOfScalarComponents()
     if components != 1:
-        return _("“{name}” has {n} values in each voxel: extract one of them as a scalar volume first.").format(name=node.GetName(), n=components)
+        return _(
+            "“{name}” has {n} values in each voxel: extract one of them as a scalar volume first."
+        ).format(name=node.GetName(), n=components)
     if not abs(np.linalg.det(ijkToRAS(node)[:3, :3])) > 0:
-        return _("“{name}” has no valid geometry, its voxels have no extent: check its spacing and directions in the module Volumes.").format(
-            name=node.GetName())
+        return _(
+            "“{name}” has no valid geometry, its voxels have no extent: check its spacing and directions in the module Volumes."
+        ).format(name=node.GetName())
     return ""
 
 
@@ -39,7 +48,11 @@ def ijkToRAS(node):
 
 def upsamplableNodes():
     """The volume nodes of the scene that can be upsampled."""
-    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if not node.GetHideFromEditors() and not whyNotUpsamplable(node)]
+    return [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.GetHideFromEditors() and not whyNotUpsamplable(node)
+    ]
 
 
 def sliceCount(node, direction):
@@ -62,10 +75,16 @@ def describeGeometry(node, direction, scale):
     size, spacing = np.array(node.GetImageData().GetDimensions()), geometry.spacing(matrix)
     factors = np.array(axis.factors(scale))
     description = str(axis)
-    return "\n".join([
-        description[0].upper() + description[1:],
-        _("{size} → {newSize} voxels, {newSpacing} mm").format(size=_times(size), newSize=_times(size * factors), newSpacing=_times(spacing / factors)),
-    ])
+    return "\n".join(
+        [
+            description[0].upper() + description[1:],
+            _("{size} → {newSize} voxels, {newSpacing} mm").format(
+                size=_times(size),
+                newSize=_times(size * factors),
+                newSpacing=_times(spacing / factors),
+            ),
+        ]
+    )
 
 
 def modelWarnings(node, direction, cards):
@@ -75,7 +94,9 @@ def modelWarnings(node, direction, cards):
 
 
 def _times(numbers):
-    return " × ".join(f"{number:.3g}" if number != int(number) else str(int(number)) for number in numbers)
+    return " × ".join(
+        f"{number:.3g}" if number != int(number) else str(int(number)) for number in numbers
+    )
 
 
 def upsamplableVolume(node):
@@ -89,5 +110,8 @@ def upsamplableVolume(node):
     try:
         return slicer.util.arrayFromVolume(node), ijkToRAS(node)
     except Exception as error:
-        raise SuperResolutionError(_("The voxels of “{name}” have a type that cannot be read: convert the volume to another scalar type first.").format(
-            name=node.GetName())) from error
+        raise SuperResolutionError(
+            _(
+                "The voxels of “{name}” have a type that cannot be read: convert the volume to another scalar type first."
+            ).format(name=node.GetName())
+        ) from error

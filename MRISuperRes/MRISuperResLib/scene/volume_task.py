@@ -12,7 +12,9 @@ class VolumeTask(UpsamplingTask):
 
     def __init__(self, worker, inputNode, job, outputNode=None, onProgress=None, onFinished=None):
         if outputNode is not None and outputNode is inputNode:
-            raise SuperResolutionError(_("The output would replace the input: choose another output volume."))
+            raise SuperResolutionError(
+                _("The output would replace the input: choose another output volume.")
+            )
         super().__init__(worker, inputNode, job, outputNode, onProgress, onFinished)
 
     @property

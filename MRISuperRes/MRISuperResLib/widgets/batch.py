@@ -26,7 +26,11 @@ class BatchPanel(TaskPanel):
         self.failureTitle = _("The volumes could not be upsampled.")
         self._upsampling, self._isRefreshPending = upsampling, False
         self._unchecked = set()  # IDs of volumes; all others are checked
-        self._table, self._section, self._needLabel = ui.manyTable, ui.manyCollapsibleButton, ui.manyNeedLabel
+        self._table, self._section, self._needLabel = (
+            ui.manyTable,
+            ui.manyCollapsibleButton,
+            ui.manyNeedLabel,
+        )
         self._table.setColumnCount(2)
         self._table.setHorizontalHeaderLabels([_("Volume"), _("Result")])
         self._table.verticalHeader().visible = False
@@ -36,8 +40,13 @@ class BatchPanel(TaskPanel):
         ui.manyNoneButton.connect("clicked(bool)", lambda checked=False: self._checkAll(False))
         self._section.collapsed = True
         self._section.connect("contentsCollapsed(bool)", lambda collapsed: self.refreshLater())
-        super().__init__(logic, (ui.manyButton, ui.manyProgressBar, ui.manyProgressLabel, ui.manyStatusLabel), _("Upsample the checked volumes"),
-                         _("One after the other, with the model and the settings above"), onBusyChanged)
+        super().__init__(
+            logic,
+            (ui.manyButton, ui.manyProgressBar, ui.manyProgressLabel, ui.manyStatusLabel),
+            _("Upsample the checked volumes"),
+            _("One after the other, with the model and the settings above"),
+            onBusyChanged,
+        )
 
     @property
     def nodes(self):
@@ -53,7 +62,9 @@ class BatchPanel(TaskPanel):
     def update(self):
         if not self._section.collapsed:
             nodes = self.nodes if self.parameters is not None else []
-            self._needLabel.text = "\n".join(filter(None, self._upsampling.describeNeed(nodes))) if nodes else ""
+            self._needLabel.text = (
+                "\n".join(filter(None, self._upsampling.describeNeed(nodes))) if nodes else ""
+            )
         super().update()
 
     def refreshLater(self):
@@ -74,28 +85,49 @@ class BatchPanel(TaskPanel):
 
     @staticmethod
     def _offered():
-        return [node for node in upsamplableNodes() if not _isResult(node) and not _isResult(sequenceOf(node))]
+        return [
+            node
+            for node in upsamplableNodes()
+            if not _isResult(node) and not _isResult(sequenceOf(node))
+        ]
 
     def _fill(self):
-        nodes, results = self._offered(), {result.inputId: result for result in self.job.results} if self.job is not None else {}
+        nodes, results = (
+            self._offered(),
+            {result.inputId: result for result in self.job.results} if self.job is not None else {},
+        )
         blocked = self._table.blockSignals(True)
         self._table.setRowCount(len(nodes))
         for row, node in enumerate(nodes):
             pattern = "{name}" if sequenceOf(node) is None else _("{name} (present frame)")
-            check = _item(pattern.format(name=node.GetName()), qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
+            check = _item(
+                pattern.format(name=node.GetName()), qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable
+            )
             check.setData(qt.Qt.UserRole, node.GetID())
-            check.setCheckState(qt.Qt.Unchecked if node.GetID() in self._unchecked else qt.Qt.Checked)
+            check.setCheckState(
+                qt.Qt.Unchecked if node.GetID() in self._unchecked else qt.Qt.Checked
+            )
             result = results.get(node.GetID())
-            for column, item in ((VOLUME, check), (RESULT, _item(resultText(result) if result is not None else "", qt.Qt.ItemIsEnabled))):
+            for column, item in (
+                (VOLUME, check),
+                (
+                    RESULT,
+                    _item(resultText(result) if result is not None else "", qt.Qt.ItemIsEnabled),
+                ),
+            ):
                 item.setToolTip(item.text())
                 self._table.setItem(row, column, item)
         self._table.blockSignals(blocked)
         rows = max(1, min(len(nodes), MOST_ROWS))
-        height = self._table.horizontalHeader().height + rows * self._table.rowHeight(0) if nodes else 60
+        height = (
+            self._table.horizontalHeader().height + rows * self._table.rowHeight(0) if nodes else 60
+        )
         self._table.maximumHeight = self._table.minimumHeight = height + 2 * self._table.frameWidth
 
     def _onItemChanged(self, item):
-        change = self._unchecked.discard if item.checkState() == qt.Qt.Checked else self._unchecked.add
+        change = (
+            self._unchecked.discard if item.checkState() == qt.Qt.Checked else self._unchecked.add
+        )
         change(item.data(qt.Qt.UserRole))
         self.update()
 
@@ -113,17 +145,27 @@ class BatchPanel(TaskPanel):
         return _("{count} volumes").format(count=len(self.nodes))
 
     def _startJob(self, onProgress, onFinished):
-        return self._logic.startBatch(self.nodes, self._upsampling.settings, lambda *progress: onProgress(*progress, part=self._part()), onFinished, self._onChanged)
+        return self._logic.startBatch(
+            self.nodes,
+            self._upsampling.settings,
+            lambda *progress: onProgress(*progress, part=self._part()),
+            onFinished,
+            self._onChanged,
+        )
 
     def _part(self):
-        return _("Volume {number} of {count}: ").format(number=self.job.number + 1, count=len(self.job.results))
+        return _("Volume {number} of {count}: ").format(
+            number=self.job.number + 1, count=len(self.job.results)
+        )
 
     def _onChanged(self, job):
         self.job = job
         self._fill()
 
     def _resultText(self):
-        return _("{done} of {count} volumes").format(done=len(self.job.finished), count=len(self.job.results))
+        return _("{done} of {count} volumes").format(
+            done=len(self.job.finished), count=len(self.job.results)
+        )
 
     def _showResult(self):
         """The results are in the table; no view shows many volumes."""
@@ -132,7 +174,11 @@ class BatchPanel(TaskPanel):
 def resultText(result):
     """A VolumeResult in a few words."""
     if result.state is TaskState.FINISHED:
-        return result.outputNode.GetName() if result.outputNode is not None else _("finished, and deleted since")
+        return (
+            result.outputNode.GetName()
+            if result.outputNode is not None
+            else _("finished, and deleted since")
+        )
     if result.state is TaskState.RUNNING:
         return _("running …")
     return result.message or _("waiting …")

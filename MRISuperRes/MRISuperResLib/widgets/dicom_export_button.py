@@ -21,16 +21,22 @@ class DicomExportButton:
         """isRunning: whether a run goes on, which may replace the result."""
         reason = whyNotExportable(self._result())
         self._button.enabled = not reason and not isRunning
-        self._button.toolTip = reason or _("Write a DICOM series, marked as synthetic, of the same patient and study as the input")
+        self._button.toolTip = reason or _(
+            "Write a DICOM series, marked as synthetic, of the same patient and study as the input"
+        )
 
     def _onClicked(self, checked=False):
         node = self._result()
         if node is None:  # deleted since
             self.update(False)
             return
-        parent = qt.QFileDialog.getExistingDirectory(self._button, _("Where the folder with the DICOM series is made"))
+        parent = qt.QFileDialog.getExistingDirectory(
+            self._button, _("Where the folder with the DICOM series is made")
+        )
         if parent:
             folder = os.path.join(parent, re.sub(r'[\\/:*?"<>|]', "_", node.GetName()))
-            with slicer.util.tryWithErrorDisplay(_("The DICOM series could not be written."), waitCursor=True):
+            with slicer.util.tryWithErrorDisplay(
+                _("The DICOM series could not be written."), waitCursor=True
+            ):
                 self._logic.exportDicom(node, folder)
                 self._onWritten(_("Written: {folder}").format(folder=folder))

@@ -30,7 +30,11 @@ class ModelSelector:
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
         self._scale = None
-        self._cards, self._pairs, self._defaults = {}, {}, {}  # of the scale that is shown, by name; by machine
+        self._cards, self._pairs, self._defaults = (
+            {},
+            {},
+            {},
+        )  # of the scale that is shown, by name; by machine
         comboBox.connect("currentIndexChanged(int)", self._onIndexChanged)
         self._blendSlider.connect("valueChanged(double)", self._onBlended)
 
@@ -38,7 +42,11 @@ class ModelSelector:
     def name(self):
         """Of the model that is shown; None in an empty list."""
         chosen = self._comboBox.currentData
-        return str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2))) if chosen in self._pairs else chosen
+        return (
+            str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2)))
+            if chosen in self._pairs
+            else chosen
+        )
 
     @property
     def cards(self):
@@ -53,7 +61,9 @@ class ModelSelector:
             self._fill(scale)
         item, alpha = _item(name)
         index = self._comboBox.findData(item) if item else -1
-        self._comboBox.setCurrentIndex(index if index >= 0 else self._comboBox.findData(self._defaults[machine]))
+        self._comboBox.setCurrentIndex(
+            index if index >= 0 else self._comboBox.findData(self._defaults[machine])
+        )
         self._comboBox.blockSignals(blocked)
         self._showBlend(alpha if index >= 0 else None)
         self._showSummary()
@@ -66,14 +76,24 @@ class ModelSelector:
         self._scale = scale
         self._cards = {card.name: card for card in self._store.cards(scale)}
         self._pairs = {pair + BLEND: cards for pair, cards in self._store.pairs(scale).items()}
-        self._defaults = {machine: self._store.default_name(scale, machine) if self._cards else "bicubic" for machine in MACHINES}
+        self._defaults = {
+            machine: self._store.default_name(scale, machine) if self._cards else "bicubic"
+            for machine in MACHINES
+        }
         self._comboBox.clear()
         for card in self._cards.values():
             self._comboBox.addItem(STAGES[card.stage].format(title=card.title), card.name)
         for blend in self._pairs:
-            self._comboBox.addItem(_("{pair}: blend of the PSNR and the GAN model").format(pair=blend.removesuffix(BLEND)), blend)
+            self._comboBox.addItem(
+                _("{pair}: blend of the PSNR and the GAN model").format(
+                    pair=blend.removesuffix(BLEND)
+                ),
+                blend,
+            )
         for baseline in INTERPOLATIONS:
-            self._comboBox.addItem(_("{name} interpolation").format(name=baseline.capitalize()), baseline)
+            self._comboBox.addItem(
+                _("{name} interpolation").format(name=baseline.capitalize()), baseline
+            )
 
     def _pair(self):
         """(item, where the chosen model stands in it: 0, 1, or None for the blend itself) of its pair; (None, None) without one."""
@@ -114,8 +134,9 @@ class ModelSelector:
         if name in INTERPOLATIONS:
             text = _("Plain interpolation, to compare with: invents nothing, restores nothing.")
         elif name in self._pairs:
-            text = _("Between “{psnr}” (0: faithful, smooth) and “{gan}” (1: sharp, may invent detail): the weights of both are mixed.").format(
-                psnr=self._pairs[name][0].title, gan=self._pairs[name][1].title)
+            text = _(
+                "Between “{psnr}” (0: faithful, smooth) and “{gan}” (1: sharp, may invent detail): the weights of both are mixed."
+            ).format(psnr=self._pairs[name][0].title, gan=self._pairs[name][1].title)
         else:
             card = self._cards[name]
             text = card.summary().removeprefix(card.title).strip()  # the list shows the title

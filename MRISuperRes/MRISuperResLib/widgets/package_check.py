@@ -27,15 +27,28 @@ class PackageState:
         return self.state == package_probe.USABLE
 
     def word(self):
-        return {package_probe.USABLE: _("usable"), package_probe.MISSING: _("not installed"), package_probe.OLD: _("too old"), package_probe.BROKEN: _("broken")}[self.state]
+        return {
+            package_probe.USABLE: _("usable"),
+            package_probe.MISSING: _("not installed"),
+            package_probe.OLD: _("too old"),
+            package_probe.BROKEN: _("broken"),
+        }[self.state]
 
     def text(self):
-        return _("{state}, {reason}").format(state=self.word(), reason=self.reason) if self.reason else self.word()
+        return (
+            _("{state}, {reason}").format(state=self.word(), reason=self.reason)
+            if self.reason
+            else self.word()
+        )
 
 
 def probeCommand(words):
     """(program, arguments); words: for package_probe. Raises RuntimeError where no Python can be found."""
-    return pythonProgram(), ["-c", f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.package_probe import main; main()", *words]
+    return pythonProgram(), [
+        "-c",
+        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.package_probe import main; main()",
+        *words,
+    ]
 
 
 class PackageCheck:
@@ -106,7 +119,11 @@ class PackageCheck:
         self._readOutput()
         self._timer.stop()
         if self._waiting:
-            reason = _("its import does not end") if self._hasHung else _("it ends Python (code {code})").format(code=exitCode)
+            reason = (
+                _("its import does not end")
+                if self._hasHung
+                else _("it ends Python (code {code})").format(code=exitCode)
+            )
             self._take(PackageState(next(iter(self._waiting)), "", package_probe.BROKEN, reason))
             self._hasHung = False
         if self._waiting and self._onDone:

@@ -37,7 +37,11 @@ class PackagesPanel:
     @property
     def chosen(self):
         """Names of the packages that are checked in the table."""
-        return [name for row, name in enumerate(packages.ALL) if self._ui.packagesTable.item(row, NAME).checkState() == qt.Qt.Checked]
+        return [
+            name
+            for row, name in enumerate(packages.ALL)
+            if self._ui.packagesTable.item(row, NAME).checkState() == qt.Qt.Checked
+        ]
 
     def cleanup(self):
         """The panel is going away."""
@@ -61,8 +65,12 @@ class PackagesPanel:
         for row, (name, state) in enumerate((name, states[name]) for name in packages.ALL):
             self._set(row, VERSION, state.version or "–")
             self._set(row, STATE, state.word(), state.text())
-            isChosen = name in packages.REQUIREMENTS and not state.isUsable  # what is optional is the user's choice
-            self._ui.packagesTable.item(row, NAME).setCheckState(qt.Qt.Checked if isChosen else qt.Qt.Unchecked)
+            isChosen = (
+                name in packages.REQUIREMENTS and not state.isUsable
+            )  # what is optional is the user's choice
+            self._ui.packagesTable.item(row, NAME).setCheckState(
+                qt.Qt.Checked if isChosen else qt.Qt.Unchecked
+            )
         self._ui.packagesTable.blockSignals(blocked)
         self._ui.packagesTable.resizeRowsToContents()
         self._update()
@@ -70,9 +78,13 @@ class PackagesPanel:
     def _onItemChanged(self, item):
         names = list(packages.ALL)
         if names[item.row()] == "pyiqa" and item.checkState() == qt.Qt.Checked:
-            for name in packages.PERCEPTUAL_REQUIREMENTS:  # which it does not ask for itself, see there
+            for (
+                name
+            ) in packages.PERCEPTUAL_REQUIREMENTS:  # which it does not ask for itself, see there
                 if name in self._states and not self._states[name].isUsable:
-                    self._ui.packagesTable.item(names.index(name), NAME).setCheckState(qt.Qt.Checked)
+                    self._ui.packagesTable.item(names.index(name), NAME).setCheckState(
+                        qt.Qt.Checked
+                    )
         self._update()
 
     def _onFolderChanged(self, folder):
@@ -81,7 +93,11 @@ class PackagesPanel:
     def _onInstall(self, checked=False):
         with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
             if self._isBusy():
-                raise RuntimeError(_("A volume is being processed with them: wait until it is finished, or cancel it."))
+                raise RuntimeError(
+                    _(
+                        "A volume is being processed with them: wait until it is finished, or cancel it."
+                    )
+                )
             try:
                 if packages.installPackages(self.chosen):
                     self._onInstalled()
@@ -93,7 +109,11 @@ class PackagesPanel:
         ui.checkPackagesButton.enabled = not self.isChecking
         table.enabled = not self.isChecking
         ui.installPackagesButton.enabled = bool(self.chosen) and not self.isChecking
-        ui.installPackagesButton.toolTip = _("Installs what is checked, after a question") if self.chosen else _("Check the packages that are to be installed or repaired")
+        ui.installPackagesButton.toolTip = (
+            _("Installs what is checked, after a question")
+            if self.chosen
+            else _("Check the packages that are to be installed or repaired")
+        )
         ui.packagesStatusLabel.text = self._status()
 
     def _status(self):
@@ -101,16 +121,28 @@ class PackagesPanel:
             return _("Looking at the packages …")
         if not self._states:
             return _("Press Check to see whether the packages can be used.")
-        unusable = [self._states[name] for name in packages.REQUIREMENTS if not self._states[name].isUsable]
+        unusable = [
+            self._states[name] for name in packages.REQUIREMENTS if not self._states[name].isUsable
+        ]
         if unusable:
-            return _("The networks can't be used: {states}. Press Install / repair; interpolation needs none of them.").format(
-                states="; ".join(_("{name} is {state}").format(name=state.name, state=state.text()) for state in unusable))
-        return _("The networks have all that they need. The other packages are for what the table says.")
+            return _(
+                "The networks can't be used: {states}. Press Install / repair; interpolation needs none of them."
+            ).format(
+                states="; ".join(
+                    _("{name} is {state}").format(name=state.name, state=state.text())
+                    for state in unusable
+                )
+            )
+        return _(
+            "The networks have all that they need. The other packages are for what the table says."
+        )
 
     def _fillTable(self):
         table = self._ui.packagesTable
         table.setColumnCount(5)
-        table.setHorizontalHeaderLabels([_("Package"), _("Installed"), _("Needed"), _("State"), _("For")])
+        table.setHorizontalHeaderLabels(
+            [_("Package"), _("Installed"), _("Needed"), _("State"), _("For")]
+        )
         table.verticalHeader().visible = False
         table.wordWrap = False  # a line for each; the tool tips have what is too long
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -118,7 +150,13 @@ class PackagesPanel:
         table.setRowCount(len(packages.ALL))
         for row, (name, requirement) in enumerate(packages.ALL.items()):
             distribution, version = requirement.split(">=")
-            for column, text in ((NAME, distribution), (VERSION, ""), (NEEDED, _("≥ {version}").format(version=version)), (STATE, ""), (PURPOSE, packages.purposesOf(name))):
+            for column, text in (
+                (NAME, distribution),
+                (VERSION, ""),
+                (NEEDED, _("≥ {version}").format(version=version)),
+                (STATE, ""),
+                (PURPOSE, packages.purposesOf(name)),
+            ):
                 self._set(row, column, text)
             table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             table.item(row, NAME).setCheckState(qt.Qt.Unchecked)

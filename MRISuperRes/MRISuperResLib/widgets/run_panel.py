@@ -12,8 +12,15 @@ class RunPanel:
     action: the text of the button; toolTip: what it does; cancelToolTip: what it does during a run.
     """
 
-    def __init__(self, button, progressBar, progressLabel, statusLabel, action, toolTip, cancelToolTip):
-        self._button, self._progressBar, self._progressLabel, self._statusLabel = button, progressBar, progressLabel, statusLabel
+    def __init__(
+        self, button, progressBar, progressLabel, statusLabel, action, toolTip, cancelToolTip
+    ):
+        self._button, self._progressBar, self._progressLabel, self._statusLabel = (
+            button,
+            progressBar,
+            progressLabel,
+            statusLabel,
+        )
         self._action, self._toolTip, self._cancelToolTip = action, toolTip, cancelToolTip
         self._reason = None
         self._setProgressVisible(False)
@@ -63,7 +70,14 @@ class RunPanel:
         """result: what was made; reason: as in showIdle."""
         message = job.message
         if job.state is TaskState.FINISHED:
-            message = "\n".join([_("Finished in {time}: {result}.").format(time=_duration(seconds), result=result), *job.messages])
+            message = "\n".join(
+                [
+                    _("Finished in {time}: {result}.").format(
+                        time=_duration(seconds), result=result
+                    ),
+                    *job.messages,
+                ]
+            )
         self.showMessage(message, reason)
 
     def _setProgressVisible(self, visible):

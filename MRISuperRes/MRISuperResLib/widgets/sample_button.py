@@ -13,7 +13,9 @@ class SampleButton:
     def __init__(self, button):
         self._button = button
         self._parameters = None
-        button.toolTip = _("A T2 stack of a fetus, 2 MB, from {credit}; more are in the module Sample Data").format(credit=FETUS.credit)
+        button.toolTip = _(
+            "A T2 stack of a fetus, 2 MB, from {credit}; more are in the module Sample Data"
+        ).format(credit=FETUS.credit)
         button.connect("clicked(bool)", self._onClicked)
 
     def show(self, parameters):

@@ -43,7 +43,11 @@ class TaskPanel:
     def update(self):
         if not self.isRunning:
             isBlocked = any(rival.isRunning for rival in self.rivals)
-            obstacle = _("Another volume is being processed: wait until it is finished, or cancel it.") if isBlocked else ""
+            obstacle = (
+                _("Another volume is being processed: wait until it is finished, or cancel it.")
+                if isBlocked
+                else ""
+            )
             self._run.showIdle(self.whyNot(), obstacle)
 
     def cleanup(self):
@@ -98,7 +102,12 @@ class TaskPanel:
     def _onFinished(self, job):
         self.job = job  # it may end while it is being started
         finished = job.state is TaskState.FINISHED
-        self._run.showEnd(job, self._resultText() if finished else "", time.monotonic() - self._startTime, self.whyNot())
+        self._run.showEnd(
+            job,
+            self._resultText() if finished else "",
+            time.monotonic() - self._startTime,
+            self.whyNot(),
+        )
         if finished:
             self._showResult()
         elif job.state is TaskState.FAILED:

@@ -30,9 +30,15 @@ class UserModels:
         self.isRunning = False
         self._isDetached = False
         self.menu = qt.QMenu(self._button)
-        for text, function in ((_("Install a model from a file …"), self.install), (_("Import an ESRGAN checkpoint …"), self.importCheckpoint),
-                               (_("Remove the chosen model …"), self.remove), (_("Open the folder of own models"), self.openFolder)):
-            self.menu.addAction(text).connect("triggered(bool)", lambda checked=False, function=function: self._try(function))
+        for text, function in (
+            (_("Install a model from a file …"), self.install),
+            (_("Import an ESRGAN checkpoint …"), self.importCheckpoint),
+            (_("Remove the chosen model …"), self.remove),
+            (_("Open the folder of own models"), self.openFolder),
+        ):
+            self.menu.addAction(text).connect(
+                "triggered(bool)", lambda checked=False, function=function: self._try(function)
+            )
         self._button.setMenu(self.menu)
         self._tell("")
 
@@ -47,23 +53,46 @@ class UserModels:
         self._isDetached = True
 
     def install(self):
-        path = qt.QFileDialog.getOpenFileName(self._button, _("Install a model"), "", _("Models, with their cards beside them (*.safetensors *.json)"))
+        path = qt.QFileDialog.getOpenFileName(
+            self._button,
+            _("Install a model"),
+            "",
+            _("Models, with their cards beside them (*.safetensors *.json)"),
+        )
         if path and self._havePackages(packages.missingPackages()):
-            self._run({"request": "install", "path": path}, _("Installing {file} …").format(file=os.path.basename(path)))
+            self._run(
+                {"request": "install", "path": path},
+                _("Installing {file} …").format(file=os.path.basename(path)),
+            )
 
     def importCheckpoint(self):
-        path = qt.QFileDialog.getOpenFileName(self._button, _("Import a checkpoint"), "", _("Checkpoints (*.pth *.pt *.ckpt *.safetensors)"))
+        path = qt.QFileDialog.getOpenFileName(
+            self._button,
+            _("Import a checkpoint"),
+            "",
+            _("Checkpoints (*.pth *.pt *.ckpt *.safetensors)"),
+        )
         name = self._askName(path) if path else ""
         if name and self._havePackages(packages.missingPackages(checkpoints=True)):
-            self._run({"request": "import", "path": path, "name": name}, _("Importing {file} …").format(file=os.path.basename(path)))
+            self._run(
+                {"request": "import", "path": path, "name": name},
+                _("Importing {file} …").format(file=os.path.basename(path)),
+            )
 
     def remove(self):
         if len(self._models.cards) != 1:
-            raise RuntimeError(_("“{name}” is no model: choose one of your own in the list, and remove it then.").format(name=self._models.name))
+            raise RuntimeError(
+                _(
+                    "“{name}” is no model: choose one of your own in the list, and remove it then."
+                ).format(name=self._models.name)
+            )
         name = self._models.cards[0].name
         with asRuntimeError():
             file = user_models.own_file(name)
-            if not slicer.util.confirmOkCancelDisplay(_("Delete the model “{name}” from {folder}?").format(name=name, folder=file.parent), _("MRISuperRes")):
+            if not slicer.util.confirmOkCancelDisplay(
+                _("Delete the model “{name}” from {folder}?").format(name=name, folder=file.parent),
+                _("MRISuperRes"),
+            ):
                 return
             user_models.remove(name)
         self._show("", None)
@@ -77,8 +106,19 @@ class UserModels:
 
     def _askName(self, path):
         """Empty where the user has thought better of it."""
-        suggestion = re.sub("[^A-Za-z0-9._-]+", "-", os.path.splitext(os.path.basename(path))[0]).lstrip("._-")
-        return (qt.QInputDialog.getText(self._button, _("Import a checkpoint"), _("Name of the model:"), qt.QLineEdit.Normal, suggestion) or "").strip()
+        suggestion = re.sub(
+            "[^A-Za-z0-9._-]+", "-", os.path.splitext(os.path.basename(path))[0]
+        ).lstrip("._-")
+        return (
+            qt.QInputDialog.getText(
+                self._button,
+                _("Import a checkpoint"),
+                _("Name of the model:"),
+                qt.QLineEdit.Normal,
+                suggestion,
+            )
+            or ""
+        ).strip()
 
     def _havePackages(self, missing):
         if not missing:

@@ -11,7 +11,13 @@ def showInSliceViews(node, insteadOf=None):
     if layoutManager is None:  # --no-main-window
         return
     ComparisonViews.closeShown()  # or else the volume would take the place of every picture in it
-    composites = [layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode() for name in layoutManager.sliceViewNames()]
+    composites = [
+        layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+        for name in layoutManager.sliceViewNames()
+    ]
     predecessor = insteadOf.GetID() if insteadOf else None
-    wasShown = any(predecessor in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()) for composite in composites)
+    wasShown = any(
+        predecessor in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
+        for composite in composites
+    )
     slicer.util.setSliceViewerLayers(background=node, fit=not wasShown)

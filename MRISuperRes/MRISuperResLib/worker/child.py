@@ -64,7 +64,10 @@ class Worker:
         self._requests, self._events, self._leave, self._doubles = requests, events, leave, doubles
         events.on_deaf = lambda: self._abandon(1)
         self._jobs = queue.Queue()
-        self._cancels, self._folders = {}, {}  # job id -> threading.Event, folder or None, for the jobs that are waiting or running
+        self._cancels, self._folders = (
+            {},
+            {},
+        )  # job id -> threading.Event, folder or None, for the jobs that are waiting or running
         self._runner = None  # made with the first job: it imports numpy
 
     def run(self):
@@ -81,7 +84,9 @@ class Worker:
                 try:
                     self._accept(line)
                 except RequestError as error:
-                    self._events.send_error(None, "request", str(error), line[:1000].decode("utf-8", "replace"))
+                    self._events.send_error(
+                        None, "request", str(error), line[:1000].decode("utf-8", "replace")
+                    )
         self._abandon(0)
 
     def _abandon(self, code):
@@ -95,22 +100,37 @@ class Worker:
             request = json.loads(line)
             name = request["request"]
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise RequestError("The worker received a line that is not a request: restart the run.") from None
+            raise RequestError(
+                "The worker received a line that is not a request: restart the run."
+            ) from None
         if isinstance(name, str) and name in JOBS:
             check_request(request)
             if request["id"] in self._cancels:
-                raise RequestError(f"The worker already has a job “{request['id']}”: give every job an id of its own.")
-            self._cancels[request["id"]], self._folders[request["id"]] = threading.Event(), request.get("folder")
+                raise RequestError(
+                    f"The worker already has a job “{request['id']}”: give every job an id of its own."
+                )
+            self._cancels[request["id"]], self._folders[request["id"]] = (
+                threading.Event(),
+                request.get("folder"),
+            )
             self._jobs.put(request)
         elif name == "cancel":
-            cancel = self._cancels.get(request.get("id")) if isinstance(request.get("id"), str) else None
+            cancel = (
+                self._cancels.get(request.get("id")) if isinstance(request.get("id"), str) else None
+            )
             if cancel is not None:  # else the job has ended meanwhile
                 cancel.set()
         elif name == "stop":
             self._jobs.put(None)
         else:
-            known = f"no request “{name[:50]}”" if isinstance(name, str) else "no request without a name"
-            raise RequestError(f"The worker knows {known}: the two sides have different versions, restart the application.")
+            known = (
+                f"no request “{name[:50]}”"
+                if isinstance(name, str)
+                else "no request without a name"
+            )
+            raise RequestError(
+                f"The worker knows {known}: the two sides have different versions, restart the application."
+            )
 
     def _run_job(self, request):
         """Returns the kind of error with which it has ended, or None."""
@@ -121,18 +141,39 @@ class Worker:
         except Cancelled:
             event, fields = "cancelled", {}
         except SuperResolutionError as error:
-            event, fields = "error", {"kind": error.kind, "message": str(error), "log": traceback.format_exc()}
+            event, fields = (
+                "error",
+                {"kind": error.kind, "message": str(error), "log": traceback.format_exc()},
+            )
         except ImportError as error:
-            event, fields = "error", {"kind": "packages", "log": traceback.format_exc(),
-                                      "message": f"A part of Python can't be imported ({error}): install it, or reinstall the application."}
+            event, fields = (
+                "error",
+                {
+                    "kind": "packages",
+                    "log": traceback.format_exc(),
+                    "message": f"A part of Python can't be imported ({error}): install it, or reinstall the application.",
+                },
+            )
         except MemoryError:
-            event, fields = "error", {"kind": "memory", "log": traceback.format_exc(),
-                                      "message": "The memory of this computer is not enough for this volume: close other programs, crop the volume or "
-                                                 "choose a smaller scale."}
+            event, fields = (
+                "error",
+                {
+                    "kind": "memory",
+                    "log": traceback.format_exc(),
+                    "message": "The memory of this computer is not enough for this volume: close other programs, crop the volume or "
+                    "choose a smaller scale.",
+                },
+            )
         except Exception as error:
-            event, fields = "error", {"kind": "internal", "log": traceback.format_exc(),
-                                      "message": f"This could not be done because of an unexpected error ({type(error).__name__}): "
-                                                 "please report it with the application log."}
+            event, fields = (
+                "error",
+                {
+                    "kind": "internal",
+                    "log": traceback.format_exc(),
+                    "message": f"This could not be done because of an unexpected error ({type(error).__name__}): "
+                    "please report it with the application log.",
+                },
+            )
         # not before the exception is gone, and with it the arrays of its frames: on Windows the files behind them could not be deleted
         if event != "result" and self._runner is not None:
             self._runner.discard(request)
@@ -153,7 +194,14 @@ class Worker:
 
         def progress(done, total):
             now = meter.update(done, total)
-            self._events.send("progress", id=request["id"], done=done, total=total, rate=now.rate, remaining=now.remaining)
+            self._events.send(
+                "progress",
+                id=request["id"],
+                done=done,
+                total=total,
+                rate=now.rate,
+                remaining=now.remaining,
+            )
 
         return self._runner.run(request, progress, cancelled)
 
@@ -178,15 +226,36 @@ def _is_folder(value):
 
 
 def _is_matrix(value):
-    return isinstance(value, list) and len(value) == 4 and all(isinstance(row, list) and len(row) == 4 and all(map(_is_coordinate, row)) for row in value)
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(
+            isinstance(row, list) and len(row) == 4 and all(map(_is_coordinate, row))
+            for row in value
+        )
+    )
 
 
 def _is_coordinate(value):
-    return type(value) is float or (type(value) is int and abs(value) < 2**63)  # a larger one has no place in an array of floats
+    return type(value) is float or (
+        type(value) is int and abs(value) < 2**63
+    )  # a larger one has no place in an array of floats
 
 
-_VOLUME = {"id": _is_text, "job": _is_object, "input": _is_path, "output": _is_path, "folder": _is_folder, "ijkToRAS": _is_matrix}
-JOBS = {"upsample": _VOLUME, "compare": _VOLUME, "install": {"id": _is_text, "path": _is_path}, "import": {"id": _is_text, "path": _is_path, "name": _is_text}}
+_VOLUME = {
+    "id": _is_text,
+    "job": _is_object,
+    "input": _is_path,
+    "output": _is_path,
+    "folder": _is_folder,
+    "ijkToRAS": _is_matrix,
+}
+JOBS = {
+    "upsample": _VOLUME,
+    "compare": _VOLUME,
+    "install": {"id": _is_text, "path": _is_path},
+    "import": {"id": _is_text, "path": _is_path, "name": _is_text},
+}
 """{request: {field: whether a value is valid}} of those that are jobs."""
 
 
@@ -194,7 +263,9 @@ def check_request(request):
     """Raises RequestError unless the request for a job has its fields."""
     for field, is_valid in JOBS[request["request"]].items():
         if not is_valid(request.get(field)):
-            raise RequestError(f"The worker received a request without a valid “{field}”: restart the run.")
+            raise RequestError(
+                f"The worker received a request without a valid “{field}”: restart the run."
+            )
 
 
 def take_stdout():

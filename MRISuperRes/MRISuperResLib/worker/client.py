@@ -15,7 +15,9 @@ from .. import __version__
 
 LIBRARY_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CANCEL_TIMEOUT = 5000  # ms that a worker has to answer a cancel request before it is killed
-END_TIMEOUT = 2000  # ms that a process has to end after its stdin was closed, or after it was killed
+END_TIMEOUT = (
+    2000  # ms that a process has to end after its stdin was closed, or after it was killed
+)
 LOG_LIMIT = 20000  # characters of stderr that are kept
 
 
@@ -32,13 +34,20 @@ def pythonProgram():
     if python is None and "python" in os.path.basename(sys.executable or "").lower():
         python = sys.executable
     if python is None:
-        raise RuntimeError(_("The Python of this application was not found, so that nothing can be computed: reinstall the application."))
+        raise RuntimeError(
+            _(
+                "The Python of this application was not found, so that nothing can be computed: reinstall the application."
+            )
+        )
     return python
 
 
 def workerCommand():
     """(program, arguments) of the worker. Raises RuntimeError where no Python can be found."""
-    return pythonProgram(), ["-c", f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.child import main; main()"]
+    return pythonProgram(), [
+        "-c",
+        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.child import main; main()",
+    ]
 
 
 class WorkerProcess:
@@ -75,7 +84,9 @@ class WorkerProcess:
         whatever happens to the process. Raises RuntimeError while another job is running.
         """
         if self.isBusy:
-            raise RuntimeError(_("Another volume is being processed: wait until it is finished, or cancel it."))
+            raise RuntimeError(
+                _("Another volume is being processed: wait until it is finished, or cancel it.")
+            )
         self._jobId, self._onEvent = request["id"], onEvent
         starting, self.state = self.state is WorkerState.STOPPED, WorkerState.BUSY
         if starting:
@@ -119,7 +130,9 @@ class WorkerProcess:
             self._onLine(line.decode("utf-8", errors="replace"))
 
     def _readLog(self):
-        self._keepLog(toBytes(self._process.readAllStandardError()).decode("utf-8", errors="replace"))
+        self._keepLog(
+            toBytes(self._process.readAllStandardError()).decode("utf-8", errors="replace")
+        )
 
     def _keepLog(self, text):
         self._log = (self._log + text)[-LOG_LIMIT:]
@@ -134,8 +147,13 @@ class WorkerProcess:
         if name == "ready":
             self.pid = event.get("pid")
             if event.get("version") != __version__:
-                self._lastError = {"kind": "environment", "log": "", "message": _(
-                    "The extension was changed while the application was running: restart the application.")}
+                self._lastError = {
+                    "kind": "environment",
+                    "log": "",
+                    "message": _(
+                        "The extension was changed while the application was running: restart the application."
+                    ),
+                }
                 self._kill()
         elif self._jobId is None or jobId not in (self._jobId, None):
             self._keepLog(line + "\n")  # too late: its job has ended
@@ -143,7 +161,9 @@ class WorkerProcess:
             if self.state is WorkerState.BUSY:
                 self._onEvent(event)
         elif name in ("result", "cancelled", "error"):
-            fields = {field: value for field, value in event.items() if field not in ("event", "id")}
+            fields = {
+                field: value for field, value in event.items() if field not in ("event", "id")
+            }
             if name == "error" and fields.get("kind") == "device":
                 self._lastError = fields  # the worker ends now, and the next run must not find it
                 self._cancelTimer.start()
@@ -165,8 +185,11 @@ class WorkerProcess:
 
     def _onProcessError(self, error):
         if error == qt.QProcess.FailedToStart:  # any other error is followed by finished()
-            self._endProcess(_("The worker process could not be started ({reason}): reinstall the extension, or look into the application log.").format(
-                reason=self._process.errorString()))
+            self._endProcess(
+                _(
+                    "The worker process could not be started ({reason}): reinstall the extension, or look into the application log."
+                ).format(reason=self._process.errorString())
+            )
 
     def _onProcessFinished(self, exitCode, exitStatus):
         jobId, wasReady = self._jobId, self.pid is not None
@@ -176,16 +199,23 @@ class WorkerProcess:
             return  # the job's last words were its result, and the next one has started another process
         how = _("signal") if exitStatus == qt.QProcess.CrashExit else _("exit code")
         if wasReady or self.pid is not None:
-            message = _("The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
-                        "or look into the application log.")
+            message = _(
+                "The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
+                "or look into the application log."
+            )
         else:
-            message = _("The worker process could not begin its work ({how} {code}): reinstall the extension, or look into the application log.")
+            message = _(
+                "The worker process could not begin its work ({how} {code}): reinstall the extension, or look into the application log."
+            )
         self._endProcess(message.format(how=how, code=exitCode))
 
     def _endProcess(self, message):
         self.pid = None
         if self._jobId is not None:
-            self._endJob("error", **(self._lastError or {"kind": "crash", "message": message, "log": message}))
+            self._endJob(
+                "error",
+                **(self._lastError or {"kind": "crash", "message": message, "log": message}),
+            )
         else:
             self.state = WorkerState.STOPPED
 

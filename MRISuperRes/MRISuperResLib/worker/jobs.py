@@ -47,9 +47,11 @@ class Jobs:
     def _add_model(request):
         if request["request"] == "install":
             from ..core.models.user_models import install
+
             card = install(request["path"])
         else:
             from ..core.models.convert import import_checkpoint
+
             card = import_checkpoint(request["path"], request["name"])
         return {"name": card.name, "scale": card.scale}
 
@@ -57,10 +59,21 @@ class Jobs:
         upsample = self._upsample
         if upsample is None:
             from ..core.upsampling import upsample
-        result = upsample(volume, matrix, UpsamplingOptions.from_dict(request["job"]), methods=self._methods,
-                         allocate=lambda shape, dtype: map_array(request["output"], shape, dtype), progress=progress, cancelled=cancelled)
+        result = upsample(
+            volume,
+            matrix,
+            UpsamplingOptions.from_dict(request["job"]),
+            methods=self._methods,
+            allocate=lambda shape, dtype: map_array(request["output"], shape, dtype),
+            progress=progress,
+            cancelled=cancelled,
+        )
         cast(np.memmap, result.volume).flush()
-        return {"ijkToRAS": result.ijk_to_ras.tolist(), "provenance": result.provenance, "messages": list(result.messages)}
+        return {
+            "ijkToRAS": result.ijk_to_ras.tolist(),
+            "provenance": result.provenance,
+            "messages": list(result.messages),
+        }
 
     def _run_compare(self, volume, matrix, request, progress, cancelled):
         from ..core.comparison.options import ComparisonOptions
@@ -75,15 +88,30 @@ class Jobs:
             files[name] = f"{len(files)}.npy"
             return map_array(os.path.join(folder, files[name]), shape, dtype)
 
-        result = compare(volume, matrix, ComparisonOptions.from_dict(request["job"]), methods=self._methods, allocate=allocate,
-                         progress=progress, cancelled=cancelled)
+        result = compare(
+            volume,
+            matrix,
+            ComparisonOptions.from_dict(request["job"]),
+            methods=self._methods,
+            allocate=allocate,
+            progress=progress,
+            cancelled=cancelled,
+        )
         for output in result.outputs:
             cast(np.memmap, output.volume).flush()
         for name, array in (("reference", result.reference), ("low", result.low)):
             if array is not None:
                 write_array(os.path.join(folder, f"{name}.npy"), array)
         return {
-            "outputs": [{"name": o.name, "stage": o.stage, "file": files[o.name], "provenance": o.provenance} for o in result.outputs],
+            "outputs": [
+                {
+                    "name": o.name,
+                    "stage": o.stage,
+                    "file": files[o.name],
+                    "provenance": o.provenance,
+                }
+                for o in result.outputs
+            ],
             "ijkToRAS": result.ijk_to_ras.tolist(),
             "reference": None if result.reference is None else "reference.npy",
             "low": "low.npy",
@@ -100,9 +128,13 @@ def read_array(path):
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise SuperResolutionError("The copy of the volume that was made for this run is gone: start the run again.") from None
+        raise SuperResolutionError(
+            "The copy of the volume that was made for this run is gone: start the run again."
+        ) from None
     except (OSError, ValueError, EOFError) as error:
-        raise SuperResolutionError("The copy of the volume that was made for this run cannot be read: start the run again.") from error
+        raise SuperResolutionError(
+            "The copy of the volume that was made for this run cannot be read: start the run again."
+        ) from error
 
 
 def write_array(path, array):
@@ -123,7 +155,9 @@ def map_array(path, shape, dtype):
     """An .npy file as an array, so that large results need no memory. Raises SuperResolutionError where there is no room for it."""
     try:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-        if hasattr(os, "posix_fallocate"):  # a full disk would otherwise end the process at the first write
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a full disk would otherwise end the process at the first write
             with open(path, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
         return array
@@ -134,7 +168,15 @@ def map_array(path, shape, dtype):
 def _no_room(error):
     """Why nothing can be written: the folder is gone, the memory for a view of the file is not enough, or else the disk is full."""
     if error.errno == errno.ENOENT:
-        return SuperResolutionError("The temporary folder of this run is gone: start the run again.", "environment")
+        return SuperResolutionError(
+            "The temporary folder of this run is gone: start the run again.", "environment"
+        )
     if error.errno == errno.ENOMEM:
-        return SuperResolutionError("The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.", "memory")
-    return SuperResolutionError(f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.", "environment")
+        return SuperResolutionError(
+            "The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.",
+            "memory",
+        )
+    return SuperResolutionError(
+        f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.",
+        "environment",
+    )

@@ -22,7 +22,7 @@ def main(words=None):
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a package prints when it is imported must not get between the answers
     for number in range(0, len(words), 4):
-        print(json.dumps(probe(*words[number:number + 4])), file=stream, flush=True)
+        print(json.dumps(probe(*words[number : number + 4])), file=stream, flush=True)
     os._exit(0)  # some packages crash when the process ends
 
 
@@ -33,9 +33,19 @@ def probe(name, module, distribution, minimum):
         imported = importlib.import_module(module)
     except Exception as error:  # a broken package raises whatever it likes
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
-        return {"name": name, "version": version, "state": MISSING if missing else BROKEN, "reason": "" if missing else first_line(error)}
+        return {
+            "name": name,
+            "version": version,
+            "state": MISSING if missing else BROKEN,
+            "reason": "" if missing else first_line(error),
+        }
     version = version or str(getattr(imported, "__version__", ""))
-    return {"name": name, "version": version, "state": OLD if is_older(version, minimum) else USABLE, "reason": ""}
+    return {
+        "name": name,
+        "version": version,
+        "state": OLD if is_older(version, minimum) else USABLE,
+        "reason": "",
+    }
 
 
 def installed_version(distribution):
@@ -47,7 +57,10 @@ def installed_version(distribution):
 
 def is_older(version, minimum):
     """Of the numbers at the beginning of both; an unknown version is not older."""
-    numbers = [[int(part) for part in re.match(r"\d*(?:\.\d+)*", text)[0].split(".") if part] for text in (version, minimum)]
+    numbers = [
+        [int(part) for part in re.match(r"\d*(?:\.\d+)*", text)[0].split(".") if part]
+        for text in (version, minimum)
+    ]
     return bool(numbers[0]) and numbers[0] < numbers[1]
 
 

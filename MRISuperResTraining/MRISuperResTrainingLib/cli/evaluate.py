@@ -18,10 +18,22 @@ from ..evaluation.run_models import best_models, run_store, unseen_sources
 
 def run(arguments, console, cancelled):
     """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, Cancelled."""
-    job = ComparisonOptions(INTERPOLATIONS, axis=arguments.axis, device=arguments.device, precision=arguments.precision, degradation=arguments.degradation, noise=arguments.noise,
-                        seed=arguments.seed, perceptual=arguments.perceptual)
+    job = ComparisonOptions(
+        INTERPOLATIONS,
+        axis=arguments.axis,
+        device=arguments.device,
+        precision=arguments.precision,
+        degradation=arguments.degradation,
+        noise=arguments.noise,
+        seed=arguments.seed,
+        perceptual=arguments.perceptual,
+    )
     cache = MethodRegistry(run_store(arguments.run) if arguments.run else ModelStore())
-    models = arguments.models or (best_models(arguments.run) if arguments.run else [card.name for card in cache.store.cards(None)])
+    models = arguments.models or (
+        best_models(arguments.run)
+        if arguments.run
+        else [card.name for card in cache.store.cards(None)]
+    )
     scales = arguments.scales or tuple(sorted({cache.scale_of(name) for name in models})) or SCALES
     models = [name for name in models if cache.scale_of(name) in scales]
     sources = _sources(arguments, console)
@@ -31,7 +43,19 @@ def run(arguments, console, cancelled):
         console.line(meter.update(done, total).text().replace("slices", "volumes"))
 
     with new_folder(arguments.out) as folder:
-        evaluation = evaluate_into(folder, "Evaluation", sources, models, scales, cache, job, perceptual_metrics(), arguments.hr_slices, progress, cancelled)
+        evaluation = evaluate_into(
+            folder,
+            "Evaluation",
+            sources,
+            models,
+            scales,
+            cache,
+            job,
+            perceptual_metrics(),
+            arguments.hr_slices,
+            progress,
+            cancelled,
+        )
         text = (folder / MARKDOWN).read_text(encoding="utf-8")
     for sentence in evaluation.skipped:
         console.message(sentence)
@@ -41,13 +65,22 @@ def run(arguments, console, cancelled):
 def _sources(arguments, console):
     if arguments.data:
         sources, skipped = read_sources(arguments.data, arguments.anatomy, arguments.base)
-        skipped += [(source.path, "it is to be learnt from, so that it says nothing about other people.") for source in sources if source.use == "train"]
+        skipped += [
+            (source.path, "it is to be learnt from, so that it says nothing about other people.")
+            for source in sources
+            if source.use == "train"
+        ]
         for path, reason in skipped:
             console.message(f"{path}: {reason}")
         return [source for source in sources if source.use != "train"]
     if not arguments.run:
-        raise SuperResolutionError("Name the volumes to measure on, or a run with --run.", "settings")
+        raise SuperResolutionError(
+            "Name the volumes to measure on, or a run with --run.", "settings"
+        )
     sources = unseen_sources(arguments.run)
     if not sources:
-        raise SuperResolutionError(f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.", "settings")
+        raise SuperResolutionError(
+            f"The run {Path(arguments.run)} has held back no subject, or its volumes are no longer there: name volumes of other subjects.",
+            "settings",
+        )
     return sources

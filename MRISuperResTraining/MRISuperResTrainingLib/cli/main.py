@@ -14,9 +14,12 @@ def _run(argv, console, cancelled):
     arguments = parse(argv)
     if arguments.command == "evaluate":
         from . import evaluate
+
         return evaluate.run(arguments, console, cancelled)
     if arguments.command == "export":
         from . import export
+
         return export.run(arguments, console, cancelled)
     from . import train
+
     return train.run(arguments, console, cancelled)

@@ -55,12 +55,33 @@ def parse(argv):
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_train(commands.add_parser("train", help="train a pair of models", description=DESCRIPTION, epilog=TRAIN_EXAMPLES))
-    resume = commands.add_parser("resume", help="go on with a run", description="Goes on with a run from its last checkpoint.")
+    _add_train(
+        commands.add_parser(
+            "train", help="train a pair of models", description=DESCRIPTION, epilog=TRAIN_EXAMPLES
+        )
+    )
+    resume = commands.add_parser(
+        "resume",
+        help="go on with a run",
+        description="Goes on with a run from its last checkpoint.",
+    )
     resume.add_argument("run", metavar="RUN", help="the run's folder")
     resume.set_defaults(command="resume")
-    _add_evaluate(commands.add_parser("evaluate", help="measure models on volumes", description=EVALUATE, epilog=EVALUATE_EXAMPLES))
-    _add_export(commands.add_parser("export", help="make models of a run", description="Writes the best models of a finished run: NAME-psnr and NAME-gan."))
+    _add_evaluate(
+        commands.add_parser(
+            "evaluate",
+            help="measure models on volumes",
+            description=EVALUATE,
+            epilog=EVALUATE_EXAMPLES,
+        )
+    )
+    _add_export(
+        commands.add_parser(
+            "export",
+            help="make models of a run",
+            description="Writes the best models of a finished run: NAME-psnr and NAME-gan.",
+        )
+    )
     return parser.parse_args(argv)
 
 
@@ -68,26 +89,83 @@ def _add_train(parser):
     parser.add_argument("data", metavar="DATA", nargs="+", help="what to learn from")
     parser.add_argument("--run", metavar="RUN", required=True, help="the folder to make")
     parser.add_argument("--scale", type=int, choices=SCALES, help="2, 4 or 8")
-    parser.add_argument("--preset", metavar="NAME", choices=tuple(PRESETS), help=f"the settings to begin with: {', '.join(PRESETS)}")
-    parser.add_argument("--settings", metavar="FILE", help="a JSON object of settings, which replace those of the preset or recipe")
-    parser.add_argument("--set", metavar="NAME=VALUE", nargs="+", type=_setting, default=[], dest="changes", help="single settings, which replace any other")
-    parser.add_argument("--start-from", metavar="RUN", help="begin with the generator of another run, also of another scale; short for --set start_from=RUN")
-    parser.add_argument("--anatomy", default="unspecified", metavar="NAME", help="of the volumes that do not say it; kinds are learnt from evenly")
-    parser.add_argument("--data", metavar="FOLDER", dest="base", help="where the paths of a recipe start from; default: its own folder")
-    parser.add_argument("--cache", metavar="FOLDER", help="for the prepared volumes; default: the user's cache")
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        choices=tuple(PRESETS),
+        help=f"the settings to begin with: {', '.join(PRESETS)}",
+    )
+    parser.add_argument(
+        "--settings",
+        metavar="FILE",
+        help="a JSON object of settings, which replace those of the preset or recipe",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        nargs="+",
+        type=_setting,
+        default=[],
+        dest="changes",
+        help="single settings, which replace any other",
+    )
+    parser.add_argument(
+        "--start-from",
+        metavar="RUN",
+        help="begin with the generator of another run, also of another scale; short for --set start_from=RUN",
+    )
+    parser.add_argument(
+        "--anatomy",
+        default="unspecified",
+        metavar="NAME",
+        help="of the volumes that do not say it; kinds are learnt from evenly",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        dest="base",
+        help="where the paths of a recipe start from; default: its own folder",
+    )
+    parser.add_argument(
+        "--cache", metavar="FOLDER", help="for the prepared volumes; default: the user's cache"
+    )
     parser.set_defaults(command="train")
 
 
 def _add_evaluate(parser):
     parser.add_argument("data", metavar="DATA", nargs="*", help="what to measure on")
-    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to make; it appears when all is complete")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="the folder to make; it appears when all is complete",
+    )
     parser.add_argument("--run", metavar="RUN", help="a run, whose best models are measured")
-    parser.add_argument("--models", type=names, default=[], metavar="NAMES", help="models, blends (PAIR@0.5), back-projections (NAME+bp), separated by commas; "
-                        "default: those of the run, or all installed ones")
-    parser.add_argument("--scales", type=_scales, metavar="N,…", help="default: those of the models")
-    parser.add_argument("--anatomy", default="unspecified", metavar="NAME", help="of the volumes that do not say it")
-    parser.add_argument("--data", metavar="FOLDER", dest="base", help="where the paths of a recipe start from; default: its own folder")
-    parser.add_argument("--hr-slices", action="store_true", help="also enlarge the middle slices themselves, shrunk to 128 pixels")
+    parser.add_argument(
+        "--models",
+        type=names,
+        default=[],
+        metavar="NAMES",
+        help="models, blends (PAIR@0.5), back-projections (NAME+bp), separated by commas; "
+        "default: those of the run, or all installed ones",
+    )
+    parser.add_argument(
+        "--scales", type=_scales, metavar="N,…", help="default: those of the models"
+    )
+    parser.add_argument(
+        "--anatomy", default="unspecified", metavar="NAME", help="of the volumes that do not say it"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        dest="base",
+        help="where the paths of a recipe start from; default: its own folder",
+    )
+    parser.add_argument(
+        "--hr-slices",
+        action="store_true",
+        help="also enlarge the middle slices themselves, shrunk to 128 pixels",
+    )
     add_comparison_options(parser)
     parser.set_defaults(precision="float32")  # figures must not depend on the computer
     parser.set_defaults(command="evaluate")
@@ -99,16 +177,33 @@ def _scales(text):
     except ValueError:
         scales = ()
     if not scales or not set(scales) <= set(SCALES):
-        raise SuperResolutionError(f"“{text}” are no scales: give 2, 4 or 8, separated by commas.", "settings")
+        raise SuperResolutionError(
+            f"“{text}” are no scales: give 2, 4 or 8, separated by commas.", "settings"
+        )
     return scales
 
 
 def _add_export(parser):
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("--name", metavar="NAME", required=True, help="of the pair")
-    parser.add_argument("--to", metavar="FOLDER", required=True, help="where the models go, for instance a folder of MRISUPERRES_MODELS")
-    parser.add_argument("--alpha", type=float, default=1.0, metavar="A", help="the GAN model is a blend: between 0, the first stage alone, and 1 (default), the second alone")
-    parser.add_argument("--no-figures", action="store_true", help="do not measure the models on the subjects that were held back, which takes its time")
+    parser.add_argument(
+        "--to",
+        metavar="FOLDER",
+        required=True,
+        help="where the models go, for instance a folder of MRISUPERRES_MODELS",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=1.0,
+        metavar="A",
+        help="the GAN model is a blend: between 0, the first stage alone, and 1 (default), the second alone",
+    )
+    parser.add_argument(
+        "--no-figures",
+        action="store_true",
+        help="do not measure the models on the subjects that were held back, which takes its time",
+    )
     parser.set_defaults(command="export")
 
 
@@ -116,7 +211,9 @@ def _setting(text):
     """("psnr.steps", 500) of psnr.steps=500; what is no JSON value is a text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise SuperResolutionError(f"“{text}” is no setting: give NAME=VALUE, for instance psnr.steps=500.", "settings")
+        raise SuperResolutionError(
+            f"“{text}” is no setting: give NAME=VALUE, for instance psnr.steps=500.", "settings"
+        )
     try:
         return name, json.loads(value)
     except ValueError:

@@ -7,7 +7,13 @@ from MRISuperResLib.core.progress import duration
 INTERVAL = 5.0
 """s between two lines on steps."""
 
-SCORES = {"psnr": ("PSNR", 2, " dB"), "ssim": ("SSIM", 4, ""), "lpips": ("LPIPS", 4, ""), "vgg_distance": ("VGG distance", 4, ""), "contrast": ("contrast", 4, "")}
+SCORES = {
+    "psnr": ("PSNR", 2, " dB"),
+    "ssim": ("SSIM", 4, ""),
+    "lpips": ("LPIPS", 4, ""),
+    "vgg_distance": ("VGG distance", 4, ""),
+    "contrast": ("contrast", 4, ""),
+}
 """Title, digits, unit."""
 
 
@@ -30,19 +36,31 @@ class Report:
         for message in event["messages"]:
             self._console.message(message)
         processes = f"{event['processes']} processes" if event["processes"] > 1 else "one process"
-        begin = f"going on from step {event['step']} of the stage {event['stage']}" if event["resumed"] else "beginning"
+        begin = (
+            f"going on from step {event['step']} of the stage {event['stage']}"
+            if event["resumed"]
+            else "beginning"
+        )
         return f"{begin}, on {event['device']} with {processes}, {event['precision']}"
 
     def _step(self, event):
-        losses = ", ".join(f"{name} {value:.4g}" for name, value in event["losses"].items() if not name.endswith("norm"))
+        losses = ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in event["losses"].items()
+            if not name.endswith("norm")
+        )
         return f"{event['stage']} {event['step']}/{event['steps']}: {losses}; {event['rate']:.3g} steps/s, {duration(event['remaining'])} left"
 
     def _validation(self, event):
         parts = []
         for name, value in event["scores"].items():
             title, digits, unit = SCORES[name]
-            parts.append(f"{title} {value:.{digits}f}{unit} (bicubic {event['bicubic'][name]:.{digits}f})")
-        return f"{event['stage']} {event['step']}: {', '.join(parts)}" + (f"; the best by {event['by']} until now" if event["best"] else "")
+            parts.append(
+                f"{title} {value:.{digits}f}{unit} (bicubic {event['bicubic'][name]:.{digits}f})"
+            )
+        return f"{event['stage']} {event['step']}: {', '.join(parts)}" + (
+            f"; the best by {event['by']} until now" if event["best"] else ""
+        )
 
     def _nan(self, event):
         return f"warning: {event['message']}"

@@ -20,12 +20,19 @@ def run(arguments, console, cancelled):
     try:
         if arguments.command == "resume":
             from ..training.trainer import resume
+
             folder = resume(arguments.run, report, cancelled)
         else:
             folder = _train(arguments, console, report, cancelled)
     except (KeyboardInterrupt, Cancelled) as e:
-        raise Cancelled(f"stopped. “resume {arguments.run}” goes on from the last checkpoint.") from e
-    return f"Done: the models are in {folder.models}; “export {folder.path} --name NAME --to FOLDER” makes a pair of them." if folder.is_writer else ""
+        raise Cancelled(
+            f"stopped. “resume {arguments.run}” goes on from the last checkpoint."
+        ) from e
+    return (
+        f"Done: the models are in {folder.models}; “export {folder.path} --name NAME --to FOLDER” makes a pair of them."
+        if folder.is_writer
+        else ""
+    )
 
 
 def _train(arguments, console, report, cancelled):
@@ -35,12 +42,22 @@ def _train(arguments, console, report, cancelled):
         console.message(f"{path}: {reason}")
     from ..training.trainer import train  # loads torch
 
-    return train(settings, sources, arguments.run, recipe and recipe.card(), arguments.cache, report, cancelled)
+    return train(
+        settings,
+        sources,
+        arguments.run,
+        recipe and recipe.card(),
+        arguments.cache,
+        report,
+        cancelled,
+    )
 
 
 def settings_of(arguments):
     """(Recipe or None, Settings) of what was typed. Raises SuperResolutionError (kind "settings")."""
-    recipe = next((Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")), None)
+    recipe = next(
+        (Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")), None
+    )
     file = _read(arguments.settings) if arguments.settings else {}
     scale = arguments.scale or file.get("scale")
     if scale is None:
@@ -52,9 +69,15 @@ def settings_of(arguments):
     elif file:
         values = {}
     else:
-        raise SuperResolutionError("The settings are not given: add --preset, --settings, or train with a recipe.", "settings")
+        raise SuperResolutionError(
+            "The settings are not given: add --preset, --settings, or train with a recipe.",
+            "settings",
+        )
     values = Settings.merged(values, file | {"scale": scale})
-    for name, value in [*arguments.changes, *([("start_from", arguments.start_from)] if arguments.start_from else [])]:
+    for name, value in [
+        *arguments.changes,
+        *([("start_from", arguments.start_from)] if arguments.start_from else []),
+    ]:
         for key in reversed(name.split(".")):
             value = {key: value}
         values = Settings.merged(values, value)
@@ -70,12 +93,21 @@ def _read(path):
             raise ValueError("not a JSON object")
         return values
     except (OSError, ValueError) as e:
-        raise SuperResolutionError(f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” in the run.json of a run.", "settings") from e
+        raise SuperResolutionError(
+            f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” in the run.json of a run.",
+            "settings",
+        ) from e
 
 
 def _warn_of_one_process(console):
     """accelerate launch --cpu without MPI starts one process, and tells it where it would find others, not who it is."""
     environment = os.environ
-    if environment.get("ACCELERATE_USE_CPU") == "True" and "MASTER_PORT" in environment and not {"RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"} & set(environment):
-        console.message("accelerate has started one process only, as it does on CPUs without MPI; the result is the same. "
-                        "For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …")
+    if (
+        environment.get("ACCELERATE_USE_CPU") == "True"
+        and "MASTER_PORT" in environment
+        and not {"RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"} & set(environment)
+    ):
+        console.message(
+            "accelerate has started one process only, as it does on CPUs without MPI; the result is the same. "
+            "For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …"
+        )

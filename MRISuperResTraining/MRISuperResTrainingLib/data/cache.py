@@ -43,7 +43,7 @@ def read(path):
     except (OSError, ValueError):
         return None
     slices = np.load(path, mmap_mode="r")
-    return slices, json.loads(content[slices.offset + slices.nbytes:end].tobytes())
+    return slices, json.loads(content[slices.offset + slices.nbytes : end].tobytes())
 
 
 def write(path, shape, slices, describe):
@@ -72,7 +72,9 @@ def write(path, shape, slices, describe):
 
 def _content(shape, slices, describe):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)}
+    )
     yield header.getvalue()
     for image in slices:
         yield np.ascontiguousarray(image, "<f4").tobytes()

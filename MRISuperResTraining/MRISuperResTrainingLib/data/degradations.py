@@ -41,11 +41,18 @@ class Degradation:
 
 def draw(kind, noise, rng):
     """A Degradation. kind, noise: as in DataSettings (noise in %); rng: numpy Generator, asked the same number of times whatever comes out."""
-    mixed, sigma, noisy, strength = rng.random(), rng.uniform(*BLUR), rng.random() < NOISY, rng.random()
+    mixed, sigma, noisy, strength = (
+        rng.random(),
+        rng.uniform(*BLUR),
+        rng.random() < NOISY,
+        rng.random(),
+    )
     seed = int(rng.integers(2**63))
     kinds = MIXTURES.get(kind, (kind,))
     kind = kinds[int(mixed * len(kinds))]
-    return Degradation(kind, sigma if kind == "blur" else 0.0, strength * noise / 100 if noisy else 0.0, seed)
+    return Degradation(
+        kind, sigma if kind == "blur" else 0.0, strength * noise / 100 if noisy else 0.0, seed
+    )
 
 
 def degrade(image, scale, degradation, place=(0, 0), size=None):
@@ -55,7 +62,10 @@ def degrade(image, scale, degradation, place=(0, 0), size=None):
     low-resolution pixels; default: all of it.
     """
     size = size or tuple(side // scale for side in image.shape)
-    (rows, tall), (columns, wide) = (_weights(side, scale, degradation, first, count) for side, first, count in zip(image.shape, place, size))
+    (rows, tall), (columns, wide) = (
+        _weights(side, scale, degradation, first, count)
+        for side, first, count in zip(image.shape, place, size)
+    )
     low = rows @ image[tall, wide] @ columns.T
     if degradation.noise:
         low = resampling.rician(low, degradation.noise, degradation.seed).astype(np.float32)
@@ -64,7 +74,9 @@ def degrade(image, scale, degradation, place=(0, 0), size=None):
 
 def _weights(side, scale, degradation, first, count):
     """(weights (count, used pixels), slice of the used pixels) of one axis."""
-    matrix = _matrix(side, scale, "kspace" if degradation.kind == "kspace" else "bicubic")[first:first + count]
+    matrix = _matrix(side, scale, "kspace" if degradation.kind == "kspace" else "bicubic")[
+        first : first + count
+    ]
     if degradation.sigma:
         # to blur the weights, mirrored at the edges, is to blur the image
         matrix = gaussian_filter1d(matrix, degradation.sigma * scale, axis=1, mode="reflect")

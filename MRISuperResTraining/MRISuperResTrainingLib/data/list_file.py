@@ -33,16 +33,22 @@ def from_list(path, anatomy, subject_of, base=None):
     sources, skipped, seen = [], [], {}
     for number, cells in lines:
         if len(cells) != len(columns):
-            raise wrong(f"Line {number} of {path} has {len(cells)} columns, the first line names {len(columns)}: {', '.join(columns)}.")
+            raise wrong(
+                f"Line {number} of {path} has {len(cells)} columns, the first line names {len(columns)}: {', '.join(columns)}."
+            )
         values = {column: cell.strip() for column, cell in zip(columns, cells) if cell.strip()}
         if "path" not in values:
             raise wrong(f"Line {number} of {path} has no path.")
         file = os.path.abspath(Path(base or path.parent, values["path"]))
         if file in seen:
-            raise wrong(f"Line {number} of {path} names the same file as line {seen[file]}: {values['path']}.")
+            raise wrong(
+                f"Line {number} of {path} names the same file as line {seen[file]}: {values['path']}."
+            )
         seen[file] = number
         try:
-            source = Source.from_dict({"subject": subject_of(file), "anatomy": anatomy} | values | {"path": file})
+            source = Source.from_dict(
+                {"subject": subject_of(file), "anatomy": anatomy} | values | {"path": file}
+            )
         except SuperResolutionError as e:
             raise wrong(f"Line {number} of {path}: {e}") from e
         if os.path.exists(file):
@@ -62,7 +68,11 @@ def _lines(path):
         raise wrong(f"{path} is not a text in UTF-8 (byte {e.start}): save it as UTF-8.") from e
     except OSError as e:
         raise wrong(f"{path} can't be read ({e.strerror}): check that you may open it.") from e
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.startswith("#")
+    ]
     delimiter = DELIMITERS[path.suffix.lower()]
     if delimiter == "," and lines and "," not in lines[0][1]:
         delimiter = ";"  # Excel where the comma is the decimal sign
@@ -80,7 +90,11 @@ def _check_columns(path, number, columns):
     columns[:] = [column.strip().lower() for column in columns]
     unknown = [column for column in columns if column not in COLUMNS]
     if "path" not in columns:
-        raise wrong(f"Line {number} of {path} must name the columns: path, and any of {', '.join(COLUMNS[1:])}.")
+        raise wrong(
+            f"Line {number} of {path} must name the columns: path, and any of {', '.join(COLUMNS[1:])}."
+        )
     if unknown or len(set(columns)) != len(columns):
-        raise wrong(f"Line {number} of {path} names columns that there are not, or twice: {', '.join(unknown or columns)}. "
-                    f"There are {', '.join(COLUMNS)}.")
+        raise wrong(
+            f"Line {number} of {path} names columns that there are not, or twice: {', '.join(unknown or columns)}. "
+            f"There are {', '.join(COLUMNS)}."
+        )

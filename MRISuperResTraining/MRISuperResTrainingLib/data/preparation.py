@@ -53,7 +53,9 @@ class PreparedVolume:
     @functools.cached_property
     def slices(self):
         """(n, h, w) float32, all of them by their number, about 0–1, mapped from the file: nothing is read before it is used."""
-        return np.asarray(np.load(self.file, mmap_mode="r"))  # a plain view: cutting patches from it is faster
+        return np.asarray(
+            np.load(self.file, mmap_mode="r")
+        )  # a plain view: cutting patches from it is faster
 
 
 def prepare(sources, settings, cache=None, progress=None):
@@ -94,7 +96,9 @@ def content_hash(path):
     try:
         if path.is_dir():
             for file in sorted(file for file in path.rglob("*") if file.is_file()):
-                digest.update(f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode())
+                digest.update(
+                    f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode()
+                )
         elif path.suffix.lower() in DETACHED:
             volume = read_volume(path)
             for array in (volume.array, volume.ijk_to_ras):
@@ -103,7 +107,9 @@ def content_hash(path):
             with open(path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as e:
-        raise SuperResolutionError(f"{path} can't be read ({e.strerror or e}): check that it is there and that you may open it.") from e
+        raise SuperResolutionError(
+            f"{path} can't be read ({e.strerror or e}): check that it is there and that you may open it."
+        ) from e
     return digest.hexdigest()
 
 
@@ -116,15 +122,29 @@ def _prepared(source, sha256, settings, folder):
         _write_slices(source.path, settings.axis, side, file)
         stored = cache.read(file)
     if stored is None:
-        raise SuperResolutionError(f"{file} was written, but reads otherwise: check the disk, or choose another folder for the cache.", "environment")
+        raise SuperResolutionError(
+            f"{file} was written, but reads otherwise: check the disk, or choose another folder for the cache.",
+            "environment",
+        )
     stack, description = stored
     _check_size(stack.shape, settings.patch)
     left_out = _left_out(description["contrast"]) if settings.pre_check else {}
     if len(left_out) == len(stack):
-        raise SuperResolutionError(f"None of its {len(stack)} slices shows anything to learn from (the best: {max(description['contrast']):.2f}, "
-                               f"needed: contrast {LEAST_CONTRAST}): look at the volume, or switch the pre-check off.")
+        raise SuperResolutionError(
+            f"None of its {len(stack)} slices shows anything to learn from (the best: {max(description['contrast']):.2f}, "
+            f"needed: contrast {LEAST_CONTRAST}): look at the volume, or switch the pre-check off."
+        )
     kept = tuple(number for number in range(len(stack)) if number not in left_out)
-    return PreparedVolume(source, sha256, file, tuple(description["pixel"]), description["distance"], kept, left_out, tuple(description["messages"]))
+    return PreparedVolume(
+        source,
+        sha256,
+        file,
+        tuple(description["pixel"]),
+        description["distance"],
+        kept,
+        left_out,
+        tuple(description["messages"]),
+    )
 
 
 def _write_slices(path, wanted_axis, side, file):
@@ -136,7 +156,9 @@ def _write_slices(path, wanted_axis, side, file):
     _check_content(stack)
     messages = [*volume.messages, f"Taken: {axis}."]
     if mask is not None:
-        messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark.")
+        messages.append(
+            f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark."
+        )
     height, width = stack.shape[1:]
     if side is not None:
         _check_size(stack.shape, side)
@@ -154,8 +176,15 @@ def _write_slices(path, wanted_axis, side, file):
             yield image
 
     def describe():
-        return {"pixel": [float(mm * whole / size) for mm, whole, size in zip(spacing, stack.shape[1:], (height, width))],
-                "distance": float(geometry.spacing(volume.ijk_to_ras)[axis.axis]), "contrast": contrast, "messages": messages}
+        return {
+            "pixel": [
+                float(mm * whole / size)
+                for mm, whole, size in zip(spacing, stack.shape[1:], (height, width))
+            ],
+            "distance": float(geometry.spacing(volume.ijk_to_ras)[axis.axis]),
+            "contrast": contrast,
+            "messages": messages,
+        }
 
     cache.write(file, (len(stack), height, width), images(), describe)
 
@@ -165,25 +194,33 @@ def _check_content(stack):
     values = stack.min(), stack.max()
     if values[0] == values[1]:
         raise SuperResolutionError(f"All of its voxels are {values[0]}: there is no image in it.")
-    some = stack[::max(1, stack.size // SAMPLE)]
+    some = stack[:: max(1, stack.size // SAMPLE)]
     levels, counts = np.unique(some, return_counts=True)
     background = levels[np.argmax(counts)]
     left, right = some[..., :-1], some[..., 1:]
     inside = (left != background) | (right != background)
     equal = np.count_nonzero(inside & (left == right)) / max(np.count_nonzero(inside), 1)
     if equal > MOST_EQUAL:
-        raise SuperResolutionError(f"{equal:.0%} of its neighboring voxels have the same value: it seems to be a label map, or an image that was "
-                               "enlarged without interpolation; give the acquired image.")
+        raise SuperResolutionError(
+            f"{equal:.0%} of its neighboring voxels have the same value: it seems to be a label map, or an image that was "
+            "enlarged without interpolation; give the acquired image."
+        )
 
 
 def _check_size(shape, patch):
     if min(shape[1:]) < patch:
-        raise SuperResolutionError(f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: choose a smaller patch, or another "
-                               "slice direction.")
+        raise SuperResolutionError(
+            f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: choose a smaller patch, or another "
+            "slice direction."
+        )
 
 
 def _left_out(contrast):
-    return {number: f"empty: contrast {value:.2f} below {LEAST_CONTRAST}" for number, value in enumerate(contrast) if value < LEAST_CONTRAST}
+    return {
+        number: f"empty: contrast {value:.2f} below {LEAST_CONTRAST}"
+        for number, value in enumerate(contrast)
+        if value < LEAST_CONTRAST
+    }
 
 
 def restricted(volume, kept, reasons):

@@ -27,7 +27,10 @@ class PatchSampler:
         self._side = settings.data.patch // settings.scale
         anatomies = sorted({volume.source.anatomy for volume in volumes})
         volumes = sorted(volumes, key=lambda volume: volume.sha256)
-        self._groups = [[volume for volume in volumes if volume.source.anatomy == anatomy] for anatomy in anatomies]
+        self._groups = [
+            [volume for volume in volumes if volume.source.anatomy == anatomy]
+            for anatomy in anatomies
+        ]
 
     def batch(self, step, part=0, parts=1):
         """(low, high), float32, (n, 1, patch/scale, patch/scale) and (n, 1, patch, patch), where n is batch / parts.
@@ -37,7 +40,9 @@ class PatchSampler:
         count, rest = divmod(self._settings.batch, parts)
         if rest or not 0 <= part < parts:
             raise ValueError(f"part {part} of {parts} of a batch of {self._settings.batch}")
-        low, high = zip(*(self.sample(step, index) for index in range(part * count, (part + 1) * count)))
+        low, high = zip(
+            *(self.sample(step, index) for index in range(part * count, (part + 1) * count))
+        )
         return np.stack(low)[:, None], np.stack(high)[:, None]
 
     def sample(self, step, index):
@@ -49,7 +54,10 @@ class PatchSampler:
         low = degradations.degrade(image, scale, degradation, place, (side, side))
         high = _part(image, place, side, scale)
         turns, mirrored = rng.integers(4), rng.integers(2)
-        return tuple(_turned(patch, turns * self._data.rotations, mirrored * self._data.flips) for patch in (low, high))
+        return tuple(
+            _turned(patch, turns * self._data.rotations, mirrored * self._data.flips)
+            for patch in (low, high)
+        )
 
     def _place(self, rng):
         """(a whole slice, place of the patch in low-resolution pixels)"""
@@ -57,7 +65,9 @@ class PatchSampler:
         volume = group[rng.integers(len(group))]
         scale, side = self._settings.scale, self._side
         for _ in range(PATCH_TRIES):
-            image = resampling.crop_to_multiple(volume.slices[volume.kept[rng.integers(len(volume.kept))]], scale)
+            image = resampling.crop_to_multiple(
+                volume.slices[volume.kept[rng.integers(len(volume.kept))]], scale
+            )
             place = tuple(int(rng.integers(length // scale - side + 1)) for length in image.shape)
             if _part(image, place, side, scale).std() >= PATCH_CONTRAST:
                 break
@@ -73,7 +83,11 @@ class SlicePairs:
     def __init__(self, volumes, settings):
         """volumes: PreparedVolumes, in any order; settings: Settings."""
         self._settings = settings
-        self._slices = [(volume, number) for volume in sorted(volumes, key=lambda volume: volume.sha256) for number in volume.kept]
+        self._slices = [
+            (volume, number)
+            for volume in sorted(volumes, key=lambda volume: volume.sha256)
+            for number in volume.kept
+        ]
 
     def __len__(self):
         return len(self._slices)
@@ -83,13 +97,17 @@ class SlicePairs:
         settings = self._settings
         rng = np.random.default_rng((settings.seed, int(volume.sha256[:8], 16), number))
         high = np.array(resampling.crop_to_multiple(volume.slices[number], settings.scale))
-        return degradations.degrade(high, settings.scale, degradations.draw(settings.data.degradation, settings.data.noise, rng)), high
+        return degradations.degrade(
+            high,
+            settings.scale,
+            degradations.draw(settings.data.degradation, settings.data.noise, rng),
+        ), high
 
 
 def _part(image, place, side, scale):
     """The high-resolution patch at a place in low-resolution pixels."""
     row, column = (first * scale for first in place)
-    return image[row:row + side * scale, column:column + side * scale]
+    return image[row : row + side * scale, column : column + side * scale]
 
 
 def _turned(patch, turns, mirrored):

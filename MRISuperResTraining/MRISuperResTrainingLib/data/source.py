@@ -38,5 +38,9 @@ def one_use_per_subject(sources):
     decided = {}
     for source in sources:
         if source.use != "auto" and decided.setdefault(source.subject, source.use) != source.use:
-            raise wrong(f"“{source.subject}” is used for “{decided[source.subject]}” and for “{source.use}”: give all volumes of a subject one use.")
-    return [dataclasses.replace(source, use=decided.get(source.subject, "auto")) for source in sources]
+            raise wrong(
+                f"“{source.subject}” is used for “{decided[source.subject]}” and for “{source.use}”: give all volumes of a subject one use."
+            )
+    return [
+        dataclasses.replace(source, use=decided.get(source.subject, "auto")) for source in sources
+    ]

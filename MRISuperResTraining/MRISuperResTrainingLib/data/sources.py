@@ -56,7 +56,9 @@ def _read(path, anatomy, data):
     if path.is_dir():
         return bids.from_bids(path, anatomy) if bids.is_bids(path) else from_folder(path, anatomy)
     if path.suffix.lower() == ".json":
-        return list_file.from_list(path.parent / Recipe.read(path).sources, anatomy, subject_of, data)
+        return list_file.from_list(
+            path.parent / Recipe.read(path).sources, anatomy, subject_of, data
+        )
     if path.suffix.lower() in list_file.DELIMITERS:
         return list_file.from_list(path, anatomy, subject_of)
     return [Source(os.path.abspath(path), subject_of(path), anatomy)], []

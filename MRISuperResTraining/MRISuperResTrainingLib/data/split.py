@@ -12,7 +12,10 @@ GAP = 10.0
 
 
 def _texts():
-    return Rule(lambda v: isinstance(v, tuple) and all(isinstance(text, str) for text in v), "a list of texts")
+    return Rule(
+        lambda v: isinstance(v, tuple) and all(isinstance(text, str) for text in v),
+        "a list of texts",
+    )
 
 
 @dataclass(frozen=True)
@@ -54,29 +57,44 @@ def split_subjects(volumes, share, seed):
     uses, anatomies = _by_subject(volumes)
     train = {subject for subject, use in uses.items() if use == "train"}
     held = {subject for subject, use in uses.items() if use == "validation"}
-    free = sorted({subject for subject, use in uses.items() if use == "auto"}, key=lambda subject: _draw(seed, subject))
+    free = sorted(
+        {subject for subject, use in uses.items() if use == "auto"},
+        key=lambda subject: _draw(seed, subject),
+    )
     messages, by_slices = [], False
     if share and free:
-        drawn = {subject for anatomy in set(anatomies.values()) for subject in _drawn(anatomy, anatomies, free, train, held, share)}
+        drawn = {
+            subject
+            for anatomy in set(anatomies.values())
+            for subject in _drawn(anatomy, anatomies, free, train, held, share)
+        }
         if not drawn and not held and not train:
             if len(free) == 1:
                 by_slices, held = True, set(free)
-                messages.append(f"There is only one subject, {free[0]}: some of its slices are held back, which says little about other people. "
-                                "Add at least one subject.")
+                messages.append(
+                    f"There is only one subject, {free[0]}: some of its slices are held back, which says little about other people. "
+                    "Add at least one subject."
+                )
             else:
                 drawn = set(free[:1])
-                messages.append(f"No anatomy has two subjects: {free[0]} is held back, and nothing is learnt from its anatomy "
-                                f"({anatomies[free[0]]}). Add subjects, or decide their use.")
+                messages.append(
+                    f"No anatomy has two subjects: {free[0]} is held back, and nothing is learnt from its anatomy "
+                    f"({anatomies[free[0]]}). Add subjects, or decide their use."
+                )
         held |= drawn
     train |= set(free) if by_slices else set(free) - held
     if not train:
         raise wrong("There is no volume to learn from: add some, or let fewer be held back.")
     if not held:
-        messages.append("No subject is held back: nothing says how good the model is on people whom it has not seen.")
+        messages.append(
+            "No subject is held back: nothing says how good the model is on people whom it has not seen."
+        )
     elif not by_slices:
         watched = {anatomies[subject] for subject in held}
-        messages += [f"No subject with the anatomy “{anatomy}” is held back: the validation says nothing about it."
-                     for anatomy in sorted({anatomies[subject] for subject in train} - watched)]
+        messages += [
+            f"No subject with the anatomy “{anatomy}” is held back: the validation says nothing about it."
+            for anatomy in sorted({anatomies[subject] for subject in train} - watched)
+        ]
     return Split(tuple(sorted(train)), tuple(sorted(held)), seed, share, by_slices, tuple(messages))
 
 
@@ -86,7 +104,9 @@ def _by_subject(volumes):
     for volume in volumes:
         subject = volume.source.subject
         uses[subject] = volume.source.use
-        anatomies[subject] = min(anatomies.get(subject, volume.source.anatomy), volume.source.anatomy)
+        anatomies[subject] = min(
+            anatomies.get(subject, volume.source.anatomy), volume.source.anatomy
+        )
     return uses, anatomies
 
 
@@ -98,12 +118,14 @@ def _draw(seed, subject):
 def _drawn(anatomy, anatomies, free, train, held, share):
     """The subjects of one anatomy that are held back, of those that are free; one is always left to learn from."""
     of_anatomy = [subject for subject in free if anatomies[subject] == anatomy]
-    others, already = (sum(anatomies[subject] == anatomy for subject in side) for side in (train, held))
+    others, already = (
+        sum(anatomies[subject] == anatomy for subject in side) for side in (train, held)
+    )
     total = len(of_anatomy) + others + already
     if total < 2:
         return []
     wanted = max(1, round(share * total)) - already
-    return of_anatomy[:max(0, min(wanted, len(of_anatomy) - (not others)))]
+    return of_anatomy[: max(0, min(wanted, len(of_anatomy) - (not others)))]
 
 
 def _blocks(volume, share):
@@ -113,7 +135,13 @@ def _blocks(volume, share):
         return volume, restricted(volume, (), {})
     held = max(1, round(share * len(kept)))
     gap = max(1, min(math.ceil(GAP / volume.distance), (len(kept) - held) // 2))
-    first, last = kept[:max(0, len(kept) - held - gap)], kept[len(kept) - held:]
-    between = {number: "too near to the slices that are held back" for number in kept if number not in first + last}
-    return (restricted(volume, first, between | dict.fromkeys(last, "held back for validation")),
-            restricted(volume, last, between | dict.fromkeys(first, "used for training")))
+    first, last = kept[: max(0, len(kept) - held - gap)], kept[len(kept) - held :]
+    between = {
+        number: "too near to the slices that are held back"
+        for number in kept
+        if number not in first + last
+    }
+    return (
+        restricted(volume, first, between | dict.fromkeys(last, "held back for validation")),
+        restricted(volume, last, between | dict.fromkeys(first, "used for training")),
+    )

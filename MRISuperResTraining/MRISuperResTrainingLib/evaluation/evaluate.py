@@ -67,10 +67,22 @@ class Evaluation:
         return Summary(sum(means) / len(means), interval(means), len(means))
 
     def _of(self, anatomy, scale):
-        return [scores for scores in self.volumes if (scores.anatomy, scores.scale) == (anatomy, scale)]
+        return [
+            scores for scores in self.volumes if (scores.anatomy, scores.scale) == (anatomy, scale)
+        ]
 
 
-def evaluate(sources, models, scales, cache, job=None, further=(), progress=None, cancelled=None, on_comparison=None):
+def evaluate(
+    sources,
+    models,
+    scales,
+    cache,
+    job=None,
+    further=(),
+    progress=None,
+    cancelled=None,
+    on_comparison=None,
+):
     """Degrades every volume at every scale, rebuilds it by every method, and measures; returns an Evaluation.
 
     sources: data.sources.Source. models: names of models (see MRISuperResLib.core.methods.names), of which each scale takes
@@ -88,17 +100,34 @@ def evaluate(sources, models, scales, cache, job=None, further=(), progress=None
             if progress:
                 progress(done, total)
             done += 1
-            names = (*INTERPOLATIONS, FLOOR, *(name for name in models if cache.scale_of(name) == scale))
-            wanted = ComparisonOptions.from_dict(template | {"methods": names, "scale": scale, "reference": True})
+            names = (
+                *INTERPOLATIONS,
+                FLOOR,
+                *(name for name in models if cache.scale_of(name) == scale),
+            )
+            wanted = ComparisonOptions.from_dict(
+                template | {"methods": names, "scale": scale, "reference": True}
+            )
             try:
                 volume = read_volume(source.path)
-                comparison = compare(volume.array, volume.ijk_to_ras, wanted, cache, further=further, cancelled=cancelled)
+                comparison = compare(
+                    volume.array,
+                    volume.ijk_to_ras,
+                    wanted,
+                    cache,
+                    further=further,
+                    cancelled=cancelled,
+                )
             except SuperResolutionError as error:
                 if error.kind != "input":
                     raise
                 skipped.append(f"{source.path}, ×{scale}: {error}")
                 continue
-            volumes.append(VolumeScores(Path(source.path).name, source.subject, source.anatomy, scale, comparison.table))
+            volumes.append(
+                VolumeScores(
+                    Path(source.path).name, source.subject, source.anatomy, scale, comparison.table
+                )
+            )
             if on_comparison:
                 on_comparison(source, wanted, comparison)
     if progress:

@@ -35,5 +35,7 @@ def enlarge(path, scale, models, cache):
     models: names of models of this scale; cache: methods.MethodRegistry.
     """
     volume, matrix, axis = middle_slice(path)
-    job = ComparisonOptions((*INTERPOLATIONS, FLOOR, *models), scale, reference=False, axis=axis.name)
+    job = ComparisonOptions(
+        (*INTERPOLATIONS, FLOOR, *models), scale, reference=False, axis=axis.name
+    )
     return compare(volume, matrix, job, cache), job

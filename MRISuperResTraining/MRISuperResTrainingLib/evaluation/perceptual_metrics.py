@@ -6,7 +6,10 @@ from MRISuperResLib.core.comparison.scores import Metric
 
 from ..networks import lpips, vgg_distance
 
-METRICS = {Metric("lpips", "LPIPS", "", "lower", "image", 4): lpips, Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): vgg_distance}
+METRICS = {
+    Metric("lpips", "LPIPS", "", "lower", "image", 4): lpips,
+    Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): vgg_distance,
+}
 
 
 def perceptual_metrics():

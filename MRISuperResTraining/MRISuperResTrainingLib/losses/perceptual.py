@@ -2,7 +2,10 @@
 
 import torch
 
-NORMS = {"l1": lambda difference: difference.abs().mean(), "l2": lambda difference: difference.square().mean()}
+NORMS = {
+    "l1": lambda difference: difference.abs().mean(),
+    "l2": lambda difference: difference.square().mean(),
+}
 
 
 def perceptual(vgg, images, truth, norm="l1"):

@@ -32,7 +32,11 @@ class ThesisDiscriminator(nn.Module):
         layers, features_in, side = [], channels, patch
         for features in FEATURES:
             for stride in (1, 2):
-                layers += [nn.Conv2d(features_in, features, 3, stride, padding=1, bias=False), BatchNorm(features), nn.LeakyReLU(SLOPE)]
+                layers += [
+                    nn.Conv2d(features_in, features, 3, stride, padding=1, bias=False),
+                    BatchNorm(features),
+                    nn.LeakyReLU(SLOPE),
+                ]
                 features_in = features
             side = -(-side // 2)
         self.body = nn.Sequential(*layers)
@@ -51,12 +55,19 @@ class OfficialDiscriminator(nn.Module):
         super().__init__()
         side = patch // 32
         if side < 1:
-            raise ValueError(f"the official discriminator needs patches of at least 32 pixels, not {patch}")
+            raise ValueError(
+                f"the official discriminator needs patches of at least 32 pixels, not {patch}"
+            )
         layers, features_in = [], channels
         for features in (*FEATURES, FEATURES[-1]):
             layers += [nn.Conv2d(features_in, features, 3, padding=1, bias=features_in == channels)]
             layers += [BatchNorm(features)] if features_in != channels else []
-            layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(features, features, 4, 2, padding=1, bias=False), BatchNorm(features), nn.LeakyReLU(SLOPE)]
+            layers += [
+                nn.LeakyReLU(SLOPE),
+                nn.Conv2d(features, features, 4, 2, padding=1, bias=False),
+                BatchNorm(features),
+                nn.LeakyReLU(SLOPE),
+            ]
             features_in = features
         self.body = nn.Sequential(*layers)
         self.head = _head(features_in * side**2, self.HEAD)

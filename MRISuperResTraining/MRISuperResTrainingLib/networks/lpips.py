@@ -38,12 +38,17 @@ class Lpips(torch.nn.Module):
 
     def distance(self, one, other):
         """Of the features of images, as above."""
-        return sum((self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2)) for name, a, b in zip(self._linear, one, other))
+        return sum(
+            (self.get_buffer(name) * (a - b) ** 2).sum(1).mean((1, 2))
+            for name, a, b in zip(self._linear, one, other)
+        )
 
 
 def directions(vgg, inputs):
     """The features of every block of a vgg.VGG, at each place of length 1. inputs: (n, 3, h, w), normalized."""
-    return [x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in vgg.last_activations(inputs)]
+    return [
+        x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON) for x in vgg.last_activations(inputs)
+    ]
 
 
 def find():
@@ -55,7 +60,15 @@ def find():
 def _read(path):
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-        return [values[f"lin{number}.model.1.weight"].float().reshape(width, 1, 1) for number, width in enumerate(vgg.WIDTHS)]
-    except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
-        raise SuperResolutionError(f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
-                               "(github.com/richzhang/PerceptualSimilarity).", "environment") from e
+        return [
+            values[f"lin{number}.model.1.weight"].float().reshape(width, 1, 1)
+            for number, width in enumerate(vgg.WIDTHS)
+        ]
+    except (
+        Exception
+    ) as e:  # the reader raises whatever it meets in a file that is not what it seems
+        raise SuperResolutionError(
+            f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from the page of its authors "
+            "(github.com/richzhang/PerceptualSimilarity).",
+            "environment",
+        ) from e

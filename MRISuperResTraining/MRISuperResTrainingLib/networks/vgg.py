@@ -40,7 +40,10 @@ class VGG(nn.Module):
     def __init__(self, name, path):
         super().__init__()
         weights, (mean, deviation), self.gain = _read(name, path)
-        self.blocks = nn.ModuleList(nn.ModuleList(nn.Conv2d(*weight.shape[1::-1], 3, padding=1) for weight, _ in block) for block in weights)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(*weight.shape[1::-1], 3, padding=1) for weight, _ in block)
+            for block in weights
+        )
         for convolutions, values in zip(self.blocks, weights):
             for convolution, tensors in zip(convolutions.children(), values):
                 for parameter, tensor in zip(convolution.parameters(), tensors):
@@ -77,7 +80,9 @@ def find_vgg(name, path=None):
     """The path of the weights: that which is given, or what is found. Raises SuperResolutionError (kind "environment") where there is none."""
     found = path or weight_files.find(*FILE_PATTERNS[name])
     if found is None:
-        raise weight_files.missing(f"The perceptual loss (VGG{name[-2:]})", FILES[name], f"{SOURCE}/{FILES[name]}")
+        raise weight_files.missing(
+            f"The perceptual loss (VGG{name[-2:]})", FILES[name], f"{SOURCE}/{FILES[name]}"
+        )
     return found
 
 
@@ -88,10 +93,21 @@ def _read(name, path):
             weights = _blocks(name, _caffe_keys, _load_npz(path))
             weights[0][0] = (weights[0][0][0].flip(1), weights[0][0][1])  # BGR to RGB
             return weights, CAFFE, CAFFE_GAIN
-        return _blocks(name, _torchvision_keys, torch.load(path, map_location="cpu", weights_only=True)), IMAGENET, 1.0
-    except Exception as e:  # the readers raise whatever they meet in a file that is not what it seems
-        raise SuperResolutionError(f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
-                               f"get {FILES[name]} from {SOURCE}.", "environment") from e
+        return (
+            _blocks(
+                name, _torchvision_keys, torch.load(path, map_location="cpu", weights_only=True)
+            ),
+            IMAGENET,
+            1.0,
+        )
+    except (
+        Exception
+    ) as e:  # the readers raise whatever they meet in a file that is not what it seems
+        raise SuperResolutionError(
+            f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
+            f"get {FILES[name]} from {SOURCE}.",
+            "environment",
+        ) from e
 
 
 def _load_npz(path):

@@ -18,5 +18,8 @@ def find(*patterns):
 
 def missing(what, file, source):
     """The SuperResolutionError that names a file which is not there, and where to get it."""
-    return SuperResolutionError(f"{what} needs the file {file}: get it from {source}, and put it into a folder that the environment variable "
-                            f"{FOLDERS_VARIABLE} names.", "environment")
+    return SuperResolutionError(
+        f"{what} needs the file {file}: get it from {source}, and put it into a folder that the environment variable "
+        f"{FOLDERS_VARIABLE} names.",
+        "environment",
+    )

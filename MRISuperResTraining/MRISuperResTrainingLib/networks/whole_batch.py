@@ -16,7 +16,11 @@ def mean_over_processes(x):
 
 
 def _processes():
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    return (
+        distributed.get_world_size()
+        if distributed.is_available() and distributed.is_initialized()
+        else 1
+    )
 
 
 class _MeanOverProcesses(torch.autograd.Function):
@@ -52,8 +56,12 @@ class BatchNorm(nn.Module):
 
     def forward(self, x):
         if _processes() == 1:
-            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.EPSILON)
+            return F.batch_norm(
+                x, None, None, self.weight, self.bias, training=True, eps=self.EPSILON
+            )
         x = x.float()
         mean = mean_over_processes(x.mean((0, 2, 3)))[:, None, None]
         variance = mean_over_processes(((x - mean) ** 2).mean((0, 2, 3)))[:, None, None]
-        return (x - mean) * (variance + self.EPSILON).rsqrt() * self.weight[:, None, None] + self.bias[:, None, None]
+        return (x - mean) * (variance + self.EPSILON).rsqrt() * self.weight[
+            :, None, None
+        ] + self.bias[:, None, None]

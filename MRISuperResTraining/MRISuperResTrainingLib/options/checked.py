@@ -21,7 +21,9 @@ class Rule(NamedTuple):
 def setting(rule, default=dataclasses.MISSING):
     """A field with a rule; without a default it must be given."""
     if isinstance(default, dict):
-        return dataclasses.field(default_factory=lambda: copy.deepcopy(default), metadata={"rule": rule})
+        return dataclasses.field(
+            default_factory=lambda: copy.deepcopy(default), metadata={"rule": rule}
+        )
     return dataclasses.field(default=default, metadata={"rule": rule})
 
 
@@ -51,11 +53,22 @@ class Checked:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(map(str, set(values) - set(fields))):
             raise wrong(f"There is no setting {_list(unknown)}: there are {_list(fields)}.")
-        needed = [name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING]
+        needed = [
+            name
+            for name, field in fields.items()
+            if field.default is field.default_factory is dataclasses.MISSING
+        ]
         if missing := [name for name in needed if name not in values]:
             raise wrong(f"Not given: {_list(missing)}.")
         kinds = {name: field.metadata["rule"].kind for name, field in fields.items()}
-        return cls(**{name: kinds[name].from_dict(value) if kinds[name] and isinstance(value, dict) else value for name, value in values.items()})
+        return cls(
+            **{
+                name: kinds[name].from_dict(value)
+                if kinds[name] and isinstance(value, dict)
+                else value
+                for name, value in values.items()
+            }
+        )
 
     @classmethod
     def merged(cls, values: dict, changes: dict) -> dict:
@@ -64,7 +77,11 @@ class Checked:
         out = dict(values)
         for name, change in changes.items():
             inner = out.get(name)
-            out[name] = kinds[name].merged(inner, change) if kinds.get(name) and isinstance(inner, dict) and isinstance(change, dict) else change
+            out[name] = (
+                kinds[name].merged(inner, change)
+                if kinds.get(name) and isinstance(inner, dict) and isinstance(change, dict)
+                else change
+            )
         return out
 
 
@@ -73,11 +90,17 @@ def wrong(sentence):
 
 
 def whole(least, most=None):
-    return Rule(lambda v: type(v) is int and v >= least and (most is None or v <= most), f"a whole number {_range(least, most)}")
+    return Rule(
+        lambda v: type(v) is int and v >= least and (most is None or v <= most),
+        f"a whole number {_range(least, most)}",
+    )
 
 
 def number(least, most=None):
-    return Rule(lambda v: _is_number(v) and v >= least and (most is None or v <= most), f"a number {_range(least, most)}")
+    return Rule(
+        lambda v: _is_number(v) and v >= least and (most is None or v <= most),
+        f"a number {_range(least, most)}",
+    )
 
 
 def positive():
@@ -85,16 +108,25 @@ def positive():
 
 
 def below(least, limit):
-    return Rule(lambda v: _is_number(v) and least <= v < limit, f"a number from {least} to less than {limit}")
+    return Rule(
+        lambda v: _is_number(v) and least <= v < limit,
+        f"a number from {least} to less than {limit}",
+    )
 
 
 def pair_below(least, limit):
     inner = below(least, limit).allows
-    return Rule(lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(inner, v)), f"two numbers from {least} to less than {limit}")
+    return Rule(
+        lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(inner, v)),
+        f"two numbers from {least} to less than {limit}",
+    )
 
 
 def one_of(*choices):
-    return Rule(lambda v: type(v) in {type(c) for c in choices} and v in choices, f"one of {', '.join(map(str, choices))}")
+    return Rule(
+        lambda v: type(v) in {type(c) for c in choices} and v in choices,
+        f"one of {', '.join(map(str, choices))}",
+    )
 
 
 def truth():
@@ -114,7 +146,9 @@ def settings(kind):
 
 
 def optional(rule):
-    return Rule(lambda v: v is None or rule.allows(v), f"{rule.wanted}, or null for none", rule.kind)
+    return Rule(
+        lambda v: v is None or rule.allows(v), f"{rule.wanted}, or null for none", rule.kind
+    )
 
 
 def _is_number(value):

@@ -1,10 +1,10 @@
 """A recipe: all that a model is made of, in one JSON file, so that it can be made again.
 
-    {"title": …, "limits": …, "license": …, "made_for": …,       as in a model card
-     "preset": "modern",                                         optional: what the settings begin with
-     "settings": {"psnr": {"steps": 5000}, …},                   fields of Settings, for all scales
-     "scales": {"8": {"data": {"patch": 192}}, …},               optional: what is different for a scale
-     "sources": "data.tsv"}                                      the list of volumes, a file beside the recipe (data.list_file); paths start from a data folder
+{"title": …, "limits": …, "license": …, "made_for": …,       as in a model card
+ "preset": "modern",                                         optional: what the settings begin with
+ "settings": {"psnr": {"steps": 5000}, …},                   fields of Settings, for all scales
+ "scales": {"8": {"data": {"patch": 192}}, …},               optional: what is different for a scale
+ "sources": "data.tsv"}                                      the list of volumes, a file beside the recipe (data.list_file); paths start from a data folder
 """
 
 import json
@@ -21,8 +21,16 @@ from .settings import Settings
 
 
 def _by_scale():
-    return Rule(lambda v: isinstance(v, dict) and all(scale in map(str, SCALES) and isinstance(changes, dict) for scale, changes in v.items()),
-                'an object with settings for "2", "4" or "8"')
+    return Rule(
+        lambda v: (
+            isinstance(v, dict)
+            and all(
+                scale in map(str, SCALES) and isinstance(changes, dict)
+                for scale, changes in v.items()
+            )
+        ),
+        'an object with settings for "2", "4" or "8"',
+    )
 
 
 @dataclass(frozen=True)
@@ -49,8 +57,17 @@ class Recipe(Checked):
     def settings_for(self, scale):
         """The Settings of a scale. Raises SuperResolutionError (kind "settings")."""
         changes = Settings.merged(self.settings, self.scales.get(str(scale), {}))
-        return preset(self.preset, scale, **changes) if self.preset else Settings.from_dict(changes | {"scale": scale})
+        return (
+            preset(self.preset, scale, **changes)
+            if self.preset
+            else Settings.from_dict(changes | {"scale": scale})
+        )
 
     def card(self):
         """What the recipe says for the model cards."""
-        return {"title": self.title, "limits": self.limits, "license": self.license, "made_for": self.made_for}
+        return {
+            "title": self.title,
+            "limits": self.limits,
+            "license": self.license,
+            "made_for": self.made_for,
+        }

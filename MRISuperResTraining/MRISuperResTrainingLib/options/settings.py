@@ -5,7 +5,22 @@ from dataclasses import dataclass
 from MRISuperResLib.core.options import SCALES
 from MRISuperResLib.core.slice_axis import AXES
 
-from .checked import Checked, below, json_object, number, one_of, optional, pair_below, positive, setting, settings, text, truth, whole, wrong
+from .checked import (
+    Checked,
+    below,
+    json_object,
+    number,
+    one_of,
+    optional,
+    pair_below,
+    positive,
+    setting,
+    settings,
+    text,
+    truth,
+    whole,
+    wrong,
+)
 
 LEAST_LOW_PATCH = 4  # low-resolution pixels: in less a network sees nothing but edges
 MOST_NOISE = 20.0
@@ -29,7 +44,9 @@ class DataSettings(Checked):
     axis: str = setting(one_of(*AXES), "auto")
     patch: int = setting(whole(8, 1024), 128)
     patches: str = setting(one_of("crop", "resample"), "crop")
-    degradation: str = setting(one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic")
+    degradation: str = setting(
+        one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic"
+    )
     noise: float = setting(number(0, MOST_NOISE), 0.0)
     flips: bool = setting(truth(), True)
     rotations: bool = setting(truth(), True)
@@ -109,10 +126,16 @@ class Settings(Checked):
         super().__post_init__()
         patch = self.data.patch
         if patch % self.scale or patch // self.scale < LEAST_LOW_PATCH:
-            raise wrong(f"“patch” must be a multiple of the scale {self.scale}, at least {LEAST_LOW_PATCH * self.scale}, not {patch}.")
+            raise wrong(
+                f"“patch” must be a multiple of the scale {self.scale}, at least {LEAST_LOW_PATCH * self.scale}, not {patch}."
+            )
         if self.gan and patch < LEAST_GAN_PATCH[self.gan.discriminator]:
-            raise wrong(f"The GAN stage needs patches of at least {LEAST_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}.")
+            raise wrong(
+                f"The GAN stage needs patches of at least {LEAST_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
+            )
         if self.batch % (self.micro_batch or 1):
-            raise wrong(f"“batch” must be a multiple of “micro_batch”: {self.batch} is none of {self.micro_batch}.")
+            raise wrong(
+                f"“batch” must be a multiple of “micro_batch”: {self.batch} is none of {self.micro_batch}."
+            )
         if not self.psnr.steps and not self.gan:
             raise wrong("There is nothing to train: give “psnr” some steps, or settings of “gan”.")

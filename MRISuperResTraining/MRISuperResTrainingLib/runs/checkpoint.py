@@ -22,5 +22,10 @@ def load(path):
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
-        raise SuperResolutionError(f"The checkpoint {path} can't be read ({type(e).__name__}): start the run again in a new folder.", "settings") from e
+    except (
+        Exception
+    ) as e:  # the reader raises whatever it meets in a file that is not what it seems
+        raise SuperResolutionError(
+            f"The checkpoint {path} can't be read ({type(e).__name__}): start the run again in a new folder.",
+            "settings",
+        ) from e

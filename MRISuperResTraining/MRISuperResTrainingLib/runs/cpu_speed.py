@@ -22,13 +22,19 @@ def measure(method):
         method(slice_)
         seconds.append(time.perf_counter() - start)
     megapixels = (SIDE * method.scale) ** 2 / 1e6
-    return {"seconds_per_megapixel": round(min(seconds) / megapixels, 3), "threads": torch.get_num_threads(), "processor": processor()}
+    return {
+        "seconds_per_megapixel": round(min(seconds) / megapixels, 3),
+        "threads": torch.get_num_threads(),
+        "processor": processor(),
+    }
 
 
 def processor():
     """The name of the processor, as far as the system tells."""
     try:  # Linux, where platform knows the architecture only
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

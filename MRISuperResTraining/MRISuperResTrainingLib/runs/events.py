@@ -59,7 +59,10 @@ def is_later(event, stage, step):
     """Whether an event tells of a step that is done again, as the run has gone back to `step` of `stage`."""
     if event["event"] in ("start", "nan", "stopped", "error"):
         return False
-    return (event["stage"] == stage and event["step"] > step) or (event["stage"], stage) == ("gan", "psnr")
+    return (event["stage"] == stage and event["step"] > step) or (event["stage"], stage) == (
+        "gan",
+        "psnr",
+    )
 
 
 def _open(path):

@@ -1,10 +1,10 @@
 """The folder of a training run:
 
-  run.json                what was asked for: settings, volumes with their hashes, split, versions
-  checkpoint.pt           all that is needed to go on
-  events.jsonl            what happened (see loop.events); tensorboard/ the same for TensorBoard
-  samples.npz             a few validation slices, as they were enlarged last: low_0, output_0, high_0, low_1, …
-  models/                 psnr-best, psnr-last, gan-best, gan-last: pairs of weights (float32) and card, which MRISuperRes can load
+run.json                what was asked for: settings, volumes with their hashes, split, versions
+checkpoint.pt           all that is needed to go on
+events.jsonl            what happened (see loop.events); tensorboard/ the same for TensorBoard
+samples.npz             a few validation slices, as they were enlarged last: low_0, output_0, high_0, low_1, …
+models/                 psnr-best, psnr-last, gan-best, gan-last: pairs of weights (float32) and card, which MRISuperRes can load
 """
 
 import json
@@ -35,7 +35,10 @@ class RunFolder:
     def check_new(self):
         """Raises SuperResolutionError (kind "settings") where there is a run already."""
         if (self.path / DESCRIPTION).exists():
-            raise SuperResolutionError(f"There is a run in {self.path} already: go on with it (“resume”), or name another folder.", "settings")
+            raise SuperResolutionError(
+                f"There is a run in {self.path} already: go on with it (“resume”), or name another folder.",
+                "settings",
+            )
 
     def make(self):
         """The folder, if it is not there yet."""
@@ -53,7 +56,10 @@ class RunFolder:
         try:
             return json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
         except (OSError, ValueError) as e:
-            raise SuperResolutionError(f"{self.path} is not the folder of a training run ({type(e).__name__}): name one that “train” made.", "settings") from e
+            raise SuperResolutionError(
+                f"{self.path} is not the folder of a training run ({type(e).__name__}): name one that “train” made.",
+                "settings",
+            ) from e
 
     def checkpoint(self):
         """The last state, None before the first."""
@@ -67,16 +73,31 @@ class RunFolder:
         """samples: {"low", "output", "high": lists of slices}."""
         if self.is_writer:
             with whole_file(self.path / SAMPLES) as temporary, open(temporary, "wb") as file:
-                np.savez(file, **{f"{kind}_{number}": image for kind, images in samples.items() for number, image in enumerate(images)})
+                np.savez(
+                    file,
+                    **{
+                        f"{kind}_{number}": image
+                        for kind, images in samples.items()
+                        for number, image in enumerate(images)
+                    },
+                )
 
     def write_model(self, name, stage, weights, step):
         """weights: {name: float32 tensor} of the generator after so many steps of the stage."""
         if not self.is_writer:
             return
         settings = self.description()["settings"]
-        write_pair(self.models, safetensors.torch.save({key: value.cpu() for key, value in weights.items()}), name=name, stage=stage,
-                    title=f"{self.path.name}, {stage}, step {step}", scale=settings["scale"], architecture=settings["generator"],
-                    training={"steps": step}, pair=name.partition("-")[2])
+        write_pair(
+            self.models,
+            safetensors.torch.save({key: value.cpu() for key, value in weights.items()}),
+            name=name,
+            stage=stage,
+            title=f"{self.path.name}, {stage}, step {step}",
+            scale=settings["scale"],
+            architecture=settings["generator"],
+            training={"steps": step},
+            pair=name.partition("-")[2],
+        )
 
     def card(self, name):
         """The ModelCard of one of the models."""
@@ -87,4 +108,7 @@ class RunFolder:
         try:
             return safetensors.torch.load_file(self.models / f"{name}.safetensors")
         except (OSError, safetensors.SafetensorError) as e:
-            raise SuperResolutionError(f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.", "settings") from e
+            raise SuperResolutionError(
+                f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.",
+                "settings",
+            ) from e

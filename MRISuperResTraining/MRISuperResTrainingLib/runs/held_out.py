@@ -17,7 +17,11 @@ def never_seen(description):
     """
     split = description["split"]
     sources = [Source.from_dict(values) for values in description["sources"]]
-    return [source for source in sources if source.subject not in split["train"] and Path(source.path).exists()]
+    return [
+        source
+        for source in sources
+        if source.subject not in split["train"] and Path(source.path).exists()
+    ]
 
 
 def figures(methods, sources, axis="auto", progress=None, cancelled=None):
@@ -28,16 +32,40 @@ def figures(methods, sources, axis="auto", progress=None, cancelled=None):
     five slices, where their weights are there. progress(done, total): volumes. cancelled(): asked between slices; raises Cancelled.
     """
     names = [method.name for method in methods]
-    evaluation = evaluate(sources, names, (methods[0].scale,), MethodRegistry(given=methods), ComparisonOptions(INTERPOLATIONS, axis=axis),
-                          perceptual_metrics(), progress, cancelled=cancelled)
-    return {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}, evaluation.skipped
+    evaluation = evaluate(
+        sources,
+        names,
+        (methods[0].scale,),
+        MethodRegistry(given=methods),
+        ComparisonOptions(INTERPOLATIONS, axis=axis),
+        perceptual_metrics(),
+        progress,
+        cancelled=cancelled,
+    )
+    return {
+        name: [_row(scores, name) for scores in evaluation.volumes] for name in names
+    }, evaluation.skipped
 
 
 def _row(scores, name):
-    row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy} | _scores(scores.table, name)
-    return row | {"baselines": {baseline: _scores(scores.table, baseline) for baseline in (*INTERPOLATIONS, FLOOR)}}
+    row = {"data": scores.volume.split(".")[0], "anatomy": scores.anatomy} | _scores(
+        scores.table, name
+    )
+    return row | {
+        "baselines": {
+            baseline: _scores(scores.table, baseline) for baseline in (*INTERPOLATIONS, FLOOR)
+        }
+    }
 
 
 def _scores(table, name):
-    further = {metric.key: round(table.mean(name, metric.key), 4) for metric in METRICS if metric in table.metrics}
-    return {"psnr": round(table.volume_psnr(name), 3), "ssim": round(table.mean(name, "ssim_wang"), 4), "rmse": round(table.volume_rmse(name), 3)} | further
+    further = {
+        metric.key: round(table.mean(name, metric.key), 4)
+        for metric in METRICS
+        if metric in table.metrics
+    }
+    return {
+        "psnr": round(table.volume_psnr(name), 3),
+        "ssim": round(table.mean(name, "ssim_wang"), 4),
+        "rmse": round(table.volume_rmse(name), 3),
+    } | further

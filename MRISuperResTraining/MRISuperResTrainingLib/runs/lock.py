@@ -1,7 +1,7 @@
 """Who works on a run, and how he is asked to stop. One process at a time works on a run, which other processes may watch.
 
-  process.json   {"pid", "host", "started" (s since 1970), "identity"} while a process works on the run
-  stop           an empty file: the process writes a checkpoint and ends
+process.json   {"pid", "host", "started" (s since 1970), "identity"} while a process works on the run
+stop           an empty file: the process writes a checkpoint and ends
 """
 
 import contextlib
@@ -67,7 +67,11 @@ def process_of(run):
     """{"pid", "host", "started"} of the process that works on a run, or None. Of a process on another computer it is not known whether it is alive."""
     try:
         process = json.loads(Path(run, PROCESS).read_text(encoding="utf-8"))
-        return process if process["host"] != this_host() or _identity(process["pid"]) == process["identity"] else None
+        return (
+            process
+            if process["host"] != this_host() or _identity(process["pid"]) == process["identity"]
+            else None
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -78,14 +82,22 @@ def this_host():
 
 
 def _take(path):
-    content = {"pid": os.getpid(), "host": this_host(), "started": time.time(), "identity": _identity(os.getpid())}
+    content = {
+        "pid": os.getpid(),
+        "host": this_host(),
+        "started": time.time(),
+        "identity": _identity(os.getpid()),
+    }
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with _os_errors(path.parent):
         part.write_text(json.dumps(content), encoding="utf-8")
         try:
             if process := process_of(path.parent):
-                raise SuperResolutionError(f"Another process works on the run {path.parent} (number {process['pid']} on {process['host']}): wait for its end, or stop it. "
-                                       f"Where there is no such process, delete {path}.", "settings")
+                raise SuperResolutionError(
+                    f"Another process works on the run {path.parent} (number {process['pid']} on {process['host']}): wait for its end, or stop it. "
+                    f"Where there is no such process, delete {path}.",
+                    "settings",
+                )
             os.replace(part, path)  # whole from the first moment; a stale file is taken over
         finally:
             part.unlink(missing_ok=True)
@@ -96,13 +108,26 @@ def _os_errors(run):
     try:
         yield
     except OSError as e:
-        raise SuperResolutionError(f"The folder {run} can't be written ({e.strerror or e}): check that it is there and that you may write to it.", "environment") from e
+        raise SuperResolutionError(
+            f"The folder {run} can't be written ({e.strerror or e}): check that it is there and that you may write to it.",
+            "environment",
+        ) from e
 
 
 def _write_failure(run, error):
-    message = str(error) if isinstance(error, SuperResolutionError) else f"The training failed ({type(error).__name__}: {error})."
+    message = (
+        str(error)
+        if isinstance(error, SuperResolutionError)
+        else f"The training failed ({type(error).__name__}: {error})."
+    )
     with contextlib.suppress(OSError), open(Path(run, events.FILE), "a", encoding="utf-8") as file:
-        file.write("\n" + json.dumps({"event": "error", "time": time.time(), "stage": "", "step": 0, "message": message}) + "\n")
+        file.write(
+            "\n"
+            + json.dumps(
+                {"event": "error", "time": time.time(), "stage": "", "step": 0, "message": message}
+            )
+            + "\n"
+        )
 
 
 def _identity(pid):
@@ -110,7 +135,9 @@ def _identity(pid):
     if sys.platform == "linux":
         try:
             # the second field, the name, is in parentheses, and may hold anything
-            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            )
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         except OSError:
             return None
@@ -127,7 +154,11 @@ def _is_alive(pid):
         handle = kernel.OpenProcess(query_limited_information, False, pid)
         code = ctypes.c_ulong()
         try:
-            return bool(handle and kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value == still_active)
+            return bool(
+                handle
+                and kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+                and code.value == still_active
+            )
         finally:
             kernel.CloseHandle(handle)
     try:

@@ -23,7 +23,12 @@ class RunState(enum.Enum):
     """Its process has ended without a word: killed, or the computer was switched off. It can go on."""
 
 
-ENDS = {"stopped": RunState.STOPPED, "end": RunState.FINISHED, "error": RunState.FAILED, "start": RunState.INTERRUPTED}
+ENDS = {
+    "stopped": RunState.STOPPED,
+    "end": RunState.FINISHED,
+    "error": RunState.FAILED,
+    "start": RunState.INTERRUPTED,
+}
 
 
 class RunRecord:
@@ -35,7 +40,10 @@ class RunRecord:
         self._description, self._stamp = {}, None
         self._latest = {}  # {kind of event: (number, event)}
         self.process = None  # of lock.process_of: who works on it now
-        self.state, self.message = RunState.INTERRUPTED, ""  # message: why it has failed, one sentence
+        self.state, self.message = (
+            RunState.INTERRUPTED,
+            "",
+        )  # message: why it has failed, one sentence
         self.best_psnr = None  # (dB of the best model of the first stage, dB of bicubic interpolation), once there was a validation
         self.version = 0  # of the events: another number, when there are new ones
         self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
@@ -65,7 +73,9 @@ class RunRecord:
         has_news = self._reader.read(limit)
         if has_news:
             self.version += 1
-            self._latest = {event["event"]: (number, event) for number, event in enumerate(self.events)}
+            self._latest = {
+                event["event"]: (number, event) for number, event in enumerate(self.events)
+            }
             self.best_psnr = self._find_best_psnr()
         self.state, self.message = self._find_state()
         return has_news or before != (self.process, self._stamp, self.state)
@@ -106,7 +116,11 @@ class RunRecord:
             last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
         except OSError:
             return ""
-        return last.removeprefix("error: ") if last.startswith("error: ") and not last.startswith("error: stopped") else ""
+        return (
+            last.removeprefix("error: ")
+            if last.startswith("error: ") and not last.startswith("error: stopped")
+            else ""
+        )
 
     @property
     def has_begun(self):
@@ -174,8 +188,13 @@ class RunRecord:
     def validations(self, stage, name):
         """[(step of both stages, value, value of bicubic interpolation or None)] of a score."""
         offset = self.offset(stage)
-        return [(offset + event["step"], event["scores"][name], (event.get("bicubic") or {}).get(name)) for event in self.events
-                if event["event"] == "validation" and event["stage"] == stage and name in event["scores"]]
+        return [
+            (offset + event["step"], event["scores"][name], (event.get("bicubic") or {}).get(name))
+            for event in self.events
+            if event["event"] == "validation"
+            and event["stage"] == stage
+            and name in event["scores"]
+        ]
 
     def losses(self, stage):
         """{name: [(step of both stages, value)]}, without the norms of gradients and the judgments of the discriminator."""
@@ -189,14 +208,20 @@ class RunRecord:
 
     def _last(self, *kinds):
         """The latest event of some kinds, or None."""
-        return max((self._latest[kind] for kind in kinds if kind in self._latest), key=lambda entry: entry[0], default=(0, None))[1]
+        return max(
+            (self._latest[kind] for kind in kinds if kind in self._latest),
+            key=lambda entry: entry[0],
+            default=(0, None),
+        )[1]
 
 
 def runs_in(folder, known=(), limit=None):
     """The RunRecords of a folder's runs, the newest first, up to date. known: records that go on where they were. limit: as of `RunRecord.update`."""
     records = {record.path: record for record in known}
     try:
-        paths = [path for path in Path(folder).iterdir() if path.is_dir() and RunRecord.is_run(path)]
+        paths = [
+            path for path in Path(folder).iterdir() if path.is_dir() and RunRecord.is_run(path)
+        ]
     except OSError:
         return []
     found = [records.get(path) or RunRecord(path) for path in paths]

@@ -30,20 +30,39 @@ class Line(NamedTuple):
 
 def lossLines(record):
     """[Line] with log10 of the losses, which differ by orders of magnitude. record: core.run.record.RunRecord."""
-    names = {("psnr", "content"): _("L1, stage 1"), ("psnr", "fft"): _("spectrum"), ("gan", "content"): _("L1, stage 2"), ("gan", "perceptual"): _("perceptual"),
-             ("gan", "adversarial"): _("adversarial"), ("gan", "discriminator"): _("discriminator")}
+    names = {
+        ("psnr", "content"): _("L1, stage 1"),
+        ("psnr", "fft"): _("spectrum"),
+        ("gan", "content"): _("L1, stage 2"),
+        ("gan", "perceptual"): _("perceptual"),
+        ("gan", "adversarial"): _("adversarial"),
+        ("gan", "discriminator"): _("discriminator"),
+    }
     losses = {stage: record.losses(stage) for stage in STAGES}
-    lines = [Line(text, color, [(step, math.log10(value)) for step, value in losses[stage].get(name, ()) if value > 0])
-             for color, ((stage, name), text) in enumerate(names.items())]
+    lines = [
+        Line(
+            text,
+            color,
+            [(step, math.log10(value)) for step, value in losses[stage].get(name, ()) if value > 0],
+        )
+        for color, ((stage, name), text) in enumerate(names.items())
+    ]
     return [line for line in lines if line.points]
 
 
 def psnrLines(record):
     """[Line] of the PSNR on the validation slices, dB."""
     scores = {stage: record.validations(stage, "psnr") for stage in STAGES}
-    lines = [Line(text, color, [(step, value) for step, value, _bicubic in scores[stage]])
-             for color, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))]
-    bicubic = [(step, value) for stage in STAGES for step, _network, value in scores[stage] if value is not None]
+    lines = [
+        Line(text, color, [(step, value) for step, value, _bicubic in scores[stage]])
+        for color, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))
+    ]
+    bicubic = [
+        (step, value)
+        for stage in STAGES
+        for step, _network, value in scores[stage]
+        if value is not None
+    ]
     return [line for line in [*lines, Line(_("bicubic"), len(COLORS) - 1, bicubic)] if line.points]
 
 
@@ -87,7 +106,10 @@ class Curves:
 
     def _addLine(self, line):
         text = line.text
-        table, series = self._add("vtkMRMLTableNode", f"{self._name} {text}"), self._add("vtkMRMLPlotSeriesNode", text)
+        table, series = (
+            self._add("vtkMRMLTableNode", f"{self._name} {text}"),
+            self._add("vtkMRMLPlotSeriesNode", text),
+        )
         series.SetName(text)  # of the legend, also where another chart has a line of this name
         _fill(table, self._title, [])
         series.SetAndObserveTableNodeID(table.GetID())
@@ -111,8 +133,12 @@ class Curves:
 
 
 def _fill(tableNode, title, points):
-    thinned = points[::-max(1, -(-len(points) // MOST_POINTS))][::-1]  # the last point is among them
-    thinned = np.array(thinned * (2 if len(thinned) == 1 else 1), float).reshape(-1, 2)  # a line needs two
+    thinned = points[:: -max(1, -(-len(points) // MOST_POINTS))][
+        ::-1
+    ]  # the last point is among them
+    thinned = np.array(thinned * (2 if len(thinned) == 1 else 1), float).reshape(
+        -1, 2
+    )  # a line needs two
     table = vtk.vtkTable()
     for name, values in zip((STEP, title), thinned.T):
         column = numpy_to_vtk(np.ascontiguousarray(values), deep=True)

@@ -26,8 +26,15 @@ VIEW = ATTRIBUTE_PREFIX + "View"
 
 def trainableNodes():
     """The volume nodes of the scene that can be learnt from; made images are not among them."""
-    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if not (node.GetAttribute(VIEW) or node.GetAttribute(OUTPUT_PREFIX + "Notice") or whyNotUpsamplable(node))]
+    return [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not (
+            node.GetAttribute(VIEW)
+            or node.GetAttribute(OUTPUT_PREFIX + "Notice")
+            or whyNotUpsamplable(node)
+        )
+    ]
 
 
 def chosenNodes():
@@ -52,7 +59,12 @@ def setAnatomy(node, anatomy):
 
 def subjectOf(node):
     """What the user has said, else the patient of the subject hierarchy, else the study, else what the name says."""
-    return node.GetAttribute(SUBJECT) or _hierarchySubject(node) or subject_of(node.GetName()) or node.GetID()
+    return (
+        node.GetAttribute(SUBJECT)
+        or _hierarchySubject(node)
+        or subject_of(node.GetName())
+        or node.GetID()
+    )
 
 
 def setSubject(node, subject):
@@ -83,7 +95,12 @@ def _file(node):
     """Of a volume as it was loaded; None for one that was made or changed, or whose file the training can't read."""
     storage = node.GetStorageNode()
     path = storage.GetFileName() if storage is not None else None
-    isOne = path and storage.GetNumberOfFileNames() <= 1 and VOLUME.fullmatch(os.path.basename(path)) and os.path.isfile(path)
+    isOne = (
+        path
+        and storage.GetNumberOfFileNames() <= 1
+        and VOLUME.fullmatch(os.path.basename(path))
+        and os.path.isfile(path)
+    )
     return os.path.abspath(path) if isOne and not node.GetModifiedSinceRead() else None
 
 
@@ -91,17 +108,27 @@ def _write(node, folder):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise SuperResolutionError(_("The folder {folder} cannot be made ({reason}): choose another folder for the runs.").format(
-            folder=folder, reason=error.strerror), "environment") from error
+        raise SuperResolutionError(
+            _(
+                "The folder {folder} cannot be made ({reason}): choose another folder for the runs."
+            ).format(folder=folder, reason=error.strerror),
+            "environment",
+        ) from error
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", node.GetName()).strip("._") or "volume"
     path, number = os.path.join(folder, stem + ".nrrd"), 1
     while os.path.exists(path):
         number += 1
         path = os.path.join(folder, f"{stem}-{number}.nrrd")
-    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()  # of its own, so that the node keeps its file
+    storage = (
+        slicer.vtkMRMLVolumeArchetypeStorageNode()
+    )  # of its own, so that the node keeps its file
     storage.SetFileName(path)
     storage.SetUseCompression(0)
     if not storage.WriteData(node) or not os.path.isfile(path):
-        raise SuperResolutionError(_("“{name}” cannot be written to {path}: free some space, or choose another folder for the runs.").format(
-            name=node.GetName(), path=path), "environment")
+        raise SuperResolutionError(
+            _(
+                "“{name}” cannot be written to {path}: free some space, or choose another folder for the runs."
+            ).format(name=node.GetName(), path=path),
+            "environment",
+        )
     return path

@@ -17,8 +17,11 @@ class Preset(enum.Enum):
     MODERN = "modern"
 
     def label(self):
-        return {"quick": _("Quick: minutes, to see everything work"), "thesis": _("Thesis: as it was published"),
-                "modern": _("Modern: the same network, trained as people do since")}[self.value]
+        return {
+            "quick": _("Quick: minutes, to see everything work"),
+            "thesis": _("Thesis: as it was published"),
+            "modern": _("Modern: the same network, trained as people do since"),
+        }[self.value]
 
 
 class Generator(enum.Enum):
@@ -27,8 +30,11 @@ class Generator(enum.Enum):
     COMPACT = "compact"
 
     def label(self):
-        return {"rrdb-23": _("RRDB, 23 blocks: the largest, for a GPU"), "rrdb-8": _("RRDB, 8 blocks: about a third of it"),
-                "compact": _("Compact: for computers without a GPU")}[self.value]
+        return {
+            "rrdb-23": _("RRDB, 23 blocks: the largest, for a GPU"),
+            "rrdb-8": _("RRDB, 8 blocks: about a third of it"),
+            "compact": _("Compact: for computers without a GPU"),
+        }[self.value]
 
     def architecture(self, presetName):
         """For the settings; a network that the preset has is that of the preset."""
@@ -37,7 +43,11 @@ class Generator(enum.Enum):
             return own
         if self is Generator.COMPACT:
             return {"network": "compact", "blocks": 8, "features": 64}
-        return RRDB_23 | {"first_kernel": own.get("first_kernel", 3)} | ({"blocks": 8} if self is Generator.RRDB_8 else {})
+        return (
+            RRDB_23
+            | {"first_kernel": own.get("first_kernel", 3)}
+            | ({"blocks": 8} if self is Generator.RRDB_8 else {})
+        )
 
     @classmethod
     def of(cls, architecture):
@@ -54,8 +64,13 @@ class Degradation(enum.Enum):
     MIXTURE = "mixture"
 
     def label(self):
-        return {"bicubic": _("Bicubic, antialiased"), "kspace": _("Truncation of k-space, as in a scanner"), "blur": _("Blur, then bicubic"),
-                "bicubic+kspace": _("Bicubic or k-space, at random"), "mixture": _("Mixture of all three")}[self.value]
+        return {
+            "bicubic": _("Bicubic, antialiased"),
+            "kspace": _("Truncation of k-space, as in a scanner"),
+            "blur": _("Blur, then bicubic"),
+            "bicubic+kspace": _("Bicubic or k-space, at random"),
+            "mixture": _("Mixture of all three"),
+        }[self.value]
 
 
 class Precision(enum.Enum):
@@ -64,7 +79,11 @@ class Precision(enum.Enum):
     FLOAT16 = "float16"
 
     def label(self):
-        return {"float32": _("float32"), "bfloat16": _("bfloat16 (faster on newer GPUs)"), "float16": _("float16 (faster on older GPUs)")}[self.value]
+        return {
+            "float32": _("float32"),
+            "bfloat16": _("bfloat16 (faster on newer GPUs)"),
+            "float16": _("float16 (faster on older GPUs)"),
+        }[self.value]
 
 
 class Device(enum.Enum):
@@ -76,7 +95,12 @@ class Device(enum.Enum):
     GPU_1 = "cuda:1"
 
     def label(self):
-        return {"auto": _("Automatic: the GPU where there is one"), "cpu": _("CPU"), "cuda:0": _("First GPU"), "cuda:1": _("Second GPU")}[self.value]
+        return {
+            "auto": _("Automatic: the GPU where there is one"),
+            "cpu": _("CPU"),
+            "cuda:0": _("First GPU"),
+            "cuda:1": _("Second GPU"),
+        }[self.value]
 
 
 @parameterNodeWrapper
@@ -103,15 +127,36 @@ def takePreset(parameters):
     """Sets what the preset has an opinion about; the rest stays. parameters: MRISuperResTrainingParameterNode."""
     settings = preset(parameters.preset.value, parameters.scale.value)
     parameters.generator = Generator.of(settings.generator)
-    parameters.psnrSteps, parameters.ganSteps = settings.psnr.steps, settings.gan.steps if settings.gan else 0
+    parameters.psnrSteps, parameters.ganSteps = (
+        settings.psnr.steps,
+        settings.gan.steps if settings.gan else 0,
+    )
     parameters.patch, parameters.batch = settings.data.patch, settings.batch
-    parameters.degradation, parameters.precision = Degradation(settings.data.degradation), Precision(settings.precision)
+    parameters.degradation, parameters.precision = (
+        Degradation(settings.data.degradation),
+        Precision(settings.precision),
+    )
 
 
 def trainingSettings(parameters):
     """core.settings.settings.Settings. Raises SuperResolutionError (kind "settings") with a sentence on what does not go together."""
     name = parameters.preset.value
-    gan = {"steps": parameters.ganSteps, **({"vgg": parameters.vgg} if parameters.vgg else {})} if parameters.ganSteps else None
-    return preset(name, parameters.scale.value, generator=parameters.generator.architecture(name), psnr={"steps": parameters.psnrSteps}, gan=gan,
-                  data={"patch": parameters.patch, "degradation": parameters.degradation.value, "pre_check": parameters.preCheck},
-                  batch=parameters.batch, precision=parameters.precision.value)
+    gan = (
+        {"steps": parameters.ganSteps, **({"vgg": parameters.vgg} if parameters.vgg else {})}
+        if parameters.ganSteps
+        else None
+    )
+    return preset(
+        name,
+        parameters.scale.value,
+        generator=parameters.generator.architecture(name),
+        psnr={"steps": parameters.psnrSteps},
+        gan=gan,
+        data={
+            "patch": parameters.patch,
+            "degradation": parameters.degradation.value,
+            "pre_check": parameters.preCheck,
+        },
+        batch=parameters.batch,
+        precision=parameters.precision.value,
+    )

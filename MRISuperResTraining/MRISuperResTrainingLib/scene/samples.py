@@ -35,7 +35,9 @@ class SampleVolumes:
         height, width = (max(image.shape[side] for image in truth) for side in (0, 1))
         for kind in KINDS:
             factor = truth[0].shape[0] / samples[kind][0].shape[0]
-            self._fill(kind, _stack(samples[kind], round(height / factor), round(width / factor)), factor)
+            self._fill(
+                kind, _stack(samples[kind], round(height / factor), round(width / factor)), factor
+            )
 
     def remove(self):
         for node in self.nodes.values():
@@ -63,7 +65,11 @@ class SampleVolumes:
 
 
 def _makeNode(kind):
-    text = {"low": _("low resolution"), "output": _("super-resolution"), "high": _("high resolution")}[kind]
+    text = {
+        "low": _("low resolution"),
+        "output": _("super-resolution"),
+        "high": _("high resolution"),
+    }[kind]
     node = slicer.vtkMRMLScalarVolumeNode()
     node.SetName(_("Training sample, {kind}").format(kind=text))
     node.SetAttribute(VIEW, kind)
@@ -77,5 +83,5 @@ def _stack(images, height, width):
     stack = np.zeros((len(images), height, width), np.float32)
     for plane, image in zip(stack, images):
         top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
-        plane[top:top + image.shape[0], left:left + image.shape[1]] = image
+        plane[top : top + image.shape[0], left : left + image.shape[1]] = image
     return stack

@@ -18,17 +18,31 @@ COLOR = "#8CB0DD"
 def layoutDescription():
     """XML; made as a tree, because Slicer accepts malformed text without a word."""
     layout = ElementTree.Element("layout", type="vertical", split="true")
-    slices = ElementTree.SubElement(ElementTree.SubElement(layout, "item", splitSize="600"), "layout", type="horizontal")
+    slices = ElementTree.SubElement(
+        ElementTree.SubElement(layout, "item", splitSize="600"), "layout", type="horizontal"
+    )
     for kind, label in zip(KINDS, ("LR", "SR", "HR")):
-        _addView(slices, "vtkMRMLSliceNode", SLICE_VIEWS[kind], orientation="Axial", viewlabel=label, viewcolor=COLOR, viewgroup=str(VIEW_GROUP))
-    plots = ElementTree.SubElement(ElementTree.SubElement(layout, "item", splitSize="400"), "layout", type="horizontal")
+        _addView(
+            slices,
+            "vtkMRMLSliceNode",
+            SLICE_VIEWS[kind],
+            orientation="Axial",
+            viewlabel=label,
+            viewcolor=COLOR,
+            viewgroup=str(VIEW_GROUP),
+        )
+    plots = ElementTree.SubElement(
+        ElementTree.SubElement(layout, "item", splitSize="400"), "layout", type="horizontal"
+    )
     for tag, label in zip(PLOT_VIEWS, (_("PSNR"), _("Losses"))):
         _addView(plots, "vtkMRMLPlotViewNode", tag, viewlabel=label)
     return ElementTree.tostring(layout, encoding="unicode")
 
 
 def _addView(layout, className, tag, **properties):
-    view = ElementTree.SubElement(ElementTree.SubElement(layout, "item"), "view", {"class": className, "singletontag": tag})
+    view = ElementTree.SubElement(
+        ElementTree.SubElement(layout, "item"), "view", {"class": className, "singletontag": tag}
+    )
     for name, value in properties.items():
         ElementTree.SubElement(view, "property", name=name, action="default").text = value
 

@@ -23,7 +23,9 @@ class GanStage(Stage):
 
     def __init__(self, accelerator, settings, numbers, generator, discriminator, vgg):
         super().__init__(accelerator, settings, numbers, generator)
-        self.discriminator = Learner(accelerator, discriminator, numbers.discriminator_learning_rate, numbers.betas)
+        self.discriminator = Learner(
+            accelerator, discriminator, numbers.discriminator_learning_rate, numbers.betas
+        )
         self.vgg = vgg.to(accelerator.device) if vgg else None
 
     @property
@@ -37,16 +39,26 @@ class GanStage(Stage):
         fake = torch.cat(outputs).detach().requires_grad_()
         real_judged, fake_judged = self.discriminator(high), self.discriminator(fake)
         values = {}
-        gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(fake, real_judged, fake_judged, values)
-        for synchronized, (part, part_gradient) in parts((low, gradient), self.micro_batch, self.generator):
+        gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(
+            fake, real_judged, fake_judged, values
+        )
+        for synchronized, (part, part_gradient) in parts(
+            (low, gradient), self.micro_batch, self.generator
+        ):
             with synchronized:
-                self.generator.backward(self.generator(part).float() if in_parts else outputs[0], part_gradient)
+                self.generator.backward(
+                    self.generator(part).float() if in_parts else outputs[0], part_gradient
+                )
 
         values["gradient_norm"] = self.generator.step(self.share)
 
         loss = relativistic.discriminator_loss(real_judged, fake_judged)
         self.discriminator.backward(loss)
-        values |= {"discriminator": loss.detach(), "real": real_judged.detach().mean(), "fake": fake_judged.detach().mean()}
+        values |= {
+            "discriminator": loss.detach(),
+            "real": real_judged.detach().mean(),
+            "fake": fake_judged.detach().mean(),
+        }
         return values | {"discriminator_gradient_norm": self.discriminator.step(self.share)}
 
     def _image_gradient(self, fake, high, values):
@@ -61,6 +73,10 @@ class GanStage(Stage):
 
     def _adversarial_gradient(self, fake, real_judged, fake_judged, values):
         """That of λ·L_adv; the discriminator's graph is kept for its own loss. The truth teaches the generator nothing, so that its judgment counts as given."""
-        loss = relativistic.generator_loss(real_judged.detach(), fake_judged, self.numbers.adversarial_terms)
+        loss = relativistic.generator_loss(
+            real_judged.detach(), fake_judged, self.numbers.adversarial_terms
+        )
         values["adversarial"] = loss.detach()
-        return torch.autograd.grad(self.generator.scaled(self.numbers.adversarial_weight * loss), fake, retain_graph=True)[0]
+        return torch.autograd.grad(
+            self.generator.scaled(self.numbers.adversarial_weight * loss), fake, retain_graph=True
+        )[0]

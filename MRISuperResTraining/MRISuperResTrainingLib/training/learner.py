@@ -15,7 +15,12 @@ class Learner:
     def __init__(self, accelerator, net, rate, betas, clip_norm=None):
         self._accelerator, self._peak, self._clip_norm = accelerator, rate, clip_norm or math.inf
         self.net = net.to(accelerator.device, memory_format=torch.channels_last)
-        self._run, self._optimizer = accelerator.prepare(self.net, torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=rate, betas=tuple(betas)))
+        self._run, self._optimizer = accelerator.prepare(
+            self.net,
+            torch.optim.Adam(
+                [p for p in net.parameters() if p.requires_grad], lr=rate, betas=tuple(betas)
+            ),
+        )
 
     def __call__(self, batch):
         return self._run(batch)

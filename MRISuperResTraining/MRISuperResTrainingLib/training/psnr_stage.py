@@ -19,7 +19,9 @@ class PsnrStage(Stage):
                 losses = {"content": content.l1(output, truth)}
                 if self.numbers.fft_weight:
                     losses["fft"] = content.fft_l1(output, truth)
-                self.generator.backward(weight * (losses["content"] + self.numbers.fft_weight * losses.get("fft", 0)))
+                self.generator.backward(
+                    weight * (losses["content"] + self.numbers.fft_weight * losses.get("fft", 0))
+                )
             for name, loss in losses.items():
                 values[name] = values.get(name, 0) + weight * loss.detach()
         return values | {"gradient_norm": self.generator.step(self.share)}

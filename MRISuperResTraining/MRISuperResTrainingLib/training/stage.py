@@ -18,8 +18,12 @@ class Stage:
 
     def __init__(self, accelerator, settings, numbers, generator):
         self.accelerator, self.settings, self.numbers = accelerator, settings, numbers
-        self.generator = Learner(accelerator, generator, numbers.learning_rate, numbers.betas, settings.clip_norm)
-        self._average = [p.detach().clone() for p in self.generator.net.parameters()] if settings.ema else None
+        self.generator = Learner(
+            accelerator, generator, numbers.learning_rate, numbers.betas, settings.clip_norm
+        )
+        self._average = (
+            [p.detach().clone() for p in self.generator.net.parameters()] if settings.ema else None
+        )
         self.micro_batch = settings.micro_batch or settings.batch
         self.step, self.rate_factor = 0, 1.0
 
@@ -30,7 +34,9 @@ class Stage:
     @property
     def share(self):
         """The part of the peak learning rates that the next step takes."""
-        return self.rate_factor * schedule.share(self.numbers.schedule, self.step, self.numbers.steps)
+        return self.rate_factor * schedule.share(
+            self.numbers.schedule, self.step, self.numbers.steps
+        )
 
     @property
     def learning_rate(self):
@@ -45,7 +51,9 @@ class Stage:
             # early weights would weigh on a short run: the average's memory grows with the steps
             decay = min(self.settings.ema, self.step / (9 + self.step))
             with torch.no_grad():
-                get_ema_multi_avg_fn(decay)(self._average, list(self.generator.net.parameters()), None)
+                get_ema_multi_avg_fn(decay)(
+                    self._average, list(self.generator.net.parameters()), None
+                )
         return values
 
     def learn(self, low, high):
@@ -56,13 +64,22 @@ class Stage:
         """The generator's weights that are validated and kept, {name: float32 tensor}: the running average where there is one."""
         state = self.generator.net.state_dict()
         if self._average:
-            state |= {name: value for (name, _), value in zip(self.generator.net.named_parameters(), self._average)}
+            state |= {
+                name: value
+                for (name, _), value in zip(self.generator.net.named_parameters(), self._average)
+            }
         return {name: value.detach().contiguous() for name, value in state.items()}
 
     def state(self):
         scaler = self.accelerator.scaler
-        return {"stage": self.name, "step": self.step, "rate_factor": self.rate_factor, "average": self._average,
-                "scaler": scaler.state_dict() if scaler else None, "learners": {name: learner.state() for name, learner in self.learners.items()}}
+        return {
+            "stage": self.name,
+            "step": self.step,
+            "rate_factor": self.rate_factor,
+            "average": self._average,
+            "scaler": scaler.state_dict() if scaler else None,
+            "learners": {name: learner.state() for name, learner in self.learners.items()},
+        }
 
     def restore(self, state):
         self.step, self.rate_factor = state["step"], state["rate_factor"]

@@ -47,12 +47,28 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
         with _working_on(folder, accelerator, cancelled) as asked_to_stop:
             volumes, unsuitable = _prepared(accelerator, sources, settings, cache, asked_to_stop)
             if not volumes:
-                raise SuperResolutionError("There is nothing to learn from: " + (f"{unsuitable[0][0]}: {unsuitable[0][1]}" if unsuitable else "give some volumes."))
+                raise SuperResolutionError(
+                    "There is nothing to learn from: "
+                    + (
+                        f"{unsuitable[0][0]}: {unsuitable[0][1]}"
+                        if unsuitable
+                        else "give some volumes."
+                    )
+                )
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
-            folder.describe({
-                "settings": settings.to_dict(), "card": card or {}, "sources": [source.to_dict() for source in sources], "cache": str(cache) if cache else None,
-                "split": split.to_dict(), "volumes": [_described(volume) for volume in volumes], "unsuitable": unsuitable,
-                "versions": versions() | {"accelerate": accelerate.__version__}, "messages": _messages(volumes, unsuitable, split)})
+            folder.describe(
+                {
+                    "settings": settings.to_dict(),
+                    "card": card or {},
+                    "sources": [source.to_dict() for source in sources],
+                    "cache": str(cache) if cache else None,
+                    "split": split.to_dict(),
+                    "volumes": [_described(volume) for volume in volumes],
+                    "unsuitable": unsuitable,
+                    "versions": versions() | {"accelerate": accelerate.__version__},
+                    "messages": _messages(volumes, unsuitable, split),
+                }
+            )
             _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop)
     return folder
 
@@ -69,9 +85,20 @@ def resume(run, progress=None, cancelled=None):
         perceptual = _Perceptual(settings)
         with _working_on(folder, accelerator, cancelled) as asked_to_stop:
             sources = [Source.from_dict(values) for values in description["sources"]]
-            volumes, _ = _prepared(accelerator, sources, settings, description["cache"], asked_to_stop)
+            volumes, _ = _prepared(
+                accelerator, sources, settings, description["cache"], asked_to_stop
+            )
             _check_unchanged(volumes, description["volumes"])
-            _run(accelerator, settings, folder, volumes, Split.from_dict(description["split"]), perceptual, progress, asked_to_stop)
+            _run(
+                accelerator,
+                settings,
+                folder,
+                volumes,
+                Split.from_dict(description["split"]),
+                perceptual,
+                progress,
+                asked_to_stop,
+            )
     return folder
 
 
@@ -89,12 +116,15 @@ class _Perceptual:
 
     def __init__(self, settings):
         gan = settings.gan
-        self.vgg = VGG("vgg19", find_vgg("vgg19", gan.vgg)) if gan and gan.perceptual_weight else None
+        self.vgg = (
+            VGG("vgg19", find_vgg("vgg19", gan.vgg)) if gan and gan.perceptual_weight else None
+        )
         self.lpips = lpips.find() if gan else None
 
 
 def _prepared(accelerator, sources, settings, cache, asked_to_stop):
     """The first process of a machine prepares the volumes, the others find them in the cache."""
+
     def progress(done, total):
         if asked_to_stop():
             raise Cancelled
@@ -105,14 +135,24 @@ def _prepared(accelerator, sources, settings, cache, asked_to_stop):
 
 def _described(volume):
     """JSON values of a PreparedVolume."""
-    return {**volume.source.to_dict(), "sha256": volume.sha256, "pixel": list(volume.pixel), "distance": volume.distance, "slices": len(volume.kept),
-            "left_out": {str(number): reason for number, reason in volume.left_out.items()}, "messages": list(volume.messages)}
+    return {
+        **volume.source.to_dict(),
+        "sha256": volume.sha256,
+        "pixel": list(volume.pixel),
+        "distance": volume.distance,
+        "slices": len(volume.kept),
+        "left_out": {str(number): reason for number, reason in volume.left_out.items()},
+        "messages": list(volume.messages),
+    }
 
 
 def _messages(volumes, unsuitable, split):
     """Sentences on the data, for the user."""
-    left_out = [f"{volume.source.path}: {len(volume.left_out)} of {len(volume.slices)} slices are left out, as they show nothing to learn from."
-                for volume in volumes if volume.left_out]
+    left_out = [
+        f"{volume.source.path}: {len(volume.left_out)} of {len(volume.slices)} slices are left out, as they show nothing to learn from."
+        for volume in volumes
+        if volume.left_out
+    ]
     return [*split.messages, *(f"{path}: {reason}" for path, reason in unsuitable), *left_out]
 
 
@@ -120,24 +160,49 @@ def _check_unchanged(volumes, described):
     now = {volume.source.path: volume.sha256 for volume in volumes}
     for entry in described:
         if now.get(entry["path"]) != entry["sha256"]:
-            raise SuperResolutionError(f"{entry['path']} is not there any more, or not as it was when the run began: put it back, or begin a new run.")
+            raise SuperResolutionError(
+                f"{entry['path']} is not there any more, or not as it was when the run began: put it back, or begin a new run."
+            )
 
 
 def _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop):
     state = folder.checkpoint()
     accelerator.wait_for_everyone()  # until all have read it
     held = SlicePairs(split.validating(volumes), settings)
-    validation = Validation(accelerator, settings, held, perceptual.vgg, perceptual.lpips) if len(held) else None
+    validation = (
+        Validation(accelerator, settings, held, perceptual.vgg, perceptual.lpips)
+        if len(held)
+        else None
+    )
     batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
     log = EventLog(folder.path, progress, accelerator.is_main_process)
     names = stages.names(settings)
-    with contextlib.closing(log), contextlib.closing(batches), torch.backends.cudnn.flags(enabled=True, deterministic=True):
-        log.write("start", state["stage"] if state else names[0], state["step"] if state else 0, resumed=state is not None, processes=accelerator.num_processes,
-                  device=str(accelerator.device), precision=settings.precision, steps={name: getattr(settings, name).steps for name in names},
-                  messages=[] if state else folder.description()["messages"])
-        for name in names[names.index(state["stage"]):] if state else names:
+    with (
+        contextlib.closing(log),
+        contextlib.closing(batches),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True),
+    ):
+        log.write(
+            "start",
+            state["stage"] if state else names[0],
+            state["step"] if state else 0,
+            resumed=state is not None,
+            processes=accelerator.num_processes,
+            device=str(accelerator.device),
+            precision=settings.precision,
+            steps={name: getattr(settings, name).steps for name in names},
+            messages=[] if state else folder.description()["messages"],
+        )
+        for name in names[names.index(state["stage"]) :] if state else names:
             accelerator.wait_for_everyone()  # until the models of the stage before are written
-            run = StageRun(stages.make(name, accelerator, settings, folder, perceptual.vgg), batches, validation, folder, log, asked_to_stop)
+            run = StageRun(
+                stages.make(name, accelerator, settings, folder, perceptual.vgg),
+                batches,
+                validation,
+                folder,
+                log,
+                asked_to_stop,
+            )
             if state and state["stage"] == name:
                 run.restore(state)
             run.run()

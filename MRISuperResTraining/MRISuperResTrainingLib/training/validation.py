@@ -41,7 +41,11 @@ class Measure(NamedTuple):
 
 
 PSNR = Measure("psnr", True)
-LPIPS, VGG_DISTANCE, CONTRAST = Measure("lpips", False), Measure("vgg_distance", False), Measure("contrast", True)
+LPIPS, VGG_DISTANCE, CONTRAST = (
+    Measure("lpips", False),
+    Measure("vgg_distance", False),
+    Measure("contrast", True),
+)
 
 
 class Validation:
@@ -57,10 +61,19 @@ class Validation:
             self._distances[LPIPS] = lpips.to(accelerator.device)
         if vgg:
             self._distances[VGG_DISTANCE] = VggDistance(vgg)
-        chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_SLICES)).round().astype(int))
+        chosen = np.unique(
+            np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_SLICES)).round().astype(int)
+        )
         self._pairs = [pairs[n] for n in chosen]
-        self._looked_at = frozenset(range(0, len(self._pairs), -(-len(self._pairs) // MOST_LOOKED_AT)))
-        self._net = make_generator(settings.generator, settings.scale).to(accelerator.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self._looked_at = frozenset(
+            range(0, len(self._pairs), -(-len(self._pairs) // MOST_LOOKED_AT))
+        )
+        self._net = (
+            make_generator(settings.generator, settings.scale)
+            .to(accelerator.device, memory_format=torch.channels_last)
+            .eval()
+            .requires_grad_(False)
+        )
         self._bicubic = {}
 
     def judge(self, stage):
@@ -77,13 +90,19 @@ class Validation:
     def bicubic(self, by):
         """The same of MATLAB's bicubic interpolation."""
         if by.name not in self._bicubic:
-            self._bicubic[by.name] = self._mean(lambda low: resampling.upsample(low, self._settings.scale), by)
+            self._bicubic[by.name] = self._mean(
+                lambda low: resampling.upsample(low, self._settings.scale), by
+            )
         return self._bicubic[by.name]
 
     def samples(self):
         """{"low", "output", "high": lists of slices}: what the weights that were scored last make of a few slices."""
-        pairs = self._pairs[::-(-len(self._pairs) // SAMPLES)]
-        return {"low": [low for low, _ in pairs], "output": [self._enlarge(low) for low, _ in pairs], "high": [high for _, high in pairs]}
+        pairs = self._pairs[:: -(-len(self._pairs) // SAMPLES)]
+        return {
+            "low": [low for low, _ in pairs],
+            "output": [self._enlarge(low) for low, _ in pairs],
+            "high": [high for _, high in pairs],
+        }
 
     def _enlarge(self, low):
         with torch.inference_mode():
@@ -91,10 +110,16 @@ class Validation:
 
     def _mean(self, enlarge, by):
         first, step = self._accelerator.process_index, self._accelerator.num_processes
-        own = [(n, self._scores(enlarge(low), high, by, n in self._looked_at)) for n, (low, high) in list(enumerate(self._pairs))[first::step]]
+        own = [
+            (n, self._scores(enlarge(low), high, by, n in self._looked_at))
+            for n, (low, high) in list(enumerate(self._pairs))[first::step]
+        ]
         slices = [scores for _, scores in sorted(gather_object(own), key=lambda pair: pair[0])]
         names = dict.fromkeys(name for scores in slices for name in scores)
-        return {name: float(np.mean([scores[name] for scores in slices if name in scores])) for name in names}
+        return {
+            name: float(np.mean([scores[name] for scores in slices if name in scores]))
+            for name in names
+        }
 
     def _scores(self, image, truth, by, is_looked_at):
         """PSNR of at most 100 dB, so that a perfect slice does not make the mean infinite."""
@@ -105,17 +130,29 @@ class Validation:
             scores["contrast"] = contrast(image, truth)
         elif by in self._distances and is_looked_at:
             with torch.inference_mode():
-                scores[by.name] = float(self._distances[by](self._tensor(image), self._tensor(truth)))
+                scores[by.name] = float(
+                    self._distances[by](self._tensor(image), self._tensor(truth))
+                )
         return scores
 
     def _tensor(self, image):
-        return torch.as_tensor(np.ascontiguousarray(image, dtype=np.float32), device=self._accelerator.device)[None, None]
+        return torch.as_tensor(
+            np.ascontiguousarray(image, dtype=np.float32), device=self._accelerator.device
+        )[None, None]
 
 
 def contrast(image, truth):
     """The mean of the contrast term of SSIM (Wang et al. 2004, equation 9) of two images (h, w), 0–1; 1 for images of equal contrast."""
-    deviations = [np.sqrt(np.maximum(_smooth(a.astype(float) ** 2) - _smooth(a.astype(float)) ** 2, 0)) for a in (image, truth)]
-    return float(np.mean((2 * deviations[0] * deviations[1] + C2) / (deviations[0] ** 2 + deviations[1] ** 2 + C2)))
+    deviations = [
+        np.sqrt(np.maximum(_smooth(a.astype(float) ** 2) - _smooth(a.astype(float)) ** 2, 0))
+        for a in (image, truth)
+    ]
+    return float(
+        np.mean(
+            (2 * deviations[0] * deviations[1] + C2)
+            / (deviations[0] ** 2 + deviations[1] ** 2 + C2)
+        )
+    )
 
 
 def _smooth(a):

@@ -6,8 +6,16 @@ import qt
 from slicer.i18n import tr as _
 
 SUMMARY, REPORT = "summary.csv", "evaluation.md"
-METRICS = {"psnr": (_("PSNR, dB"), 2, max), "ssim_wang": (_("SSIM"), 4, max), "rmse": (_("RMSE"), 2, min), "lpips": (_("LPIPS"), 4, min),
-           "vgg_distance": (_("VGG distance"), 4, min), "niqe": (_("NIQE"), 2, min), "pi": (_("PI"), 2, min), "consistency": (_("Inconsistency"), 2, min)}
+METRICS = {
+    "psnr": (_("PSNR, dB"), 2, max),
+    "ssim_wang": (_("SSIM"), 4, max),
+    "rmse": (_("RMSE"), 2, min),
+    "lpips": (_("LPIPS"), 4, min),
+    "vgg_distance": (_("VGG distance"), 4, min),
+    "niqe": (_("NIQE"), 2, min),
+    "pi": (_("PI"), 2, min),
+    "consistency": (_("Inconsistency"), 2, min),
+}
 """{name in the file: (heading, digits, which is the best)}; the report has more."""
 
 MOST_ROWS, SCROLL_BAR = 12, 20  # that are shown without scrolling; pixels
@@ -43,18 +51,28 @@ class EvaluationTable:
         methods = list(dict.fromkeys((row["anatomy"], row["scale"], row["method"]) for row in rows))
         values = {(row["anatomy"], row["scale"], row["method"], row["metric"]): row for row in rows}
         table.setColumnCount(2 + len(metrics))
-        table.setHorizontalHeaderLabels([_("Volumes"), _("Method"), *(METRICS[metric][0] for metric in metrics)])
+        table.setHorizontalHeaderLabels(
+            [_("Volumes"), _("Method"), *(METRICS[metric][0] for metric in metrics)]
+        )
         table.setRowCount(len(methods))
         for number, (anatomy, scale, method) in enumerate(methods):
             isFirst = number == 0 or methods[number - 1][:2] != (anatomy, scale)
             table.setItem(number, 0, _item(f"{anatomy}, ×{scale}" if isFirst else ""))
             table.setItem(number, 1, _item(method))
             for column, metric in enumerate(metrics, start=2):
-                table.setItem(number, column, _value(values.get((anatomy, scale, method, metric)), metric, rows))
+                table.setItem(
+                    number,
+                    column,
+                    _value(values.get((anatomy, scale, method, metric)), metric, rows),
+                )
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
         shown = min(len(methods), MOST_ROWS)
-        height = sum(table.rowHeight(row) for row in range(shown)) + table.horizontalHeader().sizeHint.height() + SCROLL_BAR
+        height = (
+            sum(table.rowHeight(row) for row in range(shown))
+            + table.horizontalHeader().sizeHint.height()
+            + SCROLL_BAR
+        )
         table.minimumHeight = table.maximumHeight = height
 
     def _onReport(self, checked=False):
@@ -67,12 +85,22 @@ def _value(row, metric, rows):
         return _item("")
     _heading, digits, best = METRICS[metric]
     item = _item(f"{float(row['mean']):.{digits}f}")
-    rivals = [float(rival["mean"]) for rival in rows if rival["mean"] and all(rival[key] == row[key] for key in ("anatomy", "scale", "metric"))]
+    rivals = [
+        float(rival["mean"])
+        for rival in rows
+        if rival["mean"] and all(rival[key] == row[key] for key in ("anatomy", "scale", "metric"))
+    ]
     if float(row["mean"]) == best(rivals):
         font = item.font()
         font.setBold(True)
         item.setFont(font)
-    interval = _("95% interval {low:.{digits}f} to {high:.{digits}f}, ").format(low=float(row["low"]), high=float(row["high"]), digits=digits) if row["low"] else ""
+    interval = (
+        _("95% interval {low:.{digits}f} to {high:.{digits}f}, ").format(
+            low=float(row["low"]), high=float(row["high"]), digits=digits
+        )
+        if row["low"]
+        else ""
+    )
     item.setToolTip(interval + _("subjects: {n}").format(n=row["subjects"]))
     return item
 

@@ -40,7 +40,11 @@ class RunSection:
     def update(self):
         """What is new of the run."""
         record, ui = self.record, self._ui
-        ui.runTitleLabel.text = run_texts.titleText(record) if record else _("Start a run, or open one of the list below.")
+        ui.runTitleLabel.text = (
+            run_texts.titleText(record)
+            if record
+            else _("Start a run, or open one of the list below.")
+        )
         for widget in (ui.progressBar, ui.progressLabel, ui.stopButton, ui.viewsButton):
             widget.visible = record is not None
         details = run_texts.detailsText(record) if record else ""
@@ -50,10 +54,16 @@ class RunSection:
         message = record.message if record else ""
         if record is not None:
             isStarting = self._runs.isStarting(record)
-            ui.runTitleLabel.text += f" – {run_texts.stateText(record, isStarting, self._stopping() is not None)}"
+            ui.runTitleLabel.text += (
+                f" – {run_texts.stateText(record, isStarting, self._stopping() is not None)}"
+            )
             ui.progressBar.setRange(0, max(record.total, 1))
             ui.progressBar.value = record.done
-            ui.progressLabel.text = run_texts.progressText(record) if self._runs.isActive(record) or record.events else ""
+            ui.progressLabel.text = (
+                run_texts.progressText(record)
+                if self._runs.isActive(record) or record.events
+                else ""
+            )
             message = "" if isStarting else message
         ui.runMessageLabel.text = message
         ui.runMessageLabel.visible = bool(message)
@@ -78,16 +88,32 @@ class RunSection:
         if record is None:
             return
         stopping = self._stopping()
-        text, self._action, toolTip = _("Stop"), "stop", _("Ends the training after its present step; it can go on from there")
+        text, self._action, toolTip = (
+            _("Stop"),
+            "stop",
+            _("Ends the training after its present step; it can go on from there"),
+        )
         if not self._runs.isActive(record):
             text, self._action, toolTip = _("Resume"), "resume", _("Go on from the last checkpoint")
         elif stopping is not None and stopping < STOP_TIMEOUT:
-            text, self._action, toolTip = _("Stopping …"), None, _("The process ends after its present step")
+            text, self._action, toolTip = (
+                _("Stopping …"),
+                None,
+                _("The process ends after its present step"),
+            )
         elif stopping is not None:
-            text, self._action, toolTip = _("End by force…"), "kill", _("The process does not answer. It loses the steps since its last checkpoint")
+            text, self._action, toolTip = (
+                _("End by force…"),
+                "kill",
+                _("The process does not answer. It loses the steps since its last checkpoint"),
+            )
         ui.stopButton.text, ui.stopButton.toolTip = text, toolTip
-        ui.stopButton.enabled = self._action is not None and not (self._action == "resume" and record.state is RunState.FINISHED)
-        ui.viewsButton.text = _("Close curves and samples") if self.views.isOpen else _("Show curves and samples")
+        ui.stopButton.enabled = self._action is not None and not (
+            self._action == "resume" and record.state is RunState.FINISHED
+        )
+        ui.viewsButton.text = (
+            _("Close curves and samples") if self.views.isOpen else _("Show curves and samples")
+        )
 
     def _onAction(self, checked=False):
         self._actions[self._action](self.record)

@@ -20,12 +20,24 @@ class RunTable:
         self._shown = None  # the texts that are in the table
         self.records = []
         self._table.setColumnCount(HEADINGS)
-        self._table.setHorizontalHeaderLabels([_("Name"), _("State"), _("Preset"), _("Scale"), _("Steps"), _("PSNR, dB"), _("Started")])
+        self._table.setHorizontalHeaderLabels(
+            [
+                _("Name"),
+                _("State"),
+                _("Preset"),
+                _("Scale"),
+                _("Steps"),
+                _("PSNR, dB"),
+                _("Started"),
+            ]
+        )
         self._table.verticalHeader().visible = False
         self._table.connect("itemSelectionChanged()", self.updateButtons)
         self._table.connect("cellDoubleClicked(int,int)", lambda row, column: self._act("open"))
         for name in actions:
-            getattr(ui, f"{name}Button").connect("clicked(bool)", lambda checked=False, name=name: self._act(name))
+            getattr(ui, f"{name}Button").connect(
+                "clicked(bool)", lambda checked=False, name=name: self._act(name)
+            )
 
     @property
     def chosen(self):
@@ -34,7 +46,9 @@ class RunTable:
         return self.records[row] if 0 <= row < len(self.records) else None
 
     def choose(self, record):
-        self._table.selectRow(next(row for row, known in enumerate(self.records) if known.path == record.path))
+        self._table.selectRow(
+            next(row for row, known in enumerate(self.records) if known.path == record.path)
+        )
 
     def refresh(self):
         """Shows what is in the folder now; the choice stays."""
@@ -55,11 +69,19 @@ class RunTable:
             "resume": self._whyNotResumed(record),
             "evaluate": self._whyNotUsed(record, run_task.EVALUATION),
             "send": self._whyNotUsed(record, run_task.EXPORT),
-            "delete": _("The run is going on: stop it first.") if record and self._runs.isActive(record) else "",
+            "delete": _("The run is going on: stop it first.")
+            if record and self._runs.isActive(record)
+            else "",
         }
-        toolTips = {"open": _("Show what is known of the run, its curves and its samples"), "resume": _("Go on from the last checkpoint"),
-                    "evaluate": _("Measure the best models on the volumes that the run has not learnt from, beside the interpolations"),
-                    "send": _("Write the best models of the run to where MRISuperRes finds them"), "delete": _("Remove the folder of the run")}
+        toolTips = {
+            "open": _("Show what is known of the run, its curves and its samples"),
+            "resume": _("Go on from the last checkpoint"),
+            "evaluate": _(
+                "Measure the best models on the volumes that the run has not learnt from, beside the interpolations"
+            ),
+            "send": _("Write the best models of the run to where MRISuperRes finds them"),
+            "delete": _("Remove the folder of the run"),
+        }
         for name, reason in reasons.items():
             reason = reason if record else _("Choose a run of the list.")
             button = getattr(self._ui, f"{name}Button")
@@ -74,14 +96,25 @@ class RunTable:
     def _whyNotUsed(self, record, task):
         if record and self._runs.hasTask(record, task):
             return _("This is being done.")
-        return _("The run is not finished.") if record and record.state is not RunState.FINISHED else ""
+        return (
+            _("The run is not finished.")
+            if record and record.state is not RunState.FINISHED
+            else ""
+        )
 
     def _texts(self, record):
         best, settings = record.best_psnr, record.settings
         gain = best[0] - best[1] if best and best[1] is not None else None
         psnr = f"{best[0]:.2f}" + (f" ({gain:+.2f})" if gain is not None else "") if best else ""
-        return [record.name, run_texts.stateText(record, self._runs.isStarting(record)), settings.get("preset", ""), f"×{settings.get('scale', '?')}",
-                f"{record.done}/{record.total}", psnr, run_texts.dateText(record.started)]
+        return [
+            record.name,
+            run_texts.stateText(record, self._runs.isStarting(record)),
+            settings.get("preset", ""),
+            f"×{settings.get('scale', '?')}",
+            f"{record.done}/{record.total}",
+            psnr,
+            run_texts.dateText(record.started),
+        ]
 
     def _fill(self, rows):
         blocked = self._table.blockSignals(True)

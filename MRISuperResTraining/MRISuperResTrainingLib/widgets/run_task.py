@@ -21,10 +21,19 @@ class RunTask:
         program, arguments = command([str(word) for word in words])
         try:
             self._log = open(record.path / f"{kind}.txt", "w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed at its end
-            self._process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                [program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+            )
         except OSError as error:
-            raise SuperResolutionError(_("Nothing can be written to {folder} ({reason}): check that you may.").format(folder=record.path, reason=error.strerror),
-                                   "environment") from error
+            raise SuperResolutionError(
+                _("Nothing can be written to {folder} ({reason}): check that you may.").format(
+                    folder=record.path, reason=error.strerror
+                ),
+                "environment",
+            ) from error
 
     @property
     def isRunning(self):
@@ -40,8 +49,17 @@ class RunTask:
         """One sentence; empty where the result is there."""
         if self._process.returncode == 0:
             return ""
-        reason = next((line.removeprefix("error: ") for line in reversed(self._lines()) if line.startswith("error: ")), None)
-        return reason or _("It has ended with the exit code {code}: look into {log}.").format(code=self._process.returncode, log=self._log.name)
+        reason = next(
+            (
+                line.removeprefix("error: ")
+                for line in reversed(self._lines())
+                if line.startswith("error: ")
+            ),
+            None,
+        )
+        return reason or _("It has ended with the exit code {code}: look into {log}.").format(
+            code=self._process.returncode, log=self._log.name
+        )
 
     def wait(self):
         self._process.wait()

@@ -17,13 +17,22 @@ def stateText(record, isStarting=False, isStopping=False):
         return _("starting")
     if isStopping and record.state is RunState.RUNNING:
         return _("stopping")
-    return {RunState.RUNNING: _("running"), RunState.STOPPED: _("stopped"), RunState.FINISHED: _("finished"), RunState.FAILED: _("failed"),
-            RunState.INTERRUPTED: _("interrupted")}[record.state]
+    return {
+        RunState.RUNNING: _("running"),
+        RunState.STOPPED: _("stopped"),
+        RunState.FINISHED: _("finished"),
+        RunState.FAILED: _("failed"),
+        RunState.INTERRUPTED: _("interrupted"),
+    }[record.state]
 
 
 def titleText(record):
     settings = record.settings
-    return _("{name} – {preset}, ×{scale}").format(name=record.name, preset=settings.get("preset") or _("own settings"), scale=settings.get("scale", "?"))
+    return _("{name} – {preset}, ×{scale}").format(
+        name=record.name,
+        preset=settings.get("preset") or _("own settings"),
+        scale=settings.get("scale", "?"),
+    )
 
 
 def progressText(record):
@@ -32,7 +41,10 @@ def progressText(record):
     if stage is None:
         return _("Preparing the volumes …")
     text = _("{stage}: step {step} of {steps}").format(
-        stage=_("Stage 1 (PSNR)") if stage == "psnr" else _("Stage 2 (GAN)"), step=step, steps=record.steps(stage))
+        stage=_("Stage 1 (PSNR)") if stage == "psnr" else _("Stage 2 (GAN)"),
+        step=step,
+        steps=record.steps(stage),
+    )
     rate, remaining = record.rate
     if record.state is RunState.RUNNING and rate:
         text += _(", {rate:.3g} steps/s").format(rate=rate)
@@ -48,7 +60,10 @@ def psnrText(best):
     """best: RunRecord.best_psnr."""
     value, bicubic = best
     return _("Best validation PSNR {value:.2f} dB").format(value=value) + (
-        _(", {gain:+.2f} dB against bicubic").format(gain=value - bicubic) if bicubic is not None else "")
+        _(", {gain:+.2f} dB against bicubic").format(gain=value - bicubic)
+        if bicubic is not None
+        else ""
+    )
 
 
 def dateText(seconds):
@@ -63,16 +78,27 @@ def detailsText(record):
     for volume in description.get("volumes", ()):
         held = volume["subject"] in split.get("validation", ()) and not split.get("by_slices")
         left = volume.get("left_out", {})
-        lines.append(_("{name}: {slices} slices {use}").format(
-            name=os.path.basename(volume["path"]), slices=volume["slices"], use=_("held back for the validation") if held else _("learnt from"))
-            + (_(", {n} left out").format(n=len(left)) if left else ""))
+        lines.append(
+            _("{name}: {slices} slices {use}").format(
+                name=os.path.basename(volume["path"]),
+                slices=volume["slices"],
+                use=_("held back for the validation") if held else _("learnt from"),
+            )
+            + (_(", {n} left out").format(n=len(left)) if left else "")
+        )
         reasons = {}
         for number, reason in left.items():
             reasons.setdefault(reason.partition(":")[0], []).append(int(number))
         lines += [f"    {reason}: {_ranges(numbers)}" for reason, numbers in reasons.items()]
-        lines += [f"    {message}" for message in volume.get("messages", ()) if not message.startswith("Taken")]
-    lines += [_("Left out: {path}: {reason}").format(path=os.path.basename(path), reason=reason)
-              for path, reason in [*description.get("unsuitable", ()), *record.skipped]]
+        lines += [
+            f"    {message}"
+            for message in volume.get("messages", ())
+            if not message.startswith("Taken")
+        ]
+    lines += [
+        _("Left out: {path}: {reason}").format(path=os.path.basename(path), reason=reason)
+        for path, reason in [*description.get("unsuitable", ()), *record.skipped]
+    ]
     return "\n".join(lines)
 
 

@@ -32,7 +32,9 @@ VOLUMES, VOLUMES_LIST, EVALUATION_FOLDER = "volumes", "volumes.tsv", "evaluation
 
 def defaultFolder():
     """Beside Slicer's settings."""
-    return os.path.join(os.path.dirname(slicer.app.userSettings().fileName()), "MRISuperResTraining")
+    return os.path.join(
+        os.path.dirname(slicer.app.userSettings().fileName()), "MRISuperResTraining"
+    )
 
 
 class TrainingRuns:
@@ -60,7 +62,12 @@ class TrainingRuns:
         """The RunRecord of a RunRecord, a path, or a name in the folder, up to date. Raises SuperResolutionError where there is none."""
         path = run.path if isinstance(run, RunRecord) else Path(self.folder, run)
         if not RunRecord.is_run(path):
-            raise SuperResolutionError(_("There is no run “{run}” in {folder}: choose one of the list.").format(run=path.name, folder=path.parent), "settings")
+            raise SuperResolutionError(
+                _("There is no run “{run}” in {folder}: choose one of the list.").format(
+                    run=path.name, folder=path.parent
+                ),
+                "settings",
+            )
         record = next((known for known in self._records if known.path == path), None)
         if record is None:
             record = run if isinstance(run, RunRecord) else RunRecord(path)
@@ -75,7 +82,11 @@ class TrainingRuns:
     def isStarting(self, record):
         """Whether a process was started here that has not come to the run yet."""
         started = training_process.startTime(record.path)
-        return started is not None and record.state is not RunState.RUNNING and not (record.events and record.events[-1]["time"] >= started)
+        return (
+            started is not None
+            and record.state is not RunState.RUNNING
+            and not (record.events and record.events[-1]["time"] >= started)
+        )
 
     def start(self, volumes, settings="quick", name=None, device="auto"):
         """Starts a run in a process of its own and returns its RunRecord; see MRISuperResTrainingLogic.start."""
@@ -84,9 +95,19 @@ class TrainingRuns:
         try:
             sources, skipped = _sources(volumes, path / VOLUMES)
             if not sources:
-                raise SuperResolutionError(_("There is nothing to learn from: choose volumes, or a folder that holds some."), "settings")
+                raise SuperResolutionError(
+                    _(
+                        "There is nothing to learn from: choose volumes, or a folder that holds some."
+                    ),
+                    "settings",
+                )
             _writeRequest(path, settings, sources)
-            training_process.start(path, ["train", path / VOLUMES_LIST, "--settings", path / REQUEST, "--run", path], device, self.command)
+            training_process.start(
+                path,
+                ["train", path / VOLUMES_LIST, "--settings", path / REQUEST, "--run", path],
+                device,
+                self.command,
+            )
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -97,19 +118,37 @@ class TrainingRuns:
     def resume(self, run, device="auto"):
         record = self.record(run)
         if self.isActive(record):
-            raise SuperResolutionError(_("The run “{run}” is going on already.").format(run=record.name), "settings")
+            raise SuperResolutionError(
+                _("The run “{run}” is going on already.").format(run=record.name), "settings"
+            )
         if record.state is RunState.FINISHED:
-            raise SuperResolutionError(_("The run “{run}” is finished: start a new one.").format(run=record.name), "settings")
+            raise SuperResolutionError(
+                _("The run “{run}” is finished: start a new one.").format(run=record.name),
+                "settings",
+            )
         lock.forget_stop(record.path)
         # before its first checkpoint there is nothing to go on from
-        words = ["resume", record.path] if record.has_begun else ["train", record.path / VOLUMES_LIST, "--settings", record.path / REQUEST, "--run", record.path]
+        words = (
+            ["resume", record.path]
+            if record.has_begun
+            else [
+                "train",
+                record.path / VOLUMES_LIST,
+                "--settings",
+                record.path / REQUEST,
+                "--run",
+                record.path,
+            ]
+        )
         training_process.start(record.path, words, device, self.command)
         return record
 
     def stop(self, run):
         """Asks the process of a run to end after its present step; it writes a checkpoint first."""
         record = self.record(run)
-        if self.isStarting(record):  # it has done nothing yet, and would forget the wish when it comes to the run
+        if self.isStarting(
+            record
+        ):  # it has done nothing yet, and would forget the wish when it comes to the run
             training_process.kill(record.path)
         lock.ask_to_stop(record.path)
 
@@ -120,12 +159,18 @@ class TrainingRuns:
         """Removes the run's folder with all that is in it. Raises SuperResolutionError for a run that goes on, and where that fails."""
         record = self.record(run)
         if self.isActive(record):
-            raise SuperResolutionError(_("The run “{run}” is going on: stop it first.").format(run=record.name), "settings")
+            raise SuperResolutionError(
+                _("The run “{run}” is going on: stop it first.").format(run=record.name), "settings"
+            )
         try:
             shutil.rmtree(record.path)
         except OSError as error:
-            raise SuperResolutionError(_("“{path}” cannot be deleted ({reason}): close the programs that use it.").format(
-                path=record.path, reason=error.strerror), "environment") from error
+            raise SuperResolutionError(
+                _("“{path}” cannot be deleted ({reason}): close the programs that use it.").format(
+                    path=record.path, reason=error.strerror
+                ),
+                "environment",
+            ) from error
 
     def startExport(self, run, name=None, folder=None):
         """Starts writing the models of a run as a pair NAME-psnr, NAME-gan, by default where MRISuperRes finds them.
@@ -135,8 +180,19 @@ class TrainingRuns:
         record = self.record(run)
         name, folder = name or modelName(record.name), Path(folder or user_folder())
         if not NAME.fullmatch(name):
-            raise SuperResolutionError(_("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(name=name), "settings")
-        return self._startTask(run_task.EXPORT, record, folder, ["export", record.path, "--name", name, "--to", folder], name)
+            raise SuperResolutionError(
+                _("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(
+                    name=name
+                ),
+                "settings",
+            )
+        return self._startTask(
+            run_task.EXPORT,
+            record,
+            folder,
+            ["export", record.path, "--name", name, "--to", folder],
+            name,
+        )
 
     def startEvaluation(self, run, device="auto"):
         """Starts measuring the best models of a run on the volumes that it has not learnt from, beside the interpolations; returns a RunTask.
@@ -146,11 +202,21 @@ class TrainingRuns:
         record = self.record(run)
         folder = record.path / EVALUATION_FOLDER
         shutil.rmtree(folder, ignore_errors=True)
-        return self._startTask(run_task.EVALUATION, record, folder, ["evaluate", "--run", record.path, "--out", folder, "--device", device])
+        return self._startTask(
+            run_task.EVALUATION,
+            record,
+            folder,
+            ["evaluate", "--run", record.path, "--out", folder, "--device", device],
+        )
 
     def _startTask(self, kind, record, folder, words, name=""):
         if self.hasTask(record, kind):
-            raise SuperResolutionError(_("This is being done already for the run “{run}”: wait until it is done.").format(run=record.name), "settings")
+            raise SuperResolutionError(
+                _("This is being done already for the run “{run}”: wait until it is done.").format(
+                    run=record.name
+                ),
+                "settings",
+            )
         self.tasks.append(run_task.RunTask(kind, record, folder, self.command, words, name))
         return self.tasks[-1]
 
@@ -177,8 +243,12 @@ class TrainingRuns:
                     number += 1
                     path = Path(self.folder, f"{name}-{number}")
         except OSError as error:
-            raise SuperResolutionError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
-                folder=self.folder, reason=error.strerror), "environment") from error
+            raise SuperResolutionError(
+                _(
+                    "The folder {folder} cannot be written ({reason}): choose another folder for the runs."
+                ).format(folder=self.folder, reason=error.strerror),
+                "environment",
+            ) from error
 
 
 def modelName(runName):
@@ -193,7 +263,11 @@ def _settings(settings):
     if isinstance(settings, str):
         return preset(settings, 2)
     values = dict(settings)
-    return preset(values.pop("preset"), values.pop("scale", 2), **values) if values.get("preset") else Settings.from_dict(values)
+    return (
+        preset(values.pop("preset"), values.pop("scale", 2), **values)
+        if values.get("preset")
+        else Settings.from_dict(values)
+    )
 
 
 def _defaultName(settings):
@@ -220,8 +294,14 @@ def _writeRequest(path, settings, sources):
         with open(path / VOLUMES_LIST, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter="\t")
             writer.writerow(list_file.COLUMNS)
-            writer.writerows([getattr(source, column) for column in list_file.COLUMNS] for source in sources)
+            writer.writerows(
+                [getattr(source, column) for column in list_file.COLUMNS] for source in sources
+            )
         (path / REQUEST).write_text(json.dumps(settings.to_dict(), indent=1), encoding="utf-8")
     except OSError as error:
-        raise SuperResolutionError(_("The folder {folder} cannot be written ({reason}): choose another folder for the runs.").format(
-            folder=path, reason=error.strerror), "environment") from error
+        raise SuperResolutionError(
+            _(
+                "The folder {folder} cannot be written ({reason}): choose another folder for the runs."
+            ).format(folder=path, reason=error.strerror),
+            "environment",
+        ) from error

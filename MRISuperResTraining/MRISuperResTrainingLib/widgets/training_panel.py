@@ -28,8 +28,20 @@ class TrainingPanel:
         self.parameters = None  # MRISuperResTrainingParameterNode; None while there is no scene
         self._reason = None
         self.dataset = DatasetPanel(ui, self.update)
-        self.run = RunSection(ui, runs, {"stop": self._stop, "kill": self._kill, "resume": self._resume})
-        self.table = RunTable(ui, runs, {"open": self._open, "resume": self._resume, "evaluate": self._evaluate, "send": self._send, "delete": self._delete})
+        self.run = RunSection(
+            ui, runs, {"stop": self._stop, "kill": self._kill, "resume": self._resume}
+        )
+        self.table = RunTable(
+            ui,
+            runs,
+            {
+                "open": self._open,
+                "resume": self._resume,
+                "evaluate": self._evaluate,
+                "send": self._send,
+                "delete": self._delete,
+            },
+        )
         ui.runsFolderLineEdit.text = runs.folder
         ui.runsFolderLineEdit.connect("editingFinished()", self._onFolderEdited)
         ui.runsFolderButton.connect("clicked(bool)", self._onChooseFolder)
@@ -63,7 +75,9 @@ class TrainingPanel:
             self._ui.statusLabel.text = reason or _("Ready.")
         self._reason = reason
         self._ui.startButton.enabled = not reason
-        self._ui.startButton.toolTip = reason or _("Train in a process of its own, which goes on when the panel is left and when the application ends")
+        self._ui.startButton.toolTip = reason or _(
+            "Train in a process of its own, which goes on when the panel is left and when the application ends"
+        )
 
     def poll(self):
         """Looks at the folder of the runs; as long as one goes on, this is done again and again."""
@@ -77,7 +91,9 @@ class TrainingPanel:
                 self.run.update()
             else:
                 self.run.show(None)
-        isBusy = any(self._runs.isActive(record) or record.is_behind for record in self.table.records) or bool(self._runs.tasks)
+        isBusy = any(
+            self._runs.isActive(record) or record.is_behind for record in self.table.records
+        ) or bool(self._runs.tasks)
         if isBusy != self.timer.active:
             (self.timer.start if isBusy else self.timer.stop)()
 
@@ -105,14 +121,21 @@ class TrainingPanel:
         with self._errorsShown(_("The training could not be started.")):
             if self._havePackages():
                 self.dataset.lookAtFiles()
-                record = self._runs.start(self.dataset.volumes, trainingSettings(self.parameters), self.parameters.runName, self.parameters.device.value)
+                record = self._runs.start(
+                    self.dataset.volumes,
+                    trainingSettings(self.parameters),
+                    self.parameters.runName,
+                    self.parameters.device.value,
+                )
                 self._ui.statusLabel.text = _("Started: {name}").format(name=record.name)
                 self._follow(record)
 
     def _resume(self, record):
         with self._errorsShown(_("The training could not go on.")):
             if self._havePackages():
-                self._runs.resume(record, self.parameters.device.value if self.parameters else "auto")
+                self._runs.resume(
+                    record, self.parameters.device.value if self.parameters else "auto"
+                )
                 self._follow(record)
 
     def _follow(self, record):
@@ -134,8 +157,13 @@ class TrainingPanel:
         self.poll()
 
     def _kill(self, record):
-        if slicer.util.confirmOkCancelDisplay(_("The process of “{name}” does not answer. If it is ended by force, it loses the steps since its last checkpoint. "
-                                                "End it?").format(name=record.name), _("MRISuperRes training")):
+        if slicer.util.confirmOkCancelDisplay(
+            _(
+                "The process of “{name}” does not answer. If it is ended by force, it loses the steps since its last checkpoint. "
+                "End it?"
+            ).format(name=record.name),
+            _("MRISuperRes training"),
+        ):
             self._runs.kill(record)
             self.poll()
 
@@ -145,12 +173,18 @@ class TrainingPanel:
 
     def _evaluate(self, record):
         with self._errorsShown(_("The run could not be evaluated.")):
-            self._runs.startEvaluation(record, self.parameters.device.value if self.parameters else "auto")
+            self._runs.startEvaluation(
+                record, self.parameters.device.value if self.parameters else "auto"
+            )
         self.poll()
 
     def _delete(self, record):
-        if slicer.util.confirmOkCancelDisplay(_("Delete the run “{name}” with its models, in {path}?").format(name=record.name, path=record.path),
-                                              _("MRISuperRes training")):
+        if slicer.util.confirmOkCancelDisplay(
+            _("Delete the run “{name}” with its models, in {path}?").format(
+                name=record.name, path=record.path
+            ),
+            _("MRISuperRes training"),
+        ):
             with self._errorsShown(_("The run could not be deleted.")):
                 if self.run.record is record:
                     self.run.show(None)
@@ -160,8 +194,12 @@ class TrainingPanel:
     def _send(self, record):
         name = modelName(record.name)
         known = {card.name for card in ModelStore().cards()} & {f"{name}-psnr", f"{name}-gan"}
-        if known and not slicer.util.confirmOkCancelDisplay(_("There is a model {names} already. Replace it?").format(names=", ".join(sorted(known))),
-                                                            _("MRISuperRes training")):
+        if known and not slicer.util.confirmOkCancelDisplay(
+            _("There is a model {names} already. Replace it?").format(
+                names=", ".join(sorted(known))
+            ),
+            _("MRISuperRes training"),
+        ):
             return
         with self._errorsShown(_("The models could not be sent.")):
             self._runs.startExport(record, name)
@@ -177,7 +215,9 @@ class TrainingPanel:
         if task.error:
             text = task.error
         elif task.kind == run_task.EXPORT:
-            text = _("MRISuperRes has the models of “{name}” now, in {folder}.").format(name=task.name, folder=task.folder)
+            text = _("MRISuperRes has the models of “{name}” now, in {folder}.").format(
+                name=task.name, folder=task.folder
+            )
         else:
             text = _("“{name}” has been evaluated.").format(name=task.record.name)
             self.run.show(task.record)
@@ -205,12 +245,19 @@ class TrainingPanel:
         self._ui.runsFolderLineEdit.text = self._runs.folder
 
     def _onChooseFolder(self, checked=False):
-        path = qt.QFileDialog.getExistingDirectory(self._ui.runsTable, _("Folder of the runs"), self._runs.folder)
+        path = qt.QFileDialog.getExistingDirectory(
+            self._ui.runsTable, _("Folder of the runs"), self._runs.folder
+        )
         if path:
             self._ui.runsFolderLineEdit.text = path
             self._onFolderEdited()
 
     def _onChooseVgg(self, checked=False):
-        path = qt.QFileDialog.getOpenFileName(self._ui.runsTable, _("Weights of VGG19"), self._ui.vggLineEdit.text, _("Weights (*.npz *.pth *.pt)"))
+        path = qt.QFileDialog.getOpenFileName(
+            self._ui.runsTable,
+            _("Weights of VGG19"),
+            self._ui.vggLineEdit.text,
+            _("Weights (*.npz *.pth *.pt)"),
+        )
         if path:
             self._ui.vggLineEdit.text = path

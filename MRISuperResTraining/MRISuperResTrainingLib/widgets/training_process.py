@@ -36,14 +36,29 @@ def start(run, arguments, device="auto", command=trainingCommand):
     run: the run's folder. device: "auto", "cpu", or "cuda:N". Raises SuperResolutionError, RuntimeError where it can't be started.
     """
     program, words = command([str(word) for word in arguments])
-    options = {"creationflags": DETACHED_ON_WINDOWS} if sys.platform == "win32" else {"start_new_session": True}
+    options = (
+        {"creationflags": DETACHED_ON_WINDOWS}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
     try:
         with open(Path(run, LOG), "a", encoding="utf-8") as log:
-            child = subprocess.Popen([program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=str(run),
-                                     env=_environment(device), **options)
+            child = subprocess.Popen(
+                [program, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=str(run),
+                env=_environment(device),
+                **options,
+            )
     except OSError as error:
-        raise SuperResolutionError(_("The training could not be started in {folder} ({reason}): check that you may write to it.").format(
-            folder=run, reason=error.strerror or error), "environment") from error
+        raise SuperResolutionError(
+            _(
+                "The training could not be started in {folder} ({reason}): check that you may write to it."
+            ).format(folder=run, reason=error.strerror or error),
+            "environment",
+        ) from error
     _children[str(run)] = child, time.time()
     return child
 

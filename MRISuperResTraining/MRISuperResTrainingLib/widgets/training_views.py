@@ -17,7 +17,10 @@ class TrainingViews:
 
     def __init__(self, onClosed):
         self._onClosed = onClosed
-        self._psnr, self._losses = Curves("MRISuperRes training PSNR", _("PSNR, dB"), markers=True), Curves("MRISuperRes training losses", _("log10 of the loss"))
+        self._psnr, self._losses = (
+            Curves("MRISuperRes training PSNR", _("PSNR, dB"), markers=True),
+            Curves("MRISuperRes training losses", _("log10 of the loss")),
+        )
         self._samples, self._stamp = SampleVolumes(), None
         self._layoutManager, self._layoutBefore, self._observer = None, None, None
         self.record, self._version = None, None  # the run that is shown; how much of it
@@ -35,11 +38,15 @@ class TrainingViews:
         if not self.isOpen:
             self._layoutManager = layoutManager
             layout = layoutManager.layout
-            self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView if layout == LAYOUT_ID else layout
+            self._layoutBefore = (
+                slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView if layout == LAYOUT_ID else layout
+            )
             describeLayout(layoutManager.layoutLogic().GetLayoutNode())
             layoutManager.setLayout(LAYOUT_ID)
             layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
-            self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+            self._observer = slicer.mrmlScene.AddObserver(
+                slicer.mrmlScene.StartCloseEvent, self._onSceneClose
+            )
         self.update()
         return True
 
@@ -48,14 +55,18 @@ class TrainingViews:
         if not self.isOpen or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
         charts = self._psnr.chart, self._losses.chart
-        if self._version != self.record.version or not all(chart is not None and slicer.mrmlScene.IsNodePresent(chart) for chart in charts):
+        if self._version != self.record.version or not all(
+            chart is not None and slicer.mrmlScene.IsNodePresent(chart) for chart in charts
+        ):
             self._version = self.record.version
             self._psnr.show(psnrLines(self.record), self.record.total)
             self._losses.show(lossLines(self.record), self.record.total)
         for tag, curves in zip(PLOT_VIEWS, (self._psnr, self._losses)):
             view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
             if view is not None and view.GetPlotChartNodeID() != curves.chart.GetID():
-                view.SetDoPropagatePlotChartSelection(False)  # else another module that shows a chart would replace it
+                view.SetDoPropagatePlotChartSelection(
+                    False
+                )  # else another module that shows a chart would replace it
                 view.SetPlotChartNodeID(curves.chart.GetID())
         self._updateSamples()
 
@@ -97,7 +108,9 @@ class TrainingViews:
 
     def _fit(self):
         if self.isOpen and self._areSamplesThere():
-            middle = float(self._samples.nodes["high"].GetImageData().GetDimensions()[2] // 2)  # slices lie 1 mm apart
+            middle = float(
+                self._samples.nodes["high"].GetImageData().GetDimensions()[2] // 2
+            )  # slices lie 1 mm apart
             for tag in SLICE_VIEWS.values():
                 widget = self._layoutManager.sliceWidget(tag)
                 widget.mrmlSliceNode().SetOrientationToAxial()

@@ -1,4 +1,5 @@
 """Starts the stand-in of the application; once a process."""
+
 import atexit
 import ctypes
 import importlib.util
@@ -20,6 +21,7 @@ def start(moduleFiles=()):
     from PySide6 import QtCore, QtWidgets
 
     from . import dialogs, modules, namespaces, problems, scene, ui_loader, widgets
+
     problems.watch_uncaught_exceptions()
     slicer.__path__.append(str(HOST / "standins"))
     sys.path.append(str(HOST / "toplevel"))
@@ -30,7 +32,9 @@ def start(moduleFiles=()):
     scene.sendMessagesTo(Path(applicationLogic.GetTemporaryPath()) / "vtk.log")
     atexit.register(shutil.rmtree, applicationLogic.GetTemporaryPath(), ignore_errors=True)
     QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
-    QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, applicationLogic.GetTemporaryPath())
+    QtCore.QSettings.setPath(
+        QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, applicationLogic.GetTemporaryPath()
+    )
     qApplication.setOrganizationName("slicerhost")
 
     qt = namespaces.makeQt()
@@ -43,7 +47,9 @@ def start(moduleFiles=()):
     slicer.app = classes["qSlicerApplication"](slicer.mrmlScene, applicationLogic)
     dialogs.install()
     namespaces.dressSlicer(classes)
-    slicer.app._moduleManager = modules.ModuleManager(scene.makeModuleLogics(slicer.mrmlScene, applicationLogic))
+    slicer.app._moduleManager = modules.ModuleManager(
+        scene.makeModuleLogics(slicer.mrmlScene, applicationLogic)
+    )
     slicer.app._layoutManager = classes["qSlicerLayoutManager"](slicer.mrmlScene)
     for path in moduleFiles:
         slicer.app._moduleManager._load(path)
@@ -70,6 +76,7 @@ def started():
 def stop():
     """What happens when the user closes the application."""
     import slicer
+
     slicer.app._moduleManager._unloadAll()
     slicer.app.aboutToQuit.emit()
     slicer.app.processEvents()

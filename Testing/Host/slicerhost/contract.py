@@ -1,4 +1,5 @@
 """What Slicer 5.8.1 offers to Python, read from contract.json (written by make_contract.py)."""
+
 import functools
 import json
 from pathlib import Path

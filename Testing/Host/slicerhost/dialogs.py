@@ -1,4 +1,5 @@
 """Dialogs that never wait: they are recorded, and a test says beforehand what the user would answer."""
+
 from dataclasses import dataclass
 
 from PySide6 import QtWidgets
@@ -41,6 +42,7 @@ def _recorder(kind):
         if kind == "error":
             problems.record("error display", text)
         return QtWidgets.QMessageBox.Ok
+
     return display
 
 
@@ -66,15 +68,31 @@ def _answered(name, arguments, nothing):
 def install():
     """Replace the blocking functions of slicer.util and of Qt."""
     import slicer.util
+
     utilities = vars(slicer.util)
-    utilities.update(errorDisplay=_recorder("error"), warningDisplay=_recorder("warning"), infoDisplay=_recorder("info"),
-                     confirmOkCancelDisplay=_confirm, confirmYesNoDisplay=_confirm, confirmRetryCloseDisplay=_confirm)
-    utilities["messageBox"] = lambda text, parent=None, **kwargs: _recorder("message")(text, **kwargs)
-    utilities["delayDisplay"] = lambda message, *a, **k: (shown.append(Shown("message", message)), slicer.app.processEvents())[0]
+    utilities.update(
+        errorDisplay=_recorder("error"),
+        warningDisplay=_recorder("warning"),
+        infoDisplay=_recorder("info"),
+        confirmOkCancelDisplay=_confirm,
+        confirmYesNoDisplay=_confirm,
+        confirmRetryCloseDisplay=_confirm,
+    )
+    utilities["messageBox"] = lambda text, parent=None, **kwargs: _recorder("message")(
+        text, **kwargs
+    )
+    utilities["delayDisplay"] = lambda message, *a, **k: (
+        shown.append(Shown("message", message)),
+        slicer.app.processEvents(),
+    )[0]
     for cls in (QtWidgets.QDialog, QtWidgets.QMessageBox):
         cls.exec = cls.exec_ = _execute
     for name in ("question", "information", "warning", "critical"):
-        setattr(QtWidgets.QMessageBox, name, _static(f"QMessageBox.{name}", QtWidgets.QMessageBox.Cancel))
+        setattr(
+            QtWidgets.QMessageBox,
+            name,
+            _static(f"QMessageBox.{name}", QtWidgets.QMessageBox.Cancel),
+        )
     for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
         setattr(QtWidgets.QFileDialog, name, _static(f"QFileDialog.{name}", ""))
     QtWidgets.QFileDialog.getOpenFileNames = _static("QFileDialog.getOpenFileNames", ())

@@ -1,4 +1,5 @@
 """Reading and writing of nodes as slicer.util asks for it, by the real storage nodes and the Volumes logic."""
+
 from pathlib import Path
 
 import slicer
@@ -6,13 +7,39 @@ import vtk
 
 EXTENSIONS = {
     "SegmentationFile": (".seg.nrrd", ".seg.nhdr", ".seg.vtm"),
-    "VolumeFile": (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".hdr", ".img", ".mgz", ".dcm", ".png", ".tif", ".tiff", ".jpg", ".bmp"),
+    "VolumeFile": (
+        ".nrrd",
+        ".nhdr",
+        ".nii",
+        ".nii.gz",
+        ".mha",
+        ".mhd",
+        ".hdr",
+        ".img",
+        ".mgz",
+        ".dcm",
+        ".png",
+        ".tif",
+        ".tiff",
+        ".jpg",
+        ".bmp",
+    ),
     "TableFile": (".csv", ".tsv"),
     "TransformFile": (".h5", ".tfm"),
     "SceneFile": (".mrml", ".mrb"),
 }
-NODES = {"SegmentationFile": "vtkMRMLSegmentationNode", "TableFile": "vtkMRMLTableNode", "TransformFile": "vtkMRMLLinearTransformNode"}
-VOLUME_OPTIONS = {"labelmap": 1, "center": 2, "singleFile": 8, "autoWindowLevel": 4, "discardOrientation": 16}
+NODES = {
+    "SegmentationFile": "vtkMRMLSegmentationNode",
+    "TableFile": "vtkMRMLTableNode",
+    "TransformFile": "vtkMRMLLinearTransformNode",
+}
+VOLUME_OPTIONS = {
+    "labelmap": 1,
+    "center": 2,
+    "singleFile": 8,
+    "autoWindowLevel": 4,
+    "discardOrientation": 16,
+}
 
 
 def fileType(fileName):

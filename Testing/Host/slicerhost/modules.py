@@ -1,4 +1,5 @@
 """Loads scripted modules from their files, as qSlicerScriptedLoadableModule and its widget do."""
+
 import importlib.util
 import sys
 import types
@@ -31,13 +32,25 @@ class ScriptedModule:
     def __init__(self, path):
         self.name, self.path = path.stem, str(path)
         self.title, self.helpText, self.acknowledgementText, self.icon = path.stem, "", "", QIcon()
-        self.categories, self.dependencies, self.contributors, self.associatedNodeTypes = [], [], [], []
-        self.hidden, self.index, self.isBuiltIn, self.widgetRepresentationCreationEnabled = False, -1, False, True
+        self.categories, self.dependencies, self.contributors, self.associatedNodeTypes = (
+            [],
+            [],
+            [],
+            [],
+        )
+        self.hidden, self.index, self.isBuiltIn, self.widgetRepresentationCreationEnabled = (
+            False,
+            -1,
+            False,
+            True,
+        )
         self._representation = None
 
     def __setattr__(self, name, value):
         if "_representation" in vars(self) and name not in vars(self):
-            raise AttributeError(f"'{name}' does not exist on a module object, and creating new attributes on C++ objects is not allowed")
+            raise AttributeError(
+                f"'{name}' does not exist on a module object, and creating new attributes on C++ objects is not allowed"
+            )
         super().__setattr__(name, value)
 
     def logic(self):

@@ -1,4 +1,5 @@
 """The modules `qt` and `ctk`, and strictness for `slicer` and `slicer.util`."""
+
 import sys
 import types
 
@@ -16,7 +17,9 @@ class StrictModule(types.ModuleType):
         if not name.startswith("_"):
             allowed = types.ModuleType.__getattribute__(self, "__dict__")["__allowed__"]
             if not allowed(name):
-                raise AttributeError(f"module '{self.__name__}' of Slicer has no attribute '{name}'")
+                raise AttributeError(
+                    f"module '{self.__name__}' of Slicer has no attribute '{name}'"
+                )
         return types.ModuleType.__getattribute__(self, name)
 
 
@@ -28,7 +31,9 @@ def restrict(module, allowed):
 def makeQtStrict():
     """Patch PySide's classes once: base classes first, so that a derived class finds its getters still in place."""
     names = ((module, name) for module in QT_MODULES for name in dir(module))
-    values = [getattr(module, name) for module, name in names]  # vars() would miss what PySide loads lazily
+    values = [
+        getattr(module, name) for module, name in names
+    ]  # vars() would miss what PySide loads lazily
     classes = {c for c in values if isinstance(c, type) and issubclass(c, QtCore.QObject)}
     ordered = sorted(classes, key=lambda c: len(c.__mro__))
     for cls in ordered:
@@ -41,7 +46,9 @@ def makeQtStrict():
     signals.install(ordered)
     QtCore.QObject.className = properties.className
     QtCore.QObject.delete = lambda self: self.deleteLater()
-    QtCore.QObject.name = property(lambda self: self.objectName, lambda self, value: self.setObjectName(value))
+    QtCore.QObject.name = property(
+        lambda self: self.objectName, lambda self, value: self.setObjectName(value)
+    )
     QtCore.QByteArray.__str__ = lambda self: bytes(self.data()).decode(errors="replace")
     for cls in classes:
         if "exec" in cls.__dict__ and not hasattr(cls, "exec_"):
@@ -72,12 +79,18 @@ def dressSlicer(widgets):
     """slicer gets its widget classes, and loses what the wheel offers beyond the real application."""
     import slicer
     import slicer.util
+
     for name, cls in widgets.items():
         if name.startswith(("qMRML", "qSlicer")):
             setattr(slicer, name, cls)
     names = contract.namespace("slicer")
     newer = {"packaging"}  # 5.12 and later; products import it under a guard
-    later = {"dicomDatabase"}  # a ctkDICOMDatabase or None, set by the module DICOM after the start; not there without that module
-    restrict(slicer, lambda name: name in names or name in newer or name in later or name.startswith("vtk"))
+    later = {
+        "dicomDatabase"
+    }  # a ctkDICOMDatabase or None, set by the module DICOM after the start; not there without that module
+    restrict(
+        slicer,
+        lambda name: name in names or name in newer or name in later or name.startswith("vtk"),
+    )
     utilities = contract.namespace("slicer.util")
     restrict(slicer.util, lambda name: name in utilities)

@@ -2,6 +2,7 @@
 
 Slicer prints such errors and goes on. The runner asks `take()` after every test and fails it.
 """
+
 import contextlib
 import re
 import sys
@@ -58,9 +59,13 @@ def expect(pattern, kinds=("error display", "exception")):
 
 def watch_uncaught_exceptions():
     """PySide and VTK hand exceptions of virtual methods and observers to sys.excepthook, and go on."""
+
     def hook(kind, value, trace):
         record_exception(value.with_traceback(trace))
         sys.__excepthook__(kind, value, trace)
+
     sys.excepthook = hook
-    sys.unraisablehook = lambda unraisable: hook(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
+    sys.unraisablehook = lambda unraisable: hook(
+        unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
+    )
     threading.excepthook = lambda args: hook(args.exc_type, args.exc_value, args.exc_traceback)

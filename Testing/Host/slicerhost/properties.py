@@ -1,4 +1,5 @@
 """Qt objects as PythonQt shows them: properties are attributes, and nothing exists that Slicer does not have."""
+
 import contextlib
 import ctypes
 
@@ -7,12 +8,14 @@ from PySide6 import QtCore
 from . import contract, problems
 
 # Virtual functions that Slicer does not list, but that Qt looks up on the Python object: hiding them would break Qt.
-VIRTUAL = frozenset("""
+VIRTUAL = frozenset(
+    """
     connectNotify disconnectNotify skipData doSetSource
     closeEditor commitData currentChanged dataChanged editorDestroyed horizontalScrollbarAction horizontalScrollbarValueChanged
     initViewItemOption itemDelegateForIndex rowsAboutToBeRemoved rowsInserted rowsRemoved selectionChanged supportedDragActions updateEditorData
     updateEditorGeometries updateGeometries verticalScrollbarAction verticalScrollbarValueChanged
-""".split())
+""".split()
+)
 UNHIDDEN = VIRTUAL | {"staticMetaObject", "cppName"}
 
 
@@ -21,7 +24,9 @@ class QtProperty:
 
     def __init__(self, metaProperty, owner):
         self.name, self.writable = metaProperty.name(), metaProperty.isWritable()
-        self.original = getattr(owner, self.name, None)  # PySide's getter method, where it has the property's name
+        self.original = getattr(
+            owner, self.name, None
+        )  # PySide's getter method, where it has the property's name
         self.setter = getattr(owner, "set" + self.name[0].upper() + self.name[1:], None)
 
     def __get__(self, obj, owner=None):
@@ -111,7 +116,9 @@ def newAttributesIgnored():
 
 
 def _setUndeclared(self, name, value):
-    derivedInPython = not type(self).__module__.startswith("PySide6.") and "cppName" not in vars(type(self))
+    derivedInPython = not type(self).__module__.startswith("PySide6.") and "cppName" not in vars(
+        type(self)
+    )
     if derivedInPython or name.startswith("_"):
         _genericSetAttr(self, name, value)
     elif _ignoring:

@@ -1,4 +1,5 @@
 """Runs unittest files with the host's rules: what Slicer would only print is a failure here, and no skip is silent."""
+
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ class Result(unittest.TextTestResult):
     def startTest(self, test):
         if boot.started():
             from . import dialogs  # needs Qt
+
             dialogs.reset()
         super().startTest(test)
 
@@ -64,19 +66,25 @@ def judge(failed, testsRun, skipped):
         patterns = expectedSkips()
         for test, reason in skipped:
             if not any(re.search(pattern, reason) for pattern in patterns):
-                print(f"FAILED: skipped under CI, and {EXPECTED_SKIPS.name} does not expect it: {test}")
+                print(
+                    f"FAILED: skipped under CI, and {EXPECTED_SKIPS.name} does not expect it: {test}"
+                )
                 failed = True
     if failed:
         return 1
     if skipped and testsRun <= len(skipped):
         return ALL_SKIPPED
     if skipped:
-        print("SOME TESTS WERE SKIPPED")  # printed on success only: CTest marks the file by this line
+        print(
+            "SOME TESTS WERE SKIPPED"
+        )  # printed on success only: CTest marks the file by this line
     return 0
 
 
 def expectedSkips():
-    lines = EXPECTED_SKIPS.read_text(encoding="utf-8").splitlines() if EXPECTED_SKIPS.exists() else []
+    lines = (
+        EXPECTED_SKIPS.read_text(encoding="utf-8").splitlines() if EXPECTED_SKIPS.exists() else []
+    )
     return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 
@@ -94,6 +102,7 @@ class GenericModuleTest(unittest.TestCase):
 
     def test_the_module_says_what_it_is(self):
         import slicer
+
         module = slicer.util.getModule(self.moduleName)
         for name in ("title", "categories", "helpText", "acknowledgementText", "contributors"):
             self.assertTrue(getattr(module, name), f"{name} is empty")
@@ -101,6 +110,7 @@ class GenericModuleTest(unittest.TestCase):
     def test_the_panel_opens_and_closes(self):
         import slicer
         from .testing import leave_module, open_module
+
         open_module(self.moduleName)
         leave_module()
         slicer.mrmlScene.Clear(0)
@@ -111,6 +121,7 @@ class GenericModuleTest(unittest.TestCase):
     def test_the_panel_can_be_reloaded(self):
         import slicer
         from .testing import leave_module, open_module
+
         before = open_module(self.moduleName)
         slicer.util.reloadScriptedModule(self.moduleName)
         self.assertIsNot(slicer.util.getModuleWidget(self.moduleName), before)
@@ -124,6 +135,7 @@ class SelfTest(unittest.TestCase):
 
     def test_the_self_test_of_the_module_passes(self):
         import slicer
+
         slicer.selfTests[self.moduleName]()
 
 

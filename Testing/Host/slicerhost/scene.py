@@ -1,4 +1,5 @@
 """The MRML half of the application: scene, application logic and the logics of Slicer's own modules. No Qt."""
+
 import tempfile
 from pathlib import Path
 
@@ -6,10 +7,18 @@ import slicer
 import vtk
 
 LOGICS = {
-    "Volumes": "vtkSlicerVolumesLogic", "Segmentations": "vtkSlicerSegmentationsModuleLogic", "CropVolume": "vtkSlicerCropVolumeLogic",
-    "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic", "Markups": "vtkSlicerMarkupsLogic", "Tables": "vtkSlicerTablesLogic",
-    "Plots": "vtkSlicerPlotsLogic", "Transforms": "vtkSlicerTransformLogic", "Models": "vtkSlicerModelsLogic",
-    "Units": "vtkSlicerUnitsLogic", "Sequences": "vtkSlicerSequencesLogic", "Texts": "vtkSlicerTextsLogic",
+    "Volumes": "vtkSlicerVolumesLogic",
+    "Segmentations": "vtkSlicerSegmentationsModuleLogic",
+    "CropVolume": "vtkSlicerCropVolumeLogic",
+    "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
+    "Markups": "vtkSlicerMarkupsLogic",
+    "Tables": "vtkSlicerTablesLogic",
+    "Plots": "vtkSlicerPlotsLogic",
+    "Transforms": "vtkSlicerTransformLogic",
+    "Models": "vtkSlicerModelsLogic",
+    "Units": "vtkSlicerUnitsLogic",
+    "Sequences": "vtkSlicerSequencesLogic",
+    "Texts": "vtkSlicerTextsLogic",
 }
 
 

@@ -1,4 +1,5 @@
 """`sender.connect("clicked(bool)", f)` as PythonQt has it, and strict where PythonQt only prints a warning."""
+
 import inspect
 import re
 import types
@@ -35,7 +36,9 @@ def isQtSignal(sender, signature):
     """A signal of a Qt class, which Slicer's version of the class has too."""
     name = signature.split("(")[0]
     cls = className(sender)
-    return sender.metaObject().indexOfSignal(signature) >= 0 and (not contract.knows(cls) or name in contract.members(cls))
+    return sender.metaObject().indexOfSignal(signature) >= 0 and (
+        not contract.knows(cls) or name in contract.members(cls)
+    )
 
 
 def acceptedArguments(function):
@@ -70,6 +73,7 @@ def _wrapped(function, declared):
             function(*arguments[:count])
         except Exception as exception:
             problems.record_exception(exception)
+
     return slot
 
 
@@ -97,7 +101,11 @@ def disconnect(sender, signal=None, receiver=None, slot=None):
     """Undo connections of `connect`; without arguments all of them. Returns whether there was one."""
     signature = normalized(signal) if signal is not None else None
     function = _resolved(receiver, slot) if receiver is not None else None
-    matching = [c for c in _connections if c[0] is sender and signature in (None, c[1]) and function in (None, c[2])]
+    matching = [
+        c
+        for c in _connections
+        if c[0] is sender and signature in (None, c[1]) and function in (None, c[2])
+    ]
     for connection in matching:
         connection[3]()
         _connections.remove(connection)
@@ -117,13 +125,18 @@ class SingleShot:
         timer.setSingleShot(value)
 
     def _later(self, interval, function):
-        timer = QtCore.QTimer()  # PySide's own makes one too, and connects it with the connect() that is replaced here
+        timer = (
+            QtCore.QTimer()
+        )  # PySide's own makes one too, and connects it with the connect() that is replaced here
         slot = _wrapped(function, 0)
 
         def fire():
             self._running.discard(timer)
-            QtCore.QObject.disconnect(timer, QtCore.SIGNAL("timeout()"), fire)  # or else timer and function would keep each other alive
+            QtCore.QObject.disconnect(
+                timer, QtCore.SIGNAL("timeout()"), fire
+            )  # or else timer and function would keep each other alive
             slot()
+
         self._running.add(timer)
         timer.setSingleShot(True)
         QtCore.QObject.connect(timer, QtCore.SIGNAL("timeout()"), fire)
@@ -146,4 +159,5 @@ def _finding(original):
         if name == "disconnect":
             return types.MethodType(disconnect, self)
         return original(self, name)
+
     return __getattribute__

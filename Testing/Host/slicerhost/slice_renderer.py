@@ -1,12 +1,21 @@
 """Draws one slice node off screen with Slicer's real slice logic and displayable managers."""
+
 import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-MANAGERS = ["vtkMRMLVolumeGlyphSliceDisplayableManager", "vtkMRMLModelSliceDisplayableManager", "vtkMRMLCrosshairDisplayableManager",
-            "vtkMRMLOrientationMarkerDisplayableManager", "vtkMRMLRulerDisplayableManager", "vtkMRMLScalarBarDisplayableManager",
-            "vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMarkupsDisplayableManager", "vtkMRMLTransformsDisplayableManager2D",
-            "vtkMRMLColorLegendDisplayableManager"]
+MANAGERS = [
+    "vtkMRMLVolumeGlyphSliceDisplayableManager",
+    "vtkMRMLModelSliceDisplayableManager",
+    "vtkMRMLCrosshairDisplayableManager",
+    "vtkMRMLOrientationMarkerDisplayableManager",
+    "vtkMRMLRulerDisplayableManager",
+    "vtkMRMLScalarBarDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager2D",
+    "vtkMRMLMarkupsDisplayableManager",
+    "vtkMRMLTransformsDisplayableManager2D",
+    "vtkMRMLColorLegendDisplayableManager",
+]
 
 
 class SliceRenderer:
@@ -45,7 +54,10 @@ class SliceRenderer:
         self._image.GetProperty().SetDisplayLocationToBackground()
 
     def _makeAnnotation(self):
-        self.cornerAnnotation, self.overlayAnnotation = vtk.vtkCornerAnnotation(), vtk.vtkCornerAnnotation()
+        self.cornerAnnotation, self.overlayAnnotation = (
+            vtk.vtkCornerAnnotation(),
+            vtk.vtkCornerAnnotation(),
+        )
         for annotation in (self.cornerAnnotation, self.overlayAnnotation):
             annotation.SetMaximumLineHeight(0.07)
             self.overlay.AddViewProp(annotation)

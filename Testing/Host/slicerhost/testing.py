@@ -1,4 +1,5 @@
 """Helpers for tests of the panel and of MRML code."""
+
 import os
 import re
 import time
@@ -10,8 +11,11 @@ from . import dialogs, problems
 def wait_until(condition, timeout=30.0, message="the condition did not become true"):
     """Process events until condition() is true; AssertionError after `timeout` seconds. Returns the condition's value."""
     import qt
+
     loop, timer = qt.QEventLoop(), qt.QTimer()
-    timer.setInterval(10)  # wakes the loop, so that the condition is looked at also when nothing happens
+    timer.setInterval(
+        10
+    )  # wakes the loop, so that the condition is looked at also when nothing happens
     timer.start()
     end = time.monotonic() + timeout
     while not (value := condition()):
@@ -36,6 +40,7 @@ def wait_for_signal(sender, signature, timeout=30.0):
 def process_events(rounds=3):
     """Let queued signals and deletions happen."""
     import slicer
+
     for _ in range(rounds):
         slicer.app.processEvents()
 
@@ -56,6 +61,7 @@ answer_next = dialogs.answer
 def open_module(name):
     """Enter a module as a user does; returns its Python widget."""
     import slicer
+
     slicer.app.moduleManager()._enter(name)
     return slicer.util.getModuleWidget(name)
 
@@ -63,6 +69,7 @@ def open_module(name):
 def leave_module():
     """Call the present module's exit()."""
     import slicer
+
     slicer.app.moduleManager()._enter(None)
 
 
@@ -71,10 +78,22 @@ def turn_wheel(widget, steps=1, at=None, modifiers=None):
     from PySide6.QtCore import QPoint, QPointF, Qt
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
+
     place = _place(widget, at)
     for _ in range(abs(steps)):
-        QApplication.sendEvent(widget, QWheelEvent(place, QPointF(widget.mapToGlobal(place.toPoint())), QPoint(), QPoint(0, 120 if steps > 0 else -120),
-                                                   Qt.NoButton, modifiers or Qt.NoModifier, Qt.NoScrollPhase, False))
+        QApplication.sendEvent(
+            widget,
+            QWheelEvent(
+                place,
+                QPointF(widget.mapToGlobal(place.toPoint())),
+                QPoint(),
+                QPoint(0, 120 if steps > 0 else -120),
+                Qt.NoButton,
+                modifiers or Qt.NoModifier,
+                Qt.NoScrollPhase,
+                False,
+            ),
+        )
     process_events()
 
 
@@ -83,22 +102,39 @@ def drag(widget, start, end, button=None, modifiers=None, steps=4):
     from PySide6.QtCore import QEvent, QPointF, Qt
     from PySide6.QtGui import QMouseEvent
     from PySide6.QtWidgets import QApplication
+
     button = button or Qt.LeftButton
 
     def send(kind, x, y, changed, held):
         place = QPointF(x, y)
-        QApplication.sendEvent(widget, QMouseEvent(kind, place, QPointF(widget.mapToGlobal(place.toPoint())), changed, held, modifiers or Qt.NoModifier))
+        QApplication.sendEvent(
+            widget,
+            QMouseEvent(
+                kind,
+                place,
+                QPointF(widget.mapToGlobal(place.toPoint())),
+                changed,
+                held,
+                modifiers or Qt.NoModifier,
+            ),
+        )
 
     send(QEvent.MouseMove, *start, Qt.NoButton, Qt.NoButton)
     send(QEvent.MouseButtonPress, *start, button, button)
     for n in range(1, steps + 1):
-        send(QEvent.MouseMove, *(a + (b - a) * n / steps for a, b in zip(start, end)), Qt.NoButton, button)
+        send(
+            QEvent.MouseMove,
+            *(a + (b - a) * n / steps for a, b in zip(start, end)),
+            Qt.NoButton,
+            button,
+        )
     send(QEvent.MouseButtonRelease, *end, button, Qt.NoButton)
     process_events()
 
 
 def _place(widget, at):
     from PySide6.QtCore import QPointF
+
     return QPointF(*at) if at else QPointF(widget.width / 2, widget.height / 2)
 
 
@@ -126,6 +162,7 @@ def screenshot_folder():
 def real_data(*parts):
     """A path of the real test data ($MRISUPERRES_TEST_DATA, or shared/data beside the project); SkipTest where it is missing."""
     import unittest
+
     default = Path(__file__).resolve().parents[4] / "shared" / "data"
     path = Path(os.environ.get("MRISUPERRES_TEST_DATA", default)).joinpath(*parts)
     if not path.exists():

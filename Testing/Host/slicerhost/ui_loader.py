@@ -1,4 +1,5 @@
 """qt.QUiLoader for .ui files that hold CTK and qMRML widgets, strict where Qt's own only warns."""
+
 import xml.etree.ElementTree as ET
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
@@ -16,7 +17,9 @@ class QUiLoader(QtUiTools.QUiLoader):
         if cls is None:
             widget = super().createWidget(className, parent, name)
             if widget is None:
-                raise RuntimeError(f"the test host has no stand-in for the widget class {className}")
+                raise RuntimeError(
+                    f"the test host has no stand-in for the widget class {className}"
+                )
             return widget
         widget = cls(parent)
         widget.setObjectName(name)
@@ -35,7 +38,9 @@ class QUiLoader(QtUiTools.QUiLoader):
             top = super().load(buffer, parent)
         if top is None:
             raise RuntimeError(f"the .ui file cannot be read: {self.errorString()}")
-        widgets = {w.objectName: w for w in [top, *top.findChildren(QtWidgets.QWidget)] if w.objectName}
+        widgets = {
+            w.objectName: w for w in [top, *top.findChildren(QtWidgets.QWidget)] if w.objectName
+        }
         self._checkProperties(tree, widgets)
         for name, prop, text in enums:
             flags = [getattr(type(widgets[name]), part.split("::")[-1]) for part in text.split("|")]
@@ -50,7 +55,9 @@ class QUiLoader(QtUiTools.QUiLoader):
             cls = self.standIns.get(element.get("class"))
             for prop in list(element.findall("property")) if cls else []:
                 name = prop.get("name")
-                if prop[0].tag in ("set", "enum") and prop[0].text.split("::")[0] == element.get("class"):
+                if prop[0].tag in ("set", "enum") and prop[0].text.split("::")[0] == element.get(
+                    "class"
+                ):
                     element.remove(prop)
                     yield element.get("name"), name, prop[0].text
 
@@ -61,7 +68,9 @@ class QUiLoader(QtUiTools.QUiLoader):
             for prop in element.findall("property") if widget is not None else []:
                 known = widget.metaObject().indexOfProperty(prop.get("name")) >= 0
                 if not known and prop.get("stdset") != "0":
-                    raise RuntimeError(f"{element.get('class')} '{element.get('name')}' has no property '{prop.get('name')}'")
+                    raise RuntimeError(
+                        f"{element.get('class')} '{element.get('name')}' has no property '{prop.get('name')}'"
+                    )
 
 
 def slotOf(receiver, signature):

@@ -1,4 +1,5 @@
 """Stand-in of slicer.ScriptedLoadableModule: the base classes of a scripted module."""
+
 import importlib
 import logging
 import unittest
@@ -7,7 +8,12 @@ from pathlib import Path
 import qt
 import slicer
 
-__all__ = ["ScriptedLoadableModule", "ScriptedLoadableModuleLogic", "ScriptedLoadableModuleTest", "ScriptedLoadableModuleWidget"]
+__all__ = [
+    "ScriptedLoadableModule",
+    "ScriptedLoadableModuleLogic",
+    "ScriptedLoadableModuleTest",
+    "ScriptedLoadableModuleWidget",
+]
 
 
 class ScriptedLoadableModule:
@@ -40,12 +46,16 @@ class ScriptedLoadableModuleWidget:
             parent.setLayout(qt.QVBoxLayout())
             parent.setMRMLScene(slicer.mrmlScene)
         self.parent, self.layout = parent, parent.layout()
-        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+        slicer.app.moduleManager().connect(
+            "moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded
+        )
 
     def _onModuleAboutToBeUnloaded(self, moduleName):
         if moduleName == self.moduleName:
             self.cleanup()
-            slicer.app.moduleManager().disconnect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+            slicer.app.moduleManager().disconnect(
+                "moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded
+            )
 
     def setup(self):
         pass
@@ -102,7 +112,11 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
 
     def runTest(self):
         """Slicer calls everything whose name contains 'test', and so does the stand-in."""
-        for name in [n for n in dir(self) if "test" in n and not n.startswith("_") and callable(getattr(self, n))]:
+        for name in [
+            n
+            for n in dir(self)
+            if "test" in n and not n.startswith("_") and callable(getattr(self, n))
+        ]:
             self.setUp()
             try:
                 getattr(self, name)()

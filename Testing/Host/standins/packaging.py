@@ -2,6 +2,7 @@
 
 A test says what is installed: `slicer.packaging._fake.installed = {"spandrel"}`, `_fake.failure = "no network"`, and reads `_fake.calls`.
 """
+
 import re
 from pathlib import Path
 
@@ -14,7 +15,9 @@ class _Fake:
         self.installed, self.failure, self.calls = set(), None, []
 
     def has(self, requirement):
-        return re.match(r"[\w.-]+", str(requirement)).group().lower() in {name.lower() for name in self.installed}
+        return re.match(r"[\w.-]+", str(requirement)).group().lower() in {
+            name.lower() for name in self.installed
+        }
 
 
 _fake = _Fake()
@@ -27,7 +30,9 @@ def _list(requirements):
 def load_requirements(path):
     """The requirements of a file, without comments."""
     _fake.calls.append(("load_requirements", str(path)))
-    lines = (line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    lines = (
+        line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()
+    )
     return [line for line in lines if line]
 
 

@@ -1,4 +1,5 @@
 """Stand-in of the SampleData module: remembers the registered sources, checks what they say, and fetches from a network of the test."""
+
 import hashlib
 import re
 from pathlib import Path
@@ -16,8 +17,19 @@ class SampleDataLogic:
         pass
 
     @staticmethod
-    def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
-                                       thumbnailFileName=None, loadFileType=None, loadFiles=None, loadFileProperties=None, checksums=None):
+    def registerCustomSampleDataSource(
+        category="Custom",
+        sampleName=None,
+        uris=None,
+        fileNames=None,
+        nodeNames=None,
+        customDownloader=None,
+        thumbnailFileName=None,
+        loadFileType=None,
+        loadFiles=None,
+        loadFileProperties=None,
+        checksums=None,
+    ):
         if not sampleName:
             raise ValueError("a sample needs a name")
         if customDownloader is None and not uris:
@@ -25,23 +37,46 @@ class SampleDataLogic:
         if thumbnailFileName is not None and not Path(thumbnailFileName).is_file():
             raise ValueError(f"{sampleName}: the thumbnail does not exist: {thumbnailFileName}")
         if uris:
-            counts = {len(_list(v)) for v in (uris, fileNames, nodeNames, checksums) if v is not None}
+            counts = {
+                len(_list(v)) for v in (uris, fileNames, nodeNames, checksums) if v is not None
+            }
             if len(counts) > 1:
-                raise ValueError(f"{sampleName}: uris, fileNames, nodeNames and checksums differ in number")
-            if checksums is None or not all(re.fullmatch(r"SHA256:[0-9a-fA-F]{64}", c) for c in _list(checksums)):
-                raise ValueError(f"{sampleName}: every uri needs a checksum 'SHA256:<64 hex digits>'")
-        source = dict(category=category, sampleName=sampleName, uris=uris, fileNames=fileNames, nodeNames=nodeNames,
-                      thumbnailFileName=thumbnailFileName, checksums=checksums, customDownloader=customDownloader,
-                      loadFileType=loadFileType, loadFiles=loadFiles, loadFileProperties=loadFileProperties)
+                raise ValueError(
+                    f"{sampleName}: uris, fileNames, nodeNames and checksums differ in number"
+                )
+            if checksums is None or not all(
+                re.fullmatch(r"SHA256:[0-9a-fA-F]{64}", c) for c in _list(checksums)
+            ):
+                raise ValueError(
+                    f"{sampleName}: every uri needs a checksum 'SHA256:<64 hex digits>'"
+                )
+        source = dict(
+            category=category,
+            sampleName=sampleName,
+            uris=uris,
+            fileNames=fileNames,
+            nodeNames=nodeNames,
+            thumbnailFileName=thumbnailFileName,
+            checksums=checksums,
+            customDownloader=customDownloader,
+            loadFileType=loadFileType,
+            loadFiles=loadFiles,
+            loadFileProperties=loadFileProperties,
+        )
         if source not in sources:
             sources.append(source)
 
     def downloadSamples(self, sampleName):
         """What Slicer returns: the nodes; the paths of files that it could not use; nothing where there is no such sample, or none could be fetched."""
         import slicer
+
         source = next((source for source in sources if source["sampleName"] == sampleName), None)
         nodes, paths = [], []
-        for url, name, nodeName, checksum in zip(*(_list(source[key]) for key in ("uris", "fileNames", "nodeNames", "checksums"))) if source else ():
+        for url, name, nodeName, checksum in (
+            zip(*(_list(source[key]) for key in ("uris", "fileNames", "nodeNames", "checksums")))
+            if source
+            else ()
+        ):
             if url not in served:
                 continue
             paths.append(str(Path(slicer.app.temporaryPath, name)))

@@ -62,7 +62,14 @@ class VolumeAudit:
 
 
 @told
-def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditOptions, methods: MethodRegistry | None = None, progress=None, cancelled=None) -> VolumeAudit:
+def audit(
+    volume: np.ndarray,
+    ijk_to_ras: ArrayLike,
+    job: AuditOptions,
+    methods: MethodRegistry | None = None,
+    progress=None,
+    cancelled=None,
+) -> VolumeAudit:
     """Audits the methods of an AuditOptions on a volume, which is the truth.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. methods: a MethodRegistry to keep networks loaded. progress(done, total): slices.
@@ -73,24 +80,47 @@ def audit(volume: np.ndarray, ijk_to_ras: ArrayLike, job: AuditOptions, methods:
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
     if min(stack.low_size) < SIDE:
         side = SIDE * job.scale
-        raise SuperResolutionError(f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
-                               "slice direction, a smaller scale or a larger volume.")
+        raise SuperResolutionError(
+            f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
+            "slice direction, a smaller scale or a larger volume."
+        )
     enlargers = SharedMethods(job, methods or MethodRegistry())
     numbers = sample(stack.fullness, job.slices, job.seed)
     records = {name: _Record(stack) for name in job.methods}
-    for part in batches(len(numbers), max(1, enlargers.batch_size(*stack.low_size) // 2), progress, cancelled):
+    for part in batches(
+        len(numbers), max(1, enlargers.batch_size(*stack.low_size) // 2), progress, cancelled
+    ):
         trials = [_Trial(stack, job, number) for number in numbers[part]]
-        enlarged = enlargers(np.stack([low for trial in trials for low in (trial.low, trial.dots.planted)]))
+        enlarged = enlargers(
+            np.stack([low for trial in trials for low in (trial.low, trial.dots.planted)])
+        )
         for name, images in enlarged:
             for trial, plain, planted in zip(trials, images[::2], images[1::2]):
                 records[name].take(trial, np.asarray(plain, dtype=float), planted, name)
     if not any(record.patches for record in records.values()):
-        raise SuperResolutionError("There is nothing to judge: in none of the slices does the body fill half of a patch; choose another volume or slice direction.")
+        raise SuperResolutionError(
+            "There is nothing to judge: in none of the slices does the body fill half of a patch; choose another volume or slice direction."
+        )
     axis = stack.axis
-    warnings = [warning for method in dict.fromkeys(enlargers.methods.values())
-                for warning in (*spacing_warnings(stack.low_ijk_to_ras, axis, method.cards), *method.messages)]
-    models = {name: provenance.model(method) | {"name": name} for name, method in enlargers.methods.items()}
-    return VolumeAudit({name: record.audit(models[name], len(numbers)) for name, record in records.items()}, stack.ijk_to_ras, axis, numbers, stack.messages + warnings)
+    warnings = [
+        warning
+        for method in dict.fromkeys(enlargers.methods.values())
+        for warning in (
+            *spacing_warnings(stack.low_ijk_to_ras, axis, method.cards),
+            *method.messages,
+        )
+    ]
+    models = {
+        name: provenance.model(method) | {"name": name}
+        for name, method in enlargers.methods.items()
+    }
+    return VolumeAudit(
+        {name: record.audit(models[name], len(numbers)) for name, record in records.items()},
+        stack.ijk_to_ras,
+        axis,
+        numbers,
+        stack.messages + warnings,
+    )
 
 
 class _Trial:
@@ -99,7 +129,11 @@ class _Trial:
     def __init__(self, stack, job, number):
         self.number = number
         self.low, self.truth = stack.read(number)
-        self.dots = SyntheticLesions(self.low, scattered_dots(self.low, foreground(self.low), CONTRAST, (job.seed, number)), job.scale)
+        self.dots = SyntheticLesions(
+            self.low,
+            scattered_dots(self.low, foreground(self.low), CONTRAST, (job.seed, number)),
+            job.scale,
+        )
         self.rings = TrueSlice(self.truth, foreground(self.truth), job.scale)
         self.consistency = SliceScores(None, None, self.low, job.scale, job.degradation)
 
@@ -128,7 +162,10 @@ class _Record:
         self._invented += found.invented
         self._detail += found.detail
         self._inconsistencies.append(trial.consistency.of(plain)["consistency"])
-        self._lesions += [Lesion(trial.number, dot, score) for dot, score in zip(trial.dots.dots, trial.dots.scores(name, planted, plain))]
+        self._lesions += [
+            Lesion(trial.number, dot, score)
+            for dot, score in zip(trial.dots.dots, trial.dots.scores(name, planted, plain))
+        ]
         crossing = trial.rings.expand(np.where(found.judged, found.crossing, 0))
         self._slices[trial.number] = crossing
         if found.judged.any():
@@ -136,10 +173,24 @@ class _Record:
             rank = (share, -found.crossing[found.judged].mean())
             if rank > self._rank:
                 self._rank = rank
-                self._worst = Slice(trial.number, trial.truth, plain, crossing, trial.rings.expand(found.unfaithful), float(share))
+                self._worst = Slice(
+                    trial.number,
+                    trial.truth,
+                    plain,
+                    crossing,
+                    trial.rings.expand(found.unfaithful),
+                    float(share),
+                )
 
     def audit(self, model, slices):
         crossings = np.concatenate(self._crossings)
-        findings = Findings(slices, len(crossings), 100 * self._unfaithful / len(crossings), float(crossings.mean()),
-                            100 * self._invented / self._detail if self._detail else 0.0, float(np.mean(self._inconsistencies)), tuple(self._lesions))
+        findings = Findings(
+            slices,
+            len(crossings),
+            100 * self._unfaithful / len(crossings),
+            float(crossings.mean()),
+            100 * self._invented / self._detail if self._detail else 0.0,
+            float(np.mean(self._inconsistencies)),
+            tuple(self._lesions),
+        )
         return MethodAudit(model, findings, self._map, self._worst)

@@ -42,23 +42,47 @@ class Findings:
     @classmethod
     def together(cls, findings: Sequence[Self]) -> Self:
         """Means over volumes, each of the same weight; all of their lesions."""
-        means = {key: float(np.mean([getattr(found, key) for found in findings])) for key in MEASURES}
-        return cls(sum(found.slices for found in findings), sum(found.patches for found in findings), **means,
-                   lesions=tuple(lesion for found in findings for lesion in found.lesions))
+        means = {
+            key: float(np.mean([getattr(found, key) for found in findings])) for key in MEASURES
+        }
+        return cls(
+            sum(found.slices for found in findings),
+            sum(found.patches for found in findings),
+            **means,
+            lesions=tuple(lesion for found in findings for lesion in found.lesions),
+        )
 
     def survival(self) -> dict[str, float | None]:
         """{name: number}: planted; how many are of each of dots.WORDS; and the part of their contrast that is left: mean, the least, of the bright and the
         dark ones, of those of each diameter; None where none was planted."""
         counts = {word: sum(lesion.score.word == word for lesion in self.lesions) for word in WORDS}
-        kinds = {"bright": lambda lesion: lesion.dot.height > 0, "dark": lambda lesion: lesion.dot.height < 0}
-        kinds |= {f"{diameter}_px": lambda lesion, diameter=diameter: lesion.dot.diameter == diameter for diameter in DIAMETERS}
+        kinds = {
+            "bright": lambda lesion: lesion.dot.height > 0,
+            "dark": lambda lesion: lesion.dot.height < 0,
+        }
+        kinds |= {
+            f"{diameter}_px": lambda lesion, diameter=diameter: lesion.dot.diameter == diameter
+            for diameter in DIAMETERS
+        }
         heights = [lesion.score.height for lesion in self.lesions]
-        return {"planted": len(self.lesions), **counts, "contrast": _mean(heights), "least": min(heights, default=None),
-                **{name: _mean([lesion.score.height for lesion in self.lesions if belongs(lesion)]) for name, belongs in kinds.items()}}
+        return {
+            "planted": len(self.lesions),
+            **counts,
+            "contrast": _mean(heights),
+            "least": min(heights, default=None),
+            **{
+                name: _mean([lesion.score.height for lesion in self.lesions if belongs(lesion)])
+                for name, belongs in kinds.items()
+            },
+        }
 
     def figures(self) -> dict[str, float | None]:
         """All of it as {name: number or None}."""
-        return {"slices": self.slices, "patches": self.patches} | {key: getattr(self, key) for key in MEASURES} | self.survival()
+        return (
+            {"slices": self.slices, "patches": self.patches}
+            | {key: getattr(self, key) for key in MEASURES}
+            | self.survival()
+        )
 
 
 def _mean(values):

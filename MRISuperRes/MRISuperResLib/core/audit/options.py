@@ -26,7 +26,13 @@ class AuditOptions(ComparisonOptions):
 
     def __post_init__(self):
         if isinstance(self.methods, (tuple, list)):
-            object.__setattr__(self, "methods", (*CALIBRATION, *(name for name in self.methods if name not in CALIBRATION)))
+            object.__setattr__(
+                self,
+                "methods",
+                (*CALIBRATION, *(name for name in self.methods if name not in CALIBRATION)),
+            )
         super().__post_init__()
         if self.slices is not None and (type(self.slices) is not int or self.slices < 1):
-            raise SuperResolutionError(f"The number of slices must be 1 or more, or all, not {self.slices!r}.", "settings")
+            raise SuperResolutionError(
+                f"The number of slices must be 1 or more, or all, not {self.slices!r}.", "settings"
+            )

@@ -72,17 +72,27 @@ class TrueSlice:
         crossing = crossings(curves)
         beyond = np.arange(curves.shape[-1])[1:] * self._scale > curves.shape[-1] - 1
         invented = (power * (1 - np.maximum(curves[..., 1:], 0) ** 2))[self.judged][:, beyond]
-        return Agreement(crossing, self.judged & (crossing < LIMIT / self._scale), self.judged,
-                         float(invented.sum()), float(self._power[self.judged][:, beyond].sum()))
+        return Agreement(
+            crossing,
+            self.judged & (crossing < LIMIT / self._scale),
+            self.judged,
+            float(invented.sum()),
+            float(self._power[self.judged][:, beyond].sum()),
+        )
 
     def expand(self, values: np.ndarray) -> np.ndarray:
         """A value per patch (rows, columns) as one per pixel (h, w): each pixel has that of the patch whose center is nearest."""
-        rows, columns = (_nearest(length, starts, self._side) for length, starts in zip(self._shape, self._starts))
+        rows, columns = (
+            _nearest(length, starts, self._side)
+            for length, starts in zip(self._shape, self._starts)
+        )
         return values[np.ix_(rows, columns)]
 
     def _patches(self, image):
         """(rows, columns, side, side)"""
-        return np.lib.stride_tricks.sliding_window_view(image, (self._side, self._side))[np.ix_(*self._starts)]
+        return np.lib.stride_tricks.sliding_window_view(image, (self._side, self._side))[
+            np.ix_(*self._starts)
+        ]
 
     def _spectra_of(self, image):
         """(rows, columns, side²)"""
@@ -97,7 +107,9 @@ class TrueSlice:
         power = self._rings.sums(np.abs(spectra) ** 2)
         product = self._rings.sums((self._spectra * spectra.conj()).real)
         is_empty = _is_negligible(power) | _is_negligible(self._power)
-        curves = np.where(is_empty, 0.0, product / np.sqrt(np.where(is_empty, 1, power * self._power)))
+        curves = np.where(
+            is_empty, 0.0, product / np.sqrt(np.where(is_empty, 1, power * self._power))
+        )
         curves[_is_negligible(power) & _is_negligible(self._power)] = 1
         return np.concatenate([np.ones((*curves.shape[:2], 1)), curves], axis=-1), power
 
@@ -122,7 +134,10 @@ def crossings(curves: np.ndarray) -> np.ndarray:
     last = curves.shape[-1] - 1
     below = curves < THRESHOLD
     first = np.argmax(below, axis=-1)
-    before, after = (np.take_along_axis(curves, np.maximum(first - step, 0)[..., None], -1)[..., 0] for step in (1, 0))
+    before, after = (
+        np.take_along_axis(curves, np.maximum(first - step, 0)[..., None], -1)[..., 0]
+        for step in (1, 0)
+    )
     between = (before - THRESHOLD) / np.where(below.any(axis=-1), before - after, 1)
     return np.where(below.any(axis=-1), (first - 1 + between) / last, 1.0)
 

@@ -51,8 +51,16 @@ class Comparison:
 
 
 @told
-def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonOptions, methods: MethodRegistry | None = None, allocate=None, further=(),
-            progress=None, cancelled=None) -> Comparison:
+def compare(
+    volume: np.ndarray,
+    ijk_to_ras: ArrayLike,
+    job: ComparisonOptions,
+    methods: MethodRegistry | None = None,
+    allocate=None,
+    further=(),
+    progress=None,
+    cancelled=None,
+) -> Comparison:
     """Enlarges a volume, or what is left of it after degradation, by every method of a job.
 
     volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonOptions. methods: a MethodRegistry to keep networks
@@ -65,7 +73,10 @@ def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonOptions, m
     check_type(volume)
     stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
     enlargers = SharedMethods(job, methods or MethodRegistry())
-    volumes = {name: (allocate or _allocate)(name, stack.output_shape, volume.dtype) for name in job.methods}
+    volumes = {
+        name: (allocate or _allocate)(name, stack.output_shape, volume.dtype)
+        for name in job.methods
+    }
     sampled = SampledMetrics(job, stack, further)
     metrics = (*metrics_of(job), *sampled.metrics)
     record = _Record(job, stack, volumes, sampled, metrics)
@@ -77,12 +88,33 @@ def compare(volume: np.ndarray, ijk_to_ras: ArrayLike, job: ComparisonOptions, m
         for name, enlarged in enlargers(low):
             record.take(name, numbers, enlarged)
 
-    outputs = [MethodOutput(name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job))
-               for name, method in enlargers.methods.items()]
-    warnings = [warning for method in dict.fromkeys(enlargers.methods.values()) for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method.cards)]
-    shortages = [message for method in dict.fromkeys(enlargers.methods.values()) for message in method.messages]
-    return Comparison(outputs, stack.ijk_to_ras, stack.truth_volume(), stack.low_volume(record.given), stack.low_ijk_to_ras, stack.axis,
-                      ScoreTable(metrics, record.scores), record.dots, stack.messages + warnings + shortages)
+    outputs = [
+        MethodOutput(
+            name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job)
+        )
+        for name, method in enlargers.methods.items()
+    ]
+    warnings = [
+        warning
+        for method in dict.fromkeys(enlargers.methods.values())
+        for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method.cards)
+    ]
+    shortages = [
+        message
+        for method in dict.fromkeys(enlargers.methods.values())
+        for message in method.messages
+    ]
+    return Comparison(
+        outputs,
+        stack.ijk_to_ras,
+        stack.truth_volume(),
+        stack.low_volume(record.given),
+        stack.low_ijk_to_ras,
+        stack.axis,
+        ScoreTable(metrics, record.scores),
+        record.dots,
+        stack.messages + warnings + shortages,
+    )
 
 
 class _Record:
@@ -90,9 +122,13 @@ class _Record:
 
     def __init__(self, job, stack, volumes, sampled, metrics):
         self._job, self._stack = job, stack
-        self._targets = {name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()}
+        self._targets = {
+            name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()
+        }
         self._sampled = sampled
-        self.scores = {name: {metric.key: [None] * len(stack) for metric in metrics} for name in job.methods}
+        self.scores = {
+            name: {metric.key: [None] * len(stack) for metric in metrics} for name in job.methods
+        }
         self._plain, self._dots = {}, {}
         self.given = {}  # the degraded slices, by number
         self._referees, self._truths = {}, {}
@@ -110,7 +146,9 @@ class _Record:
                 self._truths[number] = truth
                 if truth is not None:
                     self.given[number] = given
-                self._referees[number] = SliceScores(truth, mask, given, self._job.scale, self._job.degradation)
+                self._referees[number] = SliceScores(
+                    truth, mask, given, self._job.scale, self._job.degradation
+                )
 
     def take(self, name, numbers, enlarged):
         """enlarged: (n, scale·h, scale·w), what the method `name` has made of the slices of these numbers."""

@@ -15,7 +15,13 @@ from ..provenance import NOTICE
 
 PART, LEAST = 0.2, 16
 """Side of the enlarged area: a part of the slice's shorter side, but so many low-resolution pixels at least."""
-CELL, LABEL, GAP, HEAD, FOOT = 1.9, 0.42, 0.1, 0.32, 0.28  # inches: an enlarged area, the two lines below it, what is between and around
+CELL, LABEL, GAP, HEAD, FOOT = (
+    1.9,
+    0.42,
+    0.1,
+    0.32,
+    0.28,
+)  # inches: an enlarged area, the two lines below it, what is between and around
 RATIOS = 0.5, 1.4  # of the whole slice, width to height; a slice beyond is drawn smaller
 RESOLUTION = 200  # dots per inch
 FRAME = "#ffd400"
@@ -33,7 +39,10 @@ class Area:
 
     def within(self, scale):
         """Index of slices (n, rows, columns) whose pixels are 1/scale as large as those of the low-resolution ones."""
-        return self.number, *(slice(first * scale, (first + side) * scale) for first, side in ((self.row, self.height), (self.column, self.width)))
+        return self.number, *(
+            slice(first * scale, (first + side) * scale)
+            for first, side in ((self.row, self.height), (self.column, self.width))
+        )
 
 
 def import_matplotlib():
@@ -42,8 +51,10 @@ def import_matplotlib():
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError as e:
-        raise SuperResolutionError(f"The picture needs the package matplotlib, which can't be imported here ({e}): install it (pip install matplotlib).",
-                               "environment") from e
+        raise SuperResolutionError(
+            f"The picture needs the package matplotlib, which can't be imported here ({e}): install it (pip install matplotlib).",
+            "environment",
+        ) from e
     return Figure, Rectangle
 
 
@@ -65,18 +76,61 @@ def draw(comparison, job, path, title="", area=None):
     figure = figure_class(figsize=size, dpi=RESOLUTION)
 
     def show(image, left, top, width, height, label):
-        axes = figure.add_axes((*((left, size[1] - top - height) / size), *((width, height) / size)))
-        axes.imshow(image, cmap="gray", vmin=view.gray.low, vmax=view.gray.high, interpolation="nearest", aspect=view.aspect)
+        axes = figure.add_axes(
+            (*((left, size[1] - top - height) / size), *((width, height) / size))
+        )
+        axes.imshow(
+            image,
+            cmap="gray",
+            vmin=view.gray.low,
+            vmax=view.gray.high,
+            interpolation="nearest",
+            aspect=view.aspect,
+        )
         axes.set(xticks=[], yticks=[], anchor="N")
-        axes.set_xlabel(label, fontsize=min(8, 8 * 28 / max(map(len, label.split("\n")))), labelpad=3, linespacing=1.3)
+        axes.set_xlabel(
+            label,
+            fontsize=min(8, 8 * 28 / max(map(len, label.split("\n")))),
+            labelpad=3,
+            linespacing=1.3,
+        )
         return axes
 
-    whole = show(view.turned(view.shown[area.number]), GAP, HEAD, wide, high, f"slice {area.number + 1} of {len(view.shown)}, {comparison.axis.plane}")
+    whole = show(
+        view.turned(view.shown[area.number]),
+        GAP,
+        HEAD,
+        wide,
+        high,
+        f"slice {area.number + 1} of {len(view.shown)}, {comparison.axis.plane}",
+    )
     whole.add_patch(rectangle(*view.frame(area), fill=False, edgecolor=FRAME, linewidth=1.2))
     for n, (image, label) in enumerate(cells):
-        show(image, GAP + wide + GAP + n % columns * (CELL + GAP), HEAD + n // columns * (CELL + LABEL), CELL, CELL, label)
-    figure.text(GAP / size[0], 1 - HEAD / 2 / size[1], title, fontsize=min(10, 90 * size[0] / max(1, len(title))), va="center", parse_math=False)
-    figure.text(1 - GAP / size[0], FOOT / 2 / size[1], f"{_conditions(job)}; {NOTICE}", fontsize=7, color="0.35", ha="right", va="center")
+        show(
+            image,
+            GAP + wide + GAP + n % columns * (CELL + GAP),
+            HEAD + n // columns * (CELL + LABEL),
+            CELL,
+            CELL,
+            label,
+        )
+    figure.text(
+        GAP / size[0],
+        1 - HEAD / 2 / size[1],
+        title,
+        fontsize=min(10, 90 * size[0] / max(1, len(title))),
+        va="center",
+        parse_math=False,
+    )
+    figure.text(
+        1 - GAP / size[0],
+        FOOT / 2 / size[1],
+        f"{_conditions(job)}; {NOTICE}",
+        fontsize=7,
+        color="0.35",
+        ha="right",
+        va="center",
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters in a file's name that the font lacks
         figure.savefig(path, format="png")
@@ -94,7 +148,9 @@ def most_different_area(comparison, scale):
         unlike = images.std(axis=0) * foreground(images.mean(axis=0))
         unlike = unlike.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
         # the means over the rectangles that begin at each pixel and lie within the slice
-        means = uniform_filter(unlike, (height, width), origin=(-(height // 2), -(width // 2)))[:rows - height + 1, :columns - width + 1]
+        means = uniform_filter(unlike, (height, width), origin=(-(height // 2), -(width // 2)))[
+            : rows - height + 1, : columns - width + 1
+        ]
         row, column = np.unravel_index(means.argmax(), means.shape)
         if means[row, column] > best:
             best, area = means[row, column], Area(number, int(row), int(column), height, width)
@@ -104,10 +160,19 @@ def most_different_area(comparison, scale):
 def area_around(comparison, scale, voxel):
     """The Area in whose middle a voxel (i, j, k) of the volume that was compared lies. Raises SuperResolutionError (kind "settings")."""
     view = _View(comparison, scale)
-    number, *center = [voxel[comparison.axis.axis], *np.delete(voxel, comparison.axis.axis)[::-1] // view.part]
+    number, *center = [
+        voxel[comparison.axis.axis],
+        *np.delete(voxel, comparison.axis.axis)[::-1] // view.part,
+    ]
     if not all(0 <= index < length for index, length in zip((number, *center), view.low.shape)):
-        raise SuperResolutionError(f"The voxel {','.join(map(str, voxel))} lies outside of what is compared: give i,j,k, counted from 0.", "settings")
-    first = [min(max(index - side // 2, 0), length - side) for index, side, length in zip(center, view.area_size, view.low.shape[1:])]
+        raise SuperResolutionError(
+            f"The voxel {','.join(map(str, voxel))} lies outside of what is compared: give i,j,k, counted from 0.",
+            "settings",
+        )
+    first = [
+        min(max(index - side // 2, 0), length - side)
+        for index, side, length in zip(center, view.area_size, view.low.shape[1:])
+    ]
     return Area(int(number), *map(int, first), *view.area_size)
 
 
@@ -122,9 +187,15 @@ class _View:
     def __init__(self, comparison, scale):
         self.comparison, self.scale = comparison, scale
         self.low = self.stack(comparison.low)
-        self.shown, self.part = (self.low, 1) if comparison.reference is None else (self.stack(comparison.reference), scale)
+        self.shown, self.part = (
+            (self.low, 1)
+            if comparison.reference is None
+            else (self.stack(comparison.reference), scale)
+        )
         self.gray = Intensity.of(self.shown)
-        pixel = np.delete(geometry.spacing(comparison.low_ijk_to_ras), comparison.axis.axis)[::-1]  # mm, along rows and columns of the array
+        pixel = np.delete(geometry.spacing(comparison.low_ijk_to_ras), comparison.axis.axis)[
+            ::-1
+        ]  # mm, along rows and columns of the array
         extent = pixel * self.low.shape[1:]
         side = min(max(PART * min(extent), LEAST * max(pixel)), *extent)
         self.area_size = [max(1, round(side / length)) for length in pixel]
@@ -151,14 +222,28 @@ class _View:
 def _cells(view, area):
     """[(picture, label)]: the area in the truth, or else in the input, and in the output of every method."""
     comparison = view.comparison
-    keys = [key for key in ("psnr", "ssim_wang") if comparison.reference is not None] or ["consistency"]
+    keys = [key for key in ("psnr", "ssim_wang") if comparison.reference is not None] or [
+        "consistency"
+    ]
     metrics = [comparison.table.metric(key) for key in keys]
     first = "input" if comparison.reference is None else "truth"
-    cells = [(view.turned(view.shown[area.within(view.part)]), f"{first}\n{' / '.join(metric.heading for metric in metrics)}")]
+    cells = [
+        (
+            view.turned(view.shown[area.within(view.part)]),
+            f"{first}\n{' / '.join(metric.heading for metric in metrics)}",
+        )
+    ]
     for output in comparison.outputs:
-        values = [comparison.table.values(output.name, metric.key)[area.number] for metric in metrics]
+        values = [
+            comparison.table.values(output.name, metric.key)[area.number] for metric in metrics
+        ]
         picture = view.turned(view.stack(output.volume)[area.within(view.scale)])
-        cells.append((picture, f"{output.name}\n{' / '.join(metric.text(value) for metric, value in zip(metrics, values))}"))
+        cells.append(
+            (
+                picture,
+                f"{output.name}\n{' / '.join(metric.text(value) for metric, value in zip(metrics, values))}",
+            )
+        )
     return cells
 
 

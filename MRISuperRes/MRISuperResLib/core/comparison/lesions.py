@@ -46,11 +46,19 @@ class LesionScore:
         """One of WORDS."""
         if self.height < LOST:
             return "lost"
-        return "weakened" if self.height < WEAKENED else "exaggerated" if self.height > EXAGGERATED else "kept"
+        return (
+            "weakened"
+            if self.height < WEAKENED
+            else "exaggerated"
+            if self.height > EXAGGERATED
+            else "kept"
+        )
 
     def text(self) -> str:
-        return (f"{self.method}: a dot of {self.diameter} voxels is {self.word} ({self.height:.0%} of its height at the input's resolution, "
-                f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})")
+        return (
+            f"{self.method}: a dot of {self.diameter} voxels is {self.word} ({self.height:.0%} of its height at the input's resolution, "
+            f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})"
+        )
 
 
 class SyntheticLesions:
@@ -68,9 +76,16 @@ class SyntheticLesions:
         shrunk = response.reshape(rows, self._scale, columns, self._scale).mean(axis=(1, 3))
         scores = []
         for dot in self.dots:
-            planted, seen, made = (image[_window(dot, scale)] / dot.height for image, scale in ((self._planted, 1), (shrunk, 1), (response, self._scale)))
+            planted, seen, made = (
+                image[_window(dot, scale)] / dot.height
+                for image, scale in ((self._planted, 1), (shrunk, 1), (response, self._scale))
+            )
             brightness = made.sum() / (planted.sum() * self._scale**2)
-            scores.append(LesionScore(method, dot.diameter, float(brightness), float(seen.max()), float(made.max())))
+            scores.append(
+                LesionScore(
+                    method, dot.diameter, float(brightness), float(seen.max()), float(made.max())
+                )
+            )
         return scores
 
 
@@ -81,8 +96,13 @@ def even_dots(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
     """
     size = DISTANCE // 2
     mean = uniform_filter(low, size)
-    unevenness = np.sqrt(np.maximum(uniform_filter(low**2, size) - mean**2, 0)) + np.maximum(mean + HEIGHT - 1, 0)
-    return [Dot(row, column, diameter) for diameter, (row, column) in zip(DIAMETERS, _places(foreground, unevenness))]
+    unevenness = np.sqrt(np.maximum(uniform_filter(low**2, size) - mean**2, 0)) + np.maximum(
+        mean + HEIGHT - 1, 0
+    )
+    return [
+        Dot(row, column, diameter)
+        for diameter, (row, column) in zip(DIAMETERS, _places(foreground, unevenness))
+    ]
 
 
 def scattered_dots(low: np.ndarray, foreground: np.ndarray, height: float, seed) -> list[Dot]:
@@ -92,34 +112,45 @@ def scattered_dots(low: np.ndarray, foreground: np.ndarray, height: float, seed)
     """
     rng = np.random.default_rng(seed)
     mean, diameters = uniform_filter(low, max(DIAMETERS)), rng.permutation(DIAMETERS).tolist()
-    dots = {int(sign): [] for sign in rng.permutation((1, -1))}  # which begins is drawn, too: there may be room for a single one
+    dots = {
+        int(sign): [] for sign in rng.permutation((1, -1))
+    }  # which begins is drawn, too: there may be room for a single one
     for row, column in _places(foreground, rng.random(low.shape)):
         possible = [sign for sign in dots if 0 <= mean[row, column] + sign * height <= 1]
         if possible:
             sign = min(possible, key=lambda sign: len(dots[sign]))
-            dots[sign].append(Dot(row, column, diameters[len(dots[sign]) % len(diameters)], sign * height))
+            dots[sign].append(
+                Dot(row, column, diameters[len(dots[sign]) % len(diameters)], sign * height)
+            )
     return [dot for of_sign in dots.values() for dot in of_sign]
 
 
 def _disc(shape, dot):
     """Its center lies on a pixel or, of an even diameter, on a corner of pixels."""
     row, column = (place + (0.5 if dot.diameter % 2 == 0 else 0) for place in (dot.row, dot.column))
-    rows, columns = np.ogrid[:shape[0], :shape[1]]
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
     return dot.height * (np.hypot(rows - row, columns - column) <= dot.diameter / 2)
 
 
 def _window(dot, scale):
     """The surroundings of a dot, which it shares with no other."""
     half = DISTANCE // 2
-    return tuple(slice((center - half) * scale, (center + half) * scale) for center in (dot.row, dot.column))
+    return tuple(
+        slice((center - half) * scale, (center + half) * scale) for center in (dot.row, dot.column)
+    )
 
 
 def _places(foreground, cost):
     """(row, column), the cheapest first, DISTANCE apart and inside the foreground, until there is no room."""
     half = DISTANCE // 2
     free = np.zeros(cost.shape, bool)
-    free[half:-half, half:-half] = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)[half:-half, half:-half]
+    free[half:-half, half:-half] = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)[
+        half:-half, half:-half
+    ]
     while free.any():
         row, column = np.unravel_index(np.argmin(np.where(free, cost, np.inf)), cost.shape)
         yield int(row), int(column)
-        free[max(row - DISTANCE, 0):row + DISTANCE + 1, max(column - DISTANCE, 0):column + DISTANCE + 1] = False
+        free[
+            max(row - DISTANCE, 0) : row + DISTANCE + 1,
+            max(column - DISTANCE, 0) : column + DISTANCE + 1,
+        ] = False

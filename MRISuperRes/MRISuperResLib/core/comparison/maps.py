@@ -6,14 +6,23 @@ from .. import resampling
 from ..slice_axis import SliceAxis
 
 
-def consistency_map(output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str) -> np.ndarray:
+def consistency_map(
+    output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str
+) -> np.ndarray:
     """|degraded output − low|: what the result says against the acquired image.
 
     output: (k, j, i); low: the volume that was enlarged, (k, j, i), which gives the map its shape. axis: slices.SliceAxis.
     degradation: one of resampling.DEGRADATIONS.
     """
-    enlarged, given = (np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0) for volume in (output, low))
-    return np.ascontiguousarray(np.moveaxis(np.abs(resampling.degrade(enlarged, scale, degradation) - given), 0, axis.numpy_axis))
+    enlarged, given = (
+        np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0)
+        for volume in (output, low)
+    )
+    return np.ascontiguousarray(
+        np.moveaxis(
+            np.abs(resampling.degrade(enlarged, scale, degradation) - given), 0, axis.numpy_axis
+        )
+    )
 
 
 def difference_map(volume: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -44,19 +44,44 @@ class ComparisonOptions:
 
     def __post_init__(self):
         if not isinstance(self.methods, (tuple, list)):
-            raise SuperResolutionError("The methods of a comparison are a list of names.", "settings")
-        object.__setattr__(self, "methods", tuple(str(MethodName.parse(name)) for name in self.methods))
+            raise SuperResolutionError(
+                "The methods of a comparison are a list of names.", "settings"
+            )
+        object.__setattr__(
+            self, "methods", tuple(str(MethodName.parse(name)) for name in self.methods)
+        )
         doubles = sorted({name for name in self.methods if self.methods.count(name) > 1})
         wrong = [
-            (not LEAST <= len(self.methods) <= self.most, f"A comparison takes {LEAST} to {self.most} methods, not {len(self.methods)}."),
+            (
+                not LEAST <= len(self.methods) <= self.most,
+                f"A comparison takes {LEAST} to {self.most} methods, not {len(self.methods)}.",
+            ),
             (bool(doubles), f"Named twice: {', '.join(doubles)}."),
             (self.scale is None, "The scale must be 2, 4 or 8."),
-            (not isinstance(self.reference, bool), f"“reference” must be true or false, not {self.reference!r}."),
-            (self.degradation not in DEGRADATIONS, f"There is no degradation “{self.degradation}”: choose {' or '.join(DEGRADATIONS)}."),
-            (not _is_number(self.noise) or not 0 <= self.noise <= MOST_NOISE, f"The noise must lie between 0 and {MOST_NOISE:g} %, not {self.noise!r}."),
-            (self.noise != 0 and not self.reference, "Noise can be added to a degraded volume only: compare with a reference, or set the noise to 0."),
-            (type(self.seed) is not int or self.seed < 0, f"The seed must be a whole number that is not negative, not {self.seed!r}."),
-            (self.perceptual not in PERCEPTUAL, f"There is no perceptual metric “{self.perceptual}”: choose one of {', '.join(PERCEPTUAL)}."),
+            (
+                not isinstance(self.reference, bool),
+                f"“reference” must be true or false, not {self.reference!r}.",
+            ),
+            (
+                self.degradation not in DEGRADATIONS,
+                f"There is no degradation “{self.degradation}”: choose {' or '.join(DEGRADATIONS)}.",
+            ),
+            (
+                not _is_number(self.noise) or not 0 <= self.noise <= MOST_NOISE,
+                f"The noise must lie between 0 and {MOST_NOISE:g} %, not {self.noise!r}.",
+            ),
+            (
+                self.noise != 0 and not self.reference,
+                "Noise can be added to a degraded volume only: compare with a reference, or set the noise to 0.",
+            ),
+            (
+                type(self.seed) is not int or self.seed < 0,
+                f"The seed must be a whole number that is not negative, not {self.seed!r}.",
+            ),
+            (
+                self.perceptual not in PERCEPTUAL,
+                f"There is no perceptual metric “{self.perceptual}”: choose one of {', '.join(PERCEPTUAL)}.",
+            ),
         ]
         for is_wrong, reason in wrong:
             if is_wrong:
@@ -74,7 +99,9 @@ class ComparisonOptions:
     def from_dict(cls, values: dict) -> Self:
         """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
         if not isinstance(values, dict) or "methods" not in values:
-            raise SuperResolutionError("The comparison must be a JSON object with methods and scale.", "settings")
+            raise SuperResolutionError(
+                "The comparison must be a JSON object with methods and scale.", "settings"
+            )
         refuse_unknown(cls, values)
         return cls(**values)
 

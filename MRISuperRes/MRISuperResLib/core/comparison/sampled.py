@@ -23,13 +23,18 @@ class SampledMetrics:
             functions[PERCEPTUAL[job.perceptual]] = _naturalness(job.perceptual, stack.shape)
         self.metrics = tuple(functions)
         self._functions = functions
-        self._numbers = frozenset(np.rint(np.linspace(0.2, 0.8, SLICES) * (len(stack) - 1)).astype(int).tolist())
+        self._numbers = frozenset(
+            np.rint(np.linspace(0.2, 0.8, SLICES) * (len(stack) - 1)).astype(int).tolist()
+        )
 
     def of(self, number, image, truth):
         """{metric key: value, or None where there is too little in the slice for it}; nothing for a slice that is not among the chosen."""
         if number not in self._numbers:
             return {}
-        return {metric.key: _value(function, image, truth) for metric, function in self._functions.items()}
+        return {
+            metric.key: _value(function, image, truth)
+            for metric, function in self._functions.items()
+        }
 
 
 def _naturalness(name, shape):

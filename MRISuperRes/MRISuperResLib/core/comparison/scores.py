@@ -24,22 +24,40 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        return self.title + (f" ({self.unit})" if self.unit else "") + (", foreground" if self.region == "foreground" else "")
+        return (
+            self.title
+            + (f" ({self.unit})" if self.unit else "")
+            + (", foreground" if self.region == "foreground" else "")
+        )
 
     def text(self, value: float | None) -> str:
         return "–" if value is None else f"{value:.{self.digits}f}"
 
 
-FULL_REFERENCE = (("psnr", "PSNR", "dB", "higher", 2), ("ssim_wang", "SSIM", "Wang", "higher", 4), ("ssim_matlab", "SSIM", "MATLAB", "higher", 4),
-                  ("rmse", "RMSE", "of 255", "lower", 2))
+FULL_REFERENCE = (
+    ("psnr", "PSNR", "dB", "higher", 2),
+    ("ssim_wang", "SSIM", "Wang", "higher", 4),
+    ("ssim_matlab", "SSIM", "MATLAB", "higher", 4),
+    ("rmse", "RMSE", "of 255", "lower", 2),
+)
 CONSISTENCY = Metric("consistency", "Inconsistency", "of 255", "lower", "", 2)
-PERCEPTUAL = {"niqe": Metric("niqe", "NIQE", "", "lower", "", 2), "pi": Metric("pi", "PI", "", "lower", "", 2)}
+PERCEPTUAL = {
+    "niqe": Metric("niqe", "NIQE", "", "lower", "", 2),
+    "pi": Metric("pi", "PI", "", "lower", "", 2),
+}
 
 
 def metrics_of(job):
     """The metrics of every slice, of a ComparisonOptions, in the order of the table's columns."""
-    full = [Metric(key + suffix, title, unit, better, region, digits) for suffix, region in (("", "image"), ("_foreground", "foreground"))
-            for key, title, unit, better, digits in FULL_REFERENCE] if job.reference else []
+    full = (
+        [
+            Metric(key + suffix, title, unit, better, region, digits)
+            for suffix, region in (("", "image"), ("_foreground", "foreground"))
+            for key, title, unit, better, digits in FULL_REFERENCE
+        ]
+        if job.reference
+        else []
+    )
     return (*full, CONSISTENCY)
 
 
@@ -88,7 +106,11 @@ class ScoreTable:
     def best(self, key: str) -> set[str]:
         """The methods whose mean, as it is shown, no other surpasses."""
         metric = self.metric(key)
-        shown = {method: float(metric.text(mean)) for method in self.methods if (mean := self.mean(method, key)) is not None}
+        shown = {
+            method: float(metric.text(mean))
+            for method in self.methods
+            if (mean := self.mean(method, key)) is not None
+        }
         if not shown:
             return set()
         champion = (max if metric.better == "higher" else min)(shown.values())
@@ -102,7 +124,9 @@ class ScoreTable:
             cells = []
             for metric in self.metrics:
                 spread = self.spread(method, metric.key)
-                text = metric.text(self.mean(method, metric.key)) + (f" ± {metric.text(spread)}" if spread is not None else "")
+                text = metric.text(self.mean(method, metric.key)) + (
+                    f" ± {metric.text(spread)}" if spread is not None else ""
+                )
                 cells.append(text + (" *" if method in best[metric.key] else ""))
             rows.append([method, *cells])
         return ["Method", *(metric.heading for metric in self.metrics)], rows
@@ -111,19 +135,29 @@ class ScoreTable:
         """One line per method: mean, standard deviation and number of slices of every metric, and the PSNR of the whole volume."""
         has_reference = any(metric.key == "rmse" for metric in self.metrics)
         header = ["method", *(["psnr_volume"] if has_reference else [])]
-        header += [f"{metric.key}_{what}" for metric in self.metrics for what in ("mean", "sd", "n")]
+        header += [
+            f"{metric.key}_{what}" for metric in self.metrics for what in ("mean", "sd", "n")
+        ]
         lines = []
         for method in self.methods:
             line = [method, *([self.volume_psnr(method)] if has_reference else [])]
             for metric in self.metrics:
-                line += [self.mean(method, metric.key), self.spread(method, metric.key), len(self.defined(method, metric.key))]
+                line += [
+                    self.mean(method, metric.key),
+                    self.spread(method, metric.key),
+                    len(self.defined(method, metric.key)),
+                ]
             lines.append(line)
         return csv_text(header, lines)
 
     def slice_csv(self) -> str:
         """One line per method and slice."""
         keys = [metric.key for metric in self.metrics]
-        lines = [[method, n, *numbers] for method in self.methods for n, numbers in enumerate(zip(*(self.values(method, key) for key in keys)))]
+        lines = [
+            [method, n, *numbers]
+            for method in self.methods
+            for n, numbers in enumerate(zip(*(self.values(method, key) for key in keys)))
+        ]
         return csv_text(["method", "slice", *keys], lines)
 
     def to_dict(self) -> dict:
@@ -139,5 +173,13 @@ def csv_text(header, lines):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([["" if cell is None else f"{cell:.6f}" if isinstance(cell, float) else cell for cell in line] for line in lines])
+    writer.writerows(
+        [
+            [
+                "" if cell is None else f"{cell:.6f}" if isinstance(cell, float) else cell
+                for cell in line
+            ]
+            for line in lines
+        ]
+    )
     return text.getvalue()

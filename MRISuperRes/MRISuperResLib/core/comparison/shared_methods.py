@@ -32,4 +32,9 @@ class SharedMethods:
                 uploaded[method.device] = method.upload(low)
             enlarged = method(uploaded[method.device])
             for name, back_projected in variants:
-                yield name, back_project(enlarged, low, self._scale, self._degradation) if back_projected else enlarged
+                yield (
+                    name,
+                    back_project(enlarged, low, self._scale, self._degradation)
+                    if back_projected
+                    else enlarged,
+                )

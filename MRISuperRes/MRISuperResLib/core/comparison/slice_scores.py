@@ -20,7 +20,11 @@ class SliceScores:
         self._low, self._scale, self._degradation = low, scale, degradation
         self._truth = None if truth is None else truth * PEAK
         self._mask = mask if mask is not None and mask.sum() >= LEAST_FOREGROUND else None
-        self._ssim = StructuralSimilarity(self._truth) if self._truth is not None and min(self._truth.shape) > 10 else None
+        self._ssim = (
+            StructuralSimilarity(self._truth)
+            if self._truth is not None and min(self._truth.shape) > 10
+            else None
+        )
 
     def of(self, image: np.ndarray) -> dict[str, float | None]:
         """{metric key: value or None} of a rebuilt slice (scale·h, scale·w), normalized."""
@@ -31,21 +35,31 @@ class SliceScores:
         return scores
 
     def _against_truth(self, image, truth):
-        errors = {"": rmse(image, truth), "_foreground": None if self._mask is None else rmse(image, truth, self._mask)}
+        errors = {
+            "": rmse(image, truth),
+            "_foreground": None if self._mask is None else rmse(image, truth, self._mask),
+        }
         scores = {}
         for suffix, error in errors.items():
             scores["rmse" + suffix] = error
-            scores["psnr" + suffix] = decibels(error) if error is not None and error > LEAST_ERROR else None
+            scores["psnr" + suffix] = (
+                decibels(error) if error is not None and error > LEAST_ERROR else None
+            )
         return scores | self._similarities(image)
 
     def _similarities(self, image):
         """The foreground's means are taken where both kinds take theirs: over its pixels in the inner part, and in the whole image."""
-        keys = [f"ssim_{kind}{suffix}" for kind in ("wang", "matlab") for suffix in ("", "_foreground")]
+        keys = [
+            f"ssim_{kind}{suffix}" for kind in ("wang", "matlab") for suffix in ("", "_foreground")
+        ]
         if self._ssim is None:
             return dict.fromkeys(keys)
         whole = self._ssim.map(image)
         scores = []
         for part in (self._ssim.inside, np.asarray):
             similarity, mask = part(whole), None if self._mask is None else part(self._mask)
-            scores += [float(similarity.mean()), float(similarity[mask].mean()) if mask is not None and mask.any() else None]
+            scores += [
+                float(similarity.mean()),
+                float(similarity[mask].mean()) if mask is not None and mask.any() else None,
+            ]
         return dict(zip(keys, scores))

@@ -35,10 +35,16 @@ class SliceStack:
         self._place(np.asarray(ijk_to_ras, dtype=float))
         self.messages = [f"Taken: {self.axis}."]
         if whole != self._source.shape[1:]:
-            self.messages.append(f"Cropped from {whole[1]}×{whole[0]} to {self.shape[1]}×{self.shape[0]} pixels, multiples of {job.scale}.")
+            self.messages.append(
+                f"Cropped from {whole[1]}×{whole[0]} to {self.shape[1]}×{self.shape[0]} pixels, multiples of {job.scale}."
+            )
         if mask is not None:
-            self.messages.append(f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark.")
-        self.fullness = np.count_nonzero(self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2))
+            self.messages.append(
+                f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark."
+            )
+        self.fullness = np.count_nonzero(
+            self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2)
+        )
         self.fullest = int(np.argmax(self.fullness))
         plain, _ = self.read(self.fullest)
         self.dots = SyntheticLesions(plain, even_dots(plain, foreground(plain)), job.scale)
@@ -56,7 +62,11 @@ class SliceStack:
 
     def _degraded(self, image, number):
         low = resampling.degrade(image, self._job.scale, self._job.degradation)
-        return resampling.rician(low, self._job.noise / 100, (self._job.seed, number)) if self._job.noise else low
+        return (
+            resampling.rician(low, self._job.noise / 100, (self._job.seed, number))
+            if self._job.noise
+            else low
+        )
 
     def to_volume(self, images):
         """Slices of the first axis as an array (k, j, i), and back: a view."""
@@ -70,7 +80,10 @@ class SliceStack:
         if not self._job.reference:
             return self.filled
         low = np.stack([given[number] for number in range(len(self))])
-        return np.ascontiguousarray(self.to_volume(low * (self.intensity.high - self.intensity.low) + self.intensity.low), dtype=np.float32)
+        return np.ascontiguousarray(
+            self.to_volume(low * (self.intensity.high - self.intensity.low) + self.intensity.low),
+            dtype=np.float32,
+        )
 
     def truth_volume(self):
         """(k, j, i), in the type of the input; None without a reference."""
@@ -82,14 +95,22 @@ class SliceStack:
     def _check_size(self, whole):
         low = [side // self._job.scale if self._job.reference else side for side in whole]
         if min(low) < LEAST_SIDE:
-            raise SuperResolutionError(f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
-                                   "choose another slice direction, a smaller scale or a larger volume.")
+            raise SuperResolutionError(
+                f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
+                "choose another slice direction, a smaller scale or a larger volume."
+            )
 
     def _place(self, ijk_to_ras):
         scale = self._job.scale
-        self.low_size = [side // scale if self._job.reference else side for side in self._source.shape[1:]]
+        self.low_size = [
+            side // scale if self._job.reference else side for side in self._source.shape[1:]
+        ]
         self.shape = tuple(side * scale for side in self.low_size)
-        self.output_shape = np.moveaxis(np.empty((len(self), *self.shape), bool), 0, self.axis.numpy_axis).shape
+        self.output_shape = np.moveaxis(
+            np.empty((len(self), *self.shape), bool), 0, self.axis.numpy_axis
+        ).shape
         enlarged = geometry.upsampled_matrix(ijk_to_ras, self.axis.factors(scale))
         shrunk = geometry.upsampled_matrix(ijk_to_ras, self.axis.factors(1 / scale))
-        self.ijk_to_ras, self.low_ijk_to_ras = (ijk_to_ras, shrunk) if self._job.reference else (enlarged, ijk_to_ras)
+        self.ijk_to_ras, self.low_ijk_to_ras = (
+            (ijk_to_ras, shrunk) if self._job.reference else (enlarged, ijk_to_ras)
+        )

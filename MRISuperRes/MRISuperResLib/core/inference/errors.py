@@ -8,12 +8,25 @@ import functools
 from ..errors import SuperResolutionError
 
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
-LOST = ("CUDA error", "CUDA driver error", "HIP error", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS", "CUSOLVER_STATUS", "CUFFT_", "NCCL error", "MPS backend")
+LOST = (
+    "CUDA error",
+    "CUDA driver error",
+    "HIP error",
+    "cuDNN error",
+    "CUDNN_STATUS",
+    "CUBLAS_STATUS",
+    "CUSOLVER_STATUS",
+    "CUFFT_",
+    "NCCL error",
+    "MPS backend",
+)
 
 
 def is_want_of_memory(error):
     """Whether an exception says that the memory of a device, or of the computer, was not enough."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY))
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    )
 
 
 def told(function):
@@ -29,11 +42,17 @@ def told(function):
             return function(*arguments, **options)
         except RuntimeError as error:  # a MemoryError is told by who knows what it was for
             if is_want_of_memory(error):
-                raise SuperResolutionError("The memory was not enough: close other programs, choose the device cpu, or crop the volume.", "memory") from error
+                raise SuperResolutionError(
+                    "The memory was not enough: close other programs, choose the device cpu, or crop the volume.",
+                    "memory",
+                ) from error
             if any(words in str(error) for words in LOST):
                 reason = str(error).splitlines()[0].rstrip(".")
-                raise SuperResolutionError(f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "
-                                       "device cpu, and restart the computer.", "device") from error
+                raise SuperResolutionError(
+                    f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "
+                    "device cpu, and restart the computer.",
+                    "device",
+                ) from error
             raise
 
     return telling

@@ -19,7 +19,9 @@ def half_type(device):
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
         return torch.float16
     if device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch don't tell
+        able = getattr(
+            torch.cpu, "get_capabilities", dict
+        )()  # older versions of PyTorch don't tell
         if able.get("avx512_bf16") or able.get("amx_bf16"):
             return torch.bfloat16
     return torch.float32
@@ -30,7 +32,11 @@ def run(net, batch, dtype):
 
     float32 is float32, also on GPUs that would take the ten bits of TF32 for it.
     """
-    with torch.inference_mode(), torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32), cudnn.flags(enabled=True, allow_tf32=False):
+    with (
+        torch.inference_mode(),
+        torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32),
+        cudnn.flags(enabled=True, allow_tf32=False),
+    ):
         return net(batch).float()
 
 
@@ -40,12 +46,17 @@ def difference(net, batch, dtype):
     None where all of the batch is one gray level, so that it would show nothing.
     """
     number = int((batch.amax((1, 2, 3)) - batch.amin((1, 2, 3))).argmax())
-    image = batch[number:number + 1]
+    image = batch[number : number + 1]
     if image.amin() == image.amax():
         return None
     row, column = divmod(int(image.argmax()), image.shape[3])
-    top, left = (max(0, min(place - PATCH // 2, side - PATCH)) for place, side in ((row, image.shape[2]), (column, image.shape[3])))
-    patch = image[:, :, top:top + PATCH, left:left + PATCH].contiguous(memory_format=torch.channels_last)
+    top, left = (
+        max(0, min(place - PATCH // 2, side - PATCH))
+        for place, side in ((row, image.shape[2]), (column, image.shape[3]))
+    )
+    patch = image[:, :, top : top + PATCH, left : left + PATCH].contiguous(
+        memory_format=torch.channels_last
+    )
     differences = run(net, patch, dtype) - run(net, patch, torch.float32)
     found = float(differences.square().mean().sqrt()), float(differences.abs().max())
     return found if found[1] < float("inf") else (float("inf"), float("inf"))

@@ -44,15 +44,23 @@ class NetworkRunner:
         """
         done, first = [], 0
         while first < len(batch):
-            part = batch[first:first + (self._most or len(batch))]
+            part = batch[first : first + (self._most or len(batch))]
             try:
-                done.append(_fetch(finish(self._enlarge(part.to(self.device, memory_format=torch.channels_last)))))
+                done.append(
+                    _fetch(
+                        finish(
+                            self._enlarge(part.to(self.device, memory_format=torch.channels_last))
+                        )
+                    )
+                )
                 first += len(part)
             except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors
                 if not is_want_of_memory(error):
                     raise
                 self._save(part, error)
-        return done[0] if len(done) == 1 else lambda: np.concatenate([fetched() for fetched in done])
+        return (
+            done[0] if len(done) == 1 else lambda: np.concatenate([fetched() for fetched in done])
+        )
 
     def _save(self, part, error):
         """The next smaller step."""
@@ -64,8 +72,11 @@ class NetworkRunner:
         elif self.device.type != "cpu":
             self._go_on_on_the_cpu()
         else:
-            raise SuperResolutionError(f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
-                                   "close other programs, or crop the volume.", "memory") from error
+            raise SuperResolutionError(
+                f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
+                "close other programs, or crop the volume.",
+                "memory",
+            ) from error
         if self._wanted[0].type == "cuda":
             torch.cuda.empty_cache()
         self.messages = [self._message()]
@@ -94,9 +105,18 @@ class NetworkRunner:
         for top, bottom in _steps(height, self._tile):
             for left, right in _steps(width, self._tile):
                 above, before = max(0, top - overlap), max(0, left - overlap)
-                piece = run(self._net, part[:, :, above:bottom + overlap, before:right + overlap], self.dtype)[:, 0]
-                rows, columns = ((slice(scale * (first - start), scale * (last - start))) for first, last, start in ((top, bottom, above), (left, right, before)))
-                output[:, scale * top:scale * bottom, scale * left:scale * right] = piece[:, rows, columns]
+                piece = run(
+                    self._net,
+                    part[:, :, above : bottom + overlap, before : right + overlap],
+                    self.dtype,
+                )[:, 0]
+                rows, columns = (
+                    (slice(scale * (first - start), scale * (last - start)))
+                    for first, last, start in ((top, bottom, above), (left, right, before))
+                )
+                output[:, scale * top : scale * bottom, scale * left : scale * right] = piece[
+                    :, rows, columns
+                ]
         return output
 
 
@@ -105,7 +125,9 @@ def _fetch(tensor):
     if tensor.device.type != "cuda":
         array = tensor.cpu().numpy()
         return lambda: array
-    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(
+        tensor, non_blocking=True
+    )
     arrived = torch.cuda.current_stream(tensor.device).record_event()
 
     def wait():

@@ -24,7 +24,9 @@ PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
 """Transfer syntaxes (JPEG and its relatives, RLE) whose pixel data are fragments, closed by FRAGMENTS_END."""
 FRAGMENTS_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
-MODALITY_ELEMENT = re.compile(rb"(?:\x08\x00\x60\x00|\x00\x08\x00\x60)(?:CS..|....)([A-Z]{2,16})", re.DOTALL)
+MODALITY_ELEMENT = re.compile(
+    rb"(?:\x08\x00\x60\x00|\x00\x08\x00\x60)(?:CS..|....)([A-Z]{2,16})", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,27 @@ def find_series(path, frame=None, series=None):
 def series_of(files, frame=None):
     """The Series that is made of all images of a list of files. Raises SuperResolutionError (kind "input")."""
     with read_errors(files[0]):
-        return _arranged(Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, [])
+        return _arranged(
+            Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, []
+        )
 
 
 def _arranged(folder, slices, frame, messages):
-    name = slices[0].path.name if len(slices) == 1 else f"the series in {folder or slices[0].path.parent}"
+    name = (
+        slices[0].path.name
+        if len(slices) == 1
+        else f"the series in {folder or slices[0].path.parent}"
+    )
     for image in slices:
         _check_image(image)
     slices, lps = grid_of(name, slices, frame, messages)
     check_grid(name, lps)
     modality = slices[0].text(MODALITY)
     if modality != "MR":
-        messages.insert(0, f"This is no MRI but an image of modality {modality or 'unknown'}: the models were made for MRI, don't trust the result.")
+        messages.insert(
+            0,
+            f"This is no MRI but an image of modality {modality or 'unknown'}: the models were made for MRI, don't trust the result.",
+        )
     return Series(name, slices, LPS_TO_RAS @ lps, messages)
 
 
@@ -98,20 +109,30 @@ def _header(path):
 def _is_cut(data):
     """Whether compressed pixel data have no end. GDCM finds out as well, but may need many seconds for an RLE image."""
     start = data.find(PIXEL_DATA[0])
-    return start > 0 and any(syntax in data[:1024] for syntax in COMPRESSED) and FRAGMENTS_END not in data[start:]
+    return (
+        start > 0
+        and any(syntax in data[:1024] for syntax in COMPRESSED)
+        and FRAGMENTS_END not in data[start:]
+    )
 
 
 def _unreadable(path):
     """Says why GDCM can't read a file: other content, or broken."""
     data = path.read_bytes()
     if data[128:132] != b"DICM":
-        return SuperResolutionError(f"{path.name} is not a DICOM file, or its beginning is damaged: copy or export it again.")
+        return SuperResolutionError(
+            f"{path.name} is not a DICOM file, or its beginning is damaged: copy or export it again."
+        )
     if not any(tag in data for tag in PIXEL_DATA):
         kind = MODALITY_ELEMENT.search(data)
         what = f"a DICOM object of kind {kind[1].decode()}" if kind else "a DICOM object"
-        return SuperResolutionError(f"{path.name} is {what} and holds no image: give the files of an MRI series.")
-    return SuperResolutionError(f"The image in {path.name} can't be decoded: the file is damaged or cut short, or its compression is not supported; "
-                            "copy it again, or export it uncompressed.")
+        return SuperResolutionError(
+            f"{path.name} is {what} and holds no image: give the files of an MRI series."
+        )
+    return SuperResolutionError(
+        f"The image in {path.name} can't be decoded: the file is damaged or cut short, or its compression is not supported; "
+        "copy it again, or export it uncompressed."
+    )
 
 
 def _scan(folder, messages):
@@ -131,7 +152,11 @@ def _scan(folder, messages):
             continue
         found.setdefault(image.text(SERIES), {}).setdefault(image.text(INSTANCE) or path, image)
     if not found:
-        hint = "give one of its subfolders" if any(p.is_dir() for p in folder.iterdir()) else "give the folder of an MRI series"
+        hint = (
+            "give one of its subfolders"
+            if any(p.is_dir() for p in folder.iterdir())
+            else "give the folder of an MRI series"
+        )
         raise SuperResolutionError(f"The folder {folder} holds no DICOM images: {hint}.")
     if others:
         messages.append(f"Left out, as they hold no image: {', '.join(others)}.")
@@ -139,13 +164,22 @@ def _scan(folder, messages):
 
 
 def _choose_series(folder, found, series, messages):
-    listed = "; ".join(f"{uid} ({images[0].text(DESCRIPTION) or 'no description'}, {len(images)} images)" for uid, images in found.items())
+    listed = "; ".join(
+        f"{uid} ({images[0].text(DESCRIPTION) or 'no description'}, {len(images)} images)"
+        for uid, images in found.items()
+    )
     if series is not None and series not in found:
-        raise SuperResolutionError(f"There is no series {series} in {folder}, choose another with --series: {listed}.")
+        raise SuperResolutionError(
+            f"There is no series {series} in {folder}, choose another with --series: {listed}."
+        )
     if series is None and len(found) > 1:
-        raise SuperResolutionError(f"{folder} holds {len(found)} series, choose one with --series: {listed}.")
+        raise SuperResolutionError(
+            f"{folder} holds {len(found)} series, choose one with --series: {listed}."
+        )
     images = found[series] if series is not None else next(iter(found.values()))
-    messages.append(f"Taken: the series “{images[0].text(DESCRIPTION) or images[0].text(SERIES)}”, {len(images)} images.")
+    messages.append(
+        f"Taken: the series “{images[0].text(DESCRIPTION) or images[0].text(SERIES)}”, {len(images)} images."
+    )
     return images
 
 
@@ -154,14 +188,20 @@ def _check_image(image):
     if modality == "SEG":
         raise segmentation(name)
     if modality == "RTDOSE":
-        raise SuperResolutionError(f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead.")
+        raise SuperResolutionError(
+            f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead."
+        )
     if image.components > 1:
         raise not_scalar(name, image.components, is_color=True)
     if "MOSAIC" in image.text(IMAGE_TYPE):
-        raise SuperResolutionError(f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file.")
+        raise SuperResolutionError(
+            f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file."
+        )
     if image.text(FRAMES) not in ("", "1"):
-        raise SuperResolutionError(f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
-                               "load it in 3D Slicer, or convert it with dcm2niix, and give it as NRRD or NIfTI.")
+        raise SuperResolutionError(
+            f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
+            "load it in 3D Slicer, or convert it with dcm2niix, and give it as NRRD or NIfTI."
+        )
 
 
 def _voxels(name, slices):
@@ -181,5 +221,7 @@ def _pixels(image):
         raise _unreadable(image.path) from e
     stored_bits = image.numbers(BITS, 1)
     if pixels.dtype == np.float64 and stored_bits is not None and stored_bits[0] <= 16:
-        pixels = pixels.astype(np.float32)  # holds every 16-bit number times the rescale slope to 7 digits
+        pixels = pixels.astype(
+            np.float32
+        )  # holds every 16-bit number times the rescale slope to 7 digits
     return pixels.reshape(pixels.shape[-2:])

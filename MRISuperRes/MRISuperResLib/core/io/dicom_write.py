@@ -29,7 +29,9 @@ def find_original(path, frame=None, series=None):
         if not path.is_dir() and path.suffix.lower() not in (".dcm", ".ima"):
             with open(path, "rb") as file:
                 if file.read(132)[128:] != b"DICM":
-                    raise SuperResolutionError(f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over.")
+                    raise SuperResolutionError(
+                        f"{path.name} is no DICOM file: a DICOM series can be made of a DICOM input only, whose patient and study it takes over."
+                    )
         return find_series(path, frame, series)
 
 
@@ -71,17 +73,30 @@ def _check_headers(original, headers):
     first, name = headers[0], original.name
     sop_class = str(first.get("SOPClassUID") or "")
     if sop_class not in CLASSES:
-        raise SuperResolutionError(f"{name} holds images of the kind “{UID(sop_class).name or 'unknown'}”: a DICOM series can be made of MR and CT images only; "
-                               "write a .nrrd or .nii.gz file instead.")
+        raise SuperResolutionError(
+            f"{name} holds images of the kind “{UID(sop_class).name or 'unknown'}”: a DICOM series can be made of MR and CT images only; "
+            "write a .nrrd or .nii.gz file instead."
+        )
     for keyword, what in (("StudyInstanceUID", "study"), ("SOPInstanceUID", "image")):
         if not all(header.get(keyword) for header in headers):
-            raise SuperResolutionError(f"{name} does not say which {what} it is ({keyword}), so that no series can be derived from it: export it again.")
-    told = {what: {header.get(keyword) for header in headers} for keyword, what in (
-        ("PatientID", "patients"), ("StudyInstanceUID", "studies"), ("FrameOfReferenceUID", "frames of reference"), ("SOPClassUID", "kinds"))}
+            raise SuperResolutionError(
+                f"{name} does not say which {what} it is ({keyword}), so that no series can be derived from it: export it again."
+            )
+    told = {
+        what: {header.get(keyword) for header in headers}
+        for keyword, what in (
+            ("PatientID", "patients"),
+            ("StudyInstanceUID", "studies"),
+            ("FrameOfReferenceUID", "frames of reference"),
+            ("SOPClassUID", "kinds"),
+        )
+    }
     told["scalings (rescale slope or intercept)"] = {_rescale(header) for header in headers}
     for what, values in told.items():
         if len(values) > 1:
-            raise SuperResolutionError(f"The images of {name} are of different {what}, and no single series can be made of them: write a .nrrd or .nii.gz file instead.")
+            raise SuperResolutionError(
+                f"The images of {name} are of different {what}, and no single series can be made of them: write a .nrrd or .nii.gz file instead."
+            )
 
 
 def _in_place(array, ijk_to_ras, original):
@@ -91,7 +106,9 @@ def _in_place(array, ijk_to_ras, original):
     """
     factors = np.divide(array.shape[::-1], original.size)
     if not (factors > 1).any():
-        raise SuperResolutionError(f"The volume is not larger than {original.name}, and so no super-resolution of it: save it as a .nrrd or .nii.gz file instead.")
+        raise SuperResolutionError(
+            f"The volume is not larger than {original.name}, and so no super-resolution of it: save it as a .nrrd or .nii.gz file instead."
+        )
     expected = geometry.upsampled_matrix(original.ijk_to_ras, factors)
     if ijk_to_ras[:3, 2] @ expected[:3, 2] < 0:
         flip = np.diag([1.0, 1, -1, 1])
@@ -99,15 +116,22 @@ def _in_place(array, ijk_to_ras, original):
         array, ijk_to_ras = array[::-1], ijk_to_ras @ flip
     ends = (geometry.corners(matrix, array.shape[::-1]) for matrix in (ijk_to_ras, expected))
     # applications round a header's numbers in their own way; a shift of a voxel is no rounding
-    if (factors % 1).any() or np.abs(np.subtract(*ends)).max() > geometry.spacing(expected).min() / 4:
-        raise SuperResolutionError(f"The volume does not lie where {original.name} lies, of which it was made (was it moved, turned or cropped since?): "
-                               "save it as a .nrrd or .nii.gz file instead.")
+    if (factors % 1).any() or np.abs(np.subtract(*ends)).max() > geometry.spacing(
+        expected
+    ).min() / 4:
+        raise SuperResolutionError(
+            f"The volume does not lie where {original.name} lies, of which it was made (was it moved, turned or cropped since?): "
+            "save it as a .nrrd or .nii.gz file instead."
+        )
     return array, expected, int(factors[2])
 
 
 def _rescale(header):
     """(slope, intercept)"""
-    return tuple(float(default if header.get(key) in (None, "") else header.get(key)) for key, default in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
+    return tuple(
+        float(default if header.get(key) in (None, "") else header.get(key))
+        for key, default in (("RescaleSlope", 1), ("RescaleIntercept", 0))
+    )
 
 
 class _Scaling:
@@ -116,11 +140,21 @@ class _Scaling:
     def __init__(self, header, array):
         self.slope, self.intercept = _rescale(header)
         ends = self._stored(np.array([array.min(), array.max()]))
-        types = (np.int16, np.uint16) if header.get("PixelRepresentation") == 1 else (np.uint16, np.int16)
-        fitting = [dtype for dtype in types if np.iinfo(dtype).min <= ends.min() and ends.max() <= np.iinfo(dtype).max]
+        types = (
+            (np.int16, np.uint16)
+            if header.get("PixelRepresentation") == 1
+            else (np.uint16, np.int16)
+        )
+        fitting = [
+            dtype
+            for dtype in types
+            if np.iinfo(dtype).min <= ends.min() and ends.max() <= np.iinfo(dtype).max
+        ]
         if not fitting:
-            raise SuperResolutionError(f"Values from {array.min():.6g} to {array.max():.6g} can't be stored in the 16 bits of a DICOM image with a rescale slope of "
-                                   f"{self.slope:.6g}: write a .nrrd or .nii.gz file instead.")
+            raise SuperResolutionError(
+                f"Values from {array.min():.6g} to {array.max():.6g} can't be stored in the 16 bits of a DICOM image with a rescale slope of "
+                f"{self.slope:.6g}: write a .nrrd or .nii.gz file instead."
+            )
         self._type = np.dtype(fitting[0])
 
     def _stored(self, values):
@@ -129,7 +163,11 @@ class _Scaling:
 
     def error(self, dtype):
         """How far a value may be from the one that was stored."""
-        return 0 if dtype.kind in "iu" and abs(self.slope) == 1 and self.intercept % 1 == 0 else abs(self.slope) / 2
+        return (
+            0
+            if dtype.kind in "iu" and abs(self.slope) == 1 and self.intercept % 1 == 0
+            else abs(self.slope) / 2
+        )
 
     def store(self, header, image):
         """Puts the pixels of an image, and what describes them, into its header."""
@@ -138,7 +176,9 @@ class _Scaling:
         header.BitsAllocated = header.BitsStored = 16
         header.HighBit = 15
         header.PixelRepresentation = int(self._type.kind == "i")
-        header.add_new("PixelData", "OW", self._stored(image).astype(self._type.newbyteorder("<")).tobytes())
+        header.add_new(
+            "PixelData", "OW", self._stored(image).astype(self._type.newbyteorder("<")).tobytes()
+        )
 
 
 def _place(header, ijk_to_ras, k, count, factor):
@@ -149,11 +189,11 @@ def _place(header, ijk_to_ras, k, count, factor):
     header.PixelSpacing = _decimal(spacing[1::-1])
     header.ImageOrientationPatient = _decimal((*row, *column))
     header.ImagePositionPatient = _decimal(position)
-    header.SliceLocation, = _decimal([position @ np.cross(row, column)])
+    (header.SliceLocation,) = _decimal([position @ np.cross(row, column)])
     if count > 1:
-        header.SpacingBetweenSlices, = _decimal([spacing[2]])
+        (header.SpacingBetweenSlices,) = _decimal([spacing[2]])
     if header.SliceThickness and factor > 1:
-        header.SliceThickness, = _decimal([header.SliceThickness / factor])
+        (header.SliceThickness,) = _decimal([header.SliceThickness / factor])
 
 
 def _decimal(numbers):
@@ -173,14 +213,23 @@ def _save(header, path):
             else:
                 header.save_as(path, enforce_file_format=True)
         except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as e:
-            raise SuperResolutionError(f"The header of the source can't be taken over ({e}): export it again, or write a .nrrd or .nii.gz file.") from e
+            raise SuperResolutionError(
+                f"The header of the source can't be taken over ({e}): export it again, or write a .nrrd or .nii.gz file."
+            ) from e
 
 
 def _check_written(folder, array, ijk_to_ras, scaling):
     """Raises SuperResolutionError unless the files, read as any other series, hold the values in their place."""
     written, matrix, _ = read_dicom(folder)
-    tolerance = scaling.error(array.dtype) + (0 if written.dtype.kind in "iu" else 1e-6 * float(max(abs(array.min()), abs(array.max()))))
+    tolerance = scaling.error(array.dtype) + (
+        0 if written.dtype.kind in "iu" else 1e-6 * float(max(abs(array.min()), abs(array.max())))
+    )
     is_same = written.shape == array.shape and all(
-        np.abs(one.astype(np.float64) - other).max() <= tolerance for one, other in zip(written, array))
+        np.abs(one.astype(np.float64) - other).max() <= tolerance
+        for one, other in zip(written, array)
+    )
     if not is_same or np.abs(matrix - ijk_to_ras).max() > 1e-4:
-        raise SuperResolutionError(f"The DICOM files in {folder} do not hold what was written to them: try again, or write a .nrrd or .nii.gz file.", "environment")
+        raise SuperResolutionError(
+            f"The DICOM files in {folder} do not hold what was written to them: try again, or write a .nrrd or .nii.gz file.",
+            "environment",
+        )

@@ -24,7 +24,7 @@ def volumes_below(folder: str | Path) -> list[Path]:
 
 
 def without_extension(name: str) -> str:
-    """"a.b" of "a.b.nii.gz"."""
+    """ "a.b" of "a.b.nii.gz"."""
     return EXTENSION.sub("", name)
 
 

@@ -50,8 +50,14 @@ def _places(path):
 def _check(target):
     if target.is_dir():
         if any(target.iterdir()):
-            raise SuperResolutionError(f"The folder {target} is not empty: empty it, or give the name of a new one.", "settings")
+            raise SuperResolutionError(
+                f"The folder {target} is not empty: empty it, or give the name of a new one.",
+                "settings",
+            )
     elif target.exists():
         raise SuperResolutionError(f"{target} is a file: give the name of a folder.", "settings")
     elif not target.parent.is_dir():
-        raise SuperResolutionError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
+        raise SuperResolutionError(
+            f"There is no folder {target.parent}: make it first, or choose another place for the output.",
+            "settings",
+        )

@@ -8,11 +8,27 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SuperResolutionError
-from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, read_errors, segmentation
+from .checks import (
+    LPS_TO_RAS,
+    check_grid,
+    choose_frame,
+    no_usable_grid,
+    not_scalar,
+    out_of_memory,
+    read_errors,
+    segmentation,
+)
 from .dicom_read import read_dicom
 from .quiet import quiet
 
-UNKNOWN_SPACES = ("scanner-xyz", "scanner-xyz-time", "3D-right-handed", "3D-left-handed", "3D-right-handed-time", "3D-left-handed-time")
+UNKNOWN_SPACES = (
+    "scanner-xyz",
+    "scanner-xyz-time",
+    "3D-right-handed",
+    "3D-left-handed",
+    "3D-right-handed-time",
+    "3D-left-handed-time",
+)
 """Spaces of an NRRD file that do not say how the patient lies."""
 
 
@@ -45,7 +61,9 @@ def _reader(path, series):
     if path.is_dir():
         return lambda path, frame: read_dicom(path, frame, series)
     if series is not None:
-        raise SuperResolutionError(f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series.")
+        raise SuperResolutionError(
+            f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series."
+        )
     from .nifti import is_nifti, read_nifti
 
     head = _head(path)
@@ -59,8 +77,10 @@ def _reader(path, series):
         return read_dicom
     if not head:
         raise SuperResolutionError(f"{path.name} is empty or damaged: copy or export it again.")
-    raise SuperResolutionError(f"{path.name} is not a volume that can be read: give a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
-                           "or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder.")
+    raise SuperResolutionError(
+        f"{path.name} is not a volume that can be read: give a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
+        "or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder."
+    )
 
 
 def _head(path):
@@ -90,11 +110,21 @@ def _read_itk(path, image_io, frame):
         raise segmentation(name)
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
-    is_sequence = components > 1 and "NRRD_kinds[pixel]" in keys and reader.GetMetaData("NRRD_kinds[pixel]") == "list"
+    is_sequence = (
+        components > 1
+        and "NRRD_kinds[pixel]" in keys
+        and reader.GetMetaData("NRRD_kinds[pixel]") == "list"
+    )
     if "complex" in pixel or (components > 1 and not is_sequence):
-        raise not_scalar(name, "complex" if "complex" in pixel else components, is_color=components in (3, 4) and "unsigned" in pixel)
+        raise not_scalar(
+            name,
+            "complex" if "complex" in pixel else components,
+            is_color=components in (3, 4) and "unsigned" in pixel,
+        )
     if len(size) > 4 and max(size[4:]) > 1:
-        raise SuperResolutionError(f"{name} has {len(size)} dimensions: save one volume of it as a file of its own.")
+        raise SuperResolutionError(
+            f"{name} has {len(size)} dimensions: save one volume of it as a file of its own."
+        )
     frames = components if is_sequence else size[3] if len(size) > 3 else 1
     chosen = choose_frame(name, frames, frame)
     ijk_to_ras, messages = _itk_matrix(reader, name)
@@ -112,7 +142,11 @@ def _read_itk(path, image_io, frame):
             raise _unreadable(name, e) from e
     if is_sequence:
         array = np.ascontiguousarray(array[..., chosen])
-    return array.reshape(array.shape if array.ndim == 3 else (1, *array.shape)), ijk_to_ras, messages
+    return (
+        array.reshape(array.shape if array.ndim == 3 else (1, *array.shape)),
+        ijk_to_ras,
+        messages,
+    )
 
 
 def _itk_matrix(reader, name):
@@ -124,12 +158,18 @@ def _itk_matrix(reader, name):
     lps[:used, 3] = reader.GetOrigin()[:used]
     messages = []
     if dimension == 2:
-        messages.append(f"{name} is a single 2D image: its thickness and position are unknown, 1 mm was taken.")
+        messages.append(
+            f"{name} is a single 2D image: its thickness and position are unknown, 1 mm was taken."
+        )
     elif reader.GetImageIO() == "NrrdImageIO":
-        space = reader.GetMetaData("NRRD_space") if "NRRD_space" in reader.GetMetaDataKeys() else None
+        space = (
+            reader.GetMetaData("NRRD_space") if "NRRD_space" in reader.GetMetaDataKeys() else None
+        )
         if space is None or space in UNKNOWN_SPACES:
-            messages.append(f"{name} does not say how the patient lies (no anatomical space): the voxel grid was taken as it is, "
-                            "names such as axial may be wrong.")
+            messages.append(
+                f"{name} does not say how the patient lies (no anatomical space): the voxel grid was taken as it is, "
+                "names such as axial may be wrong."
+            )
     return LPS_TO_RAS @ lps, messages
 
 
@@ -137,5 +177,7 @@ def _unreadable(name, error):
     text = str(error)
     if "spacing" in text or "direction" in text.lower():
         return no_usable_grid(name)
-    return SuperResolutionError(f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
-                            "missing beside it; copy or export it again.")
+    return SuperResolutionError(
+        f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
+        "missing beside it; copy or export it again."
+    )

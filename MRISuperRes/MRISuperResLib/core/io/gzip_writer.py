@@ -23,7 +23,9 @@ class GzipWriter(io.RawIOBase):
     def __init__(self, file, level):
         self._file, self._level = file, level
         self._pool = ThreadPoolExecutor(os.cpu_count())
-        self._most = 2 * (os.cpu_count() or 1)  # pieces on their way: memory does not grow with the file
+        self._most = 2 * (
+            os.cpu_count() or 1
+        )  # pieces on their way: memory does not grow with the file
         self._pieces, self._rest = collections.deque(), bytearray()
         self._size = self._sum = 0
         file.write(HEADER)
@@ -46,7 +48,7 @@ class GzipWriter(io.RawIOBase):
         self._size += len(data)
         self._sum = zlib.crc32(data, self._sum)
         for start in range(0, len(data), PIECE):
-            self._rest += data[start:start + PIECE]
+            self._rest += data[start : start + PIECE]
             if len(self._rest) >= PIECE:
                 self._send(bytes(self._rest[:PIECE]), zlib.Z_SYNC_FLUSH)
                 del self._rest[:PIECE]

@@ -19,14 +19,39 @@ from nibabel.spatialimages import HeaderDataError
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from .checks import LPS_TO_RAS, check_grid, choose_frame, no_usable_grid, not_scalar, out_of_memory, segmentation
+from .checks import (
+    LPS_TO_RAS,
+    check_grid,
+    choose_frame,
+    no_usable_grid,
+    not_scalar,
+    out_of_memory,
+    segmentation,
+)
 
 HEADER_KINDS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
 HEADER_SIZE = 540
 """Bytes of the longer header, that of NIfTI-2."""
 
-NOT_SCALAR = {"RGB": 3, "RGBA": 4, "complex64": "complex", "complex128": "complex", "complex256": "complex"}
-SCALAR = ("uint8", "int16", "int32", "float32", "float64", "int8", "uint16", "uint32", "int64", "uint64")
+NOT_SCALAR = {
+    "RGB": 3,
+    "RGBA": 4,
+    "complex64": "complex",
+    "complex128": "complex",
+    "complex256": "complex",
+}
+SCALAR = (
+    "uint8",
+    "int16",
+    "int32",
+    "float32",
+    "float64",
+    "int8",
+    "uint16",
+    "uint32",
+    "int64",
+    "uint64",
+)
 LABEL_INTENT = 1002
 SPATIAL_UNIT = {1: 1000.0, 3: 0.001}
 """mm; 2 is mm, 0 (unknown) is taken as mm."""
@@ -57,13 +82,21 @@ def read_nifti(path, frame=None):
             ijk_to_ras, messages = _matrix(header, name)
             check_grid(name, ijk_to_ras)
             chosen = choose_frame(name, frames, frame)
-            with contextlib.nullcontext(file) if _is_single(header) else _open(_data_file(path)) as data:
+            with (
+                contextlib.nullcontext(file)
+                if _is_single(header)
+                else _open(_data_file(path)) as data
+            ):
                 array = _voxels(data, header, sizes, frames, chosen, dtype, name)
             return _scaled(array, header), ijk_to_ras, messages
     except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise SuperResolutionError(f"{name} is damaged or cut short ({e}): copy or export it again.") from e
+        raise SuperResolutionError(
+            f"{name} is damaged or cut short ({e}): copy or export it again."
+        ) from e
     except (HeaderDataError, ValueError, OverflowError) as e:
-        raise SuperResolutionError(f"The header of {name} is damaged ({str(e).splitlines()[0]}): export it again.") from e
+        raise SuperResolutionError(
+            f"The header of {name} is damaged ({str(e).splitlines()[0]}): export it again."
+        ) from e
 
 
 def _open(path):
@@ -76,10 +109,12 @@ def _header(file, name):
     head = file.read(HEADER_SIZE)
     kind = _kind(head)
     if kind is None:
-        raise SuperResolutionError(f"{name} is an Analyze 7.5 image, which does not say left from right: convert it to NIfTI first.")
+        raise SuperResolutionError(
+            f"{name} is an Analyze 7.5 image, which does not say left from right: convert it to NIfTI first."
+        )
     if len(head) < kind.sizeof_hdr:
         raise EOFError("its header is not complete")
-    return kind(head[:kind.sizeof_hdr], check=False)
+    return kind(head[: kind.sizeof_hdr], check=False)
 
 
 def _is_single(header):
@@ -92,15 +127,19 @@ def _data_file(path):
         data = path.with_name(path.name.removesuffix(".gz").removesuffix(".hdr") + suffix)
         if data.exists():
             return data
-    raise SuperResolutionError(f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it: put both into one folder.")
+    raise SuperResolutionError(
+        f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it: put both into one folder."
+    )
 
 
 def _sizes(header, name):
     """((ni, nj, nk), frames)"""
     rank = int(header["dim"][0])
-    dim = [int(n) for n in header["dim"][1:rank + 1]] + [1] * (7 - rank)
+    dim = [int(n) for n in header["dim"][1 : rank + 1]] + [1] * (7 - rank)
     if not 1 <= rank <= 7 or min(dim) < 1:
-        raise SuperResolutionError(f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again.")
+        raise SuperResolutionError(
+            f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again."
+        )
     if max(dim[4:]) > 1:
         raise not_scalar(name, int(np.prod(dim[4:])))
     return dim[:3], dim[3]
@@ -108,20 +147,30 @@ def _sizes(header, name):
 
 def _dtype(header, name):
     code = int(header["datatype"])
-    label = str(nibabel.nifti1.data_type_codes.label[code]) if code in nibabel.nifti1.data_type_codes else ""
+    label = (
+        str(nibabel.nifti1.data_type_codes.label[code])
+        if code in nibabel.nifti1.data_type_codes
+        else ""
+    )
     if label in NOT_SCALAR:
         raise not_scalar(name, NOT_SCALAR[label], is_color=True)
     if int(header["intent_code"]) == LABEL_INTENT:
         raise segmentation(name)
     if label not in SCALAR:
-        raise SuperResolutionError(f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats.")
+        raise SuperResolutionError(
+            f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats."
+        )
     return header.get_data_dtype()
 
 
 def _voxels(file, header, sizes, frames, frame, dtype, name):
     """The stored numbers of one frame, native byte order, (k, j, i)."""
     # some writers leave the offset 0 where the voxels follow the header
-    offset = max(int(header["vox_offset"]), header.sizeof_hdr + 4) if _is_single(header) else int(header["vox_offset"])
+    offset = (
+        max(int(header["vox_offset"]), header.sizeof_hdr + 4)
+        if _is_single(header)
+        else int(header["vox_offset"])
+    )
     try:
         array = fileslice(file, (..., frame), (*sizes, frames), dtype, offset, order="F")
     except (MemoryError, OverflowError) as e:
@@ -153,14 +202,20 @@ def _matrix(header, name):
         raise no_usable_grid(name)
     if header["sform_code"] > 0:
         matrix = header.get_sform()
-        if header["qform_code"] > 0 and not _same_place(matrix, header.get_qform(), header["dim"][1:4]):
-            messages.append(f"{name} gives two different positions: the sform was taken, but 3D Slicer may show the file where its qform says.")
+        if header["qform_code"] > 0 and not _same_place(
+            matrix, header.get_qform(), header["dim"][1:4]
+        ):
+            messages.append(
+                f"{name} gives two different positions: the sform was taken, but 3D Slicer may show the file where its qform says."
+            )
     elif header["qform_code"] > 0:
         matrix = header.get_qform()
     else:
         matrix = LPS_TO_RAS @ np.diag([*header["pixdim"][1:4].astype(float), 1.0])
-        messages.append(f"{name} does not say how the patient lies (neither qform nor sform): the voxel grid was taken as it is, "
-                        "names such as axial may be wrong.")
+        messages.append(
+            f"{name} does not say how the patient lies (neither qform nor sform): the voxel grid was taken as it is, "
+            "names such as axial may be wrong."
+        )
     matrix[:3] *= SPATIAL_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     return matrix, messages
 
@@ -168,7 +223,9 @@ def _matrix(header, name):
 def _same_place(a, b, size):
     """Within a thousandth of the volume's extent: near half a turn a quaternion in single precision says no more."""
     corners = geometry.corners(a, size)
-    return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(np.ptp(corners, axis=0))
+    return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(
+        np.ptp(corners, axis=0)
+    )
 
 
 def write_nifti(file, array, ijk_to_ras, description, comment):
@@ -178,11 +235,15 @@ def write_nifti(file, array, ijk_to_ras, description, comment):
     Raises SuperResolutionError where an axis is too long for NIfTI-1.
     """
     if max(array.shape) > LONGEST_AXIS:
-        raise SuperResolutionError(f"NIfTI can't hold more than {LONGEST_AXIS} voxels along an axis, the volume has {max(array.shape)}: write .nrrd or .mha.")
+        raise SuperResolutionError(
+            f"NIfTI can't hold more than {LONGEST_AXIS} voxels along an axis, the volume has {max(array.shape)}: write .nrrd or .mha."
+        )
     image = nibabel.Nifti1Image(array.T, ijk_to_ras, dtype=array.dtype)
     image.set_sform(ijk_to_ras, code=1)
     image.set_qform(ijk_to_ras, code=1)
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode("ascii")
-    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", json.dumps(comment).encode("ascii")))
+    image.header.extensions.append(
+        nibabel.nifti1.Nifti1Extension("comment", json.dumps(comment).encode("ascii"))
+    )
     image.to_file_map({"header": FileHolder(fileobj=file), "image": FileHolder(fileobj=file)})

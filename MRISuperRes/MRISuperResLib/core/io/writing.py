@@ -20,7 +20,18 @@ from .quiet import quiet
 
 PREFIX = "MRISuperRes_"
 """Of the provenance keys in NRRD and MetaImage headers."""
-TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+TYPES = (
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+)
 COMPRESSION = 1
 """gzip level: noisy voxels hardly get smaller beyond it, only slower (level 4 takes 1.6 times as long and saves a hundredth, of smooth ones a seventh)."""
 
@@ -32,11 +43,19 @@ def check_output(path, source=None):
     """
     target, _ = _target(path)
     if target.is_dir():
-        raise SuperResolutionError(f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.", "settings")
+        raise SuperResolutionError(
+            f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.",
+            "settings",
+        )
     if not target.parent.is_dir():
-        raise SuperResolutionError(f"There is no folder {target.parent}: make it first, or choose another place for the output.", "settings")
+        raise SuperResolutionError(
+            f"There is no folder {target.parent}: make it first, or choose another place for the output.",
+            "settings",
+        )
     if source is not None and _same_file(target, Path(source)):
-        raise SuperResolutionError(f"The output {path} is the input itself: give it another name.", "settings")
+        raise SuperResolutionError(
+            f"The output {path} is the input itself: give it another name.", "settings"
+        )
     with os_errors(target), _temporary(target, ".part"):
         pass
 
@@ -50,13 +69,21 @@ def write_volume(path, array, ijk_to_ras, provenance):
     """
     target, extension = _target(path)
     if array.dtype.name not in TYPES:
-        raise SuperResolutionError(f"Voxels of the type {array.dtype.name} can't be stored in {extension} files: convert them to float32 first.")
+        raise SuperResolutionError(
+            f"Voxels of the type {array.dtype.name} can't be stored in {extension} files: convert them to float32 first."
+        )
     array = np.asarray(array, array.dtype.newbyteorder("="))
     sidecar = target.with_name(target.name + ".json")
     write = _write_nifti if extension.startswith(".nii") else _write_itk
-    with os_errors(target, array.nbytes), _temporary(target, extension) as image_file, _temporary(sidecar, ".json") as text_file:
+    with (
+        os_errors(target, array.nbytes),
+        _temporary(target, extension) as image_file,
+        _temporary(sidecar, ".json") as text_file,
+    ):
         write(image_file, array, np.asarray(ijk_to_ras, dtype=float), provenance)
-        text_file.write_text(json.dumps(provenance, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text_file.write_text(
+            json.dumps(provenance, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         os.replace(image_file, target)
         os.replace(text_file, sidecar)
 
@@ -67,7 +94,10 @@ def _target(path):
     for extension in sorted(OUTPUTS, key=len, reverse=True):
         if Path(path).name.lower().endswith(extension) and len(Path(path).name) > len(extension):
             return target, extension
-    raise SuperResolutionError(f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.", "settings")
+    raise SuperResolutionError(
+        f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.",
+        "settings",
+    )
 
 
 def _same_file(target, source):
@@ -105,7 +135,9 @@ def os_errors(target, size=0):
 def _write_nifti(path, array, ijk_to_ras, provenance):
     from .nifti import write_nifti
 
-    description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}".encode("ascii", "replace").decode()[:79]
+    description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}".encode(
+        "ascii", "replace"
+    ).decode()[:79]
     with open(path, "wb") as file:
         if path.suffix == ".gz":
             with GzipWriter(file, COMPRESSION) as packed:
@@ -130,13 +162,24 @@ def _write_itk(path, array, ijk_to_ras, provenance):
         image.SetMetaData(PREFIX + key, value if isinstance(value, str) else json.dumps(value))
     try:
         with quiet():
-            sitk.WriteImage(image, str(path), useCompression=path.suffix == ".nrrd", compressionLevel=COMPRESSION)
+            sitk.WriteImage(
+                image,
+                str(path),
+                useCompression=path.suffix == ".nrrd",
+                compressionLevel=COMPRESSION,
+            )
             del image  # there must never be more than two copies of the volume
             again = sitk.ReadImage(str(path))
     except RuntimeError as e:
         if "allocate memory" in str(e):
             raise MemoryError(str(e)) from e
-        raise OSError(errno.EIO, "the file was not written completely, perhaps because the disk is full") from e
+        raise OSError(
+            errno.EIO, "the file was not written completely, perhaps because the disk is full"
+        ) from e
     written = sitk.GetArrayViewFromImage(again)
-    if written.dtype != array.dtype or any(ours.tobytes() != theirs.tobytes() for ours, theirs in zip(array, written, strict=True)):
-        raise OSError(errno.EIO, "the file was not written completely, perhaps because the disk is full")
+    if written.dtype != array.dtype or any(
+        ours.tobytes() != theirs.tobytes() for ours, theirs in zip(array, written, strict=True)
+    ):
+        raise OSError(
+            errno.EIO, "the file was not written completely, perhaps because the disk is full"
+        )

@@ -10,7 +10,9 @@ from typing import Self
 
 from ..errors import SuperResolutionError
 
-GRAMMAR = re.compile(r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?")
+GRAMMAR = re.compile(
+    r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?"
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,17 @@ class MethodName:
         """Raises SuperResolutionError (kind "settings") for a text that names no method."""
         match = GRAMMAR.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise SuperResolutionError(f"“{text}” names no method: give NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, for example "
-                                   "bicubic+bp.", "settings")
+            raise SuperResolutionError(
+                f"“{text}” names no method: give NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, for example "
+                "bicubic+bp.",
+                "settings",
+            )
         alpha = None if match["alpha"] is None else float(match["alpha"])
         if alpha is not None and alpha > 1:
-            raise SuperResolutionError(f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).", "settings")
+            raise SuperResolutionError(
+                f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).",
+                "settings",
+            )
         return cls(match["base"], alpha, match["back_projected"] is not None)
 
     @property
@@ -39,4 +47,8 @@ class MethodName:
         return str(MethodName(self.base, self.alpha))
 
     def __str__(self) -> str:
-        return self.base + ("" if self.alpha is None else f"@{self.alpha:g}") + ("+bp" if self.back_projected else "")
+        return (
+            self.base
+            + ("" if self.alpha is None else f"@{self.alpha:g}")
+            + ("+bp" if self.back_projected else "")
+        )

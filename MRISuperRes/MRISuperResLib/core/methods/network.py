@@ -19,20 +19,28 @@ SPARED = 0.8
 
 
 def resolve_device(name):
-    """"auto", "cpu", "cuda", "cuda:N" or "mps" as a torch.device; raises SuperResolutionError where there is no such device."""
+    """ "auto", "cpu", "cuda", "cuda:N" or "mps" as a torch.device; raises SuperResolutionError where there is no such device."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise SuperResolutionError("This computer has no Apple GPU that PyTorch can use: choose the device auto or cpu.", "environment")
+        raise SuperResolutionError(
+            "This computer has no Apple GPU that PyTorch can use: choose the device auto or cpu.",
+            "environment",
+        )
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if not count:
-            raise SuperResolutionError("PyTorch finds no NVIDIA GPU: choose the device auto or cpu, or install PyTorch with CUDA.", "environment")
+            raise SuperResolutionError(
+                "PyTorch finds no NVIDIA GPU: choose the device auto or cpu, or install PyTorch with CUDA.",
+                "environment",
+            )
         if int(index or 0) >= count:
-            raise SuperResolutionError(f"There is no GPU {index}: PyTorch finds {count}, counted from 0.", "environment")
+            raise SuperResolutionError(
+                f"There is no GPU {index}: PyTorch finds {count}, counted from 0.", "environment"
+            )
         return torch.device("cuda", int(index)) if index else torch.device("cuda")
     return torch.device(kind)
 
@@ -48,7 +56,11 @@ class NetworkMethod:
 
     def __init__(self, cards, weights, device, alpha=None, precision="float32"):
         self.cards, self.scale = tuple(cards), cards[0].scale
-        self.name, self.stage = (cards[0].name, cards[0].stage) if alpha is None else (f"{cards[0].pair}@{alpha:g}", "blend")
+        self.name, self.stage = (
+            (cards[0].name, cards[0].stage)
+            if alpha is None
+            else (f"{cards[0].pair}@{alpha:g}", "blend")
+        )
         nets = [_generator(card, data) for card, data in zip(cards, weights)]
         if alpha is not None:
             with torch.no_grad():
@@ -95,13 +107,21 @@ class NetworkMethod:
             if self.device.type == "cpu":  # there was no room for a single one
                 return 1
             self._slice_bytes[height, width] = max(1, taken)
-        return int(np.clip(SPARED * gpu_memory.free(self.device) // self._slice_bytes[height, width], 1, wanted))
+        return int(
+            np.clip(
+                SPARED * gpu_memory.free(self.device) // self._slice_bytes[height, width], 1, wanted
+            )
+        )
 
     def upload(self, images):
         """(n, h, w) as a float32 tensor on the device, or, where that has no room for it, on the CPU; __call__ takes it instead of the array."""
         tensor = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
         try:
-            return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor.to(self.device)
+            return (
+                tensor.pin_memory().to(self.device, non_blocking=True)
+                if self.device.type == "cuda"
+                else tensor.to(self.device)
+            )
         except RuntimeError as error:
             if not is_want_of_memory(error):
                 raise
@@ -113,14 +133,18 @@ class NetworkMethod:
 
     def start(self, images, intensity):
         """See methods: the stored type is made on the device, where it is quick, and there is less to be fetched."""
-        if not is_exact_in_single(intensity.dtype) or self.device.type == "mps":  # which lacks unsigned integers
+        if (
+            not is_exact_in_single(intensity.dtype) or self.device.type == "mps"
+        ):  # which lacks unsigned integers
             fetched = self._run(self._batch(images))
             return lambda: intensity.restore(fetched())
         return self._run(self._batch(images), lambda enlarged: restore(enlarged, intensity))
 
     def _batch(self, images):
         batch = (images if isinstance(images, torch.Tensor) else self.upload(images))[:, None]
-        if not self._is_checked and self._run.dtype == self._half:  # not where memory has sent it to the CPU
+        if (
+            not self._is_checked and self._run.dtype == self._half
+        ):  # not where memory has sent it to the CPU
             self._check_precision(batch)
         return batch
 
@@ -137,10 +161,14 @@ class NetworkMethod:
         self._is_checked = True
         mean, most = (f"{100 * value:.2g} %" for value in found)
         if found[0] <= MOST_DIFFERENCE:
-            self._precision_messages = [f"{self.name} was computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
-                                        f"square; {most} at most)."]
+            self._precision_messages = [
+                f"{self.name} was computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
+                f"square; {most} at most)."
+            ]
         else:
-            self._precision_messages = [f"{self.name} was computed in float32: {self.precision} would differ by {mean} of the intensity range."]
+            self._precision_messages = [
+                f"{self.name} was computed in float32: {self.precision} would differ by {mean} of the intensity range."
+            ]
             self._run.dtype = torch.float32
 
 
@@ -151,10 +179,17 @@ def _generator(card, weights):
         with torch.device("meta"):
             net = make_generator(card.architecture, card.scale)
         net.load_state_dict(state, assign=True)
-    except Exception as e:  # the reader raises whatever it meets in a file that is not what it seems
+    except (
+        Exception
+    ) as e:  # the reader raises whatever it meets in a file that is not what it seems
         if is_want_of_memory(e):
             raise
-        raise SuperResolutionError(f"The weights of the model {card.name} do not fit its card: install it again.", "model") from e
+        raise SuperResolutionError(
+            f"The weights of the model {card.name} do not fit its card: install it again.", "model"
+        ) from e
     if not all(torch.isfinite(value).all() for value in state.values()):
-        raise SuperResolutionError(f"The weights of the model {card.name} are damaged (some are no finite numbers): install it again.", "model")
+        raise SuperResolutionError(
+            f"The weights of the model {card.name} are damaged (some are no finite numbers): install it again.",
+            "model",
+        )
     return net

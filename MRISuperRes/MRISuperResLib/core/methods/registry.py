@@ -55,7 +55,12 @@ class BackProjected(HostMethod):
     def __init__(self, method):
         self._method = method
         self.name = f"{method.name}+bp"
-        self.scale, self.stage, self.cards, self.batch_size = method.scale, method.stage, method.cards, method.batch_size
+        self.scale, self.stage, self.cards, self.batch_size = (
+            method.scale,
+            method.stage,
+            method.cards,
+            method.batch_size,
+        )
 
     @property
     def device(self):
@@ -92,8 +97,15 @@ class MethodRegistry:
         a device that is not there (kind "environment") or fails ("device").
         """
         if job.model is None:
-            device = _import_network().resolve_device(job.device)  # what PyTorch really finds, where it is “auto”
-            return self._network(MethodName(self.store.default_name(job.scale or DEFAULT_SCALE, machine(device.type))), job)
+            device = _import_network().resolve_device(
+                job.device
+            )  # what PyTorch really finds, where it is “auto”
+            return self._network(
+                MethodName(
+                    self.store.default_name(job.scale or DEFAULT_SCALE, machine(device.type))
+                ),
+                job,
+            )
         name = MethodName.parse(job.model)
         plain = name.without_back_projection
         if plain in self._given:
@@ -110,16 +122,24 @@ class MethodRegistry:
         plain = name.without_back_projection
         if plain in self._given:
             return self._given[plain].scale
-        return (self.store.card(name.base) if name.alpha is None else self.store.pair(name.base)[0]).scale
+        return (
+            self.store.card(name.base) if name.alpha is None else self.store.pair(name.base)[0]
+        ).scale
 
     def _network(self, name, job):
-        cards = (self._card(name.base, job.scale),) if name.alpha is None else self.store.pair(name.base, job.scale)
+        cards = (
+            (self._card(name.base, job.scale),)
+            if name.alpha is None
+            else self.store.pair(name.base, job.scale)
+        )
         network = _import_network()
         device = network.resolve_device(job.device)
         key = (*(card.sha256 for card in cards), name.base, name.alpha, str(device), job.precision)
         if key not in self._networks:
             weights = [self.store.weights(card) for card in cards]
-            self._networks[key] = network.NetworkMethod(cards, weights, device, name.alpha, job.precision)
+            self._networks[key] = network.NetworkMethod(
+                cards, weights, device, name.alpha, job.precision
+            )
         self._networks[key].begin()
         return self._networks[key]
 
@@ -127,16 +147,26 @@ class MethodRegistry:
         card = self.store.card(name)
         if scale not in (None, card.scale):
             fitting = ", ".join(c.name for c in self.store.cards(scale)) or "none"
-            raise SuperResolutionError(f"The model {name} enlarges ×{card.scale}, not ×{scale}. Models for ×{scale}: {fitting}.", "settings")
+            raise SuperResolutionError(
+                f"The model {name} enlarges ×{card.scale}, not ×{scale}. Models for ×{scale}: {fitting}.",
+                "settings",
+            )
         return card
 
 
 def _import_network():
     try:
         from . import network
-    except (ImportError, OSError, RuntimeError) as e:  # a broken installation of PyTorch raises any of them
-        raise SuperResolutionError(f"The networks need PyTorch and safetensors, which can't be imported here ({_first_line(e)}): "
-                               "install them (pip install torch safetensors), or choose a baseline such as bicubic.", "packages") from e
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+    ) as e:  # a broken installation of PyTorch raises any of them
+        raise SuperResolutionError(
+            f"The networks need PyTorch and safetensors, which can't be imported here ({_first_line(e)}): "
+            "install them (pip install torch safetensors), or choose a baseline such as bicubic.",
+            "packages",
+        ) from e
     return network
 
 

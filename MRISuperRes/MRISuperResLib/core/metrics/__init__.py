@@ -3,4 +3,13 @@
 from .foreground import foreground
 from .full_reference import PEAK, StructuralSimilarity, decibels, psnr, rmse, ssim, ssim_matlab
 
-__all__ = ["PEAK", "StructuralSimilarity", "decibels", "foreground", "psnr", "rmse", "ssim", "ssim_matlab"]
+__all__ = [
+    "PEAK",
+    "StructuralSimilarity",
+    "decibels",
+    "foreground",
+    "psnr",
+    "rmse",
+    "ssim",
+    "ssim_matlab",
+]

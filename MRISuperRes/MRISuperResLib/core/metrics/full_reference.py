@@ -15,7 +15,9 @@ def rmse(image: ArrayLike, reference: np.ndarray, mask: np.ndarray | None = None
     return float(np.sqrt(np.mean((difference if mask is None else difference[mask]) ** 2)))
 
 
-def psnr(image: ArrayLike, reference: np.ndarray, peak: float = PEAK, mask: np.ndarray | None = None) -> float:
+def psnr(
+    image: ArrayLike, reference: np.ndarray, peak: float = PEAK, mask: np.ndarray | None = None
+) -> float:
     """Peak signal-to-noise ratio in dB; infinite for equal images."""
     return decibels(rmse(image, reference, mask), peak)
 
@@ -47,7 +49,9 @@ class StructuralSimilarity:
         variance = _smooth(image**2) - mean**2
         covariance = _smooth(image * self._reference) - mean * self._mean
         likeness = (2 * mean * self._mean + self._c1) * (2 * covariance + self._c2)
-        return likeness / ((mean**2 + self._mean**2 + self._c1) * (variance + self._variance + self._c2))
+        return likeness / (
+            (mean**2 + self._mean**2 + self._c1) * (variance + self._variance + self._c2)
+        )
 
     @staticmethod
     def inside(a: np.ndarray) -> np.ndarray:
@@ -60,7 +64,9 @@ def ssim(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> float:
 
     Equal to scikit-image's structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False).
     """
-    return float(StructuralSimilarity.inside(StructuralSimilarity(reference, peak).map(image)).mean())
+    return float(
+        StructuralSimilarity.inside(StructuralSimilarity(reference, peak).map(image)).mean()
+    )
 
 
 def ssim_matlab(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> float:

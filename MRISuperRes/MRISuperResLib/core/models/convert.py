@@ -32,7 +32,10 @@ def import_checkpoint(path, name, title="", stage="gan", license_name="", folder
     ("model"), spandrel missing ("environment").
     """
     if not NAME.fullmatch(name):
-        raise SuperResolutionError(f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.", "settings")
+        raise SuperResolutionError(
+            f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.",
+            "settings",
+        )
     user_models.check_free(name, store)
     path = Path(path)
     data = _bytes(path)
@@ -42,18 +45,36 @@ def import_checkpoint(path, name, title="", stage="gan", license_name="", folder
         net = make_generator(architecture, scale)
         net.load_state_dict(state)
     except (RuntimeError, ValueError) as e:
-        raise _unusable(path, "its weights do not fit the network that they seem to belong to") from e
-    weights = safetensors.torch.save({key: value.half().contiguous() for key, value in net.state_dict().items()})
+        raise _unusable(
+            path, "its weights do not fit the network that they seem to belong to"
+        ) from e
+    weights = safetensors.torch.save(
+        {key: value.half().contiguous() for key, value in net.state_dict().items()}
+    )
     source = {"imported": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    return user_models.add(weights, folder, name=name, title=title or f"{path.stem}, imported", scale=scale, stage=stage, architecture=architecture,
-                           training=source, license=license_name, limits=LIMITS, made_for="gpu")
+    return user_models.add(
+        weights,
+        folder,
+        name=name,
+        title=title or f"{path.stem}, imported",
+        scale=scale,
+        stage=stage,
+        architecture=architecture,
+        training=source,
+        license=license_name,
+        limits=LIMITS,
+        made_for="gpu",
+    )
 
 
 def _bytes(path):
     try:
         return path.read_bytes()
     except OSError as e:
-        raise SuperResolutionError(f"{path} can't be read ({e.strerror}): check the name, and that you may open it.", "model") from e
+        raise SuperResolutionError(
+            f"{path} can't be read ({e.strerror}): check the name, and that you may open it.",
+            "model",
+        ) from e
 
 
 def _state(path, data):
@@ -61,8 +82,12 @@ def _state(path, data):
         if path.suffix.lower() == ".safetensors":
             return safetensors.torch.load(data)
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as e:  # the readers raise whatever they meet in a file that is not what it seems
-        raise _unusable(path, "it is no file of weights, or holds more than weights, which is never executed") from e
+    except (
+        Exception
+    ) as e:  # the readers raise whatever they meet in a file that is not what it seems
+        raise _unusable(
+            path, "it is no file of weights, or holds more than weights, which is never executed"
+        ) from e
     if not isinstance(state, dict):
         raise _unusable(path, "it holds no weights by name")
     return state
@@ -71,9 +96,15 @@ def _state(path, data):
 def _spandrel():
     try:
         import spandrel
-    except (ImportError, RuntimeError) as e:  # torchvision of another build than torch's raises RuntimeError
-        raise SuperResolutionError(f"Importing a checkpoint needs spandrel and torchvision, which can't be imported here ({str(e).splitlines()[0]}): "
-                               "install them (pip install spandrel), torchvision in the version that belongs to your PyTorch.", "environment") from e
+    except (
+        ImportError,
+        RuntimeError,
+    ) as e:  # torchvision of another build than torch's raises RuntimeError
+        raise SuperResolutionError(
+            f"Importing a checkpoint needs spandrel and torchvision, which can't be imported here ({str(e).splitlines()[0]}): "
+            "install them (pip install spandrel), torchvision in the version that belongs to your PyTorch.",
+            "environment",
+        ) from e
     return spandrel
 
 
@@ -86,9 +117,14 @@ def _converted(path, spandrel, state):
         raise _unusable(path, "it holds no network that is known") from e
     if found.architecture.id != "ESRGAN" or {"ESRGAN+", "unshuffle"} & set(found.tags):
         kind = " ".join([found.architecture.name, *found.tags])
-        raise _unusable(path, f"it holds another network ({kind}), and only the plain ESRGAN can be imported")
+        raise _unusable(
+            path, f"it holds another network ({kind}), and only the plain ESRGAN can be imported"
+        )
     if found.scale not in SCALES or not found.input_channels == found.output_channels in (1, 3):
-        raise _unusable(path, f"it enlarges ×{found.scale} with {found.input_channels} channels, not ×2, ×4 or ×8 with 1 or 3")
+        raise _unusable(
+            path,
+            f"it enlarges ×{found.scale} with {found.input_channels} channels, not ×2, ×4 or ×8 with 1 or 3",
+        )
     values = found.model.state_dict()
     last = max(int(key.split(".")[1]) for key in values)
     weights = {_name(key, last): value.float() for key, value in values.items()}
@@ -96,7 +132,13 @@ def _converted(path, spandrel, state):
     for key in ("conv_last.weight", "conv_last.bias"):
         weights[key] = weights[key].mean(0, keepdim=True)
     blocks = 1 + max(int(key.split(".")[1]) for key in weights if key.startswith("body."))
-    architecture = {"network": "rrdb", "blocks": blocks, "features": len(weights["conv_body.weight"]), "growth": GROWTH, "first_kernel": 3}
+    architecture = {
+        "network": "rrdb",
+        "blocks": blocks,
+        "features": len(weights["conv_body.weight"]),
+        "growth": GROWTH,
+        "first_kernel": 3,
+    }
     return architecture, found.scale, weights
 
 

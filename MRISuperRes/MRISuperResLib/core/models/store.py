@@ -28,7 +28,10 @@ def user_folder():
 
 def own_folders() -> list[Path]:
     """Those that the environment variable names, and that of the user."""
-    return [*map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))), user_folder()]
+    return [
+        *map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))),
+        user_folder(),
+    ]
 
 
 class ModelStore:
@@ -38,7 +41,9 @@ class ModelStore:
     """
 
     def __init__(self, folders=None):
-        self.folders = [SHIPPED, *own_folders()] if folders is None else [Path(folder) for folder in folders]
+        self.folders = (
+            [SHIPPED, *own_folders()] if folders is None else [Path(folder) for folder in folders]
+        )
 
     def _card_files(self):
         files = {}
@@ -62,7 +67,10 @@ class ModelStore:
                 cards.append(ModelCard.read(path))
             except SuperResolutionError:
                 continue
-        return sorted((c for c in cards if scale in (None, c.scale)), key=lambda c: (c.scale, STAGES.index(c.stage), c.name))
+        return sorted(
+            (c for c in cards if scale in (None, c.scale)),
+            key=lambda c: (c.scale, STAGES.index(c.stage), c.name),
+        )
 
     def card(self, name):
         """Raises SuperResolutionError (kind "model") where there is no such model, or its card can't be used."""
@@ -71,7 +79,10 @@ class ModelStore:
     def _card_file(self, name):
         files = self._card_files()
         if name not in files:
-            raise SuperResolutionError(f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.", "model")
+            raise SuperResolutionError(
+                f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.",
+                "model",
+            )
         return files[name]
 
     def pairs(self, scale):
@@ -86,9 +97,19 @@ class ModelStore:
 
     def pair(self, name, scale=None):
         """(PSNR card, GAN card). Raises SuperResolutionError (kind "model") where the two are not both installed."""
-        pairs = {pair: cards for known in SCALES if scale in (None, known) for pair, cards in self.pairs(known).items()}
+        pairs = {
+            pair: cards
+            for known in SCALES
+            if scale in (None, known)
+            for pair, cards in self.pairs(known).items()
+        }
         if name not in pairs:
-            raise SuperResolutionError(f"There is no pair of models “{name}”" + (f" for ×{scale}" if scale else "") + f". Installed: {', '.join(sorted(pairs)) or 'none'}.", "model")
+            raise SuperResolutionError(
+                f"There is no pair of models “{name}”"
+                + (f" for ×{scale}" if scale else "")
+                + f". Installed: {', '.join(sorted(pairs)) or 'none'}.",
+                "model",
+            )
         return pairs[name]
 
     def default_name(self, scale=DEFAULT_SCALE, machine="cpu"):
@@ -100,10 +121,19 @@ class ModelStore:
         cards = self.cards(scale)
         if not cards:
             others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
-            raise SuperResolutionError(f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
-                                   f"or one of the installed models: {others}.", "model")
+            raise SuperResolutionError(
+                f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
+                f"or one of the installed models: {others}.",
+                "model",
+            )
         files = self._card_files()
-        return min(cards, key=lambda card: (self.folders.index(files[card.name].parent), card.made_for != machine)).name
+        return min(
+            cards,
+            key=lambda card: (
+                self.folders.index(files[card.name].parent),
+                card.made_for != machine,
+            ),
+        ).name
 
     def weights_file(self, name):
         """Raises SuperResolutionError (kind "model") where there is no such model."""
@@ -118,8 +148,14 @@ class ModelStore:
         try:
             data = path.read_bytes()
         except OSError as e:
-            raise SuperResolutionError(f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.", "model") from e
+            raise SuperResolutionError(
+                f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.",
+                "model",
+            ) from e
         if hashlib.sha256(data).hexdigest() != card.sha256:
-            raise SuperResolutionError(f"The weights of the model {card.name} are not those that its card describes "
-                                   "(the SHA-256 differs): install it again.", "model")
+            raise SuperResolutionError(
+                f"The weights of the model {card.name} are not those that its card describes "
+                "(the SHA-256 differs): install it again.",
+                "model",
+            )
         return data

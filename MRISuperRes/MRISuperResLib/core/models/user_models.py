@@ -27,7 +27,9 @@ def check_free(name, store=None):
     Capital letters make no difference: on many disks the files of the two would be the same.
     """
     if name.casefold() in map(str.casefold, (store or ModelStore()).names()):
-        raise SuperResolutionError(f"There is a model “{name}” already: give another name, or remove it first.", "model")
+        raise SuperResolutionError(
+            f"There is a model “{name}” already: give another name, or remove it first.", "model"
+        )
 
 
 def add(weights, folder=None, **values):
@@ -46,13 +48,18 @@ def install(path, folder=None, store=None):
     """
     path = Path(path)
     if path.suffix not in (WEIGHTS, CARD):
-        raise SuperResolutionError(f"{path} is no model: name its file NAME{WEIGHTS} or NAME{CARD}; other checkpoints can be imported.", "model")
+        raise SuperResolutionError(
+            f"{path} is no model: name its file NAME{WEIGHTS} or NAME{CARD}; other checkpoints can be imported.",
+            "model",
+        )
     source = ModelStore([path.parent])
     card = source.card(path.stem)
     check_free(card.name, store)
     weights = source.weights(card)
     _check_that_it_runs(card, weights)
-    return add(weights, folder, **{key: value for key, value in card.to_dict().items() if key != "sha256"})
+    return add(
+        weights, folder, **{key: value for key, value in card.to_dict().items() if key != "sha256"}
+    )
 
 
 def own_file(name, folder=None, store=None):
@@ -60,7 +67,10 @@ def own_file(name, folder=None, store=None):
     store, folder = store or ModelStore(), Path(folder or user_folder())
     file = store.weights_file(name)
     if file.parent != folder:
-        raise SuperResolutionError(f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.", "model")
+        raise SuperResolutionError(
+            f"The model {name} lies in {file.parent}, not among your own ({folder}): only those can be removed here.",
+            "model",
+        )
     return file
 
 
@@ -76,14 +86,20 @@ def own_card(name: str, store: ModelStore | None = None) -> Path:
     """The file of the card of a model from one of models.own_folders. Raises SuperResolutionError (kind "model") for any other."""
     path = (store or ModelStore()).weights_file(name).with_suffix(CARD)
     if path.parent.resolve() not in [folder.resolve() for folder in own_folders()]:
-        raise SuperResolutionError(f"The model {name} came with the extension, and its card stays as it is: name models of your own.", "model")
+        raise SuperResolutionError(
+            f"The model {name} came with the extension, and its card stays as it is: name models of your own.",
+            "model",
+        )
     return path
 
 
 def write_audit(path: Path, entry: dict):
     """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises SuperResolutionError."""
     card = ModelCard.read(path)
-    entries = sorted([entry, *(other for other in card.audit if other["anatomy"] != entry["anatomy"])], key=lambda audit: audit["anatomy"])
+    entries = sorted(
+        [entry, *(other for other in card.audit if other["anatomy"] != entry["anatomy"])],
+        key=lambda audit: audit["anatomy"],
+    )
     values = json.loads(Path(path).read_text(encoding="utf-8"))
     write_json(path, values | {"audit": replace(card, audit=entries).audit})
 

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 SLOPE = 0.2
 """Of the activation for negative values. With ReLU the channels of the first blocks die one after the other at the learning rates that a small network
 needs, until nothing but the last block learns."""
-RESIDUAL_GAIN = 0.1  # of the initial weights of each block's second convolution: blocks start near the identity
+RESIDUAL_GAIN = (
+    0.1  # of the initial weights of each block's second convolution: blocks start near the identity
+)
 
 
 class ResidualBlock(nn.Module):
@@ -54,4 +56,6 @@ class CompactNet(nn.Module):
         features = self.conv_first(x)
         features = features + self.conv_body(self.body(features))
         # the sum in single precision: half precision would round the input itself
-        return F.pixel_shuffle(self.conv_last(features), self.scale) + F.interpolate(x.float(), scale_factor=self.scale, mode="bicubic")
+        return F.pixel_shuffle(self.conv_last(features), self.scale) + F.interpolate(
+            x.float(), scale_factor=self.scale, mode="bicubic"
+        )

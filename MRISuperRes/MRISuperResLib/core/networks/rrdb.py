@@ -74,7 +74,9 @@ class RRDBNet(nn.Module):
         if first_kernel not in (3, 9):
             raise ValueError(f"the first kernel must be 3 or 9, not {first_kernel}")
         self.scale = scale
-        self.reach = first_kernel // 2 + 15 * blocks + 1 + 3  # first convolution, blocks, body; all that follow, on ever smaller pixels, less than 3
+        self.reach = (
+            first_kernel // 2 + 15 * blocks + 1 + 3
+        )  # first convolution, blocks, body; all that follow, on ever smaller pixels, less than 3
         self.activate_first = first_kernel == 9
         self.conv_first = _conv(channels, features, first_kernel)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
@@ -91,7 +93,11 @@ class RRDBNet(nn.Module):
             x = _activated(x)
         x = x + self.conv_body(self.body(x))
         for name in self.upsampling:
-            x = _activated(self.get_submodule(name)(F.interpolate(x, scale_factor=2, mode="nearest")))
+            x = _activated(
+                self.get_submodule(name)(F.interpolate(x, scale_factor=2, mode="nearest"))
+            )
         x = _activated(self.conv_hr(x))
-        with torch.autocast(x.device.type, enabled=False):  # the image itself in single precision: eight bits of bfloat16 would show as steps
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # the image itself in single precision: eight bits of bfloat16 would show as steps
             return self.conv_last(x.to(self.conv_last.weight.dtype))

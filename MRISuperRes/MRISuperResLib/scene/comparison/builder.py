@@ -37,20 +37,37 @@ def _hub(inputNode, job, result):
     hub.SetHideFromEditors(True)
     hub.SetAttribute("ModuleName", nodes.HUB_MODULE)
     hub.SetAttribute(nodes.FOLDER, uuid.uuid4().hex)
-    hub.SetAttribute(nodes.KNOWN, json.dumps({
-        "title": slicer.mrmlScene.GenerateUniqueName(_("Comparison of {name} x{scale}").format(name=inputNode.GetName(), scale=job.scale)),
-        "job": job.to_dict(),
-        "axis": {"axis": result["axis"]["axis"], "plane": result["axis"]["plane"], "reason": ""},
-        "table": result["table"],
-        "dots": result["dots"],
-        "messages": list(result["messages"]),
-    }))
+    hub.SetAttribute(
+        nodes.KNOWN,
+        json.dumps(
+            {
+                "title": slicer.mrmlScene.GenerateUniqueName(
+                    _("Comparison of {name} x{scale}").format(
+                        name=inputNode.GetName(), scale=job.scale
+                    )
+                ),
+                "job": job.to_dict(),
+                "axis": {
+                    "axis": result["axis"]["axis"],
+                    "plane": result["axis"]["plane"],
+                    "reason": "",
+                },
+                "table": result["table"],
+                "dots": result["dots"],
+                "messages": list(result["messages"]),
+            }
+        ),
+    )
     return hub
 
 
 class _Builder:
     def __init__(self, comparison, inputNode, parentTransformNode):
-        self._comparison, self._inputNode, self._transform = comparison, inputNode, parentTransformNode
+        self._comparison, self._inputNode, self._transform = (
+            comparison,
+            inputNode,
+            parentTransformNode,
+        )
         hierarchy = subjectHierarchy()
         if hierarchy is not None:
             comparison.makeFolder(itemBeside(hierarchy, inputNode))
@@ -59,23 +76,49 @@ class _Builder:
         job, name = self._comparison.job, self._inputNode.GetName()
         inputType = self._inputNode.GetImageData().GetScalarType()
         if result["reference"]:
-            self._volume(nodes.REFERENCE, _("{name} reference").format(name=name), load(result["reference"]), result["ijkToRAS"], inputType)
+            self._volume(
+                nodes.REFERENCE,
+                _("{name} reference").format(name=name),
+                load(result["reference"]),
+                result["ijkToRAS"],
+                inputType,
+            )
         low = load(result["low"])
         lowName = _("{name} degraded x{scale}") if job.reference else _("{name} input")
-        self._volume(nodes.LOW, lowName.format(name=name, scale=job.scale), low, result["lowIJKToRAS"],
-                     get_vtk_array_type(low.dtype) if job.reference else inputType)
+        self._volume(
+            nodes.LOW,
+            lowName.format(name=name, scale=job.scale),
+            low,
+            result["lowIJKToRAS"],
+            get_vtk_array_type(low.dtype) if job.reference else inputType,
+        )
         partners = _partners(job, store)
-        pattern = _("{name} rebuilt x{scale} {method}") if job.reference else _("{name} SR x{scale} {method}")
+        pattern = (
+            _("{name} rebuilt x{scale} {method}")
+            if job.reference
+            else _("{name} SR x{scale} {method}")
+        )
         for output in result["outputs"]:
             method, provenance = output["name"], output["provenance"]
-            node = self._volume(nodes.OUTPUT, pattern.format(name=name, scale=job.scale, method=method), load(output["file"]), result["ijkToRAS"], inputType)
+            node = self._volume(
+                nodes.OUTPUT,
+                pattern.format(name=name, scale=job.scale, method=method),
+                load(output["file"]),
+                result["ijkToRAS"],
+                inputType,
+            )
             record(node, self._inputNode, provenance)
             node.SetAttribute(nodes.PARTNER, partners.get(method))
-            node.SetDescription(_("“{input}” x{scale} with {method}, for comparison: {notice}.").format(
-                input=name, scale=job.scale, method=method, notice=provenance["notice"]))
+            node.SetDescription(
+                _("“{input}” x{scale} with {method}, for comparison: {notice}.").format(
+                    input=name, scale=job.scale, method=method, notice=provenance["notice"]
+                )
+            )
 
     def _volume(self, role, name, array, ijkToRAS, scalarType):
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name))
+        node = slicer.mrmlScene.AddNewNodeByClass(
+            "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name)
+        )
         try:
             fillVolume(node, self._inputNode, array, ijkToRAS, self._transform, scalarType)
             return self._comparison.add(role, node)
@@ -85,21 +128,44 @@ class _Builder:
 
     def addTables(self):
         comparison = self._comparison
-        tables.fillTable(self._add("vtkMRMLTableNode", nodes.TABLE, comparison.title), *comparison.table.rows())
+        tables.fillTable(
+            self._add("vtkMRMLTableNode", nodes.TABLE, comparison.title), *comparison.table.rows()
+        )
         if comparison.dots:
-            tables.fillTable(self._add("vtkMRMLTableNode", nodes.DOTS_TABLE, _("{title}, planted dots").format(title=comparison.title)),
-                             *tables.dotRows(comparison.dots))
-        sliceTable = self._add("vtkMRMLTableNode", nodes.SLICE_TABLE, _("{title}, slice by slice").format(title=comparison.title))
+            tables.fillTable(
+                self._add(
+                    "vtkMRMLTableNode",
+                    nodes.DOTS_TABLE,
+                    _("{title}, planted dots").format(title=comparison.title),
+                ),
+                *tables.dotRows(comparison.dots),
+            )
+        sliceTable = self._add(
+            "vtkMRMLTableNode",
+            nodes.SLICE_TABLE,
+            _("{title}, slice by slice").format(title=comparison.title),
+        )
         tables.fillSliceTable(sliceTable, comparison.table)
-        chart = self._add("vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title))
-        series = [self._add("vtkMRMLPlotSeriesNode", nodes.SERIES, method, chart) for method in comparison.table.methods]
+        chart = self._add(
+            "vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title)
+        )
+        series = [
+            self._add("vtkMRMLPlotSeriesNode", nodes.SERIES, method, chart)
+            for method in comparison.table.methods
+        ]
         for number, (node, method) in enumerate(zip(series, comparison.table.methods)):
             tables.fillSeries(node, sliceTable, method, number)
         tables.fillChart(chart, series, comparison.axis)
         comparison.showMetric(comparison.table.metrics[0].key)
 
     def _add(self, className, role, name, under=None):
-        return self._comparison.add(role, slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name)), under)
+        return self._comparison.add(
+            role,
+            slicer.mrmlScene.AddNewNodeByClass(
+                className, slicer.mrmlScene.GenerateUniqueName(name)
+            ),
+            under,
+        )
 
 
 def _partners(job, store):
@@ -108,6 +174,8 @@ def _partners(job, store):
     for pair, (psnr, gan) in store.pairs(job.scale).items():
         for method in job.methods:
             name = MethodName.parse(method)
-            if psnr.name in job.methods and (name.base == gan.name or (name.base == pair and name.alpha)):
+            if psnr.name in job.methods and (
+                name.base == gan.name or (name.base == pair and name.alpha)
+            ):
                 partners[method] = psnr.name
     return partners

@@ -19,7 +19,10 @@ class ComparisonDisplay:
             display.SetAutoWindowLevel(False)
         if displays:
             self._share(displays[0])
-        self._observers = [(display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified)) for display in displays]
+        self._observers = [
+            (display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified))
+            for display in displays
+        ]
 
     def close(self):
         """Every volume looks as before."""
@@ -49,7 +52,11 @@ class ComparisonDisplay:
 
 class _Look:
     def __init__(self, display):
-        self._auto, self._window, self._level = display.GetAutoWindowLevel(), display.GetWindow(), display.GetLevel()
+        self._auto, self._window, self._level = (
+            display.GetAutoWindowLevel(),
+            display.GetWindow(),
+            display.GetLevel(),
+        )
         self._interpolate = display.GetInterpolate()
 
     def restore(self, display):

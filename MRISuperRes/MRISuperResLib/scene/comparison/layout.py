@@ -36,17 +36,45 @@ def layoutDescription(count, zoom):
     layout = ElementTree.Element("layout", type="grid")
     for n, (main, zoomed) in enumerate(zip(mainViewNames(count), zoomViewNames(count))):
         row, column = divmod(n, columns(count, zoom))
-        _addView(layout, row * (1 + zoom), column, main, str(n + 1), MAIN_COLOR, MAIN_VIEW_GROUP, MAIN_STRETCH)
+        _addView(
+            layout,
+            row * (1 + zoom),
+            column,
+            main,
+            str(n + 1),
+            MAIN_COLOR,
+            MAIN_VIEW_GROUP,
+            MAIN_STRETCH,
+        )
         if zoom:
-            _addView(layout, row * 2 + 1, column, zoomed, f"{n + 1}+", ZOOM_COLOR, ZOOM_VIEW_GROUP, ZOOM_STRETCH)
+            _addView(
+                layout,
+                row * 2 + 1,
+                column,
+                zoomed,
+                f"{n + 1}+",
+                ZOOM_COLOR,
+                ZOOM_VIEW_GROUP,
+                ZOOM_STRETCH,
+            )
     return ElementTree.tostring(layout, encoding="unicode")
 
 
 def _addView(layout, row, column, tag, label, color, group, stretch):
     item = ElementTree.SubElement(layout, "item", row=str(row), column=str(column))
-    attributes = {"class": "vtkMRMLSliceNode", "singletontag": tag, "horizontalStretch": "1", "verticalStretch": str(stretch)}
+    attributes = {
+        "class": "vtkMRMLSliceNode",
+        "singletontag": tag,
+        "horizontalStretch": "1",
+        "verticalStretch": str(stretch),
+    }
     view = ElementTree.SubElement(item, "view", attributes)
-    for name, value in (("orientation", "Axial"), ("viewlabel", label), ("viewcolor", color), ("viewgroup", str(group))):
+    for name, value in (
+        ("orientation", "Axial"),
+        ("viewlabel", label),
+        ("viewcolor", color),
+        ("viewgroup", str(group)),
+    ):
         ElementTree.SubElement(view, "property", name=name, action="default").text = value
 
 

@@ -22,13 +22,27 @@ class LinkedSlices:
 
     def __init__(self, mainNodes, zoomNodes, isLinked, onChanged, position, lens=DEFAULT_LENS):
         """position: of the point of interest, (3,), mm in the world. lens: how much larger than the picture a zoom view is."""
-        self._mains, self._zooms, self._isLinked, self._onChanged = list(mainNodes), list(zoomNodes), isLinked, onChanged
+        self._mains, self._zooms, self._isLinked, self._onChanged = (
+            list(mainNodes),
+            list(zoomNodes),
+            isLinked,
+            onChanged,
+        )
         self._lens, self._isMoving = lens, False
-        self._point = PointOfInterest(position, [node.GetID() for node in self._mains], self._onPointMoved) if self._zooms else None
+        self._point = (
+            PointOfInterest(position, [node.GetID() for node in self._mains], self._onPointMoved)
+            if self._zooms
+            else None
+        )
         self._position = np.array(position, float)
         self._known = {node: _state(node) for node in (*self._mains, *self._zooms)}
-        observers = [(node, self._onMainModified) for node in self._mains] + [(node, self._onZoomModified) for node in self._zooms]
-        self._observers = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, callback)) for node, callback in observers]
+        observers = [(node, self._onMainModified) for node in self._mains] + [
+            (node, self._onZoomModified) for node in self._zooms
+        ]
+        self._observers = [
+            (node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, callback))
+            for node, callback in observers
+        ]
 
     def fit(self, corners, sliceToRAS=None):
         """All views show the same plane, and all of the volume. corners: (n, 3) of the volume. sliceToRAS: default, as it is now."""
@@ -36,7 +50,9 @@ class LinkedSlices:
         inPlane = np.asarray(corners) @ sliceToRAS[:3, :2]
         low, high = inPlane.min(axis=0), inPlane.max(axis=0)
         sliceToRAS[:3, 3] = _projected(sliceToRAS[:3, :2] @ ((low + high) / 2), sliceToRAS)
-        size = max(max((high - low) / np.maximum(1, node.GetDimensions()[:2])) for node in self._mains)
+        size = max(
+            max((high - low) / np.maximum(1, node.GetDimensions()[:2])) for node in self._mains
+        )
         for node in self._mains:
             self._move(node, sliceToRAS, (0, 0, 0), size)
         self.follow(0)
@@ -98,13 +114,17 @@ class LinkedSlices:
             return False
         if node.GetInteractionFlags():
             return True
-        return _state(node) != self._known[node] and not any(other.GetInteractionFlags() for other in group)
+        return _state(node) != self._known[node] and not any(
+            other.GetInteractionFlags() for other in group
+        )
 
     def _scrollTo(self, n, position):
         """Moves the n-th main view to the slice of a point, and all that follow it."""
         node = self._mains[n]
         sliceToRAS = _sliceToRAS(node)
-        sliceToRAS[:3, 3] += sliceToRAS[:3, 2] * (sliceToRAS[:3, 2] @ (position - sliceToRAS[:3, 3]))
+        sliceToRAS[:3, 3] += sliceToRAS[:3, 2] * (
+            sliceToRAS[:3, 2] @ (position - sliceToRAS[:3, 3])
+        )
         self._move(node, sliceToRAS, node.GetXYZOrigin())
         self.follow(n)
 
@@ -140,7 +160,9 @@ class LinkedSlices:
         finally:
             self._isMoving = False
         # a slice node that is just working out its own matrices does not take over others: it is heard again when it has done so
-        self._known[node] = _state(node) if _isSettled(node) else _State((tuple(node.GetDimensions()), ()))
+        self._known[node] = (
+            _state(node) if _isSettled(node) else _State((tuple(node.GetDimensions()), ()))
+        )
 
 
 class _State(tuple):
@@ -152,7 +174,12 @@ class _State(tuple):
 
 
 def _state(node):
-    return _State((tuple(node.GetDimensions()), tuple(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()).ravel())))
+    return _State(
+        (
+            tuple(node.GetDimensions()),
+            tuple(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()).ravel()),
+        )
+    )
 
 
 def _isSettled(node):
@@ -163,7 +190,9 @@ def _isSettled(node):
 
 def _userFlags(node):
     """What the user is doing in a slice view: scroll, pan or zoom; 0 where he does nothing of it."""
-    return node.GetInteractionFlags() & (node.SliceToRASFlag | node.XYZOriginFlag | node.FieldOfViewFlag)
+    return node.GetInteractionFlags() & (
+        node.SliceToRASFlag | node.XYZOriginFlag | node.FieldOfViewFlag
+    )
 
 
 def _sliceToRAS(node):
@@ -179,4 +208,7 @@ def _projected(point, sliceToRAS):
 def _corners(node):
     """The corners of what a slice view shows, (4, 3), in order around it."""
     width, height, _ = node.GetDimensions()
-    return [node.GetXYToRAS().MultiplyPoint([x, y, 0, 1])[:3] for x, y in ((0, 0), (width, 0), (width, height), (0, height))]
+    return [
+        node.GetXYToRAS().MultiplyPoint([x, y, 0, 1])[:3]
+        for x, y in ((0, 0), (width, 0), (width, height), (0, height))
+    ]

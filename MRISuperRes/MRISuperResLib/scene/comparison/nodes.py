@@ -14,7 +14,13 @@ from . import tables as tables
 
 HUB_MODULE = "MRISuperResComparison"
 REFERENCE, LOW, OUTPUT, MAP, COLORS = "reference", "low", "output", "map", "colors"
-TABLE, DOTS_TABLE, SLICE_TABLE, CHART, SERIES = "table", "dotsTable", "sliceTable", "chart", "series"
+TABLE, DOTS_TABLE, SLICE_TABLE, CHART, SERIES = (
+    "table",
+    "dotsTable",
+    "sliceTable",
+    "chart",
+    "series",
+)
 ROLES = (SERIES, CHART, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLORS)
 """Of the hub's references, in the order in which the nodes are removed."""
 
@@ -54,7 +60,9 @@ class ComparisonNodes:
                 try:
                     found.append(cls(hub))
                 except (KeyError, TypeError, ValueError, SuperResolutionError) as error:
-                    logging.warning(f"MRISuperRes: a comparison of this scene can't be shown ({error})")
+                    logging.warning(
+                        f"MRISuperRes: a comparison of this scene can't be shown ({error})"
+                    )
         return found
 
     def __eq__(self, other):
@@ -114,7 +122,10 @@ class ComparisonNodes:
         """What is still there of the nodes of one of ROLES."""
         if not slicer.mrmlScene.IsNodePresent(self.hub):
             return []
-        found = [self.hub.GetNthNodeReference(role, n) for n in range(self.hub.GetNumberOfNodeReferences(role))]
+        found = [
+            self.hub.GetNthNodeReference(role, n)
+            for n in range(self.hub.GetNumberOfNodeReferences(role))
+        ]
         return [node for node in found if node is not None]
 
     def _first(self, role):
@@ -127,21 +138,34 @@ class ComparisonNodes:
         if hierarchy is not None and role != COLORS:
             parent = hierarchy.GetItemByDataNode(under) if under else self._folderItem(hierarchy)
             if parent:
-                hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node), parent)
+                hierarchy.SetItemParent(
+                    hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node), parent
+                )
         return node
 
     def makeFolder(self, parentItem):
         """The folder for all that is added."""
         hierarchy = subjectHierarchy()
         if hierarchy is not None:
-            hierarchy.SetItemAttribute(hierarchy.CreateFolderItem(parentItem, self.title), FOLDER, self.hub.GetAttribute(FOLDER))
+            hierarchy.SetItemAttribute(
+                hierarchy.CreateFolderItem(parentItem, self.title),
+                FOLDER,
+                self.hub.GetAttribute(FOLDER),
+            )
 
     def _folderItem(self, hierarchy):
         """0 where the user has removed it."""
         items = vtk.vtkIdList()
         hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
         ids = (items.GetId(n) for n in range(items.GetNumberOfIds()))
-        return next((item for item in ids if hierarchy.GetItemAttribute(item, FOLDER) == self.hub.GetAttribute(FOLDER)), 0)
+        return next(
+            (
+                item
+                for item in ids
+                if hierarchy.GetItemAttribute(item, FOLDER) == self.hub.GetAttribute(FOLDER)
+            ),
+            0,
+        )
 
     def remove(self):
         """Takes everything out of the scene; the folder only where the user has put nothing else into it."""

@@ -22,7 +22,9 @@ class PointOfInterest:
         self._position, self._onMoved = np.array(position, float), onMoved
         self._frame = _addFrame(viewNodeIds)
         self._point = _addPoint(self._position, viewNodeIds)
-        self._observer = self._point.AddObserver(slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self._onPointModified)
+        self._observer = self._point.AddObserver(
+            slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self._onPointModified
+        )
 
     @property
     def position(self):

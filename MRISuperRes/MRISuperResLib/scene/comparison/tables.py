@@ -5,7 +5,16 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
-COLORS = ((0.0, 0.45, 0.7), (0.9, 0.6, 0.0), (0.0, 0.62, 0.45), (0.8, 0.4, 0.0), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5))
+COLORS = (
+    (0.0, 0.45, 0.7),
+    (0.9, 0.6, 0.0),
+    (0.0, 0.62, 0.45),
+    (0.8, 0.4, 0.0),
+    (0.8, 0.47, 0.65),
+    (0.34, 0.71, 0.91),
+    (0.0, 0.0, 0.0),
+    (0.5, 0.5, 0.5),
+)
 """One per method, on a light background: the palette of Okabe and Ito, which color-blind people can tell apart; gray for its yellow."""
 
 SLICE_COLUMN = "slice"
@@ -32,12 +41,19 @@ def dotRows(dots):
     diameters = sorted({dot.diameter for dot in dots})
     header = [_("Method"), *(_("{n} voxels").format(n=diameter) for diameter in diameters)]
     found = {(dot.method, dot.diameter): f"{dot.word}, {dot.height:.0%}" for dot in dots}
-    return header, [[method, *(found[method, diameter] for diameter in diameters)] for method in dict.fromkeys(dot.method for dot in dots)]
+    return header, [
+        [method, *(found[method, diameter] for diameter in diameters)]
+        for method in dict.fromkeys(dot.method for dot in dots)
+    ]
 
 
 def fillSliceTable(node, scores):
     """A column of numbers per method and metric, a row per slice; NaN where a metric is not defined. scores: ScoreTable."""
-    columns = {columnName(method, metric.key): scores.values(method, metric.key) for method in scores.methods for metric in scores.metrics}
+    columns = {
+        columnName(method, metric.key): scores.values(method, metric.key)
+        for method in scores.methods
+        for metric in scores.metrics
+    }
     table = vtk.vtkTable()
     for name, values in {SLICE_COLUMN: range(len(next(iter(columns.values())))), **columns}.items():
         column = numpy_to_vtk(np.array(values, dtype=float), deep=True)  # None becomes NaN
@@ -54,12 +70,16 @@ def columnName(method, key):
 
 def fillSeries(node, sliceTableNode, method, number):
     """The line of one method, whose number chooses the color. What it shows is said by `showMetric`."""
-    node.SetName(method)  # the text of the legend, also where another comparison has one of this name
+    node.SetName(
+        method
+    )  # the text of the legend, also where another comparison has one of this name
     node.SetAndObserveTableNodeID(sliceTableNode.GetID())
     node.SetXColumnName(SLICE_COLUMN)
     node.SetPlotType(node.PlotTypeScatter)
     node.SetLineStyle(node.LineStyleSolid)
-    node.SetMarkerStyle(node.MarkerStyleCircle)  # a perceptual metric has single points, between which no line can be drawn
+    node.SetMarkerStyle(
+        node.MarkerStyleCircle
+    )  # a perceptual metric has single points, between which no line can be drawn
     node.SetMarkerSize(5)
     node.SetColor(*COLORS[number % len(COLORS)])
 
@@ -81,7 +101,9 @@ def showMetric(chartNode, metric):
     for n in range(chartNode.GetNumberOfPlotSeriesNodes()):
         series = chartNode.GetNthPlotSeriesNode(n)
         series.SetYColumnName(columnName(series.GetName(), metric.key))
-        slices = max(slices, series.GetTableNode().GetNumberOfRows() if series.GetTableNode() else 0)
+        slices = max(
+            slices, series.GetTableNode().GetNumberOfRows() if series.GetTableNode() else 0
+        )
     chartNode.SetXAxisRangeAuto(False)
     chartNode.SetXAxisRange(0, (slices - 1) * (1 + LEGEND_SHARE))
     chartNode.SetYAxisRangeAuto(True)

@@ -46,7 +46,10 @@ class ComparisonCell:
     @property
     def showsItsVolume(self):
         """False where the user, or another module, has put something else into the view."""
-        return self._composite(self._mainWidget).GetBackgroundVolumeID() == self._volumeId and self.volumeNode is not None
+        return (
+            self._composite(self._mainWidget).GetBackgroundVolumeID() == self._volumeId
+            and self.volumeNode is not None
+        )
 
     def enter(self, mainWidget, zoomWidget):
         """Takes its views, qMRMLSliceWidgets; zoomWidget may be None."""
@@ -57,7 +60,10 @@ class ComparisonCell:
             zoomWidget.sliceController().hide()  # no room, and what it offers is in the view above
         self.fill()
         composite = self._composite(mainWidget)
-        self._observer = composite, composite.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onCompositeModified)
+        self._observer = (
+            composite,
+            composite.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onCompositeModified),
+        )
 
     def leave(self):
         """The views are empty, and as they were before."""
@@ -65,7 +71,10 @@ class ComparisonCell:
             return
         composite, tag = self._observer
         composite.RemoveObserver(tag)
-        for widget, overlay in ((self._mainWidget, self._overlay), (self._zoomWidget, self._zoomOverlay)):
+        for widget, overlay in (
+            (self._mainWidget, self._overlay),
+            (self._zoomWidget, self._zoomOverlay),
+        ):
             if widget:
                 self._composite(widget).SetForegroundVolumeID(None)
                 self._composite(widget).SetBackgroundVolumeID(None)
@@ -74,13 +83,20 @@ class ComparisonCell:
 
     def fill(self):
         """Puts its volume and its map where they belong, and links the views."""
-        for widget, group in ((self._mainWidget, MAIN_VIEW_GROUP), (self._zoomWidget, ZOOM_VIEW_GROUP)):
+        for widget, group in (
+            (self._mainWidget, MAIN_VIEW_GROUP),
+            (self._zoomWidget, ZOOM_VIEW_GROUP),
+        ):
             if widget is None:
                 continue
-            widget.mrmlSliceNode().SetViewGroup(group)  # a scene that was saved and loaded knows no groups
+            widget.mrmlSliceNode().SetViewGroup(
+                group
+            )  # a scene that was saved and loaded knows no groups
             composite = self._composite(widget)
             with slicer.util.NodeModify(composite):
-                composite.SetDoPropagateVolumeSelection(False)  # a volume that is loaded meanwhile stays out
+                composite.SetDoPropagateVolumeSelection(
+                    False
+                )  # a volume that is loaded meanwhile stays out
                 composite.SetBackgroundVolumeID(self._volumeId if self.volumeNode else None)
                 composite.SetForegroundVolumeID(self._mapId if widget is self._mainWidget else None)
                 composite.SetForegroundOpacity(1)  # the colors of the legend, not mixed with gray
@@ -101,7 +117,9 @@ class ComparisonCell:
         if self.volumeNode is None:
             title, text = _("{title}: deleted").format(title=title), ""
         elif not self.showsItsVolume:
-            other = slicer.mrmlScene.GetNodeByID(self._composite(self._mainWidget).GetBackgroundVolumeID() or "")
+            other = slicer.mrmlScene.GetNodeByID(
+                self._composite(self._mainWidget).GetBackgroundVolumeID() or ""
+            )
             title, text = other.GetName() if other else "", ""
         self._overlay.show("\n".join(filter(None, (title, text))))
         if self._zoomOverlay:

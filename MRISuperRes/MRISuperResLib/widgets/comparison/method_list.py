@@ -24,7 +24,9 @@ class MethodList:
 
     def __init__(self, listWidget, blendWidgets, onChanged, store=None):
         self._list, self._onChanged = listWidget, onChanged
-        self._blendLabel, self._blendWidget, self._pairBox, self._blendSlider, addButton = blendWidgets
+        self._blendLabel, self._blendWidget, self._pairBox, self._blendSlider, addButton = (
+            blendWidgets
+        )
         self._store = store or ModelStore()
         self._scale = None
         self._changed = ()
@@ -46,12 +48,20 @@ class MethodList:
         known = {name for name, _item in self._items()}
         for name in self._changed:
             if name not in known and self._isBlend(name):
-                self._addItem(name, _("blend"), _("0 is the PSNR model of the pair, 1 its GAN model"))
+                self._addItem(
+                    name, _("blend"), _("0 is the PSNR model of the pair, 1 its GAN model")
+                )
         for name, item in self._items():
-            item.setCheckState(qt.Qt.Checked if (name in self._default) != (name in self._changed) else qt.Qt.Unchecked)
+            item.setCheckState(
+                qt.Qt.Checked
+                if (name in self._default) != (name in self._changed)
+                else qt.Qt.Unchecked
+            )
         self._list.blockSignals(blocked)
         rows = min(self._list.count, MOST_ROWS)
-        self._list.maximumHeight = self._list.minimumHeight = rows * self._list.sizeHintForRow(0) + 2 * self._list.frameWidth
+        self._list.maximumHeight = self._list.minimumHeight = (
+            rows * self._list.sizeHintForRow(0) + 2 * self._list.frameWidth
+        )
 
     def forget(self):
         """Models may have come or gone: the next `show` looks for them."""
@@ -62,12 +72,26 @@ class MethodList:
         self._list.clear()
         for name in INTERPOLATIONS:
             self._addItem(name, _("interpolation"))
-        self._addItem(FLOOR, _("the best without learning"), _("Bicubic interpolation, corrected until it agrees with the input"))
+        self._addItem(
+            FLOOR,
+            _("the best without learning"),
+            _("Bicubic interpolation, corrected until it agrees with the input"),
+        )
         cards = self._store.cards(scale)
         for card in cards:
-            self._addItem(card.name, _("PSNR model") if card.stage == "psnr" else _("GAN model"), card.summary())
+            self._addItem(
+                card.name,
+                _("PSNR model") if card.stage == "psnr" else _("GAN model"),
+                card.summary(),
+            )
         for card in cards:
-            self._addItem(card.name + BACK_PROJECTED, _("back-projected"), _("{title}\nIts result, corrected until it agrees with the input").format(title=card.title))
+            self._addItem(
+                card.name + BACK_PROJECTED,
+                _("back-projected"),
+                _("{title}\nIts result, corrected until it agrees with the input").format(
+                    title=card.title
+                ),
+            )
         pairs = self._store.pairs(scale)
         self._pairBox.clear()
         self._pairBox.addItems(list(pairs))

@@ -18,11 +18,30 @@ class ComparePanel(TaskPanel):
         self.failureTitle = _("The methods could not be compared.")
         self._ui = ui
         ui.compareCollapsibleButton.collapsed = True
-        self.methods = MethodList(ui.methodsListWidget, (ui.compareBlendLabel, ui.compareBlendWidget, ui.blendPairComboBox, ui.compareBlendSlider,
-                                                         ui.addBlendButton), self._onMethodsChanged)
+        self.methods = MethodList(
+            ui.methodsListWidget,
+            (
+                ui.compareBlendLabel,
+                ui.compareBlendWidget,
+                ui.blendPairComboBox,
+                ui.compareBlendSlider,
+                ui.addBlendButton,
+            ),
+            self._onMethodsChanged,
+        )
         self.results = ComparisonResults(ui)
-        super().__init__(logic, (ui.compareButton, ui.compareProgressBar, ui.compareProgressLabel, ui.compareStatusLabel), _("Compare"),
-                         _("Let every chosen method work on the volume, and show the results side by side"), onBusyChanged)
+        super().__init__(
+            logic,
+            (
+                ui.compareButton,
+                ui.compareProgressBar,
+                ui.compareProgressLabel,
+                ui.compareStatusLabel,
+            ),
+            _("Compare"),
+            _("Let every chosen method work on the volume, and show the results side by side"),
+            onBusyChanged,
+        )
 
     def show(self, parameters):
         if parameters is not self.parameters:  # another scene, or the same one anew
@@ -48,10 +67,13 @@ class ComparePanel(TaskPanel):
             return ""
         name, scale = parameters.inputVolume.GetName(), parameters.scale.value
         if parameters.comparisonMode.value:
-            return _("“{name}” is the truth: it is made {scale} times smaller, restored by every method, and what comes out is compared with it.").format(
-                name=name, scale=scale)
-        return _("“{name}” is made {scale} times larger by every method. There is no truth to compare with: the numbers say how well the results "
-                 "agree with the volume.").format(name=name, scale=scale)
+            return _(
+                "“{name}” is the truth: it is made {scale} times smaller, restored by every method, and what comes out is compared with it."
+            ).format(name=name, scale=scale)
+        return _(
+            "“{name}” is made {scale} times larger by every method. There is no truth to compare with: the numbers say how well the results "
+            "agree with the volume."
+        ).format(name=name, scale=scale)
 
     def _onMethodsChanged(self, changed):
         if self.parameters is not None:
@@ -60,7 +82,9 @@ class ComparePanel(TaskPanel):
     def _whyNot(self):
         count = len(self.methods.names)
         if not LEAST <= count <= MOST:
-            return _("Check {least} to {most} methods: {count} are checked.").format(least=LEAST, most=MOST, count=count)
+            return _("Check {least} to {most} methods: {count} are checked.").format(
+                least=LEAST, most=MOST, count=count
+            )
         return ""
 
     def _start(self):
@@ -69,23 +93,40 @@ class ComparePanel(TaskPanel):
 
     def _mayStart(self):
         """Asks for the packages of a perceptual score; without them the score is switched off, so that nobody is asked twice."""
-        missing = packages.missingPackages(perceptual=True) if self.parameters.perceptualScore is not PerceptualScore.NONE else []
+        missing = (
+            packages.missingPackages(perceptual=True)
+            if self.parameters.perceptualScore is not PerceptualScore.NONE
+            else []
+        )
         if not missing:
             return True
         if packages.installPackages(missing):
             self._logic.cleanup()  # a worker that has looked for them would not find them
             return True
         self.parameters.perceptualScore = PerceptualScore.NONE
-        self._run.showMessage(_("NIQE and PI need packages that are not installed: the score was switched off. Press Compare to go on without it."),
-                              self.whyNot())
+        self._run.showMessage(
+            _(
+                "NIQE and PI need packages that are not installed: the score was switched off. Press Compare to go on without it."
+            ),
+            self.whyNot(),
+        )
         return False
 
     def _startJob(self, onProgress, onFinished):
         parameters = self.parameters
         hasReference = parameters.comparisonMode.value
-        job = ComparisonOptions(methods=self.methods.names, scale=parameters.scale.value, reference=hasReference, axis=parameters.sliceDirection.value,
-                            device=parameters.device.value, precision=parameters.precision.value, degradation=parameters.degradation.value,
-                            noise=parameters.noise if hasReference else 0.0, seed=parameters.seed, perceptual=parameters.perceptualScore.value)
+        job = ComparisonOptions(
+            methods=self.methods.names,
+            scale=parameters.scale.value,
+            reference=hasReference,
+            axis=parameters.sliceDirection.value,
+            device=parameters.device.value,
+            precision=parameters.precision.value,
+            degradation=parameters.degradation.value,
+            noise=parameters.noise if hasReference else 0.0,
+            seed=parameters.seed,
+            perceptual=parameters.perceptualScore.value,
+        )
         return self._logic.startComparison(parameters.inputVolume, job, onProgress, onFinished)
 
     def _resultText(self):

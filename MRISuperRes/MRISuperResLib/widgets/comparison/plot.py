@@ -26,8 +26,12 @@ class ComparisonPlot:
         viewNode.SetName(NAME)
         viewNode.SetSingletonTag(NAME)
         viewNode.SetSaveWithScene(False)
-        viewNode.SetAndObserveParentLayoutNodeID(comparison.hub.GetID())  # the layout manager leaves the views of others alone
-        viewNode.SetDoPropagatePlotChartSelection(False)  # a chart that is chosen in another module is not shown here
+        viewNode.SetAndObserveParentLayoutNodeID(
+            comparison.hub.GetID()
+        )  # the layout manager leaves the views of others alone
+        viewNode.SetDoPropagatePlotChartSelection(
+            False
+        )  # a chart that is chosen in another module is not shown here
         self._viewNode = slicer.mrmlScene.AddNode(viewNode)
         self._viewNode.SetPlotChartNodeID(comparison.plotChartNode.GetID())
         self._view.setMRMLPlotViewNode(self._viewNode)

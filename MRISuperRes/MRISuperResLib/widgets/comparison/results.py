@@ -23,7 +23,9 @@ class ComparisonResults:
     def __init__(self, ui):
         self._ui = ui
         self._found = []  # the comparisons of the scene, as they are listed
-        self.comparison = self.views = None  # the ComparisonNodes that are shown; their ComparisonViews
+        self.comparison = self.views = (
+            None  # the ComparisonNodes that are shown; their ComparisonViews
+        )
         self._maps = self._mapSteps = None  # ComparisonMaps; what makes the next map
         self._observer = None
         self._isCheckPending = False
@@ -45,7 +47,9 @@ class ComparisonResults:
 
     def refresh(self, chosen=None):
         """Lists the comparisons of the scene. chosen: the one to be shown; None: as before, else the newest."""
-        self._found = [comparison for comparison in ComparisonNodes.inScene() if comparison.isPresent]
+        self._found = [
+            comparison for comparison in ComparisonNodes.inScene() if comparison.isPresent
+        ]
         _fill(self._ui.comparisonComboBox, [(comparison.title, None) for comparison in self._found])
         chosen = chosen or self.comparison
         self._show(chosen if chosen in self._found else self._found[-1] if self._found else None)
@@ -76,11 +80,21 @@ class ComparisonResults:
 
     def _enter(self):
         comparison, ui = self.comparison, self._ui
-        self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.NodeRemovedEvent, self._onNodeRemoved)
-        self.views, self._maps = ComparisonViews(comparison, self._updateButtons), ComparisonMaps(comparison)
-        _fill(ui.mapComboBox, [(_("None"), None)] + [(kind.title, kind.key) for kind in mapKinds(comparison)])
+        self._observer = slicer.mrmlScene.AddObserver(
+            slicer.mrmlScene.NodeRemovedEvent, self._onNodeRemoved
+        )
+        self.views, self._maps = (
+            ComparisonViews(comparison, self._updateButtons),
+            ComparisonMaps(comparison),
+        )
+        _fill(
+            ui.mapComboBox,
+            [(_("None"), None)] + [(kind.title, kind.key) for kind in mapKinds(comparison)],
+        )
         _fill(ui.tableComboBox, _tables(comparison))
-        _fill(ui.plotComboBox, [(metric.heading, metric.key) for metric in comparison.table.metrics])
+        _fill(
+            ui.plotComboBox, [(metric.heading, metric.key) for metric in comparison.table.metrics]
+        )
         self._explainMap("")
         self._tableView.setMRMLScene(slicer.mrmlScene)
         self._plot.show(comparison)
@@ -100,10 +114,17 @@ class ComparisonResults:
         isOpen = self.views is not None and self.views.isOpen
         ui = self._ui
         ui.showViewsButton.text = _("Close, keep results") if isOpen else _("Show again")
-        ui.showViewsButton.toolTip = _("Back to the layout of before; volumes, tables and plot stay in the scene") if isOpen else _(
-            "Show the pictures side by side")
-        ui.removeComparisonButton.text = _("Close, remove results") if isOpen else _("Remove results")
-        ui.removeComparisonButton.toolTip = _("Takes all volumes, tables, maps and the plot of this comparison out of the scene; the input volume stays")
+        ui.showViewsButton.toolTip = (
+            _("Back to the layout of before; volumes, tables and plot stay in the scene")
+            if isOpen
+            else _("Show the pictures side by side")
+        )
+        ui.removeComparisonButton.text = (
+            _("Close, remove results") if isOpen else _("Remove results")
+        )
+        ui.removeComparisonButton.toolTip = _(
+            "Takes all volumes, tables, maps and the plot of this comparison out of the scene; the input volume stays"
+        )
         for widget in (ui.mapComboBox, ui.zoomCheckBox):
             widget.enabled = isOpen
 
@@ -152,13 +173,23 @@ class ComparisonResults:
                 self._mapSteps = None
                 self._explainMap("")
                 if isinstance(error, MemoryError):
-                    raise RuntimeError(_("There is not enough memory for them: close other programs, or remove other volumes from the scene.")) from error
+                    raise RuntimeError(
+                        _(
+                            "There is not enough memory for them: close other programs, or remove other volumes from the scene."
+                        )
+                    ) from error
                 raise
             if done < total:
-                self._explainMap(_("Map {number} of {total} …").format(number=done + 1, total=total))
+                self._explainMap(
+                    _("Map {number} of {total} …").format(number=done + 1, total=total)
+                )
                 qt.QTimer.singleShot(0, lambda: self._makeMap(steps, kind))
             else:
-                self._explainMap(next((known.help for known in mapKinds(self.comparison) if known.key == kind), ""))
+                self._explainMap(
+                    next(
+                        (known.help for known in mapKinds(self.comparison) if known.key == kind), ""
+                    )
+                )
                 self._showMaps(self._maps.found(kind))
 
     def _explainMap(self, text):
@@ -177,7 +208,9 @@ class ComparisonResults:
     def _showTable(self):
         chosen = self._ui.tableComboBox.currentData
         isDots = chosen == DOTS
-        self._tableView.setMRMLTableNode(self.comparison.dotsTableNode if isDots else self.comparison.tableNode)
+        self._tableView.setMRMLTableNode(
+            self.comparison.dotsTableNode if isDots else self.comparison.tableNode
+        )
         for column, metric in enumerate(self.comparison.table.metrics, start=1):
             self._tableView.setColumnHidden(column, not isDots and metric.region != chosen)
         self._tableView.resizeColumnsToContents()
@@ -193,7 +226,9 @@ class ComparisonResults:
 
     def _save(self, text, pattern):
         name = re.sub(r'[\\/:*?"<>|]', "_", pattern.format(title=self.comparison.title))
-        path = qt.QFileDialog.getSaveFileName(self._ui.comparisonResultsWidget, _("Save as CSV"), name, _("CSV files (*.csv)"))
+        path = qt.QFileDialog.getSaveFileName(
+            self._ui.comparisonResultsWidget, _("Save as CSV"), name, _("CSV files (*.csv)")
+        )
         if path:
             with slicer.util.tryWithErrorDisplay(_("The numbers could not be saved.")):
                 _write(path, text)
@@ -214,9 +249,15 @@ class ComparisonResults:
 
 def _tables(comparison):
     """[(text, data)] of the parts of the table that can be shown."""
-    regions = [(_("Whole image"), "image"), (_("Foreground, without the air"), "foreground"), (_("Without a reference"), "")]
+    regions = [
+        (_("Whole image"), "image"),
+        (_("Foreground, without the air"), "foreground"),
+        (_("Without a reference"), ""),
+    ]
     shown = {metric.region for metric in comparison.table.metrics}
-    return [(text, region) for text, region in regions if region in shown] + ([(_("Planted bright dots"), DOTS)] if comparison.dots else [])
+    return [(text, region) for text, region in regions if region in shown] + (
+        [(_("Planted bright dots"), DOTS)] if comparison.dots else []
+    )
 
 
 def _fill(comboBox, items):
@@ -239,4 +280,8 @@ def _write(path, text):
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
-        raise RuntimeError(_("“{path}” cannot be written ({reason}): choose another folder.").format(path=path, reason=error.strerror)) from error
+        raise RuntimeError(
+            _("“{path}” cannot be written ({reason}): choose another folder.").format(
+                path=path, reason=error.strerror
+            )
+        ) from error

@@ -12,9 +12,16 @@ class ViewOverlay:
     """Writes into the annotation of the overlay: Slicer itself rewrites the corners of the other one at every slice."""
 
     def __init__(self, sliceWidget):
-        self._view, self._annotation = sliceWidget.sliceView(), sliceWidget.overlayCornerAnnotation()
+        self._view, self._annotation = (
+            sliceWidget.sliceView(),
+            sliceWidget.overlayCornerAnnotation(),
+        )
         self._textBefore = self._annotation.GetText(UPPER_LEFT) or ""
-        self._sizesBefore = self._annotation.GetMaximumFontSize(), self._annotation.GetMinimumFontSize(), self._annotation.GetMaximumLineHeight()
+        self._sizesBefore = (
+            self._annotation.GetMaximumFontSize(),
+            self._annotation.GetMinimumFontSize(),
+            self._annotation.GetMaximumLineHeight(),
+        )
         self._fontBefore = vtk.vtkTextProperty()
         self._fontBefore.ShallowCopy(self._annotation.GetTextProperty())
         self._setSizes(FONT_SIZE, SMALLEST_FONT_SIZE, LINE_HEIGHT)
@@ -45,10 +52,16 @@ class ViewOverlay:
 def scoreText(table, method, index):
     """A method's numbers in a line. table: ScoreTable. index: of the slice; None: the means of all slices."""
     keys = {metric.key for metric in table.metrics}
-    shown = [key for key in ("psnr", "ssim_wang") if key in keys] or [key for key in ("consistency", "niqe", "pi") if key in keys]
+    shown = [key for key in ("psnr", "ssim_wang") if key in keys] or [
+        key for key in ("consistency", "niqe", "pi") if key in keys
+    ]
     parts = []
     for metric in map(table.metric, shown):
-        value = table.mean(method, metric.key) if index is None else table.values(method, metric.key)[index]
+        value = (
+            table.mean(method, metric.key)
+            if index is None
+            else table.values(method, metric.key)[index]
+        )
         unit = " dB" if metric.unit == "dB" and value is not None else ""
         parts.append(f"{metric.title} {metric.text(value)}{unit}")
     text = "  ".join(parts)

@@ -7,7 +7,12 @@ from slicer.i18n import tr as _
 
 from ...core import geometry, slice_axis
 from ...scene.comparison.display import ComparisonDisplay
-from ...scene.comparison.layout import COMPARISON_LAYOUT_ID, describeLayout, mainViewNames, zoomViewNames
+from ...scene.comparison.layout import (
+    COMPARISON_LAYOUT_ID,
+    describeLayout,
+    mainViewNames,
+    zoomViewNames,
+)
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
 from ...scene.slice_plane import ijkToWorld, middle, shownSlice, slicePlane
 from .cell import ComparisonCell
@@ -27,7 +32,13 @@ class ComparisonViews:
         self._nodes, self._onClosed = nodes, onClosed
         self._isOpen, self._hasZoom = False, True
         self._lens, self._position = DEFAULT_LENS, None
-        self._cells, self._sceneObservers, self._links, self._display, self._mapDisplay = [], [], None, None, None
+        self._cells, self._sceneObservers, self._links, self._display, self._mapDisplay = (
+            [],
+            [],
+            None,
+            None,
+            None,
+        )
 
     @property
     def isOpen(self):
@@ -41,7 +52,9 @@ class ComparisonViews:
         self.closeShown()
         ComparisonViews._shown, self._isOpen = self, True
         self._layoutManager, self._layoutBefore = layoutManager, layoutManager.layout
-        if self._layoutBefore == COMPARISON_LAYOUT_ID:  # of a scene that was saved while it was shown
+        if (
+            self._layoutBefore == COMPARISON_LAYOUT_ID
+        ):  # of a scene that was saved while it was shown
             self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
         try:
             self._show(pictures)
@@ -54,14 +67,24 @@ class ComparisonViews:
         self._cells = [ComparisonCell(*picture, self._onCompositeModified) for picture in pictures]
         volumes = [cell.volumeNode for cell in self._cells]
         self._display = ComparisonDisplay(volumes)
-        self._matrix, self._axis, self._size = ijkToWorld(volumes[0]), self._nodes.axis.axis, volumes[0].GetImageData().GetDimensions()
+        self._matrix, self._axis, self._size = (
+            ijkToWorld(volumes[0]),
+            self._nodes.axis.axis,
+            volumes[0].GetImageData().GetDimensions(),
+        )
         self._position = (self._matrix @ [*middle(self._size), 1])[:3]
         self._enter()
         self._fit(self._middlePlane())
         self._layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
         scene = slicer.mrmlScene
-        self._sceneObservers = [scene.AddObserver(event, callback) for event, callback in (
-            (scene.StartCloseEvent, self._onSceneClose), (scene.NodeRemovedEvent, self._onNodeRemoved), (scene.EndImportEvent, self._onImported))]
+        self._sceneObservers = [
+            scene.AddObserver(event, callback)
+            for event, callback in (
+                (scene.StartCloseEvent, self._onSceneClose),
+                (scene.NodeRemovedEvent, self._onNodeRemoved),
+                (scene.EndImportEvent, self._onImported),
+            )
+        ]
         qt.QTimer.singleShot(0, self._fit)  # the views get their sizes when Qt comes to it
 
     def _middlePlane(self):
@@ -126,9 +149,18 @@ class ComparisonViews:
     def _pictures(self):
         """(title, method, volume node) of what is to be shown, the truth or the input first."""
         reference, low = self._nodes.reference, self._nodes.low
-        first = (_("reference"), None, reference) if reference is not None else (_("input"), None, low)
-        pictures = [first, *((method, method, node) for method, node in self._nodes.outputs.items())]
-        pictures = [picture for picture in pictures if picture[2] is not None and picture[2].GetImageData() is not None]
+        first = (
+            (_("reference"), None, reference) if reference is not None else (_("input"), None, low)
+        )
+        pictures = [
+            first,
+            *((method, method, node) for method, node in self._nodes.outputs.items()),
+        ]
+        pictures = [
+            picture
+            for picture in pictures
+            if picture[2] is not None and picture[2].GetImageData() is not None
+        ]
         return pictures if len(pictures) > 1 else []
 
     def _enter(self):
@@ -137,9 +169,18 @@ class ComparisonViews:
         describeLayout(self._layoutManager.layoutLogic().GetLayoutNode(), count, self._hasZoom)
         self._layoutManager.setLayout(COMPARISON_LAYOUT_ID)
         for cell, main, zoom in zip(self._cells, mainViewNames(count), zoomViewNames(count)):
-            cell.enter(self._layoutManager.sliceWidget(main), self._layoutManager.sliceWidget(zoom) if self._hasZoom else None)
-        self._links = LinkedSlices([cell.mainNode for cell in self._cells], [cell.zoomNode for cell in self._cells if cell.zoomNode],
-                                   lambda n: self._cells[n].isLinked, self._onMoved, self._position, self._lens)
+            cell.enter(
+                self._layoutManager.sliceWidget(main),
+                self._layoutManager.sliceWidget(zoom) if self._hasZoom else None,
+            )
+        self._links = LinkedSlices(
+            [cell.mainNode for cell in self._cells],
+            [cell.zoomNode for cell in self._cells if cell.zoomNode],
+            lambda n: self._cells[n].isLinked,
+            self._onMoved,
+            self._position,
+            self._lens,
+        )
 
     def _leave(self):
         if self._links is not None:

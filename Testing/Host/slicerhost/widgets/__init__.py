@@ -3,11 +3,26 @@
 They are written in PythonQt's manner (`self.width`, no parentheses), because their base classes are dressed so.
 Each class says in `cppName` which C++ class it stands in for; the contract decides what it may offer.
 """
+
 import importlib
 
 FAMILIES = {
-    "buttons": ["ctkCollapsibleButton", "ctkCollapsibleGroupBox", "ctkPushButton", "ctkMenuButton", "ctkCheckablePushButton", "ctkCheckBox"],
-    "numbers": ["ctkDoubleSpinBox", "ctkSliderWidget", "ctkRangeWidget", "qMRMLSpinBox", "qMRMLSliderWidget", "qMRMLRangeWidget"],
+    "buttons": [
+        "ctkCollapsibleButton",
+        "ctkCollapsibleGroupBox",
+        "ctkPushButton",
+        "ctkMenuButton",
+        "ctkCheckablePushButton",
+        "ctkCheckBox",
+    ],
+    "numbers": [
+        "ctkDoubleSpinBox",
+        "ctkSliderWidget",
+        "ctkRangeWidget",
+        "qMRMLSpinBox",
+        "qMRMLSliderWidget",
+        "qMRMLRangeWidget",
+    ],
     "paths": ["ctkPathLineEdit", "ctkDirectoryButton"],
     "texts": ["ctkComboBox", "ctkFittedTextBrowser", "ctkMessageBox"],
     "containers": ["qMRMLWidget", "qSlicerWidget", "qSlicerScriptedLoadableModuleWidget"],
@@ -24,6 +39,7 @@ NAMES = [name for names in FAMILIES.values() for name in names]
 def load():
     """{name: class} of all stand-ins. Only after Qt has been dressed (namespaces.makeQt)."""
     from .. import contract, properties
+
     classes = {}
     for family, names in FAMILIES.items():
         module = importlib.import_module(f".{family}", __name__)

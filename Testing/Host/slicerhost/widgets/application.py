@@ -1,4 +1,5 @@
 """slicer.app and its IO manager."""
+
 import os
 
 import slicer
@@ -15,7 +16,13 @@ class qSlicerCoreIOManager(QObject):
         return io_manager.fileType(fileName)
 
     def fileWriterFileType(self, node, *_):
-        return "VolumeFile" if node.IsA("vtkMRMLVolumeNode") else "TableFile" if node.IsA("vtkMRMLTableNode") else "NodeFile"
+        return (
+            "VolumeFile"
+            if node.IsA("vtkMRMLVolumeNode")
+            else "TableFile"
+            if node.IsA("vtkMRMLTableNode")
+            else "NodeFile"
+        )
 
     def fileWriterExtensions(self, node):
         return io_manager.writeExtensions(node)
@@ -40,11 +47,15 @@ class qSlicerCoreIOManager(QObject):
         path = str(properties["fileName"])
         if fileType == "SceneFile":
             return io_manager.saveScene(slicer.mrmlScene, path)
-        return io_manager.saveNode(slicer.mrmlScene.GetNodeByID(properties["nodeID"]), path, properties)
+        return io_manager.saveNode(
+            slicer.mrmlScene.GetNodeByID(properties["nodeID"]), path, properties
+        )
 
     def exportNodes(self, nodeIDs, fileNames, properties, *_):
         nodes = map(slicer.mrmlScene.GetNodeByID, nodeIDs)
-        saved = [io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)]  # all, also after one has failed
+        saved = [
+            io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)
+        ]  # all, also after one has failed
         return all(saved)
 
 
@@ -59,7 +70,11 @@ class qSlicerApplication(QObject):
     def __init__(self, scene, applicationLogic):
         super().__init__()
         self._scene, self._applicationLogic = scene, applicationLogic
-        self._ioManager, self._layoutManager, self._moduleManager = qSlicerCoreIOManager(), None, None
+        self._ioManager, self._layoutManager, self._moduleManager = (
+            qSlicerCoreIOManager(),
+            None,
+            None,
+        )
         self._temporaryPath = applicationLogic.GetTemporaryPath()
         self._renderPauses = 0
 

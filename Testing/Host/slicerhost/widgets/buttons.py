@@ -1,4 +1,5 @@
 """Buttons and collapsible containers of CTK."""
+
 from PySide6.QtCore import Property, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QPainter
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QGroupBox, QPushButton, QStyle, QWidget
@@ -11,7 +12,10 @@ def showContents(container, opened):
             if opened:
                 child.setVisible(not child.property("_wasHidden"))
             else:
-                child.setProperty("_wasHidden", child.isHidden() and child.testAttribute(Qt.WA_WState_ExplicitShowHide))
+                child.setProperty(
+                    "_wasHidden",
+                    child.isHidden() and child.testAttribute(Qt.WA_WState_ExplicitShowHide),
+                )
                 child.hide()
 
 
@@ -25,7 +29,9 @@ class ctkCollapsibleButton(QAbstractButton):
         if isinstance(text, QWidget):
             text, parent = "", text
         super().__init__(parent)
-        self._look = dict(collapsedHeight=10, flat=False, contentsLineWidth=1, contentsMidLineWidth=0)
+        self._look = dict(
+            collapsedHeight=10, flat=False, contentsLineWidth=1, contentsMidLineWidth=0
+        )
         self.setText(text)
         self.setCheckable(True)
         self.setChecked(True)
@@ -60,14 +66,28 @@ class ctkCollapsibleButton(QAbstractButton):
         header = QRect(0, 0, self.width, self._headerHeight())
         painter.fillRect(header, self.palette.button())
         arrow = QStyle.SP_ArrowDown if self.checked else QStyle.SP_ArrowRight
-        self.style().standardIcon(arrow).paint(painter, QRect(4, 4, header.height() - 8, header.height() - 8))
+        self.style().standardIcon(arrow).paint(
+            painter, QRect(4, 4, header.height() - 8, header.height() - 8)
+        )
         painter.drawText(header.adjusted(header.height(), 0, 0, 0), Qt.AlignVCenter, self.text)
         painter.end()
 
-    collapsed = Property(bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value))
-    collapsedHeight = Property(int, lambda self: self._look["collapsedHeight"], lambda self, v: self._look.update(collapsedHeight=v))
-    flat = Property(bool, lambda self: self._look["flat"], lambda self, v: self._look.update(flat=v))
-    contentsLineWidth = Property(int, lambda self: self._look["contentsLineWidth"], lambda self, v: self._look.update(contentsLineWidth=v))
+    collapsed = Property(
+        bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value)
+    )
+    collapsedHeight = Property(
+        int,
+        lambda self: self._look["collapsedHeight"],
+        lambda self, v: self._look.update(collapsedHeight=v),
+    )
+    flat = Property(
+        bool, lambda self: self._look["flat"], lambda self, v: self._look.update(flat=v)
+    )
+    contentsLineWidth = Property(
+        int,
+        lambda self: self._look["contentsLineWidth"],
+        lambda self, v: self._look.update(contentsLineWidth=v),
+    )
 
 
 class ctkCollapsibleGroupBox(QGroupBox):
@@ -85,7 +105,9 @@ class ctkCollapsibleGroupBox(QGroupBox):
     def _onToggled(self, opened):
         showContents(self, opened)
 
-    collapsed = Property(bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value))
+    collapsed = Property(
+        bool, lambda self: not self.checked, lambda self, value: self.setChecked(not value)
+    )
 
 
 class ctkPushButton(QPushButton):
@@ -120,7 +142,9 @@ class ctkCheckablePushButton(ctkPushButton):
 
     checkState = Property(int, lambda self: self._checkState.value, _setCheckState)
     checkBoxControlsButton = Property(bool, lambda self: self._controls, _setControls)
-    checkBoxUserCheckable = Property(bool, lambda self: self._userCheckable, lambda self, v: setattr(self, "_userCheckable", v))
+    checkBoxUserCheckable = Property(
+        bool, lambda self: self._userCheckable, lambda self, v: setattr(self, "_userCheckable", v)
+    )
 
 
 class ctkCheckBox(QCheckBox):
@@ -134,4 +158,6 @@ class ctkCheckBox(QCheckBox):
         super().__init__(text, parent)
         self._indicatorIcon = QIcon()
 
-    indicatorIcon = Property(QIcon, lambda self: self._indicatorIcon, lambda self, v: setattr(self, "_indicatorIcon", v))
+    indicatorIcon = Property(
+        QIcon, lambda self: self._indicatorIcon, lambda self, v: setattr(self, "_indicatorIcon", v)
+    )

@@ -1,4 +1,5 @@
 """Containers that hand the scene to the widgets inside."""
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 

@@ -1,10 +1,19 @@
 """The layout manager: real layout logic and view nodes, shown in Qt layouts as CTK's layout manager builds them."""
+
 import xml.etree.ElementTree as ET
 
 import slicer
 import vtk
 from PySide6.QtCore import Property, QObject, Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .plots import qMRMLPlotView
 from .slices import qMRMLSliceWidget
@@ -20,13 +29,20 @@ class qSlicerLayoutManager(QObject):
 
     def __init__(self, scene):
         super().__init__()
-        self._scene, self._views, self._description, self._root = scene, {}, None, None  # _views: {node: widget}
+        self._scene, self._views, self._description, self._root = (
+            scene,
+            {},
+            None,
+            None,
+        )  # _views: {node: widget}
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(scene)
         self._viewport = QWidget()
         box = QVBoxLayout(self._viewport)
         box.setContentsMargins(0, 0, 0, 0)
-        self._node().AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._onLayoutNodeModified())
+        self._node().AddObserver(
+            vtk.vtkCommand.ModifiedEvent, lambda *_: self._onLayoutNodeModified()
+        )
         scene.AddObserver(scene.StartCloseEvent, lambda *_: self._clear())
         scene.AddObserver(scene.EndBatchProcessEvent, lambda *_: self._onLayoutNodeModified())
         self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
@@ -41,7 +57,9 @@ class qSlicerLayoutManager(QObject):
             return
         description = self._node().GetCurrentLayoutDescription()
         for n in range(self._node().GetNumberOfMaximizedViewNodes()):
-            description = self._logic.GetMaximizedViewLayoutDescription(self._node().GetMaximizedViewNode(n), description)
+            description = self._logic.GetMaximizedViewLayoutDescription(
+                self._node().GetMaximizedViewNode(n), description
+            )
         if description and description != self._description:
             self._rebuild(description)
         self.layoutChanged.emit(self._node().GetViewArrangement())
@@ -67,8 +85,11 @@ class qSlicerLayoutManager(QObject):
         self._root.show()
 
     def _makeViews(self):
-        for className, make in (("vtkMRMLSliceNode", self._makeSliceWidget), ("vtkMRMLPlotViewNode", self._makePlotView),
-                                ("vtkMRMLAbstractViewNode", lambda node: QFrame(self._viewport))):
+        for className, make in (
+            ("vtkMRMLSliceNode", self._makeSliceWidget),
+            ("vtkMRMLPlotViewNode", self._makePlotView),
+            ("vtkMRMLAbstractViewNode", lambda node: QFrame(self._viewport)),
+        ):
             for node in slicer.util.getNodesByClass(className):
                 if node not in self._views:
                     self._views[node] = make(node)
@@ -104,7 +125,9 @@ class qSlicerLayoutManager(QObject):
             made.setSpacing(SPACING)
         for item in element:
             if item.tag != "item" or len(item) != 1:
-                raise ValueError(f"a layout holds items of one element each, not {ET.tostring(item)!r}")
+                raise ValueError(
+                    f"a layout holds items of one element each, not {ET.tostring(item)!r}"
+                )
             self._put(self._make(item[0]), item, made)
         if isinstance(made, QSplitter) and any(item.get("splitSize") for item in element):
             made.setSizes([int(item.get("splitSize", 0)) for item in element])
@@ -114,7 +137,10 @@ class qSlicerLayoutManager(QObject):
     def _put(child, item, parent):
         isWidget = isinstance(child, QWidget)
         if isinstance(parent, QGridLayout):
-            place = [int(item.get(name, default)) for name, default in (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))]
+            place = [
+                int(item.get(name, default))
+                for name, default in (("row", 0), ("column", 0), ("rowspan", 1), ("colspan", 1))
+            ]
             (parent.addWidget if isWidget else parent.addLayout)(child, *place)
         elif isinstance(parent, (QHBoxLayout, QVBoxLayout)):
             (parent.addWidget if isWidget else parent.addLayout)(child)
@@ -157,7 +183,14 @@ class qSlicerLayoutManager(QObject):
         return tuple(node.GetName() for node in self._views if node.IsA("vtkMRMLSliceNode"))
 
     def sliceWidget(self, name):
-        return next((widget for node, widget in self._views.items() if node.IsA("vtkMRMLSliceNode") and node.GetName() == name), None)
+        return next(
+            (
+                widget
+                for node, widget in self._views.items()
+                if node.IsA("vtkMRMLSliceNode") and node.GetName() == name
+            ),
+            None,
+        )
 
     def mrmlSliceLogics(self):
         return slicer.app.applicationLogic().GetSliceLogics()

@@ -1,4 +1,5 @@
 """Node selectors of qMRML, kept up to date by the events of the real scene."""
+
 import weakref
 
 import vtk
@@ -11,9 +12,11 @@ from .numbers import row
 
 def setting(kind, name):
     """A property kept in `_settings`; a change refills the list."""
+
     def write(self, value):
         self._settings[name] = tuple(value) if kind == "QStringList" else value
         self._refill()
+
     return Property(kind, lambda self: self._settings[name], write)
 
 
@@ -35,9 +38,21 @@ class qMRMLNodeComboBox(QWidget):
         self._box = QComboBox()
         row(self, self._box)
         self._scene, self._tags, self._watched, self._currentID = None, [], [], ""
-        self._settings = dict(nodeTypes=(), hideChildNodeTypes=(), showHidden=False, showChildNodeTypes=True, noneEnabled=False,
-                              addEnabled=True, removeEnabled=True, editEnabled=False, renameEnabled=False,
-                              selectNodeUponCreation=True, baseName="", noneDisplay="None", interactionNodeSingletonTag="")
+        self._settings = dict(
+            nodeTypes=(),
+            hideChildNodeTypes=(),
+            showHidden=False,
+            showChildNodeTypes=True,
+            noneEnabled=False,
+            addEnabled=True,
+            removeEnabled=True,
+            editEnabled=False,
+            renameEnabled=False,
+            selectNodeUponCreation=True,
+            baseName="",
+            noneDisplay="None",
+            interactionNodeSingletonTag="",
+        )
         self._attributes, self._actions, self._typeLabels = {}, [], {}
         self._box.activated.connect(self._onActivated)
 
@@ -61,19 +76,30 @@ class qMRMLNodeComboBox(QWidget):
             self._scene.RemoveObserver(tag)
         self._scene, self._tags = scene, []
         if scene is not None:
-            events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndBatchProcessEvent, scene.EndCloseEvent, scene.EndImportEvent)
+            events = (
+                scene.NodeAddedEvent,
+                scene.NodeRemovedEvent,
+                scene.EndBatchProcessEvent,
+                scene.EndCloseEvent,
+                scene.EndImportEvent,
+            )
             self._tags = [scene.AddObserver(event, self._callback("_refill")) for event in events]
         self._refill()
 
     def _callback(self, method):
         """For observers, which outlive the widget: the C++ object may even be gone before the Python one."""
         this = weakref.ref(self)
-        return lambda *_: getattr(this(), method)() if this() is not None and isValid(this()) else None
+        return lambda *_: (
+            getattr(this(), method)() if this() is not None and isValid(this()) else None
+        )
 
     def _watchNames(self, nodes):
         for node, tag in self._watched:
             node.RemoveObserver(tag)
-        self._watched = [(node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._callback("_showNames"))) for node in nodes]
+        self._watched = [
+            (node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._callback("_showNames")))
+            for node in nodes
+        ]
 
     def _showNames(self):
         for node, _ in self._watched:
@@ -90,7 +116,10 @@ class qMRMLNodeComboBox(QWidget):
         s = self._settings
         if node.GetHideFromEditors() and not s["showHidden"]:
             return False
-        if not any(node.IsA(t) if s["showChildNodeTypes"] else node.GetClassName() == t for t in s["nodeTypes"]):
+        if not any(
+            node.IsA(t) if s["showChildNodeTypes"] else node.GetClassName() == t
+            for t in s["nodeTypes"]
+        ):
             return False
         if any(node.IsA(t) for t in s["hideChildNodeTypes"]):
             return False
@@ -101,7 +130,11 @@ class qMRMLNodeComboBox(QWidget):
         return True
 
     def _nodes(self):
-        nodes = (self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes())) if self._scene else ()
+        nodes = (
+            (self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes()))
+            if self._scene
+            else ()
+        )
         return [node for node in nodes if self._shows(node)]
 
     def _refill(self):
@@ -165,7 +198,9 @@ class qMRMLNodeComboBox(QWidget):
 
     def addNode(self, nodeType=None):
         nodeType = nodeType or self._settings["nodeTypes"][0]
-        name = self._scene.GenerateUniqueName(self._settings["baseName"] or self.nodeTypeLabel(nodeType))
+        name = self._scene.GenerateUniqueName(
+            self._settings["baseName"] or self.nodeTypeLabel(nodeType)
+        )
         node = self._scene.AddNewNodeByClass(nodeType, name)
         for (_, attribute), value in self._attributes.items():
             node.SetAttribute(attribute, value or "")

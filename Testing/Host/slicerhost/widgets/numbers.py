@@ -1,4 +1,5 @@
 """Number inputs of CTK and their unit-aware twins of qMRML."""
+
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QWidget
 
@@ -12,7 +13,11 @@ def row(parent, *children):
 
 def forwarded(kind, child, name):
     """A property that lives in a child widget: forwarded(float, "_spin", "value")."""
-    return Property(kind, lambda self: getattr(getattr(self, child), name), lambda self, value: setattr(getattr(self, child), name, value))
+    return Property(
+        kind,
+        lambda self: getattr(getattr(self, child), name),
+        lambda self, value: setattr(getattr(self, child), name, value),
+    )
 
 
 class ctkDoubleSpinBox(QWidget):
@@ -68,7 +73,9 @@ class ctkSliderWidget(QWidget):
         row(self, self._slider, self._spin)
         self._pageStep, self._tracking, self._value = 10.0, True, 0.0
         self._slider.setRange(0, 99)
-        self._slider.valueChanged.connect(lambda i: self._spin.setValue(self._spin.minimum + i * self._spin.singleStep))
+        self._slider.valueChanged.connect(
+            lambda i: self._spin.setValue(self._spin.minimum + i * self._spin.singleStep)
+        )
         self._slider.sliderReleased.connect(lambda: self._publish(self._spin.value))
         self._spin.valueChanged.connect(self._onSpin)
 
@@ -109,15 +116,25 @@ class ctkSliderWidget(QWidget):
         self.setValue(self._spin.minimum)
 
     value = Property(float, lambda self: self._value, setValue)
-    minimum = Property(float, lambda self: self._spin.minimum, lambda self, v: self._set("minimum", v))
-    maximum = Property(float, lambda self: self._spin.maximum, lambda self, v: self._set("maximum", v))
-    singleStep = Property(float, lambda self: self._spin.singleStep, lambda self, v: self._set("singleStep", v))
-    pageStep = Property(float, lambda self: self._pageStep, lambda self, v: setattr(self, "_pageStep", v))
+    minimum = Property(
+        float, lambda self: self._spin.minimum, lambda self, v: self._set("minimum", v)
+    )
+    maximum = Property(
+        float, lambda self: self._spin.maximum, lambda self, v: self._set("maximum", v)
+    )
+    singleStep = Property(
+        float, lambda self: self._spin.singleStep, lambda self, v: self._set("singleStep", v)
+    )
+    pageStep = Property(
+        float, lambda self: self._pageStep, lambda self, v: setattr(self, "_pageStep", v)
+    )
     decimals = Property(int, lambda self: self._spin.decimals, setDecimals)
     prefix = forwarded(str, "_spin", "prefix")
     suffix = forwarded(str, "_spin", "suffix")
     spinBoxVisible = Property(bool, lambda self: not self._spin.isHidden(), setSpinBoxVisible)
-    tracking = Property(bool, lambda self: self._tracking, lambda self, v: setattr(self, "_tracking", v))
+    tracking = Property(
+        bool, lambda self: self._tracking, lambda self, v: setattr(self, "_tracking", v)
+    )
 
 
 class ctkRangeWidget(QWidget):
@@ -167,8 +184,12 @@ class ctkRangeWidget(QWidget):
 
     minimumValue = Property(float, lambda self: self._low.value, setMinimumValue)
     maximumValue = Property(float, lambda self: self._high.value, setMaximumValue)
-    minimum = Property(float, lambda self: self._low.minimum, lambda self, v: self.setRange(v, self._low.maximum))
-    maximum = Property(float, lambda self: self._low.maximum, lambda self, v: self.setRange(self._low.minimum, v))
+    minimum = Property(
+        float, lambda self: self._low.minimum, lambda self, v: self.setRange(v, self._low.maximum)
+    )
+    maximum = Property(
+        float, lambda self: self._low.maximum, lambda self, v: self.setRange(self._low.minimum, v)
+    )
     decimals = Property(int, lambda self: self._low.decimals, setDecimals)
     singleStep = forwarded(float, "_low", "singleStep")
 

@@ -1,4 +1,5 @@
 """Inputs of CTK for files and folders."""
+
 from pathlib import Path
 
 from PySide6.QtCore import Property, Signal
@@ -28,7 +29,11 @@ class ctkPathLineEdit(QWidget):
 
     def _onEdited(self, text):
         path = Path(text)
-        valid = path.is_dir() if self._filters & self.Dirs and not self._filters & self.Files else path.is_file()
+        valid = (
+            path.is_dir()
+            if self._filters & self.Dirs and not self._filters & self.Files
+            else path.is_file()
+        )
         if bool(text and valid) != self._valid:
             self._valid = not self._valid
             self.validInputChanged.emit(self._valid)
@@ -53,10 +58,20 @@ class ctkPathLineEdit(QWidget):
         return self._box
 
     currentPath = Property(str, lambda self: self._box.currentText, setCurrentPath)
-    filters = Property(int, lambda self: self._filters, lambda self, v: setattr(self, "_filters", int(v)))
-    nameFilters = Property("QStringList", lambda self: self._nameFilters, lambda self, v: setattr(self, "_nameFilters", tuple(v)))
-    settingKey = Property(str, lambda self: self._settingKey, lambda self, v: setattr(self, "_settingKey", v))
-    showBrowseButton = Property(bool, lambda self: not self._button.isHidden(), lambda self, v: self._button.setVisible(v))
+    filters = Property(
+        int, lambda self: self._filters, lambda self, v: setattr(self, "_filters", int(v))
+    )
+    nameFilters = Property(
+        "QStringList",
+        lambda self: self._nameFilters,
+        lambda self, v: setattr(self, "_nameFilters", tuple(v)),
+    )
+    settingKey = Property(
+        str, lambda self: self._settingKey, lambda self, v: setattr(self, "_settingKey", v)
+    )
+    showBrowseButton = Property(
+        bool, lambda self: not self._button.isHidden(), lambda self, v: self._button.setVisible(v)
+    )
 
 
 class ctkDirectoryButton(QWidget):
@@ -83,5 +98,9 @@ class ctkDirectoryButton(QWidget):
             self.directorySelected.emit(directory)
 
     directory = Property(str, lambda self: self._directory, _setDirectory)
-    caption = Property(str, lambda self: self._caption, lambda self, v: setattr(self, "_caption", v))
-    text = Property(str, lambda self: self._button.text, lambda self, v: setattr(self._button, "text", v))
+    caption = Property(
+        str, lambda self: self._caption, lambda self, v: setattr(self, "_caption", v)
+    )
+    text = Property(
+        str, lambda self: self._button.text, lambda self, v: setattr(self._button, "text", v)
+    )

@@ -1,4 +1,5 @@
 """The plot view of qMRML: a real chart of VTK, drawn off screen from the real chart and series nodes."""
+
 import vtk
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage, QPainter
@@ -56,22 +57,40 @@ class qMRMLPlotView(QWidget):
         table = series.GetTableNode().GetTable() if series and series.GetTableNode() else None
         names = [series.GetXColumnName(), series.GetYColumnName()] if table else []
         columns = [table.GetColumnByName(name) for name in names if name]
-        if len(columns) < 2 or any(column is None or column.GetDataType() == vtk.VTK_STRING for column in columns):
+        if len(columns) < 2 or any(
+            column is None or column.GetDataType() == vtk.VTK_STRING for column in columns
+        ):
             return
         plot = self._chart.AddPlot(vtk.vtkChart.LINE)
         plot.SetInputData(table, *names)
         plot.SetLabel(series.GetName())
         plot.SetColorF(*series.GetColor())
         plot.SetWidth(series.GetLineWidth())
-        plot.SetMarkerStyle(vtk.vtkPlotPoints.CIRCLE if series.GetMarkerStyle() == series.MarkerStyleCircle else vtk.vtkPlotPoints.NONE)
+        plot.SetMarkerStyle(
+            vtk.vtkPlotPoints.CIRCLE
+            if series.GetMarkerStyle() == series.MarkerStyleCircle
+            else vtk.vtkPlotPoints.NONE
+        )
         plot.SetMarkerSize(series.GetMarkerSize())
 
     def _describe(self, node):
         self._chart.SetTitle((node.GetTitle() or "") if node.GetTitleVisibility() else "")
         self._chart.SetShowLegend(node.GetLegendVisibility())
         self._chart.GetLegend().GetLabelProperties().SetFontSize(node.GetLegendFontSize())
-        for axis, title, isAuto, limits in ((vtk.vtkAxis.BOTTOM, node.GetXAxisTitle(), node.GetXAxisRangeAuto(), node.GetXAxisRange()),
-                                            (vtk.vtkAxis.LEFT, node.GetYAxisTitle(), node.GetYAxisRangeAuto(), node.GetYAxisRange())):
+        for axis, title, isAuto, limits in (
+            (
+                vtk.vtkAxis.BOTTOM,
+                node.GetXAxisTitle(),
+                node.GetXAxisRangeAuto(),
+                node.GetXAxisRange(),
+            ),
+            (
+                vtk.vtkAxis.LEFT,
+                node.GetYAxisTitle(),
+                node.GetYAxisRangeAuto(),
+                node.GetYAxisRange(),
+            ),
+        ):
             self._chart.GetAxis(axis).SetTitle(title or "")
             self._chart.GetAxis(axis).SetBehavior(vtk.vtkAxis.AUTO if isAuto else vtk.vtkAxis.FIXED)
             if not isAuto:
@@ -88,11 +107,17 @@ class qMRMLPlotView(QWidget):
         grabber.ReadFrontBufferOff()
         grabber.Update()
         width, height, _ = grabber.GetOutput().GetDimensions()
-        return vtk_to_numpy(grabber.GetOutput().GetPointData().GetScalars()).reshape(height, width, -1)[::-1, :, :3].copy()
+        return (
+            vtk_to_numpy(grabber.GetOutput().GetPointData().GetScalars())
+            .reshape(height, width, -1)[::-1, :, :3]
+            .copy()
+        )
 
     def paintEvent(self, event):
         pixels = self._pixels()
         height, width = pixels.shape[:2]
         painter = QPainter(self)
-        painter.drawImage(self.rect, QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format_RGB888))
+        painter.drawImage(
+            self.rect, QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format_RGB888)
+        )
         painter.end()

@@ -1,4 +1,5 @@
 """Slice views: real slice logic and displayable managers off screen, painted into the widget."""
+
 import slicer
 import vtk
 from PySide6.QtCore import Property, Qt, Signal
@@ -7,10 +8,21 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLa
 
 from ..slice_renderer import SliceRenderer
 
-_PRESS = {Qt.LeftButton: "LeftButtonPressEvent", Qt.MiddleButton: "MiddleButtonPressEvent", Qt.RightButton: "RightButtonPressEvent"}
+_PRESS = {
+    Qt.LeftButton: "LeftButtonPressEvent",
+    Qt.MiddleButton: "MiddleButtonPressEvent",
+    Qt.RightButton: "RightButtonPressEvent",
+}
 _RELEASE = {button: name.replace("Press", "Release") for button, name in _PRESS.items()}
 _DOUBLE_CLICK = {button: name.replace("Press", "DoubleClick") for button, name in _PRESS.items()}
-_KEYS = {Qt.Key_Left: "Left", Qt.Key_Right: "Right", Qt.Key_Up: "Up", Qt.Key_Down: "Down", Qt.Key_Delete: "Delete", Qt.Key_Escape: "Escape"}
+_KEYS = {
+    Qt.Key_Left: "Left",
+    Qt.Key_Right: "Right",
+    Qt.Key_Up: "Up",
+    Qt.Key_Down: "Down",
+    Qt.Key_Delete: "Delete",
+    Qt.Key_Escape: "Escape",
+}
 BAR_HEIGHT = 22
 SLIDER_STEPS = 100  # per mm
 
@@ -85,17 +97,30 @@ class qMRMLSliceView(QWidget):
         pixels = self._renderer.pixels()
         height, width, _ = pixels.shape
         painter = QPainter(self)
-        painter.drawImage(self.rect, QImage(pixels.tobytes(), width, height, width * 3, QImage.Format_RGB888))
+        painter.drawImage(
+            self.rect, QImage(pixels.tobytes(), width, height, width * 3, QImage.Format_RGB888)
+        )
         painter.end()
 
     def _send(self, event, name, key="\0", keySymbol=""):
         if self._logic is None:
             return
-        position = event.position().toPoint() if hasattr(event, "position") else self.mapFromGlobal(self.cursor.pos())
+        position = (
+            event.position().toPoint()
+            if hasattr(event, "position")
+            else self.mapFromGlobal(self.cursor.pos())
+        )
         modifiers = event.modifiers() if hasattr(event, "modifiers") else Qt.NoModifier
         interactor = self.interactor()
-        interactor.SetEventInformation(position.x(), self.height - 1 - position.y(), bool(modifiers & Qt.ControlModifier),
-                                       bool(modifiers & Qt.ShiftModifier), key, 0, keySymbol)
+        interactor.SetEventInformation(
+            position.x(),
+            self.height - 1 - position.y(),
+            bool(modifiers & Qt.ControlModifier),
+            bool(modifiers & Qt.ShiftModifier),
+            key,
+            0,
+            keySymbol,
+        )
         interactor.SetAltKey(bool(modifiers & Qt.AltModifier))
         interactor.InvokeEvent(name)
         self.update()
@@ -119,7 +144,10 @@ class qMRMLSliceView(QWidget):
         self._send(event, "MouseMoveEvent")
 
     def wheelEvent(self, event):
-        self._send(event, "MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent")
+        self._send(
+            event,
+            "MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent",
+        )
 
     def keyPressEvent(self, event):
         key = event.text()[:1] or "\0"
@@ -130,10 +158,15 @@ class qMRMLSliceControllerWidget(QWidget):
     """The bar above a slice view: its label, the slider and the offset. The menus are not simulated."""
 
     cppName = "qMRMLSliceControllerWidget"
+
     def __init__(self, parent=None):
         super().__init__(parent)
         self._logic = None
-        self._label, self._slider, self._offset = QLabel(self), QSlider(Qt.Horizontal, self), QLabel(self)
+        self._label, self._slider, self._offset = (
+            QLabel(self),
+            QSlider(Qt.Horizontal, self),
+            QLabel(self),
+        )
         self._label.setAlignment(Qt.AlignCenter)
         self.setFixedHeight(BAR_HEIGHT)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
@@ -141,7 +174,9 @@ class qMRMLSliceControllerWidget(QWidget):
         box.setContentsMargins(2, 0, 4, 0)
         for part in (self._label, self._slider, self._offset):
             box.addWidget(part)
-        self._slider.connect("valueChanged(int)", lambda value: self.setSliceOffsetValue(value / SLIDER_STEPS))
+        self._slider.connect(
+            "valueChanged(int)", lambda value: self.setSliceOffsetValue(value / SLIDER_STEPS)
+        )
 
     def setSliceLogic(self, logic):
         self._logic = logic
@@ -160,7 +195,9 @@ class qMRMLSliceControllerWidget(QWidget):
         self._label.setText(f" {node.GetLayoutLabel() or ''} ")
         self._slider.blockSignals(True)
         self._slider.setRange(round(bounds[4] * SLIDER_STEPS), round(bounds[5] * SLIDER_STEPS))
-        self._slider.setSingleStep(max(1, round(self._logic.GetLowestVolumeSliceSpacing()[2] * SLIDER_STEPS)))
+        self._slider.setSingleStep(
+            max(1, round(self._logic.GetLowestVolumeSliceSpacing()[2] * SLIDER_STEPS))
+        )
         self._slider.setValue(round(self._logic.GetSliceOffset() * SLIDER_STEPS))
         self._slider.blockSignals(False)
         self._offset.setText(f"{self._logic.GetSliceOffset():.1f} mm")
@@ -263,5 +300,7 @@ class qMRMLSliceWidget(QWidget):
     def setSliceOrientation(self, orientation):
         self.mrmlSliceNode().SetOrientation(orientation)
 
-    sliceOrientation = Property(str, lambda self: self.mrmlSliceNode().GetOrientation(), setSliceOrientation)
+    sliceOrientation = Property(
+        str, lambda self: self.mrmlSliceNode().GetOrientation(), setSliceOrientation
+    )
     sliceViewName = Property(str, lambda self: self.mrmlSliceNode().GetLayoutName())

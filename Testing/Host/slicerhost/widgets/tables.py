@@ -1,4 +1,5 @@
 """The table view of qMRML, filled from a real table node."""
+
 import vtk
 from PySide6.QtCore import Property, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -11,7 +12,12 @@ class qMRMLTableView(QTableView):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._scene, self._node, self._tag, self._locked = None, None, None, dict(row=False, column=False)
+        self._scene, self._node, self._tag, self._locked = (
+            None,
+            None,
+            None,
+            dict(row=False, column=False),
+        )
         self._model = QStandardItemModel()
         self.setModel(self._model)
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)

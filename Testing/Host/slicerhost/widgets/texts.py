@@ -1,4 +1,5 @@
 """Texts, choices and messages of CTK."""
+
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QMessageBox, QTextBrowser
 
@@ -16,9 +17,15 @@ class ctkComboBox(QComboBox):
     def setCurrentUserDataAsString(self, data):
         self.setCurrentIndex(self.findData(data))
 
-    defaultText = Property(str, lambda self: self._defaultText, lambda self, v: setattr(self, "_defaultText", v))
-    forceDefault = Property(bool, lambda self: self._forceDefault, lambda self, v: setattr(self, "_forceDefault", v))
-    currentUserDataAsString = Property(str, lambda self: str(self.currentData or ""), setCurrentUserDataAsString)
+    defaultText = Property(
+        str, lambda self: self._defaultText, lambda self, v: setattr(self, "_defaultText", v)
+    )
+    forceDefault = Property(
+        bool, lambda self: self._forceDefault, lambda self, v: setattr(self, "_forceDefault", v)
+    )
+    currentUserDataAsString = Property(
+        str, lambda self: str(self.currentData or ""), setCurrentUserDataAsString
+    )
 
 
 class ctkFittedTextBrowser(QTextBrowser):
@@ -56,11 +63,19 @@ class ctkFittedTextBrowser(QTextBrowser):
     def _show(self):
         teaser, _, details = self._full.partition("<more>")
         label = self._labels["show" if self._collapsed else "hide"]
-        self.setHtml(f"{teaser}{'' if self._collapsed else details} <a href='#'>{label}</a>" if details else teaser)
+        self.setHtml(
+            f"{teaser}{'' if self._collapsed else details} <a href='#'>{label}</a>"
+            if details
+            else teaser
+        )
 
     collapsed = Property(bool, lambda self: self._collapsed, _setCollapsed)
-    showDetailsText = Property(str, lambda self: self._labels["show"], lambda self, v: self._labels.update(show=v))
-    hideDetailsText = Property(str, lambda self: self._labels["hide"], lambda self, v: self._labels.update(hide=v))
+    showDetailsText = Property(
+        str, lambda self: self._labels["show"], lambda self, v: self._labels.update(show=v)
+    )
+    hideDetailsText = Property(
+        str, lambda self: self._labels["hide"], lambda self, v: self._labels.update(hide=v)
+    )
 
 
 class ctkMessageBox(QMessageBox):
@@ -76,5 +91,9 @@ class ctkMessageBox(QMessageBox):
         self._dontShowAgain = value
 
     dontShowAgain = Property(bool, lambda self: self._dontShowAgain, setDontShowAgain)
-    dontShowAgainVisible = Property(bool, lambda self: self._visible, lambda self, v: setattr(self, "_visible", v))
-    dontShowAgainSettingsKey = Property(str, lambda self: self._key, lambda self, v: setattr(self, "_key", v))
+    dontShowAgainVisible = Property(
+        bool, lambda self: self._visible, lambda self, v: setattr(self, "_visible", v)
+    )
+    dontShowAgainSettingsKey = Property(
+        str, lambda self: self._key, lambda self, v: setattr(self, "_key", v)
+    )

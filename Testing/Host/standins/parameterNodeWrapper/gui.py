@@ -1,4 +1,5 @@
 """Widgets that show and edit parameters."""
+
 import enum
 import functools
 import pathlib
@@ -13,7 +14,9 @@ PROPERTY = "SlicerParameterName"
 
 def correspondences(root):
     """{parameter name: widget} of the widgets below a widget, or of those that an object holds as attributes."""
-    widgets = slicer.util.findChildren(root) if isinstance(root, qt.QWidget) else vars(root).values()
+    widgets = (
+        slicer.util.findChildren(root) if isinstance(root, qt.QWidget) else vars(root).values()
+    )
     found = {}
     for widget in widgets:
         name = widget.property(PROPERTY) if isinstance(widget, qt.QWidget) else None
@@ -85,15 +88,24 @@ class IntConnector(NumberConnector):
 
 
 class FloatConnector(NumberConnector):
-    widgets, kinds, signal = (qt.QDoubleSpinBox, ctk.ctkDoubleSpinBox), float, "valueChanged(double)"
+    widgets, kinds, signal = (
+        (qt.QDoubleSpinBox, ctk.ctkDoubleSpinBox),
+        float,
+        "valueChanged(double)",
+    )
 
 
 class SliderConnector(NumberConnector):
     widgets, kinds, signal = ctk.ctkSliderWidget, (float, int), "valueChanged(double)"
 
     def setup(self):
-        if self.parameter.annotation("minimum") is None or self.parameter.annotation("maximum") is None:
-            raise RuntimeError(f"'{self.parameter.name}': a ctkSliderWidget needs a range annotation (WithinRange)")
+        if (
+            self.parameter.annotation("minimum") is None
+            or self.parameter.annotation("maximum") is None
+        ):
+            raise RuntimeError(
+                f"'{self.parameter.name}': a ctkSliderWidget needs a range annotation (WithinRange)"
+            )
         super().setup()
 
 
@@ -104,14 +116,22 @@ class ComboBoxConnector(Connector):
 
     @classmethod
     def takes(cls, widget, parameter):
-        choices = issubclass(parameter.kind, enum.Enum) or parameter.annotation("choices") is not None
+        choices = (
+            issubclass(parameter.kind, enum.Enum) or parameter.annotation("choices") is not None
+        )
         return super().takes(widget, parameter) and choices
 
     def setup(self):
         self.values = self.parameter.annotation("choices") or list(self.parameter.kind)
         self.widget.clear()
         for value in self.values:
-            label = value.label() if hasattr(value, "label") else value.name if isinstance(value, enum.Enum) else str(value)
+            label = (
+                value.label()
+                if hasattr(value, "label")
+                else value.name
+                if isinstance(value, enum.Enum)
+                else str(value)
+            )
             self.widget.addItem(label)
 
     def read(self):
@@ -144,7 +164,11 @@ class TextConnector(Connector):
 
 
 class NodeConnector(Connector):
-    widgets, kinds, signal = slicer.qMRMLNodeComboBox, slicer.vtkMRMLNode, "currentNodeChanged(vtkMRMLNode*)"
+    widgets, kinds, signal = (
+        slicer.qMRMLNodeComboBox,
+        slicer.vtkMRMLNode,
+        "currentNodeChanged(vtkMRMLNode*)",
+    )
 
     def read(self):
         return self.widget.currentNode()
@@ -173,15 +197,27 @@ class DirectoryConnector(Connector):
         self.widget.directory = str(value)
 
 
-CONNECTORS = [BoolConnector, IntConnector, SliderConnector, FloatConnector, ComboBoxConnector, LineConnector, TextConnector, NodeConnector,
-              PathConnector, DirectoryConnector]
+CONNECTORS = [
+    BoolConnector,
+    IntConnector,
+    SliderConnector,
+    FloatConnector,
+    ComboBoxConnector,
+    LineConnector,
+    TextConnector,
+    NodeConnector,
+    PathConnector,
+    DirectoryConnector,
+]
 
 
 def connectorFor(widget, parameter):
     for connector in CONNECTORS:
         if connector.takes(widget, parameter):
             return connector(widget, parameter)
-    raise RuntimeError(f"no connector between a {widget.className()} and the parameter '{parameter.name}' of type {parameter.kind.__name__}")
+    raise RuntimeError(
+        f"no connector between a {widget.className()} and the parameter '{parameter.name}' of type {parameter.kind.__name__}"
+    )
 
 
 class Connection:
@@ -189,7 +225,9 @@ class Connection:
 
     def __init__(self, wrapper, pairs):
         self._wrapper, self._updating = wrapper, False
-        self._connectors = [(name, connectorFor(widget, parameter)) for name, (parameter, widget) in pairs.items()]
+        self._connectors = [
+            (name, connectorFor(widget, parameter)) for name, (parameter, widget) in pairs.items()
+        ]
         self._slots = []
         self._showValues()
         for name, connector in self._connectors:

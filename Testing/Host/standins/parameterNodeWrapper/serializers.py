@@ -1,4 +1,5 @@
 """How a typed value lives in a parameter node: as text, or as a node reference."""
+
 import enum
 import pathlib
 import typing
@@ -78,7 +79,9 @@ class OptionalSerializer:
             self.inner.write(node, name, value)
 
     def read(self, node, name):
-        return self.inner.read(node, name) if node.GetParameter(f"{name}.optional") == "True" else None
+        return (
+            self.inner.read(node, name) if node.GetParameter(f"{name}.optional") == "True" else None
+        )
 
 
 def serializerFor(kind):

@@ -1,4 +1,5 @@
 """The class decorator that turns typed fields into properties over a parameter node."""
+
 import typing
 
 import slicer
@@ -13,13 +14,23 @@ class Parameter:
 
     def __init__(self, name, annotation, classDefault):
         self.name = name
-        kind, *self.annotations = (annotation.__origin__, *annotation.__metadata__) if _isAnnotated(annotation) else (annotation,)
+        kind, *self.annotations = (
+            (annotation.__origin__, *annotation.__metadata__)
+            if _isAnnotated(annotation)
+            else (annotation,)
+        )
         self.serializer = serializerFor(kind)
         self.kind = self.serializer.kind
         defaults = [a.value for a in self.annotations if isinstance(a, Default)]
         if classDefault is not None and defaults:
             raise ValueError(f"{name}: two defaults")
-        self.default = defaults[0] if defaults else classDefault if classDefault is not None else self._typeDefault()
+        self.default = (
+            defaults[0]
+            if defaults
+            else classDefault
+            if classDefault is not None
+            else self._typeDefault()
+        )
         self.validate(self.default)
 
     def _typeDefault(self):
@@ -29,7 +40,9 @@ class Parameter:
 
     def annotation(self, attribute):
         """The attribute of the first annotation that has it, or None."""
-        return next((getattr(a, attribute) for a in self.annotations if hasattr(a, attribute)), None)
+        return next(
+            (getattr(a, attribute) for a in self.annotations if hasattr(a, attribute)), None
+        )
 
     def validate(self, value):
         self.serializer.checkType(value)
@@ -49,14 +62,23 @@ def isParameterNodeWrapper(value):
 def parameterNodeWrapper(cls):
     """A class of typed fields becomes a view of a vtkMRMLScriptedModuleNode: `P(parameterNode)`."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    parameters = {name: Parameter(name, hint, cls.__dict__.get(name)) for name, hint in hints.items()}
+    parameters = {
+        name: Parameter(name, hint, cls.__dict__.get(name)) for name, hint in hints.items()
+    }
     fields = {name: _property(parameter) for name, parameter in parameters.items()}
-    own = {k: v for k, v in vars(cls).items() if k not in ("__dict__", "__weakref__", "__annotations__") and k not in hints}
+    own = {
+        k: v
+        for k, v in vars(cls).items()
+        if k not in ("__dict__", "__weakref__", "__annotations__") and k not in hints
+    }
     return type(cls.__name__, (_Wrapper,), {**own, **fields, "_parameters": parameters})
 
 
 def _property(parameter):
-    return property(lambda self: self.getValue(parameter.name), lambda self, value: self.setValue(parameter.name, value))
+    return property(
+        lambda self: self.getValue(parameter.name),
+        lambda self, value: self.setValue(parameter.name, value),
+    )
 
 
 class _Wrapper:
@@ -127,7 +149,9 @@ class _Wrapper:
 
     def connectParametersToGui(self, widgets):
         """Connect {parameter name: widget}; returns a tag for disconnectGui."""
-        connection = gui.Connection(self, {name: (self._parameter(name), widget) for name, widget in widgets.items()})
+        connection = gui.Connection(
+            self, {name: (self._parameter(name), widget) for name, widget in widgets.items()}
+        )
         tag = max(self._connections, default=0) + 1
         self._connections[tag] = connection
         return tag

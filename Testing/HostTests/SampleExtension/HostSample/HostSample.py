@@ -1,4 +1,5 @@
 """A module as Slicer's own template makes it: what ModulesTest loads."""
+
 from typing import Annotated
 
 import slicer
