@@ -116,9 +116,9 @@ def one_run(source, target, job, methods):
     core = "MRISuperResLib.core"
     with contextlib.ExitStack() as stack, MemoryWatch() as memory:
         for name, what in (
-            (f"{core}.memory_saver.run", "network"),
+            (f"{core}.runner.run", "network"),
             (f"{core}.intensity.Intensity.normalize", "normalize"),
-            (f"{core}.upsample.mask_non_finite", "of"),
+            (f"{core}.upsampling.mask_non_finite", "of"),
             (f"{core}.intensity.Intensity.of", "of"),
             ("MRISuperResLib.cli.upsample.read_volume", "read"),
             ("MRISuperResLib.cli.upsample.upsample", "upsample"),

@@ -480,12 +480,12 @@ class WrongTest(AuditCommandTest):
 class NothingLeftTest(AuditCommandTest):
     has_picture = True
     PLACES = (
-        "commandline.audit.read_volume",
-        "commandline.console.Console.progress",
-        "commandline.audit.audit",
-        "commandline.audit_files.write_volume",
-        "commandline.audit_files.tables.volumes_csv",
-        "commandline.audit_files.WorstSlices.draw",
+        "cli.audit.read_volume",
+        "cli.console.Console.progress",
+        "cli.audit.audit",
+        "cli.audit_files.write_volume",
+        "cli.audit_files.tables.volumes_csv",
+        "cli.audit_files.WorstSlices.draw",
     )
 
     def test_a_stop_at_any_time_leaves_nothing(self):

@@ -16,7 +16,7 @@ import numpy as np
 
 from MRISuperResLib import __version__
 from MRISuperResLib.cli.console import Console
-from MRISuperResLib.core.methods.registry import registry
+from MRISuperResLib.core.methods import registry
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume, write_volume
 from MRISuperResLib.core.models.card import SCORES
@@ -289,11 +289,11 @@ class StoppedTest(CommandLineTest):
             signal.raise_signal(signal.SIGINT)
 
         for place in (
-            "commandline.upsample.read_volume",
-            "commandline.console.Console.progress",
-            "commandline.upsample.upsample",
-            "core.files.writing._write_itk",
-            "core.files.writing.os.replace",
+            "cli.upsample.read_volume",
+            "cli.console.Console.progress",
+            "cli.upsample.upsample",
+            "core.io.writing._write_itk",
+            "core.io.writing.os.replace",
         ):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
                 self.assert_stopped()

@@ -158,14 +158,14 @@ class RefusedTest(CompareTest):
 
 class NothingLeftTest(CompareTest):
     PLACES = (
-        "commandline.compare.read_volume",
-        "commandline.console.Console.progress",
-        "commandline.compare.compare",
-        "commandline.compare.figure.draw",
-        "commandline.compare.write_tables",
-        "commandline.compare.write_volumes",
-        "core.files.nifti.write_nifti",
-        "core.files.writing.os.replace",
+        "cli.compare.read_volume",
+        "cli.console.Console.progress",
+        "cli.compare.compare",
+        "cli.compare.figure.draw",
+        "cli.compare.write_tables",
+        "cli.compare.write_volumes",
+        "core.io.nifti.write_nifti",
+        "core.io.writing.os.replace",
     )
 
     def run_compare(self, *words):

@@ -16,7 +16,7 @@ from compare_helpers import METHODS, PATIENCE, CompareTest
 from made_files import DATA, FolderTest, run, subprocess_arguments
 from made_models import write_model
 from MRISuperResLib.cli import parser, columns
-from MRISuperResLib.core.methods.registry import registry
+from MRISuperResLib.core.methods import registry
 from MRISuperResLib.core.comparison import maps
 from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume

@@ -69,7 +69,7 @@ class EdgeFilesTest(FolderTest):
         """Same place, same type, the distance of the slices kept, and the input again where it is made small."""
         before, after = read_volume(EDGE / name, frame), read_volume(output)
         self.assertEqual(after.array.dtype, before.array.dtype)
-        axis = slice_axis.choose(before.ijk_to_ras)
+        axis = slice_axis.choose_slice_axis(before.ijk_to_ras)
         factors = axis.factors(2)
         self.assertEqual(
             after.array.shape[::-1], tuple(n * f for n, f in zip(before.array.shape[::-1], factors))

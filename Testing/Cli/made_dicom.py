@@ -15,7 +15,7 @@ from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.io.dicom_read import find_series
-from MRISuperResLib.core.io.dicom_write import DicomOutput
+from MRISuperResLib.core.io.dicom_write import DicomSeriesWriter
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.upsampling import upsample
 
@@ -184,7 +184,7 @@ class DerivedSeriesTest(FolderTest):
         )
 
     def output(self):
-        return DicomOutput(self.out, find_series(self.source))
+        return DicomSeriesWriter(self.out, find_series(self.source))
 
     def images(self, folder=None):
         """The headers of a series, in the order of their instance numbers."""

@@ -50,7 +50,7 @@ class AuditFigureTest(unittest.TestCase):
                 (method.worst.truth, method.worst.image, method.worst.crossing),
             ):
                 np.testing.assert_array_equal(
-                    np.ma.getdata(image), slice_axis.radiological(expected, MATRIX, found.axis)
+                    np.ma.getdata(image), slice_axis.to_radiological(expected, MATRIX, found.axis)
                 )
         labels = [text.get_text() for text in figure.texts]
         self.assertIn(

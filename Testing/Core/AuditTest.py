@@ -17,7 +17,7 @@ from MRISuperResLib.core.comparison.lesions import (
     Dot,
     LesionScore,
     SyntheticLesions,
-    scattered_dots,
+    scattered_lesions,
 )
 from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
@@ -60,7 +60,7 @@ class LesionsTest(unittest.TestCase):
     LOW = np.full((96, 120), 0.5)
 
     def setUp(self):
-        self.dots = scattered_dots(self.LOW, np.ones(self.LOW.shape, bool), CONTRAST, 0)
+        self.dots = scattered_lesions(self.LOW, np.ones(self.LOW.shape, bool), CONTRAST, 0)
         self.planted = SyntheticLesions(self.LOW, self.dots, 2)
 
     def heights(self, make):
@@ -71,7 +71,7 @@ class LesionsTest(unittest.TestCase):
     def test_bright_and_dark_ones_of_every_size_lie_in_the_foreground_apart_from_each_other(self):
         foreground = np.zeros(self.LOW.shape, bool)
         foreground[10:90, 10:115] = True
-        dots = scattered_dots(self.LOW, foreground, CONTRAST, 3)
+        dots = scattered_lesions(self.LOW, foreground, CONTRAST, 3)
         planted = SyntheticLesions(self.LOW, dots, 2).planted - self.LOW
         self.assertEqual(
             {(dot.diameter, np.sign(dot.height)) for dot in dots},
@@ -91,7 +91,9 @@ class LesionsTest(unittest.TestCase):
         places = [
             [
                 (dot.row, dot.column)
-                for dot in scattered_dots(self.LOW, np.ones(self.LOW.shape, bool), CONTRAST, seed)
+                for dot in scattered_lesions(
+                    self.LOW, np.ones(self.LOW.shape, bool), CONTRAST, seed
+                )
             ]
             for seed in (0, 0, 1)
         ]
@@ -102,7 +104,7 @@ class LesionsTest(unittest.TestCase):
         kinds = {
             (dot.diameter, dot.height)
             for seed in range(60)
-            for dot in scattered_dots(
+            for dot in scattered_lesions(
                 np.full((20, 20), 0.5), np.ones((20, 20), bool), CONTRAST, seed
             )
         }
@@ -112,7 +114,7 @@ class LesionsTest(unittest.TestCase):
 
     def test_there_are_no_dark_ones_in_the_dark_and_no_bright_ones_in_the_bright(self):
         for gray, sign in ((0.05, 1), (0.95, -1)):
-            dots = scattered_dots(
+            dots = scattered_lesions(
                 np.full(self.LOW.shape, gray), np.ones(self.LOW.shape, bool), CONTRAST, 0
             )
             self.assertEqual({np.sign(dot.height) for dot in dots}, {sign})

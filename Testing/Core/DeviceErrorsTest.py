@@ -9,7 +9,7 @@ import torch
 from MRISuperResLib.core.inference import gpu_memory, runner
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.options import ComparisonOptions
-from MRISuperResLib.core.inference.errors import is_want_of_memory, told
+from MRISuperResLib.core.inference.errors import is_out_of_memory
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.inference.runner import NetworkRunner
@@ -52,15 +52,15 @@ class WordsTest(unittest.TestCase):
             raise error
 
         with self.assertRaises(Exception) as caught:
-            told(fail)()
+            translate_device_errors(fail)()
         return caught.exception
 
     def test_want_of_memory_is_recognized_by_its_words(self):
-        self.assertTrue(all(map(is_want_of_memory, SHORTAGES)))
+        self.assertTrue(all(map(is_out_of_memory, SHORTAGES)))
         self.assertFalse(
             any(
                 map(
-                    is_want_of_memory,
+                    is_out_of_memory,
                     (*LOSSES, RuntimeError("shape mismatch"), ValueError("out of memory")),
                 )
             )
@@ -220,7 +220,7 @@ class NoRoomTest(WithModel):
     def test_where_there_is_no_room_to_look_at_half_precision_it_is_not_taken(self):
         with (
             mock.patch(
-                "MRISuperResLib.core.methods.network.half_type", lambda device: torch.bfloat16
+                "MRISuperResLib.core.methods.network.half_dtype", lambda device: torch.bfloat16
             ),
             mock.patch("MRISuperResLib.core.methods.network.difference", side_effect=NO_ROOM),
         ):

@@ -13,7 +13,7 @@ from MRISuperResLib.core.comparison.lesions import (
     DISTANCE,
     HEIGHT,
     SyntheticLesions,
-    even_dots,
+    evenly_spaced_lesions,
 )
 from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
@@ -23,7 +23,7 @@ EVERYWHERE = np.ones(LOW.shape, bool)
 
 
 def planted(low, foreground):
-    return SyntheticLesions(low, even_dots(low, foreground), 2)
+    return SyntheticLesions(low, evenly_spaced_lesions(low, foreground), 2)
 
 
 class PlantedDotsTest(unittest.TestCase):

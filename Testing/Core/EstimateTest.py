@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from MRISuperResLib.core.estimate import WORKER, byte_text, need
+from MRISuperResLib.core.estimate import WORKER, format_bytes, need
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.slice_axis import SliceAxis
 from MRISuperResLib.core.upsampling import upsample
@@ -58,7 +58,7 @@ class EstimateTest(unittest.TestCase):
 
     def test_bytes_are_told_in_mebibytes_and_gibibytes(self):
         self.assertEqual(
-            [byte_text(count) for count in (0, 2**20, 37.4 * 2**20, 1.25 * 2**30)],
+            [format_bytes(count) for count in (0, 2**20, 37.4 * 2**20, 1.25 * 2**30)],
             ["1 MiB", "1 MiB", "37 MiB", "1.2 GiB"],
         )
 

@@ -179,7 +179,7 @@ class PictureTest(unittest.TestCase):
         result, job = comparison((48, 56, 64), matrix, axis="sagittal")
         image = pictures_of(result, job, Area(20, 3, 5, 6, 8))[0][0][0]
         np.testing.assert_array_equal(
-            image, slice_axis.radiological(result.reference, matrix, result.axis)[20]
+            image, slice_axis.to_radiological(result.reference, matrix, result.axis)[20]
         )
         np.testing.assert_array_equal(
             image, result.reference[20, ::-1, ::-1]

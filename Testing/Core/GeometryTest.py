@@ -31,7 +31,7 @@ factors = st.tuples(*[st.sampled_from((1, 2, 4, 8))] * 3)
 class GeometryTest(unittest.TestCase):
     @given(affines(), sizes, factors)
     def test_the_physical_corners_of_the_volume_stay_where_they_are(self, matrix, size, f):
-        upsampled = geometry.upsampled_matrix(matrix, f)
+        upsampled = geometry.upsampled_ijk_to_ras(matrix, f)
         before, after = (
             geometry.corners(matrix, size),
             geometry.corners(upsampled, np.multiply(size, f)),
@@ -42,21 +42,21 @@ class GeometryTest(unittest.TestCase):
     @given(affines(), factors)
     def test_the_spacing_is_divided_by_the_factor_and_only_by_it(self, matrix, f):
         np.testing.assert_allclose(
-            geometry.spacing(geometry.upsampled_matrix(matrix, f)), geometry.spacing(matrix) / f
+            geometry.spacing(geometry.upsampled_ijk_to_ras(matrix, f)), geometry.spacing(matrix) / f
         )
 
     @given(affines(), factors)
     def test_the_directions_of_the_axes_stay(self, matrix, f):
-        upsampled = geometry.upsampled_matrix(matrix, f)
+        upsampled = geometry.upsampled_ijk_to_ras(matrix, f)
         np.testing.assert_allclose(upsampled[:3, :3] * f, matrix[:3, :3], atol=1e-12)
 
     def test_the_first_voxel_moves_by_half_the_difference_of_the_voxel_sizes(self):
-        upsampled = geometry.upsampled_matrix(np.diag([1.2, 1.2, 3, 1]), (2, 2, 1))
+        upsampled = geometry.upsampled_ijk_to_ras(np.diag([1.2, 1.2, 3, 1]), (2, 2, 1))
         np.testing.assert_allclose(upsampled[:3, 3], [-0.3, -0.3, 0])
 
     def test_a_factor_of_one_changes_nothing(self):
         matrix = np.diag([-1.1, 2, 3, 1])
-        np.testing.assert_array_equal(geometry.upsampled_matrix(matrix, (1, 1, 1)), matrix)
+        np.testing.assert_array_equal(geometry.upsampled_ijk_to_ras(matrix, (1, 1, 1)), matrix)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from MRISuperResLib.core.inference import precision
 from MRISuperResLib.core.networks import make_generator
-from MRISuperResLib.core.inference.precision import PATCH, difference, half_type
+from MRISuperResLib.core.inference.precision import PATCH, difference, half_dtype
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def on_a_processor_with(dtype):
     """Every processor computes in bfloat16, if slowly."""
-    return mock.patch("MRISuperResLib.core.methods.network.half_type", lambda device: dtype)
+    return mock.patch("MRISuperResLib.core.methods.network.half_dtype", lambda device: dtype)
 
 
 class HalfTypeTest(unittest.TestCase):
@@ -38,11 +38,11 @@ class HalfTypeTest(unittest.TestCase):
                     torch.cpu, "get_capabilities", lambda able=able: able, create=True
                 ),
             ):
-                self.assertEqual(half_type(CPU), expected)
+                self.assertEqual(half_dtype(CPU), expected)
 
     def test_an_older_torch_that_does_not_tell_computes_in_single_precision(self):
         with mock.patch.object(torch, "cpu", object()):
-            self.assertEqual(half_type(CPU), torch.float32)
+            self.assertEqual(half_dtype(CPU), torch.float32)
 
     def test_a_gpu_with_tensor_cores_takes_the_more_exact_float16(self):
         for capability, expected in (
@@ -56,10 +56,10 @@ class HalfTypeTest(unittest.TestCase):
                     torch.cuda, "get_device_capability", lambda device, c=capability: c
                 ),
             ):
-                self.assertEqual(half_type(torch.device("cuda", 0)), expected)
+                self.assertEqual(half_dtype(torch.device("cuda", 0)), expected)
 
     def test_an_apple_gpu_computes_in_single_precision(self):
-        self.assertEqual(half_type(torch.device("mps")), torch.float32)
+        self.assertEqual(half_dtype(torch.device("mps")), torch.float32)
 
 
 class SinglePrecisionTest(unittest.TestCase):

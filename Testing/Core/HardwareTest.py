@@ -67,7 +67,7 @@ class MachineTest(unittest.TestCase):
                 self.subTest(device, gpu=gpu),
                 mock.patch.object(system, "has_gpu", return_value=gpu),
             ):
-                self.assertEqual(system.machine(device), machine)
+                self.assertEqual(system.device_kind(device), machine)
 
 
 class FreeMemoryTest(unittest.TestCase):
@@ -78,7 +78,7 @@ class FreeMemoryTest(unittest.TestCase):
                 system.Path, "read_text", lambda *a, **k: "MemFree: 1 kB\nMemAvailable:  2048 kB\n"
             ),
         ):
-            self.assertEqual(system.free_memory(), 2 * 2**20)
+            self.assertEqual(system.available_memory(), 2 * 2**20)
 
     def test_free_memory_is_not_known_where_the_system_does_not_tell(self):
         for text in ("", "MemAvailable: much"):
@@ -86,12 +86,12 @@ class FreeMemoryTest(unittest.TestCase):
                 mock.patch.object(system.sys, "platform", "linux"),
                 mock.patch.object(system.Path, "read_text", lambda *a, **k: text),
             ):
-                self.assertIsNone(system.free_memory())
+                self.assertIsNone(system.available_memory())
         with (
             mock.patch.object(system.sys, "platform", "darwin"),
             mock.patch.object(system.Path, "read_text", side_effect=FileNotFoundError),
         ):
-            self.assertIsNone(system.free_memory())
+            self.assertIsNone(system.available_memory())
 
 
 if __name__ == "__main__":

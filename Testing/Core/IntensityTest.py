@@ -106,28 +106,34 @@ class CommonRangeTest(unittest.TestCase):
     @given(st.lists(hnp.arrays(np.int16, small_shapes), min_size=1, max_size=4))
     def test_range_is_that_of_all_volumes_together(self, volumes):
         together = Intensity.of(np.concatenate([volume.ravel() for volume in volumes]))
-        self.assertEqual(intensity.common_range(volumes), (together.low, together.high))
+        self.assertEqual(intensity.common_intensity_range(volumes), (together.low, together.high))
 
     def test_range_does_not_depend_on_the_order_of_the_volumes(self):
         volumes = [np.random.default_rng(n).integers(0, 100 * (n + 1), (4, 5, 6)) for n in range(3)]
-        self.assertEqual(intensity.common_range(volumes), intensity.common_range(volumes[::-1]))
+        self.assertEqual(
+            intensity.common_intensity_range(volumes),
+            intensity.common_intensity_range(volumes[::-1]),
+        )
 
     def test_nan_and_infinite_voxels_count_for_nothing(self):
         volume = np.linspace(0, 1, 60).reshape(3, 4, 5)
         spoilt = np.full((3, 4, 5), np.nan)
         spoilt[0, 0, 0] = np.inf
-        self.assertEqual(intensity.common_range([volume, spoilt]), intensity.common_range([volume]))
+        self.assertEqual(
+            intensity.common_intensity_range([volume, spoilt]),
+            intensity.common_intensity_range([volume]),
+        )
         with self.assertRaisesRegex(SuperResolutionError, "sequence is NaN or infinite"):
-            intensity.common_range([spoilt, spoilt])
+            intensity.common_intensity_range([spoilt, spoilt])
 
     def test_of_many_voxels_some_of_all_rows_and_columns_are_enough(self):
         volumes = [np.random.default_rng(n).normal(100, 10, (8, 64, 64)) for n in range(4)]
         volumes[2][:, :, 13] = (
             500  # a bright column: a step of a whole row would see nothing else, or never
         )
-        exact = intensity.common_range(volumes)
-        with mock.patch.object(intensity, "MOST_VOXELS", 2**13):
-            some = intensity.common_range(volumes)
+        exact = intensity.common_intensity_range(volumes)
+        with mock.patch.object(intensity, "MAX_VOXELS", 2**13):
+            some = intensity.common_intensity_range(volumes)
         np.testing.assert_allclose(some, exact, rtol=0.05)
 
 

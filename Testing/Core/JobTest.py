@@ -6,13 +6,12 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import PRECISIONS, SCALES, UpsamplingOptions
-from MRISuperResLib.core.slice_axis import AXES
 
 jobs = st.builds(
     UpsamplingOptions,
     model=st.none() | st.text(min_size=1, max_size=20),
     scale=st.none() | st.sampled_from(SCALES),
-    axis=st.sampled_from(AXES),
+    axis=st.sampled_from(SLICE_AXES),
     device=st.sampled_from(("auto", "cpu", "cuda", "cuda:0", "cuda:13", "mps")),
     precision=st.sampled_from(PRECISIONS),
     batch_size=st.none() | st.integers(1, 100),

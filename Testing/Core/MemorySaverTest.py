@@ -62,7 +62,7 @@ class Narrow(torch.nn.Module):
 
 class MemorySaverTest(unittest.TestCase):
     def setUp(self):
-        self.enterContext(mock.patch.object(runner, "LEAST_TILE", 8))
+        self.enterContext(mock.patch.object(runner, "MIN_TILE", 8))
 
     def assert_same(self, net, batch, found):
         np.testing.assert_allclose(found, net(batch)[:, 0].numpy(), atol=1e-5)
@@ -77,7 +77,7 @@ class MemorySaverTest(unittest.TestCase):
     )
     def test_whatever_room_there_is_the_result_is_the_same(self, count, height, width, room, scale):
         net, batch = network(scale=scale), slices(count, height, width)
-        with mock.patch.object(runner, "LEAST_TILE", 8):
+        with mock.patch.object(runner, "MIN_TILE", 8):
             self.assert_same(net, batch, NetworkRunner(Narrow(net, room), CPU)(batch)())
 
     def test_a_network_of_dense_blocks_reaches_as_far_as_it_says(self):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_models import ARCHITECTURE, write_model
 from MRISuperResLib.cli.models import description, table
-from MRISuperResLib.core.models.store import user_models
+from MRISuperResLib.core.models import user_models
 from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions

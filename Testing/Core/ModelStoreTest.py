@@ -12,7 +12,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import SCALES, UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import AUDITED
-from MRISuperResLib.core.models.store import SHIPPED, ModelStore, user_folder
+from MRISuperResLib.core.models.store import SHIPPED, ModelStore, user_models_folder
 
 from made_models import write_model
 
@@ -219,7 +219,7 @@ class ModelStoreTest(unittest.TestCase):
             MethodRegistry(self.store).get(UpsamplingOptions("tiny-x2-psnr", device="cuda:0"))
 
     def test_gpu_zero_is_a_device_like_any_other(self):
-        from MRISuperResLib.core.methods.registry import network
+        from MRISuperResLib.core.methods import network
 
         with (
             mock.patch("torch.cuda.is_available", return_value=True),
@@ -238,10 +238,10 @@ class ModelStoreTest(unittest.TestCase):
     @unittest.skipUnless(sys.platform == "linux", "the user's folder is elsewhere")
     def test_models_of_the_user_are_found_but_are_not_the_default(self):
         with mock.patch.dict(os.environ, {"XDG_DATA_HOME": str(self.folder)}):
-            self.assertEqual(user_folder(), self.folder / "MRISuperRes" / "models")
+            self.assertEqual(user_models_folder(), self.folder / "MRISuperRes" / "models")
             ModelStore().cards()  # also where there is no such folder
-            user_folder().mkdir(parents=True)
-            write_model(user_folder(), "a-model")
+            user_models_folder().mkdir(parents=True)
+            write_model(user_models_folder(), "a-model")
             self.assertEqual(ModelStore().cards(2)[0].name, "a-model")
             self.assertEqual(ModelStore().default_name(2), ModelStore([SHIPPED]).default_name(2))
 

@@ -23,12 +23,12 @@ from made_torchvision import declare_missing_operators
 declare_missing_operators()
 import spandrel  # noqa: E402
 from MRISuperResLib.__main__ import main  # noqa: E402
-from MRISuperResLib.core.models.store import user_models  # noqa: E402
+from MRISuperResLib.core.models import user_models  # noqa: E402
 from MRISuperResLib.core.models.convert import import_checkpoint  # noqa: E402
 from MRISuperResLib.core.errors import SuperResolutionError  # noqa: E402
 from MRISuperResLib.core.options import UpsamplingOptions  # noqa: E402
 from MRISuperResLib.core.methods.registry import MethodRegistry  # noqa: E402
-from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_folder  # noqa: E402
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_models_folder  # noqa: E402
 from spandrel.architectures.ESRGAN import ESRGAN  # noqa: E402
 
 WEIGHTS = Path(
@@ -49,7 +49,7 @@ class OwnModelsTest(unittest.TestCase):
         (self.folder / "given").mkdir()
 
     def own(self):
-        return sorted(path.name for path in user_folder().glob("*"))
+        return sorted(path.name for path in user_models_folder().glob("*"))
 
     def assert_refused(self, pattern, kind, function, *arguments, **options):
         with self.assertRaisesRegex(SuperResolutionError, pattern) as caught:
@@ -78,7 +78,7 @@ class InstallTest(OwnModelsTest):
             self.assertEqual(user_models.install(file).license, "CC0")
             self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
             self.assertEqual(
-                (user_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes()
+                (user_models_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes()
             )
             self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
             user_models.remove("mine")
@@ -86,15 +86,17 @@ class InstallTest(OwnModelsTest):
 
     def test_only_the_cards_of_the_users_models_can_be_changed(self):
         user_models.install(self.card)
-        self.assertEqual(user_models.own_card("mine"), user_folder() / "mine.json")
+        self.assertEqual(user_models.user_card_path("mine"), user_models_folder() / "mine.json")
         self.assertRaisesRegex(
             SuperResolutionError,
             "fast-x2-psnr came with the extension",
-            user_models.own_card,
+            user_models.user_card_path,
             "fast-x2-psnr",
         )
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder / "given")}):
-            self.assertEqual(user_models.own_card("mine"), self.folder / "given" / "mine.json")
+            self.assertEqual(
+                user_models.user_card_path("mine"), self.folder / "given" / "mine.json"
+            )
 
     def test_nothing_is_taken_that_could_not_be_used(self):
         card = json.loads(self.card.read_text())
@@ -345,7 +347,7 @@ class CommandLineTest(OwnModelsTest):
         torch.save(esrgan().state_dict(), self.folder / "given" / "net.pth")
         code, out, err = self.run_main("install", self.folder / "given" / "mine.json")
         self.assertEqual((code, err), (0, ""))
-        self.assertIn(f"Installed in {user_folder()}", out)
+        self.assertIn(f"Installed in {user_models_folder()}", out)
         code, out, err = self.run_main(
             "import", self.folder / "given" / "net.pth", "--name", "net", "--title", "Photographs"
         )

@@ -1,6 +1,6 @@
 import unittest
 
-from MRISuperResLib.core.progress import ProgressMeter, duration
+from MRISuperResLib.core.progress import ProgressMeter, format_duration
 
 
 class ProgressTest(unittest.TestCase):
@@ -13,7 +13,7 @@ class ProgressTest(unittest.TestCase):
 
     def test_durations_read_as_a_person_would_say_them(self):
         self.assertEqual(
-            [duration(s) for s in (0, 59.4, 60, 185, 3720)],
+            [format_duration(s) for s in (0, 59.4, 60, 185, 3720)],
             ["0 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 02 min"],
         )
 

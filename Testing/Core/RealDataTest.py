@@ -38,7 +38,7 @@ class RealDataTest(unittest.TestCase):
         from MRISuperResLib.core import slice_axis
 
         volume = read_volume(path)
-        axis = slice_axis.choose(volume.ijk_to_ras)
+        axis = slice_axis.choose_slice_axis(volume.ijk_to_ras)
         count = volume.array.shape[axis.numpy_axis]
         first = max(0, count // 2 - SLICES // 2)
         middle = np.moveaxis(

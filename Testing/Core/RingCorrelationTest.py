@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.audit.sfrc import SIDE, THRESHOLD, TrueSlice, crossings
+from MRISuperResLib.core.audit.sfrc import SIDE, THRESHOLD, ReferenceSlice, crossings
 from scipy.ndimage import gaussian_filter, shift
 from scipy.special import j0
 
@@ -18,7 +18,7 @@ EVERYWHERE = np.ones(NOISE.shape, bool)
 
 
 def against(truth, mask=EVERYWHERE, scale=SCALE):
-    return TrueSlice(truth, mask, scale)
+    return ReferenceSlice(truth, mask, scale)
 
 
 class RingCorrelationTest(unittest.TestCase):
@@ -127,7 +127,9 @@ class RingCorrelationTest(unittest.TestCase):
         for distance in (1, 1.5, 2):
             moved = shift(smooth, (0, distance), order=5, mode="reflect")
             found = (
-                TrueSlice(smooth, np.ones(smooth.shape, bool), 8).agreement(moved).crossing[:, 1:-1]
+                ReferenceSlice(smooth, np.ones(smooth.shape, bool), 8)
+                .agreement(moved)
+                .crossing[:, 1:-1]
             )
             self.assertAlmostEqual(
                 float(np.median(found)),

@@ -13,7 +13,7 @@ from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import in_memory, upsample
+from MRISuperResLib.core.upsampling import allocate_in_memory, upsample
 
 from made_models import write_model
 
@@ -224,7 +224,7 @@ class UpsampleTest(WithTinyModel):
 
     def test_an_output_that_does_not_fit_into_memory_is_refused_with_its_size(self):
         with self.assertRaisesRegex(SuperResolutionError, "GiB") as caught:
-            in_memory((1 << 20, 1 << 13, 1 << 13), np.int16)
+            allocate_in_memory((1 << 20, 1 << 13, 1 << 13), np.int16)
         self.assertEqual(caught.exception.kind, "memory")
 
 

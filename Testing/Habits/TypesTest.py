@@ -10,14 +10,14 @@ from pathlib import Path
 from habits import PROJECT
 
 MISTAKES = {
-    "a name that the dataclass lacks": "job.UpsamplingOptions(scal=2)",
-    "a field that it lacks": "job.UpsamplingOptions().scal",
-    "a text for a number": "job.UpsamplingOptions(scale='2')",
+    "a name that the dataclass lacks": "options.UpsamplingOptions(scal=2)",
+    "a field that it lacks": "options.UpsamplingOptions().scal",
+    "a text for a number": "options.UpsamplingOptions(scale='2')",
     "too many arguments": "geometry.spacing([[1.0]], 2)",
-    "too few arguments": "geometry.upsampled_matrix([[1.0]])",
-    "a sum of text and number": "method_names.MethodName('fast').base + 2",
+    "too few arguments": "geometry.upsampled_ijk_to_ras([[1.0]])",
+    "a sum of text and number": "names.MethodName('fast').base + 2",
     "a result that is no text": "geometry.spacing([[1.0]]).upper()",
-    "an array for a text": "slices.choose(geometry.spacing([[1.0]])).name + 1",
+    "an array for a text": "slice_axis.choose_slice_axis(geometry.spacing([[1.0]])).name + 1",
 }
 
 
@@ -53,7 +53,7 @@ class TypesTest(unittest.TestCase):
             file.write_text(
                 "\n".join(
                     [
-                        "from MRISuperResLib.core import geometry, job, method_names, slices",
+                        "from MRISuperResLib.core import geometry, options, slice_axis\nfrom MRISuperResLib.core.methods import names",
                         *MISTAKES.values(),
                     ]
                 ),

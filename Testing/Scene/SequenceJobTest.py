@@ -8,7 +8,7 @@ import unittest.mock
 
 import numpy as np
 import slicer
-from MRISuperResLib.core.intensity import common_range
+from MRISuperResLib.core.intensity import common_intensity_range
 from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.scene.sequence_nodes import framesOf
 from scene_helpers import AXES, corners_ras
@@ -90,7 +90,11 @@ class OutputTest(SequenceJobTestCase):
             self.worker.finish()
         self.assertEqual(
             ranges,
-            {common_range([slicer.util.arrayFromVolume(frame) for frame in framesOf(sequence)])},
+            {
+                common_intensity_range(
+                    [slicer.util.arrayFromVolume(frame) for frame in framesOf(sequence)]
+                )
+            },
         )
 
     def test_sequence_and_frames_say_what_they_are_and_how_they_were_made(self):

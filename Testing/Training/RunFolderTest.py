@@ -14,7 +14,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResTrainingLib.data.source import Source
-from MRISuperResLib.core.io.atomic import whole_file
+from MRISuperResLib.core.io.atomic import atomic_file
 from MRISuperResTrainingLib.options.settings import Settings
 
 
@@ -88,7 +88,7 @@ class RunFolderTest(RunTest):
     def test_a_file_that_was_not_written_completely_does_not_replace_the_old_one(self):
         path = self.folder / "file"
         path.write_text("old")
-        with self.assertRaises(ZeroDivisionError), whole_file(path) as part:
+        with self.assertRaises(ZeroDivisionError), atomic_file(path) as part:
             part.write_text("ne")
             raise ZeroDivisionError
         self.assertEqual(path.read_text(), "old")

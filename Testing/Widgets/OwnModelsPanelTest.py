@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import qt
-from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_folder
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_models_folder
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess
 from module_helpers import HERE, mute_error_log
 from PanelTest import PanelTestCase
@@ -76,7 +76,7 @@ class OwnModelsTestCase(PanelTestCase):
         return self.ui.ownModelsLabel.text
 
     def own(self):
-        return sorted(path.name for path in user_folder().glob("*"))
+        return sorted(path.name for path in user_models_folder().glob("*"))
 
     def install(self):
         self.choose_entry(INSTALL, str(self.card))
@@ -87,7 +87,11 @@ class InstallTest(OwnModelsTestCase):
     def test_installed_model_is_chosen_with_its_scale_and_can_be_used(self):
         self.choose_entry(INSTALL, str(self.card))
         self.assertEqual(
-            (self.told, self.ui.ownModelsButton.enabled, self.ui.applyButton.enabled),
+            (
+                self.translate_device_errors,
+                self.ui.ownModelsButton.enabled,
+                self.ui.applyButton.enabled,
+            ),
             ("Installing mine-x4.json …", False, False),
         )
         self.wait()
@@ -115,7 +119,7 @@ class InstallTest(OwnModelsTestCase):
     def test_file_dialog_that_is_closed_does_nothing(self):
         self.choose_entry(INSTALL, "")
         self.assertFalse(self.widget.ownModels.isRunning)
-        self.assertEqual(self.told, "")
+        self.assertEqual(self.translate_device_errors, "")
 
     def test_model_that_cannot_be_used_is_refused_with_the_sentence_of_the_core(self):
         self.card.write_text("{}")
@@ -189,7 +193,7 @@ class ImportTest(OwnModelsTestCase):
 
     def test_imported_checkpoint_is_chosen_under_the_name_that_was_given(self):
         self.choose_entry(IMPORT, str(self.write_checkpoint("Real ESRGAN.pth")), "photographs")
-        self.assertEqual(self.told, "Importing Real ESRGAN.pth …")
+        self.assertEqual(self.translate_device_errors, "Importing Real ESRGAN.pth …")
         self.wait()
         self.assertEqual(self.own(), ["photographs.json", "photographs.safetensors"])
         self.assertEqual(
@@ -250,8 +254,8 @@ class FolderTest(OwnModelsTestCase):
         opened = []
         with mock.patch.object(qt.QDesktopServices, "openUrl", staticmethod(opened.append)):
             self.choose_entry(OPEN)
-        self.assertEqual([Path(url.toLocalFile()) for url in opened], [user_folder()])
-        self.assertTrue(user_folder().is_dir())
+        self.assertEqual([Path(url.toLocalFile()) for url in opened], [user_models_folder()])
+        self.assertTrue(user_models_folder().is_dir())
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ class StageTest(InProcess):
             ("the network", "MRISuperResLib.core.methods.registry.InterpolationMethod.__call__"),
             ("the output", "numpy.lib.format.open_memmap"),
             ("writing", "numpy.memmap.flush"),
-            ("geometry", "MRISuperResLib.core.slice_axis.choose"),
+            ("geometry", "MRISuperResLib.core.slice_axis.choose_slice_axis"),
         ):
             self.fault = mock.patch(target, side_effect=MemoryError)
             with self.subTest(stage):

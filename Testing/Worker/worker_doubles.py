@@ -10,7 +10,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-from MRISuperResLib.core.inference.errors import told
+from MRISuperResLib.core.inference.errors import translate_device_errors
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.upsampling import UpsamplingResult
 from MRISuperResLib.core.upsampling import upsample as real_upsample
@@ -88,7 +88,7 @@ def gated(volume, ijk_to_ras, job, methods, progress, cancelled, allocate):
     )
 
 
-@told
+@translate_device_errors
 def losing_the_gpu(volume, ijk_to_ras, job, methods, allocate, progress, cancelled):
     progress(1, 3)
     raise RuntimeError(

@@ -11,9 +11,9 @@ from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
 from ..core.methods.registry import MethodRegistry
-from ..core.models.user_models import own_card, write_audit
+from ..core.models.user_models import update_audit, user_card_path
 from ..core.options import DEFAULT_SCALE
-from ..core.progress import duration
+from ..core.progress import format_duration
 from .audit_files import AuditFiles
 from .batch import plan
 
@@ -45,7 +45,7 @@ def run(arguments, console, cancelled):
     try:
         for name, path in cards.items():
             job = next(job for job in jobs if name in job.methods)
-            write_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
+            update_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
     except SuperResolutionError as e:
         raise SuperResolutionError(
             f"The audit is in {out}, but not in all cards. {e}", e.kind
@@ -53,7 +53,7 @@ def run(arguments, console, cancelled):
     written = f"Written: {arguments.out}" + (
         f", and the cards of {', '.join(cards)}" if cards else ""
     )
-    return f"{text}\n{written}, {duration(time.monotonic() - start)}"
+    return f"{text}\n{written}, {format_duration(time.monotonic() - start)}"
 
 
 def jobs_of(arguments, cache):
@@ -105,11 +105,11 @@ def _cards(arguments, store):
             "Name with --models the models of your own into whose cards the figures are to be written.",
             "settings",
         )
-    return {name: own_card(name, store) for name in arguments.models}
+    return {name: user_card_path(name, store) for name in arguments.models}
 
 
 def _audit_volume(name, source, files, jobs, cache, console, cancelled):
-    """At every scale; what can't be audited is told, and kept in files.skipped."""
+    """At every scale; what can't be audited is translate_device_errors, and kept in files.skipped."""
     try:
         volume = read_volume(source)
     except SuperResolutionError as error:

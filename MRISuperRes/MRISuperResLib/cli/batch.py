@@ -12,9 +12,9 @@ from pathlib import Path
 from ..core import provenance
 from ..core.comparison.scores import csv_text
 from ..core.errors import SuperResolutionError
-from ..core.io.atomic import write_whole
-from ..core.io.discovery import record_of, volumes_below, without_extension
-from ..core.io.writing import os_errors
+from ..core.io.atomic import write_bytes
+from ..core.io.discovery import find_volumes, provenance_path, strip_extension
+from ..core.io.writing import translate_os_errors
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from .parser import DICOM
@@ -48,7 +48,7 @@ def run(arguments, console, cancelled):
             if _is_done(source, target, job, method):
                 report.add(source, target, THERE)
                 continue
-            with os_errors(target):
+            with translate_os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
             upsample_file(
                 source,
@@ -83,7 +83,7 @@ def plan(inputs, out, ending):
                 f"There is no file or folder {path}: check the name.", "settings"
             )
         for source, place in _found(Path(os.path.abspath(path)), out):
-            target = out / place.parent / (without_extension(place.name) + ending)
+            target = out / place.parent / (strip_extension(place.name) + ending)
             if pairs.setdefault(target, source) != source:
                 raise SuperResolutionError(
                     f"{pairs[target]} and {source} would both become {target}: run them into different folders.",
@@ -100,7 +100,7 @@ def plan(inputs, out, ending):
 def _found(path, out):
     """(input, its place below the output folder)"""
     if path.is_dir():
-        for source in volumes_below(path):
+        for source in find_volumes(path):
             if not source.is_relative_to(out):  # the outputs of an earlier run are no inputs
                 yield source, source.relative_to(path) if source != path else Path(path.name)
     elif path.suffix.lower() == ".txt":
@@ -124,7 +124,7 @@ def _lines(path):
 def _is_done(source, target, job, method):
     """Whether the output is there, made by the same model and job, and not older than its input."""
     try:
-        record = json.loads(record_of(target).read_text(encoding="utf-8"))
+        record = json.loads(provenance_path(target).read_text(encoding="utf-8"))
         newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
     except (OSError, ValueError):
         return False
@@ -146,9 +146,9 @@ class _Report:
         self._rows.append(
             (source, target, status, "" if seconds is None else f"{seconds:.1f}", message)
         )
-        with os_errors(self.path):
+        with translate_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(
+        write_bytes(
             self.path,
             csv_text(("input", "output", "status", "seconds", "message"), self._rows).encode(),
         )

@@ -10,7 +10,7 @@ from ..core.comparison.options import FLOOR, ComparisonOptions, default_methods
 from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
 from ..core.methods.registry import INTERPOLATIONS, MethodRegistry
-from ..core.progress import duration
+from ..core.progress import format_duration
 from .columns import WIDTH
 from .comparison_files import write_maps, write_tables, write_volumes
 from .comparison_report import report
@@ -67,7 +67,7 @@ def run(arguments, console, cancelled):
         [
             *lines,
             f"Written: {arguments.out}, with the volumes of {len(job.methods)} methods, tables and a picture, "
-            f"{duration(time.monotonic() - start)}",
+            f"{format_duration(time.monotonic() - start)}",
         ]
     )
 

@@ -4,7 +4,7 @@ import sys
 
 from ..core.methods.registry import INTERPOLATIONS
 from ..core.models.card import AUDIT_LEGEND
-from ..core.models.store import ModelStore, user_folder
+from ..core.models.store import ModelStore, user_models_folder
 from .columns import columns
 
 BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, invents nothing"
@@ -30,7 +30,7 @@ def run(arguments):
         card = import_checkpoint(
             arguments.file, arguments.name, arguments.title, arguments.stage, arguments.license
         )
-    return f"{card.name}\n{card.summary()}\nInstalled in {user_folder()}"
+    return f"{card.name}\n{card.summary()}\nInstalled in {user_models_folder()}"
 
 
 def table(store=None):

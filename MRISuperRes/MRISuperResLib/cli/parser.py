@@ -5,7 +5,7 @@ import argparse
 from .. import __version__
 from ..core.audit.options import SLICES
 from ..core.errors import SuperResolutionError
-from ..core.io.discovery import OUTPUTS
+from ..core.io.discovery import OUTPUT_EXTENSIONS
 from ..core.models.card import STAGES
 from ..core.options import DEFAULT_SCALE
 
@@ -230,7 +230,7 @@ def _add_upsample_many(parser):
     )
     parser.add_argument(
         "--format",
-        choices=(*(extension[1:] for extension in OUTPUTS), DICOM),
+        choices=(*(extension[1:] for extension in OUTPUT_EXTENSIONS), DICOM),
         default="nii.gz",
         help="of the outputs; dicom: a folder with a derived series for each DICOM input; default: nii.gz",
     )

@@ -11,7 +11,7 @@ from ..core.errors import SuperResolutionError
 from ..core.io import check_output, read_volume, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
-from ..core.progress import duration
+from ..core.progress import format_duration
 from ..core.upsampling import upsample
 
 
@@ -32,7 +32,7 @@ def run(arguments, console, cancelled):
     return (
         f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
         f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
-        f"model {method.name} ×{method.scale}, {duration(time.monotonic() - start)}"
+        f"model {method.name} ×{method.scale}, {format_duration(time.monotonic() - start)}"
     )
 
 
@@ -44,9 +44,9 @@ def writer(target, source, as_dicom, frame=None, series=None):
     if not as_dicom:
         check_output(target, source)
         return functools.partial(write_volume, target)
-    from ..core.io.dicom_write import DicomOutput, find_original
+    from ..core.io.dicom_write import DicomSeriesWriter, find_source_series
 
-    return DicomOutput(target, find_original(source, frame, series)).write
+    return DicomSeriesWriter(target, find_source_series(source, frame, series)).write
 
 
 def upsample_file(source, write, job, methods, console, cancelled, frame=None, series=None):

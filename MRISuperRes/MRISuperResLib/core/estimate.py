@@ -38,7 +38,7 @@ def need(volumes, scale, card=None):
     return Need(output, output + copies + WORKER, seconds)
 
 
-def byte_text(count):
+def format_bytes(count):
     """ "37 MiB", "1.2 GiB"."""
     if count < 2**30:
         return f"{max(1, round(count / 2**20))} MiB"

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .errors import SuperResolutionError
 
 
-def check_matrix(ijk_to_ras: ArrayLike) -> np.ndarray:
+def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:
     """(4, 4) float64. Raises SuperResolutionError where a voxel grid cannot lie so in space."""
     matrix = np.asarray(ijk_to_ras, dtype=float)
     if (
@@ -28,7 +28,7 @@ def check_matrix(ijk_to_ras: ArrayLike) -> np.ndarray:
     return matrix
 
 
-def upsampled_matrix(ijk_to_ras: ArrayLike, factors: ArrayLike) -> np.ndarray:
+def upsampled_ijk_to_ras(ijk_to_ras: ArrayLike, factors: ArrayLike) -> np.ndarray:
     """IJKToRAS of a volume that is upsampled in place.
 
     IJKToRAS_out = IJKToRAS_in · [diag(1/f) | (1/f − 1)/2]

@@ -12,7 +12,7 @@ from .errors import SuperResolutionError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 """A few bright vessels or a spike must not decide the contrast of the whole volume; nothing is clipped to them."""
-MOST_VOXELS = 2**24
+MAX_VOXELS = 2**24
 """Of which the range of a sequence is found; of more, evenly distributed ones: their 0.1 percentile lies between the 0.097 and the 0.103 of all."""
 
 
@@ -49,7 +49,7 @@ class Intensity:
         return np.clip(values, limits.min, limits.max).astype(self.dtype)
 
 
-def common_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
+def common_intensity_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
     """(low, high) of an `Intensity` that suits all volumes of a sequence, which would flicker if each had its own.
 
     volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises SuperResolutionError where no voxel is finite.
@@ -66,7 +66,7 @@ def common_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
 
 def _step(shape, total):
     """How many voxels to go on, so that few enough are taken, and not always the same column of the slices."""
-    step = max(1, -(-total // MOST_VOXELS))
+    step = max(1, -(-total // MAX_VOXELS))
     while math.gcd(step, math.prod(shape)) > 1:
         step += 1
     return step

@@ -20,7 +20,7 @@ class UpsamplingOptions:
     model: name of an installed model or of a baseline ("nearest", "bilinear", "bicubic"); None: the default model of
         the scale.
     scale: 2, 4 or 8; None: the model's own, or 2 where no model is named.
-    axis: the slice direction, one of slice_axis.AXES.
+    axis: the slice direction, one of slice_axis.SLICE_AXES.
     device: "auto", "cpu", "cuda", "cuda:N" or "mps".
     precision: "float32", or "auto": half precision where the device is made for it and the result is near, see half_precision.
     batch_size: slices that go through the network together; None: chosen from their size.
@@ -46,7 +46,7 @@ class UpsamplingOptions:
             raise SuperResolutionError(
                 f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings"
             )
-        slice_axis.check_name(self.axis)
+        slice_axis.check_slice_axis(self.axis)
         if not _is_device(self.device):
             raise SuperResolutionError(
                 f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.",
@@ -85,11 +85,11 @@ class UpsamplingOptions:
                 "The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.",
                 "settings",
             )
-        refuse_unknown(cls, values)
+        check_fields(cls, values)
         return cls(**values)
 
 
-def refuse_unknown(cls, values: dict) -> None:
+def check_fields(cls, values: dict) -> None:
     """Raises SuperResolutionError (kind "settings") for keys of a dict that are no fields of a dataclass."""
     unknown = set(values) - {field.name for field in fields(cls)}
     if unknown:

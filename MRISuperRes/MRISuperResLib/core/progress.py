@@ -16,7 +16,7 @@ class Progress:
     def text(self) -> str:
         if self.rate is None or self.remaining is None:
             return f"{self.done}/{self.total} slices"
-        return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {duration(self.remaining)} left"
+        return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {format_duration(self.remaining)} left"
 
 
 class ProgressMeter:
@@ -37,7 +37,7 @@ class ProgressMeter:
         return Progress(done, total, rate, (total - done) / rate)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """12 s, 3 min 05 s, 1 h 02 min."""
     seconds = round(seconds)
     if seconds < 60:

@@ -147,7 +147,7 @@ def degrade(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndarr
     return resize(images, (h // scale, w // scale), kernel)
 
 
-def rician(image: np.ndarray, sigma: float, seed) -> np.ndarray:
+def add_rician_noise(image: np.ndarray, sigma: float, seed) -> np.ndarray:
     """The image with the noise of a magnitude image: |image + complex Gaussian noise|, any shape.
 
     sigma: standard deviation of each of the two parts, on the image's scale. seed: for numpy's default_rng.

@@ -14,7 +14,7 @@ ANATOMICAL = {
     "coronal": 1,
     "axial": 2,
 }  # the R, A or S component of the slice normal
-AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
+SLICE_AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
 
 THICK_SLICE_RATIO = 1.5
 """A voxel axis whose spacing exceeds both others by more than this is the direction in which the slices were acquired."""
@@ -46,22 +46,23 @@ class SliceAxis:
         return f"slices along {self.name} ({self.plane}): {self.reason}"
 
 
-def check_name(wanted: str) -> None:
-    """Raises SuperResolutionError (kind "settings") unless wanted is one of AXES."""
-    if wanted not in AXES:
+def check_slice_axis(wanted: str) -> None:
+    """Raises SuperResolutionError (kind "settings") unless wanted is one of SLICE_AXES."""
+    if wanted not in SLICE_AXES:
         raise SuperResolutionError(
-            f"There is no slice direction “{wanted}”: choose one of {', '.join(AXES)}.", "settings"
+            f"There is no slice direction “{wanted}”: choose one of {', '.join(SLICE_AXES)}.",
+            "settings",
         )
 
 
-def choose(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
+def choose_slice_axis(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
     """The slice axis of a volume.
 
-    ijk_to_ras: (4, 4), mm. wanted: one of AXES. "auto" takes the acquisition plane of a volume with thick slices (the
+    ijk_to_ras: (4, 4), mm. wanted: one of SLICE_AXES. "auto" takes the acquisition plane of a volume with thick slices (the
     network was trained on square pixels) and the axial plane of any other.
     Raises SuperResolutionError for an unknown name.
     """
-    check_name(wanted)
+    check_slice_axis(wanted)
     if wanted in VOXEL_AXES:
         axis = VOXEL_AXES.index(wanted)
         return SliceAxis(axis, _plane(ijk_to_ras, axis), "as asked")
@@ -109,7 +110,7 @@ ON_SCREEN = {
 """Where a radiologist expects the rows (downwards) and the columns (to the right) to run, in RAS."""
 
 
-def radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
+def to_radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
     """Slices turned for a picture: anterior or superior above, the patient's left (sagittal: posterior) on the right.
 
     images: (..., rows, columns), slices along a SliceAxis in voxel order. Axes are exchanged and mirrored only.

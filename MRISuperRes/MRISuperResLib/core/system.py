@@ -26,7 +26,7 @@ def has_gpu() -> bool:
         return False
 
 
-def free_memory() -> int | None:
+def available_memory() -> int | None:
     """Bytes of memory that programs can still have; None where the system does not tell."""
     if sys.platform == "win32":
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
@@ -65,7 +65,7 @@ class _MemoryStatus(ctypes.Structure):
     ]
 
 
-def machine(device: str) -> str:
+def device_kind(device: str) -> str:
     """ "gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpsamplingOptions."""
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from . import geometry, provenance, slice_axis
 from .errors import Cancelled, SuperResolutionError
-from .inference.errors import told
+from .inference.errors import translate_device_errors
 from .intensity import Intensity, check_type, mask_non_finite
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
@@ -25,7 +25,7 @@ class UpsamplingResult:
     messages: list[str] = field(default_factory=list)
 
 
-def in_memory(shape, dtype):
+def allocate_in_memory(shape, dtype):
     """An array for an output. Raises SuperResolutionError (kind "memory") where there is no room for it."""
     try:
         return np.empty(shape, dtype)
@@ -37,7 +37,7 @@ def in_memory(shape, dtype):
         ) from e
 
 
-@told
+@translate_device_errors
 def upsample(
     volume: np.ndarray,
     ijk_to_ras: ArrayLike,
@@ -45,7 +45,7 @@ def upsample(
     methods: MethodRegistry | None = None,
     progress=None,
     cancelled=None,
-    allocate=in_memory,
+    allocate=allocate_in_memory,
 ) -> UpsamplingResult:
     """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
 
@@ -60,9 +60,9 @@ def upsample(
     Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
-    ijk_to_ras = geometry.check_matrix(ijk_to_ras)
+    ijk_to_ras = geometry.check_ijk_to_ras(ijk_to_ras)
     method = (methods or MethodRegistry()).get(job)
-    axis = slice_axis.choose(ijk_to_ras, job.axis)
+    axis = slice_axis.choose_slice_axis(ijk_to_ras, job.axis)
     filled, mask = mask_non_finite(volume)
     intensity = (
         Intensity(*job.intensity_range, filled.dtype)
@@ -88,7 +88,7 @@ def upsample(
         _put_back(mask, volume, output, axis.numpy_axis, method.scale)
     return UpsamplingResult(
         output,
-        geometry.upsampled_matrix(ijk_to_ras, factors),
+        geometry.upsampled_ijk_to_ras(ijk_to_ras, factors),
         provenance.describe(filled, ijk_to_ras, job, method, axis, intensity),
         messages,
     )

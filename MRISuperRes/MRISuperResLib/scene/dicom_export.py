@@ -37,9 +37,9 @@ def exportDicom(node, folder):
     array, ijkToRAS = upsamplableVolume(node)
     files = _sourceFiles(node)
     from ..core.io.dicom_read import series_of
-    from ..core.io.dicom_write import DicomOutput
+    from ..core.io.dicom_write import DicomSeriesWriter
 
-    DicomOutput(folder, series_of(files)).write(
+    DicomSeriesWriter(folder, series_of(files)).write(
         array, ijkToRAS, json.loads(node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"))
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from ..core.intensity import common_range
+from ..core.intensity import common_intensity_range
 from ..core.progress import ProgressMeter
 from .sequence_nodes import frameTitle, proxyOf, upsamplableFrames
 from .sequence_output import addFrame, addToScene, makeEmptyCopy
@@ -40,7 +40,9 @@ class SequenceTask(UpsamplingTask):
         self._slices = [sliceCount(frame, self._job.axis) for frame in frames]
         self._job = replace(
             self._job,
-            intensity_range=common_range([upsamplableVolume(frame)[0] for frame in frames]),
+            intensity_range=common_intensity_range(
+                [upsamplableVolume(frame)[0] for frame in frames]
+            ),
         )
         self._output, self._provenance, self._meter = (
             makeEmptyCopy(sequenceNode),

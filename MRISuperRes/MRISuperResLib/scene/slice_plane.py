@@ -30,7 +30,7 @@ def slicePlane(matrix, axis, index):
     matrix: IJK to world. axis: 0, 1 or 2 for slices along i, j or k. index: (i, j, k) of the view's middle.
     Right and up on screen run along the voxel axes, however oblique; where these are not at right angles, only one of them can.
     """
-    plane = slice_axis.choose(matrix, slice_axis.VOXEL_AXES[axis]).plane
+    plane = slice_axis.choose_slice_axis(matrix, slice_axis.VOXEL_AXES[axis]).plane
     down, right = (np.array(direction, float) for direction in slice_axis.ON_SCREEN[plane])
     one, other = (_unit(matrix[:3, voxelAxis]) for voxelAxis in range(3) if voxelAxis != axis)
     if abs(one @ right) + abs(other @ down) < abs(one @ down) + abs(other @ right):

@@ -57,7 +57,9 @@ def upsamplableNodes():
 
 def sliceCount(node, direction):
     """How many slices a run enlarges. direction: one of core.slices.AXES; node: must be upsamplable."""
-    return node.GetImageData().GetDimensions()[slice_axis.choose(ijkToRAS(node), direction).axis]
+    return node.GetImageData().GetDimensions()[
+        slice_axis.choose_slice_axis(ijkToRAS(node), direction).axis
+    ]
 
 
 def firstUpsamplableNode():
@@ -71,7 +73,7 @@ def describeGeometry(node, direction, scale):
     direction: one of core.slices.AXES; node: must be upsamplable.
     """
     matrix = ijkToRAS(node)
-    axis = slice_axis.choose(matrix, direction)
+    axis = slice_axis.choose_slice_axis(matrix, direction)
     size, spacing = np.array(node.GetImageData().GetDimensions()), geometry.spacing(matrix)
     factors = np.array(axis.factors(scale))
     description = str(axis)
@@ -90,7 +92,7 @@ def describeGeometry(node, direction, scale):
 def modelWarnings(node, direction, cards):
     """Sentences for the models, given by their cards, that were not trained on such slices. node, direction: as in describeGeometry."""
     matrix = ijkToRAS(node)
-    return spacing_warnings(matrix, slice_axis.choose(matrix, direction), cards)
+    return spacing_warnings(matrix, slice_axis.choose_slice_axis(matrix, direction), cards)
 
 
 def _times(numbers):

@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 from ..core.errors import SuperResolutionError
 from ..core.methods.names import MethodName
 from ..core.methods.registry import INTERPOLATIONS
-from ..core.models.card import MACHINES
+from ..core.models.card import DEVICE_KINDS
 from ..core.models.store import ModelStore
 from .card_text import asPlainText, cardHtml
 
@@ -78,7 +78,7 @@ class ModelSelector:
         self._pairs = {pair + BLEND: cards for pair, cards in self._store.pairs(scale).items()}
         self._defaults = {
             machine: self._store.default_name(scale, machine) if self._cards else "bicubic"
-            for machine in MACHINES
+            for machine in DEVICE_KINDS
         }
         self._comboBox.clear()
         for card in self._cards.values():

@@ -3,7 +3,6 @@
 from slicer.i18n import tr as _
 
 from ..core.options import UpsamplingOptions
-from ..core.system import machine
 from ..scene.run_need import describeNeed
 from ..scene.sequence_nodes import sequenceOf
 from ..scene.volume_nodes import describeGeometry, modelWarnings, whyNotUpsamplable
@@ -73,7 +72,7 @@ class UpsamplePanel(TaskPanel):
         self._sample.show(parameters)
         if parameters is not None:
             self.models.show(
-                parameters.scale.value, parameters.model, machine(parameters.device.value)
+                parameters.scale.value, parameters.model, device_kind(parameters.device.value)
             )
         super().show(parameters)
 

@@ -9,9 +9,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.io.writing import os_errors
+from ..core.io.writing import translate_os_errors
 from ..core.models import user_models
-from ..core.models.store import user_folder
+from ..core.models.store import user_models_folder
 from ..scene.parameters import Scale
 from . import packages
 from .scripted_run import asRuntimeError
@@ -88,7 +88,7 @@ class UserModels:
             )
         name = self._models.cards[0].name
         with asRuntimeError():
-            file = user_models.own_file(name)
+            file = user_models.user_weights_path(name)
             if not slicer.util.confirmOkCancelDisplay(
                 _("Delete the model “{name}” from {folder}?").format(name=name, folder=file.parent),
                 _("MRISuperRes"),
@@ -99,8 +99,8 @@ class UserModels:
         self._tell(_("Removed: {name}").format(name=name))
 
     def openFolder(self):
-        folder = user_folder()
-        with asRuntimeError(), os_errors(folder):
+        folder = user_models_folder()
+        with asRuntimeError(), translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
 

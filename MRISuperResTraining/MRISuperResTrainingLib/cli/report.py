@@ -2,7 +2,7 @@
 
 import time
 
-from MRISuperResLib.core.progress import duration
+from MRISuperResLib.core.progress import format_duration
 
 INTERVAL = 5.0
 """s between two lines on steps."""
@@ -49,7 +49,7 @@ class Report:
             for name, value in event["losses"].items()
             if not name.endswith("norm")
         )
-        return f"{event['stage']} {event['step']}/{event['steps']}: {losses}; {event['rate']:.3g} steps/s, {duration(event['remaining'])} left"
+        return f"{event['stage']} {event['step']}/{event['steps']}: {losses}; {event['rate']:.3g} steps/s, {format_duration(event['remaining'])} left"
 
     def _validation(self, event):
         parts = []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from MRISuperResLib.core.io.writing import os_errors
+from MRISuperResLib.core.io.writing import translate_os_errors
 
 FOLDER_VARIABLE = "MRISUPERRES_CACHE"
 CHECKSUM = 8  # hexadecimal digits of a CRC-32
@@ -52,7 +52,7 @@ def write(path, shape, slices, describe):
     Raises SuperResolutionError (kind "environment") where the disk is full, or the folder can't be written.
     """
     path = Path(path)
-    with os_errors(path, 4 * int(np.prod(shape))):
+    with translate_os_errors(path, 4 * int(np.prod(shape))):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:

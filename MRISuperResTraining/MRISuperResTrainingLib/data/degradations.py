@@ -68,7 +68,9 @@ def degrade(image, scale, degradation, place=(0, 0), size=None):
     )
     low = rows @ image[tall, wide] @ columns.T
     if degradation.noise:
-        low = resampling.rician(low, degradation.noise, degradation.seed).astype(np.float32)
+        low = resampling.add_rician_noise(low, degradation.noise, degradation.seed).astype(
+            np.float32
+        )
     return low
 
 

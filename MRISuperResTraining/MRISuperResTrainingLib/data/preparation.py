@@ -151,7 +151,7 @@ def _write_slices(path, wanted_axis, side, file):
     """side: of the shorter side of the slices, to which they are shrunk; None leaves them as they are."""
     volume = read_volume(path)
     voxels, mask = intensity.mask_non_finite(volume.array)
-    axis = slice_axis.choose(volume.ijk_to_ras, wanted_axis)
+    axis = slice_axis.choose_slice_axis(volume.ijk_to_ras, wanted_axis)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)
     _check_content(stack)
     messages = [*volume.messages, f"Taken: {axis}."]

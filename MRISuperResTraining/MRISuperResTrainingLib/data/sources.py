@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from MRISuperResLib.core.io.discovery import volumes_below, without_extension
+from MRISuperResLib.core.io.discovery import find_volumes, strip_extension
 
 from ..options.checked import wrong
 from ..options.recipe import Recipe
@@ -37,14 +37,14 @@ def from_folder(folder, anatomy):
     """As read_sources. A file below a sub-folder belongs to the subject of that name, one directly in the folder is a subject of its own;
     but a name with sub-… in it says by itself whose it is. Hidden files and folders are passed over."""
     root = Path(os.path.abspath(folder))
-    return [Source(str(path), _subject(path, root), anatomy) for path in volumes_below(root)], []
+    return [Source(str(path), _subject(path, root), anatomy) for path in find_volumes(root)], []
 
 
 def subject_of(path):
     """sub-… where the name of a file says so, else the name without its extensions."""
     name = Path(path).name
     entity = re.match(r"(sub-[A-Za-z0-9]+)(?=[_.])", name)
-    return entity[1] if entity else without_extension(name)
+    return entity[1] if entity else strip_extension(name)
 
 
 def _subject(path, root):

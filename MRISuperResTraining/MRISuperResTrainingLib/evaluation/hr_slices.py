@@ -15,7 +15,7 @@ SIDE = 128
 def middle_slice(path):
     """(volume of one slice (k, j, i), its ijk_to_ras, its slice axis) of a volume file: the middle slice, shrunk to 128 pixels."""
     volume = read_volume(path)
-    axis = slice_axis.choose(volume.ijk_to_ras)
+    axis = slice_axis.choose_slice_axis(volume.ijk_to_ras)
     stack = np.moveaxis(volume.array, axis.numpy_axis, 0)
     number = len(stack) // 2
     image = np.asarray(stack[number], dtype=np.float32)
@@ -26,7 +26,7 @@ def middle_slice(path):
     steps = np.ones(3)
     steps[[a for a in range(3) if a != axis.axis]] = np.array(size[::-1]) / image.shape[::-1]
     shrunk = np.moveaxis(resampling.resize(image, size)[None], 0, axis.numpy_axis)
-    return np.ascontiguousarray(shrunk), geometry.upsampled_matrix(matrix, steps), axis
+    return np.ascontiguousarray(shrunk), geometry.upsampled_ijk_to_ras(matrix, steps), axis
 
 
 def enlarge(path, scale, models, cache):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.models.card import MACHINES
+from MRISuperResLib.core.models.card import DEVICE_KINDS
 from MRISuperResLib.core.options import SCALES
 
 from .checked import Checked, Rule, json_object, one_of, optional, setting, text, wrong
@@ -41,7 +41,7 @@ class Recipe(Checked):
     limits: str = setting(text())
     license: str = setting(text())
     sources: str = setting(text())
-    made_for: str = setting(one_of(*MACHINES), MACHINES[0])
+    made_for: str = setting(one_of(*DEVICE_KINDS), DEVICE_KINDS[0])
     preset: str | None = setting(optional(text()), None)
     settings: dict = setting(json_object(), {})
     scales: dict = setting(_by_scale(), {})

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from MRISuperResLib.core.options import SCALES
-from MRISuperResLib.core.slice_axis import AXES
 
 from .checked import (
     Checked,
@@ -22,9 +21,9 @@ from .checked import (
     wrong,
 )
 
-LEAST_LOW_PATCH = 4  # low-resolution pixels: in less a network sees nothing but edges
-MOST_NOISE = 20.0
-LEAST_GAN_PATCH = {"thesis": 16, "official": 32}
+MIN_LOW_PATCH = 4  # low-resolution pixels: in less a network sees nothing but edges
+MAX_NOISE = 20.0
+MIN_GAN_PATCH = {"thesis": 16, "official": 32}
 """The sides of the images that are left over after all halvings of the discriminator and of VGG must not be 0."""
 
 
@@ -41,13 +40,13 @@ class DataSettings(Checked):
     validation_share: of the subjects whose use is not decided. pre_check: leave out slices without relevant information.
     """
 
-    axis: str = setting(one_of(*AXES), "auto")
+    axis: str = setting(one_of(*SLICE_AXES), "auto")
     patch: int = setting(whole(8, 1024), 128)
     patches: str = setting(one_of("crop", "resample"), "crop")
     degradation: str = setting(
         one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic"
     )
-    noise: float = setting(number(0, MOST_NOISE), 0.0)
+    noise: float = setting(number(0, MAX_NOISE), 0.0)
     flips: bool = setting(truth(), True)
     rotations: bool = setting(truth(), True)
     validation_share: float = setting(below(0, 1), 0.2)
@@ -125,13 +124,13 @@ class Settings(Checked):
     def __post_init__(self):
         super().__post_init__()
         patch = self.data.patch
-        if patch % self.scale or patch // self.scale < LEAST_LOW_PATCH:
+        if patch % self.scale or patch // self.scale < MIN_LOW_PATCH:
             raise wrong(
-                f"“patch” must be a multiple of the scale {self.scale}, at least {LEAST_LOW_PATCH * self.scale}, not {patch}."
+                f"“patch” must be a multiple of the scale {self.scale}, at least {MIN_LOW_PATCH * self.scale}, not {patch}."
             )
-        if self.gan and patch < LEAST_GAN_PATCH[self.gan.discriminator]:
+        if self.gan and patch < MIN_GAN_PATCH[self.gan.discriminator]:
             raise wrong(
-                f"The GAN stage needs patches of at least {LEAST_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
+                f"The GAN stage needs patches of at least {MIN_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
             )
         if self.batch % (self.micro_batch or 1):
             raise wrong(

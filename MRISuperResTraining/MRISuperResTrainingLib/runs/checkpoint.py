@@ -7,12 +7,12 @@ step. On the same machine, with as many threads, a resumed run therefore has the
 import torch
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.atomic import whole_file
+from MRISuperResLib.core.io.atomic import atomic_file
 
 
 def save(path, state):
     """state: nested dicts of tensors and numbers."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         torch.save(state, temporary)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import safetensors.torch
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.writing import os_errors
+from MRISuperResLib.core.io.writing import translate_os_errors
 from MRISuperResLib.core.methods.network import NetworkMethod, resolve_device
-from MRISuperResLib.core.models.card import MACHINES, NAME, STAGES, ModelCard
-from MRISuperResLib.core.models.user_models import write_pair
+from MRISuperResLib.core.models.card import DEVICE_KINDS, NAME, STAGES, ModelCard
+from MRISuperResLib.core.models.user_models import write_model
 
 from . import cpu_speed
 from .event_reader import EventReader
@@ -67,10 +67,12 @@ def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=
             rows, skipped = figures(
                 methods, sources, description["settings"]["data"]["axis"], progress, cancelled
             )
-    with os_errors(Path(folder)):
+    with translate_os_errors(Path(folder)):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return [
-        write_pair(folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", []))
+        write_model(
+            folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", [])
+        )
         for stage in stages
     ], skipped
 
@@ -134,7 +136,7 @@ def _card_values(run, description, stage, alpha, name, pair):
         title=card.get("title") or f"Trained in {run.path.name}",
         limits=card.get("limits", ""),
         license=card.get("license", ""),
-        made_for=card.get("made_for", MACHINES[0]),
+        made_for=card.get("made_for", DEVICE_KINDS[0]),
         anatomy=sorted({volume["anatomy"] for volume in learnt}),
         contrasts=sorted({volume["contrast"] for volume in learnt} - {""}),
         spacing_range=[round(min(pixels), 3), round(max(pixels), 3)],

@@ -14,10 +14,10 @@ import numpy as np
 import safetensors.torch
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.atomic import whole_file, write_json
-from MRISuperResLib.core.io.writing import os_errors
+from MRISuperResLib.core.io.atomic import atomic_file, write_json
+from MRISuperResLib.core.io.writing import translate_os_errors
 from MRISuperResLib.core.models.card import ModelCard
-from MRISuperResLib.core.models.user_models import write_pair
+from MRISuperResLib.core.models.user_models import write_model
 
 from . import checkpoint
 from .record import DESCRIPTION, SAMPLES
@@ -43,7 +43,7 @@ class RunFolder:
     def make(self):
         """The folder, if it is not there yet."""
         if self.is_writer:
-            with os_errors(self.path):
+            with translate_os_errors(self.path):
                 self.models.mkdir(parents=True, exist_ok=True)
 
     def describe(self, description):
@@ -72,7 +72,7 @@ class RunFolder:
     def write_samples(self, samples):
         """samples: {"low", "output", "high": lists of slices}."""
         if self.is_writer:
-            with whole_file(self.path / SAMPLES) as temporary, open(temporary, "wb") as file:
+            with atomic_file(self.path / SAMPLES) as temporary, open(temporary, "wb") as file:
                 np.savez(
                     file,
                     **{
@@ -87,7 +87,7 @@ class RunFolder:
         if not self.is_writer:
             return
         settings = self.description()["settings"]
-        write_pair(
+        write_model(
             self.models,
             safetensors.torch.save({key: value.cpu() for key, value in weights.items()}),
             name=name,

@@ -8,7 +8,7 @@ from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 
 REPORT_EVERY = 10
 """Steps; so often it is also looked whether all numbers are finite."""
-MOST_RECOVERIES = 5
+MAX_RECOVERIES = 5
 RECOVERY = 0.5
 """By which the learning rate is multiplied each time that a number became infinite: the same steps at the same rate would end there again."""
 
@@ -128,7 +128,7 @@ class StageRun:
     def _go_back(self):
         self._recoveries += 1
         failed_at, factor = self.stage.step, self.stage.rate_factor * RECOVERY
-        if self._recoveries > MOST_RECOVERIES:
+        if self._recoveries > MAX_RECOVERIES:
             raise SuperResolutionError(
                 f"Numbers became infinite {self._recoveries} times, the last time before step {failed_at} of the stage {self.stage.name}: "
                 "train anew with a smaller learning rate, a smaller “clip_norm” or the precision float32.",

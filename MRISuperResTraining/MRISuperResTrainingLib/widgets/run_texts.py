@@ -5,7 +5,7 @@ import os
 
 from slicer.i18n import tr as _
 
-from MRISuperResLib.core.progress import duration
+from MRISuperResLib.core.progress import format_duration
 
 from ..runs.record import RunState
 
@@ -49,7 +49,7 @@ def progressText(record):
     if record.state is RunState.RUNNING and rate:
         text += _(", {rate:.3g} steps/s").format(rate=rate)
         if remaining is not None:
-            text += _(", {time} left").format(time=duration(remaining))
+            text += _(", {time} left").format(time=format_duration(remaining))
     best = record.best_psnr
     if best:
         text += "\n" + psnrText(best)

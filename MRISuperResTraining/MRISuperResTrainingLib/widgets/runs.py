@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.card import NAME
-from MRISuperResLib.core.models.store import user_folder
+from MRISuperResLib.core.models.store import user_models_folder
 
 from ..data import list_file
 from ..data.source import Source
@@ -178,7 +178,7 @@ class TrainingRuns:
         Returns a RunTask, which `takeEndedTasks` gives again when it is over.
         """
         record = self.record(run)
-        name, folder = name or modelName(record.name), Path(folder or user_folder())
+        name, folder = name or modelName(record.name), Path(folder or user_models_folder())
         if not NAME.fullmatch(name):
             raise SuperResolutionError(
                 _("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(

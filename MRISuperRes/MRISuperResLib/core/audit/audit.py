@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slice_axis
-from ..comparison.lesions import SyntheticLesions, scattered_dots
+from ..comparison.lesions import SyntheticLesions, scattered_lesions
 from ..comparison.shared_methods import SharedMethods
 from ..comparison.slice_scores import SliceScores
 from ..comparison.stack import SliceStack
 from ..errors import SuperResolutionError
-from ..inference.errors import told
+from ..inference.errors import translate_device_errors
 from ..intensity import check_type
 from ..methods.registry import MethodRegistry
 from ..metrics import foreground
@@ -19,7 +19,7 @@ from ..upsampling import batches, spacing_warnings
 from .findings import Findings, Lesion
 from .options import AuditOptions
 from .sample import sample
-from .sfrc import SIDE, TrueSlice
+from .sfrc import SIDE, ReferenceSlice
 
 CONTRAST = 0.2
 """Of a lesion against what is around it, a part of the intensity range."""
@@ -61,7 +61,7 @@ class VolumeAudit:
     messages: list[str]
 
 
-@told
+@translate_device_errors
 def audit(
     volume: np.ndarray,
     ijk_to_ras: ArrayLike,
@@ -77,7 +77,7 @@ def audit(
     the user can mend, Cancelled.
     """
     check_type(volume)
-    stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
+    stack = SliceStack(volume, geometry.check_ijk_to_ras(ijk_to_ras), job)
     if min(stack.low_size) < SIDE:
         side = SIDE * job.scale
         raise SuperResolutionError(
@@ -131,10 +131,10 @@ class _Trial:
         self.low, self.truth = stack.read(number)
         self.dots = SyntheticLesions(
             self.low,
-            scattered_dots(self.low, foreground(self.low), CONTRAST, (job.seed, number)),
+            scattered_lesions(self.low, foreground(self.low), CONTRAST, (job.seed, number)),
             job.scale,
         )
-        self.rings = TrueSlice(self.truth, foreground(self.truth), job.scale)
+        self.rings = ReferenceSlice(self.truth, foreground(self.truth), job.scale)
         self.consistency = SliceScores(None, None, self.low, job.scale, job.degradation)
 
 

@@ -86,7 +86,7 @@ class _Row:
         self.scale, self.worst, self.limit = scale, worst, LIMIT / scale
         matrix, axis = found.ijk_to_ras, found.axis  # not all of it, whose maps are large
         self.label = f"{name} ×{scale}: {volume}, slice {worst.number + 1} ({axis.plane}), {worst.share:.0%} of its patches unfaithful"
-        self._turned = lambda image: slice_axis.radiological(image, matrix, axis)
+        self._turned = lambda image: slice_axis.to_radiological(image, matrix, axis)
         pixel = np.delete(geometry.spacing(matrix), axis.axis)[
             ::-1
         ]  # mm, along rows and columns of the array

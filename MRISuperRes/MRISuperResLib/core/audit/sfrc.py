@@ -47,7 +47,7 @@ class Agreement:
     detail: float
 
 
-class TrueSlice:
+class ReferenceSlice:
     """A true slice, against which what several methods have made of it is held; what depends on it alone is computed once.
 
     truth: (h, w), any intensities; both sides at least SIDE·scale. mask: (h, w), boolean, its body.

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slice_axis
-from ..inference.errors import told
+from ..inference.errors import translate_device_errors
 from ..intensity import check_type
 from ..methods.registry import MethodRegistry
 from ..metrics import foreground
-from ..upsampling import batches, in_memory, spacing_warnings
+from ..upsampling import allocate_in_memory, batches, spacing_warnings
 from .lesions import LesionScore
 from .options import ComparisonOptions
 from .sampled import SampledMetrics
@@ -50,7 +50,7 @@ class Comparison:
     messages: list[str]
 
 
-@told
+@translate_device_errors
 def compare(
     volume: np.ndarray,
     ijk_to_ras: ArrayLike,
@@ -71,7 +71,7 @@ def compare(
     Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
     check_type(volume)
-    stack = SliceStack(volume, geometry.check_matrix(ijk_to_ras), job)
+    stack = SliceStack(volume, geometry.check_ijk_to_ras(ijk_to_ras), job)
     enlargers = SharedMethods(job, methods or MethodRegistry())
     volumes = {
         name: (allocate or _allocate)(name, stack.output_shape, volume.dtype)
@@ -107,7 +107,7 @@ def compare(
     return Comparison(
         outputs,
         stack.ijk_to_ras,
-        stack.truth_volume(),
+        stack.reference_volume(),
         stack.low_volume(record.given),
         stack.low_ijk_to_ras,
         stack.axis,
@@ -171,4 +171,4 @@ def _provenance(name, method, stack, ijk_to_ras, job):
 
 
 def _allocate(name, shape, dtype):
-    return in_memory(shape, dtype)
+    return allocate_in_memory(shape, dtype)

@@ -209,7 +209,7 @@ class _View:
         return np.moveaxis(volume, self.comparison.axis.numpy_axis, 0)
 
     def turned(self, image):
-        return slice_axis.radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
+        return slice_axis.to_radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
 
     def frame(self, area):
         """((x, y), width, height) of an Area in the picture of its slice, in pixels of the picture; a pixel's center is a whole number."""

@@ -89,7 +89,7 @@ class SyntheticLesions:
         return scores
 
 
-def even_dots(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
+def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
     """Bright Dots of 2, 3, 4 and 5 pixels where the foreground of a slice is even and not bright, the smallest where it is evenest.
 
     Those without a place are left out. The same for the same slice.
@@ -105,7 +105,7 @@ def even_dots(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
     ]
 
 
-def scattered_dots(low: np.ndarray, foreground: np.ndarray, height: float, seed) -> list[Dot]:
+def scattered_lesions(low: np.ndarray, foreground: np.ndarray, height: float, seed) -> list[Dot]:
     """As many Dots as there is room for in the foreground of a slice, bright and dark ones by turns, of 2, 3, 4 and 5 pixels by turns.
 
     height: see Dot. Bright ones lie where the slice has room above, dark ones where it has room below. seed: of the places, for numpy's default_rng.

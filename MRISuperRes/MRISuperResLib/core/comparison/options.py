@@ -5,12 +5,12 @@ from typing import Self
 
 from ..errors import SuperResolutionError
 from ..methods.names import MethodName
-from ..options import UpsamplingOptions, refuse_unknown
+from ..options import UpsamplingOptions, check_fields
 from ..resampling import DEGRADATIONS, INTERPOLATIONS
 
 LEAST, MOST = 2, 8  # methods in one comparison
 PERCEPTUAL = ("none", "niqe", "pi")
-MOST_NOISE = 20.0
+MAX_NOISE = 20.0
 FLOOR = "bicubic+bp"
 """What is possible without learning: bicubic interpolation, back-projected."""
 
@@ -67,8 +67,8 @@ class ComparisonOptions:
                 f"There is no degradation “{self.degradation}”: choose {' or '.join(DEGRADATIONS)}.",
             ),
             (
-                not _is_number(self.noise) or not 0 <= self.noise <= MOST_NOISE,
-                f"The noise must lie between 0 and {MOST_NOISE:g} %, not {self.noise!r}.",
+                not _is_number(self.noise) or not 0 <= self.noise <= MAX_NOISE,
+                f"The noise must lie between 0 and {MAX_NOISE:g} %, not {self.noise!r}.",
             ),
             (
                 self.noise != 0 and not self.reference,
@@ -102,7 +102,7 @@ class ComparisonOptions:
             raise SuperResolutionError(
                 "The comparison must be a JSON object with methods and scale.", "settings"
             )
-        refuse_unknown(cls, values)
+        check_fields(cls, values)
         return cls(**values)
 
 

@@ -5,11 +5,11 @@ import numpy as np
 from .. import resampling
 from ..metrics import PEAK, StructuralSimilarity, decibels, rmse
 
-LEAST_FOREGROUND = 100
+MIN_FOREGROUND = 100
 """Pixels of the body below which a slice has no metrics of the foreground."""
 
 
-LEAST_ERROR = 1e-4
+MIN_ERROR = 1e-4
 """RMSE of 255 below which there is no error but that of rounding, and PSNR says nothing."""
 
 
@@ -19,7 +19,7 @@ class SliceScores:
     def __init__(self, truth, mask, low, scale, degradation):
         self._low, self._scale, self._degradation = low, scale, degradation
         self._truth = None if truth is None else truth * PEAK
-        self._mask = mask if mask is not None and mask.sum() >= LEAST_FOREGROUND else None
+        self._mask = mask if mask is not None and mask.sum() >= MIN_FOREGROUND else None
         self._ssim = (
             StructuralSimilarity(self._truth)
             if self._truth is not None and min(self._truth.shape) > 10
@@ -43,7 +43,7 @@ class SliceScores:
         for suffix, error in errors.items():
             scores["rmse" + suffix] = error
             scores["psnr" + suffix] = (
-                decibels(error) if error is not None and error > LEAST_ERROR else None
+                decibels(error) if error is not None and error > MIN_ERROR else None
             )
         return scores | self._similarities(image)
 

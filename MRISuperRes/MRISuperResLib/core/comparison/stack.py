@@ -6,9 +6,9 @@ from .. import geometry, resampling, slice_axis
 from ..errors import SuperResolutionError
 from ..intensity import Intensity, mask_non_finite
 from ..metrics.foreground import THRESHOLD, foreground
-from .lesions import SyntheticLesions, even_dots
+from .lesions import SyntheticLesions, evenly_spaced_lesions
 
-LEAST_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
+MIN_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
 STRIDE = 4  # pixels between those that are looked at to find the fullest slice
 
 
@@ -25,7 +25,7 @@ class SliceStack:
     def __init__(self, volume, ijk_to_ras, job):
         self._job = job
         self.filled, mask = mask_non_finite(volume)
-        self.axis = slice_axis.choose(ijk_to_ras, job.axis)
+        self.axis = slice_axis.choose_slice_axis(ijk_to_ras, job.axis)
         self.intensity = Intensity.of(self.filled)
         self._source = np.moveaxis(self.filled, self.axis.numpy_axis, 0)
         whole = self._source.shape[1:]
@@ -47,7 +47,9 @@ class SliceStack:
         )
         self.fullest = int(np.argmax(self.fullness))
         plain, _ = self.read(self.fullest)
-        self.dots = SyntheticLesions(plain, even_dots(plain, foreground(plain)), job.scale)
+        self.dots = SyntheticLesions(
+            plain, evenly_spaced_lesions(plain, foreground(plain)), job.scale
+        )
 
     def __len__(self):
         """Without the slice with the dots."""
@@ -63,7 +65,7 @@ class SliceStack:
     def _degraded(self, image, number):
         low = resampling.degrade(image, self._job.scale, self._job.degradation)
         return (
-            resampling.rician(low, self._job.noise / 100, (self._job.seed, number))
+            resampling.add_rician_noise(low, self._job.noise / 100, (self._job.seed, number))
             if self._job.noise
             else low
         )
@@ -85,7 +87,7 @@ class SliceStack:
             dtype=np.float32,
         )
 
-    def truth_volume(self):
+    def reference_volume(self):
         """(k, j, i), in the type of the input; None without a reference."""
         return np.ascontiguousarray(self.to_volume(self._source)) if self._job.reference else None
 
@@ -94,7 +96,7 @@ class SliceStack:
 
     def _check_size(self, whole):
         low = [side // self._job.scale if self._job.reference else side for side in whole]
-        if min(low) < LEAST_SIDE:
+        if min(low) < MIN_SIDE:
             raise SuperResolutionError(
                 f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
                 "choose another slice direction, a smaller scale or a larger volume."
@@ -109,8 +111,8 @@ class SliceStack:
         self.output_shape = np.moveaxis(
             np.empty((len(self), *self.shape), bool), 0, self.axis.numpy_axis
         ).shape
-        enlarged = geometry.upsampled_matrix(ijk_to_ras, self.axis.factors(scale))
-        shrunk = geometry.upsampled_matrix(ijk_to_ras, self.axis.factors(1 / scale))
+        enlarged = geometry.upsampled_ijk_to_ras(ijk_to_ras, self.axis.factors(scale))
+        shrunk = geometry.upsampled_ijk_to_ras(ijk_to_ras, self.axis.factors(1 / scale))
         self.ijk_to_ras, self.low_ijk_to_ras = (
             (ijk_to_ras, shrunk) if self._job.reference else (enlarged, ijk_to_ras)
         )

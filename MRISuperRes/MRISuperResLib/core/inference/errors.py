@@ -22,14 +22,14 @@ LOST = (
 )
 
 
-def is_want_of_memory(error):
+def is_out_of_memory(error):
     """Whether an exception says that the memory of a device, or of the computer, was not enough."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
     )
 
 
-def told(function):
+def translate_device_errors(function):
     """Decorator: the failure of a device becomes an SuperResolutionError, of kind "memory", or "device" where it is gone.
 
     The run ends then, it does not go on somewhere else: what a failing GPU has computed before it was noticed may be wrong. Nor can this process use
@@ -41,7 +41,7 @@ def told(function):
         try:
             return function(*arguments, **options)
         except RuntimeError as error:  # a MemoryError is told by who knows what it was for
-            if is_want_of_memory(error):
+            if is_out_of_memory(error):
                 raise SuperResolutionError(
                     "The memory was not enough: close other programs, choose the device cpu, or crop the volume.",
                     "memory",

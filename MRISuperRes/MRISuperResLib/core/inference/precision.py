@@ -5,12 +5,12 @@ from torch.backends import cudnn
 
 PATCH = 64
 """Side of the part of a slice that is computed in both precisions."""
-MOST_DIFFERENCE = 2e-3
+MAX_HALF_ERROR = 2e-3
 """Root mean square, as a part of the intensity range, beyond which single precision is taken. Two images that differ by so much have a PSNR of 54 dB;
 results and truth have 25–45."""
 
 
-def half_type(device):
+def half_dtype(device):
     """The floating-point type of half the size in which a torch.device computes much faster; float32 where there is none.
 
     float16 on GPUs with tensor cores: as quick as bfloat16, with eight times its resolution, and the activations for normalized images lie well

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 
 from ..errors import SuperResolutionError
-from .errors import is_want_of_memory
+from .errors import is_out_of_memory
 from .precision import run
 
-MOST_OVERLAP = 64
+MAX_OVERLAP = 64
 """Low-resolution pixels that are computed around a tile and thrown away. A network whose output depends on no pixel farther away gives exactly the
 result of the whole slice. RRDB-23 sees 350 pixels far, but takes next to nothing from there: trained on photographs, ×4, a T2 slice in tiles of 64
 pixels, it differed by 2e-6 of the range at most."""
-LEAST_TILE = 64
+MIN_TILE = 64
 
 
 class NetworkRunner:
@@ -32,7 +32,7 @@ class NetworkRunner:
         try:
             self._net.to(self.device)
         except RuntimeError as error:
-            if not is_want_of_memory(error) or self.device.type == "cpu":
+            if not is_out_of_memory(error) or self.device.type == "cpu":
                 raise
             self._go_on_on_the_cpu()
 
@@ -55,7 +55,7 @@ class NetworkRunner:
                 )
                 first += len(part)
             except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors
-                if not is_want_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._save(part, error)
         return (
@@ -67,8 +67,8 @@ class NetworkRunner:
         height, width = part.shape[2:]
         if len(part) > 1:
             self._most = len(part) // 2
-        elif (self._tile or max(height, width)) > LEAST_TILE:
-            self._tile = max(LEAST_TILE, (self._tile or max(height, width)) // 2)
+        elif (self._tile or max(height, width)) > MIN_TILE:
+            self._tile = max(MIN_TILE, (self._tile or max(height, width)) // 2)
         elif self.device.type != "cpu":
             self._go_on_on_the_cpu()
         else:
@@ -99,7 +99,7 @@ class NetworkRunner:
         """(n, scale·h, scale·w), float32; of tiles a tensor of the CPU."""
         if self._tile is None:
             return run(self._net, part, self.dtype)[:, 0]
-        scale, overlap = self._net.scale, min(self._net.reach, MOST_OVERLAP)
+        scale, overlap = self._net.scale, min(self._net.reach, MAX_OVERLAP)
         height, width = part.shape[2:]
         output = torch.empty((len(part), scale * height, scale * width))
         for top, bottom in _steps(height, self._tile):

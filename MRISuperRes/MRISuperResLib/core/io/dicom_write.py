@@ -15,14 +15,14 @@ from .atomic import write_json
 from .checks import LPS_TO_RAS, read_errors
 from .derived_image import derived_headers, read_header
 from .dicom_read import find_series, read_dicom
-from .discovery import record_of
+from .discovery import provenance_path
 from .folder import check_new_folder, new_folder
 
 CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2")
 """SOP classes of the sources, which the new images keep: MR and CT Image Storage."""
 
 
-def find_original(path, frame=None, series=None):
+def find_source_series(path, frame=None, series=None):
     """The Series of a DICOM file or folder, see read_dicom. Raises SuperResolutionError for any other input."""
     path = Path(path)
     with read_errors(path):
@@ -35,7 +35,7 @@ def find_original(path, frame=None, series=None):
         return find_series(path, frame, series)
 
 
-class DicomOutput:
+class DicomSeriesWriter:
     """The folder that a derived series will be written to.
 
     path: a folder that does not exist, or is empty. original: the Series that the volume is made of.
@@ -65,7 +65,7 @@ class DicomOutput:
                 scaling.store(header, image)
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
-            write_json(record_of(folder), provenance)
+            write_json(provenance_path(folder), provenance)
 
 
 def _check_headers(original, headers):
@@ -109,7 +109,7 @@ def _in_place(array, ijk_to_ras, original):
         raise SuperResolutionError(
             f"The volume is not larger than {original.name}, and so no super-resolution of it: save it as a .nrrd or .nii.gz file instead."
         )
-    expected = geometry.upsampled_matrix(original.ijk_to_ras, factors)
+    expected = geometry.upsampled_ijk_to_ras(original.ijk_to_ras, factors)
     if ijk_to_ras[:3, 2] @ expected[:3, 2] < 0:
         flip = np.diag([1.0, 1, -1, 1])
         flip[2, 3] = len(array) - 1

@@ -6,13 +6,13 @@ from pathlib import Path
 
 VOLUME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
 DICOM = re.compile(r"(?i)[^.].*\.(dcm|ima)")
-OUTPUTS = (".nii", ".nii.gz", ".nrrd", ".mha")
+OUTPUT_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
 """Extensions of the formats that are written."""
 FOLDER_RECORD = "MRISuperRes.json"
 EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 
 
-def volumes_below(folder: str | Path) -> list[Path]:
+def find_volumes(folder: str | Path) -> list[Path]:
     """[Path], absolute, sorted folder by folder: volume files, and folders with DICOM files. Hidden files and folders are passed over."""
     found = []
     for here, folders, names in os.walk(os.path.abspath(folder)):
@@ -23,12 +23,12 @@ def volumes_below(folder: str | Path) -> list[Path]:
     return found
 
 
-def without_extension(name: str) -> str:
+def strip_extension(name: str) -> str:
     """ "a.b" of "a.b.nii.gz"."""
     return EXTENSION.sub("", name)
 
 
-def record_of(path):
+def provenance_path(path):
     """The file that tells how an output was made: beside a volume file, in the folder of a DICOM series."""
     path = Path(path)
     return path / FOLDER_RECORD if path.is_dir() else path.with_name(f"{path.name}.json")

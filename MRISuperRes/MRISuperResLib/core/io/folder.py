@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import SuperResolutionError
-from .writing import os_errors
+from .writing import translate_os_errors
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def new_folder(path):
     """
     target, part = _places(path)
     try:
-        with os_errors(target):
+        with translate_os_errors(target):
             _check(target)
             part.mkdir()
             yield part
@@ -35,7 +35,7 @@ def new_folder(path):
 def check_new_folder(path):
     """Raises SuperResolutionError where new_folder could not make the folder; meant to be asked before the work. Nothing is left there."""
     target, part = _places(path)
-    with os_errors(target):
+    with translate_os_errors(target):
         _check(target)
         part.mkdir()
         part.rmdir()

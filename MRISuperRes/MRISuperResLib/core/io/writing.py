@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from .. import geometry
 from ..errors import SuperResolutionError
 from .checks import LPS_TO_RAS
-from .discovery import OUTPUTS
+from .discovery import OUTPUT_EXTENSIONS
 from .gzip_writer import GzipWriter
 from .quiet import quiet
 
@@ -44,7 +44,7 @@ def check_output(path, source=None):
     target, _ = _target(path)
     if target.is_dir():
         raise SuperResolutionError(
-            f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUTS)}.",
+            f"{path} is a folder: add a file name to it, ending in {', '.join(OUTPUT_EXTENSIONS)}.",
             "settings",
         )
     if not target.parent.is_dir():
@@ -56,14 +56,14 @@ def check_output(path, source=None):
         raise SuperResolutionError(
             f"The output {path} is the input itself: give it another name.", "settings"
         )
-    with os_errors(target), _temporary(target, ".part"):
+    with translate_os_errors(target), _temporary(target, ".part"):
         pass
 
 
 def write_volume(path, array, ijk_to_ras, provenance):
     """Writes a volume and, beside it, NAME.json with the provenance. The old files stay until the new ones are complete.
 
-    path: ends in one of OUTPUTS; NAME is all of its name. array: (k, j, i), one of the integer or floating-point types
+    path: ends in one of OUTPUT_EXTENSIONS; NAME is all of its name. array: (k, j, i), one of the integer or floating-point types
     of 8 to 64 bits, kept as it is. ijk_to_ras: (4, 4), mm; NIfTI stores it in single precision. provenance: dict of JSON
     values. Raises SuperResolutionError.
     """
@@ -76,7 +76,7 @@ def write_volume(path, array, ijk_to_ras, provenance):
     sidecar = target.with_name(target.name + ".json")
     write = _write_nifti if extension.startswith(".nii") else _write_itk
     with (
-        os_errors(target, array.nbytes),
+        translate_os_errors(target, array.nbytes),
         _temporary(target, extension) as image_file,
         _temporary(sidecar, ".json") as text_file,
     ):
@@ -91,11 +91,11 @@ def write_volume(path, array, ijk_to_ras, provenance):
 def _target(path):
     """(the file that will be written: a link is followed, its extension)"""
     target = Path(os.path.realpath(path))
-    for extension in sorted(OUTPUTS, key=len, reverse=True):
+    for extension in sorted(OUTPUT_EXTENSIONS, key=len, reverse=True):
         if Path(path).name.lower().endswith(extension) and len(Path(path).name) > len(extension):
             return target, extension
     raise SuperResolutionError(
-        f"{path} does not say which format to write: end the name in {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}.",
+        f"{path} does not say which format to write: end the name in {', '.join(OUTPUT_EXTENSIONS[:-1])} or {OUTPUT_EXTENSIONS[-1]}.",
         "settings",
     )
 
@@ -116,7 +116,7 @@ def _temporary(target, extension):
 
 
 @contextlib.contextmanager
-def os_errors(target, size=0):
+def translate_os_errors(target, size=0):
     """OSError to a sentence; size: bytes that were to be written, where that is known."""
     try:
         yield

@@ -6,8 +6,8 @@ import torch
 
 from ..errors import SuperResolutionError
 from ..inference import gpu_memory
-from ..inference.errors import is_want_of_memory
-from ..inference.precision import MOST_DIFFERENCE, difference, half_type
+from ..inference.errors import is_out_of_memory
+from ..inference.precision import MAX_HALF_ERROR, difference, half_dtype
 from ..inference.runner import NetworkRunner
 from ..inference.tensor_intensity import is_exact_in_single, restore
 from ..networks import make_generator
@@ -67,7 +67,7 @@ class NetworkMethod:
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
         self._net = nets[0].eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self._half = half_type(device) if precision == "auto" else torch.float32
+        self._half = half_dtype(device) if precision == "auto" else torch.float32
         self._run = NetworkRunner(self._net, device, self._half)
         self._slice_bytes = {}  # of the memory of a GPU, by the size of a slice
         self.begin()
@@ -123,7 +123,7 @@ class NetworkMethod:
                 else tensor.to(self.device)
             )
         except RuntimeError as error:
-            if not is_want_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return tensor
 
@@ -152,7 +152,7 @@ class NetworkMethod:
         try:
             found = difference(self._net, batch.to(self.device), self._half)
         except RuntimeError as error:
-            if not is_want_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             self._is_checked, self._run.dtype = True, torch.float32
             return
@@ -160,7 +160,7 @@ class NetworkMethod:
             return
         self._is_checked = True
         mean, most = (f"{100 * value:.2g} %" for value in found)
-        if found[0] <= MOST_DIFFERENCE:
+        if found[0] <= MAX_HALF_ERROR:
             self._precision_messages = [
                 f"{self.name} was computed in {self.precision}: on a part of a slice it differs from float32 by {mean} of the intensity range (root mean "
                 f"square; {most} at most)."
@@ -182,7 +182,7 @@ def _generator(card, weights):
     except (
         Exception
     ) as e:  # the reader raises whatever it meets in a file that is not what it seems
-        if is_want_of_memory(e):
+        if is_out_of_memory(e):
             raise
         raise SuperResolutionError(
             f"The weights of the model {card.name} do not fit its card: install it again.", "model"

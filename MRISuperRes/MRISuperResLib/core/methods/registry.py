@@ -9,11 +9,10 @@ Baselines and networks also take what their upload(images) returns, so that seve
 from .. import resampling
 from ..back_projection import back_project
 from ..errors import SuperResolutionError
-from ..inference.errors import told
+from ..inference.errors import translate_device_errors
 from ..models.store import ModelStore
 from ..options import DEFAULT_SCALE
 from ..resampling import INTERPOLATIONS
-from ..system import machine
 from .names import MethodName
 
 BASELINE_BATCH_PIXELS = 2**22
@@ -89,7 +88,7 @@ class MethodRegistry:
         self._given = {method.name: method for method in given}
         self._networks = {}
 
-    @told
+    @translate_device_errors
     def get(self, job):
         """The method of a job, as described above.
 
@@ -102,7 +101,7 @@ class MethodRegistry:
             )  # what PyTorch really finds, where it is “auto”
             return self._network(
                 MethodName(
-                    self.store.default_name(job.scale or DEFAULT_SCALE, machine(device.type))
+                    self.store.default_name(job.scale or DEFAULT_SCALE, device_kind(device.type))
                 ),
                 job,
             )

@@ -15,9 +15,9 @@ NAME = re.compile(
 )
 """A file name on every system: without separators, of moderate length, no final dot, and none of the devices of Windows."""
 STAGES = ("psnr", "gan")
-MACHINES = ("cpu", "gpu")
+DEVICE_KINDS = ("cpu", "gpu")
 SCORES = ("psnr", "ssim", "rmse")
-MOST_LEVELS = 20
+MAX_DEPTH = 20
 """Of objects within objects: a card has five, and what is much deeper can't be handled by Python."""
 MEASURES = {
     "psnr": ("PSNR, dB", 2),
@@ -78,7 +78,7 @@ class ModelCard:
     spacing_range: list[float] = field(default_factory=list)
     metrics: list[dict] = field(default_factory=list)
     audit: list[dict] = field(default_factory=list)
-    made_for: str = MACHINES[0]
+    made_for: str = DEVICE_KINDS[0]
     cpu_speed: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
     license: str = ""
@@ -113,7 +113,10 @@ class ModelCard:
                 or self.architecture.get("channels", 1) != 1,
                 "the architecture must be a JSON object, of a network for one channel",
             ),
-            (self.made_for not in MACHINES, f"made_for must be cpu or gpu, not {self.made_for!r}"),
+            (
+                self.made_for not in DEVICE_KINDS,
+                f"made_for must be cpu or gpu, not {self.made_for!r}",
+            ),
             (
                 not _are_texts(self.anatomy) or not _are_texts(self.contrasts),
                 "anatomy and contrasts must be lists of texts",
@@ -150,8 +153,8 @@ class ModelCard:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             if not isinstance(values, dict):
                 raise ValueError("not a JSON object")
-            if _is_deeper(values, MOST_LEVELS):
-                raise ValueError(f"more than {MOST_LEVELS} levels")
+            if _is_deeper(values, MAX_DEPTH):
+                raise ValueError(f"more than {MAX_DEPTH} levels")
             json.dumps(
                 values, ensure_ascii=False, allow_nan=False
             ).encode()  # what can't be written again, such as half a character, is refused

@@ -36,7 +36,7 @@ def import_checkpoint(path, name, title="", stage="gan", license_name="", folder
             f"The name {name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself: choose another one.",
             "settings",
         )
-    user_models.check_free(name, store)
+    user_models.check_name_is_free(name, store)
     path = Path(path)
     data = _bytes(path)
     spandrel = _spandrel()

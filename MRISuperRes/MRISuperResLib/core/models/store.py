@@ -15,7 +15,7 @@ FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
 """Environment variable: further model folders, separated as in PATH."""
 
 
-def user_folder():
+def user_models_folder():
     """Where the models of this user are, for instance those that he has trained; it need not exist."""
     if sys.platform == "win32":
         base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
@@ -26,11 +26,11 @@ def user_folder():
     return base / "MRISuperRes" / "models"
 
 
-def own_folders() -> list[Path]:
+def user_model_folders() -> list[Path]:
     """Those that the environment variable names, and that of the user."""
     return [
         *map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))),
-        user_folder(),
+        user_models_folder(),
     ]
 
 
@@ -42,7 +42,9 @@ class ModelStore:
 
     def __init__(self, folders=None):
         self.folders = (
-            [SHIPPED, *own_folders()] if folders is None else [Path(folder) for folder in folders]
+            [SHIPPED, *user_model_folders()]
+            if folders is None
+            else [Path(folder) for folder in folders]
         )
 
     def _card_files(self):

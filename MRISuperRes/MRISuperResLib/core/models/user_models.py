@@ -6,22 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import SuperResolutionError
-from ..io.atomic import write_json, write_whole
-from ..io.writing import os_errors
+from ..io.atomic import write_bytes, write_json
+from ..io.writing import translate_os_errors
 from .card import ModelCard
-from .store import CARD, WEIGHTS, ModelStore, own_folders, user_folder
+from .store import CARD, WEIGHTS, ModelStore, user_model_folders, user_models_folder
 
 
-def write_pair(folder, weights, **values):
+def write_model(folder, weights, **values):
     """Writes NAME.safetensors, of the bytes `weights`, and NAME.json; values: fields of the card but for sha256. Returns the ModelCard."""
     card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
     # the weights last: a pair counts from the moment that its weights are there
     write_json(Path(folder, card.name + CARD), card.to_dict())
-    write_whole(Path(folder, card.name + WEIGHTS), weights)
+    write_bytes(Path(folder, card.name + WEIGHTS), weights)
     return card
 
 
-def check_free(name, store=None):
+def check_name_is_free(name, store=None):
     """Raises SuperResolutionError (kind "model") where a model of that name is there already: outputs name the model that made them.
 
     Capital letters make no difference: on many disks the files of the two would be the same.
@@ -33,11 +33,11 @@ def check_free(name, store=None):
 
 
 def add(weights, folder=None, **values):
-    """As write_pair, into the folder of the user's models, which is made where it is not there. Raises SuperResolutionError."""
-    folder = Path(folder or user_folder())
-    with os_errors(folder):
+    """As write_model, into the folder of the user's models, which is made where it is not there. Raises SuperResolutionError."""
+    folder = Path(folder or user_models_folder())
+    with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return write_pair(folder, weights, **values)
+    return write_model(folder, weights, **values)
 
 
 def install(path, folder=None, store=None):
@@ -54,7 +54,7 @@ def install(path, folder=None, store=None):
         )
     source = ModelStore([path.parent])
     card = source.card(path.stem)
-    check_free(card.name, store)
+    check_name_is_free(card.name, store)
     weights = source.weights(card)
     _check_that_it_runs(card, weights)
     return add(
@@ -62,9 +62,9 @@ def install(path, folder=None, store=None):
     )
 
 
-def own_file(name, folder=None, store=None):
+def user_weights_path(name, folder=None, store=None):
     """The weights file of a model of the user's, usable or not. Raises SuperResolutionError (kind "model") for one that is not there, or not his."""
-    store, folder = store or ModelStore(), Path(folder or user_folder())
+    store, folder = store or ModelStore(), Path(folder or user_models_folder())
     file = store.weights_file(name)
     if file.parent != folder:
         raise SuperResolutionError(
@@ -75,17 +75,17 @@ def own_file(name, folder=None, store=None):
 
 
 def remove(name, folder=None, store=None):
-    """Deletes a model of the user's. Raises SuperResolutionError, see `own_file`."""
-    file = own_file(name, folder, store)
-    with os_errors(file):
+    """Deletes a model of the user's. Raises SuperResolutionError, see `user_weights_path`."""
+    file = user_weights_path(name, folder, store)
+    with translate_os_errors(file):
         file.unlink()  # the weights first: without them the card counts for nothing
         file.with_suffix(CARD).unlink(missing_ok=True)
 
 
-def own_card(name: str, store: ModelStore | None = None) -> Path:
-    """The file of the card of a model from one of models.own_folders. Raises SuperResolutionError (kind "model") for any other."""
+def user_card_path(name: str, store: ModelStore | None = None) -> Path:
+    """The file of the card of a model from one of models.user_model_folders. Raises SuperResolutionError (kind "model") for any other."""
     path = (store or ModelStore()).weights_file(name).with_suffix(CARD)
-    if path.parent.resolve() not in [folder.resolve() for folder in own_folders()]:
+    if path.parent.resolve() not in [folder.resolve() for folder in user_model_folders()]:
         raise SuperResolutionError(
             f"The model {name} came with the extension, and its card stays as it is: name models of your own.",
             "model",
@@ -93,7 +93,7 @@ def own_card(name: str, store: ModelStore | None = None) -> Path:
     return path
 
 
-def write_audit(path: Path, entry: dict):
+def update_audit(path: Path, entry: dict):
     """Puts an entry of ModelCard.audit into a card, in the place of that of the same anatomy; what else the card says stays. Raises SuperResolutionError."""
     card = ModelCard.read(path)
     entries = sorted(
