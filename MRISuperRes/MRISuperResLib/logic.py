@@ -1,8 +1,8 @@
 """What a script can ask for: a volume, a sequence, many volumes, a comparison; until it is finished, or in the background."""
 
-from .core.comparison.options import ComparisonOptions, default_methods
+from .core.methods.registry import default_comparison_methods
 from .core.models.store import ModelStore
-from .core.options import DEFAULT_SCALE, UpsamplingOptions
+from .core.options import DEFAULT_SCALE, ComparisonOptions, UpsamplingOptions
 from .scene.batch import BatchTask
 from .scene.comparison_task import ComparisonTask
 from .scene.dicom_export import exportDicom
@@ -179,7 +179,7 @@ class Scripting:
         """
         with asRuntimeError():
             job = ComparisonOptions(
-                methods or default_methods(scale, ModelStore()),
+                methods or default_comparison_methods(scale, ModelStore()),
                 scale,
                 reference,
                 axis,
@@ -202,5 +202,5 @@ class Scripting:
 def _upsamplingOptions(model, scale, axis, device, precision):
     with asRuntimeError():
         return UpsamplingOptions(
-            model=model, scale=scale, axis=axis, device=device, precision=precision
+            model=model, scale=scale, slice_axis=axis, device=device, precision=precision
         )

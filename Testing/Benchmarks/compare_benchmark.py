@@ -13,7 +13,7 @@ import time
 import numpy as np
 from benchmark_tools import body, cores, in_turns, ratio
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.stack import SliceStack
 from MRISuperResLib.core.methods.registry import MethodRegistry
 

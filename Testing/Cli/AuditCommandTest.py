@@ -18,7 +18,7 @@ from made_files import FolderTest, grid, run, subprocess_arguments
 from made_models import write_model
 from MRISuperResLib.cli import parser
 from MRISuperResLib.core.audit.audit import audit
-from MRISuperResLib.core.audit.options import AuditOptions
+from MRISuperResLib.core.options import AuditOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume, write_volume
 from MRISuperResLib.core.models.card import AUDITED, ModelCard

@@ -18,7 +18,7 @@ from made_models import write_model
 from MRISuperResLib.cli import parser, columns
 from MRISuperResLib.core.methods import registry
 from MRISuperResLib.core.comparison import maps
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 
 FILES = [

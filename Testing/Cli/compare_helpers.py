@@ -6,7 +6,7 @@ from pathlib import Path
 
 from made_files import FolderTest, grid, run
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume, write_volume
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))

@@ -180,7 +180,7 @@ class DerivedSeriesTest(FolderTest):
     def enlarge(self, axis="k", scale=2, model="nearest"):
         volume = read_volume(self.source)
         return upsample(
-            volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, axis=axis)
+            volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, slice_axis=axis)
         )
 
     def output(self):

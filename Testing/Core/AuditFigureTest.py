@@ -10,7 +10,7 @@ from made_bodies import body
 from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.audit.audit import audit
 from MRISuperResLib.core.audit.figure import WorstSlices
-from MRISuperResLib.core.audit.options import CALIBRATION, AuditOptions
+from MRISuperResLib.core.options import BASELINES, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
@@ -43,7 +43,7 @@ class AuditFigureTest(unittest.TestCase):
         worst.add(2, "sub-1", found)
         figure, _ = drawn(worst)
         images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
-        self.assertEqual(len(images), 3 * len(CALIBRATION))
+        self.assertEqual(len(images), 3 * len(BASELINES))
         for number, method in enumerate(found.methods.values()):
             for image, expected in zip(
                 images[3 * number :],
@@ -71,7 +71,7 @@ class AuditFigureTest(unittest.TestCase):
             expected = [
                 f"{method} ×{scale}: {name}"
                 for scale, name in ((2, "bad"), (4, "other"))
-                for method in CALIBRATION
+                for method in BASELINES
             ]
             self.assertEqual(
                 [text.get_text().split(",")[0] for text in figure.texts[:-1]], expected

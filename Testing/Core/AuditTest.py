@@ -7,7 +7,7 @@ from made_bodies import body
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.audit.audit import CONTRAST, audit
 from MRISuperResLib.core.audit.findings import Findings, Lesion
-from MRISuperResLib.core.audit.options import CALIBRATION, AuditOptions
+from MRISuperResLib.core.options import BASELINES, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
 from MRISuperResLib.core.audit.sample import sample
 from MRISuperResLib.core.comparison.compare import compare
@@ -19,7 +19,7 @@ from MRISuperResLib.core.comparison.lesions import (
     SyntheticLesions,
     scattered_lesions,
 )
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from scipy.ndimage import gaussian_filter
@@ -200,9 +200,9 @@ class AuditTest(unittest.TestCase):
 
     def test_what_learns_nothing_is_always_there_and_comes_first(self):
         self.assertEqual(
-            list(self.found.methods), [*CALIBRATION, "smoothing", "inventing", "doubling"]
+            list(self.found.methods), [*BASELINES, "smoothing", "inventing", "doubling"]
         )
-        self.assertEqual(list(audited(methods=("bicubic",), slices=1).methods), list(CALIBRATION))
+        self.assertEqual(list(audited(methods=("bicubic",), slices=1).methods), list(BASELINES))
 
     def test_a_method_that_invents_is_found_out_by_its_patches(self):
         self.assertGreater(self.findings["inventing"].unfaithful, 20)

@@ -9,7 +9,8 @@ from made_models import write_model
 
 from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions, default_methods
+from MRISuperResLib.core.options import ComparisonOptions
+from MRISuperResLib.core.methods.registry import default_comparison_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.intensity import Intensity
@@ -44,7 +45,7 @@ class ReferenceModeTest(unittest.TestCase):
                 result = compare(
                     body((40, 44, 48)),
                     MATRIX,
-                    ComparisonOptions(("nearest", "bicubic"), 4, axis=axis),
+                    ComparisonOptions(("nearest", "bicubic"), 4, slice_axis=axis),
                 )
                 corners = geometry.corners(result.ijk_to_ras, result.outputs[0].volume.shape[::-1])
                 np.testing.assert_array_equal(result.ijk_to_ras, MATRIX)
@@ -256,10 +257,10 @@ class MethodsTest(unittest.TestCase):
 
     def test_the_default_methods_are_the_interpolations_the_floor_and_the_models_of_the_scale(self):
         self.assertEqual(
-            default_methods(2, self.cache.store),
+            default_comparison_methods(2, self.cache.store),
             (*INTERPOLATIONS, "bicubic+bp", "tiny-psnr", "tiny-gan"),
         )
-        self.assertEqual(default_methods(8, self.cache.store), (*INTERPOLATIONS, "bicubic+bp"))
+        self.assertEqual(default_comparison_methods(8, self.cache.store), (*INTERPOLATIONS, "bicubic+bp"))
 
     def test_a_model_of_another_scale_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "enlarges ×4, not ×2"):
@@ -318,7 +319,7 @@ class RunTest(unittest.TestCase):
                 result = compare(
                     volume,
                     MATRIX,
-                    ComparisonOptions(("nearest", "bicubic"), 2, axis=axis),
+                    ComparisonOptions(("nearest", "bicubic"), 2, slice_axis=axis),
                     allocate=allocate,
                 )
                 self.assertIs(result.outputs[1].volume, arrays["bicubic"])

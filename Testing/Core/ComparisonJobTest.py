@@ -4,9 +4,9 @@ import unittest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.methods.names import MethodName
+from MRISuperResLib.core.method_names import MethodName
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -6,9 +6,10 @@ from unittest import mock
 
 import numpy as np
 import torch
+from MRISuperResLib.core.inference.errors import translate_device_errors
 from MRISuperResLib.core.inference import gpu_memory, runner
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.inference.errors import is_out_of_memory
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
@@ -141,7 +142,7 @@ class LossTest(WithModel):
         return compare(
             self.volume,
             np.eye(4),
-            ComparisonOptions(("bicubic", "tiny"), 2, axis="k", device="cpu", precision="float32"),
+            ComparisonOptions(("bicubic", "tiny"), 2, slice_axis="k", device="cpu", precision="float32"),
             self.methods,
         )
 

@@ -15,7 +15,7 @@ from MRISuperResLib.core.comparison.lesions import (
     SyntheticLesions,
     evenly_spaced_lesions,
 )
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 
 LOW = np.full((64, 72), 0.3)

@@ -13,7 +13,7 @@ from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.comparison import figure
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.figure import Area
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 
 MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward

@@ -5,7 +5,7 @@ from made_bodies import body
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.maps import consistency_map, difference_map
 
 
@@ -19,7 +19,7 @@ class MapsTest(unittest.TestCase):
                         ("bilinear", "bicubic+bp"),
                         2,
                         reference=False,
-                        axis=axis,
+                        slice_axis=axis,
                         degradation=degradation,
                     )
                     result = compare(volume, np.eye(4), job)

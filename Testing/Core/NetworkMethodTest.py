@@ -133,10 +133,10 @@ class StreamTest(unittest.TestCase):
         found = upsample(
             volume,
             np.eye(4),
-            UpsamplingOptions("recording", axis=axis),
+            UpsamplingOptions("recording", slice_axis=axis),
             MethodRegistry(given=[method]),
         ).volume
-        expected = upsample(volume, np.eye(4), UpsamplingOptions("bicubic", axis=axis)).volume
+        expected = upsample(volume, np.eye(4), UpsamplingOptions("bicubic", slice_axis=axis)).volume
         np.testing.assert_array_equal(found, expected)
         return method.log
 

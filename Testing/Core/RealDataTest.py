@@ -8,7 +8,7 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
+from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
@@ -57,7 +57,7 @@ class RealDataTest(unittest.TestCase):
                 result = upsample(
                     array,
                     matrix,
-                    UpsamplingOptions(scale=2, axis=axis.name, device="cpu"),
+                    UpsamplingOptions(scale=2, slice_axis=axis.name, device="cpu"),
                     self.methods,
                 )
                 self.assertEqual(result.volume.dtype, array.dtype)
@@ -85,7 +85,7 @@ class RealDataTest(unittest.TestCase):
                 with self.subTest(path.name, scale=scale):
                     array, matrix, axis = self.middle_of(path)
                     job = ComparisonOptions(
-                        (model, "bicubic", FLOOR), scale, axis=axis.name, device="cpu"
+                        (model, "bicubic", FLOOR), scale, slice_axis=axis.name, device="cpu"
                     )
                     table = compare(array, matrix, job, self.methods).table
                     self.assertGreater(

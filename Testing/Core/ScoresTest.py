@@ -7,7 +7,7 @@ import unittest
 
 import numpy as np
 
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable, metrics_of
 from MRISuperResLib.core.comparison.slice_scores import SliceScores
 from MRISuperResLib.core.metrics import psnr, rmse, ssim, ssim_matlab

@@ -15,7 +15,7 @@ MISTAKES = {
     "a text for a number": "options.UpsamplingOptions(scale='2')",
     "too many arguments": "geometry.spacing([[1.0]], 2)",
     "too few arguments": "geometry.upsampled_ijk_to_ras([[1.0]])",
-    "a sum of text and number": "names.MethodName('fast').base + 2",
+    "a sum of text and number": "method_names.MethodName('fast').base + 2",
     "a result that is no text": "geometry.spacing([[1.0]]).upper()",
     "an array for a text": "slice_axis.choose_slice_axis(geometry.spacing([[1.0]])).name + 1",
 }
@@ -53,7 +53,7 @@ class TypesTest(unittest.TestCase):
             file.write_text(
                 "\n".join(
                     [
-                        "from MRISuperResLib.core import geometry, options, slice_axis\nfrom MRISuperResLib.core.methods import names",
+                        "from MRISuperResLib.core import geometry, options, slice_axis\nfrom MRISuperResLib.core import method_names",
                         *MISTAKES.values(),
                     ]
                 ),

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 import slicer
 from comparison_helpers import METHODS
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.scene.comparison_task import ComparisonTask
 from MRISuperResLib.scene.tasks import TaskState

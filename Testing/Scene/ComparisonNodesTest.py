@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import slicer
 from comparison_helpers import METHODS, STORE, make_comparison, result_of
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.scene.comparison import tables
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.comparison.nodes import ComparisonNodes

@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import slicer
 from comparison_helpers import METHODS
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.scene.comparison_task import ComparisonTask

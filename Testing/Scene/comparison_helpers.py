@@ -6,7 +6,7 @@ import types
 
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.volume_nodes import upsamplableVolume

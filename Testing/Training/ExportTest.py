@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.options import UpsamplingOptions

@@ -7,7 +7,7 @@ from unittest import mock
 import made_volumes
 from made_runs import RunTest
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE as MODELS_VARIABLE

@@ -130,7 +130,7 @@ class ChoosingTest(ComparePanelTestCase):
                 job.methods,
                 job.scale,
                 job.reference,
-                job.axis,
+                job.slice_axis,
                 job.device,
                 job.degradation,
                 job.noise,

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import slicer
 from comparison_views_helpers import METHODS, comparison, phantom
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.widgets.comparison.view_overlay import scoreText

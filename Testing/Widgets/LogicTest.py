@@ -18,7 +18,8 @@ from module_helpers import (
     wait_for_end,
 )
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.core.comparison.options import ComparisonOptions, default_methods
+from MRISuperResLib.core.options import ComparisonOptions
+from MRISuperResLib.core.methods.registry import default_comparison_methods
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore
 from MRISuperResLib.worker.client import WorkerProcess
 from MRISuperResLib.scene.comparison.maps import mapKinds
@@ -207,7 +208,7 @@ class CompareTest(unittest.TestCase):
         run = logic.compare(self.input, scale=4, waitForCompletion=False)
         run.cancel()
         wait_for_end(run)
-        self.assertEqual(run.job.methods, default_methods(4, ModelStore()))
+        self.assertEqual(run.job.methods, default_comparison_methods(4, ModelStore()))
 
     def test_models_of_a_pair_and_their_blend_are_compared_and_used_for_upsampling(self):
         if importlib.util.find_spec("torch") is None:

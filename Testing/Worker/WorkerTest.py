@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.lesions import LesionScore
-from MRISuperResLib.core.comparison.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from worker_client import IDENTITY, WorkerClient
 

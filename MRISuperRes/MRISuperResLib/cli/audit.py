@@ -6,13 +6,12 @@ from pathlib import Path
 
 from ..core.audit.audit import audit
 from ..core.audit.card import card_entry
-from ..core.audit.options import AuditOptions
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.models.user_models import update_audit, user_card_path
-from ..core.options import DEFAULT_SCALE
+from ..core.options import DEFAULT_SCALE, AuditOptions
 from ..core.progress import format_duration
 from .audit_files import AuditFiles
 from .batch import plan
@@ -70,7 +69,7 @@ def jobs_of(arguments, cache):
         AuditOptions(
             _methods(arguments, scale, cache),
             scale,
-            axis=arguments.axis,
+            slice_slice_axis=arguments.axis,
             device=arguments.device,
             degradation=arguments.degradation,
             noise=arguments.noise,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..core.comparison import figure
 from ..core.comparison.compare import compare
-from ..core.comparison.options import FLOOR, ComparisonOptions, default_methods
 from ..core.errors import SuperResolutionError
 from ..core.io import new_folder, read_volume
-from ..core.methods.registry import INTERPOLATIONS, MethodRegistry
+from ..core.methods.registry import INTERPOLATIONS, MethodRegistry, default_comparison_methods
+from ..core.options import FLOOR, ComparisonOptions
 from ..core.progress import format_duration
 from .columns import WIDTH
 from .comparison_files import write_maps, write_tables, write_volumes
@@ -77,7 +77,7 @@ def job_of(arguments, store):
     names = arguments.methods or (
         [*INTERPOLATIONS, FLOOR, *arguments.models]
         if arguments.models
-        else default_methods(arguments.scale, store)
+        else default_comparison_methods(arguments.scale, store)
     )
     blends = []
     if arguments.blend:

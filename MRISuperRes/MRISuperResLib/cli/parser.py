@@ -3,11 +3,10 @@
 import argparse
 
 from .. import __version__
-from ..core.audit.options import SLICES
 from ..core.errors import SuperResolutionError
 from ..core.io.discovery import OUTPUT_EXTENSIONS
 from ..core.models.card import STAGES
-from ..core.options import DEFAULT_SCALE
+from ..core.options import AUDITED_SLICES, DEFAULT_SCALE
 
 PROGRAM = "python -m MRISuperResLib"
 DICOM = "dicom"
@@ -307,7 +306,7 @@ def _add_audit(parser):
     parser.add_argument(
         "--slices",
         type=_number_or_all,
-        default=SLICES,
+        default=AUDITED_SLICES,
         metavar="N",
         help="how many slices of a volume are looked at, drawn from the seed, or all; default: %(default)s",
     )

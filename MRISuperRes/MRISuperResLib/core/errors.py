@@ -1,16 +1,20 @@
-"""The two ways in which a job may end early, both meant for a person to read."""
+"""The two ways in which a task may end early, both meant for a person to read."""
+
+from __future__ import annotations
 
 KINDS = ("input", "model", "settings", "environment", "packages", "memory", "device")
 
 
 class SuperResolutionError(Exception):
-    """What is wrong and what to do about it, in one sentence for the user.
+    """An error that the user can fix; its text says what happened, where, and what to do.
 
-    kind: "input" (the volume), "model" (the model's files), "settings" (the job), "environment" (disks, what is not there), "packages" (of
-    Python's, missing or broken), "memory", or "device" (a GPU has failed; the process that has used it can't use it any more).
+    Attributes:
+        kind: "input" (the volume), "model" (a model's files), "settings" (the options),
+            "environment" (disk, missing hardware), "packages" (Python packages missing or broken),
+            "memory", or "device" (a GPU failed; the process that used it cannot use it again).
     """
 
-    def __init__(self, message: str, kind: str = "input"):
+    def __init__(self, message: str, kind: str = "input") -> None:
         super().__init__(message)
         if kind not in KINDS:
             raise ValueError(f"unknown kind of error: {kind!r}")
@@ -18,4 +22,4 @@ class SuperResolutionError(Exception):
 
 
 class Cancelled(Exception):
-    """The caller asked the job to stop; nothing was produced."""
+    """The caller cancelled the task; no output was made."""

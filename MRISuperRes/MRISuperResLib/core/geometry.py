@@ -1,8 +1,8 @@
-"""Where the voxels of an upsampled volume lie.
+"""Voxel-to-world geometry.
 
-A voxel is a box, its index is the box's center. Upsampling divides every box into f smaller ones, so that the outer
-faces of the volume stay where they are and the center of the first voxel moves by half the difference of the voxel
-sizes.
+A voxel is a box, and its index is the center of that box. Upsampling divides every box into smaller
+ones: the outer faces of the volume stay in place, and the center of the first voxel moves by half
+the difference of the voxel sizes.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,21 @@ from .errors import SuperResolutionError
 
 
 def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:
-    """(4, 4) float64. Raises SuperResolutionError where a voxel grid cannot lie so in space."""
-    matrix = np.asarray(ijk_to_ras, dtype=float)
+    """Validate a voxel-to-world matrix.
+
+    Args:
+        ijk_to_ras: (4, 4) matrix from voxel indices to RAS in mm.
+
+    Returns:
+        The matrix as (4, 4) float64.
+
+    Raises:
+        SuperResolutionError: The matrix has another shape, is singular, or holds NaN or infinity.
+    """
+    try:
+        matrix = np.asarray(ijk_to_ras, dtype=float)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
     if (
         matrix.shape != (4, 4)
         or not np.isfinite(matrix).all()
@@ -23,18 +36,23 @@ def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:
         or np.linalg.matrix_rank(matrix[:3, :3]) < 3
     ):
         raise SuperResolutionError(
-            "The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, or two coincide."
+            "The volume's position in space (IJKToRAS) is not usable: a voxel axis has no length, "
+            "or two voxel axes are parallel. Correct the volume's geometry."
         )
     return matrix
 
 
 def upsampled_ijk_to_ras(ijk_to_ras: ArrayLike, factors: ArrayLike) -> np.ndarray:
-    """IJKToRAS of a volume that is upsampled in place.
+    """Compute IJKToRAS of a volume that is upsampled in place.
 
     IJKToRAS_out = IJKToRAS_in · [diag(1/f) | (1/f − 1)/2]
 
-    ijk_to_ras: (4, 4), mm; any world frame will do. factors: (fi, fj, fk), 1 for an axis that is left alone.
-    Returns (4, 4) float64. The physical corners of the voxel grid are those of the input.
+    Args:
+        ijk_to_ras: (4, 4) matrix in mm; any other world frame works as well.
+        factors: Upsampling factors (fi, fj, fk), 1 for an axis that is not upsampled.
+
+    Returns:
+        (4, 4) float64 matrix. The physical corners of the voxel grid are those of the input.
     """
     f = np.asarray(factors, dtype=float)
     step = np.eye(4)
@@ -44,12 +62,23 @@ def upsampled_ijk_to_ras(ijk_to_ras: ArrayLike, factors: ArrayLike) -> np.ndarra
 
 
 def spacing(ijk_to_ras: ArrayLike) -> np.ndarray:
-    """Voxel size (si, sj, sk) in mm: the lengths of the columns of IJKToRAS."""
-    return np.linalg.norm(np.asarray(ijk_to_ras, dtype=float)[:3, :3], axis=0)
+    """Compute the voxel size (si, sj, sk) in mm: the column lengths of IJKToRAS."""
+    columns: np.ndarray = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    return np.linalg.norm(columns, axis=0)
 
 
 def corners(ijk_to_ras: ArrayLike, size: Sequence[int]) -> np.ndarray:
-    """The eight outer corners (voxel faces, not centers) of a volume of size (ni, nj, nk): (8, 3), mm."""
+    """Compute the eight outer corners of a volume.
+
+    Args:
+        ijk_to_ras: (4, 4) matrix in mm.
+        size: Voxel counts (ni, nj, nk).
+
+    Returns:
+        (8, 3) RAS coordinates in mm, of voxel faces and not of voxel centers.
+    """
     ends = [(-0.5, n - 0.5) for n in size]
     ijk = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]])
-    return (ijk @ np.asarray(ijk_to_ras, dtype=float).T)[:, :3]
+    matrix = np.asarray(ijk_to_ras, dtype=float)
+    points: np.ndarray = (ijk @ matrix.T)[:, :3]
+    return points

@@ -1,116 +1,174 @@
-"""What is asked for: the one description that panel, console, command line and worker hand to the core."""
+"""Options of upsampling, comparison and audit: what panel, console, command line and API ask for."""
+
+from __future__ import annotations
 
 import re
-import sys
-from dataclasses import asdict, dataclass, fields
-from typing import Self
+from dataclasses import dataclass
+from typing import Any
 
-from . import slice_axis
-from .errors import SuperResolutionError
+from .method_names import MethodName
+from .resampling import DEGRADATIONS
+from .slice_axis import SLICE_AXES
+from .validation import (
+    Rule,
+    Validated,
+    boolean,
+    integer,
+    invalid,
+    number,
+    one_of,
+    optional,
+    setting,
+)
 
 SCALES = (2, 4, 8)
 DEFAULT_SCALE = 2
-PRECISIONS = ("auto", "float32")
+PRECISIONS = ("auto", "float32", "half")
+PERCEPTUAL_METRICS = ("none", "niqe", "pi")
+MIN_METHODS, MAX_METHODS = 2, 8
+MAX_AUDIT_METHODS = 64
+MAX_NOISE = 20.0
+"""Standard deviation of Rician noise, percent of the intensity range."""
+FLOOR = "bicubic+bp"
+"""The result that is possible without learning: bicubic interpolation, back-projected."""
+BASELINES = ("bicubic", FLOOR)
+"""Methods that learned nothing and cannot hallucinate: every audit includes them."""
+AUDITED_SLICES = 20
+
+
+def _model_name() -> Rule:
+    return Rule(lambda v: isinstance(v, str) and v != "", "the name of a model or method")
+
+
+def _device() -> Rule:
+    return Rule(
+        lambda v: (
+            isinstance(v, str) and re.fullmatch("auto|cpu|mps|cuda(:[0-9]{1,3})?", v) is not None
+        ),
+        "auto, cpu, cuda, cuda:N or mps",
+    )
+
+
+def _intensity_range() -> Rule:
+    ends = number(float("-inf")).accepts
+    return Rule(
+        lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(ends, v)) and v[0] < v[1],
+        "two numbers, the lower one first",
+    )
+
+
+def _method_names() -> Rule:
+    return Rule(lambda v: isinstance(v, tuple), "a list of method names")
 
 
 @dataclass(frozen=True)
-class UpsamplingOptions:
-    """An upsampling job, without the volume.
+class UpsamplingOptions(Validated):
+    """Options of upsampling a volume.
 
-    model: name of an installed model or of a baseline ("nearest", "bilinear", "bicubic"); None: the default model of
-        the scale.
-    scale: 2, 4 or 8; None: the model's own, or 2 where no model is named.
-    axis: the slice direction, one of slice_axis.SLICE_AXES.
-    device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-    precision: "float32", or "auto": half precision where the device is made for it and the result is near, see half_precision.
-    batch_size: slices that go through the network together; None: chosen from their size.
-    intensity_range: (low, high), the stored intensities that become 0 and 1 for the network, see intensity.Intensity, so that several
-        volumes can share them; None: the percentiles of the volume.
-    Raises SuperResolutionError (kind "settings") for anything else.
+    Attributes:
+        model: Name of a model ("fast-x2-psnr"), an interpolation ("nearest", "bilinear",
+            "bicubic"), a blend ("fast-x2@0.5") or any of them back-projected ("bicubic+bp").
+            None: the default model of the scale.
+        scale: 2, 4 or 8. None: the model's own, or 2 if no model is named.
+        slice_axis: Slice direction: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "float32", "half", or "auto": half precision on GPUs made for it, else float32.
+        batch_size: Slices per batch. None: chosen from the slice size.
+        intensity_range: (low, high), the stored intensities that become 0 and 1 for the network,
+            so that several volumes can share them. None: percentiles of the volume.
+
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
     """
 
-    model: str | None = None
-    scale: int | None = None
-    axis: str = "auto"
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int | None = None
-    intensity_range: tuple | None = None
+    model: str | None = setting(optional(_model_name()), None)
+    scale: int | None = setting(optional(one_of(*SCALES)), None)
+    slice_axis: str = setting(one_of(*SLICE_AXES), "auto")
+    device: str = setting(_device(), "auto")
+    precision: str = setting(one_of(*PRECISIONS), "auto")
+    batch_size: int | None = setting(optional(integer(1)), None)
+    intensity_range: tuple[float, float] | None = setting(optional(_intensity_range()), None)
 
-    def __post_init__(self):
-        if self.model is not None and not (isinstance(self.model, str) and self.model):
-            raise SuperResolutionError(
-                f"The model is given by its name, not by {self.model!r}.", "settings"
+
+@dataclass(frozen=True)
+class ComparisonOptions(Validated):
+    """Options of a comparison of methods.
+
+    Attributes:
+        methods: 2 to 8 method names, in the order of their appearance (see `MethodName`).
+        scale: 2, 4 or 8.
+        reference: True: the volume is the reference; it is degraded and restored by every method.
+            False: the volume itself is upsampled.
+        slice_axis, device, precision: See `UpsamplingOptions`.
+        degradation: How the reference is degraded: "bicubic" or "kspace". Without a reference:
+            how the result is degraded to measure its data consistency.
+        noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
+        seed: Seed of the noise.
+        perceptual: No-reference metric on some slices: "niqe", "pi" or "none".
+
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
+    """
+
+    methods: tuple[str, ...] = setting(_method_names())
+    scale: int = setting(one_of(*SCALES), DEFAULT_SCALE)
+    reference: bool = setting(boolean(), True)
+    slice_axis: str = setting(one_of(*SLICE_AXES), "auto")
+    device: str = setting(_device(), "auto")
+    precision: str = setting(one_of(*PRECISIONS), "auto")
+    degradation: str = setting(one_of(*DEGRADATIONS), "bicubic")
+    noise: float = setting(number(0, MAX_NOISE), 0.0)
+    seed: int = setting(integer(0), 0)
+    perceptual: str = setting(one_of(*PERCEPTUAL_METRICS), "none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = tuple(str(MethodName.parse(name)) for name in self.methods)
+        object.__setattr__(self, "methods", names)
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise invalid(f"Listed twice: {', '.join(repeated)}.")
+        maximum = self._max_methods()
+        if not MIN_METHODS <= len(names) <= maximum:
+            raise invalid(
+                f"A comparison takes {MIN_METHODS} to {maximum} methods, not {len(names)}."
             )
-        if self.scale is not None and (isinstance(self.scale, bool) or self.scale not in SCALES):
-            raise SuperResolutionError(
-                f"The scale must be 2, 4 or 8, not {self.scale!r}.", "settings"
-            )
-        slice_axis.check_slice_axis(self.axis)
-        if not _is_device(self.device):
-            raise SuperResolutionError(
-                f"There is no device “{self.device}”: choose auto, cpu, cuda, cuda:N or mps.",
-                "settings",
-            )
-        if self.precision not in PRECISIONS:
-            raise SuperResolutionError(
-                f"There is no precision “{self.precision}”: choose {' or '.join(PRECISIONS)}.",
-                "settings",
-            )
-        if self.batch_size is not None and not (
-            type(self.batch_size) is int and self.batch_size > 0
-        ):
-            raise SuperResolutionError(
-                f"The batch size must be a positive whole number, not {self.batch_size!r}.",
-                "settings",
-            )
-        if isinstance(self.intensity_range, list):
-            object.__setattr__(
-                self, "intensity_range", tuple(self.intensity_range)
-            )  # JSON has no tuples
-        if self.intensity_range is not None and not _is_range(self.intensity_range):
-            raise SuperResolutionError(
-                f"The intensity range must be two numbers, the lower one first, not {self.intensity_range!r}.",
-                "settings",
+        if self.noise and not self.reference:
+            raise invalid(
+                "Noise can be added to a degraded reference only: compare with a reference, "
+                "or set the noise to 0."
             )
 
-    def to_dict(self) -> dict:
-        return asdict(self)
+    def _max_methods(self) -> int:
+        return MAX_METHODS
 
-    @classmethod
-    def from_dict(cls, values: dict) -> Self:
-        """The inverse of to_dict; unknown keys are refused, so that a misspelt setting is not silently ignored."""
-        if not isinstance(values, dict):
-            raise SuperResolutionError(
-                "The job must be a JSON object with model, scale, axis, device, precision, batch_size and intensity_range.",
-                "settings",
-            )
-        check_fields(cls, values)
-        return cls(**values)
+    def upsampling_options(self, method: str) -> UpsamplingOptions:
+        """Return the upsampling options of one method."""
+        return UpsamplingOptions(method, self.scale, self.slice_axis, self.device, self.precision)
 
 
-def check_fields(cls, values: dict) -> None:
-    """Raises SuperResolutionError (kind "settings") for keys of a dict that are no fields of a dataclass."""
-    unknown = set(values) - {field.name for field in fields(cls)}
-    if unknown:
-        raise SuperResolutionError(
-            f"Unknown settings: {', '.join(sorted(map(str, unknown)))}.", "settings"
-        )
+@dataclass(frozen=True)
+class AuditOptions(ComparisonOptions):
+    """Options of an audit: a comparison with a reference, on some of the slices.
 
+    Attributes:
+        methods: Method names; `BASELINES` come first whether they are listed or not.
+        precision: float32, since figures must not depend on the computer.
+        slices: Slices per volume; None: all.
+        seed: Seed of the noise, the choice of slices and the positions of synthetic lesions.
 
-def _is_range(value):
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(
-            isinstance(number, (int, float)) and abs(number) <= sys.float_info.max
-            for number in value
-        )
-        and value[0] < value[1]
-    )
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
+    """
 
+    precision: str = setting(one_of(*PRECISIONS), "float32")
+    slices: int | None = setting(optional(integer(1)), AUDITED_SLICES)
 
-def _is_device(name):
-    return (
-        isinstance(name, str) and re.fullmatch("auto|cpu|mps|cuda(:[0-9]{1,3})?", name) is not None
-    )
+    def __post_init__(self) -> None:
+        methods: Any = self.methods
+        if isinstance(methods, (tuple, list)):
+            others = (name for name in methods if name not in BASELINES)
+            object.__setattr__(self, "methods", (*BASELINES, *others))
+        super().__post_init__()
+
+    def _max_methods(self) -> int:
+        return MAX_AUDIT_METHODS

@@ -1,44 +1,73 @@
-"""How fast a job goes and how long it will take."""
+"""Progress of a task: slices done, speed and time left."""
+
+from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Progress:
-    """done, total: slices; rate: slices/s, remaining: s, both None until the first slice is done."""
+    """The state of a running task.
+
+    Attributes:
+        done: Slices that are finished.
+        total: Slices in all.
+        rate: Slices per second; None until the first slice is finished.
+        remaining: Estimated time left in seconds; None until the first slice is finished.
+    """
 
     done: int
     total: int
-    rate: float | None
-    remaining: float | None
+    rate: float | None = None
+    remaining: float | None = None
 
     def text(self) -> str:
+        """Return one line, such as "12/60 slices, 4.1 slices/s, 12 s left"."""
         if self.rate is None or self.remaining is None:
             return f"{self.done}/{self.total} slices"
-        return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {format_duration(self.remaining)} left"
+        left = format_duration(self.remaining)
+        return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {left} left"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the progress that `to_dict` described; other keys are ignored."""
+        return cls(values["done"], values["total"], values["rate"], values["remaining"])
+
+
+ProgressCallback = Callable[[Progress], None]
+"""Called with the progress of a task, first with nothing done."""
+CancelCheck = Callable[[], bool]
+"""Called between batches; the task is cancelled when it returns True."""
 
 
 class ProgressMeter:
-    """Turns (done, total) reports into rates, measured since the first report."""
+    """Measures the speed of a task from its first report on."""
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._started = None
+        self._start: float | None = None
 
     def update(self, done: int, total: int) -> Progress:
+        """Return the progress after `done` of `total` slices."""
         now = self._clock()
-        if self._started is None:
-            self._started = now
-        elapsed = now - self._started
+        if self._start is None:
+            self._start = now
+        elapsed = now - self._start
         if not done or elapsed <= 0:
-            return Progress(done, total, None, None)
+            return Progress(done, total)
         rate = done / elapsed
         return Progress(done, total, rate, (total - done) / rate)
 
 
 def format_duration(seconds: float) -> str:
-    """12 s, 3 min 05 s, 1 h 02 min."""
+    """Return a duration as "12 s", "3 min 05 s" or "1 h 02 min"."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

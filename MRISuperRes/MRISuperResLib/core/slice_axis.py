@@ -1,4 +1,4 @@
-"""Along which voxel axis a volume is cut into the slices that the network sees."""
+"""Slice direction: the voxel axis along which a volume is cut into slices for the network."""
 
 from dataclasses import dataclass
 
@@ -9,123 +9,148 @@ from . import geometry
 from .errors import SuperResolutionError
 
 VOXEL_AXES = ("i", "j", "k")
-ANATOMICAL = {
-    "sagittal": 0,
-    "coronal": 1,
-    "axial": 2,
-}  # the R, A or S component of the slice normal
+ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Plane and the index of its normal in RAS."""
 SLICE_AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
+"""Slice directions that can be requested."""
 
 THICK_SLICE_RATIO = 1.5
-"""A voxel axis whose spacing exceeds both others by more than this is the direction in which the slices were acquired."""
+"""A voxel axis is the acquisition direction if its spacing exceeds both others by this ratio."""
+
+RADIOLOGICAL = {
+    "axial": ((0, -1, 0), (-1, 0, 0)),
+    "coronal": ((0, 0, -1), (-1, 0, 0)),
+    "sagittal": ((0, 0, -1), (0, -1, 0)),
+}
+"""RAS directions of the rows (downwards) and the columns (to the right) in radiological display."""
 
 
 @dataclass(frozen=True)
 class SliceAxis:
-    """axis: 0, 1 or 2 for i, j or k, the normal of the slices; plane: its nearest anatomical name; reason: for the user."""
+    """Slice direction of a volume.
 
-    axis: int
+    Attributes:
+        index: Voxel axis normal to the slices: 0, 1 or 2 for i, j or k.
+        plane: Nearest anatomical plane: "axial", "coronal" or "sagittal".
+        reason: Reason for the choice: "requested", "thick slices" or "nearly isotropic".
+    """
+
+    index: int
     plane: str
     reason: str
 
     @property
     def name(self) -> str:
-        return VOXEL_AXES[self.axis]
+        """Voxel axis as a letter: "i", "j" or "k"."""
+        return VOXEL_AXES[self.index]
 
     @property
     def numpy_axis(self) -> int:
-        """The axis of an array that is indexed (k, j, i)."""
-        return 2 - self.axis
+        """Axis of an array that is indexed (k, j, i)."""
+        return 2 - self.index
 
-    def factors(self, scale: int) -> tuple[int, int, int]:
-        """(fi, fj, fk): the slices are enlarged, their distance stays."""
-        i, j, k = (1 if axis == self.axis else scale for axis in range(3))
+    def factors(self, scale: float) -> tuple[float, float, float]:
+        """Compute (fi, fj, fk): `scale` in the plane, 1 along the slice direction."""
+        i, j, k = (1 if axis == self.index else scale for axis in range(3))
         return i, j, k
 
-    def __str__(self) -> str:
-        return f"slices along {self.name} ({self.plane}): {self.reason}"
+    def description(self, ijk_to_ras: ArrayLike) -> str:
+        """Describe the slices: "Axial slices (k): 3 mm slice spacing, 1 mm in-plane".
+
+        Args:
+            ijk_to_ras: (4, 4) matrix of the volume, mm.
+        """
+        sizes = [f"{size:.3g}" for size in geometry.spacing(ijk_to_ras)]
+        along = sizes.pop(self.index)
+        in_plane = "×".join(dict.fromkeys(sizes))
+        return (
+            f"{self.plane.capitalize()} slices ({self.name}): "
+            f"{along} mm slice spacing, {in_plane} mm in-plane"
+        )
 
 
-def check_slice_axis(wanted: str) -> None:
-    """Raises SuperResolutionError (kind "settings") unless wanted is one of SLICE_AXES."""
-    if wanted not in SLICE_AXES:
+def check_slice_axis(name: str) -> None:
+    """Validate the name of a slice direction.
+
+    Raises:
+        SuperResolutionError: The name is not one of SLICE_AXES (kind "settings").
+    """
+    if name not in SLICE_AXES:
         raise SuperResolutionError(
-            f"There is no slice direction “{wanted}”: choose one of {', '.join(SLICE_AXES)}.",
+            f"There is no slice direction “{name}”: choose one of {', '.join(SLICE_AXES)}.",
             "settings",
         )
 
 
-def choose_slice_axis(ijk_to_ras: ArrayLike, wanted: str = "auto") -> SliceAxis:
-    """The slice axis of a volume.
+def choose_slice_axis(ijk_to_ras: ArrayLike, requested: str = "auto") -> SliceAxis:
+    """Choose the slice direction of a volume.
 
-    ijk_to_ras: (4, 4), mm. wanted: one of SLICE_AXES. "auto" takes the acquisition plane of a volume with thick slices (the
-    network was trained on square pixels) and the axial plane of any other.
-    Raises SuperResolutionError for an unknown name.
+    Args:
+        ijk_to_ras: (4, 4) matrix of the volume, mm.
+        requested: One of SLICE_AXES. "auto" selects the acquisition plane of a volume with thick
+            slices, because the networks are trained on square pixels, and the axial plane of any
+            other volume. A plane selects the voxel axis nearest to its normal.
+
+    Raises:
+        SuperResolutionError: The requested name is unknown (kind "settings").
     """
-    check_slice_axis(wanted)
-    if wanted in VOXEL_AXES:
-        axis = VOXEL_AXES.index(wanted)
-        return SliceAxis(axis, _plane(ijk_to_ras, axis), "as asked")
-    if wanted in ANATOMICAL:
-        return SliceAxis(
-            _nearest(ijk_to_ras, wanted),
-            wanted,
-            "the voxel axis nearest to the plane that was asked for",
-        )
+    check_slice_axis(requested)
+    if requested in VOXEL_AXES:
+        index = VOXEL_AXES.index(requested)
+        return SliceAxis(index, _plane(ijk_to_ras, index), "requested")
+    if requested in ANATOMICAL:
+        return SliceAxis(_nearest(ijk_to_ras, requested), requested, "requested")
     size = geometry.spacing(ijk_to_ras)
     thickest = int(np.argmax(size))
     ratio = size[thickest] / max(np.delete(size, thickest))
-    # headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5
+    # Headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5.
     if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
-        return SliceAxis(
-            thickest,
-            _plane(ijk_to_ras, thickest),
-            f"the acquired slices, {size[thickest]:.3g} mm apart against {max(np.delete(size, thickest)):.3g} mm in plane",
-        )
-    return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "the voxels are nearly isotropic")
-
-
-def _directions(ijk_to_ras):
-    """|direction cosines|: row R, A, S; column i, j, k."""
-    columns = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
-    return np.abs(columns / np.linalg.norm(columns, axis=0))
-
-
-def _nearest(ijk_to_ras, plane):
-    """The voxel axis nearest to the plane's normal."""
-    return int(np.argmax(_directions(ijk_to_ras)[ANATOMICAL[plane]]))
-
-
-def _plane(ijk_to_ras, axis):
-    """The anatomical plane whose normal is nearest to a voxel axis."""
-    component = int(np.argmax(_directions(ijk_to_ras)[:, axis]))
-    return next(name for name, index in ANATOMICAL.items() if index == component)
-
-
-ON_SCREEN = {
-    "axial": ((0, -1, 0), (-1, 0, 0)),
-    "coronal": ((0, 0, -1), (-1, 0, 0)),
-    "sagittal": ((0, 0, -1), (0, -1, 0)),
-}
-"""Where a radiologist expects the rows (downwards) and the columns (to the right) to run, in RAS."""
+        return SliceAxis(thickest, _plane(ijk_to_ras, thickest), "thick slices")
+    return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "nearly isotropic")
 
 
 def to_radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
-    """Slices turned for a picture: anterior or superior above, the patient's left (sagittal: posterior) on the right.
+    """Orient slices for display: anterior or superior up, the patient's left on the right.
 
-    images: (..., rows, columns), slices along a SliceAxis in voxel order. Axes are exchanged and mirrored only.
+    Sagittal slices show posterior on the right. Axes are swapped and mirrored, not resampled.
+
+    Args:
+        images: (..., rows, columns) slices along `axis` in voxel order.
+        ijk_to_ras: (4, 4) matrix of the volume, mm.
+        axis: Slice direction.
+
+    Returns:
+        A view of the images, rows and columns possibly swapped.
     """
     directions = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
     column, row = (
         directions[:, voxel_axis] / np.linalg.norm(directions[:, voxel_axis])
         for voxel_axis in range(3)
-        if voxel_axis != axis.axis
+        if voxel_axis != axis.index
     )
-    down, right = ON_SCREEN[axis.plane]
-    if abs(np.dot(row, down)) + abs(np.dot(column, right)) < abs(np.dot(row, right)) + abs(
-        np.dot(column, down)
-    ):
+    down, right = RADIOLOGICAL[axis.plane]
+    upright = abs(np.dot(row, down)) + abs(np.dot(column, right))
+    turned = abs(np.dot(row, right)) + abs(np.dot(column, down))
+    if upright < turned:
         images, row, column = np.swapaxes(images, -1, -2), column, row
     if np.dot(row, down) < 0:
         images = images[..., ::-1, :]
     return images if np.dot(column, right) >= 0 else images[..., ::-1]
+
+
+def _directions(ijk_to_ras: ArrayLike) -> np.ndarray:
+    """Absolute direction cosines: rows R, A, S; columns i, j, k."""
+    columns: np.ndarray = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    cosines: np.ndarray = np.abs(columns / np.linalg.norm(columns, axis=0))
+    return cosines
+
+
+def _nearest(ijk_to_ras: ArrayLike, plane: str) -> int:
+    """Voxel axis nearest to the normal of a plane."""
+    return int(np.argmax(_directions(ijk_to_ras)[ANATOMICAL[plane]]))
+
+
+def _plane(ijk_to_ras: ArrayLike, index: int) -> str:
+    """Anatomical plane whose normal is nearest to a voxel axis."""
+    component = int(np.argmax(_directions(ijk_to_ras)[:, index]))
+    return next(name for name, normal in ANATOMICAL.items() if normal == component)

@@ -62,7 +62,7 @@ def upsample(
     check_type(volume)
     ijk_to_ras = geometry.check_ijk_to_ras(ijk_to_ras)
     method = (methods or MethodRegistry()).get(job)
-    axis = slice_axis.choose_slice_axis(ijk_to_ras, job.axis)
+    axis = slice_axis.choose_slice_axis(ijk_to_ras, job.slice_axis)
     filled, mask = mask_non_finite(volume)
     intensity = (
         Intensity(*job.intensity_range, filled.dtype)

@@ -50,7 +50,7 @@ class BatchTask(Run):
         self._onProgress, self._onFinished, self._onChanged = onProgress, onFinished, onChanged
         # of a volume that cannot be upsampled it is told when its turn comes
         self._slices = [
-            0 if whyNotUpsamplable(node) else sliceCount(node, job.axis) for node in inputNodes
+            0 if whyNotUpsamplable(node) else sliceCount(node, job.slice_axis) for node in inputNodes
         ]
         self._meter, self._run = ProgressMeter(), None
         self._scene = slicer.mrmlScene

@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 from ..core import slice_axis
 from ..core.estimate import format_bytes, need
 from ..core.progress import format_duration
-from ..core.system import available_memory
+from ..core.system import available_memory, device_kind
 from .volume_nodes import ijkToRAS
 
 
@@ -19,7 +19,7 @@ def describeNeed(nodes, job, card, free=available_memory):
         node: (
             node.GetImageData().GetDimensions(),
             node.GetImageData().GetScalarSize(),
-            slice_axis.choose_slice_axis(ijkToRAS(node), job.axis),
+            slice_axis.choose_slice_axis(ijkToRAS(node), job.slice_axis),
         )
         for node in set(nodes)
     }

@@ -4,7 +4,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from ..core.methods.names import MethodName
+from ..core.method_names import MethodName
 from ..core.methods.registry import INTERPOLATIONS
 from ..core.models.card import DEVICE_KINDS
 from ..core.models.store import ModelStore

@@ -3,6 +3,7 @@
 from slicer.i18n import tr as _
 
 from ..core.options import UpsamplingOptions
+from ..core.system import device_kind
 from ..scene.run_need import describeNeed
 from ..scene.sequence_nodes import sequenceOf
 from ..scene.volume_nodes import describeGeometry, modelWarnings, whyNotUpsamplable
@@ -47,7 +48,7 @@ class UpsamplePanel(TaskPanel):
         return UpsamplingOptions(
             model=self.models.name,
             scale=parameters.scale.value,
-            axis=parameters.sliceDirection.value,
+            slice_slice_axis=parameters.sliceDirection.value,
             device=parameters.device.value,
             precision=parameters.precision.value,
         )
@@ -98,7 +99,7 @@ class UpsamplePanel(TaskPanel):
         frames = (
             sequence.GetNumberOfDataNodes() if sequence is not None else 1
         )  # which are very likely alike
-        return describeGeometry(volume, job.axis, job.scale), *self.describeNeed([volume] * frames)
+        return describeGeometry(volume, job.slice_axis, job.scale), *self.describeNeed([volume] * frames)
 
     def _showSequence(self, sequence):
         """The check box is there for volumes that are frames of a sequence."""

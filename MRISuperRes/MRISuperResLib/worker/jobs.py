@@ -76,7 +76,7 @@ class Jobs:
         }
 
     def _run_compare(self, volume, matrix, request, progress, cancelled):
-        from ..core.comparison.options import ComparisonOptions
+        from ..core.options import ComparisonOptions
 
         compare = self._compare
         if compare is None:

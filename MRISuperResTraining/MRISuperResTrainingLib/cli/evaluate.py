@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import new_folder
 from MRISuperResLib.core.methods.registry import INTERPOLATIONS, MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.options import SCALES
+from MRISuperResLib.core.options import SCALES, ComparisonOptions
 from MRISuperResLib.core.progress import ProgressMeter
 
 from ..data.sources import read_sources
@@ -20,7 +19,7 @@ def run(arguments, console, cancelled):
     """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, Cancelled."""
     job = ComparisonOptions(
         INTERPOLATIONS,
-        axis=arguments.axis,
+        slice_slice_axis=arguments.axis,
         device=arguments.device,
         precision=arguments.precision,
         degradation=arguments.degradation,

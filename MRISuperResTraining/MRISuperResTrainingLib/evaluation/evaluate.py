@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.methods.registry import INTERPOLATIONS
+from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 
 from .bootstrap import interval
 
@@ -85,7 +85,7 @@ def evaluate(
 ):
     """Degrades every volume at every scale, rebuilds it by every method, and measures; returns an Evaluation.
 
-    sources: data.sources.Source. models: names of models (see MRISuperResLib.core.methods.names), of which each scale takes
+    sources: data.sources.Source. models: names of models (see MRISuperResLib.core.method_names), of which each scale takes
     its own; nearest, bilinear, bicubic and the back-projected bicubic are always there. cache: methods.MethodRegistry.
     job: a ComparisonOptions whose settings besides methods and scale are taken. further: metrics as comparison.compare takes them.
     progress(done, total): volumes times scales. cancelled(): asked between slices. on_comparison(source, job, comparison):

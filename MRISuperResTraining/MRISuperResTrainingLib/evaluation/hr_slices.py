@@ -4,9 +4,9 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, resampling, slice_axis
 from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.io import read_volume
 from MRISuperResLib.core.methods.registry import INTERPOLATIONS
+from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 
 SIDE = 128
 """Pixels of the longer side to which a larger slice is first shrunk: the size of the thesis's high-resolution slices."""
@@ -36,6 +36,6 @@ def enlarge(path, scale, models, cache):
     """
     volume, matrix, axis = middle_slice(path)
     job = ComparisonOptions(
-        (*INTERPOLATIONS, FLOOR, *models), scale, reference=False, axis=axis.name
+        (*INTERPOLATIONS, FLOOR, *models), scale, reference=False, slice_axis=axis.name
     )
     return compare(volume, matrix, job, cache), job

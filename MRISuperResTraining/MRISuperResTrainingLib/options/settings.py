@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from MRISuperResLib.core.options import SCALES
+from MRISuperResLib.core.slice_axis import SLICE_AXES
 
 from .checked import (
     Checked,

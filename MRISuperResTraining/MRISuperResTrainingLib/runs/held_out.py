@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from MRISuperResLib.core.comparison.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.methods.registry import INTERPOLATIONS, MethodRegistry
+from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 
 from ..data.source import Source
 from ..evaluation.evaluate import evaluate
@@ -37,7 +37,7 @@ def figures(methods, sources, axis="auto", progress=None, cancelled=None):
         names,
         (methods[0].scale,),
         MethodRegistry(given=methods),
-        ComparisonOptions(INTERPOLATIONS, axis=axis),
+        ComparisonOptions(INTERPOLATIONS, slice_axis=axis),
         perceptual_metrics(),
         progress,
         cancelled=cancelled,

@@ -15,9 +15,9 @@ from ..inference.errors import translate_device_errors
 from ..intensity import check_type
 from ..methods.registry import MethodRegistry
 from ..metrics import foreground
+from ..options import AuditOptions
 from ..upsampling import batches, spacing_warnings
 from .findings import Findings, Lesion
-from .options import AuditOptions
 from .sample import sample
 from .sfrc import SIDE, ReferenceSlice
 

@@ -1,8 +1,8 @@
 """What an audit leaves in the card of a model."""
 
 from ..models.card import AUDITED
+from ..options import BASELINES, AuditOptions
 from .findings import Findings
-from .options import CALIBRATION, AuditOptions
 from .tables import together
 
 DIGITS = 4
@@ -25,7 +25,7 @@ def card_entry(
         "noise": job.noise,
         "seed": job.seed,
         **_rounded(figures[model]),
-        "baselines": {name: _rounded(figures[name]) for name in CALIBRATION},
+        "baselines": {name: _rounded(figures[name]) for name in BASELINES},
     }
 
 

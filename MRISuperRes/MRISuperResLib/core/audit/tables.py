@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ..comparison.scores import csv_text
 from ..models.card import AUDITED, audited_text
+from ..options import AuditOptions
 from .audit import CONTRAST
 from .findings import Findings
-from .options import AuditOptions
 from .sfrc import LIMIT, SIDE, THRESHOLD
 
 Results = dict[int, dict[str, dict[str, Findings]]]

@@ -10,9 +10,9 @@ from ..inference.errors import translate_device_errors
 from ..intensity import check_type
 from ..methods.registry import MethodRegistry
 from ..metrics import foreground
+from ..options import ComparisonOptions
 from ..upsampling import allocate_in_memory, batches, spacing_warnings
 from .lesions import LesionScore
-from .options import ComparisonOptions
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
 from .shared_methods import SharedMethods

@@ -1,7 +1,7 @@
 """The methods of a comparison, arranged so that nothing is computed or uploaded twice."""
 
 from ..back_projection import back_project
-from ..methods.names import MethodName
+from ..method_names import MethodName
 
 
 class SharedMethods:

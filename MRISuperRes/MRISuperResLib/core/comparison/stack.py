@@ -25,7 +25,7 @@ class SliceStack:
     def __init__(self, volume, ijk_to_ras, job):
         self._job = job
         self.filled, mask = mask_non_finite(volume)
-        self.axis = slice_axis.choose_slice_axis(ijk_to_ras, job.axis)
+        self.axis = slice_axis.choose_slice_axis(ijk_to_ras, job.slice_axis)
         self.intensity = Intensity.of(self.filled)
         self._source = np.moveaxis(self.filled, self.axis.numpy_axis, 0)
         whole = self._source.shape[1:]

@@ -10,10 +10,11 @@ from .. import resampling
 from ..back_projection import back_project
 from ..errors import SuperResolutionError
 from ..inference.errors import translate_device_errors
+from ..method_names import MethodName
 from ..models.store import ModelStore
-from ..options import DEFAULT_SCALE
+from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS
 from ..resampling import INTERPOLATIONS
-from .names import MethodName
+from ..system import device_kind
 
 BASELINE_BATCH_PIXELS = 2**22
 
@@ -171,3 +172,8 @@ def _import_network():
 
 def _first_line(error):
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def default_comparison_methods(scale: int, store: ModelStore) -> tuple[str, ...]:
+    """Return the interpolations, the floor without learning and the models of a scale, at most 8."""
+    return (*INTERPOLATIONS, FLOOR, *(card.name for card in store.cards(scale)))[:MAX_METHODS]

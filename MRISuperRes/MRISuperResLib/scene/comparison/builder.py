@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type
 
-from ...core.methods.names import MethodName
+from ...core.method_names import MethodName
 from ...core.models.store import ModelStore
 from ..output_nodes import fillVolume, itemBeside, record, removeNode, subjectHierarchy
 from . import nodes as nodes

@@ -7,8 +7,8 @@ import slicer
 import vtk
 
 from ...core import slice_axis
-from ...core.comparison.options import ComparisonOptions
 from ...core.errors import SuperResolutionError
+from ...core.options import ComparisonOptions
 from ..output_nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
 from . import tables as tables
 

@@ -3,11 +3,11 @@
 import qt
 from slicer.i18n import tr as _
 
-from ...core.comparison.options import FLOOR, default_methods
 from ...core.errors import SuperResolutionError
-from ...core.methods.names import MethodName
-from ...core.methods.registry import INTERPOLATIONS
+from ...core.method_names import MethodName
+from ...core.methods.registry import INTERPOLATIONS, default_comparison_methods
 from ...core.models.store import ModelStore
+from ...core.options import FLOOR
 
 BACK_PROJECTED = "+bp"
 MOST_ROWS = 12  # that are shown without scrolling
@@ -68,7 +68,7 @@ class MethodList:
         self._scale = None
 
     def _fill(self, scale):
-        self._scale, self._default = scale, default_methods(scale, self._store)
+        self._scale, self._default = scale, default_comparison_methods(scale, self._store)
         self._list.clear()
         for name in INTERPOLATIONS:
             self._addItem(name, _("interpolation"))

@@ -2,7 +2,7 @@
 
 from slicer.i18n import tr as _
 
-from ...core.comparison.options import LEAST, MOST, ComparisonOptions
+from ...core.options import MAX_METHODS, MIN_METHODS, ComparisonOptions
 from ...scene.parameters import PerceptualScore
 from ...scene.volume_nodes import whyNotUpsamplable
 from .. import packages
@@ -81,9 +81,9 @@ class ComparePanel(TaskPanel):
 
     def _whyNot(self):
         count = len(self.methods.names)
-        if not LEAST <= count <= MOST:
+        if not MIN_METHODS <= count <= MAX_METHODS:
             return _("Check {least} to {most} methods: {count} are checked.").format(
-                least=LEAST, most=MOST, count=count
+                least=MIN_METHODS, most=MAX_METHODS, count=count
             )
         return ""
 
@@ -119,7 +119,7 @@ class ComparePanel(TaskPanel):
             methods=self.methods.names,
             scale=parameters.scale.value,
             reference=hasReference,
-            axis=parameters.sliceDirection.value,
+            slice_slice_axis=parameters.sliceDirection.value,
             device=parameters.device.value,
             precision=parameters.precision.value,
             degradation=parameters.degradation.value,

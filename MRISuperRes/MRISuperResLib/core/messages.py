@@ -1,0 +1,75 @@
+"""Messages for the user: a level that code may act on, a code that names the case, a text to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+Level = Literal["info", "warning"]
+
+CODES = frozenset(
+    {
+        "slice-axis",  # the slice direction that was chosen, and why
+        "spacing",  # slices outside the spacing that a model was trained on
+        "precision",  # half precision used, or rejected
+        "out-of-memory",  # smaller batches, tiles or the CPU were used; the result is the same
+        "non-finite",  # NaN or infinite voxels
+        "crop",  # a reference cropped to a multiple of the scale
+        "position",  # contradicting or missing position of the voxel grid
+        "orientation",  # unknown anatomical orientation
+        "thickness",  # unknown slice thickness
+        "intensity",  # how intensities were mapped
+        "series",  # files of a series that were left out or chosen
+        "data",  # volumes or slices that were left out of a training or an evaluation
+        "split",  # how subjects were divided into training and validation
+        "metric",  # a metric that could not be computed
+        "training",  # divergence, recovery and other events of a training run
+    }
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that the user should know about a result.
+
+    Attributes:
+        level: "info" for what is normal, "warning" for what calls for a second look.
+        code: One of `CODES`; code acts on it, never on the text.
+        text: One or two sentences: state, cause, action.
+    """
+
+    level: Level
+    code: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.level not in ("info", "warning"):
+            raise ValueError(f"unknown level of a message: {self.level!r}")
+        if self.code not in CODES:
+            raise ValueError(f"unknown code of a message: {self.code!r}")
+
+    @property
+    def is_warning(self) -> bool:
+        return self.level == "warning"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the message that `to_dict` described."""
+        return cls(**values)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def info(code: str, text: str) -> Message:
+    """Return a message about something normal."""
+    return Message("info", code, text)
+
+
+def warning(code: str, text: str) -> Message:
+    """Return a message about something that calls for a second look."""
+    return Message("warning", code, text)
