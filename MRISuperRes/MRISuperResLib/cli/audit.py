@@ -69,7 +69,7 @@ def jobs_of(arguments, cache):
         AuditOptions(
             _methods(arguments, scale, cache),
             scale,
-            slice_slice_axis=arguments.axis,
+            slice_axis=arguments.axis,
             device=arguments.device,
             degradation=arguments.degradation,
             noise=arguments.noise,

@@ -1,107 +1,114 @@
-"""batch IN… --out DIR
+"""The command `batch IN… --out DIR`: every volume of files, folders and lists.
 
-What is written already is not made again, so that the same command goes on where it was stopped. A volume that can't be enlarged does not stop the others.
-Started several times by torchrun or accelerate launch, the processes share the volumes.
+Outputs that are up to date are skipped, so the same command resumes a batch. A volume that fails
+does not stop the others. Processes started by torchrun or accelerate launch share the volumes.
 """
 
+from __future__ import annotations
+
+import argparse
 import json
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..core import provenance
 from ..core.comparison.scores import csv_text
 from ..core.errors import SuperResolutionError
-from ..core.io.atomic import write_bytes
+from ..core.io.atomic import translate_os_errors, write_bytes
 from ..core.io.discovery import find_volumes, provenance_path, strip_extension
-from ..core.io.writing import translate_os_errors
+from ..core.methods.base import Method
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
+from ..core.progress import CancelCheck
+from ..core.provenance import model_record
+from .console import Console
 from .parser import DICOM
-from .upsample import upsample_file, writer
+from .upsample import make_writer, options_of, upsample_file
 
-WRITTEN, THERE, FAILED = "written", "there already", "failed"
+WRITTEN, UP_TO_DATE, FAILED = "written", "up to date", "failed"
 REPORT = "report.csv"
 
 
-def run(arguments, console, cancelled):
-    """Returns the line that tells what was written. Raises SuperResolutionError, also where a volume has failed, and Cancelled."""
-    job = UpsamplingOptions(
-        arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision
-    )
-    methods = MethodRegistry()
-    method = methods.get(job)  # what is wrong with it is wrong for all volumes
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Upsample all volumes and return the line that counts the results.
+
+    Raises:
+        SuperResolutionError: The options are invalid, or a volume failed.
+        Cancelled: The user stopped the command.
+    """
+    options = options_of(arguments)
+    registry = MethodRegistry()
+    method = registry.get(options)  # an error here would repeat for every volume
     out = Path(os.path.abspath(arguments.out))
     as_dicom = arguments.format == DICOM
-    pairs = plan(
-        arguments.inputs, out, f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
-    )
+    suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    report = _Report(
-        out / (REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}."))
-    )
-    own = pairs[rank::processes]
-    for number, (source, target) in enumerate(own, 1):
-        console.line(f"[{number}/{len(own)}] {source}")
+    share = plan(arguments.inputs, out, suffix)[rank::processes]
+    name = REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")
+    report = _Report(out / name)
+    for number, (source, target) in enumerate(share, 1):
+        console.line(f"[{number}/{len(share)}] {source}")
         start = time.monotonic()
         try:
-            if _is_done(source, target, job, method):
-                report.add(source, target, THERE)
+            if _is_up_to_date(source, target, options, method):
+                report.add(source, target, UP_TO_DATE)
                 continue
             with translate_os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            upsample_file(
-                source,
-                writer(target, source, as_dicom),
-                job,
-                methods,
-                console.for_another_run(),
-                cancelled,
-            )
+            write = make_writer(target, source, as_dicom)
+            upsample_file(source, write, options, registry, console, is_cancelled)
             report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
         except SuperResolutionError as error:
             report.add(source, target, FAILED, str(error))
-            if error.kind == "device":  # nor could any other volume be made by this process
+            if error.kind == "device":  # this process cannot use the GPU again
                 raise
             console.error(str(error))
     if report.count(FAILED):
         raise SuperResolutionError(
-            f"{report.text()}; {report.path} says why. Mend what is wrong, and give the same command again: only these are made."
+            f"{report.summary()}; see {report.path}. "
+            "Fix the cause and run the same command again: only the failed volumes are repeated."
         )
-    return f"{report.text()}; {report.path}"
+    return f"{report.summary()}; {report.path}"
 
 
-def plan(inputs, out, ending):
-    """[(input, output)], absolute paths. inputs: volume files, folders of them, whose tree is kept below `out`, DICOM folders, and lists (.txt, a path a line).
+def plan(inputs: Iterable[str | Path], out: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """Return the (input, output) pairs of a batch, absolute paths.
 
-    Raises SuperResolutionError (kind "settings") for a path that is not there, and where two inputs would have the same output.
+    Args:
+        inputs: Volume files, folders (their tree is kept below `out`), DICOM folders and lists
+            (.txt, one path per line).
+        out: Output folder.
+        suffix: Ending of the output names.
+
+    Raises:
+        SuperResolutionError: A path does not exist, or two inputs share an output
+            (kind "settings").
     """
-    pairs = {}
+    sources: dict[Path, Path] = {}
     for path in map(Path, inputs):
         if not path.exists():
-            raise SuperResolutionError(
-                f"There is no file or folder {path}: check the name.", "settings"
-            )
-        for source, place in _found(Path(os.path.abspath(path)), out):
-            target = out / place.parent / (strip_extension(place.name) + ending)
-            if pairs.setdefault(target, source) != source:
+            raise SuperResolutionError(f"File or folder not found: {path}.", "settings")
+        for source, place in _volumes(Path(os.path.abspath(path)), out):
+            target = out / place.parent / (strip_extension(place.name) + suffix)
+            if sources.setdefault(target, source) != source:
                 raise SuperResolutionError(
-                    f"{pairs[target]} and {source} would both become {target}: run them into different folders.",
+                    f"{sources[target]} and {source} would both be written to {target}: "
+                    "use different output folders.",
                     "settings",
                 )
-    if not pairs:
+    if not sources:
         raise SuperResolutionError(
-            "There is no volume in what was given: name files, or folders that hold some.",
-            "settings",
+            "No volume found. Give files, or folders that contain volumes.", "settings"
         )
-    return [(source, target) for target, source in pairs.items()]
+    return [(source, target) for target, source in sources.items()]
 
 
-def _found(path, out):
-    """(input, its place below the output folder)"""
+def _volumes(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield (input, its path below the output folder)."""
     if path.is_dir():
         for source in find_volumes(path):
-            if not source.is_relative_to(out):  # the outputs of an earlier run are no inputs
+            if not source.is_relative_to(out):  # outputs of an earlier run are not inputs
                 yield source, source.relative_to(path) if source != path else Path(path.name)
     elif path.suffix.lower() == ".txt":
         for line in filter(None, map(str.strip, _lines(path))):
@@ -111,57 +118,60 @@ def _found(path, out):
         yield path, Path(path.name)
 
 
-def _lines(path):
+def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
+    except (OSError, UnicodeDecodeError) as error:
         raise SuperResolutionError(
-            f"The list {path} can't be read ({e}): give a text in UTF-8 with a path a line.",
+            f"The list {path} cannot be read ({error}). It must be UTF-8, one path per line.",
             "settings",
-        ) from e
+        ) from error
 
 
-def _is_done(source, target, job, method):
-    """Whether the output is there, made by the same model and job, and not older than its input."""
+def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, method: Method) -> bool:
+    """Return True if the output was made with the same model and options after the input."""
     try:
         record = json.loads(provenance_path(target).read_text(encoding="utf-8"))
-        newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+        is_newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
     except (OSError, ValueError):
         return False
     return (
-        newer
+        is_newer
         and isinstance(record, dict)
-        and record.get("model") == provenance.model(method)
-        and record.get("job") == job.to_dict()
+        and record.get("model") == model_record(method)
+        and record.get("options") == options.to_dict()
     )
 
 
 class _Report:
-    """A table of what became of every volume, complete on the disk after each."""
+    """A table with the result of every volume; the file is complete after each."""
 
-    def __init__(self, path):
-        self.path, self._rows = path, []
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows: list[tuple[Path, Path, str, str, str]] = []
 
-    def add(self, source, target, status, message="", seconds=None):
-        self._rows.append(
-            (source, target, status, "" if seconds is None else f"{seconds:.1f}", message)
-        )
+    def add(
+        self,
+        source: Path,
+        target: Path,
+        status: str,
+        message: str = "",
+        seconds: float | None = None,
+    ) -> None:
+        """Add a row and write the file."""
+        duration = "" if seconds is None else f"{seconds:.1f}"
+        self._rows.append((source, target, status, duration, message))
         with translate_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(
-            self.path,
-            csv_text(("input", "output", "status", "seconds", "message"), self._rows).encode(),
-        )
+        header = ("input", "output", "status", "seconds", "message")
+        write_bytes(self.path, csv_text(header, self._rows).encode())
 
-    def count(self, status):
+    def count(self, status: str) -> int:
+        """Return the number of volumes with a status."""
         return sum(row[2] == status for row in self._rows)
 
-    def text(self):
-        return (
-            ", ".join(
-                f"{self.count(status)} {status}"
-                for status in (WRITTEN, THERE, FAILED)
-                if self.count(status)
-            )
-            or "nothing to do"
-        )
+    def summary(self) -> str:
+        """Return a line such as "3 written, 1 failed"."""
+        counts = {status: self.count(status) for status in (WRITTEN, UP_TO_DATE, FAILED)}
+        parts = [f"{count} {status}" for status, count in counts.items() if count]
+        return ", ".join(parts) or "Nothing to do"

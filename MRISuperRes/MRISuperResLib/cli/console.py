@@ -1,61 +1,89 @@
-"""What the user sees: messages and progress on standard error, so that standard output carries results only."""
+"""Messages and progress on standard error; standard output carries results only."""
+
+from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TextIO
 
-from ..core.progress import ProgressMeter
+from ..core.messages import Message
+from ..core.progress import Progress
 
 LINE_INTERVAL, LINE_STEP = 2.0, 0.1
-"""s and part of the job between two lines of progress that goes to a file or a pipe."""
+"""Seconds and share of the task between two progress lines in a file or a pipe."""
+WIDTH = 100
+"""Characters per line of a table in a file or a pipe."""
+GAP = "  "
 
 
 class Console:
-    """stream: where to write; clock: seconds."""
+    """Prints messages and progress.
 
-    def __init__(self, stream=None, clock=time.monotonic):
+    Args:
+        stream: Where to print; standard error by default.
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._meter = ProgressMeter(clock)
         self._line = ""
-        self._told = None
+        self._last_report: tuple[float, float] | None = None
 
-    def progress(self, done, total):
-        """One line that changes, on a terminal; elsewhere a line now and then."""
-        progress = self._meter.update(done, total)
+    def progress(self, progress: Progress) -> None:
+        """Show the progress: one changing line in a terminal, else a line now and then."""
+        if progress.done == 0:
+            self._last_report = None
         if self._stream.isatty():
             self._show(progress.text())
             return
-        now = self._clock()
-        if self._told is None:
-            self._told = (now, 0)
-        when, part = self._told
-        if done == total or (now - when >= LINE_INTERVAL and done / total - part >= LINE_STEP):
+        now, share = self._clock(), progress.done / progress.total
+        if self._last_report is None:
+            self._last_report = (now, 0.0)
+        last_time, last_share = self._last_report
+        is_due = now - last_time >= LINE_INTERVAL and share - last_share >= LINE_STEP
+        if is_due or progress.done == progress.total:
             self.line(progress.text())
-            self._told = (now, done / total)
+            self._last_report = (now, share)
 
-    def for_another_run(self):
-        """This console, whose progress begins anew."""
-        self._meter, self._told = ProgressMeter(self._clock), None
-        return self
+    def messages(self, messages: Iterable[Message]) -> None:
+        """Print messages, each with its level."""
+        for message in messages:
+            self.line(f"{'warning' if message.is_warning else 'note'}: {message.text}")
 
-    def message(self, text):
-        """A sentence on what was done is a note, any other a warning."""
-        self.line(f"{'note' if text.startswith('Taken') else 'warning'}: {text}")
-
-    def error(self, text):
+    def error(self, text: str) -> None:
+        """Print an error."""
         self.line(f"error: {text}")
 
-    def clear(self):
-        """Takes the line of progress away."""
+    def line(self, text: str) -> None:
+        """Print a line in place of the progress."""
         self._show("")
-
-    def line(self, text):
-        """Text that stays."""
-        self.clear()
         print(text, file=self._stream, flush=True)
 
-    def _show(self, line):
+    def _show(self, line: str) -> None:
         if line or self._line:
             self._stream.write("\r" + line.ljust(len(self._line)) + ("" if line else "\r"))
             self._stream.flush()
         self._line = line
+
+
+def format_columns(rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+    """Return the lines of a table with aligned columns.
+
+    Columns that do not fit into `width` characters follow below, after the first column again.
+    """
+    sizes = [max(map(len, column)) for column in zip(*rows)]
+    lines: list[str] = []
+    start = 1
+    while start < len(sizes):
+        end, used = start, sizes[0]
+        while end < len(sizes) and (end == start or used + len(GAP) + sizes[end] <= width):
+            used += len(GAP) + sizes[end]
+            end += 1
+        shown = [0, *range(start, end)]
+        lines += [GAP.join(row[n].ljust(sizes[n]) for n in shown).rstrip() for row in rows]
+        start = end
+    return lines

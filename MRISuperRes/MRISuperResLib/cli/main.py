@@ -1,4 +1,6 @@
-"""Runs a command and turns everything that can happen into an exit code and one sentence."""
+"""Entry point of the command line: runs a command and maps its end to an exit code."""
+
+from __future__ import annotations
 
 import contextlib
 import datetime
@@ -10,122 +12,143 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 from .. import __version__
 from ..core.errors import Cancelled, SuperResolutionError
+from ..core.progress import CancelCheck
+from .console import Console
 
 DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
+REQUIRED_PACKAGES = (
+    "accelerate",
+    "matplotlib",
+    "nibabel",
+    "numpy",
+    "pydicom",
+    "safetensors",
+    "scipy",
+    "SimpleITK",
+    "torch",
+)
+
+Command = Callable[[Sequence[str], Console, CancelCheck], str]
 
 
-def main(argv=None):
-    """The command line of MRISuperRes; see run_program."""
-    return run_program(_run, argv)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `mrisuperres` and return its exit code; see `run_program`."""
+    return run_program(_run, arguments)
 
 
-def run_program(run, argv=None, ends_at_once=True):
-    """What all command lines of this extension share.
+def entry_point() -> None:
+    """Run the console script `mrisuperres`."""
+    sys.exit(main())
 
-    run(argv, console, cancelled): does what is asked for and returns the text for standard output. argv: the words after the
-    program's name. ends_at_once: False where run is to put something in order after the first signal, which it is told by cancelled().
-    Returns the exit code: 0 done; 2 whatever the user can mend, with one sentence on standard error; 130 after Ctrl-C
-    (143 after SIGTERM); 1 for an error of ours, with the name of a log file.
+
+def run_program(
+    run: Command, arguments: Sequence[str] | None = None, raises_at_once: bool = True
+) -> int:
+    """Run a command and map its end to an exit code.
+
+    Args:
+        run: Function (arguments, console, is_cancelled) that returns the text for standard output.
+        arguments: The words after the program's name; None: those of the process.
+        raises_at_once: False: the first signal only makes is_cancelled() return True, so that the
+            command can save its state; a second signal interrupts it.
+
+    Returns:
+        0: done. 1: internal error, with a log file. 2: an error that the user can fix.
+        130 after Ctrl-C, 143 after SIGTERM.
     """
-    from .console import Console
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal that lacks a character must not end the run
+            stream.reconfigure(errors="replace")  # a terminal may lack a character
     console = Console()
-    with _stop_signals(ends_at_once) as stop:
+    with _stop_signals(raises_at_once) as stop:
         try:
-            if text := run(sys.argv[1:] if argv is None else argv, console, stop.asked):
+            if text := run(sys.argv[1:] if arguments is None else arguments, console, stop.asked):
                 print(text, flush=True)
             return DONE
-        except SuperResolutionError as e:
-            console.error(str(e))
+        except SuperResolutionError as error:
+            console.error(str(error))
             return USER_ERROR
-        except (KeyboardInterrupt, Cancelled) as e:
-            console.error(str(e) or "stopped, nothing was written.")
+        except (KeyboardInterrupt, Cancelled) as error:
+            console.error(str(error) or "Cancelled; nothing was written.")
             return STOPPED + (stop.signal or signal.SIGINT)
-        except SystemExit as e:  # argparse, after --help and --version
-            return e.code or DONE
-        except BrokenPipeError:  # the reader of our output has seen enough
+        except SystemExit as exit_request:  # argparse, after --help and --version
+            return exit_request.code if isinstance(exit_request.code, int) else DONE
+        except BrokenPipeError:  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         except MemoryError:
             console.error(
-                "There is not enough memory: close other programs, crop the volume or choose a smaller scale."
+                "Out of memory. Close other applications, crop the volume or choose a smaller scale."
             )
             return USER_ERROR
-        except Exception as e:
-            if isinstance(e, ModuleNotFoundError) and e.name in (
-                "numpy",
-                "scipy",
-                "SimpleITK",
-                "nibabel",
-                "pydicom",
-                "torch",
-                "safetensors",
-                "accelerate",
-            ):
+        except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name in REQUIRED_PACKAGES:
                 console.error(
-                    f"The package {e.name} is missing: install it (pip install {e.name})."
+                    f"The package {error.name} is missing. Install it: pip install {error.name}"
                 )
                 return USER_ERROR
             console.error(
-                f"MRISuperRes failed, and it is not your fault ({type(e).__name__}): please report it with the file {_write_log(argv)}."
+                f"Internal error ({type(error).__name__}). "
+                f"Please report it and attach {_write_log(arguments)}."
             )
             return INTERNAL_ERROR
 
 
-def _run(argv, console, cancelled):
-    """The text for standard output. What is heavy to import is imported only for the command that needs it."""
+def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
+    """Return the text for standard output; each command imports what it needs."""
     from .parser import parse
 
-    arguments = parse(argv)
+    arguments = parse(words)
     if arguments.command == "upsample":
         from . import upsample
 
-        return upsample.run(arguments, console, cancelled)
+        return upsample.run(arguments, console, is_cancelled)
     if arguments.command == "batch":
         from . import batch
 
-        return batch.run(arguments, console, cancelled)
+        return batch.run(arguments, console, is_cancelled)
     if arguments.command == "compare":
         from . import compare
 
-        return compare.run(arguments, console, cancelled)
+        return compare.run(arguments, console, is_cancelled)
     if arguments.command == "audit":
         from . import audit
 
-        return audit.run(arguments, console, cancelled)
+        return audit.run(arguments, console, is_cancelled)
     from . import models
 
     return models.run(arguments)
 
 
 class _Stop:
-    """Which signal asked to stop. It is raised, too, to end reading and loading at once; but an exception may get lost in a
-    library's callback, and then the flag ends the run between two batches. Of a run that does not end at once the second signal is raised."""
+    """The signal that requested a stop.
 
-    def __init__(self, raises):
-        self.signal, self._raises = None, raises
+    It is raised as KeyboardInterrupt too, to end reading and loading at once. A library's callback
+    may lose the exception; then the flag ends the run between two batches.
+    """
 
-    def __call__(self, number, frame):
+    def __init__(self, raises: bool) -> None:
+        self.signal: int | None = None
+        self._raises = raises
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         raises, self._raises = self._raises, True
         self.signal = number
         if raises:
             raise KeyboardInterrupt
 
-    def asked(self):
+    def asked(self) -> bool:
         return self.signal is not None
 
 
 @contextlib.contextmanager
-def _stop_signals(ends_at_once):
-    stop = _Stop(ends_at_once)
+def _stop_signals(raises: bool) -> Iterator[_Stop]:
+    stop = _Stop(raises)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -137,15 +160,13 @@ def _stop_signals(ends_at_once):
             signal.signal(number, handler)
 
 
-def _write_log(argv):
-    """The traceback that is being handled, in a file of its own; returns its name."""
+def _write_log(arguments: Sequence[str] | None) -> str:
+    """Write the current traceback to a new file and return its name."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="MRISuperRes-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:
-        print(
-            f"MRISuperRes {__version__}, Python {platform.python_version()}, {platform.platform()}, {datetime.datetime.now().isoformat()}",
-            file=log,
-        )
-        print(f"arguments: {sys.argv[1:] if argv is None else argv}\n", file=log)
+        versions = f"MRISuperRes {__version__}, Python {platform.python_version()}"
+        print(f"{versions}, {platform.platform()}, {datetime.datetime.now().isoformat()}", file=log)
+        print(f"arguments: {sys.argv[1:] if arguments is None else arguments}\n", file=log)
         traceback.print_exc(file=log)
     return log.name

@@ -1,29 +1,39 @@
-"""models list, show NAME, install FILE, import FILE --name NAME, remove NAME"""
+"""The commands `models list`, `show`, `install`, `import` and `remove`."""
 
+from __future__ import annotations
+
+import argparse
+import json
 import sys
+from collections.abc import Iterator
+from typing import Any
 
-from ..core.methods.registry import INTERPOLATIONS
 from ..core.models.card import AUDIT_LEGEND
 from ..core.models.store import ModelStore, user_models_folder
-from .columns import columns
+from ..core.resampling import INTERPOLATIONS
+from .console import format_columns
 
-BASELINE_TITLE = "interpolation as MATLAB's imresize does it; learns nothing, invents nothing"
+INTERPOLATION_TITLE = "Interpolation as in MATLAB's imresize, without learning"
 
 
-def run(arguments):
-    """The text that answers a command. Raises SuperResolutionError."""
+def run(arguments: argparse.Namespace) -> str:
+    """Return the text that answers a command.
+
+    Raises:
+        SuperResolutionError: The model does not exist or cannot be used.
+    """
     action = arguments.command.removeprefix("models ")
     if action == "list":
-        return table()
+        return cards_as_json() if arguments.json else table()
     if action == "show":
         return description(arguments.name)
     from ..core.models import user_models
 
     if action == "remove":
-        user_models.remove(arguments.name)
+        user_models.remove_model(arguments.name)
         return f"Removed: {arguments.name}"
     if action == "install":
-        card = user_models.install(arguments.file)
+        card = user_models.install_model(arguments.file)
     else:
         from ..core.models.convert import import_checkpoint
 
@@ -33,55 +43,51 @@ def run(arguments):
     return f"{card.name}\n{card.summary()}\nInstalled in {user_models_folder()}"
 
 
-def table(store=None):
-    """All models and baselines, one line each."""
+def cards_as_json(store: ModelStore | None = None) -> str:
+    """Return the cards of all models as a JSON list."""
+    cards = [card.to_dict() for card in (store or ModelStore()).cards()]
+    return json.dumps(cards, indent=2, ensure_ascii=False)
+
+
+def table(store: ModelStore | None = None) -> str:
+    """Return all models and interpolations, one line each."""
     store = store or ModelStore()
-    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "MADE FOR", "SIZE", "TITLE")]
+    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "DEVICE", "SIZE", "TITLE")]
     for card in store.cards():
-        size = store.weights_file(card.name).stat().st_size / 2**20
-        rows.append(
-            (
-                card.name,
-                f"×{card.scale}",
-                card.stage,
-                ", ".join(card.anatomy) or "–",
-                card.made_for.upper(),
-                f"{size:.1f} MiB",
-                card.title,
-            )
-        )
-    rows += [
-        (name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", BASELINE_TITLE) for name in INTERPOLATIONS
-    ]
-    return "\n".join(columns(rows, width=sys.maxsize))
+        size = store.model(card.name).path.stat().st_size / 2**20
+        anatomy = ", ".join(card.anatomy) or "–"
+        device = card.made_for.upper()
+        scale = f"×{card.scale}"
+        rows.append((card.name, scale, card.stage, anatomy, device, f"{size:.1f} MiB", card.title))
+    for name in INTERPOLATIONS:
+        rows.append((name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", INTERPOLATION_TITLE))
+    return "\n".join(format_columns(rows, width=sys.maxsize))
 
 
-def description(name, store=None):
-    """The card of a model, as text. Raises SuperResolutionError (kind "model") for an unknown name."""
+def description(name: str, store: ModelStore | None = None) -> str:
+    """Return the card of a model as text.
+
+    Raises:
+        SuperResolutionError: The model is unknown (kind "model").
+    """
     if name in INTERPOLATIONS:
-        return f"{name}: {BASELINE_TITLE}"
-    store = store or ModelStore()
-    card = store.card(name)
-    values = card.to_dict() | {"file": str(store.weights_file(card.name))}
+        return f"{name}: {INTERPOLATION_TITLE}"
+    model = (store or ModelStore()).model(name)
+    card = model.card
+    values = card.to_dict() | {"file": str(model.path)}
     del values["metrics"], values["audit"]
-    text = [
-        card.summary(),
-        "",
-        *_lines({key: value for key, value in values.items() if value not in ("", [], {})}),
-    ]
+    lines = [card.summary(), ""]
+    lines += _lines({key: value for key, value in values.items() if value not in ("", [], {})})
     for heading, header, rows in card.figures():
-        text += [
-            "",
-            f"{heading}, on volumes of subjects that it has not learnt from:",
-            *columns([header, *rows], width=sys.maxsize),
-        ]
+        lines += ["", f"{heading}, on volumes of held-out subjects:"]
+        lines += format_columns([header, *rows], width=sys.maxsize)
     for heading, header, rows in card.audited():
-        text += ["", f"{heading}:", *columns([header, *rows], width=sys.maxsize)]
-    return "\n".join(text + (["", AUDIT_LEGEND] if card.audit else []))
+        lines += ["", f"{heading}:", *format_columns([header, *rows], width=sys.maxsize)]
+    return "\n".join(lines + (["", AUDIT_LEGEND] if card.audit else []))
 
 
-def _lines(value, indent=""):
-    """Nested JSON values: what holds no further objects is one line, so that a list of them is a table of sorts."""
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """Yield nested JSON values; a value without nested objects takes one line."""
     entries = value.items() if isinstance(value, dict) else (("-", entry) for entry in value)
     for key, entry in entries:
         label = f"{indent}{key}" + ("" if key == "-" else ":")
@@ -95,7 +101,7 @@ def _lines(value, indent=""):
             yield f"{label} {_text(entry)}"
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
     if isinstance(value, list):

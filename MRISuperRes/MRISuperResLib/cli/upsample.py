@@ -1,45 +1,87 @@
-"""upsample IN OUT, and what it shares with batch."""
+"""The command `upsample IN OUT`, and the steps that it shares with `batch`."""
 
+from __future__ import annotations
+
+import argparse
 import functools
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from ..core import geometry
 from ..core.errors import SuperResolutionError
-from ..core.io import check_output, read_volume, write_volume
+from ..core.io.formats import check_output, read_volume, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
-from ..core.progress import format_duration
-from ..core.upsampling import upsample
+from ..core.progress import CancelCheck, format_duration
+from ..core.upsampling import upsample_volume
+from ..core.volume import Volume
+from .console import Console
+
+Writer = Callable[[Volume], None]
 
 
-def run(arguments, console, cancelled):
-    """Returns the line that tells what was written. Raises SuperResolutionError, Cancelled."""
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Upsample a file and return the line that describes the output.
+
+    Raises:
+        SuperResolutionError: The input, the options or the output are not usable.
+        Cancelled: The user stopped the command.
+    """
     start = time.monotonic()
-    job = UpsamplingOptions(
-        arguments.model, arguments.scale, arguments.axis, arguments.device, arguments.precision
-    )
-    write = writer(
+    options = options_of(arguments)
+    write = make_writer(
         arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
     )
-    methods = MethodRegistry()
-    method = methods.get(job)
-    result = upsample_file(
-        arguments.input, write, job, methods, console, cancelled, arguments.frame, arguments.series
+    registry = MethodRegistry()
+    method = registry.get(options)
+    volume = upsample_file(
+        arguments.input,
+        write,
+        options,
+        registry,
+        console,
+        is_cancelled,
+        arguments.frame,
+        arguments.series,
     )
+    size = "×".join(map(str, volume.size))
+    spacing = "×".join(f"{side:.4g}" for side in volume.spacing)
     return (
-        f"Written: {arguments.output}, {'×'.join(map(str, result.volume.shape[::-1]))} voxels of "
-        f"{'×'.join(f'{s:.4g}' for s in np.round(geometry.spacing(result.ijk_to_ras), 6))} mm ({result.volume.dtype.name}), "
-        f"model {method.name} ×{method.scale}, {format_duration(time.monotonic() - start)}"
+        f"Done in {format_duration(time.monotonic() - start)}: {arguments.output}, {size} voxels "
+        f"of {spacing} mm ({volume.array.dtype.name}), {method.name} ×{method.scale}"
     )
 
 
-def writer(target, source, as_dicom, frame=None, series=None):
-    """The function that will write the volume made of `source`: write(array, ijk_to_ras, provenance). Raises SuperResolutionError where it could not.
+def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
+    """Return the upsampling options that the arguments give."""
+    return UpsamplingOptions(
+        model=arguments.model,
+        scale=arguments.scale,
+        slice_axis=arguments.slice_axis,
+        device=arguments.device,
+        precision=arguments.precision,
+    )
 
-    as_dicom: a folder with a derived series, where the name of `target` says which kind of file it is otherwise.
+
+def make_writer(
+    target: str | Path,
+    source: str | Path,
+    as_dicom: bool,
+    frame: int | None = None,
+    series: str | None = None,
+) -> Writer:
+    """Return the function that writes the volume made from `source`.
+
+    Args:
+        target: Output file, or the folder of a DICOM series.
+        source: Input file or folder.
+        as_dicom: True for a derived DICOM series.
+        frame: Frame of a 4D input.
+        series: Series of a DICOM folder.
+
+    Raises:
+        SuperResolutionError: The output cannot be written.
     """
     if not as_dicom:
         check_output(target, source)
@@ -49,35 +91,60 @@ def writer(target, source, as_dicom, frame=None, series=None):
     return DicomSeriesWriter(target, find_source_series(source, frame, series)).write
 
 
-def upsample_file(source, write, job, methods, console, cancelled, frame=None, series=None):
-    """Reads, enlarges and writes a volume; returns the UpsamplingResult. write: see writer. Raises SuperResolutionError, Cancelled."""
+def upsample_file(
+    source: str | Path,
+    write: Writer,
+    options: UpsamplingOptions,
+    registry: MethodRegistry,
+    console: Console,
+    is_cancelled: CancelCheck,
+    frame: int | None = None,
+    series: str | None = None,
+) -> Volume:
+    """Read, upsample and write a volume; return the written one.
+
+    Raises:
+        SuperResolutionError: The input or the output is not usable, or memory does not suffice.
+        Cancelled: The user stopped the command.
+    """
     try:
-        return _upsample_file(source, write, job, methods, console, cancelled, frame, series)
-    except MemoryError as e:
+        volume = read_volume(source, frame, series)
+        result = _upsample(volume, options, registry, console, is_cancelled)
+        provenance = result.provenance or {}
+        file = {"file": Path(source).name, "frame": frame, "series": series}
+        provenance["input"] = provenance.get("input", {}) | file
+        result = replace(result, provenance=provenance)
+        write(result)
+    except MemoryError as error:
         raise SuperResolutionError(
-            f"There is not enough memory to read {Path(source).name}, or to write what becomes of it: close other programs, crop the volume "
-            "or choose a smaller scale.",
+            f"Out of memory while reading {Path(source).name} or writing its output. "
+            "Close other applications, crop the volume or choose a smaller scale.",
             "memory",
-        ) from e
+        ) from error
+    return result
 
 
-def _upsample_file(source, write, job, methods, console, cancelled, frame, series):
-    volume = read_volume(source, frame, series)
-    for message in volume.messages:
-        console.message(message)
+def _upsample(
+    volume: Volume,
+    options: UpsamplingOptions,
+    registry: MethodRegistry,
+    console: Console,
+    is_cancelled: CancelCheck,
+) -> Volume:
     try:
-        result = upsample(
-            volume.array, volume.ijk_to_ras, job, methods, console.progress, cancelled
+        result = upsample_volume(
+            volume,
+            options,
+            registry=registry,
+            on_progress=console.progress,
+            is_cancelled=is_cancelled,
         )
-    except MemoryError as e:
-        gib = volume.array.nbytes * methods.get(job).scale ** 2 / 2**30
+    except MemoryError as error:
+        gib = volume.array.nbytes * registry.get(options).scale ** 2 / 2**30
         raise SuperResolutionError(
-            f"There is not enough memory: the output alone takes {gib:.1f} GiB, and the work on it several times as much; "
-            "close other programs, crop the volume or choose a smaller scale.",
+            f"Out of memory: the output alone takes {gib:.1f} GiB. "
+            "Close other applications, crop the volume or choose a smaller scale.",
             "memory",
-        ) from e
-    for message in result.messages:
-        console.message(message)
-    result.provenance["input"] |= {"file": Path(source).name, "frame": frame, "series": series}
-    write(result.volume, result.ijk_to_ras, result.provenance)
+        ) from error
+    console.messages(result.messages)
     return result
