@@ -1,45 +1,63 @@
-"""What a run will need, told before it: memory, and time on a CPU."""
+"""Estimate of a run before it starts: memory, and time on a CPU."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-WORKER = 2**29
-"""Bytes that a process with PyTorch and a network takes, beside its volume."""
+from .models.card import ModelCard
+from .slice_axis import SliceAxis
+
+WORKER_BYTES = 2**29
+"""Memory of a process with PyTorch and a network, beside its volume."""
 
 
 @dataclass(frozen=True)
-class Need:
-    """output: bytes of the results, which all stay in memory. running: bytes while the last of them is made. seconds: on the CPU of the card; None where it has no figure."""
+class RunEstimate:
+    """Memory and time of a run.
 
-    output: int
-    running: int
+    Attributes:
+        output_bytes: Size of all outputs, which stay in memory together.
+        peak_bytes: Memory while the last output is computed.
+        seconds: Time on the CPU that the model card names; None if the card gives no speed.
+    """
+
+    output_bytes: int
+    peak_bytes: int
     seconds: float | None
 
-    def fits(self, free):
-        """Whether `free` bytes of memory are enough; None, where it is not known, counts as enough."""
-        return free is None or self.running <= free
+    def fits(self, available: int | None) -> bool:
+        """Return True if the run fits into `available` bytes; None (unknown) counts as enough."""
+        return available is None or self.peak_bytes <= available
 
 
-def need(volumes, scale, card=None):
-    """The Need of a run.
+def estimate_run(
+    volumes: Sequence[tuple[Sequence[int], int, SliceAxis]],
+    scale: int,
+    card: ModelCard | None = None,
+) -> RunEstimate:
+    """Estimate memory and time of upsampling.
 
-    volumes: [((i, j, k) size, bytes of a voxel, SliceAxis)], one for every volume or frame. card: the ModelCard of the network, which knows how long a megapixel of
-    the output takes; None: an interpolation. Slices without structure are not computed, so that the time is rather too long than too short.
+    Slices without structure are not computed, so the time is an upper estimate.
+
+    Args:
+        volumes: ((ni, nj, nk), bytes per voxel, slice direction) for every volume or frame.
+        scale: Upsampling factor.
+        card: Card of the network, for its speed; None for an interpolation.
     """
-    pixels = [math.prod(size) * math.prod(axis.factors(scale)) for size, _voxel, axis in volumes]
-    output = sum(count * voxel for count, (_size, voxel, _axis) in zip(pixels, volumes))
-    # the worker's own copy of a volume, and another one to find its percentiles
+    voxels = [math.prod(size) * math.prod(axis.factors(scale)) for size, _bytes, axis in volumes]
+    output = sum(count * voxel for count, (_size, voxel, _axis) in zip(voxels, volumes))
+    # the worker's copy of a volume, and a second one for its percentiles
     copies = max((2 * math.prod(size) * voxel for size, voxel, _axis in volumes), default=0)
-    seconds = (
-        sum(pixels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
-        if card is not None and card.cpu_speed
-        else None
-    )
-    return Need(output, output + copies + WORKER, seconds)
+    seconds = None
+    if card is not None and card.cpu_speed:
+        seconds = sum(voxels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
+    return RunEstimate(output, output + copies + WORKER_BYTES, seconds)
 
 
-def format_bytes(count):
-    """ "37 MiB", "1.2 GiB"."""
+def format_bytes(count: float) -> str:
+    """Format a number of bytes as "37 MiB" or "1.2 GiB"."""
     if count < 2**30:
         return f"{max(1, round(count / 2**20))} MiB"
     return f"{count / 2**30:.1f} GiB"

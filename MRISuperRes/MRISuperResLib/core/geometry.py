@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 
 from .errors import SuperResolutionError
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Between the world frames of ITK and DICOM (LPS) and of Slicer and NIfTI (RAS), either way."""
+
 
 def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:
     """Validate a voxel-to-world matrix.

@@ -1,4 +1,6 @@
-"""From stored intensities to the range that the networks know, and back without loss."""
+"""Intensity normalization: stored values to the range of the networks, and back without loss."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -11,16 +13,23 @@ from numpy.typing import ArrayLike
 from .errors import SuperResolutionError
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
-"""A few bright vessels or a spike must not decide the contrast of the whole volume; nothing is clipped to them."""
+"""Percentiles that become 0 and 1. A few bright vessels or a spike must not decide the contrast of
+the whole volume; values beyond the percentiles are not clipped."""
 MAX_VOXELS = 2**24
-"""Of which the range of a sequence is found; of more, evenly distributed ones: their 0.1 percentile lies between the 0.097 and the 0.103 of all."""
+"""Voxels that determine the range of a sequence. More voxels are sampled evenly: the sample's 0.1
+percentile lies between the 0.097 and the 0.103 percentile of all."""
+MAX_EXACT = 2**53
+"""Largest magnitude up to which float64 holds every integer."""
 
 
 @dataclass(frozen=True)
 class Intensity:
-    """An affine map of a volume's intensities: `low` becomes 0 and `high` becomes 1; values beyond go beyond.
+    """Affine map of intensities: `low` becomes 0 and `high` becomes 1, without clipping.
 
-    dtype: the stored type, to which `restore` returns.
+    Attributes:
+        low: Stored intensity that becomes 0.
+        high: Stored intensity that becomes 1.
+        dtype: Stored type, to which `restore` converts.
     """
 
     low: float
@@ -29,99 +38,133 @@ class Intensity:
 
     @classmethod
     def of(cls, volume: np.ndarray) -> Self:
-        """The map of a volume (any shape, integer or real): its 0.1 and 99.9 percentiles.
+        """Compute the map of a volume from its 0.1 and 99.9 percentiles.
 
-        Where these are equal, minimum and maximum are taken instead; a constant volume becomes 0.
-        NaN and infinite values must have been masked before (see `mask_non_finite`).
+        If these are equal, minimum and maximum replace them; a constant volume becomes 0.
+
+        Args:
+            volume: Any shape, integer or real, finite (see `mask_non_finite`).
         """
         return cls(*_range(volume), volume.dtype)
 
     def normalize(self, values: ArrayLike) -> np.ndarray:
-        """float64, same shape. Double precision, so that `restore` returns every integer as it was."""
-        return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
+        """Map stored intensities to float64 of the same shape.
+
+        Double precision, so that `restore` returns every integer unchanged.
+        """
+        normalized: np.ndarray = (np.asarray(values, dtype=np.float64) - self.low) / (
+            self.high - self.low
+        )
+        return normalized
 
     def restore(self, values: ArrayLike) -> np.ndarray:
-        """The inverse of `normalize`, in the stored type: integers are rounded, and saturate at the type's limits."""
-        values = np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low
+        """Invert `normalize` in the stored type; integers are rounded and saturate."""
+        stored = np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low
         if np.issubdtype(self.dtype, np.integer):
-            return saturated(np.rint(values), self.dtype)
+            return saturated(np.rint(stored), self.dtype)
         limits = np.finfo(self.dtype)
-        return np.clip(values, limits.min, limits.max).astype(self.dtype)
+        return np.clip(stored, limits.min, limits.max).astype(self.dtype)
 
 
-def common_intensity_range(volumes: Sequence[np.ndarray]) -> tuple[float, float]:
-    """(low, high) of an `Intensity` that suits all volumes of a sequence, which would flicker if each had its own.
+def common_intensity_range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Compute one intensity range for all volumes of a sequence, so that it does not flicker.
 
-    volumes: arrays of any shapes and types; NaN and infinite values are passed over. Raises SuperResolutionError where no voxel is finite.
+    Args:
+        arrays: Any shapes and types; NaN and infinite values are ignored.
+
+    Returns:
+        (low, high) of an `Intensity`.
+
+    Raises:
+        SuperResolutionError: No voxel is finite.
     """
-    total = sum(volume.size for volume in volumes)
-    samples = [volume.ravel()[:: _step(volume.shape, total)] for volume in volumes]
+    total = sum(array.size for array in arrays)
+    samples = [array.ravel()[:: _stride(array.shape, total)] for array in arrays]
     values = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
     if not values.size:
         raise SuperResolutionError(
-            "Every voxel of the sequence is NaN or infinite: there is no image to enlarge."
+            "Every voxel of the sequence is NaN or infinite: there is no image to upsample."
         )
     return _range(values)
 
 
-def _step(shape, total):
-    """How many voxels to go on, so that few enough are taken, and not always the same column of the slices."""
+def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert whole numbers in float64 to an integer type, clipped to its limits."""
+    limits = np.iinfo(dtype)
+    # The doubles nearest to the largest 64-bit integers are 2^63 and 2^64, which is too large by 1.
+    with np.errstate(invalid="ignore"):
+        out = np.clip(values, limits.min, limits.max).astype(dtype)
+    out[values >= limits.max] = limits.max
+    return out
+
+
+def mask_non_finite(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Replace NaN and infinite voxels by the smallest finite value.
+
+    Args:
+        array: Any shape, integer or real.
+
+    Returns:
+        (array, mask): the array itself and None if all voxels are finite; otherwise a filled copy
+        and a boolean mask of the same shape, True for replaced voxels.
+
+    Raises:
+        SuperResolutionError: No voxel is finite.
+    """
+    if array.dtype.kind != "f":
+        return array, None
+    mask = ~np.isfinite(array)
+    if not mask.any():
+        return array, None
+    if mask.all():
+        raise SuperResolutionError(
+            "Every voxel of the volume is NaN or infinite: there is no image to upsample."
+        )
+    filled = array.copy()
+    filled[mask] = array[~mask].min()
+    return filled, mask
+
+
+def check_range(array: np.ndarray) -> None:
+    """Refuse intensities that double precision cannot hold exactly.
+
+    Args:
+        array: Any shape, integer or real; NaN and infinite voxels are ignored.
+
+    Raises:
+        SuperResolutionError: A finite value is beyond ±2^53, or no value is finite.
+    """
+    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:
+        return
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = array[np.isfinite(array)]
+        if not finite.size:
+            raise SuperResolutionError(
+                "Every voxel of the volume is NaN or infinite: there is no image to upsample."
+            )
+        low, high = finite.min(), finite.max()
+    # Python numbers, since the magnitude of the smallest int64 does not fit int64.
+    largest = max(-low.item(), high.item())
+    if largest > MAX_EXACT:
+        raise SuperResolutionError(
+            f"The volume holds intensities of magnitude {float(largest):.3g}. Values beyond 2^53 "
+            "(9.01e+15) are not exact in double precision: rescale the intensities."
+        )
+
+
+def _stride(shape: tuple[int, ...], total: int) -> int:
+    """Voxels per sample; no divisor of the size, so that all columns are sampled."""
     step = max(1, -(-total // MAX_VOXELS))
     while math.gcd(step, math.prod(shape)) > 1:
         step += 1
     return step
 
 
-def _range(values):
-    """(low, high): the percentiles; where they are equal, minimum and maximum, and at least 1 apart where these are equal, too."""
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Percentiles, else minimum and maximum; `high` exceeds `low` also for a constant array."""
     low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
     if not high > low:
         low, high = values.min(), values.max()
-    return float(low), float(high) if high > low else float(low) + 1.0
-
-
-def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Whole numbers in float64 as integers of `dtype`, clipped to what the type can hold."""
-    limits = np.iinfo(dtype)
-    with np.errstate(
-        invalid="ignore"
-    ):  # the doubles nearest to the largest 64-bit integers are 2^63 and 2^64: too large by one
-        out = np.clip(values, limits.min, limits.max).astype(dtype)
-    out[values >= limits.max] = limits.max
-    return out
-
-
-def check_type(volume: np.ndarray) -> None:
-    """Raises SuperResolutionError unless the array holds integer or real numbers in three dimensions."""
-    if volume.ndim != 3:
-        raise SuperResolutionError(
-            f"A volume with three dimensions is needed, this one has {volume.ndim}: choose one frame or channel of it."
-        )
-    if volume.size == 0:
-        raise SuperResolutionError(
-            "The volume has no voxels: load it again, or choose another one."
-        )
-    if volume.dtype.kind not in "iuf":
-        raise SuperResolutionError(
-            f"The volume holds {volume.dtype} values, not gray levels: convert it to a scalar volume first."
-        )
-
-
-def mask_non_finite(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Replaces NaN and infinite voxels by the smallest finite value.
-
-    Returns (volume, mask): the volume itself and None where all voxels are finite, else a filled copy and a boolean
-    mask of the same shape, True where a voxel was replaced. Raises SuperResolutionError where no voxel is finite.
-    """
-    if volume.dtype.kind != "f":
-        return volume, None
-    mask = ~np.isfinite(volume)
-    if not mask.any():
-        return volume, None
-    if mask.all():
-        raise SuperResolutionError(
-            "Every voxel of the volume is NaN or infinite: there is no image to enlarge."
-        )
-    filled = volume.copy()
-    filled[mask] = volume[~mask].min()
-    return filled, mask
+    low, high = float(low), float(high)
+    return low, high if high > low else max(low + 1.0, math.nextafter(low, math.inf))

@@ -1,17 +1,26 @@
-"""What an output must carry, so that nobody takes it for an acquired image and anybody can make it again."""
+"""Provenance: the record that marks an output as synthetic and makes it reproducible."""
+
+from __future__ import annotations
 
 import datetime
 import platform
 import sys
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from . import geometry
+
+if TYPE_CHECKING:
+    from .intensity import Intensity
+    from .methods.base import Method
+    from .options import ComparisonOptions, UpsamplingOptions
+    from .slice_axis import SliceAxis
+    from .volume import Volume
 
 NOTICE = "synthetic, not for diagnosis"
 
 
-def head(notice: str) -> dict:
-    """What every record begins with: what the thing is, and what made it when."""
+def record_header(notice: str) -> dict[str, Any]:
+    """Build the first fields of every record: notice, software with version, UTC date."""
     return {
         "notice": notice,
         "software": f"MRISuperRes {__version__}",
@@ -19,29 +28,48 @@ def head(notice: str) -> dict:
     }
 
 
-def describe(volume, ijk_to_ras, job, method, axis, intensity):
-    """A dict of JSON values: the notice, the model and its hash, all settings, the input's shape, the versions, the time."""
-    i, j, k = volume.shape[::-1]
+def describe_upsampling(
+    volume: Volume,
+    options: UpsamplingOptions | ComparisonOptions,
+    method: Method,
+    axis: SliceAxis,
+    intensity: Intensity,
+) -> dict[str, Any]:
+    """Describe how an output was computed.
+
+    Args:
+        volume: Input volume.
+        options: Options of the task.
+        method: Method that upsampled the slices.
+        axis: Slice direction.
+        intensity: Intensity map of the input.
+
+    Returns:
+        JSON values: notice, model with its hash, options, input, library versions and date.
+    """
     return {
-        **head(NOTICE),
-        "model": model(method),
+        **record_header(NOTICE),
+        "model": model_record(method),
         "scale": method.scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
         "device": str(method.device),
         "precision": method.precision,
-        "job": job.to_dict(),
+        "options": options.to_dict(),
         "input": {
-            "size": [i, j, k],
-            "spacing": [float(s) for s in geometry.spacing(ijk_to_ras)],
-            "type": str(volume.dtype),
+            "size": list(volume.size),
+            "spacing": list(volume.spacing),
+            "type": str(volume.array.dtype),
         },
         "intensity": {"low": intensity.low, "high": intensity.high},
         "versions": versions(),
     }
 
 
-def model(method):
-    """Name, stage and the SHA-256 of the weights: of a blend both, of an interpolation None."""
+def model_record(method: Method) -> dict[str, str | None]:
+    """Describe a method by name, stage and the SHA-256 of its weights.
+
+    A blend lists both hashes; an interpolation has none.
+    """
     return {
         "name": method.name,
         "stage": method.stage,
@@ -49,8 +77,11 @@ def model(method):
     }
 
 
-def versions():
-    """Versions of Python and of those libraries that are loaded; asked of the modules, as metadata may belong to a broken installation."""
+def versions() -> dict[str, str]:
+    """List the versions of Python and of the numerical libraries that are loaded.
+
+    The modules report them, since package metadata may belong to a broken installation.
+    """
     loaded = {
         name: str(sys.modules[name].__version__)
         for name in ("numpy", "torch", "safetensors")

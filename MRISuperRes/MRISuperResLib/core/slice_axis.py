@@ -49,7 +49,7 @@ class SliceAxis:
         """Axis of an array that is indexed (k, j, i)."""
         return 2 - self.index
 
-    def factors(self, scale: float) -> tuple[float, float, float]:
+    def factors(self, scale: int) -> tuple[int, int, int]:
         """Compute (fi, fj, fk): `scale` in the plane, 1 along the slice direction."""
         i, j, k = (1 if axis == self.index else scale for axis in range(3))
         return i, j, k

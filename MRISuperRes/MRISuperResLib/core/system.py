@@ -1,18 +1,21 @@
-"""What the computer has, as far as it can be told in a moment: PyTorch knows better, but takes seconds to import."""
+"""Hardware queries that need no PyTorch, whose import takes seconds."""
+
+from __future__ import annotations
 
 import ctypes
 import functools
 import platform
 import sys
 from pathlib import Path
+from typing import Literal
 
 NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
-"""NVIDIA's management library, which comes with its driver, and does not touch the GPU itself."""
+"""NVIDIA's management library. It comes with the driver and does not initialize the GPU."""
 
 
 @functools.cache
 def has_gpu() -> bool:
-    """Whether there seems to be a GPU that PyTorch can use: the driver knows one of NVIDIA's, or the processor is Apple's."""
+    """Return True if PyTorch can probably use a GPU: one of NVIDIA, or one of Apple silicon."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     try:
@@ -22,20 +25,24 @@ def has_gpu() -> bool:
             and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
             and count.value > 0
         )
-    except (KeyError, OSError, AttributeError):  # another system, no driver, an old one
+    except (KeyError, OSError, AttributeError):  # another system, no driver, an old driver
         return False
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that programs can still have; None where the system does not tell."""
-    if sys.platform == "win32":
-        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        return (
-            status.free
-            if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-            else None
-        )
-    try:  # Linux; macOS has no such file
+    """Return the available memory in bytes; None if it is unknown.
+
+    Without psutil, which Slicer does not bring, it is known on Linux only.
+    """
+    try:
+        import psutil
+    except ImportError:
+        return _available_on_linux()
+    return int(psutil.virtual_memory().available)
+
+
+def _available_on_linux() -> int | None:
+    try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(
             int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")
@@ -44,28 +51,11 @@ def available_memory() -> int | None:
         return None
 
 
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of Windows."""
+def device_kind(device: str) -> Literal["cpu", "gpu"]:
+    """Return the kind of a device, for the choice of a model (see `ModelCard.made_for`).
 
-    _fields_ = [
-        ("length", ctypes.c_uint32),
-        ("load", ctypes.c_uint32),
-        ("total", ctypes.c_uint64),
-        ("free", ctypes.c_uint64),
-        *(
-            (name, ctypes.c_uint64)
-            for name in (
-                "totalPages",
-                "freePages",
-                "totalVirtual",
-                "freeVirtual",
-                "freeExtendedVirtual",
-            )
-        ),
-    ]
-
-
-def device_kind(device: str) -> str:
-    """ "gpu" or "cpu": for what kind of machine a model should be made (ModelCard.made_for). device: that of a job, see job.UpsamplingOptions."""
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", as in `UpsamplingOptions`.
+    """
     uses_gpu = has_gpu() if device == "auto" else device != "cpu"
     return "gpu" if uses_gpu else "cpu"

@@ -1,169 +1,274 @@
-"""The main job: a volume in, a super-resolved volume out. All ways in (panel, console, command line, worker) end here."""
+"""Upsampling of a volume: panel, console, command line, worker and Python API all call it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import DTypeLike
 
-from . import geometry, provenance, slice_axis
+from . import geometry, provenance
 from .errors import Cancelled, SuperResolutionError
 from .inference.errors import translate_device_errors
-from .intensity import Intensity, check_type, mask_non_finite
+from .intensity import Intensity, mask_non_finite
+from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
 from .options import UpsamplingOptions
+from .progress import CancelCheck, ProgressCallback, ProgressMeter
+from .slice_axis import SliceAxis, choose_slice_axis
+from .volume import Volume
+
+if TYPE_CHECKING:
+    from .methods.base import Method
+
+Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
+"""Allocates an output array (shape, dtype), in memory or in a file."""
+
+MAX_SPACING_RATIO = 1.25
+"""In-plane spacings that differ by at most this factor from a training volume count as trained on:
+the spacings of the training volumes of one anatomy are about as far apart."""
 
 
-@dataclass(frozen=True)
-class UpsamplingResult:
-    """volume: (k, j, i), the input's type; ijk_to_ras: (4, 4), mm; provenance: JSON values; messages: sentences for the user."""
+def allocate_in_memory(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Allocate an output array.
 
-    volume: np.ndarray
-    ijk_to_ras: np.ndarray
-    provenance: dict
-    messages: list[str] = field(default_factory=list)
-
-
-def allocate_in_memory(shape, dtype):
-    """An array for an output. Raises SuperResolutionError (kind "memory") where there is no room for it."""
+    Raises:
+        SuperResolutionError: The array does not fit into memory (kind "memory").
+    """
     try:
         return np.empty(shape, dtype)
-    except (MemoryError, ValueError) as e:
+    except (MemoryError, ValueError) as error:
         gib = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
         raise SuperResolutionError(
-            f"The output would need {gib:.1f} GiB of memory, which is not there: crop the volume or choose a smaller scale.",
+            f"Out of memory: the output needs {gib:.1f} GiB. "
+            "Crop the volume or choose a smaller scale.",
             "memory",
-        ) from e
+        ) from error
 
 
 @translate_device_errors
-def upsample(
-    volume: np.ndarray,
-    ijk_to_ras: ArrayLike,
-    job: UpsamplingOptions,
-    methods: MethodRegistry | None = None,
-    progress=None,
-    cancelled=None,
-    allocate=allocate_in_memory,
-) -> UpsamplingResult:
-    """Enlarges every slice of a volume; the volume stays where it is, its voxels become smaller.
+def upsample_volume(
+    volume: Volume,
+    options: UpsamplingOptions,
+    *,
+    registry: MethodRegistry | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+    allocate: Allocate = allocate_in_memory,
+) -> Volume:
+    """Upsample every slice of a volume in place.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: UpsamplingOptions. methods: a MethodRegistry to keep networks
-    loaded between jobs. progress(done, total): called with the number of finished slices, first with 0. cancelled():
-    asked before every batch; the job ends where it answers True. allocate(shape, dtype): makes the array of the output, in memory or in a file.
-    Slices are enlarged in the plane only: along their normal size and spacing stay as they are. NaN and infinite voxels
-    come back as they were.
+    Slices are upsampled in-plane; slice count and slice spacing are unchanged. NaN and infinite
+    voxels are restored in the output. A constant volume keeps its value exactly.
 
-    Memory: the volume, the output, and one batch (two on a GPU); for a moment a copy of the volume, to find its percentiles, and where there are
-    NaN or infinite voxels a filled copy of it and a mask. With an output in a file no more is needed for more slices.
-    Raises SuperResolutionError for whatever the user can mend, Cancelled.
+    Peak memory: the volume, the output and one batch (two on a GPU); for the percentiles a copy of
+    the volume; for NaN and infinite voxels a filled copy and a mask. An output in a file (see
+    `allocate`) needs no memory.
+
+    Args:
+        volume: Input volume.
+        options: Options of the task.
+        registry: Keeps networks loaded between tasks; by default a new one.
+        on_progress: Called with the progress in slices, first with none done.
+        is_cancelled: Called before every batch; the task stops when it returns True.
+        allocate: Allocates the output array.
+
+    Returns:
+        The upsampled volume, of the input's type, with the messages of the input and of this task,
+        and its provenance.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
     """
-    check_type(volume)
-    ijk_to_ras = geometry.check_ijk_to_ras(ijk_to_ras)
-    method = (methods or MethodRegistry()).get(job)
-    axis = slice_axis.choose_slice_axis(ijk_to_ras, job.slice_axis)
-    filled, mask = mask_non_finite(volume)
-    intensity = (
-        Intensity(*job.intensity_range, filled.dtype)
-        if job.intensity_range
-        else Intensity.of(filled)
-    )
+    method = (registry or MethodRegistry()).get(options)
+    axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis)
+    filled, mask = mask_non_finite(volume.array)
+    if options.intensity_range is None:
+        intensity = Intensity.of(filled)
+    else:
+        intensity = Intensity(*options.intensity_range, filled.dtype)
     factors = axis.factors(method.scale)
 
-    output = allocate(tuple(n * f for n, f in zip(volume.shape, factors[::-1])), volume.dtype)
+    shape = tuple(n * f for n, f in zip(filled.shape, factors[::-1]))
+    output = allocate(shape, filled.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
-    _enlarge(method, source, target, intensity, job.batch_size, progress, cancelled)
+    size = options.batch_size or method.batch_size(*source.shape[1:])
+    _upsample_slices(method, source, target, intensity, size, on_progress, is_cancelled)
 
     messages = [
-        f"Taken: {axis}.",
-        *spacing_warnings(ijk_to_ras, axis, method.cards),
+        *volume.messages,
+        info("slice-axis", f"{axis.description(volume.ijk_to_ras)}."),
+        *spacing_messages(volume.ijk_to_ras, axis, method.cards),
         *method.messages,
     ]
     if mask is not None:
         messages.append(
-            f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they are so in the output, too, and the "
-            "voxels around them were made as if they were dark."
+            warning(
+                "non-finite",
+                f"{mask.sum()} of {mask.size} voxels are NaN or infinite. They are restored in the "
+                "output; their neighbors were computed as if these voxels were dark.",
+            )
         )
-        _put_back(mask, volume, output, axis.numpy_axis, method.scale)
-    return UpsamplingResult(
+        _restore_masked(mask, volume.array, output, axis.numpy_axis, method.scale)
+    return Volume(
         output,
-        geometry.upsampled_ijk_to_ras(ijk_to_ras, factors),
-        provenance.describe(filled, ijk_to_ras, job, method, axis, intensity),
-        messages,
+        geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
+        tuple(messages),
+        provenance.describe_upsampling(volume, options, method, axis, intensity),
     )
 
 
-def _enlarge(method, source, target, intensity, size, progress, cancelled):
-    """Fills target (n, scale·h, scale·w) with the enlarged slices of source (n, h, w), in the stored type.
+def batches(
+    total: int,
+    size: int,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Iterator[slice]:
+    """Divide slices into batches, and report progress between them.
 
-    A batch is fetched after the next one was started, so that a GPU never waits. Of slices without any structure (empty ones, around the body)
-    each gray level is enlarged once.
+    Args:
+        total: Number of slices.
+        size: Slices per batch.
+        on_progress: Called with the progress, first with nothing done.
+        is_cancelled: Called before every batch and after the last.
+
+    Yields:
+        Index ranges of the batches.
+
+    Raises:
+        Cancelled: `is_cancelled` returned True.
     """
-    is_flat = [slice_.min() == slice_.max() for slice_ in source]
-    size = size or method.batch_size(*source.shape[1:])
-    flat, fetch = {}, lambda: None
-    for part in batches(len(source), size, progress, cancelled):
-        numbers = range(len(source))[part]
-        wanted = [
-            number
-            for number in numbers
-            if not is_flat[number] or flat.setdefault(source[number, 0, 0], number) == number
-        ]
-        previous, fetch = fetch, _start(method, source, target, intensity, wanted)
+    meter = ProgressMeter()
+    for start in range(0, total, size):
+        if is_cancelled and is_cancelled():
+            raise Cancelled
+        if on_progress and start == 0:
+            on_progress(meter.update(0, total))
+        yield slice(start, start + size)
+        if on_progress:
+            on_progress(meter.update(min(start + size, total), total))
+    if is_cancelled and is_cancelled():
+        raise Cancelled
+
+
+def spacing_messages(
+    ijk_to_ras: np.ndarray, axis: SliceAxis, cards: Iterable[ModelCard]
+) -> list[Message]:
+    """Warn about models that were not trained on slices of this in-plane spacing.
+
+    Args:
+        ijk_to_ras: (4, 4) matrix of the low-resolution volume, mm.
+        axis: Slice direction.
+        cards: Cards of the models. A card that lists no training spacings gives no warning.
+
+    Returns:
+        A warning (code "spacing") per model whose nearest training spacing differs by more than
+        the factor MAX_SPACING_RATIO, in either in-plane direction.
+    """
+    in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.index)
+    shown = _spacing_text([in_plane])
+    messages = []
+    for card in cards:
+        trained = card.training_spacings()
+        if trained and _spacing_ratio(in_plane, trained) > MAX_SPACING_RATIO:
+            known = "; ".join(f"{name}: {_spacing_text(sides)}" for name, sides in trained.items())
+            messages.append(
+                warning(
+                    "spacing",
+                    f"{card.name} was not trained on an in-plane spacing of {shown} mm ({known} "
+                    "mm). Check the result with care.",
+                )
+            )
+    return messages
+
+
+def _spacing_ratio(
+    in_plane: np.ndarray, trained: Mapping[str, Sequence[tuple[float, float]]]
+) -> float:
+    """Factor between an in-plane spacing and the nearest training spacing."""
+    known = np.sort([sides for spacings in trained.values() for sides in spacings], axis=1)
+    factors = np.exp(np.abs(np.log(known / np.sort(in_plane))).max(axis=1))
+    return float(factors.min()) * (1 - 1e-4)  # headers store single precision
+
+
+def _spacing_text(spacings: Iterable[Iterable[float]]) -> str:
+    """List up to three spacings ("2.25, 6, 6×9"), or give the range of more ("0.859–2")."""
+    pairs = sorted({tuple(sorted(float(f"{side:.3g}") for side in sides)) for sides in spacings})
+    if len(pairs) > 3:
+        return f"{pairs[0][0]:.3g}–{max(pair[-1] for pair in pairs):.3g}"
+    return ", ".join("×".join(dict.fromkeys(f"{side:.3g}" for side in pair)) for pair in pairs)
+
+
+def _upsample_slices(
+    method: Method,
+    source: np.ndarray,
+    target: np.ndarray,
+    intensity: Intensity,
+    size: int,
+    on_progress: ProgressCallback | None,
+    is_cancelled: CancelCheck | None,
+) -> None:
+    """Fill target (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
+
+    A batch is fetched after the next one was started, so that a GPU never waits. Of the slices
+    without any structure (around the body), one per gray level is upsampled.
+    """
+    is_flat = [image.min() == image.max() for image in source]
+    levels = {image[0, 0] for image, flat in zip(source, is_flat) if flat}
+    is_constant = all(is_flat) and len(levels) == 1
+    first_of_level: dict[np.generic, int] = {}
+
+    def is_computed(number: int) -> bool:
+        """Skip flat slices that equal an earlier one, and all slices of a constant volume."""
+        if not is_flat[number]:
+            return True
+        level = source[number, 0, 0]
+        return not is_constant and first_of_level.setdefault(level, number) == number
+
+    fetch: Callable[[], None] = _nothing
+    for part in batches(len(source), size, on_progress, is_cancelled):
+        numbers = [number for number in range(len(source))[part] if is_computed(number)]
+        previous, fetch = fetch, _start(method, source, target, intensity, numbers)
         previous()
     fetch()
+    if is_constant:
+        target[...] = source[0, 0, 0]
+        return
     for number in np.flatnonzero(is_flat):
-        target[number] = target[flat[source[number, 0, 0]]]
+        target[number] = target[first_of_level[source[number, 0, 0]]]
 
 
-def _start(method, source, target, intensity, numbers):
+def _start(
+    method: Method,
+    source: np.ndarray,
+    target: np.ndarray,
+    intensity: Intensity,
+    numbers: list[int],
+) -> Callable[[], None]:
+    """Start a batch; the returned function waits for it and stores its slices."""
     if not numbers:
-        return lambda: None
-    made = method.start(intensity.normalize(source[numbers]), intensity)
+        return _nothing
+    finish = method.start(intensity.normalize(source[numbers]), intensity)
 
-    def fetch():
-        target[numbers] = made()
+    def fetch() -> None:
+        target[numbers] = finish()
 
     return fetch
 
 
-def _put_back(mask, volume, output, numpy_axis, scale):
-    """The voxels of the volume where the mask says so, into the output."""
-    for wanted, image, target in zip(
-        *(np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
-    ):
-        if wanted.any():
-            enlarged, image = (a.repeat(scale, 0).repeat(scale, 1) for a in (wanted, image))
-            target[enlarged] = image[enlarged]
+def _nothing() -> None:
+    pass
 
 
-def batches(total, size, progress=None, cancelled=None):
-    """Slice objects that divide `total` slices, `size` at a time; reports progress and ends with Cancelled between them."""
-    for start in range(0, total, size):
-        if cancelled and cancelled():
-            raise Cancelled
-        if progress and start == 0:
-            progress(0, total)
-        yield slice(start, start + size)
-        if progress:
-            progress(min(start + size, total), total)
-    if cancelled and cancelled():
-        raise Cancelled
-
-
-def spacing_warnings(
-    ijk_to_ras: np.ndarray, axis: slice_axis.SliceAxis, cards: Iterable[ModelCard]
-) -> list[str]:
-    """Sentences for the models, given by their cards, that have never seen pixels of this size."""
-    in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.axis)
-    return [
-        f"The model {card.name} was trained on pixels of {card.spacing_range[0]:.3g}–{card.spacing_range[1]:.3g} mm, the slices have "
-        f"{in_plane.min():.3g}×{in_plane.max():.3g} mm: look at the result with care."
-        for card in cards
-        if card.spacing_range and not _lies_within(in_plane, card.spacing_range)
-    ]
-
-
-def _lies_within(values, limits):
-    return limits[0] * 0.999 <= values.min() and values.max() <= limits[1] * 1.001
+def _restore_masked(
+    mask: np.ndarray, volume: np.ndarray, output: np.ndarray, numpy_axis: int, scale: int
+) -> None:
+    """Copy the masked voxels of the volume to the output."""
+    slices = (np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
+    for masked, image, target in zip(*slices):
+        if masked.any():
+            upsampled, values = (a.repeat(scale, 0).repeat(scale, 1) for a in (masked, image))
+            target[upsampled] = values[upsampled]

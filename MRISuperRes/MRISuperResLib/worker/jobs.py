@@ -1,182 +1,266 @@
-"""What the worker does for its kinds of request: arrays are read, handed to the core, and written; models are taken into the user's folder.
+"""Jobs of the worker: arrays are read, passed to the core, and written; user models are added."""
 
-Request   output                        fields of its result event
-upsample   an .npy file                  output ijkToRAS provenance messages
-compare   a folder, where are written   output, outputs (name stage file provenance) ijkToRAS reference low lowIJKToRAS (files or null)
-          .npy files                    axis (axis plane) table dots messages
-install   -                             name scale
-import    -                             name scale
-"""
+from __future__ import annotations
 
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..core.errors import SuperResolutionError
 from ..core.methods.registry import MethodRegistry
-from ..core.options import UpsamplingOptions
+from ..core.options import ComparisonOptions, UpsamplingOptions
+from ..core.progress import CancelCheck, ProgressCallback
+from ..core.volume import Volume
+from .protocol import Request
+
+if TYPE_CHECKING:
+    from ..core.comparison.compare import Comparison
+    from ..core.messages import Message
+
+
+class Upsample(Protocol):
+    """Signature of `core.upsampling.upsample_volume` as the worker calls it."""
+
+    def __call__(
+        self,
+        volume: Volume,
+        options: UpsamplingOptions,
+        *,
+        registry: MethodRegistry,
+        on_progress: ProgressCallback,
+        is_cancelled: CancelCheck,
+        allocate: Callable[[tuple[int, ...], np.dtype], np.ndarray],
+    ) -> Volume:
+        """Upsample a volume."""
+        ...
+
+
+class Compare(Protocol):
+    """Signature of `core.comparison.compare.compare_methods` as the worker calls it."""
+
+    def __call__(
+        self,
+        volume: Volume,
+        options: ComparisonOptions,
+        *,
+        registry: MethodRegistry,
+        on_progress: ProgressCallback,
+        is_cancelled: CancelCheck,
+        allocate: Callable[[str, tuple[int, ...], np.dtype], np.ndarray],
+    ) -> Comparison:
+        """Compare methods on a volume."""
+        ...
 
 
 class Jobs:
-    """Keeps loaded networks between jobs. upsample, compare: the functions of the core, or test doubles of them."""
+    """Runner of jobs that keeps loaded networks between them.
 
-    def __init__(self, upsample=None, compare=None):
+    Args:
+        upsample: Test double of `core.upsampling.upsample_volume`.
+        compare: Test double of `core.comparison.compare.compare_methods`.
+    """
+
+    def __init__(self, upsample: Upsample | None = None, compare: Compare | None = None) -> None:
         self._upsample, self._compare = upsample, compare
-        self._methods = MethodRegistry()
+        self._registry = MethodRegistry()
 
-    def run(self, request, progress, cancelled):
-        """The fields of the result event. Raises SuperResolutionError, Cancelled, and whatever the core does."""
-        if request["request"] in ("install", "import"):
-            return self._add_model(request)
-        volume, matrix = read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float)
-        job = self._run_compare if request["request"] == "compare" else self._run_upsample
-        return {"output": request["output"], **job(volume, matrix, request, progress, cancelled)}
+    def run(
+        self, request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
+    ) -> dict[str, Any]:
+        """Run a job and return the fields of its result event.
+
+        upsample: output ijkToRAS provenance messages
+        compare:  output (the folder of the files below), outputs (name stage file provenance),
+                  ijkToRAS, reference and low (files; no reference: None), lowIJKToRAS, axis
+                  (fields of `SliceAxis`), table, lesions, messages
+        install, import: name and scale of the model
+
+        Raises:
+            SuperResolutionError: An error that the user can fix.
+            Cancelled: `is_cancelled` returned True.
+        """
+        name = request["request"]
+        if name == "install" or name == "import":
+            return _add_model(request)
+        volume = Volume(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float))
+        run = self._run_compare if name == "compare" else self._run_upsample
+        return {"output": request["output"], **run(volume, request, on_progress, is_cancelled)}
 
     @staticmethod
-    def discard(request):
-        """Removes what a job has written that did not come to its end; of a comparison that is left to whoever made the folder."""
+    def discard(request: Request) -> None:
+        """Delete the unfinished output of a job; the folder of a comparison is left."""
         if request["request"] == "upsample":
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
 
-    @staticmethod
-    def _add_model(request):
-        if request["request"] == "install":
-            from ..core.models.user_models import install
+    def _run_upsample(
+        self,
+        volume: Volume,
+        request: Request,
+        on_progress: ProgressCallback,
+        is_cancelled: CancelCheck,
+    ) -> dict[str, Any]:
+        from ..core.upsampling import upsample_volume
 
-            card = install(request["path"])
-        else:
-            from ..core.models.convert import import_checkpoint
-
-            card = import_checkpoint(request["path"], request["name"])
-        return {"name": card.name, "scale": card.scale}
-
-    def _run_upsample(self, volume, matrix, request, progress, cancelled):
-        upsample = self._upsample
-        if upsample is None:
-            from ..core.upsampling import upsample
-        result = upsample(
+        result = (self._upsample or upsample_volume)(
             volume,
-            matrix,
-            UpsamplingOptions.from_dict(request["job"]),
-            methods=self._methods,
+            UpsamplingOptions.from_dict(request["options"]),
+            registry=self._registry,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
             allocate=lambda shape, dtype: map_array(request["output"], shape, dtype),
-            progress=progress,
-            cancelled=cancelled,
         )
-        cast(np.memmap, result.volume).flush()
+        _flush(result.array)
         return {
             "ijkToRAS": result.ijk_to_ras.tolist(),
             "provenance": result.provenance,
-            "messages": list(result.messages),
+            "messages": _to_dicts(result.messages),
         }
 
-    def _run_compare(self, volume, matrix, request, progress, cancelled):
-        from ..core.options import ComparisonOptions
+    def _run_compare(
+        self,
+        volume: Volume,
+        request: Request,
+        on_progress: ProgressCallback,
+        is_cancelled: CancelCheck,
+    ) -> dict[str, Any]:
+        from ..core.comparison.compare import compare_methods
 
-        compare = self._compare
-        if compare is None:
-            from ..core.comparison.compare import compare
         folder = request["output"]
-        files = {}
+        files: dict[str, str] = {}
 
-        def allocate(name, shape, dtype):
+        def allocate(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
             files[name] = f"{len(files)}.npy"
             return map_array(os.path.join(folder, files[name]), shape, dtype)
 
-        result = compare(
+        result = (self._compare or compare_methods)(
             volume,
-            matrix,
-            ComparisonOptions.from_dict(request["job"]),
-            methods=self._methods,
+            ComparisonOptions.from_dict(request["options"]),
+            registry=self._registry,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
             allocate=allocate,
-            progress=progress,
-            cancelled=cancelled,
         )
         for output in result.outputs:
-            cast(np.memmap, output.volume).flush()
-        for name, array in (("reference", result.reference), ("low", result.low)):
-            if array is not None:
-                write_array(os.path.join(folder, f"{name}.npy"), array)
+            _flush(output.volume.array)
+        for name, kept in (("reference", result.reference), ("low", result.low)):
+            if kept is not None:
+                write_array(os.path.join(folder, f"{name}.npy"), kept.array)
         return {
             "outputs": [
                 {
-                    "name": o.name,
-                    "stage": o.stage,
-                    "file": files[o.name],
-                    "provenance": o.provenance,
+                    "name": output.name,
+                    "stage": output.stage,
+                    "file": files[output.name],
+                    "provenance": output.volume.provenance,
                 }
-                for o in result.outputs
+                for output in result.outputs
             ],
-            "ijkToRAS": result.ijk_to_ras.tolist(),
+            "ijkToRAS": result.outputs[0].volume.ijk_to_ras.tolist(),
             "reference": None if result.reference is None else "reference.npy",
             "low": "low.npy",
-            "lowIJKToRAS": result.low_ijk_to_ras.tolist(),
-            "axis": {"axis": result.axis.axis, "plane": result.axis.plane},
+            "lowIJKToRAS": result.low.ijk_to_ras.tolist(),
+            "axis": asdict(result.axis),
             "table": result.table.to_dict(),
-            "dots": [asdict(dot) for dot in result.dots],
-            "messages": list(result.messages),
+            "lesions": [asdict(lesion) for lesion in result.lesions],
+            "messages": _to_dicts(result.messages),
         }
 
 
-def read_array(path):
-    """The array of an .npy file. Raises SuperResolutionError where there is none."""
+def _add_model(request: Request) -> dict[str, Any]:
+    if request["request"] == "install":
+        from ..core.models.user_models import install_model
+
+        card = install_model(request["path"])
+    else:
+        from ..core.models.convert import import_checkpoint
+
+        card = import_checkpoint(request["path"], request["name"])
+    return {"name": card.name, "scale": card.scale}
+
+
+def _to_dicts(messages: tuple[Message, ...] | list[Message]) -> list[dict[str, str]]:
+    return [message.to_dict() for message in messages]
+
+
+def _flush(array: np.ndarray) -> None:
+    if isinstance(array, np.memmap):
+        array.flush()
+
+
+def read_array(path: str) -> np.ndarray:
+    """Read an .npy file.
+
+    Raises:
+        SuperResolutionError: The file is missing or not readable.
+    """
     try:
-        return np.load(path, allow_pickle=False)
+        array: np.ndarray = np.load(path, allow_pickle=False)
+        return array
     except FileNotFoundError:
         raise SuperResolutionError(
-            "The copy of the volume that was made for this run is gone: start the run again."
+            "The temporary copy of the volume is missing. Start again."
         ) from None
     except (OSError, ValueError, EOFError) as error:
         raise SuperResolutionError(
-            "The copy of the volume that was made for this run cannot be read: start the run again."
+            "The temporary copy of the volume is not readable. Start again."
         ) from error
 
 
-def write_array(path, array):
-    """Writes an .npy file that appears whole or not at all. Raises SuperResolutionError where it cannot be written."""
+def write_array(path: str, array: np.ndarray) -> None:
+    """Write an .npy file, completely or not at all.
+
+    Raises:
+        SuperResolutionError: The file cannot be written.
+    """
     part = path + ".part"
     try:
         with open(part, "wb") as file:
             np.save(file, array, allow_pickle=False)
         os.replace(part, path)
     except OSError as error:
-        raise _no_room(error) from error
+        raise _write_error(error) from error
     finally:
         if os.path.exists(part):
             os.remove(part)
 
 
-def map_array(path, shape, dtype):
-    """An .npy file as an array, so that large results need no memory. Raises SuperResolutionError where there is no room for it."""
+def map_array(path: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Allocate an .npy file as an array, so that large outputs need no memory.
+
+    Raises:
+        SuperResolutionError: The file cannot be written, for example because the disk is full.
+    """
     try:
-        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-        if hasattr(
-            os, "posix_fallocate"
-        ):  # a full disk would otherwise end the process at the first write
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # a full disk would otherwise end the process at the first write
             with open(path, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
         return array
     except OSError as error:
-        raise _no_room(error) from error
+        raise _write_error(error) from error
 
 
-def _no_room(error):
-    """Why nothing can be written: the folder is gone, the memory for a view of the file is not enough, or else the disk is full."""
+def _write_error(error: OSError) -> SuperResolutionError:
     if error.errno == errno.ENOENT:
         return SuperResolutionError(
-            "The temporary folder of this run is gone: start the run again.", "environment"
+            "The temporary folder of this task is missing. Start again.", "environment"
         )
     if error.errno == errno.ENOMEM:
         return SuperResolutionError(
-            "The memory of this computer is not enough for the result: close other programs, crop the volume or choose a smaller scale.",
+            "Out of memory for the output. Close other applications, crop the volume or choose a "
+            "smaller factor.",
             "memory",
         )
     return SuperResolutionError(
-        f"The result cannot be written to the temporary folder ({error.strerror}): free some space there and start again.",
+        f"The output cannot be written to the temporary folder ({error.strerror}). Free some "
+        "space there and start again.",
         "environment",
     )

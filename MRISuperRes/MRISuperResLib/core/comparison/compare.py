@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from .. import geometry, provenance, slice_axis
 from ..inference.errors import translate_device_errors
-from ..intensity import check_type
 from ..methods.registry import MethodRegistry
 from ..metrics import foreground
 from ..options import ComparisonOptions
-from ..upsampling import allocate_in_memory, batches, spacing_warnings
+from ..upsampling import allocate_in_memory, batches, spacing_messages
+from ..volume import Volume
 from .lesions import LesionScore
 from .sampled import SampledMetrics
 from .scores import ScoreTable, metrics_of
@@ -70,7 +70,6 @@ def compare(
     cancelled(): asked before every batch; the comparison ends where it answers True.
     Raises SuperResolutionError for whatever the user can mend, Cancelled.
     """
-    check_type(volume)
     stack = SliceStack(volume, geometry.check_ijk_to_ras(ijk_to_ras), job)
     enlargers = SharedMethods(job, methods or MethodRegistry())
     volumes = {
@@ -97,7 +96,7 @@ def compare(
     warnings = [
         warning
         for method in dict.fromkeys(enlargers.methods.values())
-        for warning in spacing_warnings(stack.low_ijk_to_ras, stack.axis, method.cards)
+        for warning in spacing_messages(stack.low_ijk_to_ras, stack.axis, method.cards)
     ]
     shortages = [
         message
@@ -166,7 +165,9 @@ class _Record:
 
 
 def _provenance(name, method, stack, ijk_to_ras, job):
-    record = provenance.describe(stack.filled, ijk_to_ras, job, method, stack.axis, stack.intensity)
+    record = provenance.describe_upsampling(
+        Volume(stack.filled, ijk_to_ras), job, method, stack.axis, stack.intensity
+    )
     return record | {"model": record["model"] | {"name": name}}
 
 

@@ -1,6 +1,6 @@
 """The methods of a comparison, arranged so that nothing is computed or uploaded twice."""
 
-from ..back_projection import back_project
+from ..resampling import back_project
 from ..method_names import MethodName
 
 

@@ -112,7 +112,7 @@ class SliceStack:
             np.empty((len(self), *self.shape), bool), 0, self.axis.numpy_axis
         ).shape
         enlarged = geometry.upsampled_ijk_to_ras(ijk_to_ras, self.axis.factors(scale))
-        shrunk = geometry.upsampled_ijk_to_ras(ijk_to_ras, self.axis.factors(1 / scale))
+        shrunk = geometry.upsampled_ijk_to_ras(ijk_to_ras, np.divide(1, self.axis.factors(scale)))
         self.ijk_to_ras, self.low_ijk_to_ras = (
             (ijk_to_ras, shrunk) if self._job.reference else (enlarged, ijk_to_ras)
         )
