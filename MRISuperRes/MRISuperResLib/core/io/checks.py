@@ -1,91 +1,129 @@
-"""What every reader of volume files asks of a file, and says about it."""
+"""Checks and errors that all readers of volume files share."""
+
+from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from .. import geometry
 from ..errors import SuperResolutionError
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""DICOM, ITK and their files count patient coordinates to the left and to the back; it is its own inverse."""
+from ..messages import Message, warning
 
 SHEAR_TOLERANCE = 1e-3
-"""Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of 0.1° lies above."""
+"""Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of
+0.1° lies above."""
 
 
 @contextlib.contextmanager
-def read_errors(path):
-    """OSError to a sentence."""
+def read_errors(path: str | Path) -> Iterator[None]:
+    """Raise SuperResolutionError (kind "input") instead of an OSError raised while reading."""
     try:
         yield
     except FileNotFoundError as e:
-        raise SuperResolutionError(f"There is no file {path}: check the name.") from e
+        raise SuperResolutionError(f"{path} does not exist. Check the name.") from e
     except OSError as e:
         raise SuperResolutionError(
-            f"{path} can't be read ({e.strerror or e}): check that you may open it and that the disk is there."
+            f"{path} cannot be read ({e.strerror or e}). Check its permissions and the disk."
         ) from e
 
 
 def choose_frame(name: str, count: int, frame: int | None) -> int:
-    """The index of the frame to take of the count that a file holds; frame: the user's choice or None.
+    """Return the index of the frame to read.
 
-    Raises SuperResolutionError where there is more than one and none was chosen, or the chosen one is not there.
+    Args:
+        name: Name of the file, for errors.
+        count: Number of frames in the file.
+        frame: The requested frame, counted from 0; None if none was requested.
+
+    Raises:
+        SuperResolutionError: There are several frames and none was requested, or the requested one
+            does not exist.
     """
     if frame is None and count == 1:
         return 0
-    held = "one frame (number 0)" if count == 1 else f"{count} frames (numbers 0 to {count - 1})"
+    available = "one frame (number 0)" if count == 1 else f"{count} frames (0 to {count - 1})"
     if frame is None:
-        raise SuperResolutionError(f"{name} holds {held}: choose one with --frame.")
+        raise SuperResolutionError(f"{name} holds {available}. Choose one with --frame.")
     if not 0 <= frame < count:
         raise SuperResolutionError(
-            f"{name} has no frame {frame}, it holds {held}: choose another with --frame."
+            f"{name} has no frame {frame}; it holds {available}. Choose another with --frame."
         )
     return frame
 
 
 def check_grid(name: str, ijk_to_ras: np.ndarray) -> None:
-    """Raises SuperResolutionError for a voxel grid that is not made of rectangular boxes of a known size."""
+    """Check that voxels are rectangular boxes of a known size.
+
+    Args:
+        name: Name of the file, for errors.
+        ijk_to_ras: Voxel indices to patient coordinates, (4, 4), mm.
+
+    Raises:
+        SuperResolutionError: The grid is sheared, or a voxel size is zero or not finite.
+    """
     spacing = geometry.spacing(ijk_to_ras)
     if not np.isfinite(ijk_to_ras).all() or not (spacing > 0).all():
-        raise no_usable_grid(name)
+        raise unusable_grid(name)
     directions = ijk_to_ras[:3, :3] / spacing
     if np.abs(directions.T @ directions - np.eye(3)).max() > SHEAR_TOLERANCE:
         raise SuperResolutionError(
-            f"The voxel grid of {name} is sheared (as by a tilted CT gantry), and slices of it can't be enlarged in place: "
-            "resample it to a rectangular grid first, for instance with 3D Slicer's Resample Scalar/Vector/DWI Volume."
+            f"The voxel grid of {name} is sheared (as by a tilted CT gantry) and cannot be "
+            "upsampled in place. Resample it to a rectangular grid first, for instance with 3D "
+            "Slicer's module Resample Scalar/Vector/DWI Volume."
         )
 
 
+def unknown_orientation(name: str, reason: str, grid: str = "voxel grid") -> Message:
+    """Return a warning that a file does not tell the patient's orientation."""
+    return warning(
+        "orientation",
+        f"{name} does not say how the patient lies ({reason}). The {grid} is used as it is; names "
+        "such as axial may be wrong.",
+    )
+
+
 def not_scalar(name: str, components: int | str, is_color: bool = False) -> SuperResolutionError:
-    """components: how many numbers a voxel has, or "complex"."""
-    what = (
-        "complex numbers"
-        if components == "complex"
-        else f"colors ({components} channels)"
-        if is_color
-        else f"{components} values per voxel"
-    )
+    """Return the error for a file with more than one number per voxel.
+
+    Args:
+        name: Name of the file.
+        components: Numbers per voxel, or "complex".
+        is_color: Whether the numbers are color channels.
+    """
+    if components == "complex":
+        content = "complex numbers"
+    elif is_color:
+        content = f"colors ({components} channels)"
+    else:
+        content = f"{components} values per voxel"
     return SuperResolutionError(
-        f"{name} holds {what}, but one number per voxel is needed: save its magnitude, or one channel, as a volume of its own."
+        f"{name} holds {content}, but one number per voxel is needed. Save its magnitude, or one "
+        "channel, as a separate volume."
     )
 
 
-def no_usable_grid(name: str) -> SuperResolutionError:
+def unusable_grid(name: str) -> SuperResolutionError:
+    """Return the error for a file without a usable voxel size or position."""
     return SuperResolutionError(
-        f"{name} gives no usable voxel size or position (zero, negative or not a number): correct its header, or export it again."
+        f"{name} gives no usable voxel size or position (zero, negative or not a number). Correct "
+        "its header or export it again."
     )
 
 
 def segmentation(name: str) -> SuperResolutionError:
+    """Return the error for a label map."""
     return SuperResolutionError(
-        f"{name} is a segmentation or label map, not an image: give the MRI volume that it was drawn on."
+        f"{name} is a segmentation or label map, not an image. Use the MRI volume it was drawn on."
     )
 
 
-def out_of_memory(name: str, shape: tuple[int, ...], itemsize: int) -> SuperResolutionError:
+def out_of_memory(name: str, shape: Sequence[int], itemsize: int) -> SuperResolutionError:
+    """Return the error for a volume that does not fit into memory."""
     gib = np.prod(shape, dtype=float) * itemsize / 2**30
     return SuperResolutionError(
-        f"{name} needs {gib:.1f} GiB of memory, which is not there: close other programs or crop the volume.",
+        f"Out of memory: {name} needs {gib:.1f} GiB. Close other applications or crop the volume.",
         "memory",
     )

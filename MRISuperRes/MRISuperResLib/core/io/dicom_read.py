@@ -12,9 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SuperResolutionError
-from .checks import LPS_TO_RAS, check_grid, not_scalar, out_of_memory, read_errors, segmentation
+from ..geometry import LPS_TO_RAS
+from ..messages import warning
+from ..volume import Volume
+from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .dicom_geometry import Slice, grid_of
-from .quiet import quiet
+from .itk import silence as quiet
 
 MODALITY, SERIES, DESCRIPTION, INSTANCE = "0008|0060", "0020|000e", "0008|103e", "0008|0018"
 IMAGE_TYPE, FRAMES, BITS = "0008|0008", "0028|0008", "0028|0100"
@@ -51,7 +54,12 @@ def read_dicom(path, frame=None, series=None):
     Raises SuperResolutionError (kind "input").
     """
     found = find_series(path, frame, series)
-    return _voxels(found.name, found.slices), found.ijk_to_ras, found.messages
+    messages = tuple(warning("series", m) if isinstance(m, str) else m for m in found.messages)
+    return Volume(_voxels(found.name, found.slices), found.ijk_to_ras, messages)
+
+
+def is_dicom(path, head):
+    return head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima")
 
 
 def find_series(path, frame=None, series=None):

@@ -11,12 +11,12 @@ from pydicom.valuerep import DSfloat
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from .atomic import write_json
-from .checks import LPS_TO_RAS, read_errors
+from ..geometry import LPS_TO_RAS
+from .atomic import check_new_folder, new_folder, write_json
+from .checks import read_errors
 from .derived_image import derived_headers, read_header
 from .dicom_read import find_series, read_dicom
 from .discovery import provenance_path
-from .folder import check_new_folder, new_folder
 
 CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.2")
 """SOP classes of the sources, which the new images keep: MR and CT Image Storage."""
@@ -49,14 +49,15 @@ class DicomSeriesWriter:
             self._headers = [read_header(image.path) for image in original.slices]
         _check_headers(original, self._headers)
 
-    def write(self, array, ijk_to_ras, provenance):
+    def write(self, volume):
         """Writes the images, one a file, and a record of how they were made. The folder is there complete, or not at all: what was written is read again and compared.
 
         array: (k, j, i), the original enlarged in place; k may run the other way. ijk_to_ras: (4, 4), mm. provenance: as of core.provenance.describe.
         The pixels are in the source's scaling (rescale slope and intercept), of 16 bits, signed as they were where that holds all values. Values of a
         scaling that is not made of whole numbers are rounded to its steps, like those of the source. Raises SuperResolutionError.
         """
-        array, ijk_to_ras, factor = _in_place(array, ijk_to_ras, self._original)
+        provenance = volume.provenance
+        array, ijk_to_ras, factor = _in_place(volume.array, volume.ijk_to_ras, self._original)
         scaling = _Scaling(self._headers[0], array)
         with new_folder(self._path) as folder:
             headers = derived_headers(self._headers, provenance, factor)
@@ -220,7 +221,8 @@ def _save(header, path):
 
 def _check_written(folder, array, ijk_to_ras, scaling):
     """Raises SuperResolutionError unless the files, read as any other series, hold the values in their place."""
-    written, matrix, _ = read_dicom(folder)
+    again = read_dicom(folder)
+    written, matrix = again.array, again.ijk_to_ras
     tolerance = scaling.error(array.dtype) + (
         0 if written.dtype.kind in "iu" else 1e-6 * float(max(abs(array.min()), abs(array.max())))
     )

@@ -1,183 +1,177 @@
-"""Volume files to arrays: what kind of file it is, and NRRD and MetaImage by ITK."""
+"""Volume files: dispatch by content, and atomic output with a provenance file."""
 
+from __future__ import annotations
+
+import json
+import os
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
-
 from ..errors import SuperResolutionError
-from .checks import (
-    LPS_TO_RAS,
-    check_grid,
-    choose_frame,
-    no_usable_grid,
-    not_scalar,
-    out_of_memory,
-    read_errors,
-    segmentation,
-)
-from .dicom_read import read_dicom
-from .quiet import quiet
+from ..volume import Volume
+from .atomic import check_parent, temporary_file, translate_os_errors
+from .checks import read_errors
+from .dicom_read import is_dicom, read_dicom
+from .discovery import OUTPUT_EXTENSIONS, provenance_path
+from .itk import read_itk, write_itk
 
-UNKNOWN_SPACES = (
-    "scanner-xyz",
-    "scanner-xyz-time",
-    "3D-right-handed",
-    "3D-left-handed",
-    "3D-right-handed-time",
-    "3D-left-handed-time",
-)
-"""Spaces of an NRRD file that do not say how the patient lies."""
+TYPES = frozenset(
+    f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
+) - {"float8", "float16"}
+"""Voxel types that every output format can hold."""
+COMPRESSION = 1
+"""gzip level: higher ones take 1.6 times as long or more and save a hundredth on noisy voxels."""
 
-
-@dataclass(frozen=True)
-class Volume:
-    """array: (k, j, i), an integer or floating-point type; ijk_to_ras: (4, 4) float64, mm; messages: sentences for the user."""
-
-    array: np.ndarray
-    ijk_to_ras: np.ndarray
-    messages: list[str] = field(default_factory=list)
+_HEAD = 4096  # bytes in which every format shows its kind
 
 
 def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
-    """Reads a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder of DICOM files.
+    """Read a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder with a DICOM series.
 
-    frame: which one of a file that holds several (4D), counted from 0. series: the Series Instance UID, for a DICOM folder
-    that holds several. A 2D image becomes a volume of one slice.
-    Raises SuperResolutionError (kind "input") for whatever is not one scalar volume on a rectangular grid, all of it there.
+    The content of a file gives its format, not its name. A 2D image becomes a volume of one slice.
+
+    Args:
+        path: The file or folder.
+        frame: Index of the volume in a file with several (4D), counted from 0.
+        series: Series Instance UID, for a DICOM folder with several series.
+
+    Raises:
+        SuperResolutionError: (kind "input") The file does not hold one complete scalar volume on a
+            rectangular grid, or cannot be read; (kind "memory") it does not fit into memory.
     """
     path = Path(path)
     with read_errors(path):
-        return Volume(*_reader(path, series)(path, frame))
+        if path.is_dir():
+            return read_dicom(path, frame, series)
+        if series is not None:
+            raise SuperResolutionError(
+                f"{path.name} is a single file. Omit --series, or give the folder of the series.",
+            )
+        return _read_file(path, frame)
 
 
-def _reader(path, series):
-    """The function that reads such a file, found by what is in it and not by its name.
-
-    nibabel, which 3D Slicer does not bring, is needed for files that may be NIfTI only.
-    """
-    if path.is_dir():
-        return lambda path, frame: read_dicom(path, frame, series)
-    if series is not None:
-        raise SuperResolutionError(
-            f"{path.name} is a single file: leave --series out, or give the folder of the DICOM series."
-        )
-    from .nifti import is_nifti, read_nifti
-
+def _read_file(path: Path, frame: int | None) -> Volume:
     head = _head(path)
-    if is_nifti(head):
-        return read_nifti
-    if head.startswith(b"NRRD"):
-        return lambda path, frame: _read_itk(path, "NrrdImageIO", frame)
-    if b"ElementDataFile" in head or b"NDims" in head:
-        return lambda path, frame: _read_itk(path, "MetaImageIO", frame)
-    if head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima"):
-        return read_dicom
     if not head:
-        raise SuperResolutionError(f"{path.name} is empty or damaged: copy or export it again.")
+        raise SuperResolutionError(f"{path.name} is empty or damaged. Copy or export it again.")
+    if _may_be_nifti(head):
+        from .nifti import read_nifti  # nibabel: 3D Slicer does not bring it
+
+        return read_nifti(path, frame)
+    if head.startswith(b"NRRD"):
+        return read_itk(path, "NrrdImageIO", frame)
+    if b"ElementDataFile" in head or b"NDims" in head:
+        return read_itk(path, "MetaImageIO", frame)
+    if is_dicom(path, head):
+        return read_dicom(path, frame)
     raise SuperResolutionError(
-        f"{path.name} is not a volume that can be read: give a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) "
-        "or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder."
+        f"{path.name} is not a volume that can be read. Use a NIfTI (.nii, .nii.gz), NRRD (.nrrd, "
+        ".nhdr) or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder."
     )
 
 
-def _head(path):
-    """The first bytes, unpacked; none of a damaged archive."""
+def _head(path: Path) -> bytes:
+    """Return the first bytes, decompressed; none of a damaged archive."""
     with open(path, "rb") as file:
-        head = file.read(4096)
+        head = file.read(_HEAD)
     if not head.startswith(b"\x1f\x8b"):
         return head
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, 4096)
+        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
     except zlib.error:
         return b""
 
 
-def _read_itk(path, image_io, frame):
-    name = path.name
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO(image_io)
-    with quiet():
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError as e:
-            raise _unreadable(name, e) from e
-    keys = reader.GetMetaDataKeys()
-    if any(key.startswith(("Segment0_", "Segmentation_")) for key in keys):
-        raise segmentation(name)
-    pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
-    size, components = reader.GetSize(), reader.GetNumberOfComponents()
-    is_sequence = (
-        components > 1
-        and "NRRD_kinds[pixel]" in keys
-        and reader.GetMetaData("NRRD_kinds[pixel]") == "list"
+def _may_be_nifti(head: bytes) -> bool:
+    """Recognize NIfTI-1 and -2 in both byte orders, and Analyze 7.5, which nifti.py refuses."""
+    if head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"):
+        return True
+    return len(head) >= 348 and 348 in (
+        int.from_bytes(head[:4], "little"),
+        int.from_bytes(head[:4], "big"),
     )
-    if "complex" in pixel or (components > 1 and not is_sequence):
-        raise not_scalar(
-            name,
-            "complex" if "complex" in pixel else components,
-            is_color=components in (3, 4) and "unsigned" in pixel,
-        )
-    if len(size) > 4 and max(size[4:]) > 1:
+
+
+def check_output(path: str | Path, source: str | Path | None = None) -> None:
+    """Check, before a long task, that `write_volume` can write a file; leave nothing behind.
+
+    Args:
+        path: The output file.
+        source: The input file or folder, which is never overwritten.
+
+    Raises:
+        SuperResolutionError: (kind "settings" or "environment") The file cannot be written.
+    """
+    target, _ = _target(path)
+    if target.is_dir():
         raise SuperResolutionError(
-            f"{name} has {len(size)} dimensions: save one volume of it as a file of its own."
+            f"{path} is a folder. Add a file name with an extension: {_EXTENSIONS}.", "settings"
         )
-    frames = components if is_sequence else size[3] if len(size) > 3 else 1
-    chosen = choose_frame(name, frames, frame)
-    ijk_to_ras, messages = _itk_matrix(reader, name)
-    check_grid(name, ijk_to_ras)
+    check_parent(target)
+    if source is not None and _is_same_file(target, Path(source)):
+        raise SuperResolutionError(
+            f"The output {path} is the input itself. Choose another name.", "settings"
+        )
+    with translate_os_errors(target), temporary_file(target, ".part"):
+        pass
 
-    if len(size) > 3:
-        reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
-        reader.SetExtractIndex([0, 0, 0, chosen, *[0] * (len(size) - 4)])
-    with quiet():
-        try:
-            array = sitk.GetArrayFromImage(reader.Execute())
-        except (RuntimeError, MemoryError) as e:
-            if isinstance(e, MemoryError) or "alloc" in str(e):
-                raise out_of_memory(name, size, 8) from e
-            raise _unreadable(name, e) from e
-    if is_sequence:
-        array = np.ascontiguousarray(array[..., chosen])
-    return (
-        array.reshape(array.shape if array.ndim == 3 else (1, *array.shape)),
-        ijk_to_ras,
-        messages,
+
+def write_volume(path: str | Path, volume: Volume) -> None:
+    """Write a volume, and its provenance to NAME.json beside it.
+
+    The old files stay until the new ones are complete. A volume without provenance gets no
+    NAME.json. NIfTI stores the position in single precision.
+
+    Args:
+        path: Ends in one of `OUTPUT_EXTENSIONS`; its full name is NAME.
+        volume: Voxels of an integer or floating-point type of 8 to 64 bits, stored unchanged.
+
+    Raises:
+        SuperResolutionError: The type cannot be stored, or the file cannot be written.
+    """
+    target, extension = _target(path)
+    array, provenance = volume.array, volume.provenance or {}
+    if array.dtype.name not in TYPES:
+        raise SuperResolutionError(
+            f"Voxels of type {array.dtype.name} cannot be stored in {extension} files. Convert "
+            "them to float32 first."
+        )
+    volume = replace(volume, array=array.astype(array.dtype.newbyteorder("="), copy=False))
+    sidecar = provenance_path(target)
+    with (
+        translate_os_errors(target, array.nbytes),
+        temporary_file(target, extension) as image_file,
+        temporary_file(sidecar, ".json") as text_file,
+    ):
+        if extension.startswith(".nii"):
+            from .nifti import write_nifti  # nibabel: 3D Slicer does not bring it
+
+            write_nifti(image_file, volume, provenance, COMPRESSION)
+        else:
+            write_itk(image_file, volume, provenance, COMPRESSION)
+        text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
+        text_file.write_text(text, encoding="utf-8")
+        os.replace(image_file, target)
+        if volume.provenance is None:
+            sidecar.unlink(missing_ok=True)  # it describes the volume that was replaced
+        else:
+            os.replace(text_file, sidecar)
+
+
+_EXTENSIONS = f"{', '.join(OUTPUT_EXTENSIONS[:-1])} or {OUTPUT_EXTENSIONS[-1]}"
+
+
+def _target(path: str | Path) -> tuple[Path, str]:
+    """Return the file to write, where a link is followed, and its extension."""
+    target, name = Path(os.path.realpath(path)), Path(path).name
+    for extension in sorted(OUTPUT_EXTENSIONS, key=len, reverse=True):
+        if name.lower().endswith(extension) and len(name) > len(extension):
+            return target, extension
+    raise SuperResolutionError(
+        f"{path} does not say which format to write. End the name in {_EXTENSIONS}.", "settings"
     )
 
 
-def _itk_matrix(reader, name):
-    dimension = len(reader.GetSize())
-    used = min(dimension, 3)
-    lps = np.eye(4)
-    direction = np.reshape(reader.GetDirection(), (dimension, dimension))[:used, :used]
-    lps[:used, :used] = direction * reader.GetSpacing()[:used]
-    lps[:used, 3] = reader.GetOrigin()[:used]
-    messages = []
-    if dimension == 2:
-        messages.append(
-            f"{name} is a single 2D image: its thickness and position are unknown, 1 mm was taken."
-        )
-    elif reader.GetImageIO() == "NrrdImageIO":
-        space = (
-            reader.GetMetaData("NRRD_space") if "NRRD_space" in reader.GetMetaDataKeys() else None
-        )
-        if space is None or space in UNKNOWN_SPACES:
-            messages.append(
-                f"{name} does not say how the patient lies (no anatomical space): the voxel grid was taken as it is, "
-                "names such as axial may be wrong."
-            )
-    return LPS_TO_RAS @ lps, messages
-
-
-def _unreadable(name, error):
-    text = str(error)
-    if "spacing" in text or "direction" in text.lower():
-        return no_usable_grid(name)
-    return SuperResolutionError(
-        f"{name} can't be read: it is damaged, cut short, of a kind that is not supported, or the file with its voxels is "
-        "missing beside it; copy or export it again."
-    )
+def _is_same_file(target: Path, source: Path) -> bool:
+    return target.exists() and source.exists() and os.path.samefile(target, source)

@@ -1,249 +1,284 @@
-"""NIfTI-1 and NIfTI-2, by nibabel.
+"""NIfTI-1 and NIfTI-2 files, by nibabel.
 
-Not by ITK, which knows no NIfTI-2, fills a file that was cut short with zeros, reads NAME.nii where NAME.nii.gz was
-asked for and both exist, and turns a sheared grid into a straight one, all without a word.
+ITK does not read NIfTI-2, fills a file that was cut short with zeros, reads NAME.nii instead of
+NAME.nii.gz if both exist, and straightens a sheared grid, all without an error.
+
+Three of nibabel's habits call for code of our own. Its image classes repair headers (a voxel size
+of 0 becomes 1, one of -2 becomes 2), so the header is read unchecked and the voxels through an
+`ArrayProxy`. It stops reading where the voxels end, so the checksum of a gzip file is never
+verified. It scales in double precision, which doubles the memory of 16-bit volumes.
 """
+
+from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
+import os
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, cast
 
 import nibabel
 import numpy as np
-from nibabel.fileholders import FileHolder
-from nibabel.fileslice import fileslice
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 
 from .. import geometry
 from ..errors import SuperResolutionError
+from ..messages import Message, warning
+from ..volume import Volume
 from .checks import (
-    LPS_TO_RAS,
     check_grid,
     choose_frame,
-    no_usable_grid,
     not_scalar,
     out_of_memory,
     segmentation,
+    unknown_orientation,
+    unusable_grid,
 )
 
-HEADER_KINDS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
+try:  # two to four times as fast as zlib; not brought by 3D Slicer
+    from isal import igzip, igzip_threaded
+    from isal.isal_zlib import IsalError
+except ImportError:
+    igzip = igzip_threaded = None
+    IsalError = zlib.error
+
+HEADERS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
 HEADER_SIZE = 540
 """Bytes of the longer header, that of NIfTI-2."""
-
-NOT_SCALAR = {
-    "RGB": 3,
-    "RGBA": 4,
-    "complex64": "complex",
-    "complex128": "complex",
-    "complex256": "complex",
-}
-SCALAR = (
-    "uint8",
-    "int16",
-    "int32",
-    "float32",
-    "float64",
-    "int8",
-    "uint16",
-    "uint32",
-    "int64",
-    "uint64",
+COLORS = {"RGB": 3, "RGBA": 4}
+SCALAR_TYPES = frozenset(
+    "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64".split()
 )
 LABEL_INTENT = 1002
-SPATIAL_UNIT = {1: 1000.0, 3: 0.001}
-"""mm; 2 is mm, 0 (unknown) is taken as mm."""
+MILLIMETERS = {1: 1000.0, 3: 0.001}
+"""Spatial units other than mm; unknown units are taken as mm."""
 LONGEST_AXIS = 32767
+POSITION_TOLERANCE = 1e-3
+"""Part of the volume's extent: near half a turn a quaternion in single precision is no better."""
 
 
-def is_nifti(head):
-    """head: the first bytes of a file, unpacked. True for Analyze 7.5, too, which is refused with a sentence."""
-    return nibabel.AnalyzeHeader.may_contain_header(head) or _kind(head) is not None
+def read_nifti(path: Path, frame: int | None = None) -> Volume:
+    """Read a .nii, .nii.gz or .hdr file.
 
+    Args:
+        path: The file with the header; its content is decisive, not its name.
+        frame: Index of the volume in a 4D file, counted from 0.
 
-def _kind(head):
-    return next((kind for kind in HEADER_KINDS if kind.may_contain_header(head)), None)
-
-
-def read_nifti(path, frame=None):
-    """(array (k, j, i), ijk_to_ras (4, 4), messages) of a .nii, .nii.gz or .hdr file; frame: of a 4D file.
-
-    Raises SuperResolutionError (kind "input").
+    Raises:
+        SuperResolutionError: The file does not hold one complete scalar volume on a rectangular
+            grid; (kind "memory") it does not fit into memory.
     """
-    path, name = Path(path), Path(path).name
+    name = path.name
     try:
         with _open(path) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy, about the numbers of damaged headers
+            warnings.simplefilter("ignore")  # numpy's, about the numbers in damaged headers
             header = _header(file, name)
-            sizes, frames = _sizes(header, name)
+            size, frames = _size(header, name)
             dtype = _dtype(header, name)
-            ijk_to_ras, messages = _matrix(header, name)
+            ijk_to_ras, messages = _position(header, name)
             check_grid(name, ijk_to_ras)
             chosen = choose_frame(name, frames, frame)
-            with (
-                contextlib.nullcontext(file)
-                if _is_single(header)
-                else _open(_data_file(path)) as data
-            ):
-                array = _voxels(data, header, sizes, frames, chosen, dtype, name)
-            return _scaled(array, header), ijk_to_ras, messages
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+            with contextlib.ExitStack() as stack:
+                if not _is_single(header):
+                    file = stack.enter_context(_open(_data_file(path)))
+                array = _voxels(file, header, (*size, frames), dtype, chosen, name)
+    except (EOFError, gzip.BadGzipFile, zlib.error, IsalError) as e:
         raise SuperResolutionError(
-            f"{name} is damaged or cut short ({e}): copy or export it again."
+            f"{name} is damaged or cut short ({e}). Copy or export it again."
         ) from e
     except (HeaderDataError, ValueError, OverflowError) as e:
         raise SuperResolutionError(
-            f"The header of {name} is damaged ({str(e).splitlines()[0]}): export it again."
+            f"The header of {name} is damaged ({str(e).splitlines()[0]}). Export it again."
         ) from e
+    return Volume(array, ijk_to_ras, tuple(messages))
 
 
-def _open(path):
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else open(path, "rb")
+def _open(path: Path) -> IO[bytes]:
+    file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+    if file.read(2) != b"\x1f\x8b":
+        file.seek(0)
+        return file
+    file.close()
+    return cast(IO[bytes], (igzip or gzip).open(path, "rb"))
 
 
-def _header(file, name):
+def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
     head = file.read(HEADER_SIZE)
-    kind = _kind(head)
+    kind = next((kind for kind in HEADERS if kind.may_contain_header(head)), None)
     if kind is None:
         raise SuperResolutionError(
-            f"{name} is an Analyze 7.5 image, which does not say left from right: convert it to NIfTI first."
+            f"{name} is an Analyze 7.5 image, which does not tell left from right. Convert it to "
+            "NIfTI first."
         )
     if len(head) < kind.sizeof_hdr:
-        raise EOFError("its header is not complete")
+        raise EOFError("its header is incomplete")
     return kind(head[: kind.sizeof_hdr], check=False)
 
 
-def _is_single(header):
-    """Whether the voxels follow the header, or lie in a file of their own."""
-    return header["magic"].item().startswith(b"n+")
+def _is_single(header: nibabel.Nifti1Header) -> bool:
+    """Return whether the voxels follow the header; else they are in a file of their own."""
+    return cast(bytes, header["magic"].item()).startswith(b"n+")
 
 
-def _data_file(path):
+def _data_file(path: Path) -> Path:
     for suffix in (".img", ".img.gz"):
         data = path.with_name(path.name.removesuffix(".gz").removesuffix(".hdr") + suffix)
         if data.exists():
             return data
     raise SuperResolutionError(
-        f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it: put both into one folder."
+        f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it. "
+        "Put both into one folder."
     )
 
 
-def _sizes(header, name):
-    """((ni, nj, nk), frames)"""
+def _size(header: nibabel.Nifti1Header, name: str) -> tuple[tuple[int, int, int], int]:
+    """Return ((ni, nj, nk), frames)."""
     rank = int(header["dim"][0])
     dim = [int(n) for n in header["dim"][1 : rank + 1]] + [1] * (7 - rank)
     if not 1 <= rank <= 7 or min(dim) < 1:
+        size = "×".join(map(str, dim))
         raise SuperResolutionError(
-            f"The header of {name} is damaged (it gives the size as {'×'.join(map(str, dim))}): export it again."
+            f"The header of {name} is damaged (size {size}). Export it again."
         )
     if max(dim[4:]) > 1:
         raise not_scalar(name, int(np.prod(dim[4:])))
-    return dim[:3], dim[3]
+    return (dim[0], dim[1], dim[2]), dim[3]
 
 
-def _dtype(header, name):
-    code = int(header["datatype"])
-    label = (
-        str(nibabel.nifti1.data_type_codes.label[code])
-        if code in nibabel.nifti1.data_type_codes
-        else ""
-    )
-    if label in NOT_SCALAR:
-        raise not_scalar(name, NOT_SCALAR[label], is_color=True)
+def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
+    code, codes = int(header["datatype"]), nibabel.nifti1.data_type_codes
+    label = str(codes.label[code]) if code in codes else ""
+    if label in COLORS:
+        raise not_scalar(name, COLORS[label], is_color=True)
+    if label.startswith("complex"):
+        raise not_scalar(name, "complex")
     if int(header["intent_code"]) == LABEL_INTENT:
         raise segmentation(name)
-    if label not in SCALAR:
+    if label not in SCALAR_TYPES:
         raise SuperResolutionError(
-            f"{name} stores its voxels as NIfTI type {code}, which can't be read: save it as 16-bit integers or 32-bit floats."
+            f"{name} stores its voxels as NIfTI type {code}, which is not supported. Save it as "
+            "16-bit integers or 32-bit floats."
         )
     return header.get_data_dtype()
 
 
-def _voxels(file, header, sizes, frames, frame, dtype, name):
-    """The stored numbers of one frame, native byte order, (k, j, i)."""
-    # some writers leave the offset 0 where the voxels follow the header
-    offset = (
-        max(int(header["vox_offset"]), header.sizeof_hdr + 4)
-        if _is_single(header)
-        else int(header["vox_offset"])
-    )
-    try:
-        array = fileslice(file, (..., frame), (*sizes, frames), dtype, offset, order="F")
-    except (MemoryError, OverflowError) as e:
-        raise out_of_memory(name, sizes, dtype.itemsize) from e
-    except ValueError as e:  # nibabel's word for less data than the header promises
-        raise EOFError("voxels are missing") from e
-    if isinstance(file, gzip.GzipFile):
-        while file.read(2**20):  # the check sum comes at the end
-            pass
-    return np.ascontiguousarray(array.T, dtype.newbyteorder("="))
-
-
-def _scaled(array, header):
-    """slope · stored + intercept; a slope of zero or NaN means that the stored numbers count."""
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if slope == 0 or not np.isfinite([slope, intercept]).all() or (slope, intercept) == (1, 0):
-        return array
-    exact_in_single = array.dtype.itemsize <= 2 or array.dtype == np.float32
-    array = array.astype(np.float32 if exact_in_single else np.float64)
-    array *= slope
-    array += intercept
-    return array
-
-
-def _matrix(header, name):
-    """IJKToRAS in mm: the sform where it is set, else the qform, else the bare grid as ITK and 3D Slicer take it."""
+def _position(header: nibabel.Nifti1Header, name: str) -> tuple[np.ndarray, list[Message]]:
+    """Return IJKToRAS in mm: the sform, else the qform, else the grid as ITK and 3D Slicer do."""
     messages = []
-    if not header["sform_code"] > 0 and not (header["pixdim"][1:4] > 0).all():
-        raise no_usable_grid(name)
-    if header["sform_code"] > 0:
-        matrix = header.get_sform()
-        if header["qform_code"] > 0 and not _same_place(
-            matrix, header.get_qform(), header["dim"][1:4]
-        ):
+    (sform, _), pixdim = header.get_sform(coded=True), header["pixdim"][1:4].astype(float)
+    if int(header["sform_code"]) <= 0 and not (pixdim > 0).all():
+        raise unusable_grid(name)
+    has_qform = int(header["qform_code"]) > 0
+    if int(header["sform_code"]) > 0:
+        matrix = sform
+        if has_qform and not _is_same_place(matrix, header.get_qform(), header["dim"][1:4]):
             messages.append(
-                f"{name} gives two different positions: the sform was taken, but 3D Slicer may show the file where its qform says."
+                warning(
+                    "position",
+                    f"{name} gives two different positions. The sform is used; 3D Slicer may show "
+                    "the file at its qform.",
+                )
             )
-    elif header["qform_code"] > 0:
+    elif has_qform:
         matrix = header.get_qform()
     else:
-        matrix = LPS_TO_RAS @ np.diag([*header["pixdim"][1:4].astype(float), 1.0])
-        messages.append(
-            f"{name} does not say how the patient lies (neither qform nor sform): the voxel grid was taken as it is, "
-            "names such as axial may be wrong."
-        )
-    matrix[:3] *= SPATIAL_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+        matrix = geometry.LPS_TO_RAS @ np.diag([*pixdim, 1.0])
+        messages.append(unknown_orientation(name, "neither qform nor sform"))
+    matrix[:3] *= MILLIMETERS.get(int(header["xyzt_units"]) & 7, 1.0)
     return matrix, messages
 
 
-def _same_place(a, b, size):
-    """Within a thousandth of the volume's extent: near half a turn a quaternion in single precision says no more."""
-    corners = geometry.corners(a, size)
-    return np.abs(corners - geometry.corners(b, size)).max() <= 1e-3 * np.linalg.norm(
-        np.ptp(corners, axis=0)
+def _is_same_place(one: np.ndarray, other: np.ndarray, size: np.ndarray) -> bool:
+    corners = geometry.corners(one, size)
+    distance = np.abs(corners - geometry.corners(other, size)).max()
+    return bool(distance <= POSITION_TOLERANCE * np.linalg.norm(np.ptp(corners, axis=0)))
+
+
+def _voxels(
+    file: IO[bytes],
+    header: nibabel.Nifti1Header,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    frame: int,
+    name: str,
+) -> np.ndarray:
+    """Return the scaled voxels of one frame (k, j, i) in native byte order."""
+    offset = int(header["vox_offset"])
+    if _is_single(header):  # some writers leave 0
+        offset = max(offset, header.sizeof_hdr + 4)
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or not np.isfinite([slope, intercept]).all():
+        slope, intercept = 1.0, 0.0
+    is_exact_in_single = dtype.itemsize <= 2 or dtype.newbyteorder("=") == np.float32
+    precision = np.float32 if is_exact_in_single else np.float64
+    proxy = ArrayProxy(
+        file, (shape, dtype, offset, precision(slope), precision(intercept)), mmap=False
     )
+    try:
+        array = proxy[..., frame]
+    except (MemoryError, OverflowError) as e:
+        raise out_of_memory(name, shape[:3], dtype.itemsize) from e
+    except ValueError as e:  # nibabel's error for less data than the header promises
+        raise EOFError("voxels are missing") from e
+    if isinstance(file, gzip.GzipFile):
+        while file.read(2**20):  # the checksum is verified at the end
+            pass
+    return np.ascontiguousarray(array.T, array.dtype.newbyteorder("="))
 
 
-def write_nifti(file, array, ijk_to_ras, description, comment):
-    """Writes a NIfTI-1 file (.nii) to an open binary file: sform and qform, and a header extension with the comment.
+def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
+    """Write a NIfTI-1 file with sform and qform, and the provenance as a header extension.
 
-    array: (k, j, i); description: at most 79 characters of ASCII; comment: a dict of JSON values.
-    Raises SuperResolutionError where an axis is too long for NIfTI-1.
+    Args:
+        path: Ends in .nii or .nii.gz; the latter is compressed.
+        volume: Voxels of an integer or floating-point type of 8 to 64 bits.
+        provenance: JSON values; its "software" and "notice" become the description.
+        compression: gzip level, 1 to 3.
+
+    Raises:
+        SuperResolutionError: An axis is too long for NIfTI-1.
+        OSError: The file cannot be written.
     """
-    if max(array.shape) > LONGEST_AXIS:
+    if max(volume.size) > LONGEST_AXIS:
         raise SuperResolutionError(
-            f"NIfTI can't hold more than {LONGEST_AXIS} voxels along an axis, the volume has {max(array.shape)}: write .nrrd or .mha."
+            f"NIfTI cannot hold more than {LONGEST_AXIS} voxels along an axis; the volume has "
+            f"{max(volume.size)}. Write a .nrrd or .mha file."
         )
-    image = nibabel.Nifti1Image(array.T, ijk_to_ras, dtype=array.dtype)
-    image.set_sform(ijk_to_ras, code=1)
-    image.set_qform(ijk_to_ras, code=1)
-    image.header.set_xyzt_units("mm")
-    image.header["descrip"] = description.encode("ascii")
-    image.header.extensions.append(
-        nibabel.nifti1.Nifti1Extension("comment", json.dumps(comment).encode("ascii"))
-    )
-    image.to_file_map({"header": FileHolder(fileobj=file), "image": FileHolder(fileobj=file)})
+    image = nibabel.Nifti1Image(volume.array.T, volume.ijk_to_ras, dtype=volume.array.dtype)
+    image.set_sform(volume.ijk_to_ras, code=1)
+    image.set_qform(volume.ijk_to_ras, code=1)
+    header = image.header
+    header.set_xyzt_units("mm")
+    header.set_slope_inter(1, 0)
+    if provenance:
+        description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}"
+        header["descrip"] = description.encode("ascii", "replace")[:79]
+        comment = json.dumps(provenance).encode("ascii")
+        header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
+    head = io.BytesIO()
+    header.write_to(head)
+    with open(path, "wb") as file:
+        with _compressed(file, compression) if path.suffix == ".gz" else _plain(file) as output:
+            # not image.to_file_map, which seeks: the threaded gzip stream cannot
+            output.write(head.getvalue())
+            for plane in volume.array:
+                output.write(plane.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _plain(file: IO[bytes]) -> contextlib.nullcontext[IO[bytes]]:
+    return contextlib.nullcontext(file)
+
+
+def _compressed(file: IO[bytes], level: int) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """Return a gzip stream into an open file; the same bytes give the same file."""
+    if igzip_threaded is None:
+        return cast(IO[bytes], gzip.GzipFile("", "wb", level, file, mtime=0))
+    return cast(IO[bytes], igzip_threaded.open(file, "wb", level, threads=-1))

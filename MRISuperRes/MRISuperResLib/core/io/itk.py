@@ -1,0 +1,201 @@
+"""NRRD and MetaImage files, and compressed DICOM pixels, by SimpleITK."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from .. import geometry
+from ..errors import SuperResolutionError
+from ..messages import Message, warning
+from ..volume import Volume
+from .checks import (
+    check_grid,
+    choose_frame,
+    not_scalar,
+    out_of_memory,
+    segmentation,
+    unknown_orientation,
+    unusable_grid,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
+
+PREFIX = "MRISuperRes_"
+"""Prefix of the provenance keys in NRRD and MetaImage headers."""
+NON_ANATOMICAL_SPACES = frozenset(
+    space + ending
+    for space in ("scanner-xyz", "3D-right-handed", "3D-left-handed")
+    for ending in ("", "-time")
+)
+"""Spaces of an NRRD file that do not tell the patient's orientation."""
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Discard what C and C++ code writes to file descriptor 2.
+
+    ITK, GDCM and their codecs print warnings there, beside the exceptions that they raise.
+    """
+    try:
+        sys.stderr.flush()
+        saved = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # an application without standard error
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
+    """Read an NRRD or MetaImage file.
+
+    Args:
+        path: The file with the header.
+        image_io: "NrrdImageIO" or "MetaImageIO".
+        frame: Index of the volume in a file with several, counted from 0.
+
+    Raises:
+        SuperResolutionError: The file does not hold one complete scalar volume.
+    """
+    name = path.name
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO(image_io)
+    with silence():
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as e:
+            raise _unreadable(name, e) from e
+    size = reader.GetSize()
+    is_sequence = _check_voxels(name, reader)
+    frames = reader.GetNumberOfComponents() if is_sequence else size[3] if len(size) > 3 else 1
+    chosen = choose_frame(name, frames, frame)
+    ijk_to_ras, messages = _position(name, reader)
+    check_grid(name, ijk_to_ras)
+
+    if len(size) > 3:
+        reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
+        reader.SetExtractIndex([0, 0, 0, chosen, *[0] * (len(size) - 4)])
+    with silence():
+        try:
+            array = sitk.GetArrayFromImage(reader.Execute())
+        except (RuntimeError, MemoryError) as e:
+            if isinstance(e, MemoryError) or "alloc" in str(e):
+                raise out_of_memory(name, size, 8) from e
+            raise _unreadable(name, e) from e
+    if is_sequence:
+        array = np.ascontiguousarray(array[..., chosen])
+    return Volume(array if array.ndim == 3 else array[None], ijk_to_ras, tuple(messages))
+
+
+def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
+    """Refuse files without scalar voxels; return whether the components are frames."""
+    keys = reader.GetMetaDataKeys()
+    if any(key.startswith(("Segment0_", "Segmentation_")) for key in keys):
+        raise segmentation(name)
+    pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    components, dimension = reader.GetNumberOfComponents(), len(reader.GetSize())
+    kind = "NRRD_kinds[pixel]"  # "list" in the sequences that 3D Slicer saves
+    is_sequence = components > 1 and kind in keys and reader.GetMetaData(kind) == "list"
+    if "complex" in pixel:
+        raise not_scalar(name, "complex")
+    if components > 1 and not is_sequence:
+        raise not_scalar(name, components, components in (3, 4) and "unsigned" in pixel)
+    if dimension > 4 and max(reader.GetSize()[4:]) > 1:
+        raise SuperResolutionError(
+            f"{name} has {dimension} dimensions. Save one volume of it as a separate file."
+        )
+    return is_sequence
+
+
+def _position(name: str, reader: sitk.ImageFileReader) -> tuple[np.ndarray, list[Message]]:
+    """Return IJKToRAS in mm, and what the file leaves unknown about it."""
+    dimension = len(reader.GetSize())
+    used = min(dimension, 3)
+    lps = np.eye(4)
+    direction = np.reshape(reader.GetDirection(), (dimension, dimension))[:used, :used]
+    lps[:used, :used] = direction * reader.GetSpacing()[:used]
+    lps[:used, 3] = reader.GetOrigin()[:used]
+    messages = []
+    if dimension == 2:
+        messages.append(
+            warning(
+                "thickness",
+                f"{name} is a single 2D image of unknown thickness and position; 1 mm is assumed.",
+            )
+        )
+    elif reader.GetImageIO() == "NrrdImageIO":
+        key = "NRRD_space"
+        space = reader.GetMetaData(key) if key in reader.GetMetaDataKeys() else None
+        if space is None or space in NON_ANATOMICAL_SPACES:
+            messages.append(unknown_orientation(name, "no anatomical space"))
+    return geometry.LPS_TO_RAS @ lps, messages
+
+
+def _unreadable(name: str, error: Exception) -> SuperResolutionError:
+    # ITK has no exception types: its text is the only way to tell a bad grid from a bad file
+    text = str(error)
+    if "spacing" in text or "direction" in text.lower():
+        return unusable_grid(name)
+    return SuperResolutionError(
+        f"{name} cannot be read: it is damaged, cut short or of an unsupported kind, or the file "
+        "with its voxels is missing beside it. Copy or export it again."
+    )
+
+
+def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
+    """Write an NRRD or MetaImage file with the provenance in its header.
+
+    ITK does not notice every failed write, so the file is read again and compared.
+
+    Args:
+        path: The extension gives the format.
+        volume: Voxels of an integer or floating-point type of 8 to 64 bits.
+        provenance: JSON values.
+        compression: gzip level for NRRD; MetaImage is written uncompressed.
+
+    Raises:
+        OSError: The file was not written completely.
+        MemoryError: There is no memory for a copy of the volume.
+    """
+    incomplete = "the file is incomplete, perhaps because the disk is full"
+    try:
+        image = volume.to_sitk()
+    except RuntimeError as e:  # ITK has no exception type of its own for it
+        raise MemoryError(str(e)) from e
+    for key, value in provenance.items():
+        image.SetMetaData(PREFIX + key, value if isinstance(value, str) else json.dumps(value))
+    try:
+        with silence():
+            is_packed = path.suffix == ".nrrd"
+            sitk.WriteImage(
+                image, str(path), useCompression=is_packed, compressionLevel=compression
+            )
+            del image  # at most two copies of the volume in memory
+            again = sitk.ReadImage(str(path))
+    except RuntimeError as e:
+        if "allocate memory" in str(e):
+            raise MemoryError(str(e)) from e
+        raise OSError(errno.EIO, incomplete) from e
+    written = sitk.GetArrayViewFromImage(again)
+    if written.dtype != volume.array.dtype or any(
+        ours.tobytes() != theirs.tobytes()
+        for ours, theirs in zip(volume.array, written, strict=True)
+    ):
+        raise OSError(errno.EIO, incomplete)
