@@ -1,3 +1,81 @@
-"""MRISuperRes: super-resolution of MRI volumes with the two-stage ESRGAN method."""
+"""Super-resolution of MRI volumes with two-stage ESRGAN models.
+
+Example:
+    >>> import MRISuperResLib as sr
+    >>> volume = sr.upsample("in.nii.gz", scale=2)
+    >>> volume.save("out.nii.gz")
+
+The names below are loaded at first use, so that importing the package loads no heavy library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AuditOptions",
+    "AuditReport",
+    "Cancelled",
+    "Comparison",
+    "ComparisonOptions",
+    "Message",
+    "Method",
+    "ModelCard",
+    "Progress",
+    "SuperResolutionError",
+    "UpsamplingOptions",
+    "Volume",
+    "__version__",
+    "audit",
+    "compare",
+    "list_models",
+    "load_model",
+    "upsample",
+]
+
+if TYPE_CHECKING:
+    from .api import AuditReport, audit, compare, list_models, load_model, upsample
+    from .core.comparison.compare import Comparison
+    from .core.errors import Cancelled, SuperResolutionError
+    from .core.messages import Message
+    from .core.methods.base import Method
+    from .core.models.card import ModelCard
+    from .core.options import AuditOptions, ComparisonOptions, UpsamplingOptions
+    from .core.progress import Progress
+    from .core.volume import Volume
+
+_MODULES = {
+    "AuditOptions": "core.options",
+    "AuditReport": "api",
+    "Cancelled": "core.errors",
+    "Comparison": "core.comparison.compare",
+    "ComparisonOptions": "core.options",
+    "Message": "core.messages",
+    "Method": "core.methods.base",
+    "ModelCard": "core.models.card",
+    "Progress": "core.progress",
+    "SuperResolutionError": "core.errors",
+    "UpsamplingOptions": "core.options",
+    "Volume": "core.volume",
+    "audit": "api",
+    "compare": "api",
+    "list_models": "api",
+    "load_model": "api",
+    "upsample": "api",
+}
+"""Exported name and the module that defines it."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,6 @@
-"""The command line: python -m MRISuperResLib --help"""
+"""Command line: python -m MRISuperResLib --help."""
 
-import sys
-
-from .cli.main import main
+from .cli.main import entry_point
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point()

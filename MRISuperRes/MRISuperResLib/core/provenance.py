@@ -82,9 +82,8 @@ def versions() -> dict[str, str]:
 
     The modules report them, since package metadata may belong to a broken installation.
     """
-    loaded = {
-        name: str(sys.modules[name].__version__)
-        for name in ("numpy", "torch", "safetensors")
-        if name in sys.modules
-    }
-    return {"python": platform.python_version(), **loaded}
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "torch", "safetensors"):
+        if name in sys.modules:
+            found[name] = str(sys.modules[name].__version__)
+    return found

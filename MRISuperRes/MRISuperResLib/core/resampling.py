@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     import scipy.sparse
 
-    Operator = np.ndarray | scipy.sparse.csr_array
+    Operator: TypeAlias = np.ndarray | scipy.sparse.csr_array
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 DEGRADATIONS = ("bicubic", "kspace")

@@ -1,0 +1,319 @@
+"""Public Python API: upsample, compare and audit volumes; list and load models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .core.errors import SuperResolutionError
+from .core.messages import Message
+from .core.methods.registry import MethodRegistry, default_comparison_methods
+from .core.models.card import ModelCard
+from .core.models.store import ModelStore
+from .core.options import AUDITED_SLICES, AuditOptions, ComparisonOptions, UpsamplingOptions
+from .core.progress import CancelCheck, ProgressCallback
+from .core.upsampling import upsample_volume
+from .core.volume import Volume
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from .core.audit.findings import Findings
+    from .core.comparison.compare import Comparison
+    from .core.methods.base import Method
+
+    Source: TypeAlias = str | os.PathLike[str] | Volume | sitk.Image | tuple[ArrayLike, ArrayLike]
+    """A file or DICOM folder, a Volume, a SimpleITK image, or (array (k, j, i), ijk_to_ras)."""
+
+
+def upsample(
+    source: Source,
+    *,
+    scale: int | None = None,
+    model: str | None = None,
+    slice_axis: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    batch_size: int | None = None,
+    frame: int | None = None,
+    series: str | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Volume:
+    """Upsample a volume in-plane.
+
+    Args:
+        source: Path of a file or DICOM folder, Volume, SimpleITK image, or (array, ijk_to_ras)
+            with the array indexed (k, j, i).
+        scale: Upsampling factor 2, 4 or 8. None: the model's own, or 2 without a model.
+        model: Name of a model or method, such as "fast-x2-psnr", "bicubic", "fast-x2@0.5" (blend)
+            or "bicubic+bp" (back-projected). None: the default model of the scale.
+        slice_axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto" (half precision on GPUs made for it), "float32" or "half".
+        batch_size: Slices per batch. None: chosen from the slice size.
+        frame: Index of the volume in a 4D file, counted from 0.
+        series: Series Instance UID, for a DICOM folder with several series.
+        on_progress: Called with a Progress, first with no slice done.
+        is_cancelled: Called between batches; the task stops when it returns True.
+
+    Returns:
+        The upsampled volume with its messages and provenance.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
+    """
+    options = UpsamplingOptions(model, scale, slice_axis, device, precision, batch_size)
+    return upsample_volume(
+        _volume(source, frame, series),
+        options,
+        on_progress=on_progress,
+        is_cancelled=is_cancelled,
+    )
+
+
+def compare(
+    source: Source,
+    methods: Sequence[str] | None = None,
+    *,
+    scale: int = 2,
+    reference: bool = True,
+    slice_axis: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    degradation: str = "bicubic",
+    noise: float = 0.0,
+    seed: int = 0,
+    perceptual: str = "none",
+    frame: int | None = None,
+    series: str | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Comparison:
+    """Compare methods on a volume.
+
+    Args:
+        source: See `upsample`.
+        methods: Two to eight method names. None: interpolations, back-projected bicubic, and the
+            installed models of the scale.
+        scale: Upsampling factor 2, 4 or 8.
+        reference: True: the volume is the reference; it is degraded and restored by every method.
+            False: the volume itself is upsampled, and only its data consistency is measured.
+        slice_axis: See `upsample`.
+        device: See `upsample`.
+        precision: See `upsample`.
+        degradation: "bicubic" or "kspace".
+        noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
+        seed: Seed of the noise.
+        perceptual: No-reference metric: "none", "niqe" or "pi" (need pyiqa).
+        frame: See `upsample`.
+        series: See `upsample`.
+        on_progress: See `upsample`.
+        is_cancelled: See `upsample`.
+
+    Returns:
+        Outputs, scores and synthetic lesions of all methods; `to_csv(path)` writes the scores.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
+    """
+    # imported here because scipy takes its time
+    from .core.comparison.compare import compare_methods
+
+    registry = MethodRegistry()
+    names = methods if methods is not None else default_comparison_methods(scale, registry.store)
+    options = ComparisonOptions(
+        tuple(names),
+        scale,
+        reference,
+        slice_axis,
+        device,
+        precision,
+        degradation,
+        noise,
+        seed,
+        perceptual,
+    )
+    return compare_methods(
+        _volume(source, frame, series),
+        options,
+        registry=registry,
+        on_progress=on_progress,
+        is_cancelled=is_cancelled,
+    )
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Findings of an audit.
+
+    Attributes:
+        findings: {scale: {volume: {method: Findings}}}; bicubic interpolation and back-projected
+            bicubic are always among the methods.
+        messages: Messages on the volumes and methods.
+    """
+
+    findings: dict[int, dict[str, dict[str, Findings]]]
+    messages: tuple[Message, ...]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write one line per scale, volume and method."""
+        from .core.audit.tables import volumes_csv
+
+        Path(path).write_text(volumes_csv(self.findings), encoding="utf-8", newline="")
+
+
+def audit(
+    sources: Source | Iterable[Source],
+    models: Sequence[str],
+    *,
+    scale: int | None = None,
+    slice_axis: str = "auto",
+    device: str = "auto",
+    precision: str = "float32",
+    degradation: str = "bicubic",
+    noise: float = 0.0,
+    seed: int = 0,
+    slices: int | None = AUDITED_SLICES,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> AuditReport:
+    """Measure hallucinated, lost and inconsistent detail of models.
+
+    Args:
+        sources: One reference volume or a list of them, see `upsample`. A tuple is always one
+            volume, (array, ijk_to_ras).
+        models: Names of models or methods.
+        scale: Upsampling factor. None: every model at its own.
+        slice_axis: See `upsample`.
+        device: See `upsample`.
+        precision: See `upsample`; float32 by default, so that figures do not depend on the device.
+        degradation: "bicubic" or "kspace".
+        noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
+        seed: Seed of the noise, the choice of slices and the positions of synthetic lesions.
+        slices: Slices per volume; None: all.
+        on_progress: Called with the progress of every volume and scale in turn.
+        is_cancelled: See `upsample`.
+
+    Returns:
+        Findings per scale, volume and method; `to_csv(path)` writes them.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
+    """
+    # imported here because scipy takes its time
+    from .core.audit.audit import audit_volume
+
+    registry = MethodRegistry()
+    scales = [scale] if scale is not None else sorted({registry.scale_of(name) for name in models})
+    tasks = [
+        AuditOptions(
+            tuple(name for name in models if scale is not None or registry.scale_of(name) == each),
+            each,
+            slice_axis=slice_axis,
+            device=device,
+            precision=precision,
+            degradation=degradation,
+            noise=noise,
+            seed=seed,
+            slices=slices,
+        )
+        for each in scales
+    ]
+    findings: dict[int, dict[str, dict[str, Findings]]] = {each: {} for each in scales}
+    messages: list[Message] = []
+    for number, source in enumerate(_sources(sources), 1):
+        volume = _volume(source)
+        name = Path(source).name if isinstance(source, (str, os.PathLike)) else f"volume {number}"
+        if any(name in volumes for volumes in findings.values()):
+            name = f"{name} ({number})"
+        for options in tasks:
+            result = audit_volume(
+                volume,
+                options,
+                registry=registry,
+                on_progress=on_progress,
+                is_cancelled=is_cancelled,
+            )
+            findings[options.scale][name] = {
+                method: found.findings for method, found in result.methods.items()
+            }
+            messages += result.messages
+    return AuditReport(findings, tuple(messages))
+
+
+def list_models(scale: int | None = None) -> list[ModelCard]:
+    """List the cards of the installed models, of one scale or of all.
+
+    Sorted by scale, PSNR models before GAN models, then by name.
+    """
+    return list(ModelStore().cards(scale))
+
+
+def load_model(
+    name: str, *, scale: int | None = None, device: str = "auto", precision: str = "auto"
+) -> Method:
+    """Load a model or another method.
+
+    Args:
+        name: See the argument `model` of `upsample`.
+        scale: Upsampling factor of an interpolation; None: the model's own, or 2.
+        device: See `upsample`.
+        precision: See `upsample`.
+
+    Returns:
+        A callable that upsamples images (n, h, w), normalized so that most values lie between 0
+        and 1, to (n, scale·h, scale·w).
+
+    Raises:
+        SuperResolutionError: The model is not installed or cannot be used, PyTorch is missing, or
+            the device does not exist.
+    """
+    return MethodRegistry().get(UpsamplingOptions(name, scale, device=device, precision=precision))
+
+
+def _volume(source: Source, frame: int | None = None, series: str | None = None) -> Volume:
+    """Read or convert a source."""
+    if isinstance(source, (str, os.PathLike)):
+        return Volume.read(Path(source), frame, series)
+    if frame is not None or series is not None:
+        raise SuperResolutionError(
+            "“frame” and “series” select a volume in a file: give the path of a file or folder.",
+            "settings",
+        )
+    if isinstance(source, Volume):
+        return source
+    if _is_sitk_image(source):
+        return Volume.from_sitk(source)
+    if isinstance(source, tuple) and len(source) == 2:
+        array, ijk_to_ras = source
+        return Volume(np.asarray(array), np.asarray(ijk_to_ras))
+    raise SuperResolutionError(
+        "The source must be a path, a Volume, a SimpleITK image or a tuple (array, ijk_to_ras), "
+        f"not {type(source).__name__}.",
+        "settings",
+    )
+
+
+def _is_sitk_image(source: object) -> TypeGuard[sitk.Image]:
+    """Return True for a SimpleITK image, without importing SimpleITK."""
+    module = sys.modules.get("SimpleITK")
+    return module is not None and isinstance(source, module.Image)
+
+
+def _sources(sources: Source | Iterable[Source]) -> Iterable[Source]:
+    if isinstance(sources, (str, os.PathLike, Volume, tuple)):
+        return [sources]
+    if _is_sitk_image(sources):
+        return [sources]
+    return cast("Iterable[Source]", sources)
