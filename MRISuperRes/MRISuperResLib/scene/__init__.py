@@ -1,1 +1,1 @@
-"""What needs the scene but no Qt: volume nodes in and out, and the run that connects them with the worker."""
+"""Tasks and nodes of the MRML scene; needs Slicer and VTK, but no Qt."""

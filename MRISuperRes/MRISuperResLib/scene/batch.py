@@ -1,151 +1,221 @@
-"""A run over several volumes, one after the other: what is finished stays, and a volume that fails does not stop the others."""
+"""Upsampling of several volumes, one after the other; one that fails does not stop the others."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from ..core.progress import ProgressMeter
-from .tasks import Run, TaskState
-from .volume_nodes import sliceCount, whyNotUpsamplable
-from .volume_task import VolumeTask
+from ..core.messages import Message, warning
+from ..core.options import UpsamplingOptions
+from ..core.progress import Progress
+from .nodes import sliceCount, whyNotUpsamplable
+from .strategy import PartsProgress
+from .tasks import BackgroundTask, Task, TaskState, checkIsIdle
+from .upsampling import VolumeUpsampling
+
+if TYPE_CHECKING:
+    from ..worker.client import WorkerProcess
+
+COMMON_ERRORS = ("environment", "packages", "device")
+"""Kinds of errors that would make the other volumes fail as well."""
 
 
 @dataclass
 class VolumeResult:
-    """What became of one volume. state: a TaskState, None while it has not begun. message: why there is no output. outputNode: None without one."""
+    """What became of one volume of a batch.
+
+    Attributes:
+        name: Name of the input.
+        inputId: Node ID of the input.
+        state: State of its task; None before its turn.
+        message: Why there is no output, else empty.
+        messages: What the user should know about the output.
+        outputId: Node ID of the output, if any.
+    """
 
     name: str
     inputId: str
     state: TaskState | None = None
     message: str = ""
+    messages: list[Message] = field(default_factory=list)
     outputId: str | None = None
 
     @property
-    def outputNode(self):
+    def outputNode(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The output; None if there is none, or it was removed from the scene."""
         return slicer.mrmlScene.GetNodeByID(self.outputId) if self.outputId else None
 
 
-class BatchTask(Run):
-    """Has state, message, messages, errorKind, isRunning, cancel, detach and the two callbacks of a SceneTask, and `results`.
+class BatchTask(BackgroundTask):
+    """A task over several volumes.
 
-    inputNodes: volume nodes. job: UpsamplingOptions. It is FINISHED when all volumes have had their turn, whatever became of them; it FAILED where something is
-    missing that all of them need. onChanged(job): a volume, or all of it, has begun or ended.
-    Raises SuperResolutionError without volumes, RuntimeError where the worker is busy.
+    It finishes when every volume had its turn, whatever became of it. It fails only if something
+    is missing that all volumes need.
+
+    Attributes:
+        results: A `VolumeResult` for every volume.
+
+    Args:
+        worker: The worker process; it must not be busy.
+        inputNodes: Volume nodes.
+        options: The options for all of them.
+        onProgress: Called as onProgress(progress) with a `Progress` over all volumes.
+        onFinished: Called as onFinished(task) at the end.
+        onChanged: Called as onChanged(task) when a volume has begun or ended.
+
+    Raises:
+        SuperResolutionError: No volume was given.
+        RuntimeError: The worker is busy.
     """
 
-    def __init__(self, worker, inputNodes, job, onProgress=None, onFinished=None, onChanged=None):
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        inputNodes: Iterable[slicer.vtkMRMLScalarVolumeNode],
+        options: UpsamplingOptions,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[BatchTask], None] | None = None,
+        onChanged: Callable[[BatchTask], None] | None = None,
+    ) -> None:
+        super().__init__()
         inputNodes = list(inputNodes)
         if not inputNodes or None in inputNodes:
-            raise SuperResolutionError(_("Choose one volume at least."))
-        if worker.isBusy:
-            raise RuntimeError(
-                _("Another volume is being processed: wait until it is finished, or cancel it.")
-            )
-        self.state, self.message, self.messages, self.errorKind = TaskState.RUNNING, "", [], None
+            raise SuperResolutionError(_("Choose at least one volume."))
+        checkIsIdle(worker)
         self.results = [VolumeResult(node.GetName(), node.GetID()) for node in inputNodes]
-        self.number = -1  # of the volume that is being processed, from 0
-        self._worker, self._job = worker, job
+        self._worker, self._options = worker, options
         self._onProgress, self._onFinished, self._onChanged = onProgress, onFinished, onChanged
-        # of a volume that cannot be upsampled it is told when its turn comes
-        self._slices = [
-            0 if whyNotUpsamplable(node) else sliceCount(node, job.slice_axis) for node in inputNodes
-        ]
-        self._meter, self._run = ProgressMeter(), None
+        # a volume that cannot be upsampled fails when its turn comes
+        self._parts = PartsProgress(
+            [
+                0 if whyNotUpsamplable(node) else sliceCount(node, options.slice_axis)
+                for node in inputNodes
+            ]
+        )
+        self._parts.number = -1
+        self._task: Task | None = None
         self._scene = slicer.mrmlScene
         self._observer = self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose)
-        self._goOn()
+        self._startNext()
 
     @property
-    def finished(self):
-        """The VolumeResults with an output."""
+    def finished(self) -> list[VolumeResult]:
+        """The results with an output."""
         return [result for result in self.results if result.state is TaskState.FINISHED]
 
-    def cancel(self, reason=None):
-        """Ends the run after the present slice; what is finished stays."""
-        if self.isRunning and not self.isCancelling:
-            self.message = reason or self._stopMessage()
-            if self._run is not None:
-                self._run.cancel(_("Cancelled."))
+    @property
+    def result(self) -> list[VolumeResult]:
+        """The results of all volumes, as `Task.result` is that of one."""
+        return self.results
 
-    def detach(self):
-        """Nobody is told any more how the run goes and ends."""
+    @property
+    def part(self) -> str:
+        """The volume that is being processed, such as "Volume 2 of 5"."""
+        return _("Volume {number} of {count}").format(
+            number=self._parts.number + 1, count=len(self.results)
+        )
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Request the end after the present batch of slices; finished outputs are kept."""
+        if self.isRunning and not self.isCancelling:
+            self.isCancelling = True
+            self.message = reason or self._cancelMessage()
+            if self._task is not None:
+                self._task.cancel(_("Cancelled."))
+
+    def detach(self) -> None:
+        """Drop the callbacks; the task itself continues."""
         self._onProgress = self._onFinished = self._onChanged = None
 
-    def _stopMessage(self):
-        return _("Cancelled: {done} of {count} volumes are finished and stay.").format(
+    def _cancelMessage(self) -> str:
+        return _("Cancelled: {done} of {count} volumes were upsampled and are kept.").format(
             done=len(self.finished), count=len(self.results)
         )
 
-    def _goOn(self):
-        """Starts the next volume that can be started, or ends."""
-        while self.isRunning and not self.isCancelling and self.number + 1 < len(self.results):
-            self.number += 1
-            result = self.results[self.number]
+    def _startNext(self) -> None:
+        """Start the next volume that can be upsampled, or end."""
+        while (
+            self.isRunning and not self.isCancelling and self._parts.number + 1 < len(self.results)
+        ):
+            self._parts.number += 1
+            result = self.results[self._parts.number]
             try:
                 node = self._scene.GetNodeByID(result.inputId)
                 if node is None:
                     raise SuperResolutionError(_("The volume was deleted."))
                 result.state = TaskState.RUNNING
-                self._run = VolumeTask(
-                    self._worker, node, self._job, None, self._progress, self._onVolumeEnded
+                self._task = Task(
+                    self._worker,
+                    node,
+                    VolumeUpsampling(self._options),
+                    self._onVolumeProgress,
+                    self._onVolumeFinished,
                 )
             except SuperResolutionError as error:
-                self._note(TaskState.FAILED, str(error), error.kind)
+                self._record(TaskState.FAILED, str(error), error.kind)
             else:
-                self._changed()
+                self._notify()
                 return
         self._end()
 
-    def _onVolumeEnded(self, run):
-        if run.state is TaskState.CANCELLED and run.inputNode is not None and not self.isCancelling:
-            self.message = (
-                self._stopMessage()
-            )  # the worker was ended, and must not be started again
-        output = run.outputNode
-        self.results[self.number].outputId = output.GetID() if output is not None else None
-        self._note(run.state, run.message, run.errorKind)
-        self._goOn()
-
-    def _note(self, state, message, errorKind):
-        result = self.results[self.number]
-        result.state, result.message = state, message
-        if errorKind in (
-            "environment",
-            "packages",
-            "device",
-        ):  # what is missing or broken would fail the others, too
-            self.errorKind, self.state = errorKind, TaskState.FAILED
-            self.message = message
-        self._changed()
-
-    def _progress(self, done, total, rate, remaining):
+    def _onVolumeProgress(self, progress: Progress) -> None:
         if self._onProgress:
-            now = self._meter.update(sum(self._slices[: self.number]) + done, sum(self._slices))
-            self._onProgress(now.done, now.total, now.rate, now.remaining)
+            self._onProgress(self._parts.whole(progress))
 
-    def _changed(self):
+    def _onVolumeFinished(self, task: Task) -> None:
+        if task.state is TaskState.CANCELLED and task.inputNode is not None:
+            # also if the application ended the worker, which must not be started again
+            self.message = self.message or self._cancelMessage()
+            self.isCancelling = True
+        result = self.results[self._parts.number]
+        result.messages = task.messages
+        result.outputId = task.result.GetID() if task.result is not None else None
+        self._record(task.state, task.message, task.errorKind)
+        self._startNext()
+
+    def _record(self, state: TaskState, message: str, errorKind: str | None) -> None:
+        result = self.results[self._parts.number]
+        result.state, result.message = state, message
+        if errorKind in COMMON_ERRORS:
+            self.errorKind, self.state, self.message = errorKind, TaskState.FAILED, message
+        self._notify()
+
+    def _notify(self) -> None:
         if self._onChanged:
             self._onChanged(self)
 
-    def _onSceneClose(self, caller, event):
+    def _onSceneClose(self, caller: Any, event: Any) -> None:
         for result in self.results:
             result.outputId = None  # a node of the next scene may get the same ID
         self.cancel(_("Cancelled: the scene was closed."))
 
-    def _end(self):
+    def _end(self) -> None:
         self._scene.RemoveObserver(self._observer)
         if self.isRunning:
-            self.state = TaskState.CANCELLED if self.message else TaskState.FINISHED
+            self.state = TaskState.CANCELLED if self.isCancelling else TaskState.FINISHED
+        self.isCancelling = False
         for result in self.results:
             if result.state is None:
-                result.message = _("Not begun.")
-        names = {}  # of the volumes without an output, by the reason
-        for result in self.results:
-            if result.message:
-                names.setdefault(result.message, []).append(f"“{result.name}”")
-        self.messages = [f"{', '.join(those)}: {reason}" for reason, those in names.items()]
-        self._changed()
+                result.message = _("Not started.")
+        self.messages = [
+            warning("data", "{}: {}".format(", ".join(f"“{name}”" for name in names), text))
+            for text, names in self._namesByText().items()
+        ]
+        self._notify()
         if self._onFinished:
             self._onFinished(self)
+
+    def _namesByText(self) -> dict[str, list[str]]:
+        """Return the names of volumes by what there is to say about them."""
+        names: dict[str, list[str]] = {}
+        for result in self.results:
+            warnings = [message.text for message in result.messages if message.is_warning]
+            for text in dict.fromkeys([result.message, *warnings]):
+                if text:
+                    names.setdefault(text, []).append(result.name)
+        return names

@@ -1,68 +1,75 @@
-"""An output volume as a derived DICOM series, where its input was loaded from the application's DICOM database."""
+"""Export of an output as a derived DICOM series, for inputs from the DICOM database."""
+
+from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from .output_nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES
-from .volume_nodes import upsamplableVolume, whyNotUpsamplable
+from .nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES, volumeFromNode, whyNotUpsamplable
 
 
-def whyNotExportable(node):
-    """One sentence that says why an output can't become a DICOM series; an empty text where nothing is known that speaks against it."""
+def whyNotExportable(node: slicer.vtkMRMLNode | None) -> str:
+    """Return one sentence on why a node cannot be exported, or an empty text."""
     if node is None or not node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
-        return _("There is no result yet, which could become a DICOM series: press Apply first.")
+        return _("There is no output yet. Press Apply first.")
     if not node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES):
         return _(
-            "“{name}” was made of a volume that was not loaded by the module DICOM, so that no patient or study is known: save it as a file instead."
+            "The input of “{name}” was not loaded from DICOM, so patient and study are unknown. "
+            "Save the output as a file instead."
         ).format(name=node.GetName())
     if node.GetParentTransformNode() is not None:
         return _(
-            "“{name}” is under a transform, for which DICOM images have no place: take it out of the transform first."
+            "“{name}” is under a transform, which DICOM images cannot store. "
+            "Remove it from the transform first."
         ).format(name=node.GetName())
     return whyNotUpsamplable(node)
 
 
-def exportDicom(node, folder):
-    """Writes an output node into a folder that does not exist, or is empty. Raises SuperResolutionError.
+def exportDicom(node: slicer.vtkMRMLScalarVolumeNode, folder: str) -> None:
+    """Write an output as a DICOM series that is derived from that of its input.
 
-    The files of its source are found by the application's DICOM database.
+    Args:
+        node: The output.
+        folder: A folder that is empty, or does not exist.
+
+    Raises:
+        SuperResolutionError: The node cannot be exported, or the folder cannot be written.
     """
     reason = whyNotExportable(node)
     if reason:
         raise SuperResolutionError(reason)
-    array, ijkToRAS = upsamplableVolume(node)
+    volume = replace(
+        volumeFromNode(node),
+        provenance=json.loads(node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance")),
+    )
     files = _sourceFiles(node)
     from ..core.io.dicom_read import series_of
     from ..core.io.dicom_write import DicomSeriesWriter
 
-    DicomSeriesWriter(folder, series_of(files)).write(
-        array, ijkToRAS, json.loads(node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"))
-    )
+    DicomSeriesWriter(folder, series_of(files)).write(volume)
 
 
-def _sourceFiles(node):
-    # there is none before the module DICOM has been given a place for it
+def _sourceFiles(node: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
+    # there is no database before the user gives the module DICOM a place for it
     database = getattr(slicer, "dicomDatabase", None)
     if database is None:
         raise SuperResolutionError(
-            _(
-                "The DICOM database, which knows the files of the source, is not open: open the module DICOM once, and try again."
-            ),
+            _("The DICOM database is not open. Open the module DICOM once and try again."),
             "environment",
         )
-    files = [
-        database.fileForInstance(uid)
-        for uid in node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES).split()
-    ]
+    uids = node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES).split()
+    files = [database.fileForInstance(uid) for uid in uids]
     missing = sum(not file or not os.path.isfile(file) for file in files)
     if missing:
         raise SuperResolutionError(
             _(
-                "{missing} of the {total} images that “{name}” was made of are not in the DICOM database any more: import them again."
+                "{missing} of the {total} source images of “{name}” are missing from the DICOM "
+                "database. Import them again."
             ).format(missing=missing, total=len(files), name=node.GetName())
         )
     return files

@@ -1,4 +1,4 @@
-"""The settings of the panel, which are saved with the scene."""
+"""Settings of the panel, saved with the scene."""
 
 import enum
 from typing import Annotated
@@ -9,16 +9,19 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 
 class Scale(enum.Enum):
+    """In-plane upsampling factors."""
+
     X2 = 2
     X4 = 4
     X8 = 8
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return f"×{self.value}"
 
 
 class SliceDirection(enum.Enum):
-    """The value is the axis of the job."""
+    """Slice directions; the values are those of `UpsamplingOptions.slice_axis`."""
 
     AUTO = "auto"
     AXIAL = "axial"
@@ -28,7 +31,8 @@ class SliceDirection(enum.Enum):
     J = "j"
     K = "k"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
             "auto": _("Automatic"),
             "axial": _("Axial"),
@@ -41,16 +45,17 @@ class SliceDirection(enum.Enum):
 
 
 class Device(enum.Enum):
-    """The value is the device of the job."""
+    """Devices; the values are those of `UpsamplingOptions.device`."""
 
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
     MPS = "mps"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "auto": _("Automatic: the GPU where there is one"),
+            "auto": _("Automatic"),
             "cpu": _("CPU"),
             "cuda": _("GPU (CUDA)"),
             "mps": _("GPU (Apple)"),
@@ -58,72 +63,82 @@ class Device(enum.Enum):
 
 
 class Precision(enum.Enum):
-    """The value is the precision of the job."""
+    """Precisions; the values are those of `UpsamplingOptions.precision`."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
+    HALF = "half"
 
-    def label(self):
-        return {
-            "auto": _("Automatic: half where it is quicker and near"),
-            "float32": _("Single (float32)"),
-        }[self.value]
+    def label(self) -> str:
+        """Return the text for the combo box."""
+        return {"auto": _("Automatic"), "float32": _("Float32"), "half": _("Half")}[self.value]
 
 
 class ComparisonMode(enum.Enum):
+    """Modes of a comparison; the values are those of `ComparisonOptions.reference`."""
+
     REFERENCE = True
     NO_REFERENCE = False
 
-    def label(self):
-        return (
-            _("With reference: shrink it, and restore it")
-            if self.value
-            else _("Without reference: enlarge it")
-        )
+    def label(self) -> str:
+        """Return the text for the combo box."""
+        return _("With reference") if self.value else _("Without reference")
 
 
 class Degradation(enum.Enum):
-    """The value is the degradation of the job."""
+    """Degradations; the values are those of `ComparisonOptions.degradation`."""
 
     BICUBIC = "bicubic"
     KSPACE = "kspace"
 
-    def label(self):
-        return {
-            "bicubic": _("Bicubic, antialiased"),
-            "kspace": _("Truncation of k-space, as in a scanner"),
-        }[self.value]
+    def label(self) -> str:
+        """Return the text for the combo box."""
+        return {"bicubic": _("Bicubic (antialiased)"), "kspace": _("K-space truncation")}[
+            self.value
+        ]
 
 
 class PerceptualScore(enum.Enum):
-    """The value is the perceptual metric of the job."""
+    """No-reference metrics; the values are those of `ComparisonOptions.perceptual`."""
 
     NONE = "none"
     NIQE = "niqe"
     PI = "pi"
 
-    def label(self):
-        return {
-            "none": _("None"),
-            "niqe": _("NIQE, on five slices"),
-            "pi": _("PI, on five slices (slow)"),
-        }[self.value]
+    def label(self) -> str:
+        """Return the text for the combo box."""
+        return {"none": _("None"), "niqe": _("NIQE"), "pi": _("PI (slow)")}[self.value]
 
 
 @parameterNodeWrapper
 class MRISuperResParameterNode:
-    """model: a name, or empty for the default model of the scale. outputVolume: None for a new volume. allFrames: of the sequence of which
-    inputVolume shows the present frame; where there is none it counts for nothing.
+    """Parameter node of the module.
 
-    changedMethods: names of those methods of a comparison, separated by spaces, that are chosen though they are not by default, or
-    the other way round; so the default may differ between scales and installations.
+    Attributes:
+        inputVolume: Volume to upsample.
+        outputVolume: Volume to replace with the result; None for a new volume.
+        allFrames: Upsample all frames of the sequence whose current frame is `inputVolume`.
+            It has no effect on other volumes.
+        scale: In-plane upsampling factor.
+        sliceAxis: Slice direction.
+        device: Device that runs the network.
+        precision: Precision of the network.
+        model: Method name; empty for the default model of the scale.
+        comparisonMode: With or without a reference.
+        changedMethods: Names of compared methods that differ from the default, separated by
+            spaces: checked but not a default, or the other way round. The default depends on
+            scale and installed models.
+        degradation: How the reference is degraded.
+        noise: Rician noise, percent of the intensity range.
+        seed: Seed of the noise.
+        perceptualScore: No-reference metric.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
     allFrames: bool = False
     scale: Scale = Scale.X2
-    sliceDirection: SliceDirection = SliceDirection.AUTO
+    sliceAxis: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO
     model: str = ""

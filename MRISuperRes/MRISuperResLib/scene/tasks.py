@@ -1,4 +1,6 @@
-"""What every run has in common: the input on its way to the worker, the events on their way back, and the scene meanwhile."""
+"""Background tasks: an input goes to the worker, its result into the scene."""
+
+from __future__ import annotations
 
 import enum
 import logging
@@ -6,256 +8,284 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from ..worker.child import FOLDER_PREFIX
-from .volume_nodes import upsamplableVolume
+from ..core.messages import Message
+from ..core.progress import Progress
+from ..worker.protocol import FOLDER_PREFIX
+from .strategy import Strategy, mergedMessages
+
+if TYPE_CHECKING:
+    from ..core.volume import Volume
+    from ..worker.client import WorkerProcess
 
 
 class TaskState(enum.Enum):
+    """State of a task."""
+
     RUNNING = "running"
     FINISHED = "finished"
     CANCELLED = "cancelled"
     FAILED = "failed"
 
 
-class Run:
-    """Something that goes on in the background. state: TaskState; message: one sentence, once it has ended or is asked to."""
+class BackgroundTask:
+    """State and messages of a task, as panel and script see them.
 
-    state: TaskState
-    message: str
-
-    @property
-    def isRunning(self):
-        return self.state is TaskState.RUNNING
-
-    @property
-    def isCancelling(self):
-        return self.isRunning and bool(self.message)
-
-
-class SceneTask(Run):
-    """A run that has been started; it ends in any case with one call of onFinished(job), then `state` and `message` say how.
-
-    inputNode: a volume node, or whatever else the derived class takes its arrays from.
-    worker: has run(request, onEvent) and cancel(), see gui.worker_process.WorkerProcess.
-    onProgress(done, total, rate, remaining): slices, slices per second or None, seconds or None.
-
-    A derived class says what is asked for (`_request`), and puts the result into the scene, all or nothing (`_makeNodes`); it may go on
-    with further arrays, one after the other, before anything is put there.
-    Only IDs of nodes are held: the user may delete nodes or close the scene meanwhile.
-    Raises SuperResolutionError where the volume cannot be upsampled, RuntimeError where the worker is busy.
+    Attributes:
+        state: How far the task is.
+        message: One sentence on why it was cancelled or failed, else empty.
+        errorKind: Kind of the error of a failed task (see `worker.protocol`), else None.
+        messages: What the user should know about the result.
+        isCancelling: True from the request to cancel until the end.
     """
 
-    def __init__(self, worker, inputNode, onProgress=None, onFinished=None):
-        if worker.isBusy:
-            raise RuntimeError(
-                _("Another volume is being processed: wait until it is finished, or cancel it.")
-            )
-        array, ijkToRAS = self._firstArray(inputNode)
+    def __init__(self) -> None:
         self.state = TaskState.RUNNING
-        self.message = ""  # one sentence, once it has ended
-        self.errorKind = None  # of a failed run, see the worker protocol
-        self.messages = []  # what the user should know about the result
+        self.message = ""
+        self.errorKind: str | None = None
+        self.messages: list[Message] = []
+        self.isCancelling = False
+
+    @property
+    def isRunning(self) -> bool:
+        """True until the task has finished, failed or been cancelled."""
+        return self.state is TaskState.RUNNING
+
+
+class Task(BackgroundTask):
+    """A task that runs in the worker process.
+
+    It is started by its construction. Whatever happens, it ends with one call of `onFinished`.
+    Only IDs of nodes are kept, since nodes may be deleted and the scene closed meanwhile.
+
+    Attributes:
+        strategy: What differs between kinds of task, such as a `VolumeUpsampling`.
+
+    Args:
+        worker: The worker process; it must not be busy.
+        inputNode: The volume or sequence node to process.
+        strategy: A new strategy for this task.
+        onProgress: Called as onProgress(progress) with a `Progress`.
+        onFinished: Called as onFinished(task) at the end.
+
+    Raises:
+        SuperResolutionError: The input cannot be processed.
+        RuntimeError: The worker is busy.
+    """
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        inputNode: slicer.vtkMRMLNode | None,
+        strategy: Strategy,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> None:
+        super().__init__()
+        checkIsIdle(worker)
+        volume = strategy.begin(inputNode)
+        self.strategy = strategy
         self._worker, self._onProgress, self._onFinished = worker, onProgress, onFinished
+        self._messages: list[tuple[str, list[Message]]] = []
         self._scene = slicer.mrmlScene
         self._inputId = inputNode.GetID()
         self._parentTransformId = (
             inputNode.GetTransformNodeID() if inputNode.IsA("vtkMRMLTransformableNode") else None
         )
-        self._folder = self._makeFolder()
-        inputPath = self._saveInput(array)
+        self._folder = _makeFolder()
+        self._saveInput(volume)
         self._observers = [
             self._scene.AddObserver(self._scene.NodeRemovedEvent, self._onNodeRemoved),
             self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose),
         ]
-        self._send(inputPath, ijkToRAS)
-
-    def _firstArray(self, inputNode):
-        """(array (k, j, i), ijkToRAS (4, 4)) that is sent to the worker first. Raises SuperResolutionError."""
-        return upsamplableVolume(inputNode)
-
-    def _request(self, folder):
-        """The fields of the worker's request beyond the input; files of the result go into the folder."""
-        raise NotImplementedError
-
-    def _makeNodes(self, inputNode, parentTransformNode, event):
-        """Puts the worker's result into the scene; an exception must leave the scene as it was.
-
-        Where the result is not complete yet, returns what is to be sent next, as `_firstArray`.
-        """
-        raise NotImplementedError
-
-    def _deletedMessage(self):
-        return _("Cancelled: the input volume was deleted.")
+        self._send(volume)
 
     @property
-    def inputNode(self):
-        """None after it has been removed from the scene."""
+    def inputNode(self) -> slicer.vtkMRMLNode | None:
+        """The input; None after it was removed from the scene."""
         return self._node(self._inputId)
 
-    def cancel(self, reason=None):
-        """Asks for the end of the run; onFinished follows, soon but not at once."""
+    @property
+    def result(self) -> Any:
+        """The output of a finished task: a volume node, sequence node or `ComparisonNodes`.
+
+        None before the end, and after the output was removed from the scene.
+        """
+        return self.strategy.result if self.state is TaskState.FINISHED else None
+
+    @property
+    def part(self) -> str:
+        """Input that is being processed, such as "Frame 2 of 5"; empty if there is only one."""
+        return self.strategy.part
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Request the end of the task; `onFinished` follows shortly."""
         if self.isRunning and not self.isCancelling:
-            self.message = reason or _("Cancelled: nothing was changed.")
+            self.isCancelling = True
+            self.message = reason or _("Cancelled. Nothing was changed.")
             self._worker.cancel()
 
-    def detach(self):
-        """Nobody is told any more how the run goes and ends."""
+    def detach(self) -> None:
+        """Drop both callbacks; the task itself continues."""
         self._onProgress = self._onFinished = None
 
-    def _send(self, inputPath, ijkToRAS):
+    @property
+    def _inputPath(self) -> str:
+        return os.path.join(self._folder, "input.npy")
+
+    def _saveInput(self, volume: Volume) -> None:
+        try:
+            np.save(self._inputPath, volume.array, allow_pickle=False)
+        except OSError as error:
+            self._removeFolder()
+            raise _noSpace(error) from error
+        except MemoryError as error:
+            self._removeFolder()
+            raise SuperResolutionError(
+                _("Out of memory while copying the volume. Close other applications, or crop it."),
+                "memory",
+            ) from error
+
+    def _send(self, volume: Volume) -> None:
         self._worker.run(
             {
                 "id": uuid.uuid4().hex,
-                "input": inputPath,
-                "ijkToRAS": ijkToRAS.tolist(),
+                "input": self._inputPath,
+                "ijkToRAS": volume.ijk_to_ras.tolist(),
                 "folder": self._folder,
-                **self._request(self._folder),
+                **self.strategy.request(self._folder),
             },
             self._onEvent,
         )
 
-    def _makeFolder(self):
-        """The job folder; no file of a run lies outside it."""
-        try:
-            os.makedirs(
-                slicer.app.temporaryPath, exist_ok=True
-            )  # some systems remove what was not used for days
-            return tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=slicer.app.temporaryPath)
-        except OSError as error:
-            raise self._noRoom(error) from error
-
-    def _saveInput(self, array):
-        path = os.path.join(self._folder, "input.npy")
-        try:
-            np.save(path, array, allow_pickle=False)
-        except OSError as error:
-            self._removeFolder()
-            raise self._noRoom(error) from error
-        except MemoryError as error:
-            self._removeFolder()
-            raise SuperResolutionError(
-                _(
-                    "The memory of this computer is not enough for a copy of the volume: close other programs, or crop the volume."
-                ),
-                "memory",
-            ) from error
-        return path
-
-    @staticmethod
-    def _noRoom(error):
-        return SuperResolutionError(
-            _(
-                "The volume cannot be copied to the temporary folder {folder} ({reason}): free some space there, or choose another "
-                "one in the application settings."
-            ).format(folder=slicer.app.temporaryPath, reason=error.strerror),
-            "environment",
-        )
-
-    def _removeFolder(self):
+    def _removeFolder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _onNodeRemoved(self, caller, event):
+    def _onNodeRemoved(self, caller: Any, event: Any) -> None:
         if self.inputNode is None:
-            self.cancel(self._deletedMessage())
+            self.cancel(_("Cancelled: the input was deleted."))
 
-    def _onSceneClose(self, caller, event):
-        # now, because a node of the next scene may get the same ID
+    def _onSceneClose(self, caller: Any, event: Any) -> None:
+        # at once, since a node of the next scene may get the same ID
         self._inputId = self._parentTransformId = None
         self.cancel(_("Cancelled: the scene was closed."))
 
-    def _onEvent(self, event):
+    def _onEvent(self, event: dict[str, Any]) -> None:
         name = event["event"]
         if name == "progress":
             if self._onProgress:
-                self._onProgress(*self._progress(event))
+                self._onProgress(self.strategy.progress(Progress.from_dict(event)))
         elif name == "error":
             logging.error("MRISuperRes: {}\n{}".format(event["message"], event["log"]))
-            self.errorKind = event["kind"]
-            self._end(TaskState.FAILED, self._failure(event["message"]))
-        elif name == "cancelled":
-            self._end(TaskState.CANCELLED, self.message or _("Cancelled: nothing was changed."))
+            self._fail(event["message"], event["kind"])
+        elif name == "cancelled" or self.isCancelling:
+            self._end(TaskState.CANCELLED, self.message or _("Cancelled. Nothing was changed."))
+        elif self.inputNode is None:
+            self._end(TaskState.CANCELLED, _("Cancelled: the input was deleted."))
         else:
             self._onResult(event)
 
-    def _progress(self, event):
-        """(done, total, rate, remaining) of the whole run. event: the worker's, of the array that it has."""
-        return event["done"], event["total"], event["rate"], event["remaining"]
-
-    def _failure(self, message):
-        """What is told of an error."""
-        return message
-
-    def _onResult(self, event):
-        inputNode = self.inputNode
-        if inputNode is None:
-            self._end(TaskState.CANCELLED, self.message or self._deletedMessage())
-            return
+    def _onResult(self, event: dict[str, Any]) -> None:
         try:
-            following = self._makeNodes(inputNode, self._node(self._parentTransformId), event)
-            self._takeMessages(event["messages"])
-            goesOn = following is not None and not self.isCancelling
-            if goesOn:
-                array, ijkToRAS = following
-                self._send(self._saveInput(array), ijkToRAS)
-        except FileNotFoundError:
-            logging.exception("MRISuperRes: the result is gone")
-            self._end(
-                TaskState.FAILED,
-                self._failure(
-                    _("The result is gone from the temporary folder: start the run again.")
-                ),
+            self._messages.append((self.part, [Message.from_dict(m) for m in event["messages"]]))
+            following = self.strategy.accept(
+                event, self.inputNode, self._node(self._parentTransformId)
             )
+            self.messages = mergedMessages(self._messages)
+            if following is not None:
+                self._saveInput(following)
+                self._send(following)
+        except FileNotFoundError:
+            logging.exception("MRISuperRes: the result is missing")
+            self._fail(_("The result is missing from the temporary folder. Try again."))
         except SuperResolutionError as error:
-            self.errorKind = error.kind
-            self._end(TaskState.FAILED, self._failure(str(error)))
+            self._fail(str(error), error.kind)
         except Exception:
-            logging.exception("MRISuperRes: the result could not be put into the scene")
+            logging.exception("MRISuperRes: the result could not be added to the scene")
             self._end(
                 TaskState.FAILED,
                 _(
-                    "The result could not be put into the scene, perhaps for want of memory: "
-                    "close other programs and start the run again."
+                    "The result could not be added to the scene, possibly out of memory. "
+                    "Close other applications and try again."
                 ),
             )
         else:
             if following is None:
                 self._end(TaskState.FINISHED, "")
-            elif not goesOn:
-                self._end(TaskState.CANCELLED, self.message)
 
-    def _takeMessages(self, messages):
-        self.messages = list(messages)
+    def _fail(self, message: str, kind: str | None = None) -> None:
+        self.errorKind = kind
+        if self.part:
+            message = _("{part} failed, no output was created: {reason}").format(
+                part=self.part, reason=message
+            )
+        self._end(TaskState.FAILED, message)
 
-    def _node(self, nodeId):
+    def _node(self, nodeId: str | None) -> slicer.vtkMRMLNode | None:
         return self._scene.GetNodeByID(nodeId) if nodeId else None
 
-    def _end(self, state, message):
+    def _end(self, state: TaskState, message: str) -> None:
         for tag in self._observers:
             self._scene.RemoveObserver(tag)
         self._removeFolder()
-        self.state, self.message = state, message
+        self.strategy.end()
+        self.state, self.message, self.isCancelling = state, message, False
         if self._onFinished:
             self._onFinished(self)
 
 
-class CancellingProgress:
-    """A script's progress callback, which cancels the run by returning False or by an exception of its own."""
+def checkIsIdle(worker: WorkerProcess) -> None:
+    """Raise RuntimeError if the worker is busy."""
+    if worker.isBusy:
+        raise RuntimeError(_("Another task is running. Wait for it, or cancel it."))
 
-    def __init__(self, callback):
+
+class ScriptProgress:
+    """The progress callback of a script, which cancels its task by returning False or raising.
+
+    Attributes:
+        task: The task to cancel; to be set after its start.
+        error: What the callback raised, or None.
+        hasCancelled: True after the callback cancelled the task.
+    """
+
+    def __init__(self, callback: Callable[[Progress], object]) -> None:
         self._callback = callback
-        self.run = self.error = None
+        self.task: Any = None
+        self.error: Exception | None = None
         self.hasCancelled = False
 
-    def __call__(self, done, total, rate, remaining):
+    def __call__(self, progress: Progress) -> None:
         try:
-            self.hasCancelled = self._callback(done, total) is False
+            self.hasCancelled = self._callback(progress) is False
         except Exception as error:
             self.error, self.hasCancelled = error, True
         if self.hasCancelled:
-            self.run.cancel()
+            self.task.cancel()
+
+
+def _makeFolder() -> str:
+    """Create the folder of a task, which contains all of its files."""
+    try:
+        # some systems delete temporary folders that were not used for days
+        os.makedirs(slicer.app.temporaryPath, exist_ok=True)
+        return tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=slicer.app.temporaryPath)
+    except OSError as error:
+        raise _noSpace(error) from error
+
+
+def _noSpace(error: OSError) -> SuperResolutionError:
+    return SuperResolutionError(
+        _(
+            "The volume cannot be copied to the temporary folder {folder} ({reason}). "
+            "Free some space, or choose another folder in the application settings."
+        ).format(folder=slicer.app.temporaryPath, reason=error.strerror),
+        "environment",
+    )

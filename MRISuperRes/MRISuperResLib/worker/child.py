@@ -88,9 +88,7 @@ class Worker:
                     self._accept(parse_request(line))
                 except RequestError as error:
                     log = line[:1000].decode("utf-8", "replace")
-                    self._events.send(
-                        "error", id=None, kind="request", message=str(error), log=log
-                    )
+                    self._events.send("error", id=None, kind="request", message=str(error), log=log)
         self._abandon(0)
 
     def _abandon(self, status: int) -> None:

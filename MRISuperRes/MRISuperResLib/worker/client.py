@@ -1,4 +1,6 @@
-"""The worker process, seen from the application: started when needed, kept warm between jobs, ended with the application."""
+"""The worker process as the application sees it: started on demand, kept warm between jobs."""
+
+from __future__ import annotations
 
 import enum
 import json
@@ -6,62 +8,90 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from .. import __version__
+from .protocol import Event, Request
 
 LIBRARY_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CANCEL_TIMEOUT = 5000  # ms that a worker has to answer a cancel request before it is killed
-END_TIMEOUT = (
-    2000  # ms that a process has to end after its stdin was closed, or after it was killed
-)
-LOG_LIMIT = 20000  # characters of stderr that are kept
+CANCEL_TIMEOUT = 5000
+"""Milliseconds from a cancel request until a worker that does not answer is killed."""
+END_TIMEOUT = 2000
+"""Milliseconds that a process may take to end after its stdin was closed or it was killed."""
+LOG_LIMIT = 20000
+"""Characters of stderr that are kept."""
 
 
 class WorkerState(enum.Enum):
+    """State of the worker process."""
+
     STOPPED = "stopped"
     IDLE = "idle"
     BUSY = "busy"
     CANCELLING = "cancelling"
 
 
-def pythonProgram():
-    """The Python of the application. Raises RuntimeError where it can't be found."""
+def pythonProgram() -> str:
+    """Return the Python of the application.
+
+    Raises:
+        RuntimeError: It was not found.
+    """
     python = shutil.which("PythonSlicer")
     if python is None and "python" in os.path.basename(sys.executable or "").lower():
         python = sys.executable
     if python is None:
         raise RuntimeError(
-            _(
-                "The Python of this application was not found, so that nothing can be computed: reinstall the application."
-            )
+            _("The Python of the application was not found. Reinstall the application.")
         )
     return python
 
 
-def workerCommand():
-    """(program, arguments) of the worker. Raises RuntimeError where no Python can be found."""
+def workerCommand() -> tuple[str, list[str]]:
+    """Return program and arguments of the worker.
+
+    Raises:
+        RuntimeError: The Python of the application was not found.
+    """
     return pythonProgram(), [
         "-c",
-        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.child import main; main()",
+        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
+        "from MRISuperResLib.worker.child import main; main()",
     ]
 
 
 class WorkerProcess:
-    """Runs one job at a time in the worker process (MRISuperResLib/worker.py has the protocol) and answers by a plain callback.
+    """The worker process, which runs one job at a time; see `protocol`.
 
-    command: function that returns (program, arguments); process, cancelTimer: QProcess and QTimer or test doubles of them.
+    Attributes:
+        state: State of the process.
+        pid: ID of the worker itself, once it is ready. The child of the application is the
+            launcher PythonSlicer, which has another ID.
+
+    Args:
+        command: Returns (program, arguments).
+        process: A QProcess, or a test double.
+        cancelTimer: A QTimer, or a test double.
     """
 
-    def __init__(self, command=workerCommand, process=None, cancelTimer=None):
+    def __init__(
+        self,
+        command: Callable[[], tuple[str, list[str]]] = workerCommand,
+        process: qt.QProcess | None = None,
+        cancelTimer: qt.QTimer | None = None,
+    ) -> None:
         self.state = WorkerState.STOPPED
-        self.pid = None  # of the worker itself; PythonSlicer is a launcher with a pid of its own
+        self.pid: int | None = None
         self._command = command
-        self._onEvent = self._jobId = None
-        self._lastError = None  # of a process that is about to end: what is said when it is gone
+        self._onEvent: Callable[[Event], None] | None = None
+        self._jobId: str | None = None
+        # reported when the process has ended
+        self._lastError: dict[str, Any] | None = None
         self._output, self._log = b"", ""
         self._process = process or qt.QProcess()
         self._process.connect("readyReadStandardOutput()", self._readOutput)
@@ -74,38 +104,47 @@ class WorkerProcess:
         self._cancelTimer.connect("timeout()", self._kill)
 
     @property
-    def isBusy(self):
+    def isBusy(self) -> bool:
+        """True while a job is running."""
         return self.state in (WorkerState.BUSY, WorkerState.CANCELLING)
 
-    def run(self, request, onEvent):
-        """Sends a request for a job, starting the process where needed; it may be called by the onEvent of the job before.
+    def run(self, request: Request, onEvent: Callable[[Event], None]) -> None:
+        """Send the request for a job, and start the process if necessary.
 
-        onEvent(event) gets every progress event of the job and at the end exactly one event result, cancelled or error,
-        whatever happens to the process. Raises RuntimeError while another job is running.
+        The `onEvent` of a job may call it for the next one.
+
+        Args:
+            request: A request that is a job.
+            onEvent: Called as onEvent(event) for the progress events of the job and finally, in any
+                case, for one result, cancelled or error event.
+
+        Raises:
+            RuntimeError: Another job is running.
         """
         if self.isBusy:
-            raise RuntimeError(
-                _("Another volume is being processed: wait until it is finished, or cancel it.")
-            )
+            raise RuntimeError(_("Another task is running. Wait for it, or cancel it."))
         self._jobId, self._onEvent = request["id"], onEvent
-        starting, self.state = self.state is WorkerState.STOPPED, WorkerState.BUSY
-        if starting:
+        isStarting, self.state = self.state is WorkerState.STOPPED, WorkerState.BUSY
+        if isStarting:
             try:
                 self._start()
             except RuntimeError as error:
                 self._endJob("error", kind="environment", message=str(error), log="")
-        if self.isBusy:  # else it could not be started
+        if self.isBusy:  # otherwise the process did not start
             self._send(request)
 
-    def cancel(self):
-        """Asks the worker to give up the running job; it is killed if it does not answer in time."""
+    def cancel(self) -> None:
+        """Request the end of the running job; a worker that does not answer is killed."""
         if self.state is WorkerState.BUSY:
             self.state = WorkerState.CANCELLING
             self._send({"request": "cancel", "id": self._jobId})
             self._cancelTimer.start()
 
-    def cleanup(self):
-        """Ends the process and returns when it is gone; a running job ends as cancelled. The next `run` starts it again."""
+    def cleanup(self) -> None:
+        """End the process and wait for its end; a running job is cancelled.
+
+        The next `run` starts the process again.
+        """
         if self.state is WorkerState.STOPPED:
             return
         if self.isBusy:
@@ -151,12 +190,13 @@ class WorkerProcess:
                     "kind": "environment",
                     "log": "",
                     "message": _(
-                        "The extension was changed while the application was running: restart the application."
+                        "The extension was updated while the application was running. "
+                        "Restart the application."
                     ),
                 }
                 self._kill()
         elif self._jobId is None or jobId not in (self._jobId, None):
-            self._keepLog(line + "\n")  # too late: its job has ended
+            self._keepLog(line + "\n")  # late, from a job that has ended
         elif name == "progress":
             if self.state is WorkerState.BUSY:
                 self._onEvent(event)
@@ -165,13 +205,13 @@ class WorkerProcess:
                 field: value for field, value in event.items() if field not in ("event", "id")
             }
             if name == "error" and fields.get("kind") == "device":
-                self._lastError = fields  # the worker ends now, and the next run must not find it
+                self._lastError = fields  # the worker ends now, and the next job must not find it
                 self._cancelTimer.start()
             else:
                 self._endJob(name, **fields)
 
     def _endJob(self, event, **fields):
-        """The one way in which a job ends."""
+        """End the running job; every job ends here."""
         if self.state is WorkerState.CANCELLING:
             event, fields = "cancelled", {}
         if fields.get("log") and self._log:
@@ -179,15 +219,16 @@ class WorkerProcess:
         jobId, onEvent = self._jobId, self._onEvent
         self._jobId = self._onEvent = None
         self._cancelTimer.stop()
-        running = self._process.state() != qt.QProcess.NotRunning
-        self.state = WorkerState.IDLE if running else WorkerState.STOPPED
+        isProcessAlive = self._process.state() != qt.QProcess.NotRunning
+        self.state = WorkerState.IDLE if isProcessAlive else WorkerState.STOPPED
         onEvent({"event": event, "id": jobId, **fields})
 
     def _onProcessError(self, error):
-        if error == qt.QProcess.FailedToStart:  # any other error is followed by finished()
+        if error == qt.QProcess.FailedToStart:  # finished() follows any other error
             self._endProcess(
                 _(
-                    "The worker process could not be started ({reason}): reinstall the extension, or look into the application log."
+                    "The worker process did not start ({reason}). "
+                    "Reinstall the extension, or check the application log."
                 ).format(reason=self._process.errorString())
             )
 
@@ -196,16 +237,17 @@ class WorkerProcess:
         self._readOutput()
         self._readLog()
         if self._jobId not in (None, jobId):
-            return  # the job's last words were its result, and the next one has started another process
+            return  # the last output was a result, and the next job started another process
         how = _("signal") if exitStatus == qt.QProcess.CrashExit else _("exit code")
         if wasReady or self.pid is not None:
             message = _(
-                "The worker process ended unexpectedly ({how} {code}), perhaps for want of memory: close other programs and start the run again, "
-                "or look into the application log."
+                "The worker process ended unexpectedly ({how} {code}), possibly out of memory. "
+                "Close other applications and try again, or check the application log."
             )
         else:
             message = _(
-                "The worker process could not begin its work ({how} {code}): reinstall the extension, or look into the application log."
+                "The worker process failed to start up ({how} {code}). "
+                "Reinstall the extension, or check the application log."
             )
         self._endProcess(message.format(how=how, code=exitCode))
 
@@ -220,7 +262,7 @@ class WorkerProcess:
             self.state = WorkerState.STOPPED
 
     def _kill(self):
-        """Ends the launcher and the worker behind it; finished() follows."""
+        """Kill the launcher and the worker behind it; finished() follows."""
         if self.pid is not None:
             try:
                 os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -229,18 +271,18 @@ class WorkerProcess:
         self._process.kill()
 
 
-def toBytes(byteArray):
-    """The content of a QByteArray, which is bytes or str, depending on the version."""
+def toBytes(byteArray: qt.QByteArray) -> bytes:
+    """Return the content of a QByteArray, which is bytes or str, depending on the version."""
     data = byteArray.data()
     return data.encode("utf-8", errors="replace") if isinstance(data, str) else bytes(data or b"")
 
 
-_shared = None
+_shared: WorkerProcess | None = None
 
 
-def sharedWorkerProcess():
-    """The one worker process of the application, so that panel and console find it warm."""
-    global _shared  # noqa: PLW0603 - made when it is asked for, as it needs the application
+def sharedWorkerProcess() -> WorkerProcess:
+    """Return the worker process of the application, which panel and console share."""
+    global _shared  # noqa: PLW0603 - made on demand, since it needs the application
     if _shared is None:
         _shared = WorkerProcess()
         slicer.app.connect("aboutToQuit()", _shared.cleanup)

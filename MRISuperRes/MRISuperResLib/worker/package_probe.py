@@ -1,9 +1,14 @@
-"""Tells whether packages can be imported, in a process of its own: metadata also say yes after an installation that is broken.
+"""Check whether packages can be imported, in a process of its own.
 
-    python -c "…; from MRISuperResLib.worker.package_probe import main; main()" NAME MODULE DISTRIBUTION MINIMUM …
+    python -c "…; from MRISuperResLib.worker.package_probe import main; main()" \
+        NAME MODULE DISTRIBUTION MINIMUM …
 
-answers with a line of JSON for each: {"name", "version" or "", "state", "reason"}; state: one of STATES. A package that ends the process has no line.
+writes one JSON line per package: {"name", "version" or "", "state", "reason"}, the state being one
+of `STATES`. A package that ends the process has no line. The metadata alone do not suffice, since
+they also list packages of a broken installation.
 """
+
+from __future__ import annotations
 
 import contextlib
 import importlib
@@ -12,26 +17,35 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 
 USABLE, MISSING, OLD, BROKEN = STATES = ("usable", "missing", "old", "broken")
 
 
-def main(words=None):
-    """words: four for each package, see above."""
-    words = sys.argv[1:] if words is None else words
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Probe packages and end the process; `arguments`: four per package, see above."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     stream = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a package prints when it is imported must not get between the answers
-    for number in range(0, len(words), 4):
-        print(json.dumps(probe(*words[number : number + 4])), file=stream, flush=True)
-    os._exit(0)  # some packages crash when the process ends
+    os.dup2(2, 1)  # output of a package must not get between the answers
+    for number in range(0, len(arguments), 4):
+        name, module, distribution, minimum = arguments[number : number + 4]
+        print(json.dumps(probe(name, module, distribution, minimum)), file=stream, flush=True)
+    os._exit(0)  # some packages crash when the process ends normally
 
 
-def probe(name, module, distribution, minimum):
-    """The answer for one package. module: what is imported of it; minimum: the oldest version that will do."""
+def probe(name: str, module: str, distribution: str, minimum: str) -> dict[str, str]:
+    """Check one package.
+
+    Args:
+        name: Name of the package, as in `ModuleNotFoundError.name`.
+        module: Module to import.
+        distribution: Name in the package metadata.
+        minimum: Oldest version that is accepted.
+    """
     version = installed_version(distribution)
     try:
         imported = importlib.import_module(module)
-    except Exception as error:  # a broken package raises whatever it likes
+    except Exception as error:  # a broken package may raise anything
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
         return {
             "name": name,
@@ -40,29 +54,27 @@ def probe(name, module, distribution, minimum):
             "reason": "" if missing else first_line(error),
         }
     version = version or str(getattr(imported, "__version__", ""))
-    return {
-        "name": name,
-        "version": version,
-        "state": OLD if is_older(version, minimum) else USABLE,
-        "reason": "",
-    }
+    state = OLD if is_older(version, minimum) else USABLE
+    return {"name": name, "version": version, "state": state, "reason": ""}
 
 
-def installed_version(distribution):
-    """What the metadata say; empty where there are none."""
+def installed_version(distribution: str) -> str:
+    """Return the version of the package metadata; empty if there are none."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(distribution) or ""
     return ""
 
 
-def is_older(version, minimum):
-    """Of the numbers at the beginning of both; an unknown version is not older."""
-    numbers = [
-        [int(part) for part in re.match(r"\d*(?:\.\d+)*", text)[0].split(".") if part]
-        for text in (version, minimum)
-    ]
-    return bool(numbers[0]) and numbers[0] < numbers[1]
+def is_older(version: str, minimum: str) -> bool:
+    """Compare the leading numbers of two versions; an unknown version is not older."""
+    return bool(_numbers(version)) and _numbers(version) < _numbers(minimum)
 
 
-def first_line(error):
+def _numbers(version: str) -> list[int]:
+    leading = re.match(r"\d*(?:\.\d+)*", version)
+    return [int(part) for part in leading[0].split(".") if part] if leading else []
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error message, or the name of its class."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,1 @@
+"""Comparison of methods in the scene: nodes, maps, tables and linked views."""

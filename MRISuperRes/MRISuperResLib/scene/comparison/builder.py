@@ -1,27 +1,51 @@
-"""Puts the result of a comparison into the scene: all of it, or nothing."""
+"""Nodes of a comparison, made of the result of the worker."""
+
+from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type
 
 from ...core.method_names import MethodName
 from ...core.models.store import ModelStore
-from ..output_nodes import fillVolume, itemBeside, record, removeNode, subjectHierarchy
-from . import nodes as nodes
-from . import tables as tables
+from ...core.options import ComparisonOptions
+from ...core.volume import Volume
+from ..nodes import (
+    fillVolume,
+    itemBeside,
+    recordProvenance,
+    removeNode,
+    subjectHierarchy,
+)
+from . import nodes, tables
 from .nodes import ComparisonNodes
 
 
-def createComparison(inputNode, job, result, load, parentTransformNode=None, store=None):
-    """The ComparisonNodes of a result. Where it fails, the scene is as it was.
+def createComparison(
+    inputNode: slicer.vtkMRMLScalarVolumeNode,
+    options: ComparisonOptions,
+    result: dict[str, Any],
+    load: Callable[[str], np.ndarray],
+    parentTransformNode: slicer.vtkMRMLTransformNode | None = None,
+    store: ModelStore | None = None,
+) -> ComparisonNodes:
+    """Add the nodes of a comparison; if that fails, the scene stays as it was.
 
-    job: ComparisonOptions. result: the result event of the worker. load(name of a file): its array. parentTransformNode: the
-    transform above the input when its geometry was read. store: ModelStore, default the installed models.
+    Args:
+        inputNode: The volume that was compared.
+        options: The options.
+        result: The result event of the worker.
+        load: Returns the array of a file that the event names.
+        parentTransformNode: The transform above the input when its geometry was read.
+        store: The models; None for the installed ones.
     """
-    comparison = ComparisonNodes(_hub(inputNode, job, result))
+    comparison = ComparisonNodes(_hub(inputNode, options, result))
     try:
         builder = _Builder(comparison, inputNode, parentTransformNode)
         builder.addVolumes(result, load, store or ModelStore())
@@ -32,118 +56,102 @@ def createComparison(inputNode, job, result, load, parentTransformNode=None, sto
     return comparison
 
 
-def _hub(inputNode, job, result):
+def _hub(
+    inputNode: slicer.vtkMRMLScalarVolumeNode, options: ComparisonOptions, result: dict[str, Any]
+) -> slicer.vtkMRMLScriptedModuleNode:
     hub = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", nodes.HUB_MODULE)
     hub.SetHideFromEditors(True)
     hub.SetAttribute("ModuleName", nodes.HUB_MODULE)
     hub.SetAttribute(nodes.FOLDER, uuid.uuid4().hex)
-    hub.SetAttribute(
-        nodes.KNOWN,
-        json.dumps(
-            {
-                "title": slicer.mrmlScene.GenerateUniqueName(
-                    _("Comparison of {name} x{scale}").format(
-                        name=inputNode.GetName(), scale=job.scale
-                    )
-                ),
-                "job": job.to_dict(),
-                "axis": {
-                    "axis": result["axis"]["axis"],
-                    "plane": result["axis"]["plane"],
-                    "reason": "",
-                },
-                "table": result["table"],
-                "dots": result["dots"],
-                "messages": list(result["messages"]),
-            }
-        ),
-    )
+    title = _("Comparison of {name} x{scale}").format(name=inputNode.GetName(), scale=options.scale)
+    description = {
+        "title": slicer.mrmlScene.GenerateUniqueName(title),
+        "options": options.to_dict(),
+        **{key: result[key] for key in ("axis", "table", "lesions", "messages")},
+    }
+    hub.SetAttribute(nodes.DESCRIPTION, json.dumps(description))
     return hub
 
 
 class _Builder:
     def __init__(self, comparison, inputNode, parentTransformNode):
-        self._comparison, self._inputNode, self._transform = (
-            comparison,
-            inputNode,
-            parentTransformNode,
-        )
+        self._comparison, self._inputNode = comparison, inputNode
+        self._transform = parentTransformNode
         hierarchy = subjectHierarchy()
         if hierarchy is not None:
             comparison.makeFolder(itemBeside(hierarchy, inputNode))
 
     def addVolumes(self, result, load, store):
-        job, name = self._comparison.job, self._inputNode.GetName()
+        """Add reference, low-resolution volume and outputs."""
+        options, name = self._comparison.options, self._inputNode.GetName()
         inputType = self._inputNode.GetImageData().GetScalarType()
         if result["reference"]:
             self._volume(
                 nodes.REFERENCE,
                 _("{name} reference").format(name=name),
-                load(result["reference"]),
-                result["ijkToRAS"],
+                Volume(load(result["reference"]), result["ijkToRAS"]),
                 inputType,
             )
-        low = load(result["low"])
-        lowName = _("{name} degraded x{scale}") if job.reference else _("{name} input")
+        low = Volume(load(result["low"]), result["lowIJKToRAS"])
+        lowName = _("{name} degraded x{scale}") if options.reference else _("{name} input")
         self._volume(
             nodes.LOW,
-            lowName.format(name=name, scale=job.scale),
+            lowName.format(name=name, scale=options.scale),
             low,
-            result["lowIJKToRAS"],
-            get_vtk_array_type(low.dtype) if job.reference else inputType,
+            get_vtk_array_type(low.array.dtype) if options.reference else inputType,
         )
-        partners = _partners(job, store)
+        partners = _partners(options, store)
         pattern = (
-            _("{name} rebuilt x{scale} {method}")
-            if job.reference
+            _("{name} restored x{scale} {method}")
+            if options.reference
             else _("{name} SR x{scale} {method}")
         )
         for output in result["outputs"]:
             method, provenance = output["name"], output["provenance"]
             node = self._volume(
                 nodes.OUTPUT,
-                pattern.format(name=name, scale=job.scale, method=method),
-                load(output["file"]),
-                result["ijkToRAS"],
+                pattern.format(name=name, scale=options.scale, method=method),
+                Volume(load(output["file"]), result["ijkToRAS"]),
                 inputType,
             )
-            record(node, self._inputNode, provenance)
+            recordProvenance(node, self._inputNode, provenance)
             node.SetAttribute(nodes.PARTNER, partners.get(method))
             node.SetDescription(
                 _("“{input}” x{scale} with {method}, for comparison: {notice}.").format(
-                    input=name, scale=job.scale, method=method, notice=provenance["notice"]
+                    input=name, scale=options.scale, method=method, notice=provenance["notice"]
                 )
             )
 
-    def _volume(self, role, name, array, ijkToRAS, scalarType):
+    def _volume(self, role, name, volume, scalarType):
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name)
         )
         try:
-            fillVolume(node, self._inputNode, array, ijkToRAS, self._transform, scalarType)
+            fillVolume(node, self._inputNode, volume, self._transform, scalarType)
             return self._comparison.add(role, node)
         except Exception:
             removeNode(node)
             raise
 
     def addTables(self):
+        """Add the tables, and the plot of the metrics over the slices."""
         comparison = self._comparison
         tables.fillTable(
             self._add("vtkMRMLTableNode", nodes.TABLE, comparison.title), *comparison.table.rows()
         )
-        if comparison.dots:
+        if comparison.lesions:
             tables.fillTable(
                 self._add(
                     "vtkMRMLTableNode",
-                    nodes.DOTS_TABLE,
-                    _("{title}, planted dots").format(title=comparison.title),
+                    nodes.LESION_TABLE,
+                    _("{title}, synthetic lesions").format(title=comparison.title),
                 ),
-                *tables.dotRows(comparison.dots),
+                *tables.lesionRows(comparison.lesions),
             )
         sliceTable = self._add(
             "vtkMRMLTableNode",
             nodes.SLICE_TABLE,
-            _("{title}, slice by slice").format(title=comparison.title),
+            _("{title}, by slice").format(title=comparison.title),
         )
         tables.fillSliceTable(sliceTable, comparison.table)
         chart = self._add(
@@ -168,13 +176,13 @@ class _Builder:
         )
 
 
-def _partners(job, store):
-    """{method: the PSNR model from which a GAN model or a blend departs}, where both are compared."""
+def _partners(options: ComparisonOptions, store: ModelStore) -> dict[str, str]:
+    """Return {GAN model or blend: the PSNR model of its pair}, if both are compared."""
     partners = {}
-    for pair, (psnr, gan) in store.pairs(job.scale).items():
-        for method in job.methods:
+    for pair, (psnr, gan) in store.pairs(options.scale).items():
+        for method in options.methods:
             name = MethodName.parse(method)
-            if psnr.name in job.methods and (
+            if psnr.name in options.methods and (
                 name.base == gan.name or (name.base == pair and name.alpha)
             ):
                 partners[method] = psnr.name

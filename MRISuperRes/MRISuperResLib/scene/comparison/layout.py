@@ -1,37 +1,46 @@
-"""The layout of a comparison: one slice view for each picture and, where it is wanted, a zoom view under it."""
+"""Layout and display of a comparison: a grid of slice views, all with the same window and level."""
+
+from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 
-from ..layouts import registerLayout
+import slicer
+import vtk
 
 COMPARISON_LAYOUT_ID = 20187
 MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP = 20187, 20188
-"""Views are linked within their group, so that no other view follows, nor is followed."""
+"""Views are linked within their group only, so that no other view follows or is followed."""
 
 MAIN_STRETCH, ZOOM_STRETCH = 3, 2
 MAIN_COLOR, ZOOM_COLOR = "#8CB0DD", "#E6C35C"
 
 
-def mainViewNames(count):
-    """The singleton tags of the views of `count` pictures."""
+def mainViewNames(count: int) -> list[str]:
+    """Return the singleton tags of the views of `count` images."""
     return [f"MRISuperResCompare{n + 1}" for n in range(count)]
 
 
-def zoomViewNames(count):
+def zoomViewNames(count: int) -> list[str]:
+    """Return the singleton tags of the zoom views of `count` images."""
     return [f"MRISuperResZoom{n + 1}" for n in range(count)]
 
 
-def columns(count, zoom):
-    """How many pictures stand side by side; they are in one row, or in two where they are larger then."""
+def columns(count: int, zoom: bool) -> int:
+    """Return the number of columns: images are in one row, or in two if that enlarges them."""
     return count if count <= (5 if zoom else 3) else math.ceil(count / 2)
 
 
-def layoutDescription(count, zoom):
-    """The XML of the layout for `count` pictures; zoom: whether there are zoom views.
+def layoutDescription(count: int, zoom: bool) -> str:
+    """Return the XML of the layout.
 
-    A grid, so that the columns are equally wide also where the last row is not full. It is made as a tree, because Slicer
-    accepts malformed text without a word.
+    It is a grid, so that all columns are equally wide even if the last row is not full. It is built
+    as a tree, since Slicer accepts malformed XML silently.
+
+    Args:
+        count: Number of images.
+        zoom: Add a zoom view under every image.
     """
     layout = ElementTree.Element("layout", type="grid")
     for n, (main, zoomed) in enumerate(zip(mainViewNames(count), zoomViewNames(count))):
@@ -78,6 +87,84 @@ def _addView(layout, row, column, tag, label, color, group, stretch):
         ElementTree.SubElement(view, "property", name=name, action="default").text = value
 
 
-def describeLayout(layoutNode, count, zoom):
-    """Registers the layout in a vtkMRMLLayoutNode, or changes it; where it is shown, the views change at once."""
+def describeLayout(layoutNode: slicer.vtkMRMLLayoutNode, count: int, zoom: bool) -> None:
+    """Register the layout of a comparison; see `layoutDescription` and `registerLayout`."""
     registerLayout(layoutNode, COMPARISON_LAYOUT_ID, layoutDescription(count, zoom))
+
+
+def registerLayout(layoutNode: slicer.vtkMRMLLayoutNode, layoutId: int, description: str) -> None:
+    """Add or replace the XML description of a layout; the views change at once if it is shown."""
+    if layoutNode.IsLayoutDescription(layoutId):
+        layoutNode.SetLayoutDescription(layoutId, description)
+    else:
+        layoutNode.AddLayoutDescription(layoutId, description)
+
+
+class ComparisonDisplay:
+    """Display of volumes with one window and level, and without interpolation.
+
+    Until `close`, a change of window or level in one volume is copied to the others.
+
+    Args:
+        volumeNodes: The volumes; the first one gives the initial window and level.
+    """
+
+    def __init__(self, volumeNodes: Iterable[slicer.vtkMRMLScalarVolumeNode]) -> None:
+        self._settings = {display: _Settings(display) for display in map(_displayNode, volumeNodes)}
+        self._isSharing = False
+        displays = list(self._settings)
+        for display in displays:
+            display.SetInterpolate(False)
+            display.SetAutoWindowLevel(False)
+        if displays:
+            self._share(displays[0])
+        self._observers = [
+            (display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified))
+            for display in displays
+        ]
+
+    def close(self) -> None:
+        """Restore the previous display of every volume."""
+        for display, tag in self._observers:
+            display.RemoveObserver(tag)
+        self._observers = []
+        for display, settings in self._settings.items():
+            if display.GetScene() is not None:
+                settings.restore(display)
+        self._settings = {}
+
+    def _onModified(self, display, event):
+        if not self._isSharing:
+            self._share(display)
+
+    def _share(self, source):
+        window, level = source.GetWindow(), source.GetLevel()
+        self._isSharing = True
+        try:
+            for display in self._settings:
+                if (display.GetWindow(), display.GetLevel()) != (window, level):
+                    display.SetAutoWindowLevel(False)
+                    display.SetWindowLevel(window, level)
+        finally:
+            self._isSharing = False
+
+
+class _Settings:
+    """Settings of a display node that a comparison changes."""
+
+    def __init__(self, display):
+        self._auto = display.GetAutoWindowLevel()
+        self._window, self._level = display.GetWindow(), display.GetLevel()
+        self._interpolate = display.GetInterpolate()
+
+    def restore(self, display):
+        with slicer.util.NodeModify(display):
+            display.SetWindowLevel(self._window, self._level)
+            display.SetAutoWindowLevel(self._auto)
+            display.SetInterpolate(self._interpolate)
+
+
+def _displayNode(volumeNode):
+    if volumeNode.GetDisplayNode() is None:
+        volumeNode.CreateDefaultDisplayNodes()
+    return volumeNode.GetDisplayNode()

@@ -1,27 +1,45 @@
-"""Slice views that move together, and zoom views that show the surroundings of one point at the same slice."""
+"""Linked slice views, and zoom views around one point on the same slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import ArrayLike
 
-from ..slice_plane import lookAt, pixelSize, viewCenter
 from .point_of_interest import PointOfInterest
+from .slice_plane import lookAt, pixelSize, viewCenter
 
 LENS_RANGE = (1.5, 40.0)
 DEFAULT_LENS = 4.0
 
 
 class LinkedSlices:
-    """Slicer's own links copy some steps of the mouse only (not the place of a zoom with Ctrl and the wheel), and zoom views of
-    another scale can't be linked by them at all. So every change in one view is brought to the others here, as long as the
-    user has not switched off the link of that view.
+    """Views that follow each other, as long as the user keeps the link of a view on.
 
-    mainNodes: slice nodes of the pictures. zoomNodes: those of the zoom views in the same order, or none.
-    isLinked(n): whether the n-th main view leads the others. onChanged(): called after each change.
+    Slicer's own links copy only some mouse actions (not the origin of a zoom with Ctrl and wheel),
+    and cannot link views of different zoom. Every change in one view is therefore copied here.
+
+    Args:
+        mainNodes: Slice nodes of the images.
+        zoomNodes: Slice nodes of the zoom views in the same order, or none.
+        isLinked: Called as isLinked(n); returns True if the others follow the n-th main view.
+        onChanged: Called after each change.
+        position: Point of interest, (3,), mm in the world.
+        lens: Magnification of the zoom views, relative to the images.
     """
 
-    def __init__(self, mainNodes, zoomNodes, isLinked, onChanged, position, lens=DEFAULT_LENS):
-        """position: of the point of interest, (3,), mm in the world. lens: how much larger than the picture a zoom view is."""
+    def __init__(
+        self,
+        mainNodes: Sequence[slicer.vtkMRMLSliceNode],
+        zoomNodes: Sequence[slicer.vtkMRMLSliceNode],
+        isLinked: Callable[[int], bool],
+        onChanged: Callable[[], None],
+        position: ArrayLike,
+        lens: float = DEFAULT_LENS,
+    ) -> None:
         self._mains, self._zooms, self._isLinked, self._onChanged = (
             list(mainNodes),
             list(zoomNodes),
@@ -44,8 +62,13 @@ class LinkedSlices:
             for node, callback in observers
         ]
 
-    def fit(self, corners, sliceToRAS=None):
-        """All views show the same plane, and all of the volume. corners: (n, 3) of the volume. sliceToRAS: default, as it is now."""
+    def fit(self, corners: ArrayLike, sliceToRAS: np.ndarray | None = None) -> None:
+        """Show the whole volume in all views, in the same plane.
+
+        Args:
+            corners: Corners of the volume, (n, 3), mm in the world.
+            sliceToRAS: The plane, (4, 4); None for the present one.
+        """
         sliceToRAS = (_sliceToRAS(self._mains[0]) if sliceToRAS is None else sliceToRAS).copy()
         inPlane = np.asarray(corners) @ sliceToRAS[:3, :2]
         low, high = inPlane.min(axis=0), inPlane.max(axis=0)
@@ -57,7 +80,8 @@ class LinkedSlices:
             self._move(node, sliceToRAS, (0, 0, 0), size)
         self.follow(0)
 
-    def close(self):
+    def close(self) -> None:
+        """Unlink the views and remove the point of interest."""
         for node, tag in self._observers:
             node.RemoveObserver(tag)
         self._observers = []
@@ -65,21 +89,22 @@ class LinkedSlices:
             self._point.remove()
 
     @property
-    def lens(self):
+    def lens(self) -> float:
+        """Magnification of the zoom views, relative to the images."""
         return self._lens
 
     @lens.setter
-    def lens(self, lens):
+    def lens(self, lens: float) -> None:
         self._lens = float(np.clip(lens, *LENS_RANGE))
         self._moveZooms()
 
     @property
-    def position(self):
+    def position(self) -> np.ndarray:
+        """Point of interest, (3,), mm in the world; setting it scrolls to its slice."""
         return self._position.copy()
 
     @position.setter
-    def position(self, position):
-        """Scrolls to the slice of the point, too."""
+    def position(self, position: ArrayLike) -> None:
         self._position = np.array(position, float)
         self._scrollTo(0, self._position)
 
@@ -88,27 +113,27 @@ class LinkedSlices:
             self.position = self._point.position
 
     def _onMainModified(self, node, event):
-        if self._isHeard(node, self._mains):
+        if self._shouldFollow(node, self._mains):
             before, self._known[node] = self._known[node], _state(node)
-            # a view that gets another size keeps its own field of view: nobody has zoomed
+            # a resized view keeps its own field of view: the user has not zoomed
             self.follow(self._mains.index(node), resized=self._known[node].size != before.size)
 
     def _onZoomModified(self, node, event):
-        if not self._isHeard(node, self._zooms):
+        if not self._shouldFollow(node, self._zooms):
             return
         n = self._zooms.index(node)
         if _userFlags(node):
             self._position = viewCenter(node)
             self._lens = float(np.clip(pixelSize(self._mains[n]) / pixelSize(node), *LENS_RANGE))
             self._scrollTo(n, self._position)
-        else:  # it has got another size, or all views were reset
+        else:  # resized, or all views were reset
             self._moveZooms()
 
-    def _isHeard(self, node, group):
-        """Whether a change has to be brought to the others.
+    def _shouldFollow(self, node, group):
+        """Return True if the other views must follow a change of this one.
 
-        While the user works in a view, Slicer's own link changes the others of its group in its own way, before and after each
-        event of that view: only that view is heard then, and each time, so that all end up where they belong.
+        While the user works in a view, Slicer's own link changes the others of its group, before
+        and after each event of that view. Only that view is followed then, at every event.
         """
         if self._isMoving:
             return False
@@ -119,7 +144,7 @@ class LinkedSlices:
         )
 
     def _scrollTo(self, n, position):
-        """Moves the n-th main view to the slice of a point, and all that follow it."""
+        """Move the n-th main view, and all that follow it, to the slice of a point."""
         node = self._mains[n]
         sliceToRAS = _sliceToRAS(node)
         sliceToRAS[:3, 3] += sliceToRAS[:3, 2] * (
@@ -128,8 +153,13 @@ class LinkedSlices:
         self._move(node, sliceToRAS, node.GetXYZOrigin())
         self.follow(n)
 
-    def follow(self, n, resized=False):
-        """The other main views take over what the n-th shows, and the zoom views look at its slice."""
+    def follow(self, n: int, resized: bool = False) -> None:
+        """Copy the plane of the n-th main view to the others and to the zoom views.
+
+        Args:
+            n: Index of the main view.
+            resized: Only its size changed, which no other view follows.
+        """
         leader = self._mains[n]
         sliceToRAS, origin, size = _sliceToRAS(leader), leader.GetXYZOrigin(), pixelSize(leader)
         if not resized and self._isLinked(n):
@@ -159,14 +189,14 @@ class LinkedSlices:
             lookAt(node, *place)
         finally:
             self._isMoving = False
-        # a slice node that is just working out its own matrices does not take over others: it is heard again when it has done so
+        # a slice node that is updating its matrices ignores others; it is followed again afterwards
         self._known[node] = (
             _state(node) if _isSettled(node) else _State((tuple(node.GetDimensions()), ()))
         )
 
 
 class _State(tuple):
-    """What a slice view shows: its size in pixels, and where they lie."""
+    """State of a slice view: its size in pixels, and their positions."""
 
     @property
     def size(self):
@@ -183,13 +213,13 @@ def _state(node):
 
 
 def _isSettled(node):
-    """Whether the pixels lie where the field of view has them."""
+    """Return True if pixel positions and field of view agree."""
     width = np.linalg.norm(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0])
     return abs(width - pixelSize(node)) < 1e-6 * pixelSize(node)
 
 
 def _userFlags(node):
-    """What the user is doing in a slice view: scroll, pan or zoom; 0 where he does nothing of it."""
+    """Return the interaction flags of a scroll, pan or zoom by the user; 0 if there is none."""
     return node.GetInteractionFlags() & (
         node.SliceToRASFlag | node.XYZOriginFlag | node.FieldOfViewFlag
     )
@@ -200,13 +230,13 @@ def _sliceToRAS(node):
 
 
 def _projected(point, sliceToRAS):
-    """The point, moved straight into the plane of a slice."""
+    """Project a point onto the plane of a slice."""
     normal = sliceToRAS[:3, 2]
     return point + normal * (normal @ (sliceToRAS[:3, 3] - point))
 
 
 def _corners(node):
-    """The corners of what a slice view shows, (4, 3), in order around it."""
+    """Return the corners of a slice view, (4, 3), in order around it."""
     width, height, _ = node.GetDimensions()
     return [
         node.GetXYToRAS().MultiplyPoint([x, y, 0, 1])[:3]

@@ -1,6 +1,9 @@
-"""Maps of what is invented: where a method departs from the input, from the truth, or from the faithful model of its pair."""
+"""Difference maps: outputs against reference, input, or the PSNR model of their pair."""
+
+from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +12,21 @@ import vtk
 from slicer.i18n import tr as _
 
 from ...core.comparison import maps
-from ..output_nodes import ATTRIBUTE_PREFIX, fillVolume, removeNode
-from ..volume_nodes import ijkToRAS
-from . import nodes as nodes
+from ...core.volume import Volume
+from ..nodes import ATTRIBUTE_PREFIX, fillVolume, ijkToRAS, removeNode
+from . import nodes
+from .nodes import ComparisonNodes
 
 LEGEND = "vtkMRMLColorLegendDisplayNode"
-ERROR, CONSISTENCY, INVENTED = "error", "consistency", "invented"
+ERROR, CONSISTENCY, HALLUCINATION = "error", "consistency", "hallucination"
 PERCENTILE = 99.5
-"""Of all voxels of all maps of a kind, the brightest color: a single outlier must not darken everything else."""
+"""Percentile of all maps of a kind that gets the brightest color, so that no outlier darkens
+the rest."""
 
 STEP_VOXELS = 2**21
-"""So many voxels of a result are looked at in one step: about a tenth of a second."""
+"""Voxels per step, which takes about 0.1 s."""
 SAMPLES = 200_000
-"""Voxels of each map that are looked at for it."""
+"""Voxels of each map from which the percentile is estimated."""
 
 INFERNO = (
     (0.001, 0.000, 0.014),
@@ -36,16 +41,22 @@ INFERNO = (
     (0.966, 0.798, 0.166),
     (0.988, 0.998, 0.645),
 )
-"""The color map of matplotlib, coarsely: black where nothing differs, and lightness grows evenly with the difference."""
-
+"""Samples of matplotlib's color map inferno: lightness grows evenly from black."""
 
 KIND = ATTRIBUTE_PREFIX + "Map"
-"""Attribute of a map node: which kind it is."""
+"""Attribute of a map node: the key of its kind."""
 
 
 @dataclass(frozen=True)
 class MapKind:
-    """title: what is subtracted from what; name: part of the names of the nodes; help: what it is good for."""
+    """A kind of difference map.
+
+    Attributes:
+        key: Identifier.
+        title: Formula, for a list.
+        name: Noun, for node names and legends.
+        help: One sentence for a tooltip.
+    """
 
     key: str
     title: str
@@ -53,13 +64,13 @@ class MapKind:
     help: str
 
 
-def mapKinds(comparison):
-    """The kinds of maps that a comparison can show. comparison: ComparisonNodes."""
+def mapKinds(comparison: ComparisonNodes) -> list[MapKind]:
+    """Return the kinds of maps that are possible for a comparison."""
     kinds = []
     if comparison.reference is not None:
         kinds.append(
             MapKind(
-                ERROR, _("|SR − reference|"), _("error"), _("How far each voxel is from the truth")
+                ERROR, _("|SR − reference|"), _("error"), _("Absolute error against the reference")
             )
         )
     if comparison.low is not None:
@@ -68,33 +79,29 @@ def mapKinds(comparison):
                 CONSISTENCY,
                 _("|degraded(SR) − input|"),
                 _("inconsistency"),
-                _(
-                    "Where a result, shrunk again, disagrees with what was put in: no true image could look like this"
-                ),
+                _("Inconsistency with the input after degradation"),
             )
         )
     if _partners(comparison):
         kinds.append(
             MapKind(
-                INVENTED,
+                HALLUCINATION,
                 _("|GAN − PSNR|"),
-                _("invention"),
-                _(
-                    "What the GAN model has added to the faithful model of its pair: sharp, and perhaps invented"
-                ),
+                _("added detail"),
+                _("Detail added by the GAN model, possibly hallucinated"),
             )
         )
     return kinds
 
 
 class ComparisonMaps:
-    """Makes the maps of a comparison when they are asked for, and keeps them."""
+    """Maps of a comparison, computed on demand and kept in the scene."""
 
-    def __init__(self, comparison):
+    def __init__(self, comparison: ComparisonNodes) -> None:
         self._comparison = comparison
 
-    def found(self, kind):
-        """{method: map node} of a kind, as far as they are in the scene."""
+    def found(self, kind: str) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        """Return the existing maps of a kind by method name."""
         found = {
             node.GetAttribute(ATTRIBUTE_PREFIX + "Model"): node
             for node in self._comparison.nodes(nodes.MAP)
@@ -102,12 +109,16 @@ class ComparisonMaps:
         }
         return {method: found[method] for method in self._comparison.outputs if method in found}
 
-    def steps(self, kind):
-        """Makes what is missing of a kind in short steps, so that the application can stay alive in between. Yields (maps done, total)."""
+    def steps(self, kind: str) -> Iterator[tuple[int, int]]:
+        """Compute the missing maps of a kind in short steps, so that the application can respond.
+
+        Yields:
+            (number of finished maps, number of maps).
+        """
         methods = [
             method
             for method in self._comparison.outputs
-            if kind != INVENTED or method in _partners(self._comparison)
+            if kind != HALLUCINATION or method in _partners(self._comparison)
         ]
         for number, method in enumerate(methods):
             yield number, len(methods)
@@ -117,14 +128,14 @@ class ComparisonMaps:
         self._showAlike(kind)
         yield len(methods), len(methods)
 
-    def make(self, kind):
-        """All maps of a kind at once, {method: node}."""
+    def make(self, kind: str) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        """Compute all maps of a kind, and return them by method name."""
         for _step in self.steps(kind):
             pass
         return self.found(kind)
 
-    def updateLegends(self):
-        """Shows the legends of those maps that are shown: the views do not notice by themselves when a script puts a volume into them."""
+    def updateLegends(self) -> None:
+        """Show the legends of the displayed maps: views do not react to volumes set by a script."""
         legends = {}
         for node in self._comparison.nodes(nodes.MAP):
             legends[node.GetID()] = [
@@ -135,16 +146,15 @@ class ComparisonMaps:
         for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             if composite.GetForegroundVolumeID() in legends:
                 flags = composite.GetInteractionFlags()
-                composite.SetInteractionFlags(
-                    composite.ForegroundVolumeFlag
-                )  # a view makes the legends that it lacks, as when the user had chosen it
+                # as if the user had chosen the volume, whereupon the view makes missing legends
+                composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
                 composite.Modified()
                 composite.SetInteractionFlags(flags)
         for legend in itertools.chain.from_iterable(legends.values()):
             legend.Modified()
 
     def _add(self, kind, method):
-        """Adds nothing where a node that is needed has been deleted meanwhile. Yields between two slabs."""
+        """Add a map, unless a node that it needs was deleted; yield between slabs."""
         comparison = self._comparison
         output, other = self._sources(kind, method)
         if output is None or other is None:
@@ -156,12 +166,12 @@ class ComparisonMaps:
             if n:
                 yield
             if kind == CONSISTENCY:
-                difference[slab] = maps.consistency_map(
+                difference[slab] = maps.inconsistency_map(
                     array[slab],
                     against[slab],
                     comparison.axis,
-                    comparison.job.scale,
-                    comparison.job.degradation,
+                    comparison.options.scale,
+                    comparison.options.degradation,
                 )
             else:
                 difference[slab] = maps.difference_map(array[slab], against[slab])
@@ -169,12 +179,12 @@ class ComparisonMaps:
             self._addNode(kind, method, output, other, difference)
 
     def _sources(self, kind, method):
-        """(what is looked at, what it is compared with): volume nodes, or None where they are gone."""
+        """Return the output and the volume to subtract; None for a deleted node."""
         comparison = self._comparison
         others = {
             ERROR: comparison.reference,
             CONSISTENCY: comparison.low,
-            INVENTED: _partners(comparison).get(method),
+            HALLUCINATION: _partners(comparison).get(method),
         }
         return comparison.outputs.get(method), others[kind]
 
@@ -188,8 +198,7 @@ class ComparisonMaps:
             fillVolume(
                 node,
                 output,
-                difference,
-                ijkToRAS(other),
+                Volume(difference, ijkToRAS(other)),
                 other.GetParentTransformNode(),
                 vtk.VTK_FLOAT,
             )
@@ -202,7 +211,7 @@ class ComparisonMaps:
             raise
 
     def _colors(self):
-        """The color table of all maps of the comparison."""
+        """Return the color table of all maps of the comparison."""
         colors = next(iter(self._comparison.nodes(nodes.COLORS)), None)
         if colors is None:
             colors = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _("Differences"))
@@ -211,7 +220,7 @@ class ComparisonMaps:
         return colors
 
     def _showAlike(self, kind):
-        """The same colors for the same differences in all maps of a kind."""
+        """Set the same window and level for all maps of a kind."""
         found = self.found(kind).values()
         samples = [slicer.util.arrayFromVolume(node).ravel() for node in found]
         samples = [sample[:: max(1, len(sample) // SAMPLES)] for sample in samples]
@@ -221,7 +230,7 @@ class ComparisonMaps:
 
 
 def _slabs(shape, axis):
-    """Indices of slices of a volume (k, j, i), so many together that a step is short."""
+    """Return indices that divide a volume (k, j, i) into slabs of about `STEP_VOXELS`."""
     count = max(1, STEP_VOXELS // (int(np.prod(shape)) // shape[axis]))
     return [
         (slice(None),) * axis + (slice(start, start + count),)
@@ -230,7 +239,7 @@ def _slabs(shape, axis):
 
 
 def _partners(comparison):
-    """{method: node of the PSNR model from which it departs}, where both are there."""
+    """Return {method: output of the PSNR model of its pair}, if both exist."""
     outputs = comparison.outputs
     partners = {
         method: outputs.get(node.GetAttribute(nodes.PARTNER)) for method, node in outputs.items()
@@ -238,8 +247,8 @@ def _partners(comparison):
     return {method: node for method, node in partners.items() if node is not None}
 
 
-def fillColors(node):
-    """Gives a color table node the colors from black to bright yellow."""
+def fillColors(node: slicer.vtkMRMLColorTableNode) -> None:
+    """Set the colors of a color table node, from black to bright yellow."""
     places = np.linspace(0, 1, 256)
     red, green, blue = (
         np.interp(places, np.linspace(0, 1, len(INFERNO)), channel) for channel in zip(*INFERNO)
@@ -251,7 +260,7 @@ def fillColors(node):
 
 
 def _color(node, colors, title):
-    """Colors a map, and gives it a legend. title: without | signs, at which VTK would break it."""
+    """Set colors and legend of a map; `title` must not contain |, at which VTK splits it."""
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.GetID())
     display.SetAutoWindowLevel(False)

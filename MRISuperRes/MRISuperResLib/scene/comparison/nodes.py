@@ -1,59 +1,76 @@
-"""The nodes of one comparison, in one folder beside the input."""
+"""The nodes of one comparison, in one folder beside its input."""
+
+from __future__ import annotations
 
 import json
 import logging
+from typing import TYPE_CHECKING
 
 import slicer
 import vtk
 
-from ...core import slice_axis
 from ...core.errors import SuperResolutionError
+from ...core.messages import Message
 from ...core.options import ComparisonOptions
-from ..output_nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
-from . import tables as tables
+from ...core.slice_axis import SliceAxis
+from ..nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
+from . import tables
+
+if TYPE_CHECKING:
+    from ...core.comparison.lesions import LesionScore
+    from ...core.comparison.scores import ScoreTable
 
 HUB_MODULE = "MRISuperResComparison"
 REFERENCE, LOW, OUTPUT, MAP, COLORS = "reference", "low", "output", "map", "colors"
-TABLE, DOTS_TABLE, SLICE_TABLE, CHART, SERIES = (
-    "table",
-    "dotsTable",
-    "sliceTable",
-    "chart",
-    "series",
-)
-ROLES = (SERIES, CHART, TABLE, DOTS_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLORS)
-"""Of the hub's references, in the order in which the nodes are removed."""
+TABLE, LESION_TABLE, SLICE_TABLE = "table", "lesionTable", "sliceTable"
+CHART, SERIES = "chart", "series"
+ROLES = (SERIES, CHART, TABLE, LESION_TABLE, SLICE_TABLE, REFERENCE, LOW, OUTPUT, MAP, COLORS)
+"""Roles of the hub's node references, in the order in which the nodes are removed."""
 
 PARTNER = ATTRIBUTE_PREFIX + "Partner"
-"""Attribute of the output of a GAN model or a blend: the PSNR model of its pair, where that is compared, too."""
-KNOWN = ATTRIBUTE_PREFIX + "Known"
+"""Attribute of the output of a GAN model or blend: the PSNR model of its pair, if compared."""
+DESCRIPTION = ATTRIBUTE_PREFIX + "Description"
+"""Attribute of the hub: title, options and scores as JSON."""
 FOLDER = ATTRIBUTE_PREFIX + "Comparison"
-"""Attribute of the hub and of the folder, by which the folder is found."""
+"""Attribute by which the folder of a hub is found."""
 
 
 class ComparisonNodes:
-    """A comparison in the scene. Any of its nodes may be deleted or renamed at any time: what is gone is None, or missing.
+    """A comparison in the scene.
 
-    hub: a hidden node that refers to all the others and knows what they do not say. It is saved with the scene, so that the
-    comparison can be shown again in another session, and after its removal nothing here refers to a node of the next scene.
+    Any of its nodes may be deleted or renamed at any time; a deleted node is None, or missing.
+
+    Attributes:
+        hub: A hidden node, saved with the scene, that refers to all other nodes and keeps what
+            they do not, so that the comparison can be shown again in another session.
+        title: Name for the user.
+        options: The `ComparisonOptions`.
+        axis: The slice axis.
+        table: Scores of the methods.
+        lesions: Scores of the synthetic lesions.
+        messages: What the user should know about the result.
     """
 
-    def __init__(self, hub):
-        # here, because they import scipy, for which the start of the application should not wait
+    def __init__(self, hub: slicer.vtkMRMLScriptedModuleNode) -> None:
+        # imported here, since they import scipy, for which the application should not wait
         from ...core.comparison.lesions import LesionScore
         from ...core.comparison.scores import ScoreTable
 
         self.hub = hub
-        known = json.loads(hub.GetAttribute(KNOWN))
-        self.title, self.messages = known["title"], known["messages"]
-        self.job = ComparisonOptions.from_dict(known["job"])
-        self.axis = slice_axis.SliceAxis(**known["axis"])
-        self.table = ScoreTable.from_dict(known["table"])
-        self.dots = [LesionScore(**dot) for dot in known["dots"]]
+        values = json.loads(hub.GetAttribute(DESCRIPTION))
+        self.title: str = values["title"]
+        self.options = ComparisonOptions.from_dict(values["options"])
+        self.axis = SliceAxis(**values["axis"])
+        self.table: ScoreTable = ScoreTable.from_dict(values["table"])
+        self.lesions: list[LesionScore] = [LesionScore(**score) for score in values["lesions"]]
+        self.messages = [Message.from_dict(message) for message in values["messages"]]
 
     @classmethod
-    def inScene(cls):
-        """All comparisons of the scene, the oldest first; without those that another version has saved in a way of its own."""
+    def inScene(cls) -> list[ComparisonNodes]:
+        """Return all comparisons of the scene, the oldest first.
+
+        Those that another version saved in another format are skipped.
+        """
         found = []
         for hub in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):
             if hub.GetAttribute("ModuleName") == HUB_MODULE:
@@ -61,65 +78,69 @@ class ComparisonNodes:
                     found.append(cls(hub))
                 except (KeyError, TypeError, ValueError, SuperResolutionError) as error:
                     logging.warning(
-                        f"MRISuperRes: a comparison of this scene can't be shown ({error})"
+                        f"MRISuperRes: a comparison of this scene cannot be shown ({error})"
                     )
         return found
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, ComparisonNodes) and self.hub is other.hub
 
     __hash__ = None
 
     @property
-    def isPresent(self):
-        """Whether there is still something to compare."""
+    def isPresent(self) -> bool:
+        """True while there is at least one output."""
         return bool(self.outputs)
 
     @property
-    def reference(self):
-        """The truth that the methods were to restore, or None."""
+    def reference(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The reference that the methods restored, if any."""
         return self._first(REFERENCE)
 
     @property
-    def low(self):
-        """What the methods were given."""
+    def low(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The low-resolution input of the methods."""
         return self._first(LOW)
 
     @property
-    def outputs(self):
-        """{method name: volume node} in the order of the job."""
+    def outputs(self) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        """Output volumes by method name, in the order of the options."""
         nodes = {node.GetAttribute(ATTRIBUTE_PREFIX + "Model"): node for node in self.nodes(OUTPUT)}
-        return {method: nodes[method] for method in self.job.methods if method in nodes}
+        return {method: nodes[method] for method in self.options.methods if method in nodes}
 
     @property
-    def tableNode(self):
+    def tableNode(self) -> slicer.vtkMRMLTableNode | None:
+        """Table of the mean scores."""
         return self._first(TABLE)
 
     @property
-    def dotsTableNode(self):
-        """None where no dot found its place."""
-        return self._first(DOTS_TABLE)
+    def lesionTableNode(self) -> slicer.vtkMRMLTableNode | None:
+        """Table of the synthetic lesions; None if none could be placed."""
+        return self._first(LESION_TABLE)
 
     @property
-    def sliceTableNode(self):
+    def sliceTableNode(self) -> slicer.vtkMRMLTableNode | None:
+        """Table of the scores of every slice."""
         return self._first(SLICE_TABLE)
 
     @property
-    def plotChartNode(self):
+    def plotChartNode(self) -> slicer.vtkMRMLPlotChartNode | None:
+        """Plot of one metric over the slices."""
         return self._first(CHART)
 
     @property
-    def report(self):
-        """What there is to say about it besides the numbers of the table."""
-        return "\n".join([*self.messages, *(dot.text() for dot in self.dots)])
+    def report(self) -> str:
+        """Messages and scores of the synthetic lesions, one per line."""
+        lines = [message.text for message in self.messages]
+        return "\n".join([*lines, *(lesion.text() for lesion in self.lesions)])
 
-    def showMetric(self, key):
-        """Lets the plot show a metric of the table."""
+    def showMetric(self, key: str) -> None:
+        """Plot a metric of the table."""
         if self.plotChartNode is not None:
             tables.showMetric(self.plotChartNode, self.table.metric(key))
 
-    def nodes(self, role):
-        """What is still there of the nodes of one of ROLES."""
+    def nodes(self, role: str) -> list[slicer.vtkMRMLNode]:
+        """Return the nodes of one of `ROLES` that still exist."""
         if not slicer.mrmlScene.IsNodePresent(self.hub):
             return []
         found = [
@@ -128,11 +149,13 @@ class ComparisonNodes:
         ]
         return [node for node in found if node is not None]
 
-    def _first(self, role):
+    def _first(self, role: str) -> slicer.vtkMRMLNode | None:
         return next(iter(self.nodes(role)), None)
 
-    def add(self, role, node, under=None):
-        """Makes a node a part of the comparison; it goes with it, and is listed in its folder, or under another node. Returns the node."""
+    def add(
+        self, role: str, node: slicer.vtkMRMLNode, under: slicer.vtkMRMLNode | None = None
+    ) -> slicer.vtkMRMLNode:
+        """Add a node to the comparison, and to its folder or under another node; return it."""
         self.hub.AddNodeReferenceID(role, node.GetID())
         hierarchy = subjectHierarchy()
         if hierarchy is not None and role != COLORS:
@@ -143,8 +166,8 @@ class ComparisonNodes:
                 )
         return node
 
-    def makeFolder(self, parentItem):
-        """The folder for all that is added."""
+    def makeFolder(self, parentItem: int) -> None:
+        """Make the subject hierarchy folder of the comparison."""
         hierarchy = subjectHierarchy()
         if hierarchy is not None:
             hierarchy.SetItemAttribute(
@@ -153,8 +176,8 @@ class ComparisonNodes:
                 self.hub.GetAttribute(FOLDER),
             )
 
-    def _folderItem(self, hierarchy):
-        """0 where the user has removed it."""
+    def _folderItem(self, hierarchy: slicer.vtkMRMLSubjectHierarchyNode) -> int:
+        """Return the item of the folder; 0 if the user removed it."""
         items = vtk.vtkIdList()
         hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
         ids = (items.GetId(n) for n in range(items.GetNumberOfIds()))
@@ -167,8 +190,8 @@ class ComparisonNodes:
             0,
         )
 
-    def remove(self):
-        """Takes everything out of the scene; the folder only where the user has put nothing else into it."""
+    def remove(self) -> None:
+        """Remove all nodes, and the folder unless the user put something else into it."""
         if not slicer.mrmlScene.IsNodePresent(self.hub):
             return
         for role in ROLES:

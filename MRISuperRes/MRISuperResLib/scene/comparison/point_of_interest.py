@@ -1,24 +1,35 @@
-"""The point that the zoom views look at: a markups point to be dragged, and a frame around what they show."""
+"""Point of interest of the zoom views: a markups point to drag, and a frame around their area."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import ArrayLike
 
-from ..output_nodes import removeNode
+from ..nodes import removeNode
 
 COLOR = (0.9, 0.76, 0.36)
 ACTIVE_COLOR = (1.0, 0.95, 0.6)
 
 
 class PointOfInterest:
-    """onMoved(): called when someone else has moved the point.
+    """A point that the user can drag, and a frame around the area of the zoom views.
 
-    The position is known also after the user has deleted the point, which then only can't be dragged any more.
-    Both nodes are temporary: hidden from lists, and not saved with the scene.
+    Both nodes are temporary: hidden from node lists, and not saved with the scene. The position
+    remains if the user deletes the point.
+
+    Args:
+        position: Initial position, (3,), mm in the world.
+        viewNodeIds: IDs of the views that show point and frame.
+        onMoved: Called when the user has moved the point.
     """
 
-    def __init__(self, position, viewNodeIds, onMoved):
-        """position: (3,), mm, in the world. viewNodeIds: of the views that show it."""
+    def __init__(
+        self, position: ArrayLike, viewNodeIds: Sequence[str], onMoved: Callable[[], None]
+    ) -> None:
         self._position, self._onMoved = np.array(position, float), onMoved
         self._frame = _addFrame(viewNodeIds)
         self._point = _addPoint(self._position, viewNodeIds)
@@ -27,17 +38,18 @@ class PointOfInterest:
         )
 
     @property
-    def position(self):
+    def position(self) -> np.ndarray:
+        """Position, (3,), mm in the world."""
         return self._position.copy()
 
     @position.setter
-    def position(self, position):
+    def position(self, position: ArrayLike) -> None:
         self._position = np.array(position, float)
-        if self._isThere and not np.allclose(self._pointPosition(), self._position, atol=1e-6):
+        if self._isPresent and not np.allclose(self._pointPosition(), self._position, atol=1e-6):
             self._point.SetNthControlPointPositionWorld(0, *self._position)
 
     @property
-    def _isThere(self):
+    def _isPresent(self):
         return self._point.GetScene() is not None and self._point.GetNumberOfControlPoints() > 0
 
     def _pointPosition(self):
@@ -46,12 +58,12 @@ class PointOfInterest:
         return position
 
     def _onPointModified(self, caller, event):
-        if self._isThere and not np.allclose(self._pointPosition(), self._position, atol=1e-6):
+        if self._isPresent and not np.allclose(self._pointPosition(), self._position, atol=1e-6):
             self._position = np.array(self._pointPosition())
             self._onMoved()
 
-    def frame(self, corners):
-        """Draws the frame. corners: four points in the world, in order around it."""
+    def frame(self, corners: Sequence[Sequence[float]]) -> None:
+        """Draw the frame; `corners`: four points in the world, in order around it."""
         if self._frame.GetScene() is not None:
             points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
             for corner in corners:
@@ -62,7 +74,8 @@ class PointOfInterest:
             outline.SetLines(lines)
             self._frame.SetAndObserveMesh(outline)
 
-    def remove(self):
+    def remove(self) -> None:
+        """Remove both nodes."""
         self._point.RemoveObserver(self._observer)
         for node in (self._point, self._frame):
             if node.GetScene() is not None:
@@ -83,7 +96,7 @@ def _addPoint(position, viewNodeIds):
 
 
 def _addFrame(viewNodeIds):
-    """A model that is drawn on whatever slice is shown, and that no mouse can touch."""
+    """Add a model that is drawn on any slice and ignores the mouse."""
     frame = _add("vtkMRMLModelNode", "MRISuperRes zoomed area", viewNodeIds)
     display = frame.GetDisplayNode()
     display.SetSliceDisplayModeToProjection()
@@ -93,7 +106,7 @@ def _addFrame(viewNodeIds):
 
 
 def _add(className, name, viewNodeIds):
-    """Hidden from the beginning, or else the lists of nodes would show it."""
+    """Add a node that is hidden from the start, or node lists would show it."""
     node = slicer.mrmlScene.CreateNodeByClass(className)
     node.UnRegister(None)
     node.SetName(name)

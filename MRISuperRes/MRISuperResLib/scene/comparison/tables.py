@@ -1,9 +1,20 @@
-"""The numbers of a comparison as nodes: the table of means, the table of dots, and the plot of a metric along the slices."""
+"""Scores of a comparison as nodes: table of means, table of lesions, plot over the slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import slicer
 import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
+
+if TYPE_CHECKING:
+    from ...core.comparison.lesions import LesionScore
+    from ...core.comparison.scores import Metric, ScoreTable
+    from ...core.slice_axis import SliceAxis
 
 COLORS = (
     (0.0, 0.45, 0.7),
@@ -15,15 +26,19 @@ COLORS = (
     (0.0, 0.0, 0.0),
     (0.5, 0.5, 0.5),
 )
-"""One per method, on a light background: the palette of Okabe and Ito, which color-blind people can tell apart; gray for its yellow."""
+"""One color per method for a light background: Okabe and Ito's colorblind-safe palette, with gray
+instead of yellow."""
 
 SLICE_COLUMN = "slice"
 LEGEND_SHARE = 0.6
-"""So much is added to the axis of the slices, so that the legend hides no line."""
+"""Extension of the slice axis, as a fraction, that keeps the legend clear of the lines."""
 
 
-def fillTable(node, header, rows):
-    """A table of texts. Whole columns are set at once: AddColumn of a table node pads a column that is shorter than the table."""
+def fillTable(
+    node: slicer.vtkMRMLTableNode, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Fill a table node with texts."""
+    # whole columns at once, since AddColumn of a table node pads short columns
     table = vtk.vtkTable()
     for name, cells in zip(header, zip(*rows)):
         column = vtk.vtkStringArray()
@@ -36,19 +51,25 @@ def fillTable(node, header, rows):
     node.SetLocked(True)
 
 
-def dotRows(dots):
-    """(header, rows): for every method, what became of each planted dot. dots: DotScores."""
-    diameters = sorted({dot.diameter for dot in dots})
+def lesionRows(lesions: Sequence[LesionScore]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table of synthetic lesions: a row per method."""
+    diameters = sorted({lesion.diameter for lesion in lesions})
     header = [_("Method"), *(_("{n} voxels").format(n=diameter) for diameter in diameters)]
-    found = {(dot.method, dot.diameter): f"{dot.word}, {dot.height:.0%}" for dot in dots}
+    cells = {
+        (lesion.method, lesion.diameter): f"{lesion.word}, {lesion.height:.0%}"
+        for lesion in lesions
+    }
     return header, [
-        [method, *(found[method, diameter] for diameter in diameters)]
-        for method in dict.fromkeys(dot.method for dot in dots)
+        [method, *(cells[method, diameter] for diameter in diameters)]
+        for method in dict.fromkeys(lesion.method for lesion in lesions)
     ]
 
 
-def fillSliceTable(node, scores):
-    """A column of numbers per method and metric, a row per slice; NaN where a metric is not defined. scores: ScoreTable."""
+def fillSliceTable(node: slicer.vtkMRMLTableNode, scores: ScoreTable) -> None:
+    """Fill a table node with a column per method and metric, and a row per slice.
+
+    Undefined scores are NaN.
+    """
     columns = {
         columnName(method, metric.key): scores.values(method, metric.key)
         for method in scores.methods
@@ -64,28 +85,36 @@ def fillSliceTable(node, scores):
     node.SetLocked(True)
 
 
-def columnName(method, key):
+def columnName(method: str, key: str) -> str:
+    """Return the name of a column of the slice table."""
     return f"{method} {key}"
 
 
-def fillSeries(node, sliceTableNode, method, number):
-    """The line of one method, whose number chooses the color. What it shows is said by `showMetric`."""
-    node.SetName(
-        method
-    )  # the text of the legend, also where another comparison has one of this name
+def fillSeries(
+    node: slicer.vtkMRMLPlotSeriesNode,
+    sliceTableNode: slicer.vtkMRMLTableNode,
+    method: str,
+    number: int,
+) -> None:
+    """Set up the plot series of one method, whose number selects the color."""
+    # the name is the text of the legend, even if another comparison has a series of this name
+    node.SetName(method)
     node.SetAndObserveTableNodeID(sliceTableNode.GetID())
     node.SetXColumnName(SLICE_COLUMN)
     node.SetPlotType(node.PlotTypeScatter)
     node.SetLineStyle(node.LineStyleSolid)
-    node.SetMarkerStyle(
-        node.MarkerStyleCircle
-    )  # a perceptual metric has single points, between which no line can be drawn
+    # markers, since a perceptual metric has isolated points, which no line connects
+    node.SetMarkerStyle(node.MarkerStyleCircle)
     node.SetMarkerSize(5)
     node.SetColor(*COLORS[number % len(COLORS)])
 
 
-def fillChart(node, seriesNodes, axis):
-    """axis: slices.SliceAxis."""
+def fillChart(
+    node: slicer.vtkMRMLPlotChartNode,
+    seriesNodes: Sequence[slicer.vtkMRMLPlotSeriesNode],
+    axis: SliceAxis,
+) -> None:
+    """Set up the plot chart of all series."""
     for series in seriesNodes:
         node.AddAndObservePlotSeriesNodeID(series.GetID())
     node.SetTitleVisibility(False)
@@ -95,8 +124,8 @@ def fillChart(node, seriesNodes, axis):
     node.SetAxisLabelFontSize(11)
 
 
-def showMetric(chartNode, metric):
-    """metric: comparison.scores.Metric. The user may have zoomed to where it has no values: all of it is shown."""
+def showMetric(chartNode: slicer.vtkMRMLPlotChartNode, metric: Metric) -> None:
+    """Plot a metric over all slices, whatever part the user zoomed into before."""
     slices = 2
     for n in range(chartNode.GetNumberOfPlotSeriesNodes()):
         series = chartNode.GetNthPlotSeriesNode(n)

@@ -1,0 +1,101 @@
+"""Texts for the panel on an input: slice direction, output size, estimated memory and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from ..core import geometry
+from ..core.estimate import estimate_run, format_bytes
+from ..core.messages import Message
+from ..core.options import UpsamplingOptions
+from ..core.progress import format_duration
+from ..core.system import available_memory, device_kind
+from ..core.upsampling import spacing_messages
+from .nodes import ijkToRAS, sliceAxisOf
+
+if TYPE_CHECKING:
+    from ..core.models.card import ModelCard
+
+
+def describeGeometry(node: slicer.vtkMRMLVolumeNode, sliceAxis: str, scale: int) -> str:
+    """Return two lines: the slice direction, and size and spacing before and after.
+
+    Args:
+        node: A volume that can be upsampled.
+        sliceAxis: One of `SLICE_AXES`.
+        scale: In-plane upsampling factor.
+    """
+    matrix = ijkToRAS(node)
+    axis = sliceAxisOf(node, sliceAxis)
+    size, spacing = np.array(node.GetImageData().GetDimensions()), geometry.spacing(matrix)
+    factors = np.array(axis.factors(scale))
+    return "\n".join(
+        [
+            axis.description(matrix),
+            _("{size} → {newSize} voxels, {newSpacing} mm").format(
+                size=_product(size),
+                newSize=_product(size * factors),
+                newSpacing=_product(spacing / factors),
+            ),
+        ]
+    )
+
+
+def spacingMessages(
+    node: slicer.vtkMRMLVolumeNode, sliceAxis: str, cards: Iterable[ModelCard]
+) -> list[Message]:
+    """Return a warning for every model that was not trained on slices like those of a volume."""
+    messages = spacing_messages(ijkToRAS(node), sliceAxisOf(node, sliceAxis), cards)
+    return [message.text for message in messages]
+
+
+def describeEstimate(
+    nodes: Sequence[slicer.vtkMRMLVolumeNode],
+    options: UpsamplingOptions,
+    card: ModelCard | None,
+    availableMemory: Callable[[], int | None] = available_memory,
+) -> tuple[str, str]:
+    """Return a line on memory and time, and a warning or an empty text.
+
+    Args:
+        nodes: Volumes that can be upsampled; each is listed once per frame like it.
+        options: The options, with a scale.
+        card: The card of the network; None for an interpolation method.
+        availableMemory: Returns the available memory in bytes, or None if it is unknown.
+    """
+    inputs = {
+        node: (
+            node.GetImageData().GetDimensions(),
+            node.GetImageData().GetScalarSize(),
+            sliceAxisOf(node, options.slice_axis),
+        )
+        for node in set(nodes)
+    }
+    estimate = estimate_run(
+        [inputs[node] for node in nodes],
+        options.scale,
+        card if device_kind(options.device) == "cpu" else None,  # cards have CPU times only
+    )
+    available = availableMemory()
+    line = _("Output: {size}").format(size=format_bytes(estimate.output_bytes))
+    if available is not None:
+        line += _(" ({available} available)").format(available=format_bytes(available))
+    if estimate.seconds is not None:
+        line += _(", about {time} on a CPU").format(time=format_duration(max(1, estimate.seconds)))
+    if estimate.fits(available):
+        return line, ""
+    return line, _(
+        "Needs about {needed} of memory, {available} are available. "
+        "Close other applications, crop the volume or choose a smaller factor."
+    ).format(needed=format_bytes(estimate.peak_bytes), available=format_bytes(available))
+
+
+def _product(numbers: np.ndarray) -> str:
+    return " × ".join(
+        f"{number:.3g}" if number != int(number) else str(int(number)) for number in numbers
+    )

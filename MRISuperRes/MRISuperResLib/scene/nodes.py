@@ -1,0 +1,284 @@
+"""Volume nodes: read as volumes, and written as outputs beside their input."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from vtk.util.numpy_support import vtk_to_numpy
+
+from ..core.errors import SuperResolutionError
+from ..core.slice_axis import SliceAxis, choose_slice_axis
+from ..core.volume import Volume
+
+ATTRIBUTE_PREFIX = "MRISuperRes."
+SOURCE_IMAGES = "SourceInstanceUIDs"
+"""Attribute with the UIDs of the input's DICOM images, which are not the output's own."""
+
+
+def whyNotUpsamplable(node: slicer.vtkMRMLNode | None) -> str:
+    """Return one sentence on why a node cannot be upsampled, or an empty text if it can."""
+    if node is None:
+        return _("Choose an input volume.")
+    if node.IsA("vtkMRMLLabelMapVolumeNode"):
+        return _("“{name}” is a label map. Choose the image it was drawn on.").format(
+            name=node.GetName()
+        )
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
+        return _("“{name}” is not a scalar volume. Choose a grayscale image.").format(
+            name=node.GetName()
+        )
+    image = node.GetImageData()
+    if image is None or 0 in image.GetDimensions() or image.GetPointData().GetScalars() is None:
+        return _("“{name}” has no voxels. Load it again, or choose another volume.").format(
+            name=node.GetName()
+        )
+    components = image.GetNumberOfScalarComponents()
+    if components != 1:
+        return _(
+            "“{name}” has {n} values per voxel. Extract one component as a scalar volume."
+        ).format(name=node.GetName(), n=components)
+    if not abs(np.linalg.det(ijkToRAS(node)[:3, :3])) > 0:
+        return _(
+            "“{name}” has no valid geometry. Check spacing and directions in the module Volumes."
+        ).format(name=node.GetName())
+    return ""
+
+
+def ijkToRAS(node: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """Return the IJK-to-RAS matrix, (4, 4) float64 in mm, without parent transforms."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def upsamplableNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """Return the volume nodes of the scene that can be upsampled."""
+    return [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.GetHideFromEditors() and not whyNotUpsamplable(node)
+    ]
+
+
+def firstUpsamplableNode() -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Return the first volume node of the scene that can be upsampled, if any."""
+    return next(iter(upsamplableNodes()), None)
+
+
+def sliceAxisOf(node: slicer.vtkMRMLVolumeNode, requested: str) -> SliceAxis:
+    """Return the slice axis of a volume node; `requested` is one of `SLICE_AXES`."""
+    return choose_slice_axis(ijkToRAS(node), requested)
+
+
+def sliceCount(node: slicer.vtkMRMLVolumeNode, requested: str) -> int:
+    """Return the number of slices to upsample; `requested` is one of `SLICE_AXES`."""
+    return node.GetImageData().GetDimensions()[sliceAxisOf(node, requested).index]
+
+
+def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
+    """Return a volume node as a volume; its array is a view of the voxels, not to be changed.
+
+    Raises:
+        SuperResolutionError: The node cannot be upsampled.
+    """
+    reason = whyNotUpsamplable(node)
+    if reason:
+        raise SuperResolutionError(reason)
+    try:
+        array = slicer.util.arrayFromVolume(node)
+    except Exception as error:
+        raise SuperResolutionError(
+            _(
+                "The voxel type of “{name}” is not supported. Convert it to another scalar type."
+            ).format(name=node.GetName())
+        ) from error
+    return Volume(array, ijkToRAS(node))
+
+
+def outputName(inputName: str, provenance: dict) -> str:
+    """Return a name for an output that no node of the scene has."""
+    return slicer.mrmlScene.GenerateUniqueName(
+        "{name} SR x{scale} {model}".format(
+            name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]
+        )
+    )
+
+
+def createOutput(
+    inputNode: slicer.vtkMRMLScalarVolumeNode,
+    volume: Volume,
+    parentTransformNode: slicer.vtkMRMLTransformNode | None = None,
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Add a volume node with a result; if that fails, the scene stays as it was.
+
+    Args:
+        inputNode: The volume that was upsampled.
+        volume: The result, with its provenance, in the scalar type of the input.
+        parentTransformNode: The transform above the input when its geometry was read.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass(
+        "vtkMRMLScalarVolumeNode", outputName(inputNode.GetName(), volume.provenance)
+    )
+    try:
+        updateOutput(node, inputNode, volume, parentTransformNode)
+    except Exception:
+        removeNode(node)
+        raise
+    return node
+
+
+def updateOutput(
+    node: slicer.vtkMRMLScalarVolumeNode,
+    inputNode: slicer.vtkMRMLScalarVolumeNode,
+    volume: Volume,
+    parentTransformNode: slicer.vtkMRMLTransformNode | None = None,
+) -> None:
+    """Replace the content of a volume node, which keeps its ID and name; see `createOutput`."""
+    with slicer.util.NodeModify(node):
+        fillVolume(node, inputNode, volume, parentTransformNode)
+        recordProvenance(node, inputNode, volume.provenance)
+    placeBeside(inputNode, node)
+
+
+def removeNode(node: slicer.vtkMRMLNode) -> None:
+    """Remove a node with its display nodes, storage node and subject hierarchy item."""
+    companions = (
+        [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+        if node.IsA("vtkMRMLDisplayableNode")
+        else []
+    )
+    companions += [node.GetStorageNode()] if node.IsA("vtkMRMLStorableNode") else []
+    hierarchy = subjectHierarchy()
+    item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+    if item:
+        hierarchy.RemoveItem(item, False, False)
+    slicer.mrmlScene.RemoveNode(node)
+    for companion in companions:
+        if companion is not None and slicer.mrmlScene.IsNodePresent(companion):
+            slicer.mrmlScene.RemoveNode(companion)
+
+
+def fillVolume(
+    node: slicer.vtkMRMLScalarVolumeNode,
+    inputNode: slicer.vtkMRMLScalarVolumeNode,
+    volume: Volume,
+    parentTransformNode: slicer.vtkMRMLTransformNode | None = None,
+    scalarType: int | None = None,
+) -> None:
+    """Set voxels, position and display of a volume node; it is displayed like the input.
+
+    Args:
+        node: The node to fill.
+        inputNode: The volume whose display, units and scalar type are copied.
+        volume: Voxels and geometry.
+        parentTransformNode: The transform to place the node under.
+        scalarType: VTK scalar type; None for that of the input.
+    """
+    with slicer.util.NodeModify(node):
+        # before the voxels are set, or automatic levels would be computed from them
+        copyDisplay(inputNode, node)
+        fillFrame(node, inputNode, volume, scalarType)
+        node.SetAndObserveTransformNodeID(
+            parentTransformNode.GetID() if parentTransformNode else None
+        )
+        # a reused node may have been loaded from a DICOM series
+        node.RemoveAttribute("DICOM.instanceUIDs")
+
+
+def fillFrame(
+    node: slicer.vtkMRMLScalarVolumeNode,
+    inputNode: slicer.vtkMRMLScalarVolumeNode,
+    volume: Volume,
+    scalarType: int | None = None,
+) -> None:
+    """Set voxels and geometry of a volume node, which need not be in a scene."""
+    image = _imageData(
+        volume.array,
+        inputNode.GetImageData().GetScalarType() if scalarType is None else scalarType,
+    )
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
+    node.SetAndObserveImageData(image)
+    node.SetVoxelValueQuantity(inputNode.GetVoxelValueQuantity())
+    node.SetVoxelValueUnits(inputNode.GetVoxelValueUnits())
+
+
+def _imageData(array: np.ndarray, scalarType: int) -> vtk.vtkImageData:
+    """Return an image of one scalar type: numpy has one name for several VTK integers."""
+    image = vtk.vtkImageData()
+    image.SetDimensions(*array.shape[::-1])
+    image.AllocateScalars(scalarType, 1)
+    vtk_to_numpy(image.GetPointData().GetScalars())[:] = array.ravel()
+    return image
+
+
+def recordProvenance(
+    node: slicer.vtkMRMLNode, inputNode: slicer.vtkMRMLNode, provenance: dict
+) -> None:
+    """Save how a node was made, as attributes that the scene keeps, and as a description."""
+    attributes = {
+        "Notice": provenance["notice"],
+        "Date": provenance["date"],
+        "InputName": inputNode.GetName(),
+        "InputID": inputNode.GetID(),
+        SOURCE_IMAGES: inputNode.GetAttribute("DICOM.instanceUIDs"),
+        "Model": provenance["model"]["name"],
+        "ModelSHA256": provenance["model"]["sha256"],
+        "Settings": provenance["options"],
+        "Versions": provenance["versions"],
+        "Provenance": provenance,
+    }
+    for name, value in attributes.items():
+        # None removes an attribute of an earlier result
+        text = (
+            value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
+        )
+        node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
+    node.SetDescription(
+        _("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
+            scale=provenance["scale"],
+            input=inputNode.GetName(),
+            model=provenance["model"]["name"],
+            notice=provenance["notice"],
+        )
+    )
+
+
+def copyDisplay(inputNode: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode) -> None:
+    """Copy window and level, fixed: automatic levels would differ slightly."""
+    node.CreateDefaultDisplayNodes()
+    source, display = inputNode.GetDisplayNode(), node.GetDisplayNode()
+    if source is None or not source.IsA("vtkMRMLScalarVolumeDisplayNode"):
+        return
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(source.GetWindow(), source.GetLevel())
+    display.SetAutoThreshold(False)
+    display.SetThreshold(source.GetLowerThreshold(), source.GetUpperThreshold())
+    display.SetApplyThreshold(source.GetApplyThreshold())
+    display.SetInterpolate(source.GetInterpolate())
+    display.SetAndObserveColorNodeID(source.GetColorNodeID())
+
+
+def subjectHierarchy() -> slicer.vtkMRMLSubjectHierarchyNode | None:
+    """Return the subject hierarchy of the scene; some scenes have none."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+def itemBeside(hierarchy: slicer.vtkMRMLSubjectHierarchyNode, node: slicer.vtkMRMLNode) -> int:
+    """Return the item of the study or folder that contains a node."""
+    item = hierarchy.GetItemByDataNode(node)
+    return hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
+
+
+def placeBeside(inputNode: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode) -> None:
+    """Move a node to the study or folder of its input, unless the user put it elsewhere."""
+    hierarchy = subjectHierarchy()
+    if hierarchy is None:
+        return
+    parent = itemBeside(hierarchy, inputNode)
+    item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(parent, node)
+    if hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID():
+        hierarchy.SetItemParent(item, parent)

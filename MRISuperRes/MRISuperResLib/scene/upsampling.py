@@ -1,0 +1,179 @@
+"""Upsampling of a volume node or a sequence node: the strategies of its tasks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from ..core.errors import SuperResolutionError
+from ..core.intensity import common_intensity_range
+from ..core.options import UpsamplingOptions
+from ..core.progress import Progress
+from ..core.volume import Volume
+from .nodes import createOutput, sliceCount, updateOutput, volumeFromNode
+from .sequences import addFrame, addToScene, frameTitle, makeEmptyCopy, upsamplableFrames
+from .strategy import PartsProgress
+
+
+class VolumeUpsampling:
+    """Strategy that upsamples a volume node; see `strategy.Strategy`.
+
+    Args:
+        options: The options.
+        outputNode: A volume node to replace; None for a new one.
+    """
+
+    part = ""
+
+    def __init__(
+        self,
+        options: UpsamplingOptions,
+        outputNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+    ) -> None:
+        self._options = options
+        self._outputId = outputNode.GetID() if outputNode else None
+
+    @property
+    def result(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The output volume."""
+        return slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
+
+    def begin(self, inputNode: slicer.vtkMRMLNode | None) -> Volume:
+        """Return the input volume."""
+        if inputNode is not None and inputNode.GetID() == self._outputId:
+            raise SuperResolutionError(
+                _("The output would replace the input. Choose another output volume.")
+            )
+        return volumeFromNode(inputNode)
+
+    def request(self, folder: str) -> dict[str, Any]:
+        """Return the request to upsample one volume."""
+        return _request(self._options, folder)
+
+    def accept(
+        self,
+        event: dict[str, Any],
+        inputNode: slicer.vtkMRMLScalarVolumeNode,
+        parentTransformNode: slicer.vtkMRMLTransformNode | None,
+    ) -> None:
+        """Add the output to the scene, or replace that which was given."""
+        output, volume = self.result, _volume(event)
+        if output is None:
+            output = createOutput(inputNode, volume, parentTransformNode)
+        else:
+            updateOutput(output, inputNode, volume, parentTransformNode)
+        self._outputId = output.GetID()
+
+    def progress(self, progress: Progress) -> Progress:
+        """Return the progress of the volume."""
+        return progress
+
+    def end(self) -> None:
+        """Release nothing."""
+
+
+class SequenceUpsampling:
+    """Strategy that upsamples every frame of a sequence node; see `strategy.Strategy`.
+
+    The output is a new sequence with the same index. All frames share one intensity range, so
+    that they do not flicker.
+    """
+
+    def __init__(self, options: UpsamplingOptions) -> None:
+        self._options = options
+        self._outputId: str | None = None
+        self._parts = PartsProgress([])
+
+    @property
+    def part(self) -> str:
+        """The frame that is being processed, such as "Frame 2 of 5"; empty for a single frame."""
+        if self._parts.count < 2:
+            return ""
+        return _("Frame {number} of {count}").format(
+            number=self._parts.number + 1, count=self._parts.count
+        )
+
+    @property
+    def result(self) -> slicer.vtkMRMLSequenceNode | None:
+        """The output sequence."""
+        return slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
+
+    def begin(self, sequenceNode: slicer.vtkMRMLNode | None) -> Volume:
+        """Return the first frame."""
+        frames = upsamplableFrames(sequenceNode)
+        self._values = [sequenceNode.GetNthIndexValue(n) for n in range(len(frames))]
+        self._parts = PartsProgress(
+            [sliceCount(frame, self._options.slice_axis) for frame in frames]
+        )
+        self._options = replace(
+            self._options,
+            intensity_range=common_intensity_range(
+                [volumeFromNode(frame).array for frame in frames]
+            ),
+        )
+        self._output, self._provenance = makeEmptyCopy(sequenceNode), None
+        return volumeFromNode(frames[0])
+
+    def request(self, folder: str) -> dict[str, Any]:
+        """Return the request to upsample one frame."""
+        return _request(self._options, folder)
+
+    def accept(
+        self,
+        event: dict[str, Any],
+        sequenceNode: slicer.vtkMRMLSequenceNode,
+        parentTransformNode: slicer.vtkMRMLTransformNode | None,
+    ) -> Volume | None:
+        """Keep a frame and return the next one; after the last, add the output to the scene."""
+        frame, number = self._frame(sequenceNode), self._parts.number
+        volume = _volume(event)
+        provenance = volume.provenance | {
+            "intensity": volume.provenance["intensity"] | {"of": "all frames of the sequence"}
+        }
+        framed = replace(
+            volume, provenance=provenance | {"frame": frameTitle(sequenceNode, number)}
+        )
+        addFrame(self._output, sequenceNode, self._values[number], frame, framed)
+        self._provenance = self._provenance or provenance
+        if number + 1 < self._parts.count:
+            self._parts.number += 1
+            return volumeFromNode(self._frame(sequenceNode))
+        addToScene(self._output, sequenceNode, self._provenance | {"frames": self._parts.count})
+        self._outputId = self._output.GetID()
+        return None
+
+    def progress(self, progress: Progress) -> Progress:
+        """Return the progress over the slices of all frames."""
+        return self._parts.whole(progress)
+
+    def end(self) -> None:
+        """Release the frames of an output that was not completed."""
+        self._output = None
+
+    def _frame(self, sequenceNode: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLScalarVolumeNode:
+        frame = sequenceNode.GetDataNodeAtValue(self._values[self._parts.number])
+        if frame is None or sequenceNode.GetNumberOfDataNodes() != self._parts.count:
+            raise SuperResolutionError(_("The sequence was changed meanwhile. Start again."))
+        return frame
+
+
+def _request(options: UpsamplingOptions, folder: str) -> dict[str, Any]:
+    return {
+        "request": "upsample",
+        "options": options.to_dict(),
+        "output": os.path.join(folder, "output.npy"),
+    }
+
+
+def _volume(event: dict[str, Any]) -> Volume:
+    """Return the worker's result; its file is deleted when the task ends."""
+    return Volume(
+        np.load(event["output"], mmap_mode="r", allow_pickle=False),
+        np.array(event["ijkToRAS"]),
+        provenance=event["provenance"],
+    )
