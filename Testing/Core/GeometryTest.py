@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from MRISuperResLib.core import geometry
+from MRISuperResLib.core.errors import SuperResolutionError
 
 FINITE = dict(allow_nan=False, allow_infinity=False)
 
@@ -30,7 +31,7 @@ factors = st.tuples(*[st.sampled_from((1, 2, 4, 8))] * 3)
 
 class GeometryTest(unittest.TestCase):
     @given(affines(), sizes, factors)
-    def test_the_physical_corners_of_the_volume_stay_where_they_are(self, matrix, size, f):
+    def test_volume_corners_stay_in_place(self, matrix, size, f):
         upsampled = geometry.upsampled_ijk_to_ras(matrix, f)
         before, after = (
             geometry.corners(matrix, size),
@@ -40,23 +41,39 @@ class GeometryTest(unittest.TestCase):
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-12 * (extent + 1000))
 
     @given(affines(), factors)
-    def test_the_spacing_is_divided_by_the_factor_and_only_by_it(self, matrix, f):
+    def test_spacing_is_divided_by_the_factor(self, matrix, f):
         np.testing.assert_allclose(
             geometry.spacing(geometry.upsampled_ijk_to_ras(matrix, f)), geometry.spacing(matrix) / f
         )
 
     @given(affines(), factors)
-    def test_the_directions_of_the_axes_stay(self, matrix, f):
+    def test_axis_directions_are_unchanged(self, matrix, f):
         upsampled = geometry.upsampled_ijk_to_ras(matrix, f)
         np.testing.assert_allclose(upsampled[:3, :3] * f, matrix[:3, :3], atol=1e-12)
 
-    def test_the_first_voxel_moves_by_half_the_difference_of_the_voxel_sizes(self):
+    def test_first_voxel_moves_by_half_the_difference_of_the_voxel_sizes(self):
         upsampled = geometry.upsampled_ijk_to_ras(np.diag([1.2, 1.2, 3, 1]), (2, 2, 1))
         np.testing.assert_allclose(upsampled[:3, 3], [-0.3, -0.3, 0])
 
-    def test_a_factor_of_one_changes_nothing(self):
+    def test_factor_of_one_changes_nothing(self):
         matrix = np.diag([-1.1, 2, 3, 1])
         np.testing.assert_array_equal(geometry.upsampled_ijk_to_ras(matrix, (1, 1, 1)), matrix)
+
+    def test_unusable_matrices_are_refused(self):
+        sheared_to_a_plane = [[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+        for matrix in (
+            np.diag([0, 1, 1, 1]),
+            np.full((4, 4), np.nan),
+            np.eye(3),
+            sheared_to_a_plane,
+            "axial",
+            None,
+        ):
+            with (
+                self.subTest(matrix=matrix),
+                self.assertRaisesRegex(SuperResolutionError, "position in space"),
+            ):
+                geometry.check_ijk_to_ras(matrix)
 
 
 if __name__ == "__main__":

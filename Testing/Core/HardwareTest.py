@@ -1,4 +1,4 @@
-"""What can be told of the computer without PyTorch."""
+"""Hardware queries without PyTorch."""
 
 import ctypes
 import subprocess
@@ -10,7 +10,7 @@ from MRISuperResLib.core import system
 
 
 class Nvml:
-    """NVIDIA's library on a computer with so many GPUs; status: what its calls return, 0 where they succeed."""
+    """NVIDIA's library on a computer with some GPUs; status: return code, 0 for success."""
 
     def __init__(self, gpus, status=0):
         self._gpus, self._status = gpus, status
@@ -34,27 +34,30 @@ class GpuTest(unittest.TestCase):
         self.name = loaded.call_args and loaded.call_args[0][0]
         return found
 
-    def test_there_is_one_where_the_driver_knows_one(self):
+    def test_gpu_is_found_if_the_driver_lists_one(self):
         for platform_name, name in (("linux", "libnvidia-ml.so.1"), ("win32", "nvml.dll")):
             self.assertIs(self.found(platform_name, Nvml(1)), True)
             self.assertEqual(self.name, name)
 
-    def test_there_is_none_without_a_driver_without_a_card_or_where_the_driver_fails(self):
+    def test_no_gpu_is_found_without_driver_without_card_or_with_a_failing_driver(self):
         for library in (OSError("no such file"), Nvml(0), Nvml(1, status=9), object()):
             self.assertIs(self.found("linux", library), False)
         self.assertIs(self.found("freebsd14", Nvml(1)), False)
 
-    def test_a_mac_has_one_if_apple_made_its_processor(self):
+    def test_mac_has_a_gpu_if_it_has_apple_silicon(self):
         self.assertIs(self.found("darwin", Nvml(1), "arm64"), True)
         self.assertIs(self.found("darwin", Nvml(1), "x86_64"), False)
 
-    def test_this_computer_is_asked_without_importing_torch(self):
-        program = "import sys; from MRISuperResLib.core import system; assert system.has_gpu() in (True, False); assert 'torch' not in sys.modules"
-        subprocess.run([sys.executable, "-c", program], check=True)
+    def test_query_imports_no_torch(self):
+        code = (
+            "import sys; from MRISuperResLib.core import system; "
+            "assert system.has_gpu() in (True, False); assert 'torch' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
-class MachineTest(unittest.TestCase):
-    def test_automatic_means_the_gpu_where_there_is_one_and_a_named_device_is_that(self):
+class DeviceKindTest(unittest.TestCase):
+    def test_auto_is_the_gpu_if_there_is_one_and_a_named_device_is_kept(self):
         for gpu, device, machine in (
             (True, "auto", "gpu"),
             (False, "auto", "cpu"),
@@ -70,28 +73,37 @@ class MachineTest(unittest.TestCase):
                 self.assertEqual(system.device_kind(device), machine)
 
 
-class FreeMemoryTest(unittest.TestCase):
-    def test_free_memory_is_that_which_programs_can_still_have(self):
+class AvailableMemoryTest(unittest.TestCase):
+    def test_available_memory_is_that_of_psutil_where_it_is_installed(self):
+        psutil = mock.Mock()
+        psutil.virtual_memory.return_value.available = 3 * 2**30
+        with mock.patch.dict(sys.modules, {"psutil": psutil}):
+            self.assertEqual(system.available_memory(), 3 * 2**30)
+
+    def test_available_memory_is_read_from_linux_without_psutil(self):
+        text = "MemFree: 1 kB\nMemAvailable:  2048 kB\n"
         with (
-            mock.patch.object(system.sys, "platform", "linux"),
-            mock.patch.object(
-                system.Path, "read_text", lambda *a, **k: "MemFree: 1 kB\nMemAvailable:  2048 kB\n"
-            ),
+            self.without_psutil(),
+            mock.patch.object(system.Path, "read_text", lambda *_, **__: text),
         ):
             self.assertEqual(system.available_memory(), 2 * 2**20)
 
-    def test_free_memory_is_not_known_where_the_system_does_not_tell(self):
+    def test_available_memory_is_unknown_elsewhere_without_psutil(self):
         for text in ("", "MemAvailable: much"):
             with (
-                mock.patch.object(system.sys, "platform", "linux"),
-                mock.patch.object(system.Path, "read_text", lambda *a, **k: text),
+                self.without_psutil(),
+                mock.patch.object(system.Path, "read_text", lambda *_, **__: text),
             ):
                 self.assertIsNone(system.available_memory())
         with (
-            mock.patch.object(system.sys, "platform", "darwin"),
+            self.without_psutil(),
             mock.patch.object(system.Path, "read_text", side_effect=FileNotFoundError),
         ):
             self.assertIsNone(system.available_memory())
+
+    @staticmethod
+    def without_psutil():
+        return mock.patch.dict(sys.modules, {"psutil": None})
 
 
 if __name__ == "__main__":

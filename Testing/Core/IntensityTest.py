@@ -16,27 +16,27 @@ narrow_integers = st.sampled_from((np.int8, np.uint8, np.int16, np.uint16, np.in
 
 class IntensityTest(unittest.TestCase):
     @given(narrow_integers.flatmap(lambda dtype: hnp.arrays(dtype, small_shapes)))
-    def test_every_integer_comes_back_as_it_was(self, volume):
+    def test_every_integer_is_restored_exactly(self, volume):
         scale = Intensity.of(volume)
         back = scale.restore(scale.normalize(volume))
         self.assertEqual(back.dtype, volume.dtype)
         np.testing.assert_array_equal(back, volume)
 
     @given(hnp.arrays(np.int64, small_shapes, elements=st.integers(-(2**50), 2**50)))
-    def test_64_bit_integers_come_back_as_far_as_double_precision_goes(self, volume):
+    def test_64_bit_integers_are_restored_within_double_precision(self, volume):
         scale = Intensity.of(volume)
         np.testing.assert_allclose(
             scale.restore(scale.normalize(volume)), volume, rtol=1e-15, atol=2
         )
 
     @given(hnp.arrays(np.float32, small_shapes, elements=st.floats(-1e6, 1e6, width=32)))
-    def test_real_values_come_back_within_single_precision(self, volume):
+    def test_real_values_are_restored_within_single_precision(self, volume):
         scale = Intensity.of(volume)
         back = scale.restore(scale.normalize(volume))
         self.assertEqual(back.dtype, np.float32)
         np.testing.assert_allclose(back, volume, rtol=1e-6, atol=1e-9 * (np.abs(volume).max() + 1))
 
-    def test_a_few_spikes_do_not_decide_the_contrast_and_are_not_clipped(self):
+    def test_spikes_neither_determine_the_contrast_nor_are_clipped(self):
         volume = np.tile(np.arange(1000, dtype=np.uint16), 20).reshape(20, 50, 20)
         volume[0, 0, 0] = 60000
         scale = Intensity.of(volume)
@@ -48,15 +48,26 @@ class IntensityTest(unittest.TestCase):
         volume = np.linspace(0, 4095, 4096).astype(np.int16).reshape(16, 16, 16)
         self.assertAlmostEqual(Intensity.of(volume).normalize(volume).max(), 1.0, places=2)
 
-    def test_a_volume_that_is_nearly_all_background_keeps_its_contrast(self):
+    def test_volume_of_mostly_background_keeps_its_contrast(self):
         volume = np.zeros((20, 20, 20), np.int16)
         volume[10, 10, 10] = 7
         self.assertEqual((Intensity.of(volume).low, Intensity.of(volume).high), (0, 7))
 
-    def test_a_constant_volume_stays_constant(self):
-        volume = np.full((2, 3, 4), -5, np.int16)
-        scale = Intensity.of(volume)
-        np.testing.assert_array_equal(scale.restore(scale.normalize(volume)), volume)
+    def test_constant_volumes_are_restored_exactly_up_to_the_largest_exact_value(self):
+        for value, dtype in (
+            (-5, np.int16),
+            (2**53, np.int64),
+            (-(2**53), np.int64),
+            (2.0**53, np.float64),
+            (2.0**53, np.float32),
+            (1e-300, np.float64),
+        ):
+            with self.subTest(value=value, dtype=np.dtype(dtype).name):
+                volume = np.full((2, 3, 4), value, dtype)
+                scale = Intensity.of(volume)
+                self.assertGreater(scale.high, scale.low)
+                np.testing.assert_array_equal(scale.normalize(volume), 0)
+                np.testing.assert_array_equal(scale.restore(scale.normalize(volume)), volume)
 
     def test_values_beyond_the_type_saturate_and_never_wrap_around(self):
         for dtype in (np.uint8, np.int16, np.uint16, np.int64, np.uint64):
@@ -73,7 +84,7 @@ class IntensityTest(unittest.TestCase):
 
 
 class InputCheckTest(unittest.TestCase):
-    def test_nan_and_infinite_voxels_are_masked_and_the_input_is_left_alone(self):
+    def test_nan_and_infinite_voxels_are_masked_and_the_input_is_unchanged(self):
         volume = np.ones((2, 2, 2), np.float32)
         volume[0, 0, 0], volume[1, 1, 1], volume[0, 1, 0] = np.nan, -np.inf, -3
         filled, mask = intensity.mask_non_finite(volume)
@@ -81,41 +92,56 @@ class InputCheckTest(unittest.TestCase):
         self.assertTrue((filled[mask] == -3).all())
         self.assertTrue(np.isnan(volume[0, 0, 0]))
 
-    def test_a_finite_volume_is_not_copied(self):
+    def test_finite_volume_is_not_copied(self):
         volume = np.ones((2, 2, 2))
         filled, mask = intensity.mask_non_finite(volume)
         self.assertIs(filled, volume)
         self.assertIsNone(mask)
 
-    def test_a_volume_without_any_finite_voxel_is_refused(self):
+    def test_volume_without_a_finite_voxel_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "NaN"):
             intensity.mask_non_finite(np.full((2, 2, 2), np.nan))
 
-    def test_what_is_no_gray_volume_is_refused_with_a_reason(self):
-        for volume, reason in (
-            (np.zeros((2, 2, 2, 3)), "three dimensions"),
-            (np.zeros((2, 2, 0)), "no voxels"),
-            (np.zeros((2, 2, 2), complex), "complex128"),
-            (np.zeros((2, 2, 2), bool), "bool"),
+    def test_intensities_beyond_double_precision_are_refused(self):
+        for value, dtype in (
+            (1e17, np.float32),
+            (1e300, np.float64),
+            (-1e17, np.float64),
+            (2**60, np.int64),
+            (2**53 + 1, np.int64),
+            (-(2**63), np.int64),
+            (2**64 - 1, np.uint64),
         ):
-            with self.subTest(reason), self.assertRaisesRegex(SuperResolutionError, reason):
-                intensity.check_type(volume)
+            volume = np.zeros((2, 2, 2), dtype)
+            volume[1, 1, 1] = value
+            with self.subTest(value=value), self.assertRaisesRegex(SuperResolutionError, "2\\^53"):
+                intensity.check_range(volume)
+
+    def test_largest_exact_intensities_are_accepted_beside_non_finite_voxels(self):
+        for value, dtype in ((2**53, np.int64), (-(2**53), np.int64), (2.0**53, np.float32)):
+            intensity.check_range(np.full((2, 2, 2), value, dtype))
+        volume = np.full((2, 2, 2), 2.0**53)
+        volume[0, 0] = np.nan, -np.inf
+        intensity.check_range(volume)
+        volume[1, 0, 0] = 2.0**54
+        with self.assertRaisesRegex(SuperResolutionError, "magnitude 1.8e\\+16"):
+            intensity.check_range(volume)
 
 
 class CommonRangeTest(unittest.TestCase):
     @given(st.lists(hnp.arrays(np.int16, small_shapes), min_size=1, max_size=4))
-    def test_range_is_that_of_all_volumes_together(self, volumes):
+    def test_common_range_is_that_of_all_volumes_together(self, volumes):
         together = Intensity.of(np.concatenate([volume.ravel() for volume in volumes]))
         self.assertEqual(intensity.common_intensity_range(volumes), (together.low, together.high))
 
-    def test_range_does_not_depend_on_the_order_of_the_volumes(self):
+    def test_common_range_does_not_depend_on_the_order_of_the_volumes(self):
         volumes = [np.random.default_rng(n).integers(0, 100 * (n + 1), (4, 5, 6)) for n in range(3)]
         self.assertEqual(
             intensity.common_intensity_range(volumes),
             intensity.common_intensity_range(volumes[::-1]),
         )
 
-    def test_nan_and_infinite_voxels_count_for_nothing(self):
+    def test_common_range_ignores_nan_and_infinite_voxels(self):
         volume = np.linspace(0, 1, 60).reshape(3, 4, 5)
         spoilt = np.full((3, 4, 5), np.nan)
         spoilt[0, 0, 0] = np.inf
@@ -126,11 +152,10 @@ class CommonRangeTest(unittest.TestCase):
         with self.assertRaisesRegex(SuperResolutionError, "sequence is NaN or infinite"):
             intensity.common_intensity_range([spoilt, spoilt])
 
-    def test_of_many_voxels_some_of_all_rows_and_columns_are_enough(self):
+    def test_common_range_of_many_voxels_samples_all_rows_and_columns(self):
         volumes = [np.random.default_rng(n).normal(100, 10, (8, 64, 64)) for n in range(4)]
-        volumes[2][:, :, 13] = (
-            500  # a bright column: a step of a whole row would see nothing else, or never
-        )
+        # a stride of a whole row would sample this bright column always or never
+        volumes[2][:, :, 13] = 500
         exact = intensity.common_intensity_range(volumes)
         with mock.patch.object(intensity, "MAX_VOXELS", 2**13):
             some = intensity.common_intensity_range(volumes)

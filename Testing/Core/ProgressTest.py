@@ -1,6 +1,7 @@
+import json
 import unittest
 
-from MRISuperResLib.core.progress import ProgressMeter, format_duration
+from MRISuperResLib.core.progress import Progress, ProgressMeter, format_duration
 
 
 class ProgressTest(unittest.TestCase):
@@ -11,7 +12,12 @@ class ProgressTest(unittest.TestCase):
         self.assertEqual(meter.update(12, 60).text(), "12/60 slices, 6 slices/s, 8 s left")
         self.assertEqual(meter.update(24, 60).remaining, 6.0)
 
-    def test_durations_read_as_a_person_would_say_them(self):
+    def test_progress_survives_json(self):
+        for progress in (Progress(0, 3), Progress(1, 3, 0.5, 4.0)):
+            values = json.loads(json.dumps(progress.to_dict()))
+            self.assertEqual(Progress.from_dict(values | {"id": "7"}), progress)
+
+    def test_durations_are_shown_in_the_two_largest_units(self):
         self.assertEqual(
             [format_duration(s) for s in (0, 59.4, 60, 185, 3720)],
             ["0 s", "59 s", "1 min 00 s", "3 min 05 s", "1 h 02 min"],

@@ -10,7 +10,7 @@ SCALES = (2, 4, 8)
 
 
 def imresize(image, size_out, axis):
-    """MATLAB's imresize (bicubic) along one axis, written down plainly: one output sample after the other, in double precision."""
+    """MATLAB's imresize (bicubic) along one axis, written plainly: sample by sample, in float64."""
 
     def cubic(x):
         x = abs(x)
@@ -42,7 +42,7 @@ def imresize(image, size_out, axis):
 
 
 def truncated(image, scale):
-    """Along the last axis: the lowest n/scale frequencies, summed at the centers of the larger pixels, (scale − 1)/2 off the first."""
+    """Lowest n/scale frequencies of the last axis, at the centers of the larger pixels."""
     n = image.shape[-1]
     m = n // scale
     k = np.arange(-(m // 2), m // 2 + 1)
@@ -57,7 +57,7 @@ class ResampleTest(unittest.TestCase):
     def setUp(self):
         self.image = np.random.default_rng(0).random((24, 40))
 
-    def test_bicubic_enlarging_is_matlabs_imresize(self):
+    def test_bicubic_upsampling_is_matlabs_imresize(self):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 * scale, 0), 40 * scale, 1)
@@ -65,7 +65,7 @@ class ResampleTest(unittest.TestCase):
                     resampling.upsample(self.image, scale), expected, atol=1e-12
                 )
 
-    def test_the_degradation_is_matlabs_imresize_with_antialiasing(self):
+    def test_bicubic_degradation_is_matlabs_imresize_with_antialiasing(self):
         for scale in SCALES:
             with self.subTest(scale):
                 expected = imresize(imresize(self.image, 24 // scale, 0), 40 // scale, 1)
@@ -98,9 +98,9 @@ class ResampleTest(unittest.TestCase):
                 self.image.repeat(scale, 0).repeat(scale, 1),
             )
 
-    def test_bilinear_draws_straight_lines_between_pixel_centers(self):
-        enlarged = resampling.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
-        np.testing.assert_allclose(enlarged, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
+    def test_bilinear_is_linear_between_pixel_centers(self):
+        upsampled = resampling.upsample(np.array([[0.0, 1.0]]), 4, "bilinear")[0]
+        np.testing.assert_allclose(upsampled, [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
     @given(
         st.sampled_from(resampling.INTERPOLATIONS),
@@ -108,21 +108,21 @@ class ResampleTest(unittest.TestCase):
         st.integers(1, 12),
         st.sampled_from(SCALES),
     )
-    def test_a_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
-        enlarged = resampling.upsample(np.full((h, w), 7.0), scale, kernel)
-        self.assertEqual(enlarged.shape, (h * scale, w * scale))
-        np.testing.assert_allclose(enlarged, 7.0, rtol=1e-12)
+    def test_constant_image_stays_constant_at_any_size(self, kernel, h, w, scale):
+        upsampled = resampling.upsample(np.full((h, w), 7.0), scale, kernel)
+        self.assertEqual(upsampled.shape, (h * scale, w * scale))
+        np.testing.assert_allclose(upsampled, 7.0, rtol=1e-12)
 
     @given(st.sampled_from(resampling.INTERPOLATIONS), st.sampled_from(SCALES))
-    def test_the_image_does_not_move(self, kernel, scale):
-        """The center of gravity of a bright dot is the same point of the image (as a fraction of its size) after enlarging."""
+    def test_image_does_not_move(self, kernel, scale):
+        """The center of gravity of a bright dot keeps its position, as a fraction of the image."""
         image = np.zeros((1, 15))
         image[0, 7] = 1
-        enlarged = resampling.upsample(image, scale, kernel)[0]
-        center = (enlarged * (np.arange(15 * scale) + 0.5)).sum() / enlarged.sum() / scale
+        upsampled = resampling.upsample(image, scale, kernel)[0]
+        center = (upsampled * (np.arange(15 * scale) + 0.5)).sum() / upsampled.sum() / scale
         self.assertAlmostEqual(center, 7.5, places=9)
 
-    def test_a_mirror_image_is_enlarged_to_the_mirror_image(self):
+    def test_mirrored_image_is_upsampled_to_the_mirrored_result(self):
         for kernel in resampling.INTERPOLATIONS:
             np.testing.assert_allclose(
                 resampling.upsample(self.image[:, ::-1], 4, kernel),
@@ -130,7 +130,7 @@ class ResampleTest(unittest.TestCase):
                 atol=1e-12,
             )
 
-    def test_a_stack_is_resampled_slice_by_slice(self):
+    def test_stack_is_resampled_slice_by_slice(self):
         stack = np.stack([self.image, 2 * self.image])
         np.testing.assert_allclose(
             resampling.degrade(stack, 2)[1], 2 * resampling.degrade(self.image, 2), atol=1e-12
@@ -139,7 +139,7 @@ class ResampleTest(unittest.TestCase):
     def test_single_precision_stays_single_precision(self):
         self.assertEqual(resampling.upsample(self.image.astype(np.float32), 2).dtype, np.float32)
 
-    def test_truncation_of_k_space_keeps_the_lowest_frequencies_of_a_fourier_transform(self):
+    def test_kspace_truncation_keeps_the_lowest_frequencies_of_the_fourier_transform(self):
         image = np.random.default_rng(0).random((30, 40))
         for scale in (2, 5):  # an odd and an even number of frequencies are left
             with self.subTest(scale):
@@ -148,7 +148,7 @@ class ResampleTest(unittest.TestCase):
                     resampling.degrade(image, scale, "kspace"), expected, atol=1e-9
                 )
 
-    def test_truncation_keeps_what_the_larger_pixels_can_show_in_its_place(self):
+    def test_kspace_truncation_keeps_low_frequencies_in_place(self):
         n, scale = 64, 4
         wave = 0.5 + 0.4 * np.cos(2 * np.pi * 3 * (np.arange(n) + 0.5) / n + 0.7)
         low = resampling.degrade(np.outer(wave, wave), scale, "kspace")
@@ -157,13 +157,13 @@ class ResampleTest(unittest.TestCase):
         )
         np.testing.assert_allclose(low, np.outer(expected, expected), atol=1e-12)
 
-    def test_bicubic_finds_a_truncated_image_where_it_was(self):
+    def test_kspace_truncation_and_bicubic_upsampling_do_not_shift_the_image(self):
         from scipy.ndimage import gaussian_filter
 
-        truth = gaussian_filter(np.random.default_rng(0).random((96, 96)), 2)[None]
-        rebuilt = resampling.upsample(resampling.degrade(truth, 2, "kspace"), 2)
+        reference = gaussian_filter(np.random.default_rng(0).random((96, 96)), 2)[None]
+        rebuilt = resampling.upsample(resampling.degrade(reference, 2, "kspace"), 2)
         errors = [
-            np.square(rebuilt - np.roll(truth, shift, axis))[:, 8:-8, 8:-8].mean()
+            np.square(rebuilt - np.roll(reference, shift, axis))[:, 8:-8, 8:-8].mean()
             for shift, axis in ((0, 1), (1, 1), (-1, 1), (1, 2), (-1, 2))
         ]
         self.assertTrue(all(errors[0] < 0.1 * error for error in errors[1:]))
@@ -178,7 +178,7 @@ class ResampleTest(unittest.TestCase):
             places=3,
         )
 
-    def test_noise_is_that_of_its_seed(self):
+    def test_noise_depends_on_its_seed_only(self):
         image = np.ones((8, 8))
         np.testing.assert_array_equal(
             resampling.add_rician_noise(image, 0.1, (3, 5)),
@@ -191,7 +191,7 @@ class ResampleTest(unittest.TestCase):
             )
         )
 
-    def test_sizes_that_are_no_multiple_are_refused_and_cropped_only_on_request(self):
+    def test_sizes_that_are_not_a_multiple_are_refused_and_cropped_only_on_request(self):
         odd = np.zeros((25, 43))
         with self.assertRaisesRegex(ValueError, "multiple"):
             resampling.degrade(odd, 4)

@@ -7,7 +7,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 
 
 def matrix_of(columns, spacing):
-    """IJKToRAS whose voxel axes point along `columns`, for instance "LSA": i to the left, j up, k to the front."""
+    """IJKToRAS with voxel axes along `columns`: "LSA" is i to the left, j up, k to the front."""
     directions = {
         "R": (1, 0, 0),
         "L": (-1, 0, 0),
@@ -22,34 +22,31 @@ def matrix_of(columns, spacing):
 
 
 class SliceAxisTest(unittest.TestCase):
-    def test_a_nearly_isotropic_volume_is_cut_axially_whatever_its_storage_order(self):
+    def test_nearly_isotropic_volume_gets_axial_slices_in_any_storage_order(self):
         for columns, axis in (("RAS", "k"), ("LIA", "j"), ("PIR", "j"), ("SRA", "i")):
             with self.subTest(columns):
                 self.assertEqual(
                     slice_axis.choose_slice_axis(matrix_of(columns, (1, 1, 1.2))).name, axis
                 )
 
-    def test_thick_slices_are_cut_in_their_acquisition_plane(self):
-        taken = slice_axis.choose_slice_axis(matrix_of("IRP", (1.1, 1.1, 3.3)))
-        self.assertEqual((taken.name, taken.plane), ("k", "coronal"))
-        self.assertIn("3.3 mm", taken.reason)
+    def test_thick_slices_keep_their_acquisition_plane(self):
+        axis = slice_axis.choose_slice_axis(matrix_of("IRP", (1.1, 1.1, 3.3)))
+        self.assertEqual((axis.name, axis.plane, axis.reason), ("k", "coronal", "thick slices"))
 
-    def test_the_acquisition_plane_need_not_be_the_last_voxel_axis(self):
+    def test_acquisition_direction_can_be_any_voxel_axis(self):
         self.assertEqual(slice_axis.choose_slice_axis(matrix_of("RAS", (4, 1, 1))).name, "i")
 
-    def test_a_spacing_of_exactly_one_and_a_half_counts_as_nearly_isotropic_also_in_single_precision(
-        self,
-    ):
+    def test_spacing_ratio_of_one_and_a_half_counts_as_nearly_isotropic_in_single_precision(self):
         for thick in (4.5, np.float32(4.5000005)):
             self.assertEqual(
                 slice_axis.choose_slice_axis(matrix_of("PIL", (3, 3, thick))).plane, "axial"
             )
         self.assertEqual(slice_axis.choose_slice_axis(matrix_of("PIL", (3, 3, 4.51))).name, "k")
 
-    def test_thick_means_thicker_than_both_other_axes(self):
+    def test_thick_slices_exceed_both_other_spacings(self):
         self.assertEqual(slice_axis.choose_slice_axis(matrix_of("RAS", (1, 3, 3))).plane, "axial")
 
-    def test_a_named_plane_takes_the_nearest_voxel_axis_of_an_oblique_volume(self):
+    def test_requested_plane_selects_the_nearest_voxel_axis_of_an_oblique_volume(self):
         angle = np.radians(30)
         tilt = np.eye(4)
         tilt[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -62,17 +59,30 @@ class SliceAxisTest(unittest.TestCase):
             ["i", "j", "k"],
         )
 
-    def test_a_voxel_axis_can_be_asked_for_and_the_plane_is_named(self):
-        taken = slice_axis.choose_slice_axis(matrix_of("LIA", (1, 1, 5)), "i")
-        self.assertEqual((taken.axis, taken.numpy_axis, taken.plane), (0, 2, "sagittal"))
+    def test_requested_voxel_axis_is_used_and_its_plane_is_named(self):
+        axis = slice_axis.choose_slice_axis(matrix_of("LIA", (1, 1, 5)), "i")
+        self.assertEqual((axis.index, axis.numpy_axis, axis.plane), (0, 2, "sagittal"))
 
-    def test_only_the_plane_is_enlarged(self):
+    def test_description_gives_plane_and_spacings(self):
+        for spacing, expected in (
+            ((1, 1, 3), "Axial slices (k): 3 mm slice spacing, 1 mm in-plane"),
+            ((0.5, 0.75, 3), "Axial slices (k): 3 mm slice spacing, 0.5×0.75 mm in-plane"),
+        ):
+            matrix = matrix_of("RAS", spacing)
+            self.assertEqual(slice_axis.choose_slice_axis(matrix).description(matrix), expected)
+        matrix = matrix_of("RAS", (1, 2, 4))
+        self.assertEqual(
+            slice_axis.choose_slice_axis(matrix, "i").description(matrix),
+            "Sagittal slices (i): 1 mm slice spacing, 2×4 mm in-plane",
+        )
+
+    def test_only_the_plane_is_upsampled(self):
         self.assertEqual(slice_axis.choose_slice_axis(np.eye(4), "j").factors(4), (4, 1, 4))
 
-    def test_the_planes_on_screen_are_those_of_radiology(self):
+    def test_display_directions_are_those_of_radiology(self):
         left, posterior, inferior = (-1, 0, 0), (0, -1, 0), (0, 0, -1)
         self.assertEqual(
-            slice_axis.ON_SCREEN,
+            slice_axis.RADIOLOGICAL,
             {
                 "axial": (posterior, left),
                 "coronal": (inferior, left),
@@ -80,14 +90,14 @@ class SliceAxisTest(unittest.TestCase):
             },
         )
 
-    def test_pictures_show_anterior_or_superior_above_and_the_patients_left_on_the_right(self):
+    def test_displayed_slices_show_anterior_or_superior_up_and_the_left_side_on_the_right(self):
         for columns in ("RAS", "LPS", "LIA", "PIR", "SRA", "AIL"):
             matrix = matrix_of(columns, (1, 1, 1))
-            for plane in slice_axis.ON_SCREEN:
+            for plane in slice_axis.RADIOLOGICAL:
                 with self.subTest(columns=columns, plane=plane):
                     axis = slice_axis.choose_slice_axis(matrix, plane)
                     weight_down, weight_right = (1, 10)
-                    down, right = (np.array(v) for v in slice_axis.ON_SCREEN[plane])
+                    down, right = (np.array(v) for v in slice_axis.RADIOLOGICAL[plane])
                     gradient = (weight_down * down + weight_right * right) @ matrix[:3, :3]
                     k, j, i = np.mgrid[:2, :2, :2]
                     volume = gradient[0] * i + gradient[1] * j + gradient[2] * k
@@ -97,7 +107,7 @@ class SliceAxisTest(unittest.TestCase):
                     np.testing.assert_array_equal(picture[1] - picture[0], weight_down)
                     np.testing.assert_array_equal(picture[:, 1] - picture[:, 0], weight_right)
 
-    def test_an_unknown_direction_is_refused_with_the_known_ones(self):
+    def test_unknown_slice_direction_is_refused_with_the_known_ones(self):
         with self.assertRaisesRegex(SuperResolutionError, "axial"):
             slice_axis.choose_slice_axis(np.eye(4), "transversal")
 
