@@ -1,29 +1,39 @@
-# Target `environment`: a virtual environment in build/env with the pinned requirements, and the modules on its path.
-# Target `demo`: the main job on a real volume, into build/demo.
-set(MRISUPERRES_PYTHON "" CACHE FILEPATH "A Python that has the packages of both requirements files already; empty: make build/env")
+# Target `environment`: a virtual environment in build/env with the pinned requirements and this project.
+# Target `oldest-environment`: one in build/env-oldest with the oldest supported versions, for a test.
+# Target `demo`: upsampling of a real volume, into build/demo.
+# Target `reference`: the API reference as HTML, into build/reference.
+set(MRISUPERRES_PYTHON "" CACHE FILEPATH "A Python with the packages of both requirements files; empty: build build/env")
 set(MRISUPERRES_DEMO_INPUT "" CACHE FILEPATH "Another volume for the demo")
 
-set(requirements "${PROJECT_SOURCE_DIR}/requirements.txt" "${PROJECT_SOURCE_DIR}/requirements-no-deps.txt")
 set(make_environment "${CMAKE_CURRENT_LIST_DIR}/make_environment.py")
+
+# add_environment(TARGET FOLDER REQUIREMENTS...): a target that builds a virtual environment
+function(add_environment target folder)
+  add_custom_command(OUTPUT "${folder}.stamp"
+    COMMAND "${Python3_EXECUTABLE}" "${make_environment}" "${folder}" "${PROJECT_SOURCE_DIR}" ${ARGN}
+    COMMAND "${CMAKE_COMMAND}" -E touch "${folder}.stamp"
+    DEPENDS ${ARGN} "${make_environment}" "${PROJECT_SOURCE_DIR}/pyproject.toml"
+    COMMENT "Building the environment in ${folder} (once)"
+    USES_TERMINAL VERBATIM)
+  add_custom_target(${target} DEPENDS "${folder}.stamp")
+endfunction()
+
+find_package(Python3 3.11...<3.13 REQUIRED COMPONENTS Interpreter)
 if(MRISUPERRES_PYTHON)
   set(ENVIRONMENT_PYTHON "${MRISUPERRES_PYTHON}")
   add_custom_target(environment)
 else()
-  find_package(Python3 3.11...<3.13 REQUIRED COMPONENTS Interpreter)
   set(environment "${PROJECT_BINARY_DIR}/env")
   set(ENVIRONMENT_PYTHON "${environment}/bin/python")
   if(WIN32)
     set(ENVIRONMENT_PYTHON "${environment}/Scripts/python.exe")
   endif()
-  add_custom_command(OUTPUT "${environment}.stamp"
-    COMMAND "${Python3_EXECUTABLE}" "${make_environment}" "${environment}" ${requirements}
-      "${PROJECT_SOURCE_DIR}/MRISuperRes" "${PROJECT_SOURCE_DIR}/MRISuperResTraining"
-    COMMAND "${CMAKE_COMMAND}" -E touch "${environment}.stamp"
-    DEPENDS ${requirements} "${make_environment}"
-    COMMENT "Making the environment in ${environment} (a few minutes, once)"
-    USES_TERMINAL VERBATIM)
-  add_custom_target(environment DEPENDS "${environment}.stamp")
+  add_environment(environment "${environment}"
+    "${PROJECT_SOURCE_DIR}/requirements.txt" "${PROJECT_SOURCE_DIR}/requirements-no-deps.txt")
 endif()
+# the oldest supported versions of what the library needs besides PyTorch
+add_environment(oldest-environment "${PROJECT_BINARY_DIR}/env-oldest"
+  "${PROJECT_SOURCE_DIR}/requirements-oldest.txt")
 
 set(demo_arguments --out "${PROJECT_BINARY_DIR}/demo")
 if(MRISUPERRES_DEMO_INPUT)
@@ -34,3 +44,21 @@ add_custom_target(demo
   COMMENT "Upsampling a real volume"
   USES_TERMINAL VERBATIM)
 add_dependencies(demo environment)
+
+# what can be imported without Slicer and Qt
+set(reference_modules
+  MRISuperResLib
+  !MRISuperResLib.logic
+  !MRISuperResLib.scene
+  !MRISuperResLib.widgets
+  !MRISuperResLib.worker
+  MRISuperResTrainingLib
+  !MRISuperResTrainingLib.scene
+  !MRISuperResTrainingLib.widgets
+)
+add_custom_target(reference
+  COMMAND "${ENVIRONMENT_PYTHON}" -W error -m pdoc --docformat google
+    --output-directory "${PROJECT_BINARY_DIR}/reference" ${reference_modules}
+  COMMENT "Building the API reference"
+  USES_TERMINAL VERBATIM)
+add_dependencies(reference environment)

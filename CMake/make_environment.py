@@ -1,7 +1,7 @@
-"""Makes a virtual environment: python make_environment.py ENVIRONMENT REQUIREMENTS.txt NO_DEPS.txt FOLDER...
+"""Build a virtual environment: make_environment.py ENVIRONMENT PROJECT REQUIREMENTS [NO_DEPS].
 
-The packages of NO_DEPS.txt are installed without those that they ask for. The folders are put on the environment's path.
-An environment that is there is made anew.
+The packages of NO_DEPS are installed without their dependencies. The project itself is installed
+in editable mode, so its commands and libraries are available. An existing environment is replaced.
 """
 
 import subprocess
@@ -10,21 +10,21 @@ import venv
 from pathlib import Path
 
 
-def main(environment, requirements, no_deps, *folders):
+def main(environment: str, project: str, requirements: str, *no_deps: str) -> None:
     try:
         venv.create(environment, clear=True, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit(
-            "Python cannot make a virtual environment with pip in it. Install its venv package (Debian, Ubuntu: python3-venv) and try again."
+            "Python cannot create a virtual environment with pip. Install its venv package "
+            "(Debian, Ubuntu: python3-venv) and try again."
         )
     python = Path(environment, "Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    subprocess.run([python, "-m", "pip", "install", "-r", requirements], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--no-deps", "-r", no_deps], check=True)
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = subprocess.run(
-        [python, "-c", ask], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    Path(packages, "mrisuperres.pth").write_text("\n".join(folders) + "\n", encoding="utf-8")
+    for words in (
+        ["-r", requirements],
+        *(["--no-deps", "-r", file] for file in no_deps),
+        ["--no-deps", "--no-build-isolation", "--editable", project],
+    ):
+        subprocess.run([python, "-m", "pip", "install", *words], check=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from unittest import mock
 
 from made_files import FolderTest, grid, run, write_series
 from MRISuperResLib.cli import parser
-from MRISuperResLib.core.io import write_volume
+from MRISuperResLib.core.io.formats import write_volume
+from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
@@ -27,13 +28,17 @@ class ReadmeCommandsTest(FolderTest):
         os.chdir(self.folder)
         home = {name: str(self.folder / "home") for name in ("XDG_DATA_HOME", "APPDATA", "HOME")}
         self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
-        write_volume("in.nii.gz", body((3, 64, 72)), grid(), {})
-        write_volume("openms_p03_study1_T2W.nii.gz", body((21, 204, 124)), grid(), {})
+        write_volume("in.nii.gz", Volume(body((3, 64, 72)), grid(), provenance={}))
+        write_volume(
+            "openms_p03_study1_T2W.nii.gz", Volume(body((21, 204, 124)), grid(), provenance={})
+        )
         for folder in ("dicom_folder", "study", "brains", "somewhere"):
             Path(folder).mkdir()
         write_series("dicom_folder")
         for folder in ("study", "brains"):
-            write_volume(f"{folder}/sub-01.nii.gz", body((3, 40, 48)), grid(), {})
+            write_volume(
+                f"{folder}/sub-01.nii.gz", Volume(body((3, 40, 48)), grid(), provenance={})
+            )
         write_model("somewhere", "NAME")
         write_model("somewhere", "mine-x2")
         self.assertEqual(run("models", "install", "somewhere/mine-x2.safetensors")[0], 0)
@@ -47,7 +52,7 @@ class ReadmeCommandsTest(FolderTest):
         torch.save(ESRGAN(num_filters=8, num_blocks=1).state_dict(), path)
 
     def test_every_command_line_does_what_it_says(self):
-        examples = list(dict.fromkeys(map(tuple, commands("MRISuperResLib"))))
+        examples = list(dict.fromkeys(map(tuple, commands("mrisuperres"))))
         self.assertGreater(len(examples), 8)
         for words in examples:
             with self.subTest(" ".join(words)):

@@ -1,12 +1,19 @@
-"""The README's figures are those of the model cards, and none of its examples goes untested."""
+"""Figures and examples of the README and the documentation."""
 
 import ast
+import contextlib
+import io
 import json
 import re
+import tempfile
 import unittest
 
+import numpy as np
+
+from made_bodies import body
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore
-from readme_examples import PROJECT, README, blocks, is_shell, text
+from MRISuperResLib.core.volume import Volume
+from readme_examples import PROJECT, README, blocks, is_python, is_shell, python_examples, text
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
@@ -35,7 +42,8 @@ class FiguresTest(unittest.TestCase):
 
 
 class ExamplesTest(unittest.TestCase):
-    """Those of the command lines run in Cli/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, those of the console in Widgets/ReadmeConsoleTest.py."""
+    """Commands run in Cli/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, console
+    examples in Widgets/ReadmeConsoleTest.py and TrainingWidgets/ReadmeTrainingConsoleTest.py."""
 
     def test_every_example_is_of_a_kind_that_a_test_runs(self):
         self.assertGreater(len(blocks()), 8)
@@ -44,9 +52,10 @@ class ExamplesTest(unittest.TestCase):
                 if is_shell(block):
                     for line in block:
                         self.assertRegex(
-                            line,
-                            r"^(python -m MRISuperRes(Training)?Lib|cmake --workflow --preset) \w+",
+                            line, r"^(mrisuperres(-train)?|cmake --workflow --preset) \w+"
                         )
+                elif is_python(block):
+                    ast.parse("\n".join(block))
                 else:
                     self.assertIn("Logic()", "".join(block))
                     ast.parse("\n".join(block))
@@ -56,6 +65,16 @@ class ExamplesTest(unittest.TestCase):
         named = set(re.findall(r"cmake --workflow --preset (\w+)", text()))
         self.assertTrue(named)
         self.assertLessEqual(named, {preset["name"] for preset in presets["workflowPresets"]})
+
+
+class PythonExamplesTest(unittest.TestCase):
+    def test_every_python_example_runs(self):
+        self.assertGreater(len(python_examples()), 3)
+        for example in python_examples():
+            with self.subTest(example), tempfile.TemporaryDirectory() as folder:
+                with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+                    Volume(body((3, 64, 72)), np.diag([1.0, 1.0, 3.0, 1.0])).save("in.nii.gz")
+                    exec(example, {})
 
 
 if __name__ == "__main__":

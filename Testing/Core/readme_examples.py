@@ -1,4 +1,4 @@
-"""The examples of the project's texts: indented lines, as in Markdown."""
+"""The examples of the documentation: indented lines, as in Markdown."""
 
 import re
 import shlex
@@ -9,15 +9,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
 TEXTS = (README, *sorted((PROJECT / "Documentation").glob("*.md")))
 """What users read."""
+PROGRAMS = ("mrisuperres", "mrisuperres-train")
 
 
 def text():
-    """Of all of them."""
+    """Return all texts."""
     return "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
 
 
 def blocks(*paths):
-    """Every example of the texts, or of others: the lines of an indented block, without their indentation."""
+    """Return the lines of every indented block, without their indentation."""
     found = [
         block
         for path in paths or TEXTS
@@ -32,25 +33,33 @@ def blocks(*paths):
     ]
 
 
-def commands(module, *paths):
-    """The words behind “python -m MODULE” of every such example, without comments."""
-    words = [
-        shlex.split(line, comments=True)
+def commands(program, *paths):
+    """Return the words after the program of every such example, without comments."""
+    return [
+        shlex.split(line, comments=True)[1:]
         for block in blocks(*paths)
         for line in block
-        if line.startswith(f"python -m {module} ")
+        if line.startswith(f"{program} ")
     ]
-    return [line[3:] for line in words]
 
 
 def is_shell(block):
-    return block[0].startswith(("python ", "cmake "))
+    return block[0].startswith(("mrisuperres", "cmake ", "export ", "timeout "))
+
+
+def is_python(block):
+    """Return True for an example of the Python API, outside Slicer."""
+    return any(line == "import MRISuperResLib as sr" for line in block)
+
+
+def python_examples():
+    return ["\n".join(block) for block in blocks() if is_python(block)]
 
 
 def console_examples(word):
-    """The examples for Slicer's Python console in which a word occurs, as text."""
+    """Return the examples for Slicer's Python console in which a word occurs."""
     return [
         "\n".join(block)
         for block in blocks()
-        if not is_shell(block) and any(word in line for line in block)
+        if not is_shell(block) and not is_python(block) and any(word in line for line in block)
     ]

@@ -34,7 +34,7 @@ class ReadmeTrainingTest(RunTest):
         Path("settings.json").write_text(json.dumps(TINY))
 
     def test_every_command_line_does_what_it_says(self):
-        examples = list(dict.fromkeys(map(tuple, commands("MRISuperResTrainingLib"))))
+        examples = list(dict.fromkeys(map(tuple, commands("mrisuperres-train"))))
         self.assertGreater(len(examples), 4)
         for words in examples:
             with self.subTest(" ".join(words)):
