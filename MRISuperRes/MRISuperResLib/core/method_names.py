@@ -1,8 +1,6 @@
-"""The text that names a way to enlarge slices, the same in the panel, in scripts and in every record: NAME[@ALPHA][+bp].
+"""Names of methods, the same in the panel, in scripts and in every record: NAME[@ALPHA][+bp]."""
 
-NAME: a baseline or an installed model; with @ALPHA a pair of models, PSNR and GAN, whose weights are blended.
-+bp: back-projected, so that the result agrees with the input.
-"""
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
@@ -17,7 +15,14 @@ GRAMMAR = re.compile(
 
 @dataclass(frozen=True)
 class MethodName:
-    """alpha: 0 for the weights of the pair's PSNR model … 1 for those of its GAN model, None where nothing is blended."""
+    """The name of a method, parsed once.
+
+    Attributes:
+        base: An interpolation, a model, or a pair of models if alpha is given.
+        alpha: Blend of a pair, from 0 (weights of the PSNR model) to 1 (weights of the GAN model);
+            None: no blend.
+        back_projected: True if the result is back-projected to be consistent with the input.
+    """
 
     base: str
     alpha: float | None = None
@@ -25,30 +30,31 @@ class MethodName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises SuperResolutionError (kind "settings") for a text that names no method."""
+        """Parse a name such as "fast-x2@0.5+bp".
+
+        Raises:
+            SuperResolutionError: The text is not a method name (kind "settings").
+        """
         match = GRAMMAR.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise SuperResolutionError(
-                f"“{text}” names no method: give NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, for example "
-                "bicubic+bp.",
+                f"“{text}” is not a method name. Use NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, "
+                "for example bicubic+bp.",
                 "settings",
             )
         alpha = None if match["alpha"] is None else float(match["alpha"])
         if alpha is not None and alpha > 1:
             raise SuperResolutionError(
-                f"The blend of “{text}” must lie between 0 (PSNR model) and 1 (GAN model).",
+                f"The blend of “{text}” must be between 0 (PSNR model) and 1 (GAN model).",
                 "settings",
             )
         return cls(match["base"], alpha, match["back_projected"] is not None)
 
     @property
     def without_back_projection(self) -> str:
-        """The text that names what is back-projected."""
+        """The name of the method that is back-projected."""
         return str(MethodName(self.base, self.alpha))
 
     def __str__(self) -> str:
-        return (
-            self.base
-            + ("" if self.alpha is None else f"@{self.alpha:g}")
-            + ("+bp" if self.back_projected else "")
-        )
+        alpha = "" if self.alpha is None else f"@{self.alpha:g}"
+        return self.base + alpha + ("+bp" if self.back_projected else "")

@@ -15,11 +15,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import math
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
 from .errors import SuperResolutionError
+
+MAX_SHOWN = 80
+"""Characters of an invalid value that an error shows."""
 
 
 class Rule(NamedTuple):
@@ -197,7 +200,9 @@ def optional(rule: Rule) -> Rule:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # NaN is not; integers may be beyond float64
 
 
 def _is_json_object(value: object) -> bool:
@@ -216,4 +221,5 @@ def _list(names: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    return json.dumps(value, default=repr, ensure_ascii=False)
+    shown = json.dumps(value, default=repr, ensure_ascii=False)
+    return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"

@@ -1,4 +1,6 @@
-"""The Python packages of the worker: which are missing or broken, and their installation."""
+"""Python packages of the worker process: which are missing or broken, and their installation."""
+
+from __future__ import annotations
 
 import importlib
 import importlib.metadata
@@ -7,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,13 +17,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.methods.registry import MIN_TORCH
 from ..worker.package_probe import installed_version, is_older
 from .package_check import checkPackages
 
-REQUIREMENTS = {"torch": "torch>=2.2", "safetensors": "safetensors>=0.4"}
+REQUIREMENTS = {"torch": f"torch>={MIN_TORCH}", "safetensors": "safetensors>=0.4"}
 
 PERCEPTUAL_REQUIREMENTS = {
-    "torchvision": "torchvision>=0.17",
+    "torchvision": "torchvision>=0.18",
     "cv2": "opencv-python-headless>=4.5",
     "yaml": "pyyaml>=6.0",
     "requests": "requests>=2.28",
@@ -28,13 +32,11 @@ PERCEPTUAL_REQUIREMENTS = {
     "huggingface_hub": "huggingface_hub>=0.20",
     "pyiqa": "pyiqa>=0.1.13",
 }
-"""For NIQE and PI: pyiqa, and what it imports for them. It asks for more than sixty other packages, which it does not need here."""
+"""For NIQE and PI: pyiqa and what it imports for them. Its other 60 dependencies are not used."""
 
 TRAINING_REQUIREMENTS = {"accelerate": "accelerate>=0.30", "nibabel": "nibabel>=5.0"}
-"""Of the training, which also reads volumes from their files."""
 
-CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.17", "spandrel": "spandrel>=0.4"}
-"""For the import of checkpoints."""
+CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.18", "spandrel": "spandrel>=0.4"}
 
 PURPOSES = (
     (_("networks"), REQUIREMENTS),
@@ -47,99 +49,122 @@ ALL = {
     for _purpose, requirements in PURPOSES
     for name, requirement in requirements.items()
 }
-USED_MODULES = {"pyiqa": "pyiqa.archs.niqe_arch"}
-"""What is imported of a package, where that is not the package itself."""
+IMPORTED_MODULES = {"pyiqa": "pyiqa.archs.niqe_arch"}
+"""Module to import of a package, if it is not the package itself."""
 
 KEPT = ("numpy", "scipy", "SimpleITK", "torch")
-"""Never replaced by another version: the application, or another extension, relies on the one that it has."""
+"""Never replaced by another version, because the application or other extensions rely on them."""
 
 WHEELS_VARIABLE = "MRISUPERRES_WHEELS"
-"""Environment variable: a folder of wheels, from which is installed instead of the network. The one that was chosen in the panel goes before."""
+"""Environment variable: folder of wheels to install from. The folder set in the panel has priority.
+"""
 WHEELS_SETTING = "MRISuperRes/WheelFolder"
 
 
-def missingPackages(perceptual=False, training=False, checkpoints=False):
-    """Names, found without importing anything: the worker has the same packages as the application. perceptual: for NIQE and PI, too."""
+def missingPackages(
+    perceptual: bool = False, training: bool = False, checkpoints: bool = False
+) -> list[str]:
+    """Return the names of the packages that are not installed, without importing any.
+
+    Application and worker process share their packages.
+
+    Args:
+        perceptual: Include the packages for NIQE and PI.
+        training: Include the packages for training.
+        checkpoints: Include the packages for the import of checkpoints.
+    """
     importlib.invalidate_caches()
-    wanted = [
+    required = [
         *REQUIREMENTS,
         *(PERCEPTUAL_REQUIREMENTS if perceptual else ()),
         *(TRAINING_REQUIREMENTS if training else ()),
         *(CHECKPOINT_REQUIREMENTS if checkpoints else ()),
     ]
-    return [name for name in wanted if not _exists(name)]
+    return [name for name in dict.fromkeys(required) if not _exists(name)]
 
 
-def unusablePackages():
-    """Names of those for the networks that are missing, or, where none is, can't be imported. Takes seconds: for when a run has failed."""
+def unusablePackages() -> list[str]:
+    """Return the packages of the networks that are missing or, if none is, fail to import.
+
+    Takes seconds, so it is called only after a task has failed.
+    """
     return missingPackages() or [
-        name for name, state in checkPackages(toCheck(REQUIREMENTS)).items() if not state.isUsable
+        name for name, state in checkPackages(probes(REQUIREMENTS)).items() if not state.isUsable
     ]
 
 
-def purposesOf(name):
-    """What a package is for, in a few words."""
+def purposesOf(name: str) -> str:
+    """Return what a package is for, such as "NIQE, PI"."""
     return ", ".join(purpose for purpose, requirements in PURPOSES if name in requirements)
 
 
-def toCheck(names):
-    """What PackageCheck asks for."""
-    return {name: (USED_MODULES.get(name, name), ALL[name]) for name in names}
+def probes(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return {package: (module to import, requirement)} for a PackageCheck."""
+    return {name: (IMPORTED_MODULES.get(name, name), ALL[name]) for name in names}
 
 
-def wheelFolder():
-    """The folder of wheels to install from; empty where they come from the network."""
+def wheelFolder() -> str:
+    """Return the folder of wheels to install from; empty for an installation from the network."""
     return qt.QSettings().value(WHEELS_SETTING, "") or os.environ.get(WHEELS_VARIABLE, "")
 
 
-def setWheelFolder(folder):
+def setWheelFolder(folder: str) -> None:
+    """Set the folder of wheels to install from; empty to install from the network."""
     qt.QSettings().setValue(WHEELS_SETTING, folder)
 
 
-def _exists(name):
-    # a module that the application has loaded by itself may have no spec, which find_spec does not forgive
+def _exists(name: str) -> bool:
+    # find_spec raises an error for a loaded module without a spec
     return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
-def installPackages(names):
-    """Asks the user, installs what is missing, repairs what is there, and looks whether it can be imported. Returns False where the user declined.
+def installPackages(names: Iterable[str]) -> bool:
+    """Install or repair packages after a question, and check that they can be imported.
 
-    Only on the main thread, and only when the packages are needed. Raises RuntimeError with a sentence where a package can't be used afterwards.
+    Call it on the main thread only, and only when the packages are needed.
+
+    Returns:
+        False if the user declines.
+
+    Raises:
+        RuntimeError: A package cannot be installed or imported.
     """
-    _checkThatTorchIsKept(names)
+    names = list(names)
+    _checkTorchVersion(names)
     arguments = _wheelArguments()
     if not slicer.util.confirmOkCancelDisplay(_question(names), _("MRISuperRes")):
         return False
-    with _constraints(but=names) as constraints:
+    with _constraints(excluded=names) as constraints:
         try:
-            _install(list(names), arguments + ["--constraint", constraints], bool(arguments))
+            _install(list(names), [*arguments, "--constraint", constraints], bool(arguments))
         except subprocess.CalledProcessError as error:
             raise RuntimeError(_failure(names, error.returncode)) from error
     importlib.invalidate_caches()
     unusable = [
-        f"{state.name}: {state.text()}"
-        for state in checkPackages(toCheck(names)).values()
+        f"{state.name} {state.text()}"
+        for state in checkPackages(probes(names)).values()
         if not state.isUsable
     ]
     if unusable:
         raise RuntimeError(
             _(
-                "The installation has ended, but not everything can be used ({reasons}): restart the application and try again, or look into the "
-                "application log."
-            ).format(reasons="; ".join(unusable))
+                "Installed, but not usable: {packages}. Restart the application and try again, "
+                "or see the application log."
+            ).format(packages="; ".join(unusable))
         )
     return True
 
 
-def _install(names, options, isOffline):
+def _install(names: list[str], options: list[str], isOffline: bool) -> None:
     if "torch" in names and not isOffline and _exists("PyTorchUtils"):
-        # the extension PyTorch finds the build that suits the graphics driver
+        # the extension PyTorch selects the build for the graphics driver
         import PyTorchUtils
 
         logic = PyTorchUtils.PyTorchUtilsLogic()
         if _exists("torch"):
             logic.uninstallTorch()
-        # it starts pip by itself, which takes a space for the end of a path; and it imports torch here, which says nothing of the worker
+        # It starts pip itself, hence the variable, whose paths must not contain spaces. It imports
+        # torch in this process, which proves nothing about the worker.
         with (
             _environment(PIP_CONSTRAINT=Path(options[-1]).as_uri()),
             suppress(ImportError, OSError),
@@ -149,36 +174,37 @@ def _install(names, options, isOffline):
             )
         names.remove("torch")
     alone = [name for name in names if name == "pyiqa" or _exists(name)]
-    for name in alone:  # what is there, and broken, is replaced by itself, and then completed
-        _pipInstall(
-            [*options, "--no-deps", *(["--force-reinstall"] if _exists(name) else []), ALL[name]]
-        )
+    for name in alone:  # a broken package is replaced alone, its dependencies follow
+        repair = ["--force-reinstall"] if _exists(name) else []
+        _pipInstall([*options, "--no-deps", *repair, ALL[name]])
     rest = [ALL[name] for name in names if name != "pyiqa"]
     if rest:
         _pipInstall([*options, *rest])
 
 
-def _checkThatTorchIsKept(names):
+def _checkTorchVersion(names: list[str]) -> None:
     version, minimum = installed_version("torch"), REQUIREMENTS["torch"].split(">=")[1]
     if "torch" in names and is_older(version, minimum):
         raise RuntimeError(
             _(
-                "PyTorch {version} is installed, but {minimum} or later is needed. It is not replaced, because other extensions may rely on it: "
-                'uninstall it (in the module PyTorch Utils, or by slicer.util.pip_uninstall("torch")), and try again.'
+                "PyTorch {version} is installed, but {minimum} or later is required. It is not "
+                "replaced, because other extensions may use it. Uninstall it (module PyTorch "
+                'Utils, or slicer.util.pip_uninstall("torch")) and try again.'
             ).format(version=version, minimum=minimum)
         )
 
 
-def _question(names):
+def _question(names: list[str]) -> str:
     folder = wheelFolder()
-    source = (
-        _("from the folder {folder}").format(folder=folder)
-        if folder
-        else _("from the network") + (_(" (PyTorch: up to several GB)") if "torch" in names else "")
-    )
+    if folder:
+        source = _("from the folder {folder}").format(folder=folder)
+    elif "torch" in names:
+        source = _("from the network (PyTorch: up to several GB)")
+    else:
+        source = _("from the network")
     text = _(
-        "MRISuperRes needs the Python packages {names}, which are not installed yet, or can't be used. They will be installed {source}; "
-        "no other version of {kept} replaces the one that is there. "
+        "MRISuperRes needs the Python packages {names}, which are missing or unusable. "
+        "They will be installed {source}. {kept} will keep their versions. "
     ).format(
         names=", ".join(names),
         source=source,
@@ -186,52 +212,51 @@ def _question(names):
     )
     if "pyiqa" in names:
         text += _(
-            "NIQE and PI are computed by pyiqa, whose license, PolyForm Noncommercial 1.0.0, allows no commercial use; "
-            "PSNR, SSIM and RMSE do without it. By installing it you accept that license. "
+            "NIQE and PI are computed by pyiqa. Its license, PolyForm Noncommercial 1.0.0, allows "
+            "no commercial use; installing it accepts the license. "
+            "PSNR, SSIM and RMSE do not need it. "
         )
     return text + _("Install them now?")
 
 
-def _failure(names, code):
-    where = (
-        _("put their wheels, and those of what they need, into {folder}").format(
+def _failure(names: list[str], code: int) -> str:
+    if wheelFolder():
+        action = _("Add their wheels and those of their dependencies to {folder}").format(
             folder=wheelFolder()
         )
-        if wheelFolder()
-        else _(
-            "check the network, or choose a folder of wheels in the section Packages of the panel"
-        )
-    )
+    else:
+        action = _("Check the network, or set a wheel folder in the section Packages")
     return _(
-        "{names} could not be installed (pip has ended with code {code}): {where}; the application log has pip's own words."
-    ).format(names=", ".join(names), code=code, where=where)
+        "{names} could not be installed (pip exit code {code}). {action}. "
+        "See the application log for details."
+    ).format(names=", ".join(names), code=code, action=action)
 
 
-def _wheelArguments():
-    """What keeps pip from the network. Raises RuntimeError where the chosen folder holds no wheel."""
+def _wheelArguments() -> list[str]:
+    """Return the arguments of pip for an installation from the wheel folder."""
     folder = wheelFolder()
     if not folder:
         return []
     if not any(Path(folder).glob("*.whl")):
         raise RuntimeError(
             _(
-                "There is no wheel (.whl) in the folder {folder}: choose another one, or none to install from the network."
+                "No wheel (.whl) in the folder {folder}. "
+                "Choose another folder, or none to install from the network."
             ).format(folder=folder)
         )
     return ["--no-index", "--find-links", folder]
 
 
 @contextmanager
-def _constraints(but):
-    """The path of a file that tells pip which packages must stay as they are: KEPT, but for those that are broken and to be installed."""
+def _constraints(excluded: list[str]) -> Iterator[str]:
+    """Yield the path of a pip constraints file that pins the installed versions of `KEPT`."""
     os.makedirs(slicer.app.temporaryPath, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", prefix="MRISuperRes-", suffix=".txt", dir=slicer.app.temporaryPath, delete=False
     ) as file:
-        versions = {name: installed_version(name) for name in KEPT if name not in but}
-        file.writelines(
-            f"{name}=={version}\n" for name, version in versions.items() if version
-        )  # what pip does not know it will not touch
+        versions = {name: installed_version(name) for name in KEPT if name not in excluded}
+        # pip leaves packages without metadata alone
+        file.writelines(f"{name}=={version}\n" for name, version in versions.items() if version)
     try:
         yield file.name
     finally:
@@ -239,8 +264,8 @@ def _constraints(but):
 
 
 @contextmanager
-def _environment(**variables):
-    """Environment variables for the processes that are started meanwhile."""
+def _environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for the child processes started meanwhile."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -253,7 +278,7 @@ def _environment(**variables):
                 os.environ[name] = value
 
 
-def _pipInstall(arguments):
+def _pipInstall(arguments: list[str]) -> None:
     if _exists("slicer.packaging"):  # Slicer 5.12: shows progress
         from slicer.packaging import pip_install
     else:

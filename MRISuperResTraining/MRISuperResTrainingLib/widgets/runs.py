@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.models.card import NAME
+from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.models.store import user_models_folder
 
 from ..data import list_file
@@ -179,7 +179,7 @@ class TrainingRuns:
         """
         record = self.record(run)
         name, folder = name or modelName(record.name), Path(folder or user_models_folder())
-        if not NAME.fullmatch(name):
+        if not is_model_name(name):
             raise SuperResolutionError(
                 _("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(
                     name=name

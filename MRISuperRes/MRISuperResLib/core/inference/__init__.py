@@ -1,0 +1,1 @@
+"""Inference of networks on CPUs and GPUs."""

@@ -1,14 +1,26 @@
-"""What PyTorch raises where a device fails, as sentences. It has no type of its own for most of it, and may raise it in a call long after its cause.
+"""Device failures: recognition of what PyTorch raises, and its translation for the user.
 
-Told apart by their words, so that PyTorch need not be imported.
+PyTorch may raise a failure long after its cause, in an unrelated call. Where it has a type or an
+error code for a failure, these decide. Its memory allocators and the GPU libraries raise a plain
+RuntimeError that holds a fixed token; only these tokens are searched for.
 """
 
+from __future__ import annotations
+
 import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from ..errors import SuperResolutionError
 
-NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
-LOST = (
+MEMORY_TOKENS = (
+    "out of memory",  # CUDA and MPS, before PyTorch 2.5 and in calls of the runtime
+    "not enough memory",  # CPU allocator on Windows
+    "can't allocate memory",  # CPU allocator on Linux and macOS
+    "STATUS_ALLOC_FAILED",  # cuBLAS, cuDNN
+)
+FAILURE_TOKENS = (
     "CUDA error",
     "CUDA driver error",
     "HIP error",
@@ -20,39 +32,65 @@ LOST = (
     "NCCL error",
     "MPS backend",
 )
+CUDA_ERROR_MEMORY_ALLOCATION = 2
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def is_out_of_memory(error):
-    """Whether an exception says that the memory of a device, or of the computer, was not enough."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if the memory of a device, or of the computer, did not suffice."""
+    return (
+        isinstance(error, MemoryError)
+        or _is_torch_error(error, "OutOfMemoryError")
+        or (
+            isinstance(error, RuntimeError)
+            and (
+                getattr(error, "error_code", None) == CUDA_ERROR_MEMORY_ALLOCATION
+                or any(token in str(error) for token in MEMORY_TOKENS)
+            )
+        )
     )
 
 
-def translate_device_errors(function):
-    """Decorator: the failure of a device becomes an SuperResolutionError, of kind "memory", or "device" where it is gone.
+def is_device_failure(error: BaseException) -> bool:
+    """Return True if a GPU or its driver failed; this process cannot use the GPU again."""
+    return _is_torch_error(error, "AcceleratorError") or (
+        isinstance(error, RuntimeError) and any(token in str(error) for token in FAILURE_TOKENS)
+    )
 
-    The run ends then, it does not go on somewhere else: what a failing GPU has computed before it was noticed may be wrong. Nor can this process use
-    the GPU any more, whatever becomes of it.
+
+def translate_device_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function: device failures become a SuperResolutionError.
+
+    The kind is "memory" or "device". A failed run is not continued on another device, since
+    results that a failing GPU computed before may be wrong.
     """
 
     @functools.wraps(function)
-    def telling(*arguments, **options):
+    def translated(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*arguments, **options)
-        except RuntimeError as error:  # a MemoryError is told by who knows what it was for
+            return function(*args, **kwargs)
+        except RuntimeError as error:  # a MemoryError is translated where its size is known
             if is_out_of_memory(error):
                 raise SuperResolutionError(
-                    "The memory was not enough: close other programs, choose the device cpu, or crop the volume.",
+                    "Out of memory. Close other applications, choose the device cpu, or crop the "
+                    "volume.",
                     "memory",
                 ) from error
-            if any(words in str(error) for words in LOST):
+            if is_device_failure(error):
                 reason = str(error).splitlines()[0].rstrip(".")
                 raise SuperResolutionError(
-                    f"The GPU has failed ({reason}), nothing was changed: start the run again; if it fails again, choose the "
-                    "device cpu, and restart the computer.",
+                    f"The GPU failed ({reason}); nothing was changed. Start again. If it fails "
+                    "again, choose the device cpu and restart the computer.",
                     "device",
                 ) from error
             raise
 
-    return telling
+    return translated
+
+
+def _is_torch_error(error: BaseException, name: str) -> bool:
+    """True for an error of a type that newer versions of PyTorch have; does not import it."""
+    kind = getattr(sys.modules.get("torch"), name, None)
+    return isinstance(kind, type) and isinstance(error, kind)

@@ -1,36 +1,57 @@
-"""Half precision on processors that are made for it: several times as quick, and near enough to single precision, which is looked at in every run."""
+"""Half precision: where it is fast, and how far its result is from float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch.backends import cudnn
 
 PATCH = 64
-"""Side of the part of a slice that is computed in both precisions."""
+"""Side of the patch that is computed in both precisions, low-resolution pixels."""
 MAX_HALF_ERROR = 2e-3
-"""Root mean square, as a part of the intensity range, beyond which single precision is taken. Two images that differ by so much have a PSNR of 54 dB;
-results and truth have 25–45."""
+"""Root mean square error, relative to the intensity range, above which half precision is rejected.
+It corresponds to a PSNR of 54 dB; upsampled images have 25 to 45 dB."""
+
+Network = Callable[[torch.Tensor], torch.Tensor]
 
 
-def half_dtype(device):
-    """The floating-point type of half the size in which a torch.device computes much faster; float32 where there is none.
+def half_dtype(device: torch.device) -> torch.dtype:
+    """Return the 16-bit type that a device computes fast, or float32 if it has none.
 
-    float16 on GPUs with tensor cores: as quick as bfloat16, with eight times its resolution, and the activations for normalized images lie well
-    within its range. bfloat16 on CPUs that multiply it by themselves; others would emulate it, slowly.
+    float16 on GPUs with tensor cores: as fast as bfloat16 with eight times its resolution, and
+    the activations of normalized images stay within its range. bfloat16 on CPUs with AVX-512
+    BF16 or AMX; other CPUs emulate it slowly.
     """
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
         return torch.float16
     if device.type == "cpu":
-        able = getattr(
-            torch.cpu, "get_capabilities", dict
-        )()  # older versions of PyTorch don't tell
-        if able.get("avx512_bf16") or able.get("amx_bf16"):
+        # older versions of PyTorch cannot tell
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"):
             return torch.bfloat16
     return torch.float32
 
 
-def run(net, batch, dtype):
-    """net(batch) as float32, computed in `dtype`; the weights stay in float32.
+def requested_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Return the type in which a network shall compute.
 
-    float32 is float32, also on GPUs that would take the ten bits of TF32 for it.
+    Args:
+        precision: "float32"; "half": `half_dtype`; "auto": `half_dtype` on GPUs, float32 on CPUs.
+        device: Where the network runs.
+    """
+    if precision == "float32" or (precision == "auto" and device.type == "cpu"):
+        return torch.float32
+    return half_dtype(device)
+
+
+def run_network(net: Network, batch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return net(batch) as float32.
+
+    Args:
+        net: A network with float32 weights.
+        batch: (n, 1, h, w).
+        dtype: The type of the computation. float32 means float32: TF32 is disabled.
     """
     with (
         torch.inference_mode(),
@@ -40,10 +61,19 @@ def run(net, batch, dtype):
         return net(batch).float()
 
 
-def difference(net, batch, dtype):
-    """(root mean square, largest) difference between both precisions on the liveliest part of a batch (n, 1, h, w); infinite where numbers overflow.
+def half_precision_error(
+    net: Network, batch: torch.Tensor, dtype: torch.dtype
+) -> tuple[float, float] | None:
+    """Compare half precision with float32 on one patch, around the brightest pixel.
 
-    None where all of the batch is one gray level, so that it would show nothing.
+    Args:
+        net: A network with float32 weights.
+        batch: (n, 1, h, w), normalized; the patch is from the image with the largest contrast.
+        dtype: The type to compare with float32.
+
+    Returns:
+        (root mean square, largest) difference, relative to the intensity range; infinite if
+        values overflow. None if every image is constant, so that nothing can be compared.
     """
     number = int((batch.amax((1, 2, 3)) - batch.amin((1, 2, 3))).argmax())
     image = batch[number : number + 1]
@@ -51,12 +81,12 @@ def difference(net, batch, dtype):
         return None
     row, column = divmod(int(image.argmax()), image.shape[3])
     top, left = (
-        max(0, min(place - PATCH // 2, side - PATCH))
-        for place, side in ((row, image.shape[2]), (column, image.shape[3]))
+        max(0, min(center - PATCH // 2, side - PATCH))
+        for center, side in ((row, image.shape[2]), (column, image.shape[3]))
     )
     patch = image[:, :, top : top + PATCH, left : left + PATCH].contiguous(
         memory_format=torch.channels_last
     )
-    differences = run(net, patch, dtype) - run(net, patch, torch.float32)
-    found = float(differences.square().mean().sqrt()), float(differences.abs().max())
-    return found if found[1] < float("inf") else (float("inf"), float("inf"))
+    difference = run_network(net, patch, dtype) - run_network(net, patch, torch.float32)
+    rms, largest = float(difference.square().mean().sqrt()), float(difference.abs().max())
+    return (rms, largest) if largest < float("inf") else (float("inf"), float("inf"))

@@ -1,141 +1,221 @@
-"""Where the memory of a device ends, a network goes on in smaller pieces, in the end on the CPU; the result is the same."""
+"""Inference in batches, with smaller batches, tiles and the CPU as fallbacks for little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from ..errors import SuperResolutionError
+from ..intensity import Intensity
+from ..messages import Message, info
 from .errors import is_out_of_memory
-from .precision import run
+from .precision import run_network
 
 MAX_OVERLAP = 64
-"""Low-resolution pixels that are computed around a tile and thrown away. A network whose output depends on no pixel farther away gives exactly the
-result of the whole slice. RRDB-23 sees 350 pixels far, but takes next to nothing from there: trained on photographs, ×4, a T2 slice in tiles of 64
-pixels, it differed by 2e-6 of the range at most."""
+"""Low-resolution pixels that are computed around a tile and dropped. The result equals that of the
+whole slice if the network's reach is not larger. RRDB-23 reaches 350 pixels, but hardly depends on
+the far ones: with weights for photographs, ×4, a T2 slice in tiles of 64 pixels differs by at most
+2e-6 of the range."""
 MIN_TILE = 64
+"""Smallest side of a tile, low-resolution pixels."""
+
+Fetch = Callable[[], np.ndarray]
+
+
+class UpsamplingNetwork(Protocol):
+    """A network from (n, 1, h, w) to (n, 1, scale·h, scale·w).
+
+    Attributes:
+        scale: Upsampling factor.
+        reach: Distance in low-resolution pixels beyond which the output does not depend on the
+            input (half the receptive field).
+    """
+
+    scale: int
+    reach: int
+
+    def __call__(self, images: torch.Tensor, /) -> torch.Tensor:
+        """Upsample images."""
+
+    def to(self, device: torch.device, /) -> Any:
+        """Move the weights to a device."""
 
 
 class NetworkRunner:
-    """Runs a network on (n, 1, h, w) tensors of its device.
+    """Runs a network on (n, 1, h, w) tensors; continues in smaller pieces if memory runs out.
 
-    net: with weights, on `device`; reach: how many low-resolution pixels away its output depends on; dtype: in which it computes there.
-    device, dtype: where and how it runs now; messages: sentences on what had to be done for want of memory. `begin` forgets these: another
-    run may find more memory.
+    Args:
+        net: The network with its weights.
+        device: Where it runs.
+        dtype: The type in which it computes there.
+
+    Attributes:
+        device, dtype: Where and how it runs now.
+        messages: What was changed for lack of memory since `reset`.
     """
 
-    def __init__(self, net, device, dtype=torch.float32):
-        self._net, self._wanted = net, (device, dtype)
-        self.begin()
+    def __init__(
+        self, net: UpsamplingNetwork, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._net, self._requested = net, (device, dtype)
+        self.messages: list[Message] = []
+        self.reset()
 
-    def begin(self):
-        (self.device, self.dtype), self.messages = self._wanted, []
-        self._most = self._tile = None  # slices that fit together; side of the tiles of one
+    def reset(self) -> None:
+        """Return to the requested device and type: a new run may find more memory."""
+        (self.device, self.dtype), self.messages = self._requested, []
+        self._max_batch: int | None = None
+        self._tile: int | None = None  # side
         try:
             self._net.to(self.device)
         except RuntimeError as error:
             if not is_out_of_memory(error) or self.device.type == "cpu":
                 raise
-            self._go_on_on_the_cpu()
+            self._continue_on_cpu()
 
-    def __call__(self, batch, finish=lambda images: images):
-        """Returns a function that waits for the result and returns it as an array; meanwhile a GPU is busy, and the next batch can be prepared.
+    def __call__(
+        self,
+        batch: torch.Tensor,
+        finish: Callable[[torch.Tensor], torch.Tensor] = lambda images: images,
+    ) -> Fetch:
+        """Start upsampling a batch.
 
-        finish: maps the enlarged images (n, scale·h, scale·w), a float32 tensor, to what is to be fetched from the device.
-        Raises SuperResolutionError (kind "memory") where not even a small tile fits.
+        Args:
+            batch: (n, 1, h, w), normalized.
+            finish: Maps the upsampled images (n, scale·h, scale·w), float32, to what is fetched
+                from the device.
+
+        Returns:
+            A function that waits for the result and returns it; until it is called, a GPU works
+            and the next batch can be prepared.
+
+        Raises:
+            SuperResolutionError: Not even one tile fits into memory (kind "memory").
         """
-        done, first = [], 0
+        parts: list[Fetch] = []
+        first = 0
         while first < len(batch):
-            part = batch[first : first + (self._most or len(batch))]
+            part = batch[first : first + (self._max_batch or len(batch))]
             try:
-                done.append(
-                    _fetch(
-                        finish(
-                            self._enlarge(part.to(self.device, memory_format=torch.channels_last))
-                        )
-                    )
-                )
+                upsampled = self._upsample(part.to(self.device, memory_format=torch.channels_last))
+                parts.append(_fetch(finish(upsampled)))
                 first += len(part)
-            except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors
+            except (MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeErrors
                 if not is_out_of_memory(error):
                     raise
-                self._save(part, error)
-        return (
-            done[0] if len(done) == 1 else lambda: np.concatenate([fetched() for fetched in done])
-        )
+                self._reduce(part, error)
+        if len(parts) == 1:
+            return parts[0]
+        return lambda: np.concatenate([fetch() for fetch in parts])
 
-    def _save(self, part, error):
-        """The next smaller step."""
+    def _reduce(self, part: torch.Tensor, error: Exception) -> None:
+        """Choose the next smaller batch or tile, in the end the CPU."""
         height, width = part.shape[2:]
+        side = self._tile or max(height, width)
         if len(part) > 1:
-            self._most = len(part) // 2
-        elif (self._tile or max(height, width)) > MIN_TILE:
-            self._tile = max(MIN_TILE, (self._tile or max(height, width)) // 2)
+            self._max_batch = len(part) // 2
+        elif side > MIN_TILE:
+            self._tile = max(MIN_TILE, side // 2)
         elif self.device.type != "cpu":
-            self._go_on_on_the_cpu()
+            self._continue_on_cpu()
         else:
             raise SuperResolutionError(
-                f"The memory of this computer is not enough for a slice of {width}×{height} pixels, not even in parts: "
-                "close other programs, or crop the volume.",
+                f"Out of memory for a slice of {width}×{height} pixels, even in tiles. "
+                "Close other applications, or crop the volume.",
                 "memory",
             ) from error
-        if self._wanted[0].type == "cuda":
+        if self._requested[0].type == "cuda":
             torch.cuda.empty_cache()
         self.messages = [self._message()]
 
-    def _go_on_on_the_cpu(self):
+    def _continue_on_cpu(self) -> None:
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self._net.to(self.device)
-        self._most, self._tile = 1, None  # as NetworkMethod.batch_size has it
+        self._max_batch, self._tile = 1, None  # see NetworkMethod.batch_size
         self.messages = [self._message()]
 
-    def _message(self):
-        wanted, _ = self._wanted
-        if self.device != wanted:
-            how = "on the CPU" + (" in parts" if self._tile else "")
-        else:
-            how = f"in tiles of {self._tile} pixels" if self._tile else f"{self._most} at a time"
-        return f"The memory of the device {wanted} was not enough: the slices were computed {how}; the result is the same."
+    def _message(self) -> Message:
+        device, _ = self._requested
+        how = []
+        if self.device != device:
+            how.append("on the CPU")
+        if self._tile:
+            how.append(f"in tiles of {self._tile} px")
+        if not how:
+            slices = "1 slice" if self._max_batch == 1 else f"{self._max_batch} slices"
+            how.append(f"{slices} at a time")
+        return info(
+            "out-of-memory",
+            f"Out of memory on {device}; continued {' '.join(how)} (same result).",
+        )
 
-    def _enlarge(self, part):
-        """(n, scale·h, scale·w), float32; of tiles a tensor of the CPU."""
+    def _upsample(self, part: torch.Tensor) -> torch.Tensor:
+        """(n, scale·h, scale·w), float32; a CPU tensor if computed in tiles."""
         if self._tile is None:
-            return run(self._net, part, self.dtype)[:, 0]
+            return run_network(self._net, part, self.dtype)[:, 0]
         scale, overlap = self._net.scale, min(self._net.reach, MAX_OVERLAP)
         height, width = part.shape[2:]
         output = torch.empty((len(part), scale * height, scale * width))
         for top, bottom in _steps(height, self._tile):
             for left, right in _steps(width, self._tile):
                 above, before = max(0, top - overlap), max(0, left - overlap)
-                piece = run(
-                    self._net,
-                    part[:, :, above : bottom + overlap, before : right + overlap],
-                    self.dtype,
-                )[:, 0]
-                rows, columns = (
-                    (slice(scale * (first - start), scale * (last - start)))
-                    for first, last, start in ((top, bottom, above), (left, right, before))
-                )
-                output[:, scale * top : scale * bottom, scale * left : scale * right] = piece[
+                window = part[:, :, above : bottom + overlap, before : right + overlap]
+                tile = run_network(self._net, window, self.dtype)[:, 0]
+                rows = slice(scale * (top - above), scale * (bottom - above))
+                columns = slice(scale * (left - before), scale * (right - before))
+                output[:, scale * top : scale * bottom, scale * left : scale * right] = tile[
                     :, rows, columns
                 ]
         return output
 
 
-def _fetch(tensor):
-    """A function that returns the tensor as an array. From a GPU it is copied at once, into memory that the GPU can write while both go on."""
+def is_exact_in_float32(dtype: np.dtype) -> bool:
+    """Return True if float32 holds all values of a type, so that `restore` can be used."""
+    return dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+
+
+@torch.inference_mode()
+def restore(images: torch.Tensor, intensity: Intensity) -> torch.Tensor:
+    """Return normalized images in the stored type: `Intensity.restore` on the images' device.
+
+    Values within a hundredth of a gray level of half a step may be rounded the other way.
+
+    Args:
+        images: float32 of any shape; overwritten.
+        intensity: The map to invert; its type is exact in float32.
+    """
+    dtype = intensity.dtype
+    values = images.mul_(intensity.high - intensity.low).add_(intensity.low)
+    if dtype.kind == "f":
+        minimum, maximum = float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    else:
+        minimum, maximum = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+        values = values.round_()
+    return values.clamp_(minimum, maximum).to(getattr(torch, dtype.name))
+
+
+def _fetch(tensor: torch.Tensor) -> Fetch:
+    """A function that returns a tensor as an array; the copy from a GPU starts at once."""
     if tensor.device.type != "cuda":
-        array = tensor.cpu().numpy()
+        array: np.ndarray = tensor.cpu().numpy()
         return lambda: array
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(
         tensor, non_blocking=True
     )
     arrived = torch.cuda.current_stream(tensor.device).record_event()
 
-    def wait():
+    def wait() -> np.ndarray:
         arrived.synchronize()
-        return host.numpy()
+        copied: np.ndarray = host.numpy()
+        return copied
 
     return wait
 
 
-def _steps(length, size):
-    return [(start, min(start + size, length)) for start in range(0, length, size)]
+def _steps(length: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of consecutive steps."""
+    for start in range(0, length, size):
+        yield start, min(start + size, length)

@@ -1,0 +1,1 @@
+"""Methods of upsampling slices: interpolations, networks and their blends."""

@@ -1,0 +1,1 @@
+"""Models: cards, installed models, user models, imported checkpoints."""

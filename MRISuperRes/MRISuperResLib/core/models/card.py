@@ -1,315 +1,159 @@
-"""The model card: what is known of a model, in a JSON file beside its weights."""
+"""Model cards: what is known about a model, as JSON beside its weights."""
+
+from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 from ..errors import SuperResolutionError
 from ..options import SCALES
+from ..validation import Rule, Validated, one_of, setting, text
 
-NAME = re.compile(
+MODEL_NAME = re.compile(
     r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?",
     re.IGNORECASE | re.ASCII,
 )
-"""A file name on every system: without separators, of moderate length, no final dot, and none of the devices of Windows."""
-STAGES = ("psnr", "gan")
+"""A valid file name on every system: no separators, no final dot, no reserved Windows name."""
+MODEL_NAME_RULE = "letters, digits and . _ -, and not a name that Windows reserves"
+KINDS = {
+    "psnr": "PSNR model: faithful, smooth",
+    "gan": "GAN model: sharp, may hallucinate detail",
+}
+STAGES = tuple(KINDS)
 DEVICE_KINDS = ("cpu", "gpu")
 SCORES = ("psnr", "ssim", "rmse")
 MAX_DEPTH = 20
-"""Of objects within objects: a card has five, and what is much deeper can't be handled by Python."""
-MEASURES = {
+"""Nested levels of a card: it needs five, and Python cannot handle thousands."""
+METRICS = {
     "psnr": ("PSNR, dB", 2),
     "ssim": ("SSIM", 4),
     "rmse": ("RMSE, of 255", 2),
     "lpips": ("LPIPS", 4),
     "vgg_distance": ("VGG distance", 4),
 }
-"""{key: (heading, digits)} of what a card's metrics may hold; only SCORES are always there."""
-AUDITED = {
+"""{key: (heading, decimals)} of the metrics of a card; only SCORES are required."""
+AUDIT_FIGURES = {
     "unfaithful": ("unfaithful patches, %", 2),
-    "crossing": ("agreement up to, of Nyquist", 3),
-    "invented": ("invented detail, %", 1),
-    "inconsistency": ("inconsistency, of 255", 2),
-    "planted": ("lesions planted", 0),
-    "kept": ("lesions kept", 0),
-    "weakened": ("lesions weakened", 0),
-    "lost": ("lesions lost", 0),
-    "exaggerated": ("lesions exaggerated", 0),
-    "contrast": ("contrast left, mean", 2),
-    "least": ("contrast left, least", 2),
+    "crossing": ("FRC crossing, of Nyquist", 3),
+    "hallucinated": ("hallucinated detail, %", 1),
+    "inconsistency": ("data inconsistency, of 255", 2),
+    "lesions": ("synthetic lesions", 0),
+    "lesions_preserved": ("lesions preserved", 0),
+    "lesions_weakened": ("lesions weakened", 0),
+    "lesions_lost": ("lesions lost", 0),
+    "lesions_exaggerated": ("lesions exaggerated", 0),
+    "mean_contrast": ("mean lesion contrast", 2),
+    "min_contrast": ("minimum lesion contrast", 2),
 }
-"""{key: (heading, digits)} of what a card's audits hold; see audit.findings."""
+"""{key: (heading, decimals)} of the figures of an audit; see `audit.findings`."""
+NULLABLE_FIGURES = ("mean_contrast", "min_contrast")
+"""Null if no slice had room for a lesion."""
 AUDIT_LEGEND = (
-    "Unfaithful patches show another structure than the truth, at frequencies that the input still had; invented detail has no counterpart in the truth; "
-    "lesions are discs of 2 to 5 pixels of the input, planted into it."
+    "Unfaithful patches contradict the reference at frequencies that the input contains. "
+    "Hallucinated detail has no counterpart in the reference. "
+    "Synthetic lesions are discs, 2 to 5 input pixels wide."
 )
 
 
-def audited_text(key: str, value: float | None) -> str:
-    """A figure of an audit as it is shown; key: of AUDITED."""
-    return "–" if value is None else f"{value:.{AUDITED[key][1]}f}"
+def format_figure(key: str, value: float | None) -> str:
+    """Return a figure of an audit as text; key: one of AUDIT_FIGURES."""
+    return "–" if value is None else f"{value:.{AUDIT_FIGURES[key][1]}f}"
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """What is known of a model. Its weights are the file beside the card; a card holds no paths.
+class CardTable(NamedTuple):
+    """A table of texts: the first column names the rows, the last one is the model's."""
 
-    architecture: of the network, without the scale: see generators.make_generator. stage: "psnr" or "gan". anatomy, contrasts: what it
-    was trained on. spacing_range: the smallest and largest pixel of the low-resolution slices that it was trained on, mm.
-    metrics: a list of {"data", "anatomy", "psnr" dB, "ssim", "rmse" 0–255, "baselines": {name: {"psnr", "ssim", "rmse"}}} on volumes of
-    subjects that were not trained on; beside the scores stand "lpips" and "vgg_distance" where they were measured.
-    audit: a list, one entry per anatomy, of {"anatomy", "volumes" (names), "slices", "patches", "degradation", "noise", "seed", the AUDITED figures, "baselines": {name:
-    the AUDITED figures}}; contrasts are null where no lesion had room.
-    made_for: "cpu", or "gpu" for a model that is too slow without. cpu_speed: {"seconds_per_megapixel" (of the output), "threads",
-    "processor"}. training: data, licenses, settings. sha256: of the weights file. pair: a name that a PSNR model shares with the GAN
-    model that was made from it, of the same scale and architecture; empty where there is none.
-    """
-
-    name: str
-    title: str
-    scale: int
-    stage: str
-    sha256: str
-    architecture: dict
-    anatomy: list[str] = field(default_factory=list)
-    contrasts: list[str] = field(default_factory=list)
-    spacing_range: list[float] = field(default_factory=list)
-    metrics: list[dict] = field(default_factory=list)
-    audit: list[dict] = field(default_factory=list)
-    made_for: str = DEVICE_KINDS[0]
-    cpu_speed: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
-    license: str = ""
-    limits: str = ""
-    pair: str = ""
-
-    def __post_init__(self):
-        wrong = [
-            (
-                not _is_name(self.name),
-                f"the name {self.name!r} is not made of letters, digits and . _ -, or is one that Windows keeps for itself",
-            ),
-            (
-                not _are_texts([self.title, self.license, self.limits]),
-                "title, license and limits must be texts",
-            ),
-            (
-                type(self.scale) is not int or self.scale not in SCALES,
-                f"the scale must be 2, 4 or 8, not {self.scale!r}",
-            ),
-            (
-                self.pair != "" and not _is_name(self.pair),
-                f"the pair {self.pair!r} is not made of letters, digits and . _ -",
-            ),
-            (self.stage not in STAGES, f"the stage must be psnr or gan, not {self.stage!r}"),
-            (
-                not isinstance(self.sha256, str) or not re.fullmatch("[0-9a-f]{64}", self.sha256),
-                "sha256 must be 64 hexadecimal digits",
-            ),
-            (
-                not isinstance(self.architecture, dict)
-                or self.architecture.get("channels", 1) != 1,
-                "the architecture must be a JSON object, of a network for one channel",
-            ),
-            (
-                self.made_for not in DEVICE_KINDS,
-                f"made_for must be cpu or gpu, not {self.made_for!r}",
-            ),
-            (
-                not _are_texts(self.anatomy) or not _are_texts(self.contrasts),
-                "anatomy and contrasts must be lists of texts",
-            ),
-            (
-                not _are_metrics(self.metrics),
-                f"metrics must be a list of objects with data, anatomy, {', '.join(SCORES)} and the same of baselines, bicubic among them",
-            ),
-            (
-                not _are_audits(self.audit),
-                f"audit must be a list of objects, one per anatomy, with anatomy, volumes, slices, {', '.join(AUDITED)} and the same of baselines",
-            ),
-            (
-                not _is_training(self.training),
-                "training must be a JSON object, and its data a list of them",
-            ),
-            (
-                not _is_speed(self.cpu_speed),
-                "cpu_speed must be empty or have seconds_per_megapixel, threads and processor",
-            ),
-            (
-                not _is_range(self.spacing_range),
-                "spacing_range must be empty or [smallest, largest] in mm",
-            ),
-        ]
-        for is_wrong, reason in wrong:
-            if is_wrong:
-                raise ValueError(reason)
-
-    @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Raises SuperResolutionError (kind "model") for a file that is no model card."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(values, dict):
-                raise ValueError("not a JSON object")
-            if _is_deeper(values, MAX_DEPTH):
-                raise ValueError(f"more than {MAX_DEPTH} levels")
-            json.dumps(
-                values, ensure_ascii=False, allow_nan=False
-            ).encode()  # what can't be written again, such as half a character, is refused
-            known = {f.name for f in fields(cls)}
-            card = cls(**{key: value for key, value in values.items() if key in known})
-            if card.name != Path(path).stem:
-                raise ValueError(f"it names the model {card.name!r}")
-            return card
-        except (OSError, ValueError, TypeError, RecursionError) as e:
-            raise SuperResolutionError(
-                f"The model card {path} can't be used ({e}): install the model again.", "model"
-            ) from e
-
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-    def figures(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """[(heading, header, rows)] of texts: a table for each measure, with a row per held-out volume; the baselines, then the model."""
-        tables = []
-        for key, (heading, digits) in MEASURES.items():
-            rows = [
-                [
-                    m["data"],
-                    *(f"{scores[key]:.{digits}f}" for scores in (*m["baselines"].values(), m)),
-                ]
-                for m in self.metrics
-                if all(key in scores for scores in (*m["baselines"].values(), m))
-            ]
-            if rows:
-                tables.append((heading, ["", *self.metrics[0]["baselines"], self.name], rows))
-        return tables
-
-    def audited(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """[(heading, header, rows)] of texts: a table for each anatomy, with a row per figure of the audit; the baselines, then the model."""
-        return [
-            (
-                f"Audit, {entry['anatomy']} ({_count(len(entry['volumes']), 'volume')}, {_count(entry['slices'], 'slice')})",
-                ["", *entry["baselines"], self.name],
-                [
-                    [
-                        heading,
-                        *(
-                            audited_text(key, found[key])
-                            for found in (*entry["baselines"].values(), entry)
-                        ),
-                    ]
-                    for key, (heading, _) in AUDITED.items()
-                ],
-            )
-            for entry in self.audit
-        ]
-
-    def summary(self) -> str:
-        """A few lines for a panel."""
-        lines = [self.title]
-        kind = (
-            "PSNR-oriented: faithful, smooth"
-            if self.stage == "psnr"
-            else "GAN: sharp, may invent detail"
-        )
-        contrasts = f" ({', '.join(self.contrasts)})" if self.contrasts else ""
-        lines.append(
-            f"×{self.scale}, {kind}"
-            + (f"; trained on {', '.join(self.anatomy)} MRI{contrasts}" if self.anatomy else "")
-        )
-        if self.spacing_range:
-            lines.append("Trained on pixels of {:.3g}–{:.3g} mm".format(*self.spacing_range))
-        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
-            gains = [
-                m["psnr"] - m["baselines"]["bicubic"]["psnr"]
-                for m in self.metrics
-                if m["anatomy"] == anatomy
-            ]
-            lines.append(
-                f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to {max(gains):+.1f} dB against bicubic"
-            )
-        if self.cpu_speed:
-            speed = self.cpu_speed
-            threads = "1 thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
-            lines.append(
-                f"{speed['seconds_per_megapixel']:.2g} s per megapixel of the output on a CPU ({speed['processor']}, {threads})"
-            )
-        return "\n".join(lines + ([self.limits] if self.limits else []))
+    heading: str
+    header: list[str]
+    rows: list[list[str]]
 
 
-def _count(number, what):
-    return f"{number} {what}" + ("" if number == 1 else "s")
+def is_model_name(value: object) -> bool:
+    """Return True for a name that a model can have."""
+    return isinstance(value, str) and MODEL_NAME.fullmatch(value) is not None
 
 
-def _is_range(value):
-    return isinstance(value, list) and (
-        not value or (len(value) == 2 and all(map(_is_number, value)) and 0 < value[0] <= value[1])
+def _scores(entry: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """The baselines of an entry, then the entry itself."""
+    return (*entry["baselines"].values(), entry)
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _are_spacings(value: object) -> bool:
+    return (
+        isinstance(value, (tuple, list))
+        and len(value) == 2
+        and all(_is_number(side) and side > 0 for side in value)
     )
 
 
-def _are_texts(value):
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and all(isinstance(each, str) for each in value)
 
 
-def _are_scores(value):
+def _have_scores(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _is_number(value.get(key)) for key in {*SCORES, *(key for key in MEASURES if key in value)}
+        _is_number(value.get(key)) for key in METRICS if key in SCORES or key in value
     )
 
 
-def _are_metrics(value):
-    return isinstance(value, list) and all(
-        _are_scores(m)
-        and isinstance(m.get("data"), str)
-        and isinstance(m.get("anatomy"), str)
-        and isinstance(m.get("baselines"), dict)
+def _are_entries(value: Any, is_complete: Callable[[Any], bool]) -> bool:
+    return isinstance(value, tuple) and all(
+        is_complete(entry)
+        and isinstance(entry.get("anatomy"), str)
+        and isinstance(entry.get("baselines"), dict)
+        and all(map(is_complete, entry["baselines"].values()))
+        for entry in value
+    )
+
+
+def _are_metrics(value: Any) -> bool:
+    return _are_entries(value, _have_scores) and all(
+        isinstance(m.get("data"), str)
         and "bicubic" in m["baselines"]
         and list(m["baselines"]) == list(value[0]["baselines"])
-        and all(map(_are_scores, m["baselines"].values()))
         for m in value
     )
 
 
-def _are_findings(value):
+def _have_figures(value: object) -> bool:
     return isinstance(value, dict) and all(
         _is_number(value.get(key))
-        or (key in ("contrast", "least") and key in value and value[key] is None)
-        for key in AUDITED
+        or (key in NULLABLE_FIGURES and key in value and value[key] is None)
+        for key in AUDIT_FIGURES
     )
 
 
-def _are_audits(value):
+def _are_audits(value: Any) -> bool:
     return (
-        isinstance(value, list)
-        and all(
-            _are_findings(entry)
-            and isinstance(entry.get("anatomy"), str)
-            and _are_texts(entry.get("volumes"))
-            and type(entry.get("slices")) is int
-            and isinstance(entry.get("baselines"), dict)
-            and all(map(_are_findings, entry["baselines"].values()))
-            for entry in value
-        )
+        _are_entries(value, _have_figures)
+        and all(_are_texts(e.get("volumes")) and type(e.get("slices")) is int for e in value)
         and len({entry["anatomy"] for entry in value}) == len(value)
     )
 
 
-def _is_speed(value):
-    return isinstance(value, dict) and (
-        not value
-        or (
-            _is_number(value.get("seconds_per_megapixel"))
-            and value["seconds_per_megapixel"] > 0
-            and type(value.get("threads")) is int
-            and isinstance(value.get("processor"), str)
-        )
+def _is_speed(value: Any) -> bool:
+    return value == {} or (
+        isinstance(value, dict)
+        and _is_number(value.get("seconds_per_megapixel"))
+        and value["seconds_per_megapixel"] > 0
+        and type(value.get("threads")) is int
+        and isinstance(value.get("processor"), str)
     )
 
 
-def _is_training(value):
+def _is_training(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("data", []), list)
@@ -317,15 +161,192 @@ def _is_training(value):
     )
 
 
-def _is_deeper(value, levels):
+def _is_deeper(value: object, levels: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return levels < 0 or any(_is_deeper(each, levels - 1) for each in inner)
 
 
-def _is_name(value):
-    return isinstance(value, str) and NAME.fullmatch(value) is not None
-
-
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     """Finite, and small enough to be printed as a decimal number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+
+
+@dataclass(frozen=True)
+class ModelCard(Validated):
+    """What is known about a model. Its weights are the file beside the card.
+
+    Attributes:
+        name: The model's name, also that of its files.
+        title: A short description for lists.
+        scale: Upsampling factor: 2, 4 or 8.
+        stage: "psnr" or "gan".
+        sha256: SHA-256 of the weights file, hexadecimal.
+        architecture: Arguments of `networks.make_generator`, without the scale.
+        anatomy: Anatomies of the training data, such as "brain".
+        contrasts: Contrasts of the training data, such as "T2w".
+        spacing_range: (smallest, largest) in-plane spacing of the low-resolution training slices,
+            mm; empty if unknown.
+        metrics: Scores on volumes of unseen subjects, one entry per volume: {"data", "anatomy",
+            "psnr" dB, "ssim", "rmse" 0-255, "baselines": {name: {"psnr", "ssim", "rmse"}}}, and
+            "lpips" and "vgg_distance" where they were measured.
+        audit: One entry per anatomy: {"anatomy", "volumes" (names), "slices", "patches",
+            "degradation", "noise", "seed", AUDIT_FIGURES, "baselines": {name: AUDIT_FIGURES}}.
+        made_for: "cpu", or "gpu" for a model that is too slow without one.
+        cpu_speed: {"seconds_per_megapixel" (of the output), "threads", "processor"}, or empty.
+        training: Degradation, loss, steps, settings, versions, and "data": one object per
+            training volume with its "anatomy", in-plane "spacing" (mm), license and source.
+        license: License of the weights.
+        limits: What the model must not be used for.
+        pair: A name that a PSNR model shares with the GAN model trained from it; both have the
+            same scale and architecture. Empty without a partner.
+
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
+    """
+
+    name: str = setting(Rule(is_model_name, f"made of {MODEL_NAME_RULE}"))
+    title: str = setting(text())
+    scale: int = setting(one_of(*SCALES))
+    stage: str = setting(one_of(*STAGES))
+    sha256: str = setting(Rule(_is_sha256, "64 hexadecimal digits"))
+    architecture: dict[str, Any] = setting(
+        Rule(
+            lambda v: isinstance(v, dict) and v.get("channels", 1) == 1,
+            "a JSON object that describes a network with one channel",
+        )
+    )
+    anatomy: tuple[str, ...] = setting(Rule(_are_texts, "a list of texts"), ())
+    contrasts: tuple[str, ...] = setting(Rule(_are_texts, "a list of texts"), ())
+    spacing_range: tuple[float, ...] = setting(
+        Rule(
+            lambda v: v == () or (_are_spacings(v) and v[0] <= v[1]),
+            "empty or [smallest, largest] in mm",
+        ),
+        (),
+    )
+    metrics: tuple[dict[str, Any], ...] = setting(
+        Rule(
+            _are_metrics,
+            f"a list of objects with data, anatomy, {', '.join(SCORES)}, and baselines, bicubic "
+            "among them, with the same scores",
+        ),
+        (),
+    )
+    audit: tuple[dict[str, Any], ...] = setting(
+        Rule(
+            _are_audits,
+            "a list of objects, one per anatomy, with anatomy, volumes, slices, "
+            f"{', '.join(AUDIT_FIGURES)}, and baselines with the same figures",
+        ),
+        (),
+    )
+    made_for: str = setting(one_of(*DEVICE_KINDS), DEVICE_KINDS[0])
+    cpu_speed: dict[str, Any] = setting(
+        Rule(_is_speed, "empty or have seconds_per_megapixel, threads and processor"),
+        {},
+    )
+    training: dict[str, Any] = setting(
+        Rule(_is_training, "a JSON object whose data is a list of objects"), {}
+    )
+    license: str = setting(text(), "")
+    limits: str = setting(text(), "")
+    pair: str = setting(
+        Rule(lambda v: v == "" or is_model_name(v), f"made of {MODEL_NAME_RULE}"), ""
+    )
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a card from its JSON file; unknown keys are ignored.
+
+        Raises:
+            SuperResolutionError: The file is not a valid model card (kind "model").
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(values, dict) or _is_deeper(values, MAX_DEPTH):
+                raise ValueError(f"It is not a JSON object with at most {MAX_DEPTH} levels")
+            # refuses what cannot be written again, such as NaN and half a surrogate pair
+            json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
+            known = cls.__dataclass_fields__
+            card = cls.from_dict({key: value for key, value in values.items() if key in known})
+            if card.name != Path(path).stem:
+                raise ValueError(f"It names the model “{card.name}”")
+            return card
+        except (OSError, ValueError, RecursionError, SuperResolutionError) as e:
+            reason = str(e).removesuffix(".")
+            raise SuperResolutionError(
+                f"The model card {path} cannot be used. {reason}. Install the model again.",
+                "model",
+            ) from e
+
+    def training_spacings(self) -> dict[str, list[tuple[float, float]]]:
+        """Return the in-plane spacings of the low-resolution training slices, by anatomy.
+
+        Returns:
+            {anatomy: [(along rows, along columns) in mm]}, one pair per training volume; empty if
+            the card does not record them.
+        """
+        spacings: dict[str, list[tuple[float, float]]] = {}
+        for volume in self.training.get("data", []):
+            spacing, anatomy = volume.get("spacing"), volume.get("anatomy")
+            if isinstance(anatomy, str) and _are_spacings(spacing):
+                first, second = (self.scale * side for side in spacing)
+                spacings.setdefault(anatomy, []).append((first, second))
+        return spacings
+
+    def metric_tables(self) -> list[CardTable]:
+        """Return a table per metric: a row per held-out volume; baselines, then the model."""
+        tables = []
+        for key, (heading, decimals) in METRICS.items():
+            rows = [
+                [m["data"], *(f"{scores[key]:.{decimals}f}" for scores in _scores(m))]
+                for m in self.metrics
+                if all(key in scores for scores in _scores(m))
+            ]
+            if rows:
+                header = ["", *self.metrics[0]["baselines"], self.name]
+                tables.append(CardTable(heading, header, rows))
+        return tables
+
+    def audit_tables(self) -> list[CardTable]:
+        """Return a table per anatomy: a row per figure, the baselines, then the model."""
+        return [
+            CardTable(
+                f"Audit, {entry['anatomy']} ({_count(len(entry['volumes']), 'volume')}, "
+                f"{_count(entry['slices'], 'slice')})",
+                ["", *entry["baselines"], self.name],
+                [
+                    [heading, *(format_figure(key, figures[key]) for figures in _scores(entry))]
+                    for key, (heading, _) in AUDIT_FIGURES.items()
+                ],
+            )
+            for entry in self.audit
+        ]
+
+    def summary(self) -> str:
+        """Return what a user must know before using the model, in a few lines."""
+        lines = [self.title]
+        kind = KINDS[self.stage]
+        contrasts = f" ({', '.join(self.contrasts)})" if self.contrasts else ""
+        data = f"; trained on {', '.join(self.anatomy)} MRI{contrasts}" if self.anatomy else ""
+        lines.append(f"×{self.scale}, {kind}{data}")
+        if self.spacing_range:
+            lines.append(
+                "In-plane spacing of training: {:.3g}–{:.3g} mm".format(*self.spacing_range)
+            )
+        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
+            gains = [
+                m["psnr"] - m["baselines"]["bicubic"]["psnr"]
+                for m in self.metrics
+                if m["anatomy"] == anatomy
+            ]
+            lines.append(
+                f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to "
+                f"{max(gains):+.1f} dB over bicubic"
+            )
+        if speed := self.cpu_speed:
+            lines.append(
+                f"{speed['seconds_per_megapixel']:.2g} s per output megapixel on a CPU "
+                f"({speed['processor']}, {_count(speed['threads'], 'thread')})"
+            )
+        return "\n".join(lines + ([self.limits] if self.limits else []))

@@ -1,8 +1,12 @@
-"""Installed models: pairs NAME.safetensors (weights) and NAME.json (the card) in one or more folders."""
+"""Installed models: NAME.safetensors (weights) and NAME.json (card) in one or more folders."""
+
+from __future__ import annotations
 
 import hashlib
 import os
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SuperResolutionError
@@ -12,11 +16,11 @@ from .card import STAGES, ModelCard
 SHIPPED = Path(__file__).resolve().parents[3] / "Resources" / "Models"
 WEIGHTS, CARD = ".safetensors", ".json"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
-"""Environment variable: further model folders, separated as in PATH."""
+"""Environment variable: more model folders, separated as in PATH."""
 
 
-def user_models_folder():
-    """Where the models of this user are, for instance those that he has trained; it need not exist."""
+def user_models_folder() -> Path:
+    """Return the folder of this user's models; it need not exist."""
     if sys.platform == "win32":
         base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
     elif sys.platform == "darwin":
@@ -27,137 +31,175 @@ def user_models_folder():
 
 
 def user_model_folders() -> list[Path]:
-    """Those that the environment variable names, and that of the user."""
+    """Return the folders of the environment variable, then that of the user."""
     return [
         *map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))),
         user_models_folder(),
     ]
 
 
-class ModelStore:
-    """The models of some folders; of two with the same name the first counts.
+@dataclass(frozen=True)
+class Model:
+    """An installed model: its card and the path of its weights."""
 
-    folders: default, the folder of the extension, those of the environment variable MRISUPERRES_MODELS, and that of the user.
+    card: ModelCard
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.card.name
+
+    def read_weights(self) -> bytes:
+        """Return the content of the weights file, whose SHA-256 is that of the card.
+
+        Raises:
+            SuperResolutionError: The file cannot be read or is another one (kind "model").
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as e:
+            raise SuperResolutionError(
+                f"The weights of the model {self.name} cannot be read ({e.strerror}). "
+                "Install the model again.",
+                "model",
+            ) from e
+        if hashlib.sha256(data).hexdigest() != self.card.sha256:
+            raise SuperResolutionError(
+                f"The weights of the model {self.name} do not match its card: the SHA-256 differs. "
+                "Install the model again.",
+                "model",
+            )
+        return data
+
+
+class ModelStore:
+    """The models of some folders; the first of two models with the same name counts.
+
+    Args:
+        folders: Default: the extension's folder, those of the environment variable
+            MRISUPERRES_MODELS, and the user's.
     """
 
-    def __init__(self, folders=None):
-        self.folders = (
-            [SHIPPED, *user_model_folders()]
-            if folders is None
-            else [Path(folder) for folder in folders]
+    def __init__(self, folders: Iterable[str | Path] | None = None) -> None:
+        self.folders: list[Path] = (
+            [SHIPPED, *user_model_folders()] if folders is None else [Path(f) for f in folders]
         )
 
-    def _card_files(self):
-        files = {}
+    def _weights_paths(self) -> dict[str, Path]:
+        paths: dict[str, Path] = {}
         for folder in self.folders:
-            for weights in sorted(folder.glob("*" + WEIGHTS)):
-                files.setdefault(weights.stem, weights.with_suffix(CARD))
-        return files
+            for path in sorted(folder.glob("*" + WEIGHTS)):
+                paths.setdefault(path.stem, path)
+        return paths
 
-    def names(self):
-        """Of all models, usable or not."""
-        return set(self._card_files())
+    def names(self) -> set[str]:
+        """Return the names of all models, usable or not."""
+        return set(self._weights_paths())
 
-    def cards(self, scale=None):
-        """The cards of all models, or of those of one scale, PSNR before GAN, then by name.
+    def models(self, scale: int | None = None) -> list[Model]:
+        """Return all models, or those of one scale: PSNR before GAN, then by name.
 
-        A model whose card can't be used is left out; asking for it by name says why.
+        Models with an unusable card are left out; `model` tells why.
         """
-        cards = []
-        for path in self._card_files().values():
+        models = []
+        for path in self._weights_paths().values():
             try:
-                cards.append(ModelCard.read(path))
+                models.append(Model(ModelCard.read(path.with_suffix(CARD)), path))
             except SuperResolutionError:
                 continue
         return sorted(
-            (c for c in cards if scale in (None, c.scale)),
-            key=lambda c: (c.scale, STAGES.index(c.stage), c.name),
+            (m for m in models if scale in (None, m.card.scale)),
+            key=lambda m: (m.card.scale, STAGES.index(m.card.stage), m.name),
         )
 
-    def card(self, name):
-        """Raises SuperResolutionError (kind "model") where there is no such model, or its card can't be used."""
-        return ModelCard.read(self._card_file(name))
+    def cards(self, scale: int | None = None) -> list[ModelCard]:
+        """Return the cards of `models`."""
+        return [model.card for model in self.models(scale)]
 
-    def _card_file(self, name):
-        files = self._card_files()
-        if name not in files:
+    def model(self, name: str) -> Model:
+        """Return a model by its name.
+
+        Raises:
+            SuperResolutionError: The model is not installed or its card is unusable (kind
+                "model").
+        """
+        path = self.weights_path(name)
+        return Model(ModelCard.read(path.with_suffix(CARD)), path)
+
+    def weights_path(self, name: str) -> Path:
+        """Return the weights file of a model, usable or not.
+
+        Raises:
+            SuperResolutionError: The model is not installed (kind "model").
+        """
+        paths = self._weights_paths()
+        if name not in paths:
             raise SuperResolutionError(
-                f"There is no model “{name}”. Installed: {', '.join(sorted(files)) or 'none'}.",
+                f"There is no model “{name}”. Installed: {', '.join(sorted(paths)) or 'none'}.",
                 "model",
             )
-        return files[name]
+        return paths[name]
 
-    def pairs(self, scale):
-        """{pair: (PSNR card, GAN card)} of a scale: the models that can be blended."""
-        cards = [card for card in self.cards(scale) if card.pair]
-        pairs = {}
-        for psnr in (card for card in cards if card.stage == "psnr"):
-            for gan in (card for card in cards if card.stage == "gan"):
-                if gan.pair == psnr.pair and gan.architecture == psnr.architecture:
-                    pairs.setdefault(psnr.pair, (psnr, gan))
+    def _pairs(self, scale: int | None) -> dict[str, tuple[Model, Model]]:
+        pairs: dict[str, tuple[Model, Model]] = {}
+        models = [model for model in self.models(scale) if model.card.pair]
+        for psnr in (model for model in models if model.card.stage == "psnr"):
+            for gan in (model for model in models if model.card.stage == "gan"):
+                if all(
+                    getattr(gan.card, key) == getattr(psnr.card, key)
+                    for key in ("pair", "scale", "architecture")
+                ):
+                    pairs.setdefault(psnr.card.pair, (psnr, gan))
         return pairs
 
-    def pair(self, name, scale=None):
-        """(PSNR card, GAN card). Raises SuperResolutionError (kind "model") where the two are not both installed."""
-        pairs = {
-            pair: cards
-            for known in SCALES
-            if scale in (None, known)
-            for pair, cards in self.pairs(known).items()
-        }
+    def pairs(self, scale: int) -> dict[str, tuple[ModelCard, ModelCard]]:
+        """Return {pair: (PSNR card, GAN card)}: the models of a scale that can be blended."""
+        return {pair: (psnr.card, gan.card) for pair, (psnr, gan) in self._pairs(scale).items()}
+
+    def pair(self, name: str, scale: int | None = None) -> tuple[Model, Model]:
+        """Return the PSNR and the GAN model of a pair.
+
+        Raises:
+            SuperResolutionError: They are not both installed (kind "model").
+        """
+        pairs: dict[str, tuple[Model, Model]] = {}
+        for known in SCALES if scale is None else (scale,):
+            pairs |= self._pairs(known)
         if name not in pairs:
+            where = f" for ×{scale}" if scale else ""
             raise SuperResolutionError(
-                f"There is no pair of models “{name}”"
-                + (f" for ×{scale}" if scale else "")
-                + f". Installed: {', '.join(sorted(pairs)) or 'none'}.",
+                f"There is no pair of models “{name}”{where}. "
+                f"Installed: {', '.join(sorted(pairs)) or 'none'}.",
                 "model",
             )
         return pairs[name]
 
-    def default_name(self, scale=DEFAULT_SCALE, machine="cpu"):
-        """The model that is taken where none is named: the one that is made for the machine ("cpu" or "gpu"), PSNR before GAN.
+    def default_model(self, scale: int = DEFAULT_SCALE, device_kind: str = "cpu") -> Model:
+        """Return the model that is used if none is named.
 
-        It is looked for in the first folder that has models of the scale, so that a model of the user does not replace one that
-        came with the extension. Raises SuperResolutionError (kind "model").
+        The first folder with models of the scale decides, so that a user's model never replaces
+        a shipped one. Models made for the device come first, PSNR before GAN.
+
+        Args:
+            scale: 2, 4 or 8.
+            device_kind: "cpu" or "gpu".
+
+        Raises:
+            SuperResolutionError: No model of the scale is installed (kind "model").
         """
-        cards = self.cards(scale)
-        if not cards:
+        models = self.models(scale)
+        if not models:
             others = ", ".join(f"{c.name} (×{c.scale})" for c in self.cards()) or "none"
             raise SuperResolutionError(
-                f"No model for ×{scale} is installed. Take another scale, a baseline such as bicubic, "
-                f"or one of the installed models: {others}.",
+                f"No model for ×{scale} is installed. Choose another scale, an interpolation such "
+                f"as bicubic, or another model. Installed: {others}.",
                 "model",
             )
-        files = self._card_files()
         return min(
-            cards,
-            key=lambda card: (
-                self.folders.index(files[card.name].parent),
-                card.made_for != machine,
+            models,
+            key=lambda model: (
+                self.folders.index(model.path.parent),
+                model.card.made_for != device_kind,
             ),
-        ).name
-
-    def weights_file(self, name):
-        """Raises SuperResolutionError (kind "model") where there is no such model."""
-        return self._card_file(name).with_suffix(WEIGHTS)
-
-    def weights(self, card):
-        """The bytes of the weights file, after its SHA-256 was compared with the card's.
-
-        Raises SuperResolutionError (kind "model") where the file can't be read or is another one.
-        """
-        path = self.weights_file(card.name)
-        try:
-            data = path.read_bytes()
-        except OSError as e:
-            raise SuperResolutionError(
-                f"The weights of the model {card.name} can't be read ({e.strerror}): install it again.",
-                "model",
-            ) from e
-        if hashlib.sha256(data).hexdigest() != card.sha256:
-            raise SuperResolutionError(
-                f"The weights of the model {card.name} are not those that its card describes "
-                "(the SHA-256 differs): install it again.",
-                "model",
-            )
-        return data
+        )

@@ -1,26 +1,87 @@
-"""The networks, by the name that a model card's `architecture` gives them."""
+"""Generator networks, by the name that the architecture of a model card gives them."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from ..errors import SuperResolutionError
+from ..inference.errors import is_out_of_memory
 from .compact import CompactNet
 from .rrdb import RRDBNet
 
-NETWORKS = {"rrdb": RRDBNet, "compact": CompactNet}
+NETWORKS: dict[str, type[RRDBNet] | type[CompactNet]] = {"rrdb": RRDBNet, "compact": CompactNet}
+MAX_PARAMETER = 512
+"""Maximum of blocks, features and the like: twenty times the largest published values."""
+
+Generator = RRDBNet | CompactNet
 
 
-MOST = 512
-"""Blocks, features …: twenty times the largest published ones; beyond, a card asks for a network that no computer holds."""
+def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
+    """Make an untrained network.
 
+    Args:
+        architecture: {"network": a key of NETWORKS, default "rrdb"; arguments of its class}.
+        scale: 2, 4 or 8.
 
-def make_generator(architecture, scale):
-    """An untrained network: low-resolution images (n, channels, h, w) to (n, channels, scale·h, scale·w).
+    Returns:
+        A network from (n, channels, h, w) to (n, channels, scale·h, scale·w).
 
-    architecture: {"network": a key of NETWORKS, default "rrdb", and parameters of its class}; scale: 2, 4 or 8.
-    Raises ValueError, TypeError for what no network takes.
+    Raises:
+        ValueError: The network is unknown, or a value is out of range.
+        TypeError: The network has no such argument.
     """
     parameters = dict(architecture)
     name = parameters.pop("network", "rrdb")
     if name not in NETWORKS:
-        raise ValueError(f"there is no network {name!r}: {', '.join(NETWORKS)}")
+        raise ValueError(f"unknown network {name!r}: choose {', '.join(NETWORKS)}")
     for key, value in parameters.items():
-        if type(value) is not int or not 1 <= value <= MOST:
-            raise ValueError(f"{key} must be a whole number from 1 to {MOST}, not {value!r}")
+        if type(value) is not int or not 1 <= value <= MAX_PARAMETER:
+            raise ValueError(
+                f"{key} must be a whole number from 1 to {MAX_PARAMETER}, not {value!r}"
+            )
     return NETWORKS[name](scale, **parameters)
+
+
+def load_generator(
+    name: str, architecture: Mapping[str, Any], scale: int, weights: bytes
+) -> Generator:
+    """Make a network with its weights.
+
+    No more memory is allocated than the weights take, whatever the architecture says.
+
+    Args:
+        name: Name of the model, for errors.
+        architecture: See `make_generator`.
+        scale: 2, 4 or 8.
+        weights: Content of a safetensors file, which is data: nothing in it is executed.
+
+    Returns:
+        The network in float32 on the CPU.
+
+    Raises:
+        SuperResolutionError: The weights do not fit the architecture, or some are not finite
+            (kind "model").
+    """
+    try:
+        state = {key: value.float() for key, value in safetensors.torch.load(weights).items()}
+        with torch.device("meta"):
+            net = make_generator(architecture, scale)
+        net.load_state_dict(state, assign=True)
+    except Exception as e:  # the reader raises many types on damaged files
+        if is_out_of_memory(e):
+            raise
+        raise SuperResolutionError(
+            f"The weights of the model {name} do not fit its card. Install the model again.",
+            "model",
+        ) from e
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise SuperResolutionError(
+            f"The weights of the model {name} are damaged: some are not finite numbers. "
+            "Install the model again.",
+            "model",
+        )
+    return net

@@ -1,25 +1,27 @@
-"""A small residual network for machines without a GPU: all its work is done at low resolution.
+"""A compact residual network for computers without a GPU; all its work is at low resolution.
 
-Residual blocks without batch normalization (Lim et al. 2017, "Enhanced deep residual networks for single image
-super-resolution", arXiv:1707.02921), sub-pixel convolution (Shi et al. 2016, arXiv:1609.05158), and a bicubic skip, so
-that only what interpolation lacks has to be learnt.
+Residual blocks without batch normalization (Lim et al. 2017, arXiv:1707.02921, section 3.1),
+sub-pixel convolution (Shi et al. 2016, arXiv:1609.05158, section 2.2) and a bicubic skip
+connection, so that the network learns only the difference from interpolation.
 """
 
+from __future__ import annotations
+
+import torch
 from torch import nn
 from torch.nn import functional as F
 
 SLOPE = 0.2
-"""Of the activation for negative values. With ReLU the channels of the first blocks die one after the other at the learning rates that a small network
-needs, until nothing but the last block learns."""
-RESIDUAL_GAIN = (
-    0.1  # of the initial weights of each block's second convolution: blocks start near the identity
-)
+"""Slope of the activation for negative values. With ReLU the channels of the first blocks die one
+after another at the learning rates of a small network, until only the last block learns."""
+RESIDUAL_GAIN = 0.1
+"""Factor of the initial weights of each block's second convolution: near the identity."""
 
 
 class ResidualBlock(nn.Module):
     """x + conv(LeakyReLU(conv(x))), (n, features, h, w) to the same shape."""
 
-    def __init__(self, features):
+    def __init__(self, features: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
@@ -29,33 +31,47 @@ class ResidualBlock(nn.Module):
             weight.data.mul_(gain)
             nn.init.zeros_(bias)
 
-    def forward(self, x):
-        return x + self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True))
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return an image of the same shape."""
+        residual: torch.Tensor = self.conv2(F.leaky_relu(self.conv1(x), SLOPE, inplace=True))
+        return x + residual
 
 
 class CompactNet(nn.Module):
-    """Low-resolution images (n, channels, h, w) to (n, channels, scale·h, scale·w), both with intensities about 0–1.
+    """Generator from (n, channels, h, w) to (n, channels, scale·h, scale·w), intensities about 0-1.
 
-    scale: 2, 4 or 8. Multiplications per low-resolution pixel: about 9·features²·(2·blocks + 1), plus 9·features·scale².
-    reach: how many low-resolution pixels away the output depends on.
+    Multiplications per low-resolution pixel: about 9·features²·(2·blocks + 1), and
+    9·features·scale² for the last convolution.
+
+    Args:
+        scale: 2, 4 or 8.
+        blocks: Residual blocks.
+        features: Channels of the residual blocks.
+        channels: Channels of the images.
+
+    Attributes:
+        scale: Upsampling factor.
+        reach: Distance in low-resolution pixels beyond which the output does not depend on the
+            input (half the receptive field).
     """
 
-    def __init__(self, scale, blocks=8, features=64, channels=1):
+    def __init__(self, scale: int, blocks: int = 8, features: int = 64, channels: int = 1) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
-        self.scale, self.reach = scale, 2 * blocks + 3  # one for every convolution
+        self.scale, self.reach = scale, 2 * blocks + 3  # one pixel per convolution
         self.conv_first = nn.Conv2d(channels, features, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         self.conv_last = nn.Conv2d(features, channels * scale**2, 3, padding=1)
         for parameter in self.conv_last.parameters():
-            nn.init.zeros_(parameter)  # begins as bicubic interpolation
+            nn.init.zeros_(parameter)  # starts as bicubic interpolation
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the upsampled images; the sum is in float32 also under autocast."""
         features = self.conv_first(x)
         features = features + self.conv_body(self.body(features))
-        # the sum in single precision: half precision would round the input itself
+        # half precision would round the interpolated input itself
         return F.pixel_shuffle(self.conv_last(features), self.scale) + F.interpolate(
             x.float(), scale_factor=self.scale, mode="bicubic"
         )

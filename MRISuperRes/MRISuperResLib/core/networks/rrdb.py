@@ -1,8 +1,10 @@
-"""The generator: a network of residual-in-residual dense blocks (RRDB).
+"""The ESRGAN generator: a network of residual-in-residual dense blocks (RRDB).
 
-Wang et al. 2018, "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", arXiv:1809.00219, section 3.1.
-Parameter names follow BasicSR, so that its checkpoints map one to one.
+Wang et al. 2018, "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks",
+arXiv:1809.00219, section 3.1. Parameters are named as in BasicSR, whose checkpoints map directly.
 """
+
+from __future__ import annotations
 
 import math
 
@@ -10,23 +12,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-SLOPE = 0.2  # of every LeakyReLU
-BETA = 0.2  # residual scaling, in the dense block and again in the RRDB
-INITIAL_GAIN = 0.1  # of the Kaiming initialization inside the blocks: deep residual networks start near the identity
+SLOPE = 0.2
+"""Slope of every LeakyReLU for negative values."""
+BETA = 0.2
+"""Residual scaling, in the dense block and again in the RRDB (Wang et al. 2018, section 3.1)."""
+INITIAL_GAIN = 0.1
+"""Factor of the Kaiming initialization inside the blocks, which start near the identity."""
 
 
-def _conv(features_in, features_out, kernel=3):
+def _conv(features_in: int, features_out: int, kernel: int = 3) -> nn.Conv2d:
     return nn.Conv2d(features_in, features_out, kernel, padding=kernel // 2)
 
 
-def _activated(x):
+def _activate(x: torch.Tensor) -> torch.Tensor:
     return F.leaky_relu(x, SLOPE, inplace=True)
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees the outputs of all before: (n, features, h, w) to the same shape."""
+    """Five convolutions, each on all outputs before it: (n, features, h, w) to the same shape."""
 
-    def __init__(self, features, growth):
+    def __init__(self, features: int, growth: int) -> None:
         super().__init__()
         self.conv1 = _conv(features, growth)
         self.conv2 = _conv(features + growth, growth)
@@ -39,44 +44,63 @@ class DenseBlock(nn.Module):
             weight.data.mul_(INITIAL_GAIN)
             nn.init.zeros_(bias)
 
-    def forward(self, x):
-        seen = x
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return features of the same shape."""
+        outputs = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, _activated(conv(seen))), 1)
-        return torch.add(x, self.conv5(seen), alpha=BETA)
+            outputs = torch.cat((outputs, _activate(conv(outputs))), 1)
+        return torch.add(x, self.conv5(outputs), alpha=BETA)
 
 
 class RRDB(nn.Module):
-    """Residual-in-residual dense block: three dense blocks, (n, features, h, w) to the same shape."""
+    """Residual-in-residual dense block: three dense blocks, (n, features, h, w) to the same."""
 
-    def __init__(self, features, growth):
+    def __init__(self, features: int, growth: int) -> None:
         super().__init__()
         self.rdb1 = DenseBlock(features, growth)
         self.rdb2 = DenseBlock(features, growth)
         self.rdb3 = DenseBlock(features, growth)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return features of the same shape."""
         return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=BETA)
 
 
 class RRDBNet(nn.Module):
-    """Low-resolution images (n, channels, h, w) to (n, channels, scale·h, scale·w), both with intensities about 0–1.
+    """Generator from (n, channels, h, w) to (n, channels, scale·h, scale·w), intensities about 0-1.
 
-    scale: 2, 4 or 8. blocks, features, growth: the thesis and ESRGAN have 23, 64, 32. first_kernel: 9 is the thesis's
-    first layer, followed by a LeakyReLU; 3 is ESRGAN's, without an activation. channels: 1 for MRI, 3 for checkpoints
-    that were trained on photographs. reach: how many low-resolution pixels away the output depends on.
+    Args:
+        scale: 2, 4 or 8.
+        blocks: RRDBs; 23 in Wang et al. 2018.
+        features: Channels of the trunk; 64 in Wang et al. 2018.
+        growth: Channels that each convolution of a dense block adds; 32 in Wang et al. 2018.
+        first_kernel: Side of the first convolution: 3 without an activation as in the official
+            code, or 9 with a LeakyReLU as in SRGAN (Ledig et al. 2017, arXiv:1609.04802).
+        channels: 1 for MRI, 3 for checkpoints trained on photographs.
+
+    Attributes:
+        scale: Upsampling factor.
+        reach: Distance in low-resolution pixels beyond which the output does not depend on the
+            input (half the receptive field).
     """
 
-    def __init__(self, scale, blocks=23, features=64, growth=32, first_kernel=3, channels=1):
+    def __init__(
+        self,
+        scale: int,
+        blocks: int = 23,
+        features: int = 64,
+        growth: int = 32,
+        first_kernel: int = 3,
+        channels: int = 1,
+    ) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
         if first_kernel not in (3, 9):
             raise ValueError(f"the first kernel must be 3 or 9, not {first_kernel}")
         self.scale = scale
-        self.reach = (
-            first_kernel // 2 + 15 * blocks + 1 + 3
-        )  # first convolution, blocks, body; all that follow, on ever smaller pixels, less than 3
+        # first convolution, blocks, body; the rest, on ever smaller pixels, less than 3
+        self.reach = first_kernel // 2 + 15 * blocks + 1 + 3
         self.activate_first = first_kernel == 9
         self.conv_first = _conv(channels, features, first_kernel)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
@@ -87,17 +111,18 @@ class RRDBNet(nn.Module):
         self.conv_hr = _conv(features, features)
         self.conv_last = _conv(features, channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the upsampled images, in float32 also under autocast."""
         x = self.conv_first(x)
         if self.activate_first:
-            x = _activated(x)
+            x = _activate(x)
         x = x + self.conv_body(self.body(x))
         for name in self.upsampling:
-            x = _activated(
+            x = _activate(
                 self.get_submodule(name)(F.interpolate(x, scale_factor=2, mode="nearest"))
             )
-        x = _activated(self.conv_hr(x))
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # the image itself in single precision: eight bits of bfloat16 would show as steps
-            return self.conv_last(x.to(self.conv_last.weight.dtype))
+        x = _activate(self.conv_hr(x))
+        # the eight bits of bfloat16 would show as steps in the image
+        with torch.autocast(x.device.type, enabled=False):
+            image: torch.Tensor = self.conv_last(x.to(self.conv_last.weight.dtype))
+            return image
