@@ -8,7 +8,8 @@ from ..core.audit.audit import audit
 from ..core.audit.card import card_entry
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
-from ..core.io import new_folder, read_volume
+from ..core.io.atomic import new_folder
+from ..core.io.formats import read_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.models.user_models import update_audit, user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions

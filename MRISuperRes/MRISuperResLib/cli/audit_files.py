@@ -7,7 +7,8 @@ from ..core import provenance
 from ..core.audit import tables
 from ..core.audit.figure import WorstSlices
 from ..core.errors import SuperResolutionError
-from ..core.io import write_volume
+from ..core.io.formats import write_volume
+from ..core.volume import Volume
 
 
 class AuditFiles:
@@ -49,10 +50,12 @@ class AuditFiles:
             notice = f"a map: up to which part of the Nyquist frequency a patch agrees with the truth, 0 where nothing was judged; {provenance.NOTICE}"
             write_volume(
                 path,
-                audit.crossing,
-                found.ijk_to_ras,
-                provenance.head(notice)
-                | {"model": audit.model, "job": job.to_dict(), "volume": self._volumes[-1]},
+                Volume(
+                    audit.crossing,
+                    found.ijk_to_ras,
+                    provenance=provenance.record_header(notice)
+                    | {"model": audit.model, "job": job.to_dict(), "volume": self._volumes[-1]},
+                ),
             )
 
     def finish(self):
@@ -60,7 +63,7 @@ class AuditFiles:
         self.results = {scale: volumes for scale, volumes in self.results.items() if volumes}
         if not self.results:
             raise SuperResolutionError(f"Nothing could be audited. {' '.join(self.skipped)}")
-        record = provenance.head(f"an audit, {provenance.NOTICE}") | {
+        record = provenance.record_header(f"an audit, {provenance.NOTICE}") | {
             "jobs": [job.to_dict() for job in self._jobs],
             "methods": self._methods,
             "volumes": self._volumes,

@@ -1,103 +1,156 @@
-"""compare IN --out DIR"""
+"""The command `compare IN --out DIR`."""
 
+from __future__ import annotations
+
+import argparse
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.comparison import figure
-from ..core.comparison.compare import compare
+from ..core.comparison.compare import Comparison, compare_methods
 from ..core.errors import SuperResolutionError
-from ..core.io import new_folder, read_volume
-from ..core.methods.registry import INTERPOLATIONS, MethodRegistry, default_comparison_methods
+from ..core.io.atomic import new_folder
+from ..core.io.formats import read_volume
+from ..core.methods.registry import MethodRegistry, default_comparison_methods
+from ..core.models.store import ModelStore
 from ..core.options import FLOOR, ComparisonOptions
-from ..core.progress import format_duration
-from .columns import WIDTH
-from .comparison_files import write_maps, write_tables, write_volumes
-from .comparison_report import report
+from ..core.progress import CancelCheck, format_duration
+from ..core.resampling import INTERPOLATIONS
+from .comparison_files import Source, write_maps, write_tables, write_volumes
+from .console import WIDTH, Console, format_columns
+
+TITLES = {"image": "WHOLE IMAGE", "foreground": "FOREGROUND", "": "NO REFERENCE"}
+"""Headings of the tables, by the region of their metrics."""
 
 
-def run(arguments, console, cancelled):
-    """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, Cancelled."""
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Compare methods on a file and return the tables.
+
+    Raises:
+        SuperResolutionError: The input, the options or the output are not usable.
+        Cancelled: The user stopped the command.
+    """
     start = time.monotonic()
-    cache = MethodRegistry()
-    job = job_of(arguments, cache.store)
+    registry = MethodRegistry()
+    options = options_of(arguments, registry.store)
     figure.import_matplotlib()
     with new_folder(arguments.out) as folder:
-        for name in job.methods:
-            cache.get(job.upsampling_options(name))
+        for name in options.methods:
+            registry.get(options.upsampling_options(name))  # errors before the work
         volume = read_volume(arguments.input, arguments.frame, arguments.series)
-        for message in volume.messages:
-            console.message(message)
         try:
-            comparison = compare(
-                volume.array,
-                volume.ijk_to_ras,
-                job,
-                cache,
-                progress=console.progress,
-                cancelled=cancelled,
+            comparison = compare_methods(
+                volume,
+                options,
+                registry=registry,
+                on_progress=console.progress,
+                is_cancelled=is_cancelled,
             )
-        except MemoryError as e:
+        except MemoryError as error:
             raise SuperResolutionError(
-                f"There is not enough memory for the outputs of {len(job.methods)} methods: compare fewer at a time, close other "
-                "programs, crop the volume or choose a smaller scale.",
+                f"Out of memory for the outputs of {len(options.methods)} methods. Compare fewer "
+                "at a time, close other applications, crop the volume or choose a smaller scale.",
                 "memory",
-            ) from e
-        for message in comparison.messages:
-            console.message(message)
-        source = {
-            "file": Path(arguments.input).name,
-            "frame": arguments.frame,
-            "series": arguments.series,
-        }
-        area = (
-            None
-            if arguments.zoom is None
-            else figure.area_around(comparison, job.scale, arguments.zoom)
-        )
-        figure.draw(
-            comparison, job, folder / "comparison.png", f"{source['file']}, ×{job.scale}", area
-        )
-        write_tables(folder, comparison, job, source)
-        write_volumes(folder, comparison, source)
-        if arguments.maps:
-            write_maps(folder / "maps", comparison, job, cache.store.pairs(job.scale))
-    lines = report(comparison, job, shutil.get_terminal_size((WIDTH, 24)).columns)
-    return "\n".join(
-        [
-            *lines,
-            f"Written: {arguments.out}, with the volumes of {len(job.methods)} methods, tables and a picture, "
-            f"{format_duration(time.monotonic() - start)}",
-        ]
-    )
+            ) from error
+        console.messages(comparison.messages)
+        _write(folder, comparison, arguments, registry.store)
+    duration = format_duration(time.monotonic() - start)
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    return "\n".join([*report(comparison, width), f"Done in {duration}: {arguments.out}"])
 
 
-def job_of(arguments, store):
-    """The ComparisonOptions that was asked for. store: models.ModelStore."""
-    names = arguments.methods or (
-        [*INTERPOLATIONS, FLOOR, *arguments.models]
-        if arguments.models
-        else default_comparison_methods(arguments.scale, store)
-    )
+def options_of(arguments: argparse.Namespace, store: ModelStore) -> ComparisonOptions:
+    """Return the comparison options that the arguments give.
+
+    Raises:
+        SuperResolutionError: An option is invalid, or no pair of models can be blended.
+    """
+    if arguments.methods:
+        names = arguments.methods
+    elif arguments.models:
+        names = [*INTERPOLATIONS, FLOOR, *arguments.models]
+    else:
+        names = default_comparison_methods(arguments.scale, store)
     blends = []
     if arguments.blend:
         pairs = store.pairs(arguments.scale)
         if not pairs:
             raise SuperResolutionError(
-                f"There is nothing to blend: no pair of a PSNR and a GAN model for ×{arguments.scale} is installed; "
+                f"No pair of a PSNR and a GAN model for ×{arguments.scale} is installed: "
                 "leave --blend out, or install a pair.",
                 "model",
             )
         blends = [f"{pair}@{alpha}" for pair in pairs for alpha in arguments.blend]
     return ComparisonOptions(
-        (*names, *blends),
-        arguments.scale,
-        not arguments.no_reference,
-        arguments.axis,
-        arguments.device,
-        arguments.precision,
-        arguments.degradation,
-        arguments.noise,
-        arguments.seed,
-        arguments.perceptual,
+        methods=(*names, *blends),
+        scale=arguments.scale,
+        reference=not arguments.no_reference,
+        slice_axis=arguments.slice_axis,
+        device=arguments.device,
+        precision=arguments.precision,
+        degradation=arguments.degradation,
+        noise=arguments.noise,
+        seed=arguments.seed,
+        perceptual=arguments.perceptual,
     )
+
+
+def report(comparison: Comparison, width: int) -> list[str]:
+    """Return the tables by region and the synthetic lesions, as lines for a terminal."""
+    table = comparison.table
+    slices = f"{len(table.scored)} of {table.slice_count} slices"
+    lines = [_heading(comparison.options), f"Mean ± standard deviation over {slices}; * best.", ""]
+    _, rows = table.rows()
+    for region, title in TITLES.items():
+        shown = [n for n, metric in enumerate(table.metrics, 1) if metric.region == region]
+        if shown:
+            headings = (table.metrics[n - 1].heading.removesuffix(", foreground") for n in shown)
+            cells = [[row[0], *(row[n] for n in shown)] for row in rows]
+            lines += [*format_columns([[title, *headings], *cells], width), ""]
+    return [*lines, *_lesions(comparison, width)]
+
+
+def _write(
+    folder: Path, comparison: Comparison, arguments: argparse.Namespace, store: ModelStore
+) -> None:
+    options = comparison.options
+    source: Source = {
+        "file": Path(arguments.input).name,
+        "frame": arguments.frame,
+        "series": arguments.series,
+    }
+    area = None
+    if arguments.zoom is not None:
+        area = figure.area_around(comparison, arguments.zoom)
+    title = f"{source['file']}, ×{options.scale}"
+    figure.draw(comparison, folder / "comparison.png", title, area)
+    write_tables(folder, comparison, source)
+    write_volumes(folder, comparison, source)
+    if arguments.maps:
+        write_maps(folder / "maps", comparison, store.pairs(options.scale))
+
+
+def _heading(options: ComparisonOptions) -> str:
+    if not options.reference:
+        return f"Upsampled ×{options.scale}."
+    noise = f", noise {options.noise:g} %, seed {options.seed}" if options.noise else ""
+    return f"Degraded ÷{options.scale} ({options.degradation}{noise}) and restored."
+
+
+def _lesions(comparison: Comparison, width: int) -> Iterator[str]:
+    """Yield a table with a column per lesion size."""
+    sizes = sorted({lesion.diameter for lesion in comparison.lesions})
+    if not sizes:
+        return
+    outcomes = {
+        (lesion.method, lesion.diameter): f"{lesion.outcome} {lesion.contrast:.0%}"
+        for lesion in comparison.lesions
+    }
+    rows = [["SYNTHETIC LESIONS", *(f"{size} voxels" for size in sizes)]]
+    for output in comparison.outputs:
+        rows.append([output.name, *(outcomes[output.name, size] for size in sizes)])
+    yield from format_columns(rows, width)
+    yield "(remaining contrast at the input's resolution)"
+    yield ""

@@ -1,127 +1,120 @@
-"""The files of a comparison's folder, but for the picture."""
+"""Files of a comparison: tables, volumes and maps."""
 
-import csv
+from __future__ import annotations
+
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..core.comparison import maps
-from ..core.io import write_volume
+from ..core.comparison.compare import Comparison
+from ..core.comparison.scores import csv_text
+from ..core.io.formats import write_volume
+from ..core.models.card import ModelCard
+from ..core.volume import Volume
+
+Source = dict[str, Any]
+"""The input as the provenance records it: file, frame and series."""
+METHOD_FIELDS = ("model", "device", "precision", "options")
+"""Provenance fields that differ between methods."""
 
 
-def write_tables(folder, comparison, job, source):
-    """comparison.csv: a line per method; slices.csv: per method and slice; dots.csv: per method and dot; comparison.json: how
-    all was made.
-
-    source: what the provenance tells of the input file.
-    """
-    _write(folder / "comparison.csv", comparison.table.csv())
-    _write(folder / "slices.csv", comparison.table.slice_csv())
-    with open(folder / "dots.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("method", "diameter", "word", "height", "brightness", "peak"))
-        for dot in comparison.dots:
-            writer.writerow(
-                (
-                    dot.method,
-                    dot.diameter,
-                    dot.word,
-                    *(f"{value:.6f}" for value in (dot.height, dot.brightness, dot.peak)),
-                )
-            )
-    methods = [
-        {
-            **output.provenance["model"],
-            "device": output.provenance["device"],
-            "precision": output.provenance["precision"],
-        }
-        for output in comparison.outputs
+def write_tables(folder: Path, comparison: Comparison, source: Source) -> None:
+    """Write comparison.csv, slices.csv, lesions.csv and comparison.json."""
+    _write_text(folder / "comparison.csv", comparison.table.csv())
+    _write_text(folder / "slices.csv", comparison.table.slice_csv())
+    header = ("method", "diameter", "outcome", "contrast", "brightness", "peak")
+    rows = [
+        (
+            lesion.method,
+            lesion.diameter,
+            lesion.outcome,
+            *map(float, (lesion.contrast, lesion.brightness, lesion.peak)),
+        )
+        for lesion in comparison.lesions
     ]
-    record = {
-        **_common(comparison, source),
-        "job": job.to_dict(),
+    _write_text(folder / "lesions.csv", csv_text(header, rows))
+    records = [output.volume.provenance or {} for output in comparison.outputs]
+    methods = [
+        {**record["model"], "device": record["device"], "precision": record["precision"]}
+        for record in records
+    ]
+    summary = _common(comparison, source) | {
+        "options": comparison.options.to_dict(),
         "methods": methods,
-        "messages": comparison.messages,
+        "messages": [message.to_dict() for message in comparison.messages],
     }
-    _write(folder / "comparison.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    _write_text(
+        folder / "comparison.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    )
 
 
-def write_volumes(folder, comparison, source):
-    """volumes/METHOD.nii.gz; of a comparison with a reference also reference.nii.gz and low.nii.gz, what the methods were given."""
+def write_volumes(folder: Path, comparison: Comparison, source: Source) -> None:
+    """Write volumes/METHOD.nii.gz; with a reference also reference.nii.gz and low.nii.gz."""
     volumes = folder / "volumes"
     volumes.mkdir()
     for output in comparison.outputs:
-        provenance = output.provenance | {"input": output.provenance["input"] | source}
-        write_volume(
-            volumes / f"{output.name}.nii.gz", output.volume, comparison.ijk_to_ras, provenance
-        )
+        record = output.volume.provenance or {}
+        record = record | {"input": record["input"] | source}
+        write_volume(volumes / f"{output.name}.nii.gz", replace(output.volume, provenance=record))
     if comparison.reference is not None:
         common = _common(comparison, source)
-        write_volume(
-            folder / "reference.nii.gz",
-            comparison.reference,
-            comparison.ijk_to_ras,
-            common | {"notice": "the input, in the part that was compared"},
-        )
-        write_volume(
-            folder / "low.nii.gz",
-            comparison.low,
-            comparison.low_ijk_to_ras,
-            common | {"notice": "the input, made smaller"},
-        )
+        for name, volume, notice in (
+            ("reference", comparison.reference, "the part of the input that was compared"),
+            ("low", comparison.low, "the degraded input"),
+        ):
+            record = common | {"notice": notice}
+            write_volume(folder / f"{name}.nii.gz", replace(volume, provenance=record))
 
 
-def write_maps(folder, comparison, job, pairs):
-    """METHOD-inconsistency.nii.gz, METHOD-error.nii.gz (with a reference) and PAIR-gan-psnr.nii.gz (where both were compared).
+def write_maps(
+    folder: Path, comparison: Comparison, pairs: Mapping[str, tuple[ModelCard, ModelCard]]
+) -> None:
+    """Write the difference maps, float32, in the intensities of the input.
 
-    float32, in the intensities of the input. pairs: {name: (PSNR card, GAN card)}, see models.ModelStore.
+    METHOD-inconsistency.nii.gz, METHOD-error.nii.gz (with a reference), and PAIR-gan-psnr.nii.gz
+    for every pair whose two models were compared.
+
+    Args:
+        folder: The folder to create.
+        comparison: Results of the comparison.
+        pairs: PSNR and GAN model cards, by the name of the pair.
     """
     folder.mkdir()
-    volumes = {output.name: output.volume for output in comparison.outputs}
+    options = comparison.options
+    arrays = {output.name: output.volume.array for output in comparison.outputs}
     common = _common(comparison, {})
 
-    def write(name, array, matrix, notice):
-        write_volume(
-            folder / f"{name}.nii.gz",
-            array,
-            matrix,
-            {"notice": f"a map, {notice}", "software": common["software"], "date": common["date"]},
-        )
+    def write(name: str, array: np.ndarray, like: Volume, formula: str) -> None:
+        record = {key: common[key] for key in ("software", "date")} | {"notice": f"map: {formula}"}
+        volume = Volume(array, like.ijk_to_ras, provenance=record)
+        write_volume(folder / f"{name}.nii.gz", volume)
 
-    for name, volume in volumes.items():
-        inconsistency = maps.consistency_map(
-            volume, comparison.low, comparison.axis, job.scale, job.degradation
+    for name, array in arrays.items():
+        inconsistency = maps.inconsistency_map(
+            array, comparison.low.array, comparison.axis, options.scale, options.degradation
         )
-        write(
-            f"{name}-inconsistency",
-            inconsistency,
-            comparison.low_ijk_to_ras,
-            "|output, made smaller, - what was enlarged|",
-        )
+        write(f"{name}-inconsistency", inconsistency, comparison.low, "|degraded output − input|")
         if comparison.reference is not None:
-            write(
-                f"{name}-error",
-                maps.difference_map(volume, comparison.reference),
-                comparison.ijk_to_ras,
-                "|output - reference|",
-            )
+            error = maps.difference_map(array, comparison.reference.array)
+            write(f"{name}-error", error, comparison.reference, "|output − reference|")
     for pair, (psnr, gan) in pairs.items():
-        if psnr.name in volumes and gan.name in volumes:
-            write(
-                f"{pair}-gan-psnr",
-                maps.difference_map(volumes[gan.name], volumes[psnr.name]),
-                comparison.ijk_to_ras,
-                "|GAN model - PSNR model|",
-            )
+        if psnr.name in arrays and gan.name in arrays:
+            difference = maps.difference_map(arrays[gan.name], arrays[psnr.name])
+            like = comparison.outputs[0].volume
+            write(f"{pair}-gan-psnr", difference, like, "|GAN model − PSNR model|")
 
 
-def _common(comparison, source):
-    """What the provenance of all outputs has in common."""
-    provenance = {
-        key: value
-        for key, value in comparison.outputs[0].provenance.items()
-        if key not in ("model", "device", "precision", "job")
-    }
-    return provenance | {"input": provenance["input"] | source}
+def _common(comparison: Comparison, source: Source) -> dict[str, Any]:
+    """Return the provenance fields that all outputs share."""
+    record = comparison.outputs[0].volume.provenance or {}
+    shared = {key: value for key, value in record.items() if key not in METHOD_FIELDS}
+    return shared | {"input": record["input"] | source}
 
 
-def _write(path, text):
+def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")

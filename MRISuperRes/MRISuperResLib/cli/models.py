@@ -53,8 +53,8 @@ def table(store: ModelStore | None = None) -> str:
     """Return all models and interpolations, one line each."""
     store = store or ModelStore()
     rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "DEVICE", "SIZE", "TITLE")]
-    for card in store.cards():
-        size = store.model(card.name).path.stat().st_size / 2**20
+    for model in store.models():
+        card, size = model.card, model.path.stat().st_size / 2**20
         anatomy = ", ".join(card.anatomy) or "–"
         device = card.made_for.upper()
         scale = f"×{card.scale}"
@@ -78,10 +78,10 @@ def description(name: str, store: ModelStore | None = None) -> str:
     del values["metrics"], values["audit"]
     lines = [card.summary(), ""]
     lines += _lines({key: value for key, value in values.items() if value not in ("", [], {})})
-    for heading, header, rows in card.figures():
+    for heading, header, rows in card.metric_tables():
         lines += ["", f"{heading}, on volumes of held-out subjects:"]
         lines += format_columns([header, *rows], width=sys.maxsize)
-    for heading, header, rows in card.audited():
+    for heading, header, rows in card.audit_tables():
         lines += ["", f"{heading}:", *format_columns([header, *rows], width=sys.maxsize)]
     return "\n".join(lines + (["", AUDIT_LEGEND] if card.audit else []))
 
