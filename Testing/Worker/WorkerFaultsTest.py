@@ -1,4 +1,4 @@
-"""What the worker does when something that it needs is missing, broken or goes away: one sentence, and nothing is left."""
+"""Faults of the worker's environment: each is an error with one sentence, and leaves no files."""
 
 import errno
 import json
@@ -26,18 +26,19 @@ class ProcessTest(unittest.TestCase):
         self.addCleanup(worker.close)
         return worker
 
-    def test_a_python_without_numpy_is_told_and_the_worker_lives_on(self):
+    def test_missing_numpy_is_an_error_and_the_worker_continues(self):
         worker = self.start(prelude="sys.modules['numpy'] = None")
         worker.upsample("one")
         event = worker.end_of_job()
         self.assertEqual((event["event"], event["kind"]), ("error", "packages"))
         self.assertRegex(
             event["message"],
-            r"^A part of Python can't be imported \(.*numpy.*\): install it, or reinstall the application\.$",
+            r"^A Python package cannot be imported \(.*numpy.*\)\. Install it, or reinstall the "
+            r"application\.$",
         )
         self.assertIsNone(worker.process.poll())
 
-    def test_a_gpu_that_vanishes_is_told_and_the_worker_ends_so_that_the_next_finds_it_whole(self):
+    def test_failed_gpu_is_an_error_and_ends_the_worker(self):
         worker = self.start("losing_the_gpu")
         worker.upsample("one")
         events, _ = worker.events_until_end()
@@ -48,8 +49,8 @@ class ProcessTest(unittest.TestCase):
         self.assertEqual(events[-1]["kind"], "device")
         self.assertEqual(
             events[-1]["message"],
-            "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again; if it "
-            "fails again, choose the device cpu, and restart the computer.",
+            "The GPU failed (CUDA error: unspecified launch failure); nothing was changed. Start "
+            "again. If it fails again, choose the device cpu and restart the computer.",
         )
         self.assertEqual(worker.process.wait(), 0)
         self.assertEqual(os.listdir(worker.folder), ["input.npy"])
@@ -65,13 +66,13 @@ class ProcessTest(unittest.TestCase):
         self.assertEqual(worker.event()["event"], "progress")
         return worker, folder
 
-    def test_a_parent_that_dies_takes_the_folder_of_its_run_along(self):
+    def test_job_folder_is_deleted_when_the_parent_dies(self):
         worker, folder = self.run_in_a_folder()
         worker.close_stdin()
         self.assertEqual(worker.process.wait(), 0)
         self.assertFalse(os.path.exists(folder))
 
-    def test_a_folder_that_the_request_does_not_name_is_nobodys_to_remove(self):
+    def test_folder_that_no_request_names_is_kept(self):
         worker = self.start("deaf")
         worker.upsample("one")
         worker.event()
@@ -79,7 +80,7 @@ class ProcessTest(unittest.TestCase):
         worker.process.wait()
         self.assertEqual(os.listdir(worker.folder), ["input.npy"])
 
-    def test_a_broken_pipe_ends_the_worker_and_removes_the_folder_of_the_run(self):
+    def test_broken_pipe_ends_the_worker_and_deletes_the_job_folder(self):
         worker = self.start()
         folder = worker.path("MRISuperRes-job")
         os.mkdir(folder)
@@ -105,7 +106,7 @@ class InProcess(unittest.TestCase):
             {
                 "request": "upsample",
                 "id": "one",
-                "job": {"model": "bicubic"},
+                "options": {"model": "bicubic"},
                 "input": self.input,
                 "output": self.output,
                 "ijkToRAS": IDENTITY,
@@ -131,35 +132,38 @@ class InProcess(unittest.TestCase):
 class StageTest(InProcess):
     """Doubles inside the core."""
 
-    def test_memory_that_is_not_enough_is_told_whatever_it_was_for(self):
+    def test_out_of_memory_is_an_error_at_every_stage(self):
         for stage, target in (
             ("reading", "numpy.load"),
             ("intensities", "numpy.percentile"),
-            ("the network", "MRISuperResLib.core.methods.registry.InterpolationMethod.__call__"),
+            (
+                "the network",
+                "MRISuperResLib.core.methods.interpolation.InterpolationMethod.__call__",
+            ),
             ("the output", "numpy.lib.format.open_memmap"),
             ("writing", "numpy.memmap.flush"),
-            ("geometry", "MRISuperResLib.core.slice_axis.choose_slice_axis"),
+            ("geometry", "MRISuperResLib.core.upsampling.choose_slice_axis"),
         ):
             self.fault = mock.patch(target, side_effect=MemoryError)
             with self.subTest(stage):
-                self.assert_error("memory", "^The memory of this computer is not enough")
+                self.assert_error("memory", "^Out of memory")
 
-    def test_memory_that_is_not_enough_for_a_comparison_is_told_and_leaves_the_worker_well(self):
+    def test_out_of_memory_in_a_comparison_is_an_error_and_the_worker_continues(self):
         target = os.path.join(self.folder, "comparison")
         os.mkdir(target)
         for stage, where in (
             ("reading", "numpy.load"),
             ("intensities", "numpy.percentile"),
-            ("scores", "MRISuperResLib.core.comparison.slice_scores.SliceScores.of"),
+            ("scores", "MRISuperResLib.core.comparison.scores.SliceScores.of"),
             ("the reference", "MRISuperResLib.worker.jobs.write_array"),
         ):
             self.fault = mock.patch(where, side_effect=MemoryError)
             with self.subTest(stage):
                 self.assert_error(
                     "memory",
-                    "^The memory of this computer is not enough",
+                    "^Out of memory",
                     request="compare",
-                    job={"methods": ["nearest", "bicubic"]},
+                    options={"methods": ["nearest", "bicubic"]},
                     output=target,
                 )
 
@@ -169,31 +173,31 @@ class StageTest(InProcess):
         )
         self.assert_error(kind, pattern)
 
-    def test_a_full_disk_a_lost_folder_and_too_little_room_for_the_view_of_a_file_are_told_apart(
+    def test_full_disk_missing_folder_and_failed_mapping_are_distinguished(
         self,
     ):
         self.assert_error_of_map(
             errno.ENOSPC,
             "environment",
-            "cannot be written to the temporary folder .*: free some space there",
+            "cannot be written to the temporary folder .*Free some space there",
         )
         self.assert_error_of_map(
             errno.ENOENT,
             "environment",
-            "^The temporary folder of this run is gone: start the run again",
+            "^The temporary folder of this task is missing. Start again",
         )
-        self.assert_error_of_map(
-            errno.ENOMEM, "memory", "^The memory of this computer is not enough for the result"
-        )
+        self.assert_error_of_map(errno.ENOMEM, "memory", "^Out of memory for the output")
 
-    def test_a_temporary_folder_that_disappears_is_told(self):
-        with mock.patch(
-            "MRISuperResLib.core.upsampling.check_type", lambda volume: shutil.rmtree(self.folder)
-        ):
+    def test_temporary_folder_that_disappears_is_an_error(self):
+        def mask(array):
+            shutil.rmtree(self.folder)
+            return array, None
+
+        with mock.patch("MRISuperResLib.core.upsampling.mask_non_finite", mask):
             end = answers([self.request()])[-1]
         self.assertEqual(
             (end["event"], end["message"]),
-            ("error", "The temporary folder of this run is gone: start the run again."),
+            ("error", "The temporary folder of this task is missing. Start again."),
         )
         os.mkdir(self.folder)
 
@@ -210,28 +214,28 @@ class ModelTest(InProcess):
         write_model(self.models, "mine")
         self.weights, self.card = self.models / "mine.safetensors", self.models / "mine.json"
 
-    def assert_refused(self, kind, pattern, **job):
-        self.assert_error(kind, pattern, job={"model": "mine", "device": "cpu", **job})
+    def assert_refused(self, kind, pattern, **options):
+        self.assert_error(kind, pattern, options={"model": "mine", "device": "cpu", **options})
 
-    def test_weights_that_can_not_be_read_are_told(self):
+    def test_unreadable_weights_are_an_error(self):
         self.weights.unlink()
         self.weights.mkdir()
         self.assert_refused(
-            "model", "^The weights of the model mine can't be read .*: install it again"
+            "model", "^The weights of the model mine cannot be read .*Install the model again"
         )
 
-    def test_a_card_that_can_not_be_read_is_told(self):
+    def test_unreadable_card_is_an_error(self):
         self.card.unlink()
-        self.assert_refused("model", "card .* can't be used .*: install the model again")
+        self.assert_refused("model", "card .* cannot be used.*Install the model again")
 
-    def test_weights_with_another_hash_are_told(self):
+    def test_weights_with_another_hash_are_an_error(self):
         self.weights.write_bytes(self.weights.read_bytes() + b"!")
         self.assert_refused("model", "SHA-256 differs")
 
-    def test_a_model_for_another_scale_is_told(self):
-        self.assert_refused("settings", "The model mine enlarges ×2, not ×4", scale=4)
+    def test_model_of_another_scale_is_an_error(self):
+        self.assert_refused("settings", "The model mine upsamples ×2, not ×4", scale=4)
 
-    def test_a_model_that_was_removed_meanwhile_is_told(self):
+    def test_removed_model_is_an_error(self):
         self.weights.unlink()
         self.assert_refused("model", "There is no model “mine”")
 

@@ -1,4 +1,4 @@
-"""Whatever the worker is sent, it answers with a sentence, and does the next job."""
+"""Random requests: each has one answer with a sentence, and the worker continues."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ ANYTHING = st.recursive(
 SETTINGS = (
     "model",
     "scale",
-    "axis",
+    "slice_axis",
     "device",
     "precision",
     "batch_size",
@@ -40,7 +40,7 @@ SETTINGS = (
     "perceptual",
     "intensity_range",
 )
-JOBS = st.dictionaries(st.sampled_from(SETTINGS) | TEXT, ANYTHING, max_size=4)
+OPTIONS = st.dictionaries(st.sampled_from(SETTINGS) | TEXT, ANYTHING, max_size=4)
 MATRICES = st.lists(st.lists(NUMBERS, min_size=4, max_size=4), min_size=4, max_size=4)
 
 
@@ -54,7 +54,7 @@ class WorkerFuzzTest(unittest.TestCase):
         os.mkdir("comparison")
 
     def job(self, job_id, kind="upsample", **fields):
-        job, output = (
+        options, output = (
             ({"methods": ["nearest", "bicubic"]}, "comparison")
             if kind == "compare"
             else ({"model": "nearest"}, "output.npy")
@@ -62,7 +62,7 @@ class WorkerFuzzTest(unittest.TestCase):
         return {
             "request": kind,
             "id": job_id,
-            "job": job,
+            "options": options,
             "input": os.path.join(self.folder, "input.npy"),
             "output": os.path.join(self.folder, output),
             "ijkToRAS": IDENTITY,
@@ -89,29 +89,29 @@ class WorkerFuzzTest(unittest.TestCase):
 
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.binary(max_size=60) | ANYTHING.map(json.dumps).map(str.encode), max_size=5))
-    def test_any_lines_are_answered(self, lines):
+    def test_every_line_is_answered(self, lines):
         self.ask([line for line in lines if b"stop" not in line])
 
     @settings(max_examples=100, deadline=None)
     @given(
         st.lists(
             st.dictionaries(
-                st.sampled_from(("request", "id", "job", "input", "output", "ijkToRAS")),
+                st.sampled_from(("request", "id", "options", "input", "output", "ijkToRAS")),
                 ANYTHING | st.sampled_from(("upsample", "compare", "cancel")),
             ),
             max_size=4,
         )
     )
-    def test_any_requests_are_answered(self, requests):
+    def test_every_request_is_answered(self, requests):
         self.ask(requests)
 
     @settings(max_examples=150, deadline=None)
     @given(
         st.sampled_from(("upsample", "compare")),
-        st.sampled_from(("id", "job", "input", "output", "ijkToRAS", "folder")),
-        ANYTHING | MATRICES | JOBS,
+        st.sampled_from(("id", "options", "input", "output", "ijkToRAS", "folder")),
+        ANYTHING | MATRICES | OPTIONS,
     )
-    def test_a_job_with_one_wrong_field_has_exactly_one_end_and_leaves_the_worker_well(
+    def test_job_with_one_invalid_field_ends_once_and_the_worker_continues(
         self, kind, field, value
     ):
         if field == "folder" and isinstance(value, str) and value.startswith("MRISuperRes-"):
@@ -124,7 +124,7 @@ class WorkerFuzzTest(unittest.TestCase):
         st.sampled_from(("install", "import")), st.sampled_from(("id", "path", "name")), ANYTHING
     )
     @example("import", "name", "")
-    def test_a_model_with_one_wrong_field_is_answered_once(self, kind, field, value):
+    def test_model_request_with_one_invalid_field_is_answered_once(self, kind, field, value):
         events = self.ask(
             [
                 {
@@ -143,7 +143,7 @@ class WorkerFuzzTest(unittest.TestCase):
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.sampled_from(("job", "cancel", "cancel other")), max_size=8))
-    def test_jobs_and_cancels_in_any_order_have_one_end_for_every_job(self, order):
+    def test_every_job_ends_once_whatever_the_order_of_cancels(self, order):
         requests = [
             self.job(f"{number}")
             if what == "job"
@@ -155,7 +155,7 @@ class WorkerFuzzTest(unittest.TestCase):
             ends, [*(str(number) for number, what in enumerate(order) if what == "job"), "last"]
         )
 
-    def test_what_is_nested_too_deeply_is_answered(self):
+    def test_deeply_nested_json_is_answered(self):
         for depth in (100, 900, 990, 5000, 100000):
             self.ask(
                 [
@@ -170,7 +170,7 @@ class WorkerFuzzTest(unittest.TestCase):
                 ]
             )
 
-    def test_a_folder_that_is_not_the_workers_is_refused(self):
+    def test_folder_without_the_prefix_is_refused(self):
         for folder in ("/", "..", self.folder, "", "MRISuperRes-\0"):
             error, *_ = self.ask([self.job("one", folder=folder)])
             self.assertEqual((error["event"], error["kind"]), ("error", "request"))

@@ -1,4 +1,4 @@
-"""The worker as a process: what it answers, and when it ends."""
+"""The worker as a process: its answers, and its end."""
 
 import importlib.util
 import os
@@ -9,10 +9,13 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.lesions import LesionScore
-from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import ScoreTable
+from MRISuperResLib.core.messages import Message
+from MRISuperResLib.core.options import ComparisonOptions
+from MRISuperResLib.core.slice_axis import SliceAxis
+from MRISuperResLib.core.volume import Volume
 from worker_client import IDENTITY, WorkerClient
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))  # made_models
@@ -39,11 +42,11 @@ class WorkerTestCase(unittest.TestCase):
 
 
 class JobsTest(WorkerTestCase):
-    def test_worker_says_that_it_is_ready_with_its_own_pid(self):
+    def test_ready_event_has_the_pid_of_the_worker(self):
         self.assertEqual(self.worker.ready["event"], "ready")
         self.assertEqual(self.worker.ready["pid"], self.worker.process.pid)
 
-    def test_result_is_written_with_its_geometry_and_provenance(self):
+    def test_result_has_geometry_and_provenance(self):
         volume = np.random.default_rng(0).integers(-500, 500, (3, 4, 5)).astype(np.int16)
         self.worker.upsample("one", volume)
         end = self.worker.end_of_job()
@@ -56,7 +59,7 @@ class JobsTest(WorkerTestCase):
         self.assertEqual(end["provenance"]["model"]["name"], "bicubic")
         self.assertEqual(self.files(), ["input.npy", "output.npy"])
 
-    def test_progress_begins_with_nothing_and_ends_with_all_slices(self):
+    def test_progress_starts_at_zero_and_ends_with_all_slices(self):
         self.worker.upsample("one")
         first = last = self.worker.event()
         while (event := self.worker.event())["event"] == "progress":
@@ -79,7 +82,7 @@ class JobsTest(WorkerTestCase):
         self.assertEqual(events[-1]["event"], "result")
         self.assertEqual(self.worker.process.wait(), 0)
 
-    def test_a_baseline_does_not_import_torch(self):
+    def test_interpolation_does_not_import_torch(self):
         worker = self.start("without_torch")
         worker.upsample("one")
         self.assertEqual(worker.end_of_job()["event"], "result")
@@ -92,7 +95,7 @@ class ComparisonTest(WorkerTestCase):
         os.mkdir(folder)
         request = {
             "request": "compare",
-            "job": {"methods": ["nearest", "bicubic+bp"], "scale": 2},
+            "options": {"methods": ["nearest", "bicubic+bp"], "scale": 2},
             "output": folder,
         }
         self.worker.upsample("one", volume, **{**request, **fields})
@@ -102,53 +105,59 @@ class ComparisonTest(WorkerTestCase):
         super().setUp()
         self.volume = np.random.default_rng(0).integers(0, 500, (3, 24, 25)).astype(np.int16)
 
+    def expected(self):
+        options = ComparisonOptions(("nearest", "bicubic+bp"), 2)
+        return compare_methods(Volume(self.volume, np.eye(4)), options)
+
     def test_outputs_reference_and_low_resolution_are_files_in_the_folder(self):
         end, folder = self.compare(self.volume)
         self.assertEqual(
             [(o["name"], o["stage"]) for o in end["outputs"]],
             [("nearest", "interpolation"), ("bicubic+bp", "interpolation")],
         )
-        expected = compare(self.volume, np.eye(4), ComparisonOptions(("nearest", "bicubic+bp"), 2))
+        expected = self.expected()
         arrays = {file: np.load(os.path.join(folder, file)) for file in sorted(os.listdir(folder))}
         self.assertEqual(
             set(arrays), {*(o["file"] for o in end["outputs"]), "reference.npy", "low.npy"}
         )
-        for output, wanted in zip(end["outputs"], expected.outputs):
-            np.testing.assert_array_equal(arrays[output["file"]], wanted.volume)
+        for output, computed in zip(end["outputs"], expected.outputs):
+            np.testing.assert_array_equal(arrays[output["file"]], computed.volume.array)
             self.assertEqual(arrays[output["file"]].dtype, np.int16)
             self.assertEqual(output["provenance"]["model"]["name"], output["name"])
-        np.testing.assert_array_equal(arrays[end["reference"]], expected.reference)
-        np.testing.assert_array_equal(arrays[end["low"]], expected.low)
+        np.testing.assert_array_equal(arrays[end["reference"]], expected.reference.array)
+        np.testing.assert_array_equal(arrays[end["low"]], expected.low.array)
         self.assertEqual(end["ijkToRAS"], IDENTITY)
-        np.testing.assert_allclose(end["lowIJKToRAS"], expected.low_ijk_to_ras)
+        np.testing.assert_allclose(end["lowIJKToRAS"], expected.low.ijk_to_ras)
 
-    def test_table_dots_axis_and_messages_come_with_the_result(self):
+    def test_table_lesions_axis_and_messages_come_with_the_result(self):
         end, _ = self.compare(self.volume)
-        expected = compare(self.volume, np.eye(4), ComparisonOptions(("nearest", "bicubic+bp"), 2))
+        expected = self.expected()
         self.assertEqual(ScoreTable.from_dict(end["table"]).slice_csv(), expected.table.slice_csv())
-        self.assertEqual([LesionScore(**dot) for dot in end["dots"]], expected.dots)
-        self.assertEqual(end["axis"], {"axis": 2, "plane": "axial"})
-        self.assertEqual(end["messages"], expected.messages)
+        self.assertEqual([LesionScore(**lesion) for lesion in end["lesions"]], expected.lesions)
+        self.assertEqual(SliceAxis(**end["axis"]), expected.axis)
+        self.assertEqual(
+            [Message.from_dict(message) for message in end["messages"]], list(expected.messages)
+        )
 
-    def test_without_a_reference_there_is_no_file_of_it(self):
+    def test_comparison_without_reference_has_no_reference_file(self):
         end, folder = self.compare(
-            self.volume, job={"methods": ["nearest", "bicubic"], "scale": 2, "reference": False}
+            self.volume, options={"methods": ["nearest", "bicubic"], "scale": 2, "reference": False}
         )
         self.assertIsNone(end["reference"])
         np.testing.assert_array_equal(np.load(os.path.join(folder, end["low"])), self.volume)
 
-    def test_a_comparison_that_makes_no_sense_is_answered_with_a_sentence_and_the_worker_lives_on(
+    def test_invalid_comparison_is_refused_and_the_worker_continues(
         self,
     ):
-        end, _ = self.compare(self.volume, job={"methods": ["nearest"]})
+        end, _ = self.compare(self.volume, options={"methods": ["nearest"]})
         self.assertEqual((end["event"], end["kind"]), ("error", "settings"))
         self.assertIn("2 to 8 methods", end["message"])
         self.assert_works(self.worker)
 
-    def test_a_folder_that_is_gone_is_answered_with_what_to_do(self):
+    def test_missing_folder_is_an_error_with_advice(self):
         end, _ = self.compare(self.volume, output=self.worker.path("nowhere"))
         self.assertEqual((end["event"], end["kind"]), ("error", "environment"))
-        self.assertIn("is gone: start the run again", end["message"])
+        self.assertIn("is missing. Start again.", end["message"])
 
 
 class ModelTest(WorkerTestCase):
@@ -167,7 +176,7 @@ class ModelTest(WorkerTestCase):
         self.worker.send({"request": request, "id": "one", **fields})
         return self.worker.event()
 
-    def test_model_that_cannot_be_installed_is_answered_with_a_sentence_and_the_worker_lives_on(
+    def test_model_that_cannot_be_installed_is_refused_and_the_worker_continues(
         self,
     ):
         event = self.add("install", path=self.worker.path("mine.safetensors"))
@@ -175,7 +184,7 @@ class ModelTest(WorkerTestCase):
         self.assertIn("no model “mine”", event["message"])
         self.assert_works(self.worker)
 
-    def test_model_is_installed_and_can_be_used_at_once(self):
+    def test_installed_model_can_be_used_at_once(self):
         if importlib.util.find_spec("torch") is None:
             self.skipTest("torch is not installed")
         from made_models import write_model
@@ -183,7 +192,7 @@ class ModelTest(WorkerTestCase):
         write_model(self.worker.folder, "mine")
         event = self.add("install", path=self.worker.path("mine.json"))
         self.assertEqual((event["event"], event["name"], event["scale"]), ("result", "mine", 2))
-        self.worker.upsample("two", job={"model": "mine", "device": "cpu"})
+        self.worker.upsample("two", options={"model": "mine", "device": "cpu"})
         self.assertEqual(self.worker.end_of_job()["provenance"]["model"]["name"], "mine")
 
     def test_request_without_its_path_or_name_is_refused(self):
@@ -199,27 +208,27 @@ class ModelTest(WorkerTestCase):
 class WarmTest(WorkerTestCase):
     double = "counting"
 
-    def test_second_job_finds_the_same_process_and_the_same_loaded_methods(self):
+    def test_second_job_runs_in_the_same_process_with_the_same_registry(self):
         self.worker.upsample("one")
         self.worker.upsample("two")
         ends = [self.worker.end_of_job() for _ in range(2)]
         self.assertEqual(
             [end["provenance"] for end in ends],
-            [{"calls": 1, "same_methods": True}, {"calls": 2, "same_methods": True}],
+            [{"calls": 1, "same_registry": True}, {"calls": 2, "same_registry": True}],
         )
 
 
 class CancelTest(WorkerTestCase):
     double = "until_cancelled"
 
-    def test_running_job_is_cancelled_by_message_without_output(self):
+    def test_running_job_is_cancelled_without_output(self):
         self.worker.upsample("one")
         self.assertEqual(self.worker.event()["event"], "progress")
         self.worker.send({"request": "cancel", "id": "one"})
         self.assertEqual(self.worker.end_of_job(), {"event": "cancelled", "id": "one"})
         self.assertEqual(self.files(), ["input.npy"])
 
-    def test_waiting_job_is_cancelled_before_it_begins(self):
+    def test_waiting_job_is_cancelled_before_it_starts(self):
         self.worker.upsample("one")
         self.worker.upsample("two")
         self.worker.send({"request": "cancel", "id": "two"})
@@ -227,7 +236,7 @@ class CancelTest(WorkerTestCase):
         self.assertEqual([self.worker.end_of_job()["id"] for _ in range(2)], ["one", "two"])
         self.assertIsNone(self.worker.process.poll())
 
-    def test_cancel_of_a_job_that_is_not_there_is_ignored(self):
+    def test_cancel_of_an_unknown_job_is_ignored(self):
         self.worker.send({"request": "cancel", "id": "nobody"})
         self.worker.send({"request": "cancel"})
         self.worker.upsample("one")
@@ -239,7 +248,7 @@ class CancelTest(WorkerTestCase):
 class ParentTest(WorkerTestCase):
     double = "deaf"
 
-    def test_closed_stdin_ends_the_worker_in_the_middle_of_a_job(self):
+    def test_closed_stdin_ends_the_worker_during_a_job(self):
         self.worker.upsample("one")
         self.assertEqual(self.worker.event()["event"], "progress")
         events, _ = self.worker.close_stdin()
@@ -251,7 +260,7 @@ class ParentTest(WorkerTestCase):
 class StdoutTest(WorkerTestCase):
     double = "talkative"
 
-    def test_prints_of_libraries_go_to_the_log_and_not_between_the_events(self):
+    def test_output_of_libraries_goes_to_the_log_and_not_between_events(self):
         self.worker.upsample("one")
         self.worker.send({"request": "stop"})
         events, log = self.worker.events_until_end()
@@ -270,7 +279,7 @@ class BadRequestTest(WorkerTestCase):
         self.assertNotIn("Traceback", event["message"])
         self.assert_works(self.worker)
 
-    def test_lines_that_are_no_requests_are_answered_and_survived(self):
+    def test_invalid_line_is_an_error_and_the_worker_continues(self):
         lines = [
             b"garbage",
             b"\xff\xfe\x00",
@@ -284,23 +293,23 @@ class BadRequestTest(WorkerTestCase):
         for line in lines:
             with self.subTest(line[:20]):
                 self.worker.send_line(line)
-                self.assert_error("request", "not a request")
+                self.assert_error("request", "invalid line")
 
     def test_empty_lines_are_ignored(self):
         self.worker.send_line(b"")
         self.assert_works(self.worker)
 
-    def test_unknown_request_is_answered(self):
+    def test_unknown_request_is_an_error(self):
         for name in ("dance", None, ["upsample"], 7):
             with self.subTest(name):
                 self.worker.send({"request": name})
-                self.assert_error("request", "knows no request")
+                self.assert_error("request", "unknown request")
 
     def test_upsample_request_needs_all_fields(self):
         for fields in (
             {"id": 7},
             {"id": None},
-            {"job": "bicubic"},
+            {"options": "bicubic"},
             {"input": None},
             {"output": 1},
             {"ijkToRAS": 1},
@@ -311,43 +320,43 @@ class BadRequestTest(WorkerTestCase):
                 self.worker.upsample("one", **fields)
                 self.assert_error("request", next(iter(fields)))
 
-    def test_a_second_job_of_the_same_id_is_refused(self):
+    def test_second_job_with_the_same_id_is_refused(self):
         worker = self.start("until_cancelled")
         worker.upsample("one")
         worker.upsample("one")
         error = worker.end_of_job()
         self.assertEqual((error["event"], error["id"], error["kind"]), ("error", None, "request"))
 
-    def test_unknown_settings_are_the_jobs_error(self):
-        self.worker.upsample("one", job={"scale": 3})
+    def test_invalid_options_are_an_error_of_the_job(self):
+        self.worker.upsample("one", options={"scale": 3})
         self.assert_error("settings", "scale", "one")
 
-    def test_missing_input_is_the_jobs_error(self):
+    def test_missing_input_is_an_error_of_the_job(self):
         self.worker.upsample("one", input=self.worker.path("nothing.npy"))
-        self.assert_error("input", "is gone", "one")
+        self.assert_error("input", "is missing", "one")
 
-    def test_input_that_is_no_array_is_the_jobs_error(self):
+    def test_input_without_an_array_is_an_error_of_the_job(self):
         for content in (b"", b"no array at all", b"\x93NUMPY\x01\x00"):
             with self.subTest(content), open(self.worker.path("broken.npy"), "wb") as file:
                 file.write(content)
                 file.close()
                 self.worker.upsample("one", input=file.name)
-                self.assert_error("input", "cannot be read", "one")
+                self.assert_error("input", "is not readable", "one")
 
-    def test_array_of_wrong_shape_is_the_jobs_error(self):
+    def test_array_of_wrong_shape_is_an_error_of_the_job(self):
         for shape in ((4, 5), (2, 3, 4, 5), (0, 3, 3)):
             with self.subTest(shape):
                 self.worker.upsample("one", np.zeros(shape))
                 event = self.worker.end_of_job()
                 self.assertEqual((event["event"], event["kind"]), ("error", "input"))
 
-    def test_geometry_without_extent_is_the_jobs_error(self):
+    def test_geometry_without_extent_is_an_error_of_the_job(self):
         self.worker.upsample(
             "one", ijkToRAS=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
         )
         self.assert_error("input", "position in space", "one")
 
-    def test_output_that_cannot_be_written_is_the_jobs_error(self):
+    def test_output_that_cannot_be_written_is_an_error_of_the_job(self):
         os.mkdir(self.worker.path("folder"))
         self.worker.upsample("one", output=self.worker.path("folder"))
         self.assert_error("environment", "cannot be written", "one")
@@ -363,7 +372,7 @@ class FailingCoreTest(WorkerTestCase):
         self.assertIsNone(worker.process.poll())
         return event
 
-    def test_memory_error_has_its_own_kind_and_says_what_to_do(self):
+    def test_memory_error_has_its_own_kind_and_gives_advice(self):
         event = self.error_of("out_of_memory")
         self.assertEqual(event["kind"], "memory")
         self.assertIn("crop the volume", event["message"])
@@ -375,14 +384,14 @@ class FailingCoreTest(WorkerTestCase):
         self.assertIn("ZeroDivisionError", event["log"])
         self.assertIn("in buggy", event["log"])
 
-    def test_a_job_that_fails_while_its_result_is_written_leaves_no_partial_file(self):
+    def test_job_that_fails_while_writing_leaves_no_partial_file(self):
         self.assertEqual(self.error_of("halfway")["kind"], "internal")
 
-    def test_a_result_for_which_the_disk_has_no_room_is_refused_before_the_work(self):
+    def test_output_larger_than_the_disk_is_refused_before_the_computation(self):
         event = self.error_of("too_large_for_the_disk")
         self.assertEqual(event["kind"], "environment")
         self.assertIn("cannot be written to the temporary folder", event["message"])
-        self.assertIn("free some space", event["message"])
+        self.assertIn("Free some space", event["message"])
 
 
 if __name__ == "__main__":

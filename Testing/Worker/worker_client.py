@@ -1,4 +1,4 @@
-"""A client of the worker for tests: starts it as the application does, speaks JSON lines with it."""
+"""A client of the worker, which starts the process as the application does."""
 
 import json
 import os
@@ -12,15 +12,23 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIBRARY_FOLDER = os.path.join(os.path.dirname(os.path.dirname(HERE)), "MRISuperRes")
-PATIENCE = 60  # s, after which a worker that hangs is killed, so that its test fails
+PATIENCE = 60  # seconds until a hanging worker is killed, so that its test fails
 IDENTITY = np.eye(4).tolist()
 
 
 class WorkerClient:
-    """double: name of a function in worker_doubles.py that stands in for the core; None: the core itself. prelude: statements for the child, before."""
+    """A running worker and its folder.
+
+    Args:
+        double: Name of a test double in worker_doubles.py; None for the core.
+        prelude: Statements that the child runs first.
+    """
 
     def __init__(self, double=None, prelude="pass"):
-        program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; from MRISuperResLib.worker.child import main; "
+        program = (
+            f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, HERE]!r}; {prelude}; "
+            "from MRISuperResLib.worker.child import main; "
+        )
         program += (
             f"import worker_doubles; main(upsample=worker_doubles.{double})" if double else "main()"
         )
@@ -49,14 +57,14 @@ class WorkerClient:
         self.process.stdin.flush()
 
     def upsample(self, job_id, volume=None, **fields):
-        """Sends an upsample request for a small volume; fields replace those of the request."""
+        """Send an upsample request for a small volume; `fields` replace those of the request."""
         if volume is None:
             volume = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
         np.save(self.path("input.npy"), volume)
         request = {
             "request": "upsample",
             "id": job_id,
-            "job": {"model": "bicubic"},
+            "options": {"model": "bicubic"},
             "input": self.path("input.npy"),
             "ijkToRAS": IDENTITY,
             "output": self.path("output.npy"),
@@ -67,19 +75,19 @@ class WorkerClient:
         return os.path.join(self.folder, name)
 
     def event(self):
-        """The next event; None at the end of the stream."""
+        """Return the next event; None at the end of the stream."""
         line = self.process.stdout.readline()
         return json.loads(line) if line else None
 
     def end_of_job(self):
-        """The next event that is no progress."""
+        """Return the next event other than progress."""
         event = self.event()
         while event is not None and event["event"] == "progress":
             event = self.event()
         return event
 
     def events_until_end(self):
-        """(events, stderr) until the worker ends by itself; stdin stays open."""
+        """Return (events, stderr) until the worker ends by itself; stdin stays open."""
         events = list(iter(self.event, None))
         return events, self.process.stderr.read().decode(errors="replace")
 

@@ -1,4 +1,4 @@
-"""The worker without a process of its own, for tests that ask it very often, or put doubles into the core."""
+"""The worker without a process of its own, for many requests or doubles inside the core."""
 
 import io
 import json
@@ -10,7 +10,7 @@ STOP = b'{"request": "stop"}'
 
 
 def answers(lines, **doubles):
-    """The events, ready first, with which a worker answers lines of bytes; then it is told to stop. Raises what its reading thread has died of."""
+    """Return the events for lines of bytes, ready first; raise what ended the reading thread."""
     stream, deaths = io.BytesIO(), []
     worker = Worker(
         io.BytesIO(b"\n".join([*lines, STOP, b""])),
@@ -21,7 +21,7 @@ def answers(lines, **doubles):
 
     def die(arguments):
         deaths.append(arguments.exc_value)
-        worker._jobs.put(None)
+        worker._queue.put(None)
 
     with mock.patch("threading.excepthook", die):
         worker.run()
