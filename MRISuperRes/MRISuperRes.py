@@ -1,4 +1,6 @@
-"""The module MRISuperRes: super-resolution of the MRI volumes of a scene. The work is done in MRISuperResLib."""
+"""Slicer module MRISuperRes: super-resolution of MRI volumes. MRISuperResLib does the work."""
+
+from __future__ import annotations
 
 import unittest
 
@@ -15,21 +17,25 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.logic import Scripting
+from MRISuperResLib.logic import ScriptingLogic
 from MRISuperResLib.scene.comparison.maps import ComparisonMaps
+from MRISuperResLib.scene.nodes import firstUpsamplableNode
 from MRISuperResLib.scene.parameters import MRISuperResParameterNode
 from MRISuperResLib.scene.sample_data import SAMPLES, registerSamples
-from MRISuperResLib.scene.volume_nodes import firstUpsamplableNode
 from MRISuperResLib.widgets.batch import BatchPanel
 from MRISuperResLib.widgets.comparison.panel import ComparePanel
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.widgets.packages import missingPackages
 from MRISuperResLib.widgets.packages_panel import PackagesPanel
+from MRISuperResLib.widgets.task_panel import TaskPanel
 from MRISuperResLib.widgets.upsample import UpsamplePanel
 from MRISuperResLib.widgets.user_models import UserModels
+from MRISuperResLib.worker.client import WorkerProcess
 
 
 class MRISuperRes(ScriptedLoadableModule):
+    """Title, help and samples of the module."""
+
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("MRI Super Resolution")
@@ -37,28 +43,29 @@ class MRISuperRes(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["The MRISuperRes contributors"]
         self.parent.helpText = _(
-            "Turns a low-resolution MRI volume into one of higher resolution, slice by slice, with a two-stage ESRGAN network. "
-            "Choose a volume and a model and press Apply; the input is not changed. "
-            "The result is a synthetic image in which details may be invented: this is not a medical device and not for diagnosis."
+            "Super-resolution of MRI volumes, slice by slice, with a two-stage ESRGAN network. "
+            "Choose a volume and a model, then press Apply. The input is not changed. "
+            "Outputs are synthetic images; detail may be hallucinated. "
+            "Not a medical device, not for diagnosis."
         )
         self.parent.acknowledgementText = _(
-            "The method follows ESRGAN (X. Wang et al., 2018). Samples: {credits}."
+            "Method: ESRGAN (X. Wang et al., 2018, arXiv:1809.00219). Samples: {credits}."
         ).format(credits="; ".join(sample.credit for sample in SAMPLES))
         slicer.app.connect("startupCompleted()", registerSamples)
 
 
 class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: binds widgets, parameter node and the parts that start runs."""
+    """The panel: binds widgets, parameter node and the sections that start tasks."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.upsampling = self.many = self.comparing = self.ownModels = (
-            self.packages
-        ) = None
+        self.logic = self.upsampling = self.batch = self.comparing = None
+        self.userModels = self.packages = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
-    def setup(self):
+    def setup(self) -> None:
+        """Build the panel when the module is opened for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MRISuperRes.ui"))
         self.layout.addWidget(uiWidget)
@@ -67,15 +74,15 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.logic = MRISuperResLogic()
         self.upsampling = UpsamplePanel(self.ui, self.logic, self._updateTexts)
-        self.many = BatchPanel(self.ui, self.logic, self.upsampling, self._updateTexts)
+        self.batch = BatchPanel(self.ui, self.logic, self.upsampling, self._updateTexts)
         self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
-        self.ownModels = UserModels(
+        self.userModels = UserModels(
             self.ui, self.logic, self.upsampling.models, self._onModelsChanged
         )
-        busy = self.panels + [self.ownModels]
+        users = [*self.panels, self.userModels]  # of the one worker process
         for panel in self.panels:
-            panel.rivals = [rival for rival in busy if rival is not panel]
-        # a worker that has failed to import a package would fail again
+            panel.competingTasks = [user for user in users if user is not panel]
+        # the worker is ended after an installation, because it remembers failed imports
         self.packages = PackagesPanel(self.ui, lambda: self.logic.worker.isBusy, self.logic.cleanup)
 
         self.addObserver(
@@ -88,33 +95,35 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     @property
-    def panels(self):
-        return [self.upsampling, self.many, self.comparing]
+    def panels(self) -> list[TaskPanel]:
+        """The sections that start tasks."""
+        return [self.upsampling, self.batch, self.comparing]
 
-    def cleanup(self):
-        """Before the module is reloaded or the application ends."""
-        if self.packages is None:  # setup has failed
+    def cleanup(self) -> None:
+        """Release everything before the module is reloaded or the application ends."""
+        if self.packages is None:  # setup failed
             return
         self.setParameterNode(None)
         self.removeObservers()
-        for part in [*self.panels, self.ownModels, self.packages, self.logic]:
+        for part in [*self.panels, self.userModels, self.packages, self.logic]:
             part.cleanup()
 
-    def enter(self):
+    def enter(self) -> None:
+        """List the installed models again when the module is opened."""
         self.upsampling.models.forget()
         self.comparing.methods.forget()
         self.initializeParameterNode()
 
-    def exit(self):
-        """The connection with the widgets stays: a run goes on while another module is shown."""
+    def exit(self) -> None:
+        """Keep the widgets connected, since a task continues while another module is shown."""
 
     def _onModelsChanged(self):
-        """Models of the user's have come or gone, or the worker is busy with one."""
+        """List the models again after user models were added or removed."""
         self.comparing.methods.forget()
         self._onParametersChanged()
 
     def _onNodesChanged(self, caller, event):
-        self.many.refreshLater()
+        self.batch.refreshLater()
 
     def _onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
@@ -122,13 +131,14 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onSceneChanged(self, caller, event):
         self.initializeParameterNode()
 
-    def initializeParameterNode(self):
-        """Takes the parameter node of the scene, and the first suitable volume where none is chosen."""
+    def initializeParameterNode(self) -> None:
+        """Show the parameter node of the scene, and choose a volume if there is no input."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
             self._parameterNode.inputVolume = firstUpsamplableNode()
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MRISuperResParameterNode | None) -> None:
+        """Bind the widgets to a parameter node; None while there is no scene."""
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(
@@ -146,11 +156,11 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._observeInput(self._parameterNode.inputVolume if self._parameterNode else None)
         for panel in self.panels:
             panel.show(self._parameterNode)
-        self.ownModels.show(self._parameterNode)
+        self.userModels.show(self._parameterNode)
         self._updateTexts()
 
     def _observeInput(self, node):
-        """Its image may come, go or be turned after it was chosen."""
+        """Update the texts when image or geometry of the input change."""
         if node is not self._observedInput:
             if self._observedInput is not None:
                 self.removeObserver(
@@ -165,22 +175,24 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             panel.update()
 
 
-class MRISuperResLogic(Scripting, ScriptedLoadableModuleLogic):
-    """The way in for scripts: MRISuperResLogic().upsample(volumeNode), and the other functions of gui.scripting.
+class MRISuperResLogic(ScriptingLogic, ScriptedLoadableModuleLogic):
+    """Functions for scripts, such as MRISuperResLogic().upsample(volumeNode); see ScriptingLogic.
 
-    worker: a gui.worker_process.WorkerProcess; default, the one of the application.
+    Args:
+        worker: Worker process; None: that of the application.
     """
 
-    def __init__(self, parent=None, worker=None):
+    def __init__(self, parent=None, worker: WorkerProcess | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
         self._worker = worker
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> MRISuperResParameterNode:
+        """Return the parameter node of the module."""
         return MRISuperResParameterNode(super().getParameterNode())
 
 
 class MRISuperResTest(ScriptedLoadableModuleTest):
-    """Runs in the application, too: needs no torch, except where it says so."""
+    """Self test, also in the application; only the test of the network needs torch."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -188,19 +200,19 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         for test in (
-            self.test_bicubic_run_keeps_the_place_of_an_oblique_volume,
-            self.test_cancelled_run_leaves_nothing_behind,
-            self.test_all_frames_of_a_sequence_are_played_with_it,
-            self.test_comparison_measures_and_leaves_nothing_behind,
-            self.test_default_network_where_torch_is_installed,
+            self.test_bicubic_output_keeps_the_position_of_an_oblique_volume,
+            self.test_cancelled_task_leaves_no_nodes,
+            self.test_output_sequence_is_played_with_its_input,
+            self.test_comparison_ranks_methods_and_can_be_removed,
+            self.test_default_network_doubles_the_matrix,
         ):
             self.setUp()
             try:
                 test()
             except unittest.SkipTest as skip:
-                self.delayDisplay(_("Skipped, {reason}").format(reason=skip))
+                self.delayDisplay(_("Skipped: {reason}").format(reason=skip))
 
-    def test_bicubic_run_keeps_the_place_of_an_oblique_volume(self):
+    def test_bicubic_output_keeps_the_position_of_an_oblique_volume(self):
         volume = self.makeVolume()
         output = self.logic.upsample(volume, model="bicubic", scale=2)
         self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
@@ -215,15 +227,15 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "bicubic")
         self.assertIn("not for diagnosis", output.GetAttribute("MRISuperRes.Notice"))
 
-    def test_cancelled_run_leaves_nothing_behind(self):
+    def test_cancelled_task_leaves_no_nodes(self):
         volume = self.makeVolume()
         nodesBefore = slicer.mrmlScene.GetNumberOfNodes()
         self.assertIsNone(
-            self.logic.upsample(volume, model="bicubic", progressCallback=lambda done, total: False)
+            self.logic.upsample(volume, model="bicubic", progressCallback=lambda progress: False)
         )
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodesBefore)
 
-    def test_all_frames_of_a_sequence_are_played_with_it(self):
+    def test_output_sequence_is_played_with_its_input(self):
         volume, sequence = (
             self.makeVolume(),
             slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Cine"),
@@ -240,7 +252,7 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         browser.SetSelectedItemNumber(2)
         self.assertEqual(browser.GetProxyNode(output).GetImageData().GetDimensions(), (40, 48, 6))
 
-    def test_comparison_measures_and_leaves_nothing_behind(self):
+    def test_comparison_ranks_methods_and_can_be_removed(self):
         volume = self.makeVolume()
         comparison = self.logic.compare(volume, ("nearest", "bicubic", "bicubic+bp"))
         psnr = [comparison.table.mean(method, "psnr") for method in comparison.outputs]
@@ -254,33 +266,25 @@ class MRISuperResTest(ScriptedLoadableModuleTest):
         if views.open():
             self.delayDisplay(_("Comparison of three methods"))
             views.showMaps(ComparisonMaps(comparison).make("error"))
-            self.delayDisplay(_("Their errors"))
+            self.delayDisplay(_("Error maps"))
             views.close()
         comparison.remove()
-        for className in (
-            "vtkMRMLVolumeNode",
-            "vtkMRMLTableNode",
-            "vtkMRMLPlotChartNode",
-            "vtkMRMLPlotSeriesNode",
-            "vtkMRMLColorLegendDisplayNode",
-        ):
-            self.assertEqual(
-                [
-                    node.GetName()
-                    for node in slicer.util.getNodesByClass(className)
-                    if node is not volume
-                ],
-                [],
-            )
+        left = [
+            node.GetName()
+            for kind in ("Volume", "Table", "PlotChart", "PlotSeries", "ColorLegendDisplay")
+            for node in slicer.util.getNodesByClass(f"vtkMRML{kind}Node")
+            if node is not volume
+        ]
+        self.assertEqual(left, [])
 
-    def test_default_network_where_torch_is_installed(self):
+    def test_default_network_doubles_the_matrix(self):
         if missingPackages():
             self.skipTest("not installed: " + ", ".join(missingPackages()))
         output = self.logic.upsample(self.makeVolume(), device="cpu")
         self.assertEqual(output.GetImageData().GetDimensions(), (40, 48, 6))
 
     def makeVolume(self):
-        """A small oblique volume with thick slices."""
+        """Return a small oblique volume with thick slices."""
         k, j, i = np.mgrid[:6, :24, :20]
         array = (500 + 400 * np.sin(i / 3.0) * np.cos(j / 4.0) + 20 * k).astype(np.int16)
         a, b = np.cos(0.3), np.sin(0.3)

@@ -16,7 +16,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.widgets.scripted_run import asRuntimeError
+from MRISuperResLib.logic import asRuntimeError
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import (

@@ -1,206 +1,349 @@
-"""What a script can ask for: a volume, a sequence, many volumes, a comparison; until it is finished, or in the background."""
+"""Functions of the module for scripts; they wait for the result or run in the background."""
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+
+from .core.errors import SuperResolutionError
 from .core.methods.registry import default_comparison_methods
 from .core.models.store import ModelStore
 from .core.options import DEFAULT_SCALE, ComparisonOptions, UpsamplingOptions
-from .scene.batch import BatchTask
-from .scene.comparison_task import ComparisonTask
+from .core.progress import Progress
+from .scene.batch import BatchTask, VolumeResult
+from .scene.comparison.task import VolumeComparison
 from .scene.dicom_export import exportDicom
-from .scene.sequence_task import SequenceTask
-from .scene.volume_task import VolumeTask
-from .widgets.scripted_run import asRuntimeError, scriptedRun
-from .worker.client import sharedWorkerProcess
+from .scene.tasks import BackgroundTask, ScriptProgress, Task, TaskState
+from .scene.upsampling import SequenceUpsampling, VolumeUpsampling
+from .worker.client import WorkerProcess, sharedWorkerProcess
+
+if TYPE_CHECKING:
+    from .scene.comparison.nodes import ComparisonNodes
+
+ScriptCallback = Callable[[Progress], object]
+"""Called with the progress; the task is cancelled when it returns False or raises an error."""
 
 
-class Scripting:
-    """A base of MRISuperResLogic. What the user can mend is a RuntimeError with one sentence, everywhere.
+class ScriptingLogic:
+    """Base of MRISuperResLogic.
 
-    The start… functions start a run in the background and return it; their onProgress and onFinished: see mrml.scene_job.SceneTask.
+    Errors that the user can fix are RuntimeErrors with one sentence. The start… functions start a
+    task in the background and return it; they call onProgress(progress) and, at the end,
+    onFinished(task).
     """
 
-    _worker = None
+    _worker: WorkerProcess | None = None
 
     @property
-    def worker(self):
+    def worker(self) -> WorkerProcess:
+        """The worker process, shared by all logics unless one was given."""
         if self._worker is None:
             self._worker = sharedWorkerProcess()
         return self._worker
 
-    def cleanup(self):
-        """Ends the worker process; it starts again with the next run."""
+    def cleanup(self) -> None:
+        """End the worker process; the next task starts it again."""
         if self._worker is not None:
             self._worker.cleanup()
 
-    def start(self, volumeNode, job, outputVolume=None, onProgress=None, onFinished=None):
-        """job: UpsamplingOptions; the rest: see VolumeTask."""
+    def startUpsampling(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        options: UpsamplingOptions,
+        outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Start to upsample a volume node."""
+        strategy = VolumeUpsampling(options, outputVolume)
         with asRuntimeError():
-            return VolumeTask(self.worker, volumeNode, job, outputVolume, onProgress, onFinished)
+            return Task(self.worker, volumeNode, strategy, onProgress, onFinished)
 
-    def startSequence(self, sequenceNode, job, onProgress=None, onFinished=None):
-        """job: UpsamplingOptions; the rest: see SequenceTask."""
+    def startSequence(
+        self,
+        sequenceNode: slicer.vtkMRMLSequenceNode,
+        options: UpsamplingOptions,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Start to upsample all frames of a sequence node."""
+        strategy = SequenceUpsampling(options)
         with asRuntimeError():
-            return SequenceTask(self.worker, sequenceNode, job, onProgress, onFinished)
+            return Task(self.worker, sequenceNode, strategy, onProgress, onFinished)
 
-    def startBatch(self, volumeNodes, job, onProgress=None, onFinished=None, onChanged=None):
-        """job: UpsamplingOptions; the rest: see BatchTask."""
+    def startBatch(
+        self,
+        volumeNodes: Iterable[slicer.vtkMRMLScalarVolumeNode],
+        options: UpsamplingOptions,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[BatchTask], None] | None = None,
+        onChanged: Callable[[BatchTask], None] | None = None,
+    ) -> BatchTask:
+        """Start to upsample volume nodes; onChanged(task) follows every start and end of one."""
         with asRuntimeError():
-            return BatchTask(self.worker, volumeNodes, job, onProgress, onFinished, onChanged)
+            return BatchTask(self.worker, volumeNodes, options, onProgress, onFinished, onChanged)
 
-    def startComparison(self, volumeNode, job, onProgress=None, onFinished=None):
-        """job: ComparisonOptions; the rest: see ComparisonTask."""
+    def startComparison(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        options: ComparisonOptions,
+        onProgress: Callable[[Progress], None] | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Start to compare methods on a volume node."""
+        strategy = VolumeComparison(options)
         with asRuntimeError():
-            return ComparisonTask(self.worker, volumeNode, job, onProgress, onFinished)
+            return Task(self.worker, volumeNode, strategy, onProgress, onFinished)
 
     def upsample(
         self,
-        volumeNode,
-        model=None,
-        scale=None,
-        axis="auto",
-        device="auto",
-        precision="auto",
-        outputVolume=None,
-        waitForCompletion=True,
-        progressCallback=None,
-        onFinished=None,
-    ):
-        """Makes the super-resolved volume of a volume node; the input is not changed.
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        model: str | None = None,
+        scale: int | None = None,
+        sliceAxis: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
+        waitForCompletion: bool = True,
+        progressCallback: ScriptCallback | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> slicer.vtkMRMLScalarVolumeNode | Task | None:
+        """Upsample a volume node; the input is not changed.
 
-        model: name of an installed model, or "nearest", "bilinear", "bicubic"; "PAIR@0.5" for the blend of a PSNR and a GAN
-        model, "NAME+bp" for a result that is made to agree with the input; None: the default model of the scale.
-        scale: 2, 4 or 8; None: the model's own. axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k": the slices.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps". precision: "float32", or "auto" for half precision where the device is made
-        for it and the result is near. outputVolume: a volume node to be replaced; None: a new one.
-        progressCallback(done, total): in slices; where it returns False, the run is cancelled.
+        Args:
+            volumeNode: Volume to upsample.
+            model: Name of an installed model; "nearest", "bilinear" or "bicubic"; "PAIR@0.5" for a
+                blend of PSNR and GAN model; "NAME+bp" for back-projection of the result.
+                None: the default model of the scale.
+            scale: 2, 4 or 8. None: the scale of the model.
+            sliceAxis: Slice direction: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
+            device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+            precision: "float32", "half", or "auto": half precision on GPUs made for it.
+            outputVolume: Volume node to replace. None: a new node.
+            waitForCompletion: Wait for the result; the application stays responsive.
+            progressCallback: Called with a Progress; it cancels the task by returning False.
+            onFinished: Called with the task at its end, whatever the outcome.
 
-        waitForCompletion=True: returns the output node, or None where the progress callback has cancelled the run. The
-        application stays alive meanwhile. Raises RuntimeError with one sentence for the user where there is no result.
-        waitForCompletion=False: returns a VolumeTask at once, with cancel(), state, message and outputNode;
-        onFinished(job) is called at its end, however it ends.
+        Returns:
+            The output node, or None if the callback cancelled the task. Without waiting: the task,
+            with cancel(), state, message and result.
+
+        Raises:
+            RuntimeError: There is no result; the text is one sentence for the user.
         """
-        job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(
-            lambda onProgress, onEnd: self.start(volumeNode, job, outputVolume, onProgress, onEnd),
+        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
+        return _runTask(
+            lambda *callbacks: self.startUpsampling(volumeNode, options, outputVolume, *callbacks),
             progressCallback,
             onFinished,
             waitForCompletion,
         )
-        return run.outputNode if waitForCompletion else run
 
-    def exportDicom(self, outputNode, folder):
-        """Writes an output as a DICOM series that is derived from that of its input: same patient, study and place, marked as synthetic.
+    def upsampleSequence(
+        self,
+        sequenceNode: slicer.vtkMRMLSequenceNode,
+        model: str | None = None,
+        scale: int | None = None,
+        sliceAxis: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        waitForCompletion: bool = True,
+        progressCallback: ScriptCallback | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> slicer.vtkMRMLSequenceNode | Task | None:
+        """Upsample all frames of a sequence node; the input is not changed.
 
-        outputNode: what `upsample` has made of a volume that was loaded from the DICOM database of the application. folder: is made, or is
-        empty. The series is there complete, or not at all. Raises RuntimeError with one sentence for the user.
+        All frames share one intensity range. The output has the index of the input and is played
+        by its sequence browser, or by a new one. If a frame fails or the task is cancelled, there
+        is no output. The other arguments are those of `upsample`.
+
+        Returns:
+            The output sequence node; otherwise as `upsample`.
+
+        Raises:
+            RuntimeError: There is no result; the text is one sentence for the user.
+        """
+        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
+        return _runTask(
+            lambda *callbacks: self.startSequence(sequenceNode, options, *callbacks),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
+
+    def upsampleBatch(
+        self,
+        volumeNodes: Iterable[slicer.vtkMRMLScalarVolumeNode],
+        model: str | None = None,
+        scale: int | None = None,
+        sliceAxis: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        waitForCompletion: bool = True,
+        progressCallback: ScriptCallback | None = None,
+        onFinished: Callable[[BatchTask], None] | None = None,
+    ) -> list[VolumeResult] | BatchTask:
+        """Upsample volume nodes one after the other; one that fails does not stop the others.
+
+        The other arguments are those of `upsample`.
+
+        Returns:
+            A result for every volume: name, outputNode (None without an output) and message (why).
+            Finished volumes are kept if the callback cancels the task.
+
+        Raises:
+            RuntimeError: Something is missing that all volumes need.
+        """
+        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
+        return _runTask(
+            lambda *callbacks: self.startBatch(volumeNodes, options, *callbacks),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
+
+    def compare(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        methods: Sequence[str] | None = None,
+        scale: int = DEFAULT_SCALE,
+        reference: bool = True,
+        sliceAxis: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        degradation: str = "bicubic",
+        noise: float = 0.0,
+        seed: int = 0,
+        perceptual: str = "none",
+        waitForCompletion: bool = True,
+        progressCallback: ScriptCallback | None = None,
+        onFinished: Callable[[Task], None] | None = None,
+    ) -> ComparisonNodes | Task | None:
+        """Apply methods to a volume node and measure their results; the input is not changed.
+
+        Args:
+            volumeNode: Volume to compare the methods on.
+            methods: 2 to 8 names, see `upsample`. None: the interpolations, "bicubic+bp" and the
+                installed models of the scale.
+            scale: 2, 4 or 8.
+            reference: True: the volume is the reference; it is degraded and restored. False: the
+                volume itself is upsampled.
+            sliceAxis: See `upsample`.
+            device: See `upsample`.
+            precision: See `upsample`.
+            degradation: "bicubic" or "kspace".
+            noise: Rician noise of the degraded volume, percent of the intensity range.
+            seed: Seed of the noise.
+            perceptual: No-reference metric: "none", "niqe" or "pi".
+            waitForCompletion: See `upsample`.
+            progressCallback: See `upsample`.
+            onFinished: See `upsample`.
+
+        Returns:
+            The nodes of the comparison (outputs, table, tableNode, plotChartNode, report,
+            remove() …), or None if the callback cancelled the task. Without waiting: the task.
+
+        Raises:
+            RuntimeError: There is no result; the text is one sentence for the user.
+        """
+        with asRuntimeError():
+            options = ComparisonOptions(
+                methods=methods or default_comparison_methods(scale, ModelStore()),
+                scale=scale,
+                reference=reference,
+                slice_axis=sliceAxis,
+                device=device,
+                precision=precision,
+                degradation=degradation,
+                noise=noise,
+                seed=seed,
+                perceptual=perceptual,
+            )
+        return _runTask(
+            lambda *callbacks: self.startComparison(volumeNode, options, *callbacks),
+            progressCallback,
+            onFinished,
+            waitForCompletion,
+        )
+
+    def exportDicom(self, outputNode: slicer.vtkMRMLScalarVolumeNode, folder: str) -> None:
+        """Write an output as a DICOM series of the same patient and study as its input.
+
+        Args:
+            outputNode: Output of `upsample` for a volume from the DICOM database.
+            folder: New or empty folder; it is complete at the end, or was not made.
+
+        Raises:
+            RuntimeError: The series cannot be written; the text is one sentence for the user.
         """
         with asRuntimeError():
             exportDicom(outputNode, folder)
 
-    def upsampleSequence(
-        self,
-        sequenceNode,
-        model=None,
-        scale=None,
-        axis="auto",
-        device="auto",
-        precision="auto",
-        waitForCompletion=True,
-        progressCallback=None,
-        onFinished=None,
-    ):
-        """Makes the super-resolved sequence of a sequence node of scalar volumes, frame by frame, with the same index; the input is not changed.
 
-        The gray levels of all frames are mapped alike. The output is played together with the input where that has a sequence browser, else in one of
-        its own. Where a frame fails or the run is cancelled, nothing is made.
-        Parameters, and what is returned: see `upsample`, with a SequenceTask; progress is counted in the slices of all frames.
-        """
-        job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(
-            lambda onProgress, onEnd: self.startSequence(sequenceNode, job, onProgress, onEnd),
-            progressCallback,
-            onFinished,
-            waitForCompletion,
-        )
-        return run.outputNode if waitForCompletion else run
-
-    def upsampleBatch(
-        self,
-        volumeNodes,
-        model=None,
-        scale=None,
-        axis="auto",
-        device="auto",
-        precision="auto",
-        waitForCompletion=True,
-        progressCallback=None,
-        onFinished=None,
-    ):
-        """Makes the super-resolved volumes of several volume nodes, one after the other. One that fails does not stop the others.
-
-        Returns a list with an mrml.many_job.VolumeResult for each: name, outputNode (None without a result) and message (why). Where the progress
-        callback cancels the run, what is finished stays. With waitForCompletion=False: a BatchTask, with cancel(), state, message and results.
-        Raises RuntimeError where something is missing that all volumes need. The rest: see `upsample`.
-        """
-        job = _upsamplingOptions(model, scale, axis, device, precision)
-        run = scriptedRun(
-            lambda onProgress, onEnd: self.startBatch(volumeNodes, job, onProgress, onEnd),
-            progressCallback,
-            onFinished,
-            waitForCompletion,
-        )
-        return run.results if waitForCompletion else run
-
-    def compare(
-        self,
-        volumeNode,
-        methods=None,
-        scale=DEFAULT_SCALE,
-        reference=True,
-        axis="auto",
-        device="auto",
-        precision="auto",
-        degradation="bicubic",
-        noise=0.0,
-        seed=0,
-        perceptual="none",
-        waitForCompletion=True,
-        progressCallback=None,
-        onFinished=None,
-    ):
-        """Lets several methods work on a volume and measures them; the input is not changed.
-
-        methods: names as in `upsample`, 2 to 8 of them; None: the interpolations, "bicubic+bp" and the installed models.
-        reference: True where the volume is the truth, which is degraded and restored; False where it is enlarged itself.
-        degradation: "bicubic" or "kspace". noise: Rician, in % of the intensity range, with a seed. perceptual: "none", "niqe"
-        or "pi". The rest: see `upsample`.
-
-        Returns the ComparisonNodes (outputs, table, tableNode, plotChartNode, report, remove() …), or with
-        waitForCompletion=False a ComparisonTask with cancel(), state, message and comparison. Errors: see `upsample`.
-        """
-        with asRuntimeError():
-            job = ComparisonOptions(
-                methods or default_comparison_methods(scale, ModelStore()),
-                scale,
-                reference,
-                axis,
-                device,
-                precision,
-                degradation,
-                noise,
-                seed,
-                perceptual,
-            )
-        run = scriptedRun(
-            lambda onProgress, onEnd: self.startComparison(volumeNode, job, onProgress, onEnd),
-            progressCallback,
-            onFinished,
-            waitForCompletion,
-        )
-        return run.comparison if waitForCompletion else run
+@contextlib.contextmanager
+def asRuntimeError() -> Iterator[None]:
+    """Raise errors that the user can fix as RuntimeErrors."""
+    try:
+        yield
+    except SuperResolutionError as error:
+        raise RuntimeError(str(error)) from error
 
 
-def _upsamplingOptions(model, scale, axis, device, precision):
+class EventLoop:
+    """An event loop that keeps the application responsive, with or without a main window."""
+
+    def __init__(self) -> None:
+        self._loop = qt.QEventLoop()
+        self._hasQuit = False
+
+    def run(self, takesInput: bool = True) -> None:
+        """Process events until `quit`; without `takesInput` those of mouse and keyboard wait."""
+        if not self._hasQuit:
+            # PythonQt has one of the two names, depending on the version of Qt
+            execute = getattr(self._loop, "exec_", None) or self._loop.exec
+            execute(qt.QEventLoop.AllEvents if takesInput else qt.QEventLoop.ExcludeUserInputEvents)
+
+    def quit(self) -> None:
+        """End `run`."""
+        self._hasQuit = True
+        self._loop.quit()
+
+
+def _runTask(
+    start: Callable[..., Any],
+    progressCallback: ScriptCallback | None,
+    onFinished: Callable[[Any], None] | None,
+    waitForCompletion: bool,
+) -> Any:
+    """Start a task by start(onProgress, onFinished); return its result, or at once the task."""
+    progress = ScriptProgress(progressCallback) if progressCallback else None
+    loop = EventLoop()
+
+    def onEnd(task: BackgroundTask) -> None:
+        loop.quit()
+        if onFinished:
+            onFinished(task)
+
+    task = start(progress, onEnd)
+    if progress:
+        progress.task = task
+    if not waitForCompletion:
+        return task
+    loop.run()
+    if progress and progress.error:
+        raise progress.error
+    isCancelled = progress and progress.hasCancelled and task.state is TaskState.CANCELLED
+    if task.state is not TaskState.FINISHED and not isCancelled:
+        raise RuntimeError(task.message)
+    return task.result
+
+
+def _upsamplingOptions(
+    model: str | None, scale: int | None, sliceAxis: str, device: str, precision: str
+) -> UpsamplingOptions:
     with asRuntimeError():
-        return UpsamplingOptions(
-            model=model, scale=scale, slice_axis=axis, device=device, precision=precision
-        )
+        return UpsamplingOptions(model, scale, sliceAxis, device, precision)

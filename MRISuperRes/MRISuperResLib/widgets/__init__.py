@@ -1,1 +1,1 @@
-"""What needs Qt: the worker process and the installation of packages."""
+"""Sections of the panel; they need Qt."""

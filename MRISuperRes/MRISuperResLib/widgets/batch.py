@@ -1,81 +1,101 @@
-"""The part of the panel that upsamples many volumes of the scene, and tells of each what became of it."""
+"""Section of the panel that upsamples several volumes and reports on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
-from ..scene.output_nodes import ATTRIBUTE_PREFIX
-from ..scene.sequence_nodes import sequenceOf
+from ..scene.batch import VolumeResult
+from ..scene.nodes import ATTRIBUTE_PREFIX, upsamplableNodes
+from ..scene.parameters import MRISuperResParameterNode
+from ..scene.sequences import sequenceOf
 from ..scene.tasks import TaskState
-from ..scene.volume_nodes import upsamplableNodes
-from .task_panel import TaskPanel
+from .task_panel import TaskPanel, TaskStatus
+from .upsample import UpsamplePanel
 
-VOLUME, RESULT = range(2)  # columns
-MOST_ROWS = 8  # that are shown without scrolling
+VOLUME, RESULT = range(2)
+"""Columns of the table."""
+MAX_VISIBLE_ROWS = 8
+"""Rows shown without scrolling."""
 
 
 class BatchPanel(TaskPanel):
-    """A table of volumes with check marks, and the button. ui: the widgets of the panel. upsampling: the UpsamplePanel, whose settings count for all;
-    the rest: see TaskPanel.
+    """Table of volumes with check marks, and the button that upsamples them; see TaskPanel.
 
-    Results of runs are not offered: they would be enlarged again.
+    Results of the module are not listed, since they would be upsampled again.
+
+    Args:
+        ui: Widgets of the panel.
+        logic: MRISuperResLogic.
+        upsampling: Section with the options for all volumes.
+        onBusyChanged: Called after a task has started or ended.
     """
 
-    cancelToolTip = _("Stop after the present slice; the volumes that are finished stay")
-
-    def __init__(self, ui, logic, upsampling, onBusyChanged):
+    def __init__(
+        self, ui, logic, upsampling: UpsamplePanel, onBusyChanged: Callable[[], None]
+    ) -> None:
         self.failureTitle = _("The volumes could not be upsampled.")
         self._upsampling, self._isRefreshPending = upsampling, False
         self._unchecked = set()  # IDs of volumes; all others are checked
-        self._table, self._section, self._needLabel = (
-            ui.manyTable,
-            ui.manyCollapsibleButton,
-            ui.manyNeedLabel,
+        self._table, self._section, self._estimateLabel = (
+            ui.batchTable,
+            ui.batchCollapsibleButton,
+            ui.batchEstimateLabel,
         )
         self._table.setColumnCount(2)
         self._table.setHorizontalHeaderLabels([_("Volume"), _("Result")])
         self._table.verticalHeader().visible = False
         self._table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         self._table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
-        ui.manyAllButton.connect("clicked(bool)", lambda checked=False: self._checkAll(True))
-        ui.manyNoneButton.connect("clicked(bool)", lambda checked=False: self._checkAll(False))
+        ui.batchAllButton.connect("clicked(bool)", lambda checked=False: self._checkAll(True))
+        ui.batchNoneButton.connect("clicked(bool)", lambda checked=False: self._checkAll(False))
         self._section.collapsed = True
         self._section.connect("contentsCollapsed(bool)", lambda collapsed: self.refreshLater())
-        super().__init__(
-            logic,
-            (ui.manyButton, ui.manyProgressBar, ui.manyProgressLabel, ui.manyStatusLabel),
-            _("Upsample the checked volumes"),
-            _("One after the other, with the model and the settings above"),
-            onBusyChanged,
+        status = TaskStatus(
+            ui.batchButton,
+            ui.batchProgressBar,
+            ui.batchProgressLabel,
+            ui.batchStatusLabel,
+            (ui.batchDetailsButton, ui.batchDetailsLabel),
+            _("Upsample checked volumes"),
+            _("Upsample one volume after the other with the options above"),
+            _("Cancel the task; finished volumes are kept"),
         )
+        super().__init__(logic, status, onBusyChanged)
 
     @property
-    def nodes(self):
+    def nodes(self) -> list[slicer.vtkMRMLScalarVolumeNode]:
         """The checked volumes."""
-        return [node for node in self._offered() if node.GetID() not in self._unchecked]
+        return [node for node in self._available() if node.GetID() not in self._unchecked]
 
-    def show(self, parameters):
-        if parameters is None:  # the scene is being closed
+    def show(self, parameters: MRISuperResParameterNode | None) -> None:
+        """Show a parameter node, or its changes; None while there is no scene."""
+        if parameters is None:
             self._unchecked.clear()
         super().show(parameters)
         self.refreshLater()
 
-    def update(self):
+    def update(self) -> None:
+        """Update estimate and button."""
         if not self._section.collapsed:
             nodes = self.nodes if self.parameters is not None else []
-            self._needLabel.text = (
-                "\n".join(filter(None, self._upsampling.describeNeed(nodes))) if nodes else ""
-            )
+            lines = self._upsampling.describeEstimate(nodes) if nodes else ()
+            self._estimateLabel.text = "\n".join(filter(None, lines))
         super().update()
 
-    def refreshLater(self):
-        """Once, when everything else has been done: a node that is added has no image yet."""
+    def refreshLater(self) -> None:
+        """List the volumes after all pending events, since a new node has no image yet."""
         if not self._isRefreshPending:
             self._isRefreshPending = True
             qt.QTimer.singleShot(0, self._refreshNow)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
+        """Release the task; the panel is being deleted."""
         super().cleanup()
-        self._isRefreshPending = False  # what is pending comes to nothing
+        self._isRefreshPending = False
 
     def _refreshNow(self):
         if self._isRefreshPending:
@@ -84,7 +104,7 @@ class BatchPanel(TaskPanel):
             self.update()
 
     @staticmethod
-    def _offered():
+    def _available():
         return [
             node
             for node in upsamplableNodes()
@@ -92,93 +112,71 @@ class BatchPanel(TaskPanel):
         ]
 
     def _fill(self):
-        nodes, results = (
-            self._offered(),
-            {result.inputId: result for result in self.job.results} if self.job is not None else {},
-        )
+        nodes = self._available()
+        results = self.task.results if self.task is not None else []
+        texts = {result.inputId: resultText(result) for result in results}
         blocked = self._table.blockSignals(True)
         self._table.setRowCount(len(nodes))
         for row, node in enumerate(nodes):
-            pattern = "{name}" if sequenceOf(node) is None else _("{name} (present frame)")
-            check = _item(
-                pattern.format(name=node.GetName()), qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable
-            )
+            pattern = "{name}" if sequenceOf(node) is None else _("{name} (current frame)")
+            name = pattern.format(name=node.GetName())
+            check = _item(name, qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             check.setData(qt.Qt.UserRole, node.GetID())
             check.setCheckState(
                 qt.Qt.Unchecked if node.GetID() in self._unchecked else qt.Qt.Checked
             )
-            result = results.get(node.GetID())
-            for column, item in (
-                (VOLUME, check),
-                (
-                    RESULT,
-                    _item(resultText(result) if result is not None else "", qt.Qt.ItemIsEnabled),
-                ),
-            ):
-                item.setToolTip(item.text())
-                self._table.setItem(row, column, item)
+            self._table.setItem(row, VOLUME, check)
+            self._table.setItem(
+                row, RESULT, _item(texts.get(node.GetID(), ""), qt.Qt.ItemIsEnabled)
+            )
         self._table.blockSignals(blocked)
-        rows = max(1, min(len(nodes), MOST_ROWS))
+        rows = max(1, min(len(nodes), MAX_VISIBLE_ROWS))
         height = (
             self._table.horizontalHeader().height + rows * self._table.rowHeight(0) if nodes else 60
         )
         self._table.maximumHeight = self._table.minimumHeight = height + 2 * self._table.frameWidth
 
     def _onItemChanged(self, item):
-        change = (
-            self._unchecked.discard if item.checkState() == qt.Qt.Checked else self._unchecked.add
-        )
+        isChecked = item.checkState() == qt.Qt.Checked
+        change = self._unchecked.discard if isChecked else self._unchecked.add
         change(item.data(qt.Qt.UserRole))
         self.update()
 
     def _checkAll(self, areChecked):
-        self._unchecked = set() if areChecked else {node.GetID() for node in self._offered()}
+        self._unchecked = set() if areChecked else {node.GetID() for node in self._available()}
         self._fill()
         self.update()
 
-    def _whyNotInput(self):
-        if not self._offered():
+    def _whyNotInput(self) -> str:
+        if not self._available():
             return _("Load volumes into the scene.")
-        return "" if self.nodes else _("Check one volume at least.")
+        return "" if self.nodes else _("Check at least one volume.")
 
-    def _inputText(self):
+    def _inputText(self) -> str:
         return _("{count} volumes").format(count=len(self.nodes))
 
-    def _startJob(self, onProgress, onFinished):
+    def _startTask(self, onProgress, onFinished):
         return self._logic.startBatch(
-            self.nodes,
-            self._upsampling.settings,
-            lambda *progress: onProgress(*progress, part=self._part()),
-            onFinished,
-            self._onChanged,
+            self.nodes, self._upsampling.options, onProgress, onFinished, self._onChanged
         )
 
-    def _part(self):
-        return _("Volume {number} of {count}: ").format(
-            number=self.job.number + 1, count=len(self.job.results)
-        )
-
-    def _onChanged(self, job):
-        self.job = job
+    def _onChanged(self, task):
+        self.task = task
         self._fill()
 
-    def _resultText(self):
+    def _resultText(self) -> str:
         return _("{done} of {count} volumes").format(
-            done=len(self.job.finished), count=len(self.job.results)
+            done=len(self.task.finished), count=len(self.task.results)
         )
 
-    def _showResult(self):
-        """The results are in the table; no view shows many volumes."""
+    def _showResult(self) -> None:
+        """Show nothing else: the table lists the results."""
 
 
-def resultText(result):
-    """A VolumeResult in a few words."""
+def resultText(result: VolumeResult) -> str:
+    """Return what became of one volume in a few words."""
     if result.state is TaskState.FINISHED:
-        return (
-            result.outputNode.GetName()
-            if result.outputNode is not None
-            else _("finished, and deleted since")
-        )
+        return result.outputNode.GetName() if result.outputNode is not None else _("deleted")
     if result.state is TaskState.RUNNING:
         return _("running …")
     return result.message or _("waiting …")
@@ -191,4 +189,5 @@ def _isResult(node):
 def _item(text, flags):
     item = qt.QTableWidgetItem(text)
     item.setFlags(flags)
+    item.setToolTip(text)
     return item

@@ -1,75 +1,91 @@
-"""The list of models of one scale, with the card of the chosen one below, and a slider between the two models of a pair."""
+"""List of the models of one scale, with the model card of the current one and a blend slider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from html import escape
 
 import qt
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
 from ..core.method_names import MethodName
-from ..core.methods.registry import INTERPOLATIONS
-from ..core.models.card import DEVICE_KINDS
+from ..core.models.card import AUDIT_LEGEND, DEVICE_KINDS, ModelCard
 from ..core.models.store import ModelStore
-from .card_text import asPlainText, cardHtml
+from ..core.resampling import INTERPOLATIONS
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
 BLEND = "@"
-"""Ends the item data of a pair, which may have the name of a model."""
+"""Ends the item data of a pair, since a pair may share its name with a model."""
 
 
 class ModelSelector:
-    """Fills a QComboBox with models, blends of pairs, and baselines. The name of each is its item data.
+    """A QComboBox of models, blends of pairs, and interpolations; item data is the method name.
 
-    cardWidgets: (QLabel for a few lines of the model card, QLabel for all of it, ctkCollapsibleButton around it: hidden where there
-    is no card). blendWidgets: (label, ctkSliderWidget), shown while the chosen model belongs to a pair: 0 is the pair's PSNR model, 1 its
-    GAN model. onChosen(name): the user has chosen another model, or another blend.
+    Args:
+        comboBox: QComboBox to fill.
+        cardWidgets: (QLabel for the summary, QLabel for the model card, ctkCollapsibleButton
+            around the card). The card is hidden for interpolations.
+        blendWidgets: (label, ctkSliderWidget), visible for a model of a pair: 0 is the PSNR model
+            of the pair, 1 its GAN model.
+        onChosen: Called with the method name after the user chose a model or a blend.
+        store: Installed models; None: those of the application.
     """
 
-    def __init__(self, comboBox, cardWidgets, blendWidgets, onChosen, store=None):
+    def __init__(
+        self,
+        comboBox,
+        cardWidgets: tuple,
+        blendWidgets: tuple,
+        onChosen: Callable[[str], None],
+        store: ModelStore | None = None,
+    ) -> None:
         self._comboBox, self._onChosen = comboBox, onChosen
         self._summaryLabel, self._cardLabel, self._cardButton = cardWidgets
-        self._summaryLabel.textFormat = qt.Qt.PlainText  # nothing in a card is taken for markup
+        self._summaryLabel.textFormat = qt.Qt.PlainText  # model cards must not inject markup
         self._blendLabel, self._blendSlider = blendWidgets
         self._store = store or ModelStore()
         self._scale = None
-        self._cards, self._pairs, self._defaults = (
-            {},
-            {},
-            {},
-        )  # of the scale that is shown, by name; by machine
+        self._cards, self._pairs, self._defaults = {}, {}, {}  # of the scale; by kind of device
         comboBox.connect("currentIndexChanged(int)", self._onIndexChanged)
         self._blendSlider.connect("valueChanged(double)", self._onBlended)
 
     @property
-    def name(self):
-        """Of the model that is shown; None in an empty list."""
+    def name(self) -> str | None:
+        """Method name of the current item; None in an empty list."""
         chosen = self._comboBox.currentData
-        return (
-            str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2)))
-            if chosen in self._pairs
-            else chosen
-        )
+        if chosen not in self._pairs:
+            return chosen
+        return str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2)))
 
     @property
-    def cards(self):
-        """Of the models that are shown as chosen: of a blend two, of an interpolation none."""
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Model cards of the current item: two for a blend, none for an interpolation."""
         chosen = self._comboBox.currentData
         return self._pairs.get(chosen) or tuple(card for card in [self._cards.get(chosen)] if card)
 
-    def show(self, scale, name, machine):
-        """Shows the models of a scale and chooses one; where that one is not among them, the default model for a machine ("cpu" or "gpu")."""
+    def show(self, scale: int, name: str, deviceKind: str) -> None:
+        """List the models of a scale and select one without a call of `onChosen`.
+
+        Args:
+            scale: 2, 4 or 8.
+            name: Method name; if it is not in the list, the default model is selected.
+            deviceKind: "cpu" or "gpu", for the default model.
+        """
         blocked = self._comboBox.blockSignals(True)
         if scale != self._scale:
             self._fill(scale)
         item, alpha = _item(name)
         index = self._comboBox.findData(item) if item else -1
         self._comboBox.setCurrentIndex(
-            index if index >= 0 else self._comboBox.findData(self._defaults[machine])
+            index if index >= 0 else self._comboBox.findData(self._defaults[deviceKind])
         )
         self._comboBox.blockSignals(blocked)
         self._showBlend(alpha if index >= 0 else None)
         self._showSummary()
 
-    def forget(self):
-        """Models may have come or gone: the next `show` looks for them."""
+    def forget(self) -> None:
+        """Read the installed models again at the next `show`."""
         self._scale = None
 
     def _fill(self, scale):
@@ -77,38 +93,32 @@ class ModelSelector:
         self._cards = {card.name: card for card in self._store.cards(scale)}
         self._pairs = {pair + BLEND: cards for pair, cards in self._store.pairs(scale).items()}
         self._defaults = {
-            machine: self._store.default_name(scale, machine) if self._cards else "bicubic"
-            for machine in DEVICE_KINDS
+            kind: self._store.default_model(scale, kind).name if self._cards else "bicubic"
+            for kind in DEVICE_KINDS
         }
         self._comboBox.clear()
         for card in self._cards.values():
             self._comboBox.addItem(STAGES[card.stage].format(title=card.title), card.name)
-        for blend in self._pairs:
-            self._comboBox.addItem(
-                _("{pair}: blend of the PSNR and the GAN model").format(
-                    pair=blend.removesuffix(BLEND)
-                ),
-                blend,
-            )
-        for baseline in INTERPOLATIONS:
-            self._comboBox.addItem(
-                _("{name} interpolation").format(name=baseline.capitalize()), baseline
-            )
+        for pair in self._pairs:
+            text = _("{pair}: blend of PSNR and GAN model").format(pair=pair.removesuffix(BLEND))
+            self._comboBox.addItem(text, pair)
+        for name in INTERPOLATIONS:
+            self._comboBox.addItem(_("{name} interpolation").format(name=name.capitalize()), name)
 
     def _pair(self):
-        """(item, where the chosen model stands in it: 0, 1, or None for the blend itself) of its pair; (None, None) without one."""
+        """Return (item, α of the current model) of its pair; α is None for the blend itself."""
         chosen = self._comboBox.currentData
-        for blend, (psnr, gan) in self._pairs.items():
-            places = {psnr.name: 0.0, gan.name: 1.0, blend: None}
+        for pair, (psnr, gan) in self._pairs.items():
+            places = {psnr.name: 0.0, gan.name: 1.0, pair: None}
             if chosen in places:
-                return blend, places[chosen]
+                return pair, places[chosen]
         return None, None
 
     def _showBlend(self, alpha):
-        """alpha: of the blend that is chosen; None leaves the slider where it is."""
-        blend, place = self._pair()
+        """Show or hide the slider; None keeps its position for a blend."""
+        pair, place = self._pair()
         for widget in (self._blendLabel, self._blendSlider):
-            widget.visible = blend is not None
+            widget.visible = pair is not None
         place = alpha if place is None else place
         if place is not None:
             blocked = self._blendSlider.blockSignals(True)
@@ -122,7 +132,7 @@ class ModelSelector:
             self._onChosen(self.name)
 
     def _onBlended(self, alpha):
-        """The slider leads from a plain model to a blend."""
+        """Select the blend of the pair if one of its models was selected."""
         blocked = self._comboBox.blockSignals(True)
         self._comboBox.setCurrentIndex(self._comboBox.findData(self._pair()[0]))
         self._comboBox.blockSignals(blocked)
@@ -132,11 +142,13 @@ class ModelSelector:
     def _showSummary(self):
         name = self._comboBox.currentData
         if name in INTERPOLATIONS:
-            text = _("Plain interpolation, to compare with: invents nothing, restores nothing.")
+            text = _("Interpolation: no detail is restored, none is hallucinated.")
         elif name in self._pairs:
+            psnr, gan = self._pairs[name]
             text = _(
-                "Between “{psnr}” (0: faithful, smooth) and “{gan}” (1: sharp, may invent detail): the weights of both are mixed."
-            ).format(psnr=self._pairs[name][0].title, gan=self._pairs[name][1].title)
+                "Blend of “{psnr}” (0: faithful, smooth) and “{gan}” "
+                "(1: sharp, may hallucinate detail)."
+            ).format(psnr=psnr.title, gan=gan.title)
         else:
             card = self._cards[name]
             text = card.summary().removeprefix(card.title).strip()  # the list shows the title
@@ -147,7 +159,7 @@ class ModelSelector:
 
 
 def _item(name):
-    """(item data, α or None) of a method name; item None for a name that is no model's."""
+    """Return (item data, α or None) of a method name; (None, None) for other methods."""
     try:
         method = MethodName.parse(name)
     except SuperResolutionError:
@@ -155,3 +167,73 @@ def _item(name):
     if method.back_projected:
         return None, None
     return (method.base, None) if method.alpha is None else (method.base + BLEND, method.alpha)
+
+
+def cardHtml(card: ModelCard) -> str:
+    """Return a model card without its summary as rich text for a QLabel."""
+    parts = [
+        _paragraph(
+            _("{name}; device: {device}; license: {license}").format(
+                name=card.name,
+                device=card.made_for.upper(),
+                license=card.license or _("not stated"),
+            )
+        )
+    ]
+    for heading, header, rows in card.metric_tables():
+        parts.append(_paragraph(_("{metric}, held-out volumes:").format(metric=heading)))
+        parts.append(_scores(header, rows))
+    for heading, header, rows in card.audit_tables():
+        parts += [_paragraph(f"{heading}:"), _scores(header, rows)]
+    if card.audit:
+        parts.append(_paragraph(AUDIT_LEGEND))
+    training = card.training
+    if training.get("data"):
+        parts.append(
+            _paragraph(
+                _(
+                    "Trained for {steps} steps (loss: {loss}; degradation: {degradation}) on:"
+                ).format(
+                    steps=training.get("steps", "?"),
+                    loss=training.get("loss", "?"),
+                    degradation=training.get("degradation", "?"),
+                )
+            )
+        )
+        keys = ("path", "contrast", "license", "source")
+        parts.append(
+            _list(
+                ", ".join(str(file[key]) for key in keys if file.get(key))
+                for file in training["data"]
+            )
+        )
+    return "".join(parts)
+
+
+def asPlainText(text: str) -> str:
+    """Return a text for a tooltip, in which Qt would interpret markup."""
+    return "<p>" + escape(text).replace("\n", "<br>") + "</p>"
+
+
+def _scores(header, rows):
+    """Return a table with the column of the model first, since the panel may be narrow."""
+    return _table(
+        ["", _("this model"), *header[1:-1]],
+        [[first, model, *baselines] for first, *baselines, model in rows],
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _list(texts: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul style='margin-left: 12px; -qt-list-indent: 0'>{items}</ul>"
+
+
+def _table(header, rows):
+    cells = ["".join(f"<th align='left'>{escape(cell)}</th>" for cell in header)]
+    cells += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f"<table cellspacing='2' style='font-size: small'>{body}</table>"

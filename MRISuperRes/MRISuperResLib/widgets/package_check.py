@@ -1,21 +1,32 @@
-"""What became of the packages, looked at in a child process: whether they can be imported, and why not."""
+"""Checks in a child process that packages can be imported."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import qt
 from slicer.i18n import tr as _
 
+from ..logic import EventLoop
 from ..worker import package_probe
 from ..worker.client import END_TIMEOUT, LIBRARY_FOLDER, pythonProgram, toBytes
-from .event_loop import EventLoop
 
-PATIENCE = 120000  # ms for the import of one package: the first one of torch may take a minute on a slow disk
+IMPORT_TIMEOUT = 120000
+"""Time for the import of one package, ms: the first import of torch may take a minute."""
 
 
 @dataclass(frozen=True)
 class PackageState:
-    """version: as installed, empty where it is not known; state: one of package_probe.STATES; reason: of a broken one, in the words of Python."""
+    """Result of the check of one package.
+
+    Attributes:
+        name: Name of the package.
+        version: Installed version; empty if unknown.
+        state: One of `package_probe.STATES`.
+        reason: Why a broken package cannot be imported.
+    """
 
     name: str
     version: str
@@ -23,10 +34,12 @@ class PackageState:
     reason: str = ""
 
     @property
-    def isUsable(self):
+    def isUsable(self) -> bool:
+        """Whether the package can be imported and is recent enough."""
         return self.state == package_probe.USABLE
 
-    def word(self):
+    def word(self) -> str:
+        """Return the state in words, such as "not installed"."""
         return {
             package_probe.USABLE: _("usable"),
             package_probe.MISSING: _("not installed"),
@@ -34,46 +47,59 @@ class PackageState:
             package_probe.BROKEN: _("broken"),
         }[self.state]
 
-    def text(self):
-        return (
-            _("{state}, {reason}").format(state=self.word(), reason=self.reason)
-            if self.reason
-            else self.word()
-        )
+    def text(self) -> str:
+        """Return the state and its reason, such as "broken (No module named 'x')"."""
+        if not self.reason:
+            return self.word()
+        return _("{state} ({reason})").format(state=self.word(), reason=self.reason)
 
 
-def probeCommand(words):
-    """(program, arguments); words: for package_probe. Raises RuntimeError where no Python can be found."""
+def probeCommand(words: list[str]) -> tuple[str, list[str]]:
+    """Return (program, arguments) that run `package_probe` with the given arguments.
+
+    Raises:
+        RuntimeError: The Python of the application was not found.
+    """
     return pythonProgram(), [
         "-c",
-        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); from MRISuperResLib.worker.package_probe import main; main()",
+        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
+        "from MRISuperResLib.worker.package_probe import main; main()",
         *words,
     ]
 
 
 class PackageCheck:
-    """Imports packages in a child process, one after the other; those that end it, or never end, are broken.
+    """Imports of packages in a child process, one after the other.
 
-    packages: {name: (module to import, requirement NAME>=VERSION)}. onDone({name: PackageState}): called at the end, unless `stop` was.
-    patience: ms for the import of one.
+    A package that ends the process, or whose import does not end, counts as broken.
+
+    Args:
+        packages: {name: (module to import, requirement NAME>=VERSION)}.
+        onDone: Called at the end with {name: PackageState}, unless the check was stopped.
+        timeout: Time for the import of one package, ms.
     """
 
-    def __init__(self, packages, onDone, patience=PATIENCE):
+    def __init__(
+        self,
+        packages: dict[str, tuple[str, str]],
+        onDone: Callable[[dict[str, PackageState]], None],
+        timeout: int = IMPORT_TIMEOUT,
+    ) -> None:
         self._waiting, self._onDone = dict(packages), onDone
         self._states, self._output = {}, b""
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
-        self._timer.setInterval(patience)
+        self._timer.setInterval(timeout)
         self._timer.connect("timeout()", self._onTimeout)
-        self._hasHung = False
+        self._isTimedOut = False
         self._process = qt.QProcess()
         self._process.connect("readyReadStandardOutput()", self._readOutput)
         self._process.connect("errorOccurred(QProcess::ProcessError)", self._onProcessError)
         self._process.connect("finished(int,QProcess::ExitStatus)", self._onProcessFinished)
         self._start()
 
-    def stop(self):
-        """The end is of no interest any more."""
+    def stop(self) -> None:
+        """End the child process; `onDone` is not called any more."""
         self._onDone = None
         self._timer.stop()
         self._process.kill()
@@ -86,7 +112,7 @@ class PackageCheck:
         try:
             program, arguments = probeCommand(words)
         except RuntimeError as error:
-            self._allBroken(str(error))
+            self._setAllBroken(str(error))
             return
         self._timer.start()
         self._process.start(program, arguments)
@@ -98,7 +124,7 @@ class PackageCheck:
             try:
                 state = PackageState(**json.loads(line))
             except (ValueError, TypeError):
-                continue  # what Python itself, or a customization of it, has said before
+                continue  # printed by Python or one of its customizations at the start
             if state.name in self._waiting:
                 self._take(state)
             self._timer.start()
@@ -108,30 +134,30 @@ class PackageCheck:
         del self._waiting[state.name]
 
     def _onTimeout(self):
-        self._hasHung = True
+        self._isTimedOut = True
         self._process.kill()
 
     def _onProcessError(self, error):
         if error == qt.QProcess.FailedToStart:
-            self._allBroken(self._process.errorString())
+            self._setAllBroken(self._process.errorString())
 
     def _onProcessFinished(self, exitCode, exitStatus):
         self._readOutput()
         self._timer.stop()
         if self._waiting:
             reason = (
-                _("its import does not end")
-                if self._hasHung
-                else _("it ends Python (code {code})").format(code=exitCode)
+                _("the import timed out")
+                if self._isTimedOut
+                else _("the import ends Python, exit code {code}").format(code=exitCode)
             )
             self._take(PackageState(next(iter(self._waiting)), "", package_probe.BROKEN, reason))
-            self._hasHung = False
+            self._isTimedOut = False
         if self._waiting and self._onDone:
             self._start()
         else:
             self._finish()
 
-    def _allBroken(self, reason):
+    def _setAllBroken(self, reason):
         self._timer.stop()
         for name in list(self._waiting):
             self._take(PackageState(name, "", package_probe.BROKEN, reason))
@@ -143,14 +169,18 @@ class PackageCheck:
             onDone(self._states)
 
 
-def checkPackages(packages):
-    """{name: PackageState}; the application stays alive meanwhile, but takes no input."""
-    loop, found = EventLoop(), {}
+def checkPackages(packages: dict[str, tuple[str, str]]) -> dict[str, PackageState]:
+    """Return the states of packages; the application repaints meanwhile but takes no input.
 
-    def take(states):
-        found.update(states)
+    Args:
+        packages: {name: (module to import, requirement NAME>=VERSION)}.
+    """
+    loop, states = EventLoop(), {}
+
+    def take(result):
+        states.update(result)
         loop.quit()
 
-    check = PackageCheck(packages, take)  # noqa: F841 - it must live until the end
+    check = PackageCheck(packages, take)  # noqa: F841 - must live until the end
     loop.run(takesInput=False)
-    return found
+    return states

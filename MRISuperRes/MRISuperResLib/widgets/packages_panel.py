@@ -1,4 +1,8 @@
-"""The section of the panel that shows the Python packages, installs and repairs them."""
+"""Section of the panel that shows, installs and repairs the Python packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import qt
 import slicer
@@ -7,16 +11,22 @@ from slicer.i18n import tr as _
 from . import packages
 from .package_check import PackageCheck
 
-NAME, VERSION, NEEDED, STATE, PURPOSE = range(5)  # columns
+NAME, VERSION, REQUIRED, STATE, PURPOSE = range(5)
+"""Columns of the table."""
 
 
 class PackagesPanel:
-    """Nothing is looked at before the section is opened.
+    """Table of packages with check marks, and the buttons to check and install them.
 
-    ui: the widgets of the panel; isBusy(): whether a run is going on, whose worker would be ended; onInstalled(): packages have come, or were replaced.
+    Packages are checked when the section is opened for the first time.
+
+    Args:
+        ui: Widgets of the panel.
+        isBusy: Returns whether the worker process is busy; nothing is installed meanwhile.
+        onInstalled: Called after packages were installed or replaced.
     """
 
-    def __init__(self, ui, isBusy, onInstalled):
+    def __init__(self, ui, isBusy: Callable[[], bool], onInstalled: Callable[[], None]) -> None:
         self._ui, self._isBusy, self._onInstalled = ui, isBusy, onInstalled
         self._check = None
         self._states = {}
@@ -31,11 +41,12 @@ class PackagesPanel:
         self._update()
 
     @property
-    def isChecking(self):
+    def isChecking(self) -> bool:
+        """Whether a check is in progress."""
         return self._check is not None
 
     @property
-    def chosen(self):
+    def chosen(self) -> list[str]:
         """Names of the packages that are checked in the table."""
         return [
             name
@@ -43,16 +54,16 @@ class PackagesPanel:
             if self._ui.packagesTable.item(row, NAME).checkState() == qt.Qt.Checked
         ]
 
-    def cleanup(self):
-        """The panel is going away."""
+    def cleanup(self) -> None:
+        """End a check before the panel is deleted."""
         if self._check:
             self._check.stop()
             self._check = None
 
-    def check(self, checked=False):
-        """Looks at all packages; the panel stays alive meanwhile."""
+    def check(self, checked: bool = False) -> None:
+        """Check all packages in the background."""
         if not self.isChecking:
-            self._check = PackageCheck(packages.toCheck(packages.ALL), self._onChecked)
+            self._check = PackageCheck(packages.probes(packages.ALL), self._onChecked)
             self._update()
 
     def _onCollapsed(self, collapsed):
@@ -65,9 +76,7 @@ class PackagesPanel:
         for row, (name, state) in enumerate((name, states[name]) for name in packages.ALL):
             self._set(row, VERSION, state.version or "–")
             self._set(row, STATE, state.word(), state.text())
-            isChosen = (
-                name in packages.REQUIREMENTS and not state.isUsable
-            )  # what is optional is the user's choice
+            isChosen = name in packages.REQUIREMENTS and not state.isUsable
             self._ui.packagesTable.item(row, NAME).setCheckState(
                 qt.Qt.Checked if isChosen else qt.Qt.Unchecked
             )
@@ -78,9 +87,8 @@ class PackagesPanel:
     def _onItemChanged(self, item):
         names = list(packages.ALL)
         if names[item.row()] == "pyiqa" and item.checkState() == qt.Qt.Checked:
-            for (
-                name
-            ) in packages.PERCEPTUAL_REQUIREMENTS:  # which it does not ask for itself, see there
+            # pyiqa is installed without its dependencies
+            for name in packages.PERCEPTUAL_REQUIREMENTS:
                 if name in self._states and not self._states[name].isUsable:
                     self._ui.packagesTable.item(names.index(name), NAME).setCheckState(
                         qt.Qt.Checked
@@ -94,9 +102,7 @@ class PackagesPanel:
         with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
             if self._isBusy():
                 raise RuntimeError(
-                    _(
-                        "A volume is being processed with them: wait until it is finished, or cancel it."
-                    )
+                    _("The packages are in use. Cancel the running task, or wait for its end.")
                 )
             try:
                 if packages.installPackages(self.chosen):
@@ -110,41 +116,40 @@ class PackagesPanel:
         table.enabled = not self.isChecking
         ui.installPackagesButton.enabled = bool(self.chosen) and not self.isChecking
         ui.installPackagesButton.toolTip = (
-            _("Installs what is checked, after a question")
+            _("Install the checked packages, after a question")
             if self.chosen
-            else _("Check the packages that are to be installed or repaired")
+            else _("Check the packages to install or repair.")
         )
         ui.packagesStatusLabel.text = self._status()
 
     def _status(self):
         if self.isChecking:
-            return _("Looking at the packages …")
+            return _("Checking packages …")
         if not self._states:
-            return _("Press Check to see whether the packages can be used.")
+            return _("Not checked yet.")
         unusable = [
             self._states[name] for name in packages.REQUIREMENTS if not self._states[name].isUsable
         ]
         if unusable:
             return _(
-                "The networks can't be used: {states}. Press Install / repair; interpolation needs none of them."
+                "Networks cannot run: {states}. Press “Install or repair”. "
+                "Interpolation needs no packages."
             ).format(
                 states="; ".join(
                     _("{name} is {state}").format(name=state.name, state=state.text())
                     for state in unusable
                 )
             )
-        return _(
-            "The networks have all that they need. The other packages are for what the table says."
-        )
+        return _("Networks can run. The other packages are optional.")
 
     def _fillTable(self):
         table = self._ui.packagesTable
         table.setColumnCount(5)
         table.setHorizontalHeaderLabels(
-            [_("Package"), _("Installed"), _("Needed"), _("State"), _("For")]
+            [_("Package"), _("Installed"), _("Required"), _("State"), _("Purpose")]
         )
         table.verticalHeader().visible = False
-        table.wordWrap = False  # a line for each; the tool tips have what is too long
+        table.wordWrap = False  # one line per package; tooltips show long texts
         table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.horizontalHeader().setSectionResizeMode(PURPOSE, qt.QHeaderView.Stretch)
         table.setRowCount(len(packages.ALL))
@@ -153,7 +158,7 @@ class PackagesPanel:
             for column, text in (
                 (NAME, distribution),
                 (VERSION, ""),
-                (NEEDED, _("≥ {version}").format(version=version)),
+                (REQUIRED, _("≥ {version}").format(version=version)),
                 (STATE, ""),
                 (PURPOSE, packages.purposesOf(name)),
             ):

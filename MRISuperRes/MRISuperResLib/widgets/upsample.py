@@ -1,23 +1,38 @@
-"""The part of the panel that makes a super-resolved volume, or sequence."""
+"""Section of the panel that upsamples a volume or a sequence."""
 
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+
+import qt
+import slicer
 from slicer.i18n import tr as _
 
 from ..core.options import UpsamplingOptions
 from ..core.system import device_kind
-from ..scene.run_need import describeNeed
-from ..scene.sequence_nodes import sequenceOf
-from ..scene.volume_nodes import describeGeometry, modelWarnings, whyNotUpsamplable
-from .dicom_export_button import DicomExportButton
+from ..scene.descriptions import describeEstimate, describeGeometry, spacingMessages
+from ..scene.dicom_export import whyNotExportable
+from ..scene.nodes import whyNotUpsamplable
+from ..scene.parameters import MRISuperResParameterNode
+from ..scene.sample_data import FETUS, loadSample
+from ..scene.sequences import sequenceOf, shownVolume
+from .comparison.views import ComparisonViews
 from .models import ModelSelector
-from .sample_button import SampleButton
-from .task_panel import TaskPanel
-from .view_helpers import showInSliceViews
+from .task_panel import TaskPanel, TaskStatus
 
 
 class UpsamplePanel(TaskPanel):
-    """Sample, input, model and Apply. ui: the widgets of the panel; the rest: see TaskPanel."""
+    """Sample, input, model, output and Apply; see TaskPanel.
 
-    def __init__(self, ui, logic, onBusyChanged):
+    Args:
+        ui: Widgets of the panel.
+        logic: MRISuperResLogic.
+        onBusyChanged: Called after a task has started or ended.
+    """
+
+    def __init__(self, ui, logic, onBusyChanged: Callable[[], None]) -> None:
         self.failureTitle = _("The volume could not be upsampled.")
         self._ui = ui
         self._sample = SampleButton(ui.sampleButton)
@@ -31,45 +46,50 @@ class UpsamplePanel(TaskPanel):
             ui.exportDicomButton,
             logic,
             self._result,
-            lambda message: self._run.showMessage(message, self.whyNot()),
+            lambda message: self._status.showMessage(message, self.whyNot()),
         )
-        super().__init__(
-            logic,
-            (ui.applyButton, ui.progressBar, ui.progressLabel, ui.statusLabel),
+        status = TaskStatus(
+            ui.applyButton,
+            ui.progressBar,
+            ui.progressLabel,
+            ui.statusLabel,
+            (ui.detailsButton, ui.detailsLabel),
             _("Apply"),
-            _("Make the super-resolved volume"),
-            onBusyChanged,
+            _("Upsample the input volume"),
+            _("Cancel the task; nothing is changed"),
         )
+        super().__init__(logic, status, onBusyChanged)
 
     @property
-    def settings(self):
-        """The UpsamplingOptions of what is chosen, for any input."""
+    def options(self) -> UpsamplingOptions:
+        """The options that are set in the panel."""
         parameters = self.parameters
         return UpsamplingOptions(
             model=self.models.name,
             scale=parameters.scale.value,
-            slice_slice_axis=parameters.sliceDirection.value,
+            slice_axis=parameters.sliceAxis.value,
             device=parameters.device.value,
             precision=parameters.precision.value,
         )
 
     @property
-    def sequence(self):
-        """The sequence of which all frames are to be upsampled, or None."""
-        parameters = self.parameters
-        return (
-            sequenceOf(parameters.inputVolume)
-            if parameters is not None and parameters.allFrames
-            else None
-        )
+    def sequence(self) -> slicer.vtkMRMLSequenceNode | None:
+        """The sequence to upsample; None for a single volume."""
+        if self.parameters is None or not self.parameters.allFrames:
+            return None
+        return sequenceOf(self.parameters.inputVolume)
 
-    def describeNeed(self, nodes):
-        """(a line, a warning or an empty text) on what a run on volume nodes will need; a node stands for a result each time that it is named."""
-        return describeNeed(
-            nodes, self.settings, self.models.cards[0] if self.models.cards else None
-        )
+    def describeEstimate(self, nodes: Sequence[slicer.vtkMRMLVolumeNode]) -> tuple[str, str]:
+        """Return a line on memory and time, and a warning or an empty text.
 
-    def show(self, parameters):
+        Args:
+            nodes: Volumes to upsample; each is listed once per frame like it.
+        """
+        cards = self.models.cards
+        return describeEstimate(nodes, self.options, cards[0] if cards else None)
+
+    def show(self, parameters: MRISuperResParameterNode | None) -> None:
+        """Show a parameter node, or its changes; None while there is no scene."""
         self._sample.show(parameters)
         if parameters is not None:
             self.models.show(
@@ -77,95 +97,166 @@ class UpsamplePanel(TaskPanel):
             )
         super().show(parameters)
 
-    def update(self):
-        input_ = self.parameters.inputVolume if self.parameters is not None else None
-        self._showSequence(sequenceOf(input_))
-        isUsable = not whyNotUpsamplable(input_)
-        geometry, need, needWarning = self._describeInput(input_) if isUsable else ("", "", "")
-        self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, need)))
-        _showWarning(self._ui.needWarningLabel, needWarning)
-        _showWarning(
-            self._ui.modelWarningLabel,
-            "\n".join(modelWarnings(input_, self.settings.axis, self.models.cards))
-            if isUsable
-            else "",
-        )
+    def update(self) -> None:
+        """Update descriptions, warnings and buttons."""
+        volume = self.parameters.inputVolume if self.parameters is not None else None
+        self._showSequence(sequenceOf(volume))
+        geometry = estimate = estimateWarning = modelWarning = ""
+        if not whyNotUpsamplable(volume):
+            sequence, options = self.sequence, self.options
+            # the frames of a sequence are very likely alike
+            frames = sequence.GetNumberOfDataNodes() if sequence is not None else 1
+            geometry = describeGeometry(volume, options.slice_axis, options.scale)
+            estimate, estimateWarning = self.describeEstimate([volume] * frames)
+            messages = spacingMessages(volume, options.slice_axis, self.models.cards)
+            modelWarning = "\n".join(message.text for message in messages)
+        self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, estimate)))
+        _showWarning(self._ui.estimateWarningLabel, estimateWarning)
+        _showWarning(self._ui.modelWarningLabel, modelWarning)
         self._export.update(self.isRunning)
         super().update()
 
-    def _describeInput(self, volume):
-        """(geometry, what the run needs, a warning of it)"""
-        sequence, job = self.sequence, self.settings
-        frames = (
-            sequence.GetNumberOfDataNodes() if sequence is not None else 1
-        )  # which are very likely alike
-        return describeGeometry(volume, job.slice_axis, job.scale), *self.describeNeed([volume] * frames)
-
     def _showSequence(self, sequence):
-        """The check box is there for volumes that are frames of a sequence."""
+        """Show the check box for the frame of a sequence, and what the output will be."""
         box = self._ui.allFramesCheckBox
         box.visible = box.enabled = sequence is not None
         if sequence is not None:
-            box.text = _("All {count} frames of the sequence").format(
-                count=sequence.GetNumberOfDataNodes()
-            )
+            box.text = _("All {count} frames").format(count=sequence.GetNumberOfDataNodes())
         isSequence, selector = self.sequence is not None, self._ui.outputSelector
         selector.enabled = not isSequence
         selector.toolTip = (
-            _("All frames make a new sequence")
+            _("All frames become a new sequence")
             if isSequence
-            else _("A volume that is chosen here is replaced by the result")
+            else _("Volume to replace with the result")
         )
-        nothing = _("Create new sequence") if isSequence else _("Create new volume")
-        if selector.noneDisplay != nothing:
-            selector.noneDisplay = nothing
+        noneDisplay = _("Create new sequence") if isSequence else _("Create new volume")
+        if selector.noneDisplay != noneDisplay:
+            selector.noneDisplay = noneDisplay
 
-    def _whyNot(self):
-        parameters = self.parameters
-        if (
-            self.sequence is None
-            and parameters.outputVolume is not None
-            and parameters.outputVolume is parameters.inputVolume
-        ):
-            return _("The output would replace the input: choose another output volume.")
+    def _whyNot(self) -> str:
+        output = self.parameters.outputVolume
+        if self.sequence is None and output and output is self.parameters.inputVolume:
+            return _("The output would replace the input. Choose another output volume.")
         return ""
 
     def _onModelChosen(self, name):
         if self.parameters is not None:
             self.parameters.model = name
 
-    def _startJob(self, onProgress, onFinished):
-        sequence = self.sequence
-        if sequence is not None:
-            return self._logic.startSequence(
-                sequence,
-                self.settings,
-                lambda *progress: onProgress(*progress, part=self._part()),
-                onFinished,
-            )
-        return self._logic.start(
+    def _startTask(self, onProgress, onFinished):
+        if self.sequence is not None:
+            return self._logic.startSequence(self.sequence, self.options, onProgress, onFinished)
+        return self._logic.startUpsampling(
             self.parameters.inputVolume,
-            self.settings,
+            self.options,
             self.parameters.outputVolume,
             onProgress,
             onFinished,
         )
 
-    def _part(self):
-        return _("Frame {number} of {count}: ").format(
-            number=self.job.number + 1, count=self.job.count
-        )
-
-    def _resultText(self):
-        return f"“{self.job.outputNode.GetName()}”"
+    def _resultText(self) -> str:
+        return f"“{self.task.result.GetName()}”"
 
     def _result(self):
-        """The output volume that is chosen, or else that of the last run; None where there is none."""
+        """Return the chosen output volume, or else the result of the last task, if any."""
         chosen = self.parameters.outputVolume if self.parameters is not None else None
-        return chosen or (self.job.shownNode if self.job is not None else None)
+        return chosen or (shownVolume(self.task.result) if self.task is not None else None)
 
-    def _showResult(self):
-        showInSliceViews(self.job.shownNode, insteadOf=self.job.shownInput)
+    def _showResult(self) -> None:
+        showInSliceViews(shownVolume(self.task.result), insteadOf=shownVolume(self.task.inputNode))
+
+
+class SampleButton:
+    """Button that loads a sample as the input; visible while no input is chosen.
+
+    Args:
+        button: QPushButton.
+    """
+
+    def __init__(self, button) -> None:
+        self._button = button
+        self._parameters = None
+        button.toolTip = _("Download a fetal T2 stack (2 MB). Source: {credit}").format(
+            credit=FETUS.credit
+        )
+        button.connect("clicked(bool)", self._onClicked)
+
+    def show(self, parameters: MRISuperResParameterNode | None) -> None:
+        """Show a parameter node, or its changes; None while there is no scene."""
+        self._parameters = parameters
+        self._button.visible = parameters is not None and parameters.inputVolume is None
+
+    def _onClicked(self, checked=False):
+        with slicer.util.tryWithErrorDisplay(_("The sample could not be loaded."), waitCursor=True):
+            node = loadSample(FETUS)
+            self._parameters.inputVolume = node
+            showInSliceViews(node)
+
+
+class DicomExportButton:
+    """Button that writes a result as a DICOM series.
+
+    Args:
+        button: QPushButton.
+        logic: MRISuperResLogic.
+        result: Returns the output node to write, or None.
+        onWritten: Called with a message after the series was written.
+    """
+
+    def __init__(
+        self, button, logic, result: Callable[[], object], onWritten: Callable[[str], None]
+    ) -> None:
+        self._button, self._logic, self._result, self._onWritten = button, logic, result, onWritten
+        button.connect("clicked(bool)", self._onClicked)
+
+    def update(self, isRunning: bool) -> None:
+        """Enable the button unless the result cannot be written or a task may replace it."""
+        reason = whyNotExportable(self._result())
+        self._button.enabled = not reason and not isRunning
+        self._button.toolTip = reason or _(
+            "Write a DICOM series, marked as synthetic, to the study of the input"
+        )
+
+    def _onClicked(self, checked=False):
+        node = self._result()
+        if node is None:  # deleted since the last update
+            self.update(False)
+            return
+        parent = qt.QFileDialog.getExistingDirectory(
+            self._button, _("Parent folder of the DICOM series")
+        )
+        if parent:
+            folder = os.path.join(parent, re.sub(r'[\\/:*?"<>|]', "_", node.GetName()))
+            with slicer.util.tryWithErrorDisplay(
+                _("The DICOM series could not be written."), waitCursor=True
+            ):
+                self._logic.exportDicom(node, folder)
+                self._onWritten(_("Written to {folder}.").format(folder=folder))
+
+
+def showInSliceViews(
+    node: slicer.vtkMRMLVolumeNode, insteadOf: slicer.vtkMRMLVolumeNode | None = None
+) -> None:
+    """Show a volume in the background of all slice views.
+
+    Args:
+        node: Volume to show.
+        insteadOf: Zoom and position are kept if this volume was shown before.
+    """
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None:  # --no-main-window
+        return
+    ComparisonViews.closeShown()  # or the volume would replace all of its images
+    composites = [
+        layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+        for name in layoutManager.sliceViewNames()
+    ]
+    predecessor = insteadOf.GetID() if insteadOf else None
+    wasShown = any(
+        predecessor in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
+        for composite in composites
+    )
+    slicer.util.setSliceViewerLayers(background=node, fit=not wasShown)
 
 
 def _showWarning(label, text):

@@ -1,63 +1,74 @@
-"""The menu with which models of the user's own come and go."""
+"""Menu to install, import and remove user models."""
+
+from __future__ import annotations
 
 import logging
 import os
 import re
 import uuid
+from collections.abc import Callable
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.io.writing import translate_os_errors
+from ..core.io.atomic import translate_os_errors
 from ..core.models import user_models
 from ..core.models.store import user_models_folder
-from ..scene.parameters import Scale
+from ..logic import asRuntimeError
+from ..scene.parameters import MRISuperResParameterNode, Scale
 from . import packages
-from .scripted_run import asRuntimeError
+from .models import ModelSelector
 
 
 class UserModels:
-    """Installing and importing need PyTorch, and are done by the worker process. ui: the widgets of the panel; logic: MRISuperResLogic.
+    """The button “Manage models…” and its menu.
 
-    models: the ModelSelector. onChanged(): models have come or gone, or the worker has begun or ended with one.
+    Installation and import need PyTorch and run in the worker process.
+
+    Args:
+        ui: Widgets of the panel.
+        logic: MRISuperResLogic.
+        models: List of models.
+        onChanged: Called when models were added or removed, or the worker became busy or idle.
     """
 
-    def __init__(self, ui, logic, models, onChanged):
+    def __init__(self, ui, logic, models: ModelSelector, onChanged: Callable[[], None]) -> None:
         self._logic, self._models, self._onChanged = logic, models, onChanged
-        self._button, self._label = ui.ownModelsButton, ui.ownModelsLabel
-        self.parameters = None  # MRISuperResParameterNode; None while there is no scene
+        self._button, self._label = ui.userModelsButton, ui.userModelsLabel
+        self.parameters: MRISuperResParameterNode | None = None
         self.isRunning = False
         self._isDetached = False
         self.menu = qt.QMenu(self._button)
         for text, function in (
-            (_("Install a model from a file …"), self.install),
-            (_("Import an ESRGAN checkpoint …"), self.importCheckpoint),
-            (_("Remove the chosen model …"), self.remove),
-            (_("Open the folder of own models"), self.openFolder),
+            (_("Install model…"), self.install),
+            (_("Import ESRGAN checkpoint…"), self.importCheckpoint),
+            (_("Remove current model…"), self.remove),
+            (_("Open model folder"), self.openFolder),
         ):
             self.menu.addAction(text).connect(
                 "triggered(bool)", lambda checked=False, function=function: self._try(function)
             )
         self._button.setMenu(self.menu)
-        self._tell("")
+        self._showMessage("")
 
-    def show(self, parameters):
-        """The parameter node has changed, or is another one. What was told of the last action is over."""
+    def show(self, parameters: MRISuperResParameterNode | None) -> None:
+        """Take the parameter node, None while there is no scene, and hide the last message."""
         self.parameters = parameters
         if not self.isRunning:
-            self._tell("")
+            self._showMessage("")
 
-    def cleanup(self):
-        """The panel is going away."""
+    def cleanup(self) -> None:
+        """Ignore later events of the worker; the panel is being deleted."""
         self._isDetached = True
 
-    def install(self):
+    def install(self) -> None:
+        """Install a model that the user selects in a file dialog."""
         path = qt.QFileDialog.getOpenFileName(
             self._button,
-            _("Install a model"),
+            _("Install model"),
             "",
-            _("Models, with their cards beside them (*.safetensors *.json)"),
+            _("Models with their model cards (*.safetensors *.json)"),
         )
         if path and self._havePackages(packages.missingPackages()):
             self._run(
@@ -65,10 +76,11 @@ class UserModels:
                 _("Installing {file} …").format(file=os.path.basename(path)),
             )
 
-    def importCheckpoint(self):
+    def importCheckpoint(self) -> None:
+        """Import a checkpoint that the user selects and names in dialogs."""
         path = qt.QFileDialog.getOpenFileName(
             self._button,
-            _("Import a checkpoint"),
+            _("Import checkpoint"),
             "",
             _("Checkpoints (*.pth *.pt *.ckpt *.safetensors)"),
         )
@@ -79,12 +91,17 @@ class UserModels:
                 _("Importing {file} …").format(file=os.path.basename(path)),
             )
 
-    def remove(self):
+    def remove(self) -> None:
+        """Remove the current model after a question.
+
+        Raises:
+            RuntimeError: It is not a user model.
+        """
         if len(self._models.cards) != 1:
             raise RuntimeError(
-                _(
-                    "“{name}” is no model: choose one of your own in the list, and remove it then."
-                ).format(name=self._models.name)
+                _("“{name}” is not a model. Select a user model to remove.").format(
+                    name=self._models.name
+                )
             )
         name = self._models.cards[0].name
         with asRuntimeError():
@@ -94,48 +111,42 @@ class UserModels:
                 _("MRISuperRes"),
             ):
                 return
-            user_models.remove(name)
-        self._show("", None)
-        self._tell(_("Removed: {name}").format(name=name))
+            user_models.remove_model(name)
+        self._select("", None)
+        self._showMessage(_("Removed “{name}”.").format(name=name))
 
-    def openFolder(self):
+    def openFolder(self) -> None:
+        """Open the folder of the user models in the file manager."""
         folder = user_models_folder()
         with asRuntimeError(), translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
 
     def _askName(self, path):
-        """Empty where the user has thought better of it."""
-        suggestion = re.sub(
-            "[^A-Za-z0-9._-]+", "-", os.path.splitext(os.path.basename(path))[0]
-        ).lstrip("._-")
-        return (
-            qt.QInputDialog.getText(
-                self._button,
-                _("Import a checkpoint"),
-                _("Name of the model:"),
-                qt.QLineEdit.Normal,
-                suggestion,
-            )
-            or ""
-        ).strip()
+        """Return the name of the new model; empty if the user cancelled."""
+        stem = os.path.splitext(os.path.basename(path))[0]
+        suggestion = re.sub("[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")
+        name = qt.QInputDialog.getText(
+            self._button, _("Import checkpoint"), _("Model name:"), qt.QLineEdit.Normal, suggestion
+        )
+        return (name or "").strip()
 
     def _havePackages(self, missing):
         if not missing:
             return True
         if not packages.installPackages(missing):
             return False
-        self._logic.cleanup()  # a worker that has looked for them would not find them
+        self._logic.cleanup()  # a running worker remembers failed imports
         return True
 
     def _run(self, request, text):
         self._setRunning(True)
-        self._tell(text)
+        self._showMessage(text)
         try:
             self._logic.worker.run({"id": uuid.uuid4().hex, **request}, self._onEvent)
         except RuntimeError as error:
             self._setRunning(False)
-            self._tell(str(error))
+            self._showMessage(str(error))
             raise
         self._onChanged()
 
@@ -148,19 +159,19 @@ class UserModels:
             return
         self._setRunning(False)
         if event["event"] == "result":
-            self._show(event["name"], event["scale"])
-            self._tell(_("“{name}” is one of your own models now.").format(name=event["name"]))
+            self._select(event["name"], event["scale"])
+            self._showMessage(_("Installed “{name}”.").format(name=event["name"]))
         else:
-            message = event.get("message") or _("Cancelled: no model was added.")
+            message = event.get("message") or _("Cancelled. No model was added.")
             self._onChanged()
-            self._tell(message)
+            self._showMessage(message)
             if event["event"] == "error":
                 logging.error("MRISuperRes: {}\n{}".format(message, event["log"]))
-                # later, because the worker is still in the middle of its report
+                # later, because a dialog would block the report of the worker
                 qt.QTimer.singleShot(0, lambda: slicer.util.errorDisplay(message))
 
-    def _show(self, name, scale):
-        """Chooses a model, which may be for another scale; an empty name: the default."""
+    def _select(self, name, scale):
+        """Select a model, which may have another scale; an empty name selects the default."""
         self._models.forget()
         if self.parameters is not None:
             if scale is not None:
@@ -168,7 +179,7 @@ class UserModels:
             self.parameters.model = name
         self._onChanged()
 
-    def _tell(self, text):
+    def _showMessage(self, text):
         self._label.text = text
         self._label.visible = bool(text)
 

@@ -1,63 +1,159 @@
-"""One picture of a comparison: its view, its zoom view, and the text in them."""
+"""One image of a comparison: its view, its zoomed view, and the text in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
 from ...scene.comparison.layout import MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP
-from .view_overlay import ViewOverlay
+
+if TYPE_CHECKING:
+    from ...core.comparison.scores import ScoreTable
+
+UPPER_LEFT = 2
+FONT_SIZE, MIN_FONT_SIZE = 15, 10
+MAX_LINE_HEIGHT = 0.1
+"""Fraction of the height of the view."""
+
+
+class ViewOverlay:
+    """The text in the upper left corner of a slice view.
+
+    It uses the overlay annotation, because the DataProbe module rewrites the other annotation at
+    every slice.
+
+    Args:
+        sliceWidget: qMRMLSliceWidget.
+    """
+
+    def __init__(self, sliceWidget) -> None:
+        self._view = sliceWidget.sliceView()
+        self._annotation = sliceWidget.overlayCornerAnnotation()
+        self._textBefore = self._annotation.GetText(UPPER_LEFT) or ""
+        self._sizesBefore = (
+            self._annotation.GetMaximumFontSize(),
+            self._annotation.GetMinimumFontSize(),
+            self._annotation.GetMaximumLineHeight(),
+        )
+        self._fontBefore = vtk.vtkTextProperty()
+        self._fontBefore.ShallowCopy(self._annotation.GetTextProperty())
+        self._setSizes(FONT_SIZE, MIN_FONT_SIZE, MAX_LINE_HEIGHT)
+        font = self._annotation.GetTextProperty()
+        font.SetFontFamilyToArial()
+        font.SetColor(1, 1, 1)
+        font.ShadowOn()
+        font.SetBackgroundColor(0, 0, 0)
+        font.SetBackgroundOpacity(0.4)  # legible on bright fat
+
+    def show(self, text: str) -> None:
+        """Show a text."""
+        if text != self._annotation.GetText(UPPER_LEFT):
+            self._annotation.SetText(UPPER_LEFT, text)
+            self._view.scheduleRender()
+
+    def remove(self) -> None:
+        """Restore the annotation."""
+        self._setSizes(*self._sizesBefore)
+        self._annotation.GetTextProperty().ShallowCopy(self._fontBefore)
+        self.show(self._textBefore)
+
+    def _setSizes(self, largest, smallest, lineHeight):
+        self._annotation.SetMaximumFontSize(largest)
+        self._annotation.SetMinimumFontSize(smallest)
+        self._annotation.SetMaximumLineHeight(lineHeight)
+
+
+def scoreText(table: ScoreTable, method: str, index: int | None) -> str:
+    """Return the main scores of a method in one line.
+
+    Args:
+        table: Scores of the comparison.
+        method: Method name.
+        index: Slice number; None for the means over all slices.
+    """
+    keys = {metric.key for metric in table.metrics}
+    shown = [key for key in ("psnr", "ssim_wang") if key in keys] or [
+        key for key in ("inconsistency", "niqe", "pi") if key in keys
+    ]
+    parts = []
+    for metric in map(table.metric, shown):
+        if index is None:
+            value = table.mean(method, metric.key)
+        else:
+            value = table.values(method, metric.key)[index]
+        unit = " dB" if metric.unit == "dB" and value is not None else ""
+        parts.append(f"{metric.title} {metric.text(value)}{unit}")
+    text = "  ".join(parts)
+    return _("mean {scores}").format(scores=text) if index is None else text
 
 
 class ComparisonCell:
-    """title: what the user reads. method: its name in the table; None for the reference and the input. volumeNode: what is shown.
+    """One image of a comparison in its slice views.
 
-    onCompositeModified(caller, event): called when another volume was put into the view, or its link switched.
+    Args:
+        title: Text to show in the view.
+        method: Method name in the score table; None for the reference and the input.
+        volumeNode: Volume to show.
+        onCompositeModified: Called as onCompositeModified(caller, event) after the volume or the
+            link of the view has changed.
     """
 
-    def __init__(self, title, method, volumeNode, onCompositeModified):
+    def __init__(
+        self,
+        title: str,
+        method: str | None,
+        volumeNode: slicer.vtkMRMLVolumeNode,
+        onCompositeModified: Callable,
+    ) -> None:
         self.title, self.method = title, method
         self._volumeId, self._mapId = volumeNode.GetID(), None
         self._onCompositeModified, self._observer = onCompositeModified, None
         self._mainWidget = self._zoomWidget = None
 
     @property
-    def volumeNode(self):
-        """None after it has been deleted."""
+    def volumeNode(self) -> slicer.vtkMRMLVolumeNode | None:
+        """The volume; None after it was deleted."""
         return slicer.mrmlScene.GetNodeByID(self._volumeId)
 
     @property
-    def mapNode(self):
-        """What lies over the picture; None where there is nothing, or nothing any more."""
+    def mapNode(self) -> slicer.vtkMRMLVolumeNode | None:
+        """The map over the image; None without a map, or after it was deleted."""
         return slicer.mrmlScene.GetNodeByID(self._mapId) if self._mapId else None
 
     @property
-    def mainNode(self):
+    def mainNode(self) -> slicer.vtkMRMLSliceNode:
+        """The slice node of the main view."""
         return self._mainWidget.mrmlSliceNode()
 
     @property
-    def zoomNode(self):
-        """None where there are no zoom views."""
+    def zoomNode(self) -> slicer.vtkMRMLSliceNode | None:
+        """The slice node of the zoomed view; None while zoomed views are hidden."""
         return self._zoomWidget.mrmlSliceNode() if self._zoomWidget else None
 
     @property
-    def isLinked(self):
+    def isLinked(self) -> bool:
+        """Whether the main view is linked with the others."""
         return bool(self._composite(self._mainWidget).GetLinkedControl())
 
     @property
-    def showsItsVolume(self):
-        """False where the user, or another module, has put something else into the view."""
+    def showsItsVolume(self) -> bool:
+        """Whether the view still shows the volume, which user or modules may replace."""
         return (
             self._composite(self._mainWidget).GetBackgroundVolumeID() == self._volumeId
             and self.volumeNode is not None
         )
 
-    def enter(self, mainWidget, zoomWidget):
-        """Takes its views, qMRMLSliceWidgets; zoomWidget may be None."""
+    def enter(self, mainWidget, zoomWidget) -> None:
+        """Show the image in its qMRMLSliceWidgets; zoomWidget may be None."""
         self._mainWidget, self._zoomWidget = mainWidget, zoomWidget
         self._overlay = ViewOverlay(mainWidget)
         self._zoomOverlay = ViewOverlay(zoomWidget) if zoomWidget else None
         if zoomWidget:
-            zoomWidget.sliceController().hide()  # no room, and what it offers is in the view above
+            zoomWidget.sliceController().hide()  # the view above has the same controls
         self.fill()
         composite = self._composite(mainWidget)
         self._observer = (
@@ -65,8 +161,8 @@ class ComparisonCell:
             composite.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onCompositeModified),
         )
 
-    def leave(self):
-        """The views are empty, and as they were before."""
+    def leave(self) -> None:
+        """Empty the views and restore their text."""
         if self._observer is None:
             return
         composite, tag = self._observer
@@ -81,38 +177,35 @@ class ComparisonCell:
                 overlay.remove()
         self._observer = None
 
-    def fill(self):
-        """Puts its volume and its map where they belong, and links the views."""
+    def fill(self) -> None:
+        """Put volume and map into the views and link the views."""
         for widget, group in (
             (self._mainWidget, MAIN_VIEW_GROUP),
             (self._zoomWidget, ZOOM_VIEW_GROUP),
         ):
             if widget is None:
                 continue
-            widget.mrmlSliceNode().SetViewGroup(
-                group
-            )  # a scene that was saved and loaded knows no groups
+            widget.mrmlSliceNode().SetViewGroup(group)  # not restored by a loaded scene
             composite = self._composite(widget)
             with slicer.util.NodeModify(composite):
-                composite.SetDoPropagateVolumeSelection(
-                    False
-                )  # a volume that is loaded meanwhile stays out
+                # volumes loaded meanwhile must not replace the image
+                composite.SetDoPropagateVolumeSelection(False)
                 composite.SetBackgroundVolumeID(self._volumeId if self.volumeNode else None)
                 composite.SetForegroundVolumeID(self._mapId if widget is self._mainWidget else None)
-                composite.SetForegroundOpacity(1)  # the colors of the legend, not mixed with gray
+                composite.SetForegroundOpacity(1)  # the colors of the legend, unmixed
                 composite.SetLabelVolumeID(None)
                 composite.SetLinkedControl(True)
                 composite.SetHotLinkedControl(True)
 
-    def showMap(self, node):
-        """Lays a map over the picture, not over the zoomed one, where the image stays to be seen; None takes it away."""
+    def showMap(self, node: slicer.vtkMRMLVolumeNode | None) -> None:
+        """Overlay a map on the image, None to remove it. The zoomed view keeps the image."""
         self._mapId = node.GetID() if node else None
         composite = self._composite(self._mainWidget)
         composite.SetForegroundVolumeID(self._mapId)
         composite.SetForegroundOpacity(1)
 
-    def write(self, text, zoomText):
-        """text: below the title."""
+    def write(self, text: str, zoomText: str) -> None:
+        """Show a text below the title of the main view, and one in the zoomed view."""
         title = self.title
         if self.volumeNode is None:
             title, text = _("{title}: deleted").format(title=title), ""

@@ -1,28 +1,45 @@
-"""The list of methods of one scale that can be compared, each with a check mark."""
+"""List of the methods of one scale that can be compared, each with a check mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import qt
 from slicer.i18n import tr as _
 
 from ...core.errors import SuperResolutionError
 from ...core.method_names import MethodName
-from ...core.methods.registry import INTERPOLATIONS, default_comparison_methods
+from ...core.methods.registry import default_comparison_methods
 from ...core.models.store import ModelStore
 from ...core.options import FLOOR
+from ...core.resampling import INTERPOLATIONS
 
 BACK_PROJECTED = "+bp"
-MOST_ROWS = 12  # that are shown without scrolling
+MAX_VISIBLE_ROWS = 12
+"""Rows shown without scrolling."""
 
 
 class MethodList:
-    """Fills a QListWidget. The name of each method is its item data.
+    """A QListWidget of methods; item data is the method name.
 
-    The state is a text of names that differ from the default: a method that is chosen by default and unchecked, or the other way
-    round, so that another scale or installation has its own default. onChanged(text): the user has checked or unchecked one.
-    blendWidgets: (label, widget, QComboBox of pairs, ctkSliderWidget, QPushButton), with which blends come into the list; hidden
-    where there is no pair.
+    The state is a text of method names that differ from the default of the scale: checked but not
+    a default, or the other way round. So another scale or installation has its own default.
+
+    Args:
+        listWidget: QListWidget to fill.
+        blendWidgets: (label, container, QComboBox of pairs, ctkSliderWidget, QPushButton) that add
+            blends to the list; hidden without a pair of models.
+        onChanged: Called with the new state after the user checked or unchecked a method.
+        store: Installed models; None: those of the application.
     """
 
-    def __init__(self, listWidget, blendWidgets, onChanged, store=None):
+    def __init__(
+        self,
+        listWidget,
+        blendWidgets: tuple,
+        onChanged: Callable[[str], None],
+        store: ModelStore | None = None,
+    ) -> None:
         self._list, self._onChanged = listWidget, onChanged
         self._blendLabel, self._blendWidget, self._pairBox, self._blendSlider, addButton = (
             blendWidgets
@@ -35,12 +52,17 @@ class MethodList:
         addButton.connect("clicked(bool)", self._onAddBlend)
 
     @property
-    def names(self):
-        """Of the checked methods, in the order of the list."""
+    def names(self) -> tuple[str, ...]:
+        """Names of the checked methods, in the order of the list."""
         return tuple(name for name, item in self._items() if item.checkState() == qt.Qt.Checked)
 
-    def show(self, scale, changed):
-        """changed: the text, see above; names that are not methods of this scale are kept in it, but not shown."""
+    def show(self, scale: int, changed: str) -> None:
+        """List the methods of a scale.
+
+        Args:
+            scale: 2, 4 or 8.
+            changed: The state. Names of other scales are kept in it but not shown.
+        """
         self._changed = tuple(changed.split())
         blocked = self._list.blockSignals(True)
         if scale != self._scale:
@@ -48,23 +70,18 @@ class MethodList:
         known = {name for name, _item in self._items()}
         for name in self._changed:
             if name not in known and self._isBlend(name):
-                self._addItem(
-                    name, _("blend"), _("0 is the PSNR model of the pair, 1 its GAN model")
-                )
+                self._addItem(name, _("blend"), _("0: PSNR model of the pair, 1: GAN model"))
         for name, item in self._items():
-            item.setCheckState(
-                qt.Qt.Checked
-                if (name in self._default) != (name in self._changed)
-                else qt.Qt.Unchecked
-            )
+            isChecked = (name in self._default) != (name in self._changed)
+            item.setCheckState(qt.Qt.Checked if isChecked else qt.Qt.Unchecked)
         self._list.blockSignals(blocked)
-        rows = min(self._list.count, MOST_ROWS)
+        rows = min(self._list.count, MAX_VISIBLE_ROWS)
         self._list.maximumHeight = self._list.minimumHeight = (
             rows * self._list.sizeHintForRow(0) + 2 * self._list.frameWidth
         )
 
-    def forget(self):
-        """Models may have come or gone: the next `show` looks for them."""
+    def forget(self) -> None:
+        """Read the installed models again at the next `show`."""
         self._scale = None
 
     def _fill(self, scale):
@@ -74,23 +91,18 @@ class MethodList:
             self._addItem(name, _("interpolation"))
         self._addItem(
             FLOOR,
-            _("the best without learning"),
-            _("Bicubic interpolation, corrected until it agrees with the input"),
+            _("best without learning"),
+            _("Bicubic interpolation with iterative back-projection"),
         )
         cards = self._store.cards(scale)
         for card in cards:
-            self._addItem(
-                card.name,
-                _("PSNR model") if card.stage == "psnr" else _("GAN model"),
-                card.summary(),
-            )
+            stage = _("PSNR model") if card.stage == "psnr" else _("GAN model")
+            self._addItem(card.name, stage, card.summary())
         for card in cards:
             self._addItem(
                 card.name + BACK_PROJECTED,
                 _("back-projected"),
-                _("{title}\nIts result, corrected until it agrees with the input").format(
-                    title=card.title
-                ),
+                _("{title} with iterative back-projection").format(title=card.title),
             )
         pairs = self._store.pairs(scale)
         self._pairBox.clear()
@@ -100,7 +112,7 @@ class MethodList:
             widget.visible = bool(pairs)
 
     def _addItem(self, name, text, toolTip=""):
-        """The name comes first, because tables and views have nothing else."""
+        """Add a method; its name comes first, since tables and views show only the name."""
         self._list.addItem(f"{name} – {text}")
         item = self._list.item(self._list.count - 1)
         item.setData(qt.Qt.UserRole, name)
@@ -128,5 +140,5 @@ class MethodList:
 
     def _toggle(self, name, isChecked):
         differs = isChecked != (name in self._default)
-        changed = [known for known in self._changed if known != name] + ([name] if differs else [])
+        changed = [other for other in self._changed if other != name] + ([name] if differs else [])
         self._onChanged(" ".join(changed))

@@ -1,20 +1,30 @@
-"""The part of the panel that compares methods."""
+"""Section of the panel that compares methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 from slicer.i18n import tr as _
 
 from ...core.options import MAX_METHODS, MIN_METHODS, ComparisonOptions
-from ...scene.parameters import PerceptualScore
-from ...scene.volume_nodes import whyNotUpsamplable
+from ...scene.nodes import whyNotUpsamplable
+from ...scene.parameters import MRISuperResParameterNode, PerceptualScore
 from .. import packages
-from ..task_panel import TaskPanel
+from ..task_panel import TaskPanel, TaskStatus
 from .method_list import MethodList
 from .results import ComparisonResults
 
 
 class ComparePanel(TaskPanel):
-    """What is compared, Compare, and what came of it. ui: the widgets of the panel; the rest: see TaskPanel."""
+    """Methods, options, Compare, and the results; see TaskPanel.
 
-    def __init__(self, ui, logic, onBusyChanged):
+    Args:
+        ui: Widgets of the panel.
+        logic: MRISuperResLogic.
+        onBusyChanged: Called after a task has started or ended.
+    """
+
+    def __init__(self, ui, logic, onBusyChanged: Callable[[], None]) -> None:
         self.failureTitle = _("The methods could not be compared.")
         self._ui = ui
         ui.compareCollapsibleButton.collapsed = True
@@ -30,21 +40,21 @@ class ComparePanel(TaskPanel):
             self._onMethodsChanged,
         )
         self.results = ComparisonResults(ui)
-        super().__init__(
-            logic,
-            (
-                ui.compareButton,
-                ui.compareProgressBar,
-                ui.compareProgressLabel,
-                ui.compareStatusLabel,
-            ),
+        status = TaskStatus(
+            ui.compareButton,
+            ui.compareProgressBar,
+            ui.compareProgressLabel,
+            ui.compareStatusLabel,
+            (ui.compareDetailsButton, ui.compareDetailsLabel),
             _("Compare"),
-            _("Let every chosen method work on the volume, and show the results side by side"),
-            onBusyChanged,
+            _("Apply the checked methods and show the results side by side"),
+            _("Cancel the task; nothing is changed"),
         )
+        super().__init__(logic, status, onBusyChanged)
 
-    def show(self, parameters):
-        if parameters is not self.parameters:  # another scene, or the same one anew
+    def show(self, parameters: MRISuperResParameterNode | None) -> None:
+        """Show a parameter node, or its changes; None while there is no scene."""
+        if parameters is not self.parameters:  # another scene, or the same one loaded again
             self.results.refresh() if parameters else self.results.clear()
         if parameters is not None:
             self.methods.show(parameters.scale.value, parameters.changedMethods)
@@ -53,73 +63,72 @@ class ComparePanel(TaskPanel):
             self._ui.seedSpinBox.enabled = hasReference and parameters.noise > 0
         super().show(parameters)
 
-    def update(self):
-        self._ui.comparisonHelpLabel.text = self._help()
+    def update(self) -> None:
+        """Update the description and the button."""
+        self._ui.comparisonHelpLabel.text = self._description()
         super().update()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
+        """Release task and results; the panel is being deleted."""
         super().cleanup()
         self.results.clear()
 
-    def _help(self):
+    def _description(self):
         parameters = self.parameters
         if parameters is None or whyNotUpsamplable(parameters.inputVolume):
             return ""
-        name, scale = parameters.inputVolume.GetName(), parameters.scale.value
         if parameters.comparisonMode.value:
-            return _(
-                "“{name}” is the truth: it is made {scale} times smaller, restored by every method, and what comes out is compared with it."
-            ).format(name=name, scale=scale)
-        return _(
-            "“{name}” is made {scale} times larger by every method. There is no truth to compare with: the numbers say how well the results "
-            "agree with the volume."
-        ).format(name=name, scale=scale)
+            text = _(
+                "“{name}” is the reference. Every method restores it after ×{scale} degradation."
+            )
+        else:
+            text = _(
+                "“{name}” is upsampled by ×{scale} with every method. "
+                "Without a reference, only data consistency is measured."
+            )
+        return text.format(name=parameters.inputVolume.GetName(), scale=parameters.scale.value)
 
     def _onMethodsChanged(self, changed):
         if self.parameters is not None:
             self.parameters.changedMethods = changed
 
-    def _whyNot(self):
+    def _whyNot(self) -> str:
         count = len(self.methods.names)
         if not MIN_METHODS <= count <= MAX_METHODS:
-            return _("Check {least} to {most} methods: {count} are checked.").format(
-                least=MIN_METHODS, most=MAX_METHODS, count=count
+            return _("Check {minimum} to {maximum} methods ({count} checked).").format(
+                minimum=MIN_METHODS, maximum=MAX_METHODS, count=count
             )
         return ""
 
     def _start(self):
-        if self._mayStart():
+        if self._havePackages():
             super()._start()
 
-    def _mayStart(self):
-        """Asks for the packages of a perceptual score; without them the score is switched off, so that nobody is asked twice."""
-        missing = (
-            packages.missingPackages(perceptual=True)
-            if self.parameters.perceptualScore is not PerceptualScore.NONE
-            else []
-        )
+    def _havePackages(self):
+        """Install the packages of the no-reference metric, or switch the metric off."""
+        if self.parameters.perceptualScore is PerceptualScore.NONE:
+            return True
+        missing = packages.missingPackages(perceptual=True)
         if not missing:
             return True
         if packages.installPackages(missing):
-            self._logic.cleanup()  # a worker that has looked for them would not find them
+            self._logic.cleanup()  # a running worker remembers failed imports
             return True
         self.parameters.perceptualScore = PerceptualScore.NONE
-        self._run.showMessage(
-            _(
-                "NIQE and PI need packages that are not installed: the score was switched off. Press Compare to go on without it."
-            ),
+        self._status.showMessage(
+            _("No-reference metric switched off: packages are missing. Press Compare to continue."),
             self.whyNot(),
         )
         return False
 
-    def _startJob(self, onProgress, onFinished):
+    def _startTask(self, onProgress, onFinished):
         parameters = self.parameters
         hasReference = parameters.comparisonMode.value
-        job = ComparisonOptions(
+        options = ComparisonOptions(
             methods=self.methods.names,
             scale=parameters.scale.value,
             reference=hasReference,
-            slice_slice_axis=parameters.sliceDirection.value,
+            slice_axis=parameters.sliceAxis.value,
             device=parameters.device.value,
             precision=parameters.precision.value,
             degradation=parameters.degradation.value,
@@ -127,11 +136,11 @@ class ComparePanel(TaskPanel):
             seed=parameters.seed,
             perceptual=parameters.perceptualScore.value,
         )
-        return self._logic.startComparison(parameters.inputVolume, job, onProgress, onFinished)
+        return self._logic.startComparison(parameters.inputVolume, options, onProgress, onFinished)
 
-    def _resultText(self):
-        return f"“{self.job.comparison.title}”"
+    def _resultText(self) -> str:
+        return f"“{self.task.result.title}”"
 
-    def _showResult(self):
-        self.results.refresh(self.job.comparison)
+    def _showResult(self) -> None:
+        self.results.refresh(self.task.result)
         self.results.openViews()

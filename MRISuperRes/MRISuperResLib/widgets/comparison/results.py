@@ -1,4 +1,6 @@
-"""What came of a comparison: views, maps, table, plot and files."""
+"""Results of a comparison: views, maps, score table, plot and CSV files."""
+
+from __future__ import annotations
 
 import re
 
@@ -8,31 +10,33 @@ from slicer.i18n import tr as _
 
 from ...scene.comparison.maps import ComparisonMaps, mapKinds
 from ...scene.comparison.nodes import ComparisonNodes
-from .plot import ComparisonPlot
 from .views import ComparisonViews
 
-DOTS = "dots"
+LESIONS = "lesions"
+"""Item data of the table of synthetic lesions."""
+PLOT_VIEW_NAME = "MRISuperResPlot"
 
 
 class ComparisonResults:
-    """Shows one of the comparisons of the scene, and lets the user choose among them.
+    """The comparisons of the scene, one of which is shown.
 
-    ui: the widgets of the panel. The views are opened on request only; everything else is shown at once.
+    The views are opened on request; table and plot are always shown.
+
+    Args:
+        ui: Widgets of the panel.
     """
 
-    def __init__(self, ui):
+    def __init__(self, ui) -> None:
         self._ui = ui
-        self._found = []  # the comparisons of the scene, as they are listed
-        self.comparison = self.views = (
-            None  # the ComparisonNodes that are shown; their ComparisonViews
-        )
-        self._maps = self._mapSteps = None  # ComparisonMaps; what makes the next map
-        self._observer = None
+        self._found = []  # the comparisons in the order of the combo box
+        self.comparison: ComparisonNodes | None = None
+        self.views: ComparisonViews | None = None
+        self._maps = self._mapSteps = self._observer = None
         self._isCheckPending = False
         self._plot = ComparisonPlot(ui.plotContainer)
         self._tableView = slicer.qMRMLTableView()
         self._tableView.minimumHeight = 150
-        self._tableView.verticalHeader().visible = False  # numbers of rows say nothing
+        self._tableView.verticalHeader().visible = False
         ui.tableContainer.layout().addWidget(self._tableView)
         ui.comparisonComboBox.connect("currentIndexChanged(int)", self._onComparisonChosen)
         ui.showViewsButton.connect("clicked(bool)", self._onShowOrCloseViews)
@@ -45,8 +49,12 @@ class ComparisonResults:
         ui.saveSlicesButton.connect("clicked(bool)", self._onSaveSlices)
         ui.comparisonResultsWidget.visible = False
 
-    def refresh(self, chosen=None):
-        """Lists the comparisons of the scene. chosen: the one to be shown; None: as before, else the newest."""
+    def refresh(self, chosen: ComparisonNodes | None = None) -> None:
+        """List the comparisons of the scene and show one.
+
+        Args:
+            chosen: Comparison to show; None: the same as before, or else the newest.
+        """
         self._found = [
             comparison for comparison in ComparisonNodes.inScene() if comparison.isPresent
         ]
@@ -54,12 +62,12 @@ class ComparisonResults:
         chosen = chosen or self.comparison
         self._show(chosen if chosen in self._found else self._found[-1] if self._found else None)
 
-    def clear(self):
-        """Shows nothing, and lets go of the scene."""
+    def clear(self) -> None:
+        """Hide the results and release the scene."""
         self._show(None)
 
-    def openViews(self):
-        """Shows the pictures side by side; the layout of before comes back when they are closed."""
+    def openViews(self) -> None:
+        """Show the images side by side until the views are closed."""
         if self.views is not None and self.views.open():
             self.views.showZoom(self._ui.zoomCheckBox.checked)
             self._onMapChosen()
@@ -83,14 +91,10 @@ class ComparisonResults:
         self._observer = slicer.mrmlScene.AddObserver(
             slicer.mrmlScene.NodeRemovedEvent, self._onNodeRemoved
         )
-        self.views, self._maps = (
-            ComparisonViews(comparison, self._updateButtons),
-            ComparisonMaps(comparison),
-        )
-        _fill(
-            ui.mapComboBox,
-            [(_("None"), None)] + [(kind.title, kind.key) for kind in mapKinds(comparison)],
-        )
+        self.views = ComparisonViews(comparison, self._updateButtons)
+        self._maps = ComparisonMaps(comparison)
+        kinds = [(kind.title, kind.key) for kind in mapKinds(comparison)]
+        _fill(ui.mapComboBox, [(_("None"), None), *kinds])
         _fill(ui.tableComboBox, _tables(comparison))
         _fill(
             ui.plotComboBox, [(metric.heading, metric.key) for metric in comparison.table.metrics]
@@ -113,17 +117,15 @@ class ComparisonResults:
     def _updateButtons(self):
         isOpen = self.views is not None and self.views.isOpen
         ui = self._ui
-        ui.showViewsButton.text = _("Close, keep results") if isOpen else _("Show again")
+        ui.showViewsButton.text = _("Close views") if isOpen else _("Show views")
         ui.showViewsButton.toolTip = (
-            _("Back to the layout of before; volumes, tables and plot stay in the scene")
+            _("Restore the layout; the results stay in the scene")
             if isOpen
-            else _("Show the pictures side by side")
+            else _("Show the images side by side")
         )
-        ui.removeComparisonButton.text = (
-            _("Close, remove results") if isOpen else _("Remove results")
-        )
+        ui.removeComparisonButton.text = _("Remove results")
         ui.removeComparisonButton.toolTip = _(
-            "Takes all volumes, tables, maps and the plot of this comparison out of the scene; the input volume stays"
+            "Remove all nodes of this comparison; the input volume stays"
         )
         for widget in (ui.mapComboBox, ui.zoomCheckBox):
             widget.enabled = isOpen
@@ -150,10 +152,8 @@ class ComparisonResults:
         if self.views is not None:
             self.views.showZoom(checked)
 
-    # maps
-
     def _onMapChosen(self, index=None):
-        """Makes what is missing of the maps, one after the other between other events."""
+        """Make the missing maps one after the other, between other events."""
         kind = self._ui.mapComboBox.currentData
         self._mapSteps = None
         self._explainMap("")
@@ -165,7 +165,7 @@ class ComparisonResults:
 
     def _makeMap(self, steps, kind):
         if steps is not self._mapSteps:
-            return  # the user has chosen something else meanwhile
+            return  # the user chose another map
         with slicer.util.tryWithErrorDisplay(_("The maps could not be made.")):
             try:
                 done, total = next(steps)
@@ -174,9 +174,7 @@ class ComparisonResults:
                 self._explainMap("")
                 if isinstance(error, MemoryError):
                     raise RuntimeError(
-                        _(
-                            "There is not enough memory for them: close other programs, or remove other volumes from the scene."
-                        )
+                        _("Out of memory. Close other applications or remove other volumes.")
                     ) from error
                 raise
             if done < total:
@@ -185,11 +183,8 @@ class ComparisonResults:
                 )
                 qt.QTimer.singleShot(0, lambda: self._makeMap(steps, kind))
             else:
-                self._explainMap(
-                    next(
-                        (known.help for known in mapKinds(self.comparison) if known.key == kind), ""
-                    )
-                )
+                helps = {known.key: known.help for known in mapKinds(self.comparison)}
+                self._explainMap(helps.get(kind, ""))
                 self._showMaps(self._maps.found(kind))
 
     def _explainMap(self, text):
@@ -200,19 +195,17 @@ class ComparisonResults:
         self.views.showMaps(maps)
         self._maps.updateLegends()
 
-    # numbers
-
     def _onTableChosen(self, index=None):
         self._showTable()
 
     def _showTable(self):
         chosen = self._ui.tableComboBox.currentData
-        isDots = chosen == DOTS
+        isLesions = chosen == LESIONS
         self._tableView.setMRMLTableNode(
-            self.comparison.dotsTableNode if isDots else self.comparison.tableNode
+            self.comparison.lesionTableNode if isLesions else self.comparison.tableNode
         )
         for column, metric in enumerate(self.comparison.table.metrics, start=1):
-            self._tableView.setColumnHidden(column, not isDots and metric.region != chosen)
+            self._tableView.setColumnHidden(column, not isLesions and metric.region != chosen)
         self._tableView.resizeColumnsToContents()
 
     def _onPlotChosen(self, index=None):
@@ -222,7 +215,7 @@ class ComparisonResults:
         self._save(self.comparison.table.csv(), _("{title}.csv"))
 
     def _onSaveSlices(self, checked=False):
-        self._save(self.comparison.table.slice_csv(), _("{title}, slice by slice.csv"))
+        self._save(self.comparison.table.slice_csv(), _("{title}, slices.csv"))
 
     def _save(self, text, pattern):
         name = re.sub(r'[\\/:*?"<>|]', "_", pattern.format(title=self.comparison.title))
@@ -230,13 +223,11 @@ class ComparisonResults:
             self._ui.comparisonResultsWidget, _("Save as CSV"), name, _("CSV files (*.csv)")
         )
         if path:
-            with slicer.util.tryWithErrorDisplay(_("The numbers could not be saved.")):
+            with slicer.util.tryWithErrorDisplay(_("The scores could not be saved.")):
                 _write(path, text)
 
-    # the scene
-
     def _onNodeRemoved(self, caller, event):
-        """Looked at later: the user may be deleting many nodes."""
+        """Check once, after all nodes that are removed together are gone."""
         if not self._isCheckPending:
             self._isCheckPending = True
             qt.QTimer.singleShot(0, self._checkNodes)
@@ -247,21 +238,61 @@ class ComparisonResults:
             self.refresh()
 
 
+class ComparisonPlot:
+    """A plot view in the panel, so that the slice views keep their place.
+
+    Args:
+        container: QWidget with a layout. The plot view, which needs OpenGL, is made with the first
+            chart.
+    """
+
+    def __init__(self, container) -> None:
+        self._container = container
+        self._view = self._viewNode = None
+
+    def show(self, comparison: ComparisonNodes | None) -> None:
+        """Show the chart of a comparison; None empties the plot."""
+        self._forget()
+        if comparison is None or comparison.plotChartNode is None:
+            return
+        if self._view is None:
+            self._view = slicer.qMRMLPlotView()
+            self._view.minimumHeight = 240
+            self._container.layout().addWidget(self._view)
+        self._view.setMRMLScene(slicer.mrmlScene)
+        viewNode = slicer.vtkMRMLPlotViewNode()
+        viewNode.SetName(PLOT_VIEW_NAME)
+        viewNode.SetSingletonTag(PLOT_VIEW_NAME)
+        viewNode.SetSaveWithScene(False)
+        # the layout manager ignores views with another parent
+        viewNode.SetAndObserveParentLayoutNodeID(comparison.hub.GetID())
+        viewNode.SetDoPropagatePlotChartSelection(False)  # charts of other modules stay out
+        self._viewNode = slicer.mrmlScene.AddNode(viewNode)
+        self._viewNode.SetPlotChartNodeID(comparison.plotChartNode.GetID())
+        self._view.setMRMLPlotViewNode(self._viewNode)
+
+    def _forget(self):
+        if self._viewNode is not None:
+            self._view.setMRMLPlotViewNode(None)
+            if slicer.mrmlScene.IsNodePresent(self._viewNode):
+                slicer.mrmlScene.RemoveNode(self._viewNode)
+            self._viewNode = None
+
+
 def _tables(comparison):
-    """[(text, data)] of the parts of the table that can be shown."""
+    """Return [(text, item data)] of the tables that can be shown."""
     regions = [
         (_("Whole image"), "image"),
-        (_("Foreground, without the air"), "foreground"),
-        (_("Without a reference"), ""),
+        (_("Foreground"), "foreground"),
+        (_("No reference"), ""),
     ]
-    shown = {metric.region for metric in comparison.table.metrics}
-    return [(text, region) for text, region in regions if region in shown] + (
-        [(_("Planted bright dots"), DOTS)] if comparison.dots else []
-    )
+    available = {metric.region for metric in comparison.table.metrics}
+    tables = [(text, region) for text, region in regions if region in available]
+    return tables + ([(_("Synthetic lesions"), LESIONS)] if comparison.lesions else [])
 
 
 def _fill(comboBox, items):
-    """items: (text, data); nobody is told."""
+    """Fill a combo box with (text, item data) without signals."""
     blocked = comboBox.blockSignals(True)
     comboBox.clear()
     for text, data in items:
@@ -281,7 +312,7 @@ def _write(path, text):
             file.write(text)
     except OSError as error:
         raise RuntimeError(
-            _("“{path}” cannot be written ({reason}): choose another folder.").format(
+            _("“{path}” cannot be written ({reason}). Choose another folder.").format(
                 path=path, reason=error.strerror
             )
         ) from error

@@ -1,4 +1,8 @@
-"""The comparison on screen: all pictures side by side, moving together, with their names and numbers."""
+"""Linked views of a comparison: all images side by side, with names and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import qt
@@ -6,70 +10,72 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core import geometry, slice_axis
-from ...scene.comparison.display import ComparisonDisplay
 from ...scene.comparison.layout import (
     COMPARISON_LAYOUT_ID,
+    ComparisonDisplay,
     describeLayout,
     mainViewNames,
     zoomViewNames,
 )
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
-from ...scene.slice_plane import ijkToWorld, middle, shownSlice, slicePlane
-from .cell import ComparisonCell
-from .view_overlay import scoreText
+from ...scene.comparison.nodes import ComparisonNodes
+from ...scene.comparison.slice_plane import ijkToWorld, middle, shownSlice, slicePlane
+from .cell import ComparisonCell, scoreText
 
 
 class ComparisonViews:
-    """Shows a comparison until `close`, or until the user chooses another layout, closes the scene or deletes its volumes.
+    """The views of a comparison, which replace the layout of the application.
 
-    nodes: mrml.comparison_nodes.ComparisonNodes. onClosed(): called at the end, whoever has closed it.
-    One comparison is shown at a time: opening another one closes the first.
+    They close when the user selects another layout, closes the scene or deletes the volumes.
+    Opening the views of another comparison closes these.
+
+    Args:
+        nodes: Comparison to show.
+        onClosed: Called after the views were closed, for whatever reason.
     """
 
     _shown = None
 
-    def __init__(self, nodes, onClosed=None):
+    def __init__(self, nodes: ComparisonNodes, onClosed: Callable[[], None] | None = None) -> None:
         self._nodes, self._onClosed = nodes, onClosed
         self._isOpen, self._hasZoom = False, True
         self._lens, self._position = DEFAULT_LENS, None
-        self._cells, self._sceneObservers, self._links, self._display, self._mapDisplay = (
-            [],
-            [],
-            None,
-            None,
-            None,
-        )
+        self._cells, self._sceneObservers = [], []
+        self._links = self._display = self._mapDisplay = None
 
     @property
-    def isOpen(self):
+    def isOpen(self) -> bool:
+        """Whether the views are shown."""
         return self._isOpen
 
-    def open(self):
-        """Returns whether it is shown: not without a main window, nor where the volumes have been deleted."""
-        layoutManager, pictures = slicer.app.layoutManager(), self._pictures()
-        if self._isOpen or layoutManager is None or not pictures:
+    def open(self) -> bool:
+        """Show the views.
+
+        Returns:
+            False without a main window, or if the volumes were deleted.
+        """
+        layoutManager, images = slicer.app.layoutManager(), self._images()
+        if self._isOpen or layoutManager is None or not images:
             return self._isOpen
         self.closeShown()
         ComparisonViews._shown, self._isOpen = self, True
         self._layoutManager, self._layoutBefore = layoutManager, layoutManager.layout
-        if (
-            self._layoutBefore == COMPARISON_LAYOUT_ID
-        ):  # of a scene that was saved while it was shown
+        if self._layoutBefore == COMPARISON_LAYOUT_ID:  # loaded from a scene saved with open views
             self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
         try:
-            self._show(pictures)
+            self._show(images)
         except Exception:
             self.close()
             raise
         return True
 
-    def _show(self, pictures):
-        self._cells = [ComparisonCell(*picture, self._onCompositeModified) for picture in pictures]
+    def _show(self, images):
+        self._cells = [ComparisonCell(*image, self._onCompositeModified) for image in images]
         volumes = [cell.volumeNode for cell in self._cells]
         self._display = ComparisonDisplay(volumes)
         self._matrix, self._axis, self._size = (
             ijkToWorld(volumes[0]),
-            self._nodes.axis.axis,
+            self._nodes.axis.index,
             volumes[0].GetImageData().GetDimensions(),
         )
         self._position = (self._matrix @ [*middle(self._size), 1])[:3]
@@ -85,23 +91,23 @@ class ComparisonViews:
                 (scene.EndImportEvent, self._onImported),
             )
         ]
-        qt.QTimer.singleShot(0, self._fit)  # the views get their sizes when Qt comes to it
+        qt.QTimer.singleShot(0, self._fit)  # views have their sizes only then
 
     def _middlePlane(self):
         return slicePlane(self._matrix, self._axis, middle(self._size))
 
-    def close(self):
-        """Brings back the layout that was shown before, and the look of the volumes."""
+    def close(self) -> None:
+        """Restore the layout and the display settings of the volumes."""
         self._close(True)
 
     @staticmethod
-    def closeShown():
-        """Closes whatever comparison is shown."""
+    def closeShown() -> None:
+        """Close the views of the comparison that is shown, if any."""
         if ComparisonViews._shown is not None:
             ComparisonViews._shown.close()
 
-    def showZoom(self, visible):
-        """Whether there is a zoom view under each picture."""
+    def showZoom(self, visible: bool) -> None:
+        """Show or hide the zoomed views below the images."""
         if visible != self._hasZoom and self._isOpen:
             self._leave()
             self._hasZoom = visible
@@ -109,8 +115,8 @@ class ComparisonViews:
             self._links.follow(0)
         self._hasZoom = visible
 
-    def showMaps(self, maps):
-        """Lays maps over the pictures, until they are closed. maps: {method: volume node or None}; {}: none at all."""
+    def showMaps(self, maps: dict[str, slicer.vtkMRMLVolumeNode | None]) -> None:
+        """Overlay maps on the images: {method: map}; an empty dict removes all maps."""
         if not self._isOpen:
             return
         if self._mapDisplay is not None:
@@ -125,46 +131,44 @@ class ComparisonViews:
         return [cell.mapNode for cell in self._cells if cell.mapNode is not None]
 
     @property
-    def lensFactor(self):
-        """How many times larger than the picture the zoom view under it is; dragging with the right button changes it, too."""
+    def lensFactor(self) -> float:
+        """Magnification of the zoomed views; dragging with the right button changes it."""
         return self._lens
 
     @lensFactor.setter
-    def lensFactor(self, factor):
+    def lensFactor(self, factor: float) -> None:
         self._lens = factor
         if self._links is not None:
             self._links.lens = factor
 
     @property
-    def pointOfInterest(self):
-        """(3,), mm, in the world: the middle of the zoom views; None before the views have been opened."""
+    def pointOfInterest(self) -> np.ndarray | None:
+        """Center of the zoomed views, world coordinates (3,), mm; None before the first opening."""
         return self._position
 
     @pointOfInterest.setter
-    def pointOfInterest(self, position):
+    def pointOfInterest(self, position: np.ndarray) -> None:
         self._position = np.array(position, float)
         if self._links is not None:
             self._links.position = position
 
-    def _pictures(self):
-        """(title, method, volume node) of what is to be shown, the truth or the input first."""
+    def _images(self):
+        """Return [(title, method, volume node)], the reference or the input first."""
         reference, low = self._nodes.reference, self._nodes.low
-        first = (
-            (_("reference"), None, reference) if reference is not None else (_("input"), None, low)
-        )
-        pictures = [
-            first,
-            *((method, method, node) for method, node in self._nodes.outputs.items()),
+        if reference is not None:
+            images = [(_("reference"), None, reference)]
+        else:
+            images = [(_("input"), None, low)]
+        images += [(method, method, node) for method, node in self._nodes.outputs.items()]
+        images = [
+            (title, method, node)
+            for title, method, node in images
+            if node is not None and node.GetImageData() is not None
         ]
-        pictures = [
-            picture
-            for picture in pictures
-            if picture[2] is not None and picture[2].GetImageData() is not None
-        ]
-        return pictures if len(pictures) > 1 else []
+        return images if len(images) > 1 else []
 
     def _enter(self):
-        """Puts the pictures into the views of the layout."""
+        """Put the images into the views of the layout."""
         count = len(self._cells)
         describeLayout(self._layoutManager.layoutLogic().GetLayoutNode(), count, self._hasZoom)
         self._layoutManager.setLayout(COMPARISON_LAYOUT_ID)
@@ -211,7 +215,7 @@ class ComparisonViews:
             self._onClosed()
 
     def _onMoved(self):
-        """Another slice, another place, or another scale."""
+        """Slice, position or magnification changed."""
         self._position, self._lens = self._links.position, self._links.lens
         self._write()
 
@@ -228,7 +232,7 @@ class ComparisonViews:
         self._write()
 
     def _onLayoutChanged(self, layout):
-        """Said at every change of the layout node, also where a view is maximized."""
+        """Close for another layout only: the signal also follows the maximization of a view."""
         if layout != COMPARISON_LAYOUT_ID:
             self._close(False)
 
@@ -242,14 +246,14 @@ class ComparisonViews:
             self._write()
 
     def _onImported(self, caller, event):
-        """Slice nodes that were saved with a scene overwrite those of the same name."""
+        """Restore the slice nodes, which an imported scene overwrites."""
         for cell in self._cells:
             cell.fill()
         self._fit(self._middlePlane())
 
 
 def _updateLegends(volumeNodes):
-    """Views notice that the volume of a color legend was shown or taken away only when its legend changes."""
+    """Redraw color legends, since views update them only when the legend itself is modified."""
     for volume in volumeNodes:
         for n in range(volume.GetNumberOfDisplayNodes()):
             display = volume.GetNthDisplayNode(n)
