@@ -1,4 +1,4 @@
-"""What a user of the command line meets: results, sentences, exit codes."""
+"""The command line: results, messages and exit codes."""
 
 import errno
 import io
@@ -16,10 +16,13 @@ import numpy as np
 
 from MRISuperResLib import __version__
 from MRISuperResLib.cli.console import Console
-from MRISuperResLib.core.methods import registry
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume, write_volume
+from MRISuperResLib.core.io.formats import read_volume, write_volume
+from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.messages import info, warning
 from MRISuperResLib.core.models.card import SCORES
+from MRISuperResLib.core.progress import Progress
+from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from made_files import (
     EDGE,
@@ -40,7 +43,10 @@ class CommandLineTest(FolderTest):
     def setUp(self):
         super().setUp()
         self.input, self.output = self.folder / "in.nii.gz", self.folder / "out.nrrd"
-        write_volume(self.input, array(shape=(5, 8, 9)), grid(), {"software": "MRISuperRes test"})
+        write_volume(
+            self.input,
+            Volume(array(shape=(5, 8, 9)), grid(), provenance={"software": "MRISuperRes test"}),
+        )
         (self.folder / "in.nii.gz.json").unlink()
 
     def assert_refused(self, pattern, *words, code=2):
@@ -57,12 +63,18 @@ class UpsampleTest(CommandLineTest):
         self.assertEqual(code, 0)
         self.assertRegex(
             out,
-            rf"^Written: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm \(int16\), model bicubic ×2, \d+ s\n$",
+            rf"^Done in \d+ s: {re.escape(str(self.output))}, 18×16×5 voxels of 0\.5625×0\.6×3\.3 mm "
+            r"\(int16\), bicubic ×2\n$",
         )
-        self.assertRegex(err, "note: Taken: slices along k \\(axial\\)")
+        self.assertRegex(err, "note: Axial slices \\(k\\): 3.3 mm slice spacing")
         self.assert_files("in.nii.gz", "out.nrrd", "out.nrrd.json")
 
-    def test_every_option_reaches_the_job(self):
+    def test_a_default_run_that_went_well_prints_no_warning(self):
+        code, _, err = run("upsample", self.input, self.output, "--device", "cpu")
+        self.assertEqual(code, 0, err)
+        self.assertNotIn("warning:", err)
+
+    def test_every_option_reaches_the_upsampling(self):
         frames = self.folder / "frames.mha"
         import SimpleITK as sitk
 
@@ -77,7 +89,7 @@ class UpsampleTest(CommandLineTest):
             "nearest",
             "--scale",
             4,
-            "--axis",
+            "--slice-axis",
             "sagittal",
             "--device",
             "cpu",
@@ -87,7 +99,8 @@ class UpsampleTest(CommandLineTest):
         self.assertEqual(code, 0, err)
         record = json.loads((self.folder / "out.nrrd.json").read_text(encoding="utf-8"))
         self.assertEqual(
-            (record["job"]["model"], record["scale"], record["slices"]["axis"]), ("nearest", 4, "i")
+            (record["options"]["model"], record["scale"], record["slices"]["axis"]),
+            ("nearest", 4, "i"),
         )
         self.assertEqual((record["input"]["file"], record["input"]["frame"]), ("frames.mha", 2))
         np.testing.assert_array_equal(
@@ -99,7 +112,7 @@ class UpsampleTest(CommandLineTest):
         write_series(self.folder / "scan", 3, series="1.2.3")
         write_series(self.folder / "scan", 4, series="1.2.4")
         self.assert_refused(
-            "holds 2 series, choose one with --series",
+            "holds 2 series. Choose one with --series",
             "upsample",
             self.folder / "scan",
             self.output,
@@ -123,7 +136,7 @@ class UpsampleTest(CommandLineTest):
 
     def test_a_baseline_needs_no_torch(self):
         program = (
-            "import sys; from MRISuperResLib.__main__ import main; "
+            "import sys; from MRISuperResLib.cli.main import main; "
             f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic']) or int('torch' in sys.modules))"
         )
         environment = subprocess_arguments()["env"]
@@ -137,32 +150,35 @@ class UpsampleTest(CommandLineTest):
             0,
         )
 
-    def test_what_is_wrong_with_the_output_is_said_before_any_work(self):
+    def test_an_invalid_output_is_refused_before_any_work(self):
         with mock.patch(
             "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
         ):
             for name, pattern in (
                 ("out.png", "which format to write"),
-                ("none/out.nrrd", "There is no folder"),
+                ("none/out.nrrd", "The folder .*none does not exist"),
                 ("", "is a folder|which format"),
             ):
                 self.assert_refused(pattern, "upsample", self.input, self.folder / name, *BASELINE)
 
-    def test_what_is_wrong_with_the_settings_is_said_before_any_work(self):
+    def test_invalid_options_are_refused_before_any_work(self):
         with mock.patch(
             "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
         ):
             for words, pattern in (
                 (("--model", "none-such"), "There is no model “none-such”"),
-                (("--scale", 3, *BASELINE), "scale must be 2, 4 or 8"),
-                (("--axis", "up", *BASELINE), "no slice direction “up”"),
-                (("--device", "tpu", *BASELINE), "no device “tpu”"),
+                (("--scale", 3, *BASELINE), "“scale” must be one of 2, 4, 8, or none, not 3"),
+                (
+                    ("--slice-axis", "up", *BASELINE),
+                    '“slice_axis” must be one of auto, axial.*, not "up"',
+                ),
+                (("--device", "tpu", *BASELINE), '“device” must be auto, cpu.*, not "tpu"'),
             ):
                 self.assert_refused(pattern, "upsample", self.input, self.output, *words)
 
-    def test_a_missing_input_is_told(self):
+    def test_a_missing_input_is_named(self):
         self.assert_refused(
-            "There is no file .*none.nii",
+            "none.nii does not exist. Check the name",
             "upsample",
             self.folder / "none.nii",
             self.output,
@@ -184,7 +200,7 @@ class ArgumentsTest(CommandLineTest):
             with self.subTest(words):
                 self.assert_refused(pattern, *words)
 
-    def test_help_and_version_are_no_errors(self):
+    def test_help_and_version_exit_with_0(self):
         self.assertEqual(run("--version"), (0, f"MRISuperRes {__version__}\n", ""))
         for words in (
             ("--help",),
@@ -194,18 +210,18 @@ class ArgumentsTest(CommandLineTest):
         ):
             code, out, err = run(*words)
             self.assertEqual((code, err), (0, ""))
-            self.assertIn("usage: python -m MRISuperResLib", out)
-        self.assertIn("--axis", run("upsample", "--help")[1])
+            self.assertIn("usage: mrisuperres", out)
+        self.assertIn("--slice-axis", run("upsample", "--help")[1])
 
-    def test_the_examples_of_the_help_are_understood(self):
-        from MRISuperResLib.cli import parser
+    def test_the_examples_of_the_help_parse(self):
+        from MRISuperResLib.cli import help_texts, parser
 
         examples = re.findall(
-            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$",
-            parser.EXAMPLES + parser.UPSCALE_EXAMPLES,
+            rf"^  {help_texts.PROGRAM} (.+?)(?:   .*)?$",
+            "\n".join(text for name, text in vars(help_texts).items() if name.endswith("EXAMPLES")),
             re.MULTILINE,
         )
-        self.assertGreater(len(examples), 7)
+        self.assertGreater(len(examples), 15)
         for example in examples:
             parser.parse(example.split())
 
@@ -248,15 +264,22 @@ class ModelsTest(CommandLineTest):
         self.assertRegex(
             out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$"
         )
-        for name in registry.INTERPOLATIONS:
+        for name in INTERPOLATIONS:
             self.assertRegex(out, rf"(?m)^{name} +×2 ×4 ×8 +baseline")
+
+    def test_the_list_as_json_holds_every_card(self):
+        code, out, _ = run("models", "list", "--json")
+        self.assertEqual(code, 0)
+        cards = {card["name"]: card for card in json.loads(out)}
+        self.assertEqual(cards["tiny-x4-gan"]["limits"], "Only a test.")
+        self.assertLess({"fast-x2-psnr", "fast-x8-gan"}, set(cards))
 
     def test_a_card_is_shown_in_full(self):
         code, out, _ = run("models", "show", "tiny-x4-gan")
         self.assertEqual(code, 0)
         for text in (
             "A tiny model",
-            "GAN: sharp, may invent detail",
+            "GAN model: sharp, may hallucinate detail",
             "anatomy: brain, fetal",
             "- source somewhere, license CC0",
             "steps: 5",
@@ -267,11 +290,11 @@ class ModelsTest(CommandLineTest):
             self.assertIn(text, out)
         self.assertRegex(
             out,
-            "(?m)^PSNR, dB, on volumes .* has not learnt from:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$",
+            "(?m)^PSNR, dB, on volumes of held-out subjects:\\n +nearest +bicubic +tiny-x4-gan\\nsub-9 +30.00 +31.00 +33.00$",
         )
-        self.assertIn("bicubic: interpolation", run("models", "show", "bicubic")[1])
+        self.assertIn("bicubic: Interpolation", run("models", "show", "bicubic")[1])
 
-    def test_an_unknown_model_is_told_with_those_that_are_there(self):
+    def test_an_unknown_model_is_refused_with_the_installed_ones(self):
         self.assert_refused(
             "There is no model “huge”. Installed: .*tiny-x4-gan", "models", "show", "huge"
         )
@@ -281,7 +304,7 @@ class StoppedTest(CommandLineTest):
     def assert_stopped(self, code=130):
         status, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((status, out), (code, ""))
-        self.assertRegex(err, "error: stopped, nothing was written.\n$")
+        self.assertRegex(err, "error: Cancelled; nothing was written.\n$")
         self.assert_files("in.nii.gz")
 
     def test_a_stop_at_any_time_leaves_nothing(self):
@@ -291,9 +314,9 @@ class StoppedTest(CommandLineTest):
         for place in (
             "cli.upsample.read_volume",
             "cli.console.Console.progress",
-            "cli.upsample.upsample",
-            "core.io.writing._write_itk",
-            "core.io.writing.os.replace",
+            "cli.upsample.upsample_volume",
+            "core.io.formats.write_itk",
+            "core.io.formats.os.replace",
         ):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
                 self.assert_stopped()
@@ -326,7 +349,12 @@ class StoppedTest(CommandLineTest):
         import pty
 
         write_volume(
-            self.input, np.zeros((60, 256, 256), np.uint8), grid(), {"software": "MRISuperRes test"}
+            self.input,
+            Volume(
+                np.zeros((60, 256, 256), np.uint8),
+                grid(),
+                provenance={"software": "MRISuperRes test"},
+            ),
         )
         (self.folder / "in.nii.gz.json").unlink()
         terminal, inside = pty.openpty()
@@ -352,15 +380,17 @@ class StoppedTest(CommandLineTest):
 class FailureTest(CommandLineTest):
     def test_an_error_of_ours_writes_a_log_and_shows_no_traceback(self):
         with mock.patch(
-            "MRISuperResLib.cli.upsample.upsample", side_effect=ZeroDivisionError("the secret")
+            "MRISuperResLib.cli.upsample.upsample_volume",
+            side_effect=ZeroDivisionError("the secret"),
         ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (1, ""))
         self.assertRegex(
-            err, "^error: MRISuperRes failed.*please report it with the file .*[.]log[.]\n$"
+            err,
+            r"^error: Internal error \(ZeroDivisionError\)\. Please report it and attach .*[.]log[.]\n$",
         )
         self.assertNotIn("Traceback", err)
-        log = Path(re.search(r"file (\S+\.log)\.", err)[1])
+        log = Path(re.search(r"attach (\S+\.log)\.", err)[1])
         self.addCleanup(log.unlink)
         self.assertRegex(
             log.read_text(encoding="utf-8"),
@@ -368,25 +398,27 @@ class FailureTest(CommandLineTest):
         )
         self.assert_files("in.nii.gz")
 
-    def test_too_little_memory_is_told_with_the_size_of_the_output(self):
-        with mock.patch("MRISuperResLib.cli.upsample.upsample", side_effect=MemoryError):
+    def test_out_of_memory_is_reported_with_the_size_of_the_output(self):
+        with mock.patch("MRISuperResLib.cli.upsample.upsample_volume", side_effect=MemoryError):
             self.assert_refused(
-                "not enough memory: the output alone takes 0.0 GiB",
+                "Out of memory: the output alone takes 0.0 GiB",
                 "upsample",
                 self.input,
                 self.output,
                 *BASELINE,
             )
         with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=MemoryError):
-            self.assert_refused("not enough memory", "upsample", self.input, self.output, *BASELINE)
+            self.assert_refused(
+                "Out of memory while reading", "upsample", self.input, self.output, *BASELINE
+            )
 
-    def test_a_missing_package_is_told(self):
+    def test_a_missing_package_is_named(self):
         with mock.patch(
             "MRISuperResLib.cli.upsample.read_volume",
             side_effect=ModuleNotFoundError(name="SimpleITK"),
         ):
             self.assert_refused(
-                "package SimpleITK is missing: install it",
+                "package SimpleITK is missing. Install it: pip install SimpleITK",
                 "upsample",
                 self.input,
                 self.output,
@@ -395,13 +427,13 @@ class FailureTest(CommandLineTest):
 
     def test_nothing_says_done_when_the_result_can_not_be_written(self):
         with mock.patch(
-            "MRISuperResLib.core.io.writing._write_itk",
+            "MRISuperResLib.core.io.formats.write_itk",
             side_effect=OSError(errno.ENOSPC, "No space left on device"),
         ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)
         self.assertEqual((code, out), (2, ""))
         self.assertRegex(err, "error: .*the disk is full")
-        self.assertNotIn("Written", err)
+        self.assertNotIn("Done", err)
         self.assert_files("in.nii.gz")
 
     @unittest.skipIf(os.name == "nt", "needs resource limits")
@@ -409,7 +441,7 @@ class FailureTest(CommandLineTest):
         self.assertEqual(run("upsample", self.input, self.output, *BASELINE)[0], 0)
         before = self.output.read_bytes()
         program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.cli.main import main; "
             f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, '--model', 'bicubic', '--scale', '8']))"
         )
         result = subprocess.run(
@@ -433,7 +465,7 @@ class SubprocessTest(CommandLineTest):
             timeout=PATIENCE,
         )
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertTrue(result.stdout.decode().startswith("Written: "))
+        self.assertTrue(result.stdout.decode().startswith("Done in "))
         result = subprocess.run(
             **subprocess_arguments("upsample", "none.nii", self.output, *BASELINE),
             capture_output=True,
@@ -441,7 +473,7 @@ class SubprocessTest(CommandLineTest):
         )
         self.assertEqual(result.returncode, 2)
         self.assertRegex(
-            result.stderr.decode(), r"^error: There is no file none\.nii: check the name\.\r?\n$"
+            result.stderr.decode(), r"^error: none\.nii does not exist\. Check the name\.\r?\n$"
         )
 
     @unittest.skipUnless(EDGE.is_dir(), NO_DATA)
@@ -492,36 +524,43 @@ class ConsoleTest(unittest.TestCase):
         times = (n * step for n in range(1000))
         return lambda: next(times)
 
-    def test_a_terminal_shows_one_line_that_changes_and_goes_away(self):
+    def test_a_terminal_shows_one_changing_line_that_messages_replace(self):
         stream = Terminal()
         console = Console(stream, self.ticks(1.0))
         for done in range(3):
-            console.progress(done, 2)
-        console.message("Taken: all.")
+            console.progress(Progress(done, 2))
+        console.messages([info("slice-axis", "Axial slices.")])
         self.assertNotIn("\n", stream.getvalue().partition("note")[0])
         self.assertRegex(
             stream.getvalue(),
-            "\r0/2 slices.*\r1/2 slices.*\r2/2 slices.*\r +\rnote: Taken: all.\n$",
+            "\r0/2 slices.*\r1/2 slices.*\r2/2 slices.*\r +\rnote: Axial slices.\n$",
         )
 
-    def test_a_file_gets_a_line_now_and_then_and_the_last_one(self):
+    def test_a_file_gets_a_progress_line_now_and_then_and_the_last_one(self):
         stream = io.StringIO()
         console = Console(stream, self.ticks(0.25))
         for done in range(101):
-            console.progress(done, 100)
+            console.progress(Progress(done, 100))
         lines = stream.getvalue().splitlines()
         self.assertTrue(3 <= len(lines) <= 11, lines)
         self.assertTrue(lines[-1].startswith("100/100 slices"))
 
-    def test_what_was_done_is_a_note_and_anything_else_a_warning(self):
+    def test_the_progress_of_a_second_volume_starts_again(self):
+        stream = io.StringIO()
+        console = Console(stream, self.ticks(10.0))
+        for _ in range(2):
+            for done in range(3):
+                console.progress(Progress(done, 2))
+        lines = stream.getvalue().splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["1/2", "2/2", "1/2", "2/2"])
+
+    def test_a_message_is_printed_with_its_level(self):
         stream = io.StringIO()
         console = Console(stream)
-        console.message("Taken: slices along k.")
-        console.message("Something is odd.")
+        console.messages([info("slice-axis", "Axial slices."), warning("spacing", "Odd spacing.")])
         console.error(str(SuperResolutionError("Too bad.")))
         self.assertEqual(
-            stream.getvalue(),
-            "note: Taken: slices along k.\nwarning: Something is odd.\nerror: Too bad.\n",
+            stream.getvalue(), "note: Axial slices.\nwarning: Odd spacing.\nerror: Too bad.\n"
         )
 
 
