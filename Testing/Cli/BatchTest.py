@@ -1,4 +1,4 @@
-"""Many volumes in one command: which, where to, what was made before, and what goes wrong with one of them."""
+"""The command batch: plan, resuming, reports and failures of single volumes."""
 
 import contextlib
 import csv
@@ -11,15 +11,16 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from MRISuperResLib.__main__ import main
+from MRISuperResLib.cli.main import main
 from MRISuperResLib.cli import batch
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume, write_volume
+from MRISuperResLib.core.io.formats import read_volume, write_volume
+from MRISuperResLib.core.volume import Volume
 
 MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
 
 
-class UpsampleManyTest(unittest.TestCase):
+class BatchTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
         self.out = self.folder / "out"
@@ -30,9 +31,11 @@ class UpsampleManyTest(unittest.TestCase):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(
                 path,
-                np.random.default_rng(number).integers(0, 999, (2, 8, 10)).astype(np.int16),
-                MATRIX,
-                {},
+                Volume(
+                    np.random.default_rng(number).integers(0, 999, (2, 8, 10)).astype(np.int16),
+                    MATRIX,
+                    provenance={},
+                ),
             )
 
     def run_main(self, *inputs, **options):
@@ -45,7 +48,11 @@ class UpsampleManyTest(unittest.TestCase):
             "--scale",
             "2",
         ]
-        words += [word for name, value in options.items() for word in (f"--{name}", value)]
+        words += [
+            word
+            for name, value in options.items()
+            for word in (f"--{name.replace('_', '-')}", value)
+        ]
         with (
             contextlib.redirect_stdout(io.StringIO()) as out,
             contextlib.redirect_stderr(io.StringIO()) as err,
@@ -68,7 +75,7 @@ class UpsampleManyTest(unittest.TestCase):
                 for row in csv.DictReader(file)
             }
 
-    def test_the_tree_of_a_folder_is_kept_and_every_volume_is_enlarged(self):
+    def test_every_volume_is_upsampled_into_the_same_tree(self):
         self.make("study/a.nii.gz", "study/sub-1/b.nrrd", "study/sub-1/c.d.mha", "one.nii")
         code, out, err = self.run_main("study", "one.nii")
         self.assertEqual(code, 0, err)
@@ -87,17 +94,15 @@ class UpsampleManyTest(unittest.TestCase):
         self.assertEqual(self.run_main("lists/list.txt", format="nrrd")[0], 0)
         self.assertEqual(self.outputs(), ["a_x2.nrrd", "b_x2.nrrd"])
 
-    def test_what_is_there_is_not_made_again(self):
+    def test_an_output_that_is_up_to_date_is_skipped(self):
         self.make("study/a.nii.gz", "study/b.nii.gz")
         self.run_main("study/a.nii.gz")
         before = (self.out / "a_x2.nii.gz").stat().st_mtime_ns
         code, out, _ = self.run_main("study")
-        self.assertEqual(
-            (code, out), (0, f"1 written, 1 there already; {self.out / 'report.csv'}\n")
-        )
+        self.assertEqual((code, out), (0, f"1 written, 1 up to date; {self.out / 'report.csv'}\n"))
         self.assertEqual((self.out / "a_x2.nii.gz").stat().st_mtime_ns, before)
 
-    def test_it_is_made_again_for_another_model_or_slice_direction_other_weights_a_newer_input_or_without_its_description(
+    def test_an_output_of_another_model_slice_axis_or_input_or_without_provenance_is_repeated(
         self,
     ):
         self.make("study/a.nii.gz")
@@ -115,13 +120,15 @@ class UpsampleManyTest(unittest.TestCase):
             )
 
         self.assertIn("1 written", self.run_main("study", model="nearest")[1])
-        self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
+        self.assertIn("1 written", self.run_main("study", model="nearest", slice_axis="i")[1])
         for change in (other_weights, newer_input, record.unlink):
             change()
             with self.subTest(change):
-                self.assertIn("1 written", self.run_main("study", model="nearest", axis="i")[1])
+                self.assertIn(
+                    "1 written", self.run_main("study", model="nearest", slice_axis="i")[1]
+                )
 
-    def test_a_volume_that_cannot_be_enlarged_does_not_stop_the_others_and_the_run_is_no_success(
+    def test_a_volume_that_fails_does_not_stop_the_others_and_the_exit_code_is_2(
         self,
     ):
         self.make("study/a.nii.gz", "study/c.nii.gz")
@@ -136,10 +143,10 @@ class UpsampleManyTest(unittest.TestCase):
         self.assertIn("b.nii.gz", self.report()["b.nii.gz"][1])
         self.make("study/b.nii.gz")
         self.assertEqual(
-            self.run_main("study")[1], f"1 written, 2 there already; {self.out / 'report.csv'}\n"
+            self.run_main("study")[1], f"1 written, 2 up to date; {self.out / 'report.csv'}\n"
         )
 
-    def test_outputs_inside_the_input_folder_are_no_inputs(self):
+    def test_outputs_inside_the_input_folder_are_not_inputs(self):
         self.out = self.folder / "study" / "out"
         self.make("study/a.nii.gz")
         for _ in range(2):
@@ -157,7 +164,7 @@ class UpsampleManyTest(unittest.TestCase):
             [["a.nii.gz", "c.nii.gz", "e.nii.gz"], ["b.nii.gz", "d.nii.gz"]],
         )
 
-    def test_a_run_that_is_stopped_keeps_what_is_written(self):
+    def test_a_cancelled_batch_keeps_its_outputs(self):
         self.make("study/a.nii.gz", "study/b.nii.gz")
         real = batch.upsample_file
 
@@ -169,18 +176,18 @@ class UpsampleManyTest(unittest.TestCase):
         with mock.patch.object(batch, "upsample_file", stopped):
             self.assertEqual(self.run_main("study")[0], 130)
         self.assertEqual((self.outputs(), sorted(self.report())), (["a_x2.nii.gz"], ["a.nii.gz"]))
-        self.assertIn("1 written, 1 there already", self.run_main("study")[1])
+        self.assertIn("1 written, 1 up to date", self.run_main("study")[1])
 
-    def test_what_is_wrong_with_the_call_is_one_sentence_before_any_work(self):
+    def test_invalid_arguments_are_refused_before_any_work(self):
         self.make("a.nii.gz", "other/a.nrrd")
         (self.folder / "empty").mkdir()
         (self.folder / "bad.txt").write_bytes(b"\xff\xfe")
         for inputs, options, pattern in (
-            (["gone"], {}, "no file or folder .*gone"),
-            (["empty"], {}, "There is no volume"),
+            (["gone"], {}, "File or folder not found: .*gone"),
+            (["empty"], {}, "No volume found"),
             (["a.nii.gz"], {"model": "huge"}, "no model “huge”"),
-            (["a.nii.gz", "other/a.nrrd"], {}, "would both become .*a_x2.nii.gz"),
-            (["bad.txt"], {}, "list .*bad.txt can't be read"),
+            (["a.nii.gz", "other/a.nrrd"], {}, "would both be written to .*a_x2.nii.gz"),
+            (["bad.txt"], {}, "list .*bad.txt cannot be read"),
             (["a.nii.gz"], {"format": "png"}, "invalid choice"),
         ):
             with self.subTest(pattern):
@@ -189,7 +196,7 @@ class UpsampleManyTest(unittest.TestCase):
                 self.assertRegex(err, pattern)
                 self.assertFalse(self.out.exists())
 
-    def test_a_file_that_a_list_names_and_that_is_not_there_fails_alone(self):
+    def test_a_missing_file_of_a_list_fails_alone(self):
         self.make("a.nii.gz")
         (self.folder / "list.txt").write_text("gone.nii.gz\na.nii.gz\n")
         self.assertEqual(self.run_main("list.txt")[0], 2)
