@@ -1,1 +1,1 @@
-"""What the methods invent, lose and contradict: volumes are degraded, rebuilt and held against the truth."""
+"""Audit of methods: hallucinated, lost and inconsistent detail, against a reference."""

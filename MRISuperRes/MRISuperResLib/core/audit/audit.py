@@ -1,37 +1,50 @@
-"""The audit of one volume: every method rebuilds the same degraded slices, plain and with lesions, and is held against the truth."""
+"""Audit of one volume: methods restore the same degraded slices, with and without lesions."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .. import geometry, provenance, slice_axis
+from .. import provenance
+from ..comparison.compare import SharedMethods
 from ..comparison.lesions import SyntheticLesions, scattered_lesions
-from ..comparison.shared_methods import SharedMethods
-from ..comparison.slice_scores import SliceScores
+from ..comparison.scores import SliceScores, csv_text
 from ..comparison.stack import SliceStack
 from ..errors import SuperResolutionError
 from ..inference.errors import translate_device_errors
-from ..intensity import check_type
+from ..messages import Message
 from ..methods.registry import MethodRegistry
-from ..metrics import foreground
+from ..metrics.full_reference import foreground
 from ..options import AuditOptions
-from ..upsampling import batches, spacing_warnings
-from .findings import Findings, Lesion
-from .sample import sample
+from ..progress import CancelCheck, ProgressCallback
+from ..slice_axis import SliceAxis
+from ..upsampling import batches
+from ..volume import Volume
+from .findings import LESION_CONTRAST, AuditedLesion, Findings
 from .sfrc import SIDE, ReferenceSlice
 
-CONTRAST = 0.2
-"""Of a lesion against what is around it, a part of the intensity range."""
+MIN_FULLNESS = 0.25
+"""Part of the largest foreground of a volume that a sampled slice has at least."""
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One slice as a method has rebuilt it. number: its index along the axis. truth, image: (h, w), normalized. crossing: (h, w), 0 where
-    nothing was judged. unfaithful: (h, w), boolean. share: part of the judged patches that are unfaithful."""
+class AuditedSlice:
+    """A slice as a method restored it.
+
+    Attributes:
+        number: Number of the slice.
+        reference: (h, w), normalized.
+        image: (h, w), normalized like the reference.
+        crossing: (h, w), part of the Nyquist frequency, 0 where nothing was judged.
+        unfaithful: (h, w), boolean.
+        share: Part of the judged patches that are unfaithful.
+    """
 
     number: int
-    truth: np.ndarray
+    reference: np.ndarray
     image: np.ndarray
     crossing: np.ndarray
     unfaithful: np.ndarray
@@ -40,156 +53,195 @@ class Slice:
 
 @dataclass(frozen=True)
 class MethodAudit:
-    """model: see provenance.model. crossing: (k, j, i), float32, where the patches agree up to which frequency, parts of Nyquist, 0 where nothing was
-    judged. worst: the Slice with the largest part of unfaithful patches, of several that which agrees least."""
+    """The audit of a method on one volume.
 
-    model: dict
+    Attributes:
+        model: See `provenance.model_record`.
+        findings: Its figures.
+        crossing: (k, j, i), float32: up to which part of the Nyquist frequency patches agree with
+            the reference, 0 where nothing was judged.
+        worst: The slice with the largest share of unfaithful patches; of several, the one that
+            agrees least.
+    """
+
+    model: dict[str, Any]
     findings: Findings
     crossing: np.ndarray
-    worst: Slice
+    worst: AuditedSlice
 
 
 @dataclass(frozen=True)
 class VolumeAudit:
-    """methods: {name: MethodAudit}. ijk_to_ras: (4, 4), mm, of the maps and of the truth, cropped to multiples of the scale. axis:
-    slice_axis.SliceAxis. numbers: of the slices that were looked at. messages: sentences for the user."""
+    """The audit of several methods on one volume.
+
+    Attributes:
+        methods: {name: MethodAudit}.
+        ijk_to_ras: (4, 4), mm, of the maps and of the cropped reference.
+        axis: Slice direction.
+        numbers: Numbers of the audited slices.
+        messages: Messages of the volume and of the audit.
+    """
 
     methods: dict[str, MethodAudit]
     ijk_to_ras: np.ndarray
-    axis: slice_axis.SliceAxis
+    axis: SliceAxis
     numbers: list[int]
-    messages: list[str]
+    messages: tuple[Message, ...]
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the figures, a line per method, as a CSV file."""
+        figures = {name: audit.findings.figures() for name, audit in self.methods.items()}
+        header = next(iter(figures.values()))
+        lines = [(name, *values.values()) for name, values in figures.items()]
+        text = csv_text(("method", *header), lines)
+        Path(path).write_text(text, encoding="utf-8", newline="")
 
 
 @translate_device_errors
-def audit(
-    volume: np.ndarray,
-    ijk_to_ras: ArrayLike,
-    job: AuditOptions,
-    methods: MethodRegistry | None = None,
-    progress=None,
-    cancelled=None,
+def audit_volume(
+    volume: Volume,
+    options: AuditOptions,
+    *,
+    registry: MethodRegistry | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
 ) -> VolumeAudit:
-    """Audits the methods of an AuditOptions on a volume, which is the truth.
+    """Audit methods on a volume, which is the reference.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. methods: a MethodRegistry to keep networks loaded. progress(done, total): slices.
-    cancelled(): asked before every batch. Returns a VolumeAudit. Raises SuperResolutionError where there is nothing to judge, and for whatever else
-    the user can mend, Cancelled.
+    Args:
+        volume: The reference.
+        options: Options of the audit.
+        registry: Keeps networks loaded between tasks; by default a new one.
+        on_progress: Called with the progress in slices, first with none done.
+        is_cancelled: Called before every batch; the audit stops when it returns True.
+
+    Raises:
+        SuperResolutionError: No patch can be judged, or another error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
     """
-    check_type(volume)
-    stack = SliceStack(volume, geometry.check_ijk_to_ras(ijk_to_ras), job)
-    if min(stack.low_size) < SIDE:
-        side = SIDE * job.scale
+    stack = SliceStack(volume, options)
+    if min(stack.low_shape) < SIDE:
+        side = SIDE * options.scale
         raise SuperResolutionError(
-            f"The slices have {stack.shape[1]}×{stack.shape[0]} pixels, which is too little for patches of {side}×{side}: choose another "
-            "slice direction, a smaller scale or a larger volume."
+            f"Slices of {stack.shape[1]}×{stack.shape[0]} pixels are too small for patches of "
+            f"{side}×{side}: choose another slice direction, a smaller scale or a larger volume."
         )
-    enlargers = SharedMethods(job, methods or MethodRegistry())
-    numbers = sample(stack.fullness, job.slices, job.seed)
-    records = {name: _Record(stack) for name in job.methods}
-    for part in batches(
-        len(numbers), max(1, enlargers.batch_size(*stack.low_size) // 2), progress, cancelled
-    ):
-        trials = [_Trial(stack, job, number) for number in numbers[part]]
-        enlarged = enlargers(
-            np.stack([low for trial in trials for low in (trial.low, trial.dots.planted)])
-        )
-        for name, images in enlarged:
-            for trial, plain, planted in zip(trials, images[::2], images[1::2]):
-                records[name].take(trial, np.asarray(plain, dtype=float), planted, name)
+    shared = SharedMethods(options, registry or MethodRegistry())
+    numbers = sample_slices(stack.foreground_sizes, options.slices, options.seed)
+    records = {name: _Record(stack) for name in options.methods}
+    size = max(1, shared.batch_size(*stack.low_shape) // 2)
+    for part in batches(len(numbers), size, on_progress, is_cancelled):
+        trials = [_Trial(stack, options, number) for number in numbers[part]]
+        low = np.stack([low for trial in trials for low in (trial.low, trial.lesions.image)])
+        for name, images in shared(low):
+            for trial, plain, with_lesions in zip(trials, images[::2], images[1::2]):
+                records[name].add(trial, plain, with_lesions, name)
     if not any(record.patches for record in records.values()):
         raise SuperResolutionError(
-            "There is nothing to judge: in none of the slices does the body fill half of a patch; choose another volume or slice direction."
+            "No patch can be judged: in no slice does the foreground fill half of a patch. "
+            "Choose another volume or slice direction."
         )
-    axis = stack.axis
-    warnings = [
-        warning
-        for method in dict.fromkeys(enlargers.methods.values())
-        for warning in (
-            *spacing_warnings(stack.low_ijk_to_ras, axis, method.cards),
-            *method.messages,
-        )
-    ]
     models = {
-        name: provenance.model(method) | {"name": name}
-        for name, method in enlargers.methods.items()
+        name: provenance.model_record(method) | {"name": name}
+        for name, method in shared.methods.items()
     }
     return VolumeAudit(
         {name: record.audit(models[name], len(numbers)) for name, record in records.items()},
         stack.ijk_to_ras,
-        axis,
+        stack.axis,
         numbers,
-        stack.messages + warnings,
+        (*volume.messages, *stack.messages, *shared.messages(stack)),
     )
 
 
-class _Trial:
-    """A slice of the stack, degraded, with and without lesions, and what all methods are held against."""
+def sample_slices(foreground_sizes: np.ndarray, count: int | None, seed: int) -> list[int]:
+    """Draw slices with enough foreground, one from each of `count` parts of the volume.
 
-    def __init__(self, stack, job, number):
+    Args:
+        foreground_sizes: Foreground pixels of every slice.
+        count: Number of slices; None: all slices.
+        seed: Seed for numpy's default_rng.
+
+    Returns:
+        Slice numbers, ascending.
+    """
+    if count is None:
+        return list(range(len(foreground_sizes)))
+    is_full = foreground_sizes >= MIN_FULLNESS * max(foreground_sizes.max(), 1)
+    numbers = np.flatnonzero(is_full)
+    parts = np.array_split(numbers, min(count, len(numbers))) if len(numbers) else []
+    rng = np.random.default_rng(seed)
+    return [int(rng.choice(part)) for part in parts]
+
+
+class _Trial:
+    """A degraded slice with and without lesions, and what all methods are compared with."""
+
+    def __init__(self, stack: SliceStack, options: AuditOptions, number: int) -> None:
         self.number = number
-        self.low, self.truth = stack.read(number)
-        self.dots = SyntheticLesions(
-            self.low,
-            scattered_lesions(self.low, foreground(self.low), CONTRAST, (job.seed, number)),
-            job.scale,
-        )
-        self.rings = ReferenceSlice(self.truth, foreground(self.truth), job.scale)
-        self.consistency = SliceScores(None, None, self.low, job.scale, job.degradation)
+        self.low, reference = stack.read(number)
+        assert reference is not None
+        self.reference = reference
+        seed = options.seed, number
+        placed = scattered_lesions(self.low, foreground(self.low), LESION_CONTRAST, seed)
+        self.lesions = SyntheticLesions(self.low, placed, options.scale)
+        self.patches = ReferenceSlice(reference, stack.mask(number), options.scale)
+        given = stack.to_reference_scale(self.low)
+        self.scores = SliceScores(None, None, given, options.scale, options.degradation)
 
 
 class _Record:
-    """Takes down what one method has made of the slices."""
+    """Collects what one method returns for the slices."""
 
-    def __init__(self, stack):
+    def __init__(self, stack: SliceStack) -> None:
         self._stack = stack
         self._map = np.zeros(stack.output_shape, dtype=np.float32)
         self._slices = np.moveaxis(self._map, stack.axis.numpy_axis, 0)
-        self._crossings, self._inconsistencies, self._lesions = [], [], []
-        self._unfaithful, self._invented, self._detail = 0, 0.0, 0.0
-        self._worst: Slice
+        self._crossings: list[np.ndarray] = []
+        self._inconsistencies: list[float] = []
+        self._lesions: list[AuditedLesion] = []
+        self._unfaithful, self._hallucinated, self._detail = 0, 0.0, 0.0
+        self._worst: AuditedSlice
         self._rank = (-1.0, 0.0)  # below that of any slice
 
     @property
-    def patches(self):
+    def patches(self) -> int:
         return sum(map(len, self._crossings))
 
-    def take(self, trial, plain, planted, name):
-        """plain, planted: (scale·h, scale·w), what the method has made of a _Trial without and with lesions."""
-        found = trial.rings.agreement(plain)
+    def add(self, trial: _Trial, plain: np.ndarray, with_lesions: np.ndarray, name: str) -> None:
+        """Take the results (scale·h, scale·w) for a slice without and with lesions."""
+        image = self._stack.to_reference_scale(plain)
+        found = trial.patches.agreement(image)
         self._crossings.append(found.crossing[found.judged])
         self._unfaithful += int(found.unfaithful.sum())
-        self._invented += found.invented
+        self._hallucinated += found.hallucinated
         self._detail += found.detail
-        self._inconsistencies.append(trial.consistency.of(plain)["consistency"])
+        self._inconsistencies.append(trial.scores.of(image)["inconsistency"] or 0.0)
+        scores = trial.lesions.scores(name, with_lesions, plain)
         self._lesions += [
-            Lesion(trial.number, dot, score)
-            for dot, score in zip(trial.dots.dots, trial.dots.scores(name, planted, plain))
+            AuditedLesion(trial.number, lesion, score)
+            for lesion, score in zip(trial.lesions.lesions, scores)
         ]
-        crossing = trial.rings.expand(np.where(found.judged, found.crossing, 0))
+        crossing = trial.patches.expand(np.where(found.judged, found.crossing, 0))
         self._slices[trial.number] = crossing
         if found.judged.any():
-            share = found.unfaithful.sum() / found.judged.sum()
-            rank = (share, -found.crossing[found.judged].mean())
+            share = float(found.unfaithful.sum() / found.judged.sum())
+            rank = share, -float(found.crossing[found.judged].mean())
             if rank > self._rank:
                 self._rank = rank
-                self._worst = Slice(
-                    trial.number,
-                    trial.truth,
-                    plain,
-                    crossing,
-                    trial.rings.expand(found.unfaithful),
-                    float(share),
+                unfaithful = trial.patches.expand(found.unfaithful)
+                self._worst = AuditedSlice(
+                    trial.number, trial.reference, image, crossing, unfaithful, share
                 )
 
-    def audit(self, model, slices):
+    def audit(self, model: dict[str, Any], slices: int) -> MethodAudit:
         crossings = np.concatenate(self._crossings)
         findings = Findings(
             slices,
             len(crossings),
             100 * self._unfaithful / len(crossings),
             float(crossings.mean()),
-            100 * self._invented / self._detail if self._detail else 0.0,
+            100 * self._hallucinated / self._detail,
             float(np.mean(self._inconsistencies)),
             tuple(self._lesions),
         )

@@ -1,47 +1,68 @@
-"""The figures of an audit: of a method on one volume, and of several volumes together."""
+"""Findings of an audit: a method on one volume, on several, and as an entry of a model card."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from ..comparison.lesions import DIAMETERS, WORDS, Dot, LesionScore
+from ..comparison.lesions import DIAMETERS, OUTCOMES, Lesion, LesionScore
+from ..models.card import AUDIT_FIGURES
+from ..options import BASELINES, AuditOptions
 
-MEASURES = ("unfaithful", "crossing", "invented", "inconsistency")
-"""The figures of the patches, fields of Findings."""
+MEASURES = ("unfaithful", "crossing", "hallucinated", "inconsistency")
+"""Fields of Findings that several volumes are averaged over."""
+LESION_CONTRAST = 0.2
+"""Contrast of the lesions of an audit, part of the intensity range."""
+CARD_DIGITS = 4
+
+Figures = dict[str, float | None]
+"""{name of a figure: value, None if it is undefined}"""
 
 
 @dataclass(frozen=True)
-class Lesion:
-    """A planted Dot in the slice of a number, and what a method has made of it."""
+class AuditedLesion:
+    """A synthetic lesion, and what a method leaves of it.
+
+    Attributes:
+        number: Number of the slice.
+        lesion: The lesion.
+        score: What is left of it.
+    """
 
     number: int
-    dot: Dot
+    lesion: Lesion
     score: LesionScore
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found of a method.
+    """Findings about a method; see `audit.sfrc` for the formulas.
 
-    slices, patches: how many were looked at and judged. unfaithful: % of the patches that contradict what was acquired. crossing: mean
-    frequency up to which they agree with the truth, a part of Nyquist. invented: energy of the detail beyond the input's resolution that
-    has no counterpart in the truth, % of the energy that the truth has there; see ring_correlation. inconsistency: root mean square
-    error, 0–255, of the rebuilt slices made smaller against what was rebuilt. lesions: Lesions.
+    Attributes:
+        slices: Number of audited slices.
+        patches: Number of judged patches.
+        unfaithful: Percentage of the patches that contradict acquired data.
+        crossing: Mean frequency up to which patches agree with the reference, part of Nyquist.
+        hallucinated: Energy of the detail without a counterpart in the reference, percent of the
+            detail of the reference or of the result, whichever is larger; 0 to 100.
+        inconsistency: RMSE of the degraded result against the input, 0–255.
+        lesions: Synthetic lesions.
     """
 
     slices: int
     patches: int
     unfaithful: float
     crossing: float
-    invented: float
+    hallucinated: float
     inconsistency: float
-    lesions: tuple[Lesion, ...]
+    lesions: tuple[AuditedLesion, ...]
 
     @classmethod
-    def together(cls, findings: Sequence[Self]) -> Self:
-        """Means over volumes, each of the same weight; all of their lesions."""
+    def combine(cls, findings: Sequence[Self]) -> Self:
+        """Combine volumes: means over volumes with equal weights, and all lesions."""
         means = {
             key: float(np.mean([getattr(found, key) for found in findings])) for key in MEASURES
         }
@@ -52,38 +73,96 @@ class Findings:
             lesions=tuple(lesion for found in findings for lesion in found.lesions),
         )
 
-    def survival(self) -> dict[str, float | None]:
-        """{name: number}: planted; how many are of each of dots.WORDS; and the part of their contrast that is left: mean, the least, of the bright and the
-        dark ones, of those of each diameter; None where none was planted."""
-        counts = {word: sum(lesion.score.word == word for lesion in self.lesions) for word in WORDS}
-        kinds = {
-            "bright": lambda lesion: lesion.dot.height > 0,
-            "dark": lambda lesion: lesion.dot.height < 0,
+    def lesion_figures(self) -> Figures:
+        """Summarize the lesions.
+
+        Returns:
+            "lesions": their number; "lesions_preserved", "lesions_weakened", "lesions_lost" and
+            "lesions_exaggerated"; remaining contrast: "mean_contrast", "min_contrast", and the
+            means of "bright" and "dark" lesions and of those of "2_px" to "5_px". A contrast is
+            None if there is no such lesion.
+        """
+        outcomes = [lesion.score.outcome for lesion in self.lesions]
+        kinds: dict[str, Callable[[Lesion], bool]] = {
+            "bright": lambda lesion: lesion.contrast > 0,
+            "dark": lambda lesion: lesion.contrast < 0,
         }
-        kinds |= {
-            f"{diameter}_px": lambda lesion, diameter=diameter: lesion.dot.diameter == diameter
-            for diameter in DIAMETERS
-        }
-        heights = [lesion.score.height for lesion in self.lesions]
+        kinds |= {f"{diameter}_px": _has_diameter(diameter) for diameter in DIAMETERS}
+        contrasts = [lesion.score.contrast for lesion in self.lesions]
         return {
-            "planted": len(self.lesions),
-            **counts,
-            "contrast": _mean(heights),
-            "least": min(heights, default=None),
+            "lesions": len(self.lesions),
+            **{f"lesions_{outcome}": outcomes.count(outcome) for outcome in OUTCOMES},
+            "mean_contrast": _mean(contrasts),
+            "min_contrast": min(contrasts, default=None),
             **{
-                name: _mean([lesion.score.height for lesion in self.lesions if belongs(lesion)])
-                for name, belongs in kinds.items()
+                name: _mean([each.score.contrast for each in self.lesions if is_kind(each.lesion)])
+                for name, is_kind in kinds.items()
             },
         }
 
-    def figures(self) -> dict[str, float | None]:
-        """All of it as {name: number or None}."""
+    def figures(self) -> Figures:
+        """Return all figures by name."""
         return (
             {"slices": self.slices, "patches": self.patches}
             | {key: getattr(self, key) for key in MEASURES}
-            | self.survival()
+            | self.lesion_figures()
         )
 
 
-def _mean(values):
+def combine_volumes(volumes: Mapping[str, Mapping[str, Findings]]) -> dict[str, Findings]:
+    """Combine the volumes of a scale.
+
+    Args:
+        volumes: {name of a volume: {name of a method: Findings}}.
+
+    Returns:
+        {name of a method: Findings of all volumes}.
+    """
+    return {
+        method: Findings.combine([methods[method] for methods in volumes.values()])
+        for method in next(iter(volumes.values()))
+    }
+
+
+def card_entry(
+    anatomy: str,
+    model: str,
+    options: AuditOptions,
+    volumes: Mapping[str, Mapping[str, Findings]],
+) -> dict[str, Any]:
+    """Build an entry of `ModelCard.audit`: the figures of a model and of the baselines.
+
+    Args:
+        anatomy: Anatomy of the volumes.
+        model: Name of the model.
+        options: Options of the audit.
+        volumes: {name of a volume: {name of a method: Findings}}.
+    """
+    figures = {name: found.figures() for name, found in combine_volumes(volumes).items()}
+    return {
+        "anatomy": anatomy,
+        "volumes": sorted(volumes),
+        "slices": figures[model]["slices"],
+        "patches": figures[model]["patches"],
+        "degradation": options.degradation,
+        "noise": options.noise,
+        "seed": options.seed,
+        **_rounded(figures[model]),
+        "baselines": {name: _rounded(figures[name]) for name in BASELINES},
+    }
+
+
+def _has_diameter(diameter: int) -> Callable[[Lesion], bool]:
+    return lambda lesion: lesion.diameter == diameter
+
+
+def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
+
+
+def _rounded(figures: Figures) -> Figures:
+    return {key: _round(figures[key]) for key in AUDIT_FIGURES}
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, CARD_DIGITS)

@@ -1,136 +1,186 @@
-"""Scanning Fourier ring correlation (sFRC): up to which frequency a rebuilt slice agrees with the truth, patch by patch.
+"""Scanning Fourier ring correlation (sFRC): agreement of restored slices with the reference.
 
-P. Kc, R. Zeng, N. Soni and A. Badano 2026, "sFRC for assessing hallucinations in medical image restoration", arXiv:2603.04673, of the
-FDA; code: DIDSR/sfrc. A patch whose curve falls too early shows something else than the truth. Here:
+Fourier ring correlation: Saxton and Baumeister 1982, "The correlation averaging of a regularly
+arranged bacterial cell envelope protein" (doi:10.1111/j.1365-2818.1982.tb00405.x); van Heel 1987,
+"Similarity measures between images" (doi:10.1016/0304-3991(87)90010-6). Patch by patch: Kc, Zeng,
+Soni and Badano 2026, "sFRC for assessing hallucinations in medical image restoration"
+(arXiv:2603.04673; code: DIDSR/sfrc). A patch whose curve falls too early shows another structure
+than the reference. Choices made here:
 
-- Patches have a side of 8 low-resolution pixels, and overlap by half. The paper's have 16 (64 pixels at ×4, 48 at ×3), side by side; but small ones find
-  small inventions better, and the window hides what lies at the edges of a patch.
-- A patch loses its mean (weighted by the window) and is multiplied by a Hann window.
-- FRC(r) = Re Σ F·G* / √(Σ|F|²·Σ|G|²), the sums over the ring of frequencies that round to r cycles per side, r = 1 … side/2 (Nyquist). It
-  has a sign, where the paper's code drops it: an inverted contrast is no agreement.
-- The crossing is the lowest frequency at which the curve falls below THRESHOLD, the paper's 0.75 for MRI; straight lines between the rings;
-  as a part of the Nyquist frequency of the truth, 1 where it never does.
-- A patch is unfaithful where its crossing lies below LIMIT times the Nyquist frequency of the input: it contradicts what was acquired. The paper sets the
-  limit by hallucinations that experts have marked. Here planted discs took their place, of 2–5 low-resolution pixels and 20 % of the intensity
-  range, in an output whose truth has none: in five volumes 84 %, 76 % and 73 % of their patches are unfaithful at ×2, ×4 and ×8, of those of bicubic interpolation,
-  which cannot invent, 2 %.
+- Patches have a side of 8 low-resolution pixels and overlap by half. The paper uses 16 (64 pixels
+  at ×4, 48 at ×3), side by side. Small patches find small hallucinations better, and the overlap
+  covers what the window hides at the edges.
+- The window-weighted mean is subtracted; a Hann window is applied.
+- FRC(r) = Re Σ F·G* / √(Σ|F|²·Σ|G|²), summed over the ring of frequencies that round to r cycles
+  per side, r = 1 … side/2 (Nyquist). The sign is kept, where the code of the paper drops it: an
+  inverted contrast does not agree.
+- The crossing is the lowest frequency at which the curve falls below THRESHOLD, 0.75 in the paper
+  for MRI; linear between the rings; a part of the Nyquist frequency of the reference, 1 if the
+  curve never falls below.
+- A patch is unfaithful if its crossing is below LIMIT times the Nyquist frequency of the input: it
+  contradicts acquired data. The paper sets the limit by hallucinations that experts marked. Here,
+  discs of 2–5 low-resolution pixels and 20 % contrast were added to an output whose reference has
+  none: in five volumes 84 %, 76 % and 73 % of their patches are unfaithful at ×2, ×4 and ×8,
+  against 2 % for bicubic interpolation, which cannot hallucinate.
 
-FRC says nothing about strength: a blurred patch agrees with the truth. How much is added is told by the invented energy: beyond
-the input's Nyquist frequency, where every method guesses, the part of the rebuilt energy that has no counterpart in the truth.
+FRC is blind to strength: a blurred patch agrees with the reference. The amount of hallucinated
+detail is measured beyond the Nyquist frequency of the input, where every method guesses. With the
+energies R of the reference and X of the result in a ring, the part of X without a counterpart is
+X·(1 − max(FRC, 0)²). The share of hallucinated detail is its sum over rings and patches, divided
+by the sum of max(R, X, N) per patch, where N is the energy of noise with a standard deviation of
+NOISE. It is between 0 and 1: 1 if all detail of the result is hallucinated and exceeds that of the
+reference; close to 0 where neither has detail above noise, as on a smooth phantom.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
-SIDE = 8  # low-resolution pixels
+SIDE = 8
+"""Side of a patch, low-resolution pixels."""
 THRESHOLD = 0.75
 LIMIT = 0.75
-LEAST_BODY = 0.5
-"""Part of a patch that must show the body for it to be judged."""
+MIN_BODY = 0.5
+"""Part of a patch that must be foreground for the patch to be judged."""
+NOISE = 0.005
+"""Standard deviation of the noise floor of detail, part of the intensity range."""
 NEGLIGIBLE = 1e-10
-"""Energy of a ring, as a part of that of a mean patch, below which there is nothing but rounding."""
+"""Energy of a ring, as part of that of a mean patch, below which there is only rounding."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """crossing: (rows, columns) of patches, parts of the Nyquist frequency; unfaithful, judged: the same, boolean; only judged ones can be unfaithful.
+    """Agreement of a result with a reference.
 
-    invented, detail: energies beyond the input's Nyquist frequency, over the judged patches: what the rebuilt slice has without a
-    counterpart, and what the truth has.
+    Attributes:
+        crossing: (rows, columns) of patches, parts of the Nyquist frequency.
+        unfaithful: The same shape, boolean; only judged patches can be unfaithful.
+        judged: The same shape, boolean.
+        hallucinated: Energy without a counterpart beyond the Nyquist frequency of the input,
+            summed over the judged patches.
+        detail: The energy that `hallucinated` is a share of: max(reference, result, noise) of each
+            judged patch, summed.
     """
 
     crossing: np.ndarray
     unfaithful: np.ndarray
     judged: np.ndarray
-    invented: float
+    hallucinated: float
     detail: float
 
 
 class ReferenceSlice:
-    """A true slice, against which what several methods have made of it is held; what depends on it alone is computed once.
+    """A reference slice; what depends on it alone is computed once for all methods.
 
-    truth: (h, w), any intensities; both sides at least SIDE·scale. mask: (h, w), boolean, its body.
+    Attributes:
+        judged: (rows, columns) of patches, boolean: those with enough foreground.
     """
 
-    def __init__(self, truth: np.ndarray, mask: np.ndarray, scale: int):
+    def __init__(self, reference: np.ndarray, mask: np.ndarray, scale: int) -> None:
+        """Compute the spectra of a reference.
+
+        Args:
+            reference: Slice (h, w), normalized; both sides at least SIDE·scale.
+            mask: Foreground (h, w), boolean.
+            scale: Upsampling factor.
+        """
         self._side = scale * SIDE
-        self._scale, self._shape = scale, truth.shape
-        self._starts = [_starts(length, self._side) for length in truth.shape]
+        self._scale = scale
+        self._shape: tuple[int, ...] = reference.shape
+        self._starts = [_starts(length, self._side) for length in reference.shape]
         self._rings = _Rings(self._side)
-        self._spectra = self._spectra_of(truth)
+        window = np.sin(np.pi * (np.arange(self._side) + 0.5) / self._side) ** 2
+        self._window = np.outer(window, window)
+        self._spectra = self._spectra_of(reference)
         self._power = self._rings.sums(np.abs(self._spectra) ** 2)
-        self.judged = self._patches(mask.astype(float)).mean(axis=(-2, -1)) >= LEAST_BODY
+        self.judged: np.ndarray = self._patches(mask.astype(float)).mean(axis=(-2, -1)) >= MIN_BODY
 
     def curves(self, image: np.ndarray) -> np.ndarray:
-        """FRC of every patch with that of an image (h, w): (rows, columns, 1 + side/2), first for frequency 0, where it is 1."""
+        """Compute the FRC of every patch with that of an image (h, w).
+
+        Returns:
+            (rows, columns, 1 + side/2), the first for frequency 0, where it is 1.
+        """
         return self._curves(self._spectra_of(image))[0]
 
     def agreement(self, image: np.ndarray) -> Agreement:
-        """An Agreement of an image (h, w)."""
+        """Compare an image (h, w) with the reference."""
         curves, power = self._curves(self._spectra_of(image))
         crossing = crossings(curves)
         beyond = np.arange(curves.shape[-1])[1:] * self._scale > curves.shape[-1] - 1
-        invented = (power * (1 - np.maximum(curves[..., 1:], 0) ** 2))[self.judged][:, beyond]
+        without_counterpart = power * (1 - np.maximum(curves[..., 1:], 0) ** 2)
+        noise = NOISE**2 * (self._window**2).sum() * self._rings.sizes[beyond].sum()
+        energies = [e[self.judged][:, beyond].sum(axis=-1) for e in (self._power, power)]
         return Agreement(
             crossing,
             self.judged & (crossing < LIMIT / self._scale),
             self.judged,
-            float(invented.sum()),
-            float(self._power[self.judged][:, beyond].sum()),
+            float(without_counterpart[self.judged][:, beyond].sum()),
+            float(np.maximum(np.maximum(*energies), noise).sum()),
         )
 
     def expand(self, values: np.ndarray) -> np.ndarray:
-        """A value per patch (rows, columns) as one per pixel (h, w): each pixel has that of the patch whose center is nearest."""
+        """Map a value per patch (rows, columns) to pixels (h, w), by the nearest patch center."""
         rows, columns = (
             _nearest(length, starts, self._side)
             for length, starts in zip(self._shape, self._starts)
         )
         return values[np.ix_(rows, columns)]
 
-    def _patches(self, image):
-        """(rows, columns, side, side)"""
-        return np.lib.stride_tricks.sliding_window_view(image, (self._side, self._side))[
-            np.ix_(*self._starts)
-        ]
+    def _patches(self, image: np.ndarray) -> np.ndarray:
+        """(rows, columns, side, side)."""
+        view = np.lib.stride_tricks.sliding_window_view(image, (self._side, self._side))
+        return view[np.ix_(*self._starts)]
 
-    def _spectra_of(self, image):
-        """(rows, columns, side²)"""
-        window = np.sin(np.pi * (np.arange(self._side) + 0.5) / self._side) ** 2
-        window = np.outer(window, window)
+    def _spectra_of(self, image: np.ndarray) -> np.ndarray:
+        """(rows, columns, side²)."""
         patches = self._patches(np.asarray(image, dtype=float))
-        means = (patches * window).sum(axis=(-2, -1), keepdims=True) / window.sum()
-        return np.fft.fft2((patches - means) * window).reshape(*patches.shape[:2], -1)
+        weighted = (patches * self._window).sum(axis=(-2, -1), keepdims=True)
+        spectra = np.fft.fft2((patches - weighted / self._window.sum()) * self._window)
+        return spectra.reshape(*patches.shape[:2], -1)
 
-    def _curves(self, spectra):
-        """(FRC, energy in every ring)"""
+    def _curves(self, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(FRC, energy in every ring)."""
         power = self._rings.sums(np.abs(spectra) ** 2)
         product = self._rings.sums((self._spectra * spectra.conj()).real)
-        is_empty = _is_negligible(power) | _is_negligible(self._power)
-        curves = np.where(
-            is_empty, 0.0, product / np.sqrt(np.where(is_empty, 1, power * self._power))
-        )
-        curves[_is_negligible(power) & _is_negligible(self._power)] = 1
+        is_empty, other_is_empty = _is_negligible(power), _is_negligible(self._power)
+        is_any_empty = is_empty | other_is_empty
+        norm = np.sqrt(np.where(is_any_empty, 1, power * self._power))
+        curves = np.where(is_any_empty, 0.0, product / norm)
+        curves[is_empty & other_is_empty] = 1
         return np.concatenate([np.ones((*curves.shape[:2], 1)), curves], axis=-1), power
 
 
 class _Rings:
-    """The rings of the spectrum of a patch: frequencies that round to 1 … side/2 cycles per side."""
+    """The rings of the spectrum of a patch: frequencies that round to 1 … side/2 cycles per side.
 
-    def __init__(self, side):
+    sizes: number of frequencies in each ring.
+    """
+
+    def __init__(self, side: int) -> None:
         cycles = np.fft.fftfreq(side, 1 / side)
         radius = np.rint(np.hypot(*np.meshgrid(cycles, cycles))).astype(int).ravel()
         order = np.argsort(radius, kind="stable")
         self._order = order[(radius[order] >= 1) & (radius[order] <= side // 2)]
         self._first = np.searchsorted(radius[self._order], np.arange(1, side // 2 + 1))
+        self.sizes = np.diff([*self._first, len(self._order)])
 
-    def sums(self, values):
-        """(..., side²) to (..., side/2)"""
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """(..., side²) to (..., side/2)."""
         return np.add.reduceat(values[..., self._order], self._first, axis=-1)
 
 
 def crossings(curves: np.ndarray) -> np.ndarray:
-    """Where curves (..., n), from frequency 0 to Nyquist, first fall below THRESHOLD, as parts of Nyquist: (...); 1 where they do not."""
+    """Find where FRC curves first fall below THRESHOLD.
+
+    Args:
+        curves: (..., n), from frequency 0 to Nyquist.
+
+    Returns:
+        (...), parts of the Nyquist frequency; 1 where a curve does not fall below.
+    """
     last = curves.shape[-1] - 1
     below = curves < THRESHOLD
     first = np.argmax(below, axis=-1)
@@ -142,15 +192,17 @@ def crossings(curves: np.ndarray) -> np.ndarray:
     return np.where(below.any(axis=-1), (first - 1 + between) / last, 1.0)
 
 
-def _is_negligible(power):
-    return power <= NEGLIGIBLE * power.sum(axis=-1).mean()
+def _is_negligible(power: np.ndarray) -> np.ndarray:
+    is_negligible: np.ndarray = power <= NEGLIGIBLE * power.sum(axis=-1).mean()
+    return is_negligible
 
 
-def _starts(length, side):
-    """First pixels of patches that overlap by half; the last ends where the slice ends."""
+def _starts(length: int, side: int) -> np.ndarray:
+    """First pixels of patches that overlap by half; the last one ends with the slice."""
     return np.unique([*range(0, length - side + 1, side // 2), length - side])
 
 
-def _nearest(length, starts, side):
-    """The number of the patch whose center is nearest, for every pixel along a side."""
-    return np.abs(np.arange(length)[:, None] - (starts + (side - 1) / 2)).argmin(axis=1)
+def _nearest(length: int, starts: np.ndarray, side: int) -> np.ndarray:
+    """Number of the patch with the nearest center, for every pixel along a side."""
+    centers = starts + (side - 1) / 2
+    return np.abs(np.arange(length)[:, None] - centers).argmin(axis=1)

@@ -1,33 +1,42 @@
-"""An audit as text: CSV for machines, Markdown for people."""
+"""Tables of an audit: CSV for programs, Markdown for people."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..comparison.scores import csv_text
-from ..models.card import AUDITED, audited_text
+from ..models.card import AUDIT_FIGURES, format_figure
 from ..options import AuditOptions
-from .audit import CONTRAST
-from .findings import Findings
+from .findings import LESION_CONTRAST, Findings, combine_volumes
 from .sfrc import LIMIT, SIDE, THRESHOLD
 
-Results = dict[int, dict[str, dict[str, Findings]]]
+Results = Mapping[int, Mapping[str, Mapping[str, Findings]]]
 """{scale: {name of a volume: {name of a method: Findings}}}"""
 
-READING = f"""\
-How to read it: slices are made smaller, every method rebuilds them, and what it has made is held against the truth, in patches of {SIDE} pixels of the input. The first two
-methods learn nothing and cannot invent: they are the measure.
+LEGEND = f"""\
+How to read it: slices are degraded, every method restores them, and the results are compared with
+the reference in patches of {SIDE} input pixels. The first two methods learned nothing and cannot
+hallucinate: they are the yardstick.
 
-- **Unfaithful patches** show another structure than the truth, at frequencies that the input still had (their Fourier ring correlation falls below {THRESHOLD:g} before
-  {LIMIT:g} of the input's Nyquist frequency). A model that has more of them than bicubic interpolation contradicts what was acquired: look at them in `audit.png` and `maps/`.
-- **Agreement up to**: the frequency, a part of the Nyquist frequency of the truth, where that correlation falls, in the mean. The higher, the more true detail.
-- **Invented detail**: what a method adds beyond the resolution of the input without a counterpart in the truth, in % of the energy that the truth has there. Of two
-  methods that agree as far with the truth, the one with less is more honest.
-- **Inconsistency**: the error that is left when the output is made smaller again and held against the input.
-- **Lesions**: bright and dark discs of 2 to 5 pixels of the input, with a contrast of {CONTRAST:.0%} of the intensity range, planted into what the methods are given. *Lost*: less
-  than a quarter of the contrast is left at the resolution of the input; *weakened*: less than three quarters; *exaggerated*: more than one and a quarter."""
+- **Unfaithful patches** show another structure than the reference, at frequencies that the input
+  contains: their Fourier ring correlation (FRC) falls below {THRESHOLD:g} before {LIMIT:g} of the
+  input's Nyquist frequency. A model with more of them than bicubic interpolation contradicts
+  acquired data: see `audit.png` and `maps/`.
+- **FRC crossing**: the mean frequency where that correlation falls below {THRESHOLD:g}, as part of
+  the Nyquist frequency of the reference. Higher means more faithful detail.
+- **Hallucinated detail**: energy beyond the input's resolution without a counterpart in the
+  reference, in percent of the detail of the reference or of the result, whichever is larger. Of
+  two methods with the same FRC crossing, the one with less is more honest.
+- **Data inconsistency**: the RMSE of the degraded output against the input.
+- **Synthetic lesions**: bright and dark discs of 2 to 5 input pixels, with a contrast of
+  {LESION_CONTRAST:.0%} of the intensity range, added to the input. *Lost*: less than a quarter of
+  the contrast remains at the input's resolution; *weakened*: less than three quarters;
+  *exaggerated*: more than one and a quarter."""
 
 
 def volumes_csv(results: Results) -> str:
-    """A line per scale, volume and method."""
+    """Return a line per scale, volume and method as CSV."""
     return _csv(
         ("scale", "volume", "method"),
         {
@@ -40,92 +49,79 @@ def volumes_csv(results: Results) -> str:
 
 
 def summary_csv(results: Results) -> str:
-    """A line per scale and method: means over the volumes, and all lesions."""
+    """Return a line per scale and method as CSV: means over the volumes, and all lesions."""
     return _csv(
         ("scale", "volumes", "method"),
         {
             (scale, len(volumes), method): found
             for scale, volumes in results.items()
-            for method, found in together(volumes).items()
+            for method, found in combine_volumes(volumes).items()
         },
     )
 
 
 def lesions_csv(results: Results) -> str:
-    """A line per lesion and method; slice, row and column: where it lies, in pixels of the input."""
-    header = (
-        "scale",
-        "volume",
-        "method",
-        "slice",
-        "row",
-        "column",
-        "diameter",
-        "planted",
-        "word",
-        "contrast",
-        "brightness",
-        "peak",
-    )
+    """Return a line per lesion and method as CSV; its position is in input pixels."""
+    position = ("scale", "volume", "method", "slice", "row", "column", "diameter")
+    values = ("contrast", "outcome", "remaining_contrast", "brightness", "peak")
     return csv_text(
-        header,
+        (*position, *values),
         [
             (
                 scale,
                 volume,
                 method,
-                lesion.number,
-                lesion.dot.row,
-                lesion.dot.column,
-                lesion.dot.diameter,
-                float(lesion.dot.height),
-                lesion.score.word,
-                lesion.score.height,
-                lesion.score.brightness,
-                lesion.score.peak,
+                each.number,
+                each.lesion.row,
+                each.lesion.column,
+                each.lesion.diameter,
+                float(each.lesion.contrast),
+                each.score.outcome,
+                each.score.contrast,
+                each.score.brightness,
+                each.score.peak,
             )
             for scale, volumes in results.items()
             for volume, methods in volumes.items()
             for method, found in methods.items()
-            for lesion in found.lesions
+            for each in found.lesions
         ],
     )
 
 
-def together(volumes: dict[str, dict[str, Findings]]) -> dict[str, Findings]:
-    """{name of a method: Findings of all volumes of a scale}"""
-    return {
-        method: Findings.together([methods[method] for methods in volumes.values()])
-        for method in next(iter(volumes.values()))
-    }
+def markdown(results: Results, options: AuditOptions, skipped: Sequence[str] = ()) -> str:
+    """Return the tables of an audit as Markdown.
 
-
-def markdown(results: Results, job: AuditOptions, skipped: Sequence[str] = ()) -> str:
-    """job: an AuditOptions, any of those of the scales. skipped: sentences on the volumes that could not be audited."""
-    noise = f", {job.noise:g} % of noise" if job.noise else ""
+    Args:
+        results: Findings of every scale, volume and method.
+        options: Options of the audit, of any scale.
+        skipped: Sentences about volumes that could not be audited.
+    """
+    noise = f", {options.noise:g} % noise" if options.noise else ""
     chosen = (
         "all slices"
-        if job.slices is None
-        else f"at most {_count(job.slices, 'slice')} of every volume"
+        if options.slices is None
+        else f"at most {_count(options.slices, 'slice')} per volume"
     )
     lines = [
         "# Audit",
         "",
-        f"Made smaller by {job.degradation}{noise}; {chosen}; seed {job.seed}. Means over volumes; lesions of all volumes.",
+        f"Degradation: {options.degradation}{noise}; {chosen}; seed {options.seed}. "
+        "Means over volumes; lesions of all volumes.",
         "",
     ]
     for scale, volumes in results.items():
         lines += [*_table(scale, volumes), ""]
-    lines += [READING, ""]
+    lines += [LEGEND, ""]
     if skipped:
-        lines += ["Left out:", "", *(f"- {sentence}" for sentence in skipped), ""]
+        lines += ["Skipped:", "", *(f"- {sentence}" for sentence in skipped), ""]
     return "\n".join(lines)
 
 
-def _table(scale, volumes):
-    methods = together(volumes)
+def _table(scale: int, volumes: Mapping[str, Mapping[str, Findings]]) -> list[str]:
+    methods = combine_volumes(volumes)
     first = next(iter(methods.values()))
-    header = ["method", *(heading for heading, _ in AUDITED.values())]
+    header = ["method", *(heading for heading, _ in AUDIT_FIGURES.values())]
     counts = (
         _count(len(volumes), "volume"),
         _count(first.slices, "slice"),
@@ -140,18 +136,16 @@ def _table(scale, volumes):
     ]
     for name, found in methods.items():
         figures = found.figures()
-        lines.append(
-            f"| `{name}` | " + " | ".join(audited_text(key, figures[key]) for key in AUDITED) + " |"
-        )
+        cells = " | ".join(format_figure(key, figures[key]) for key in AUDIT_FIGURES)
+        lines.append(f"| `{name}` | {cells} |")
     return lines
 
 
-def _csv(keys, findings):
+def _csv(keys: tuple[str, ...], findings: Mapping[tuple[Any, ...], Findings]) -> str:
     header = next(iter(findings.values())).figures()
-    return csv_text(
-        (*keys, *header), [(*key, *found.figures().values()) for key, found in findings.items()]
-    )
+    lines = [(*key, *found.figures().values()) for key, found in findings.items()]
+    return csv_text((*keys, *header), lines)
 
 
-def _count(number, one, many=None):
+def _count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"

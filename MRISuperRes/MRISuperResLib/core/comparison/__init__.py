@@ -1,1 +1,1 @@
-"""What every method makes of one volume, in pictures and numbers."""
+"""Comparison of methods on one volume, in pictures and numbers."""

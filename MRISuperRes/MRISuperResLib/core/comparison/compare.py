@@ -1,175 +1,341 @@
-"""The comparison: every method enlarges the same slices, and is measured by the same rules."""
+"""Comparison: every method upsamples the same slices and is scored by the same rules."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .. import geometry, provenance, slice_axis
+from .. import provenance
+from ..errors import SuperResolutionError
 from ..inference.errors import translate_device_errors
+from ..messages import Message
+from ..method_names import MethodName
 from ..methods.registry import MethodRegistry
-from ..metrics import foreground
+from ..metrics.full_reference import PEAK
 from ..options import ComparisonOptions
+from ..progress import CancelCheck, ProgressCallback
+from ..resampling import back_project
+from ..slice_axis import SliceAxis
 from ..upsampling import allocate_in_memory, batches, spacing_messages
 from ..volume import Volume
 from .lesions import LesionScore
-from .sampled import SampledMetrics
-from .scores import ScoreTable, metrics_of
-from .shared_methods import SharedMethods
-from .slice_scores import SliceScores
+from .scores import PERCEPTUAL, Metric, ScoreTable, SliceScores, Values, metrics_of
 from .stack import SliceStack
+
+if TYPE_CHECKING:
+    from ..methods.base import Method
+
+AllocateOutput = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
+"""Allocates the output of a method (name, shape, dtype), in memory or in a file."""
+MetricFunction = Callable[[np.ndarray, np.ndarray], float]
+"""Computes a metric of a slice and its reference, both (h, w), normalized."""
+
+SAMPLED_SLICES = 5
+"""Slices of the metrics that take long, evenly spaced over the middle of the scored ones."""
 
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """volume: (k, j, i), in the type of the input; stage: "interpolation", "psnr", "gan" or "blend"; provenance: see provenance.describe."""
+    """The result of a method.
+
+    Attributes:
+        name: Name of the method.
+        stage: "interpolation", "psnr", "gan" or "blend".
+        volume: The upsampled volume, in the type of the input, with its provenance.
+    """
 
     name: str
     stage: str
-    volume: np.ndarray
-    provenance: dict
+    volume: Volume
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """outputs: a MethodOutput per method, in the job's order; ijk_to_ras: (4, 4), mm, where they and the reference lie.
+    """The results of a comparison.
 
-    reference: (k, j, i), the truth, in the type of the input; None without one. low: (k, j, i), what the methods were
-    given, at low_ijk_to_ras: the degraded truth (float32), or the input itself. axis: slice_axis.SliceAxis. table: ScoreTable.
-    dots: list of dots.LesionScore. messages: sentences for the user.
+    Attributes:
+        options: What was compared, and how.
+        outputs: The result of every method, in the order of the options.
+        reference: The reference, cropped to multiples of the scale; None without one.
+        low: What the methods upsampled: the degraded reference (float32), or the input itself.
+        axis: Slice direction.
+        table: Scores of every method and slice.
+        lesions: What every method leaves of every synthetic lesion.
+        messages: Messages of the volume and of the comparison.
     """
 
+    options: ComparisonOptions
     outputs: list[MethodOutput]
-    ijk_to_ras: np.ndarray
-    reference: np.ndarray | None
-    low: np.ndarray
-    low_ijk_to_ras: np.ndarray
-    axis: slice_axis.SliceAxis
+    reference: Volume | None
+    low: Volume
+    axis: SliceAxis
     table: ScoreTable
-    dots: list[LesionScore]
-    messages: list[str]
+    lesions: list[LesionScore]
+    messages: tuple[Message, ...]
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """Position of the outputs and of the reference, (4, 4), mm."""
+        return self.outputs[0].volume.ijk_to_ras
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the mean scores, a line per method, as a CSV file."""
+        Path(path).write_text(self.table.csv(), encoding="utf-8", newline="")
 
 
 @translate_device_errors
-def compare(
-    volume: np.ndarray,
-    ijk_to_ras: ArrayLike,
-    job: ComparisonOptions,
-    methods: MethodRegistry | None = None,
-    allocate=None,
-    further=(),
-    progress=None,
-    cancelled=None,
+def compare_methods(
+    volume: Volume,
+    options: ComparisonOptions,
+    *,
+    registry: MethodRegistry | None = None,
+    allocate: AllocateOutput | None = None,
+    further: Iterable[tuple[Metric, MetricFunction]] = (),
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
 ) -> Comparison:
-    """Enlarges a volume, or what is left of it after degradation, by every method of a job.
+    """Upsample a volume, or what degradation leaves of it, by every method, and score the results.
 
-    volume: (k, j, i), integer or real. ijk_to_ras: (4, 4), mm. job: ComparisonOptions. methods: a MethodRegistry to keep networks
-    loaded between jobs. allocate(name, shape, dtype): makes the array of a method's output; default, in memory.
-    further: metrics of the caller's own, see sampled.SampledMetrics.
-    progress(done, total): slices through which all methods have gone; one of them, the last, has the planted dots.
-    cancelled(): asked before every batch; the comparison ends where it answers True.
-    Raises SuperResolutionError for whatever the user can mend, Cancelled.
+    Every method gets the same low-resolution volume as `upsample_volume` would: normalized by its
+    own percentiles. Scores are on the 0–255 scale of the reference.
+
+    Args:
+        volume: The reference, which is degraded; or the input, if `options.reference` is False.
+        options: Options of the comparison.
+        registry: Keeps networks loaded between tasks; by default a new one.
+        allocate: Allocates the output of a method; by default in memory.
+        further: Additional metrics, computed on up to SAMPLED_SLICES scored slices.
+        on_progress: Called with the progress in slices, first with none done. The last slice is
+            the one with the synthetic lesions.
+        is_cancelled: Called before every batch; the comparison stops when it returns True.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
     """
-    stack = SliceStack(volume, geometry.check_ijk_to_ras(ijk_to_ras), job)
-    enlargers = SharedMethods(job, methods or MethodRegistry())
-    volumes = {
-        name: (allocate or _allocate)(name, stack.output_shape, volume.dtype)
-        for name in job.methods
+    stack = SliceStack(volume, options)
+    shared = SharedMethods(options, registry or MethodRegistry())
+    outputs = {
+        name: _allocate(name, stack.output_shape, volume.array.dtype)
+        if allocate is None
+        else allocate(name, stack.output_shape, volume.array.dtype)
+        for name in options.methods
     }
-    sampled = SampledMetrics(job, stack, further)
-    metrics = (*metrics_of(job), *sampled.metrics)
-    record = _Record(job, stack, volumes, sampled, metrics)
-    for part in batches(len(stack) + 1, enlargers.batch_size(*stack.low_size), progress, cancelled):
-        numbers = range(len(stack) + 1)[part]
-        low, truths = zip(*(stack.read(number) for number in numbers))
-        low = np.stack(low)
-        record.begin(numbers, low, truths)
-        for name, enlarged in enlargers(low):
-            record.take(name, numbers, enlarged)
+    sampled = _SampledMetrics(options, stack, further)
+    metrics = (*metrics_of(options), *sampled.metrics)
+    record = _Record(stack, options, outputs, sampled, metrics)
+    count = len(stack) + 1
+    for part in batches(count, shared.batch_size(*stack.low_shape), on_progress, is_cancelled):
+        numbers = range(count)[part]
+        slices = [stack.read(number) for number in numbers]
+        record.begin(numbers, slices)
+        for name, upsampled in shared(np.stack([low for low, _ in slices])):
+            record.add(name, numbers, upsampled)
 
-    outputs = [
-        MethodOutput(
-            name, method.stage, volumes[name], _provenance(name, method, stack, ijk_to_ras, job)
-        )
-        for name, method in enlargers.methods.items()
-    ]
-    warnings = [
-        warning
-        for method in dict.fromkeys(enlargers.methods.values())
-        for warning in spacing_messages(stack.low_ijk_to_ras, stack.axis, method.cards)
-    ]
-    shortages = [
-        message
-        for method in dict.fromkeys(enlargers.methods.values())
-        for message in method.messages
-    ]
     return Comparison(
-        outputs,
-        stack.ijk_to_ras,
+        options,
+        [
+            MethodOutput(
+                name,
+                method.stage,
+                Volume(
+                    outputs[name],
+                    stack.ijk_to_ras,
+                    provenance=_describe(name, method, volume, stack, options),
+                ),
+            )
+            for name, method in shared.methods.items()
+        ],
         stack.reference_volume(),
-        stack.low_volume(record.given),
-        stack.low_ijk_to_ras,
+        stack.low,
         stack.axis,
-        ScoreTable(metrics, record.scores),
-        record.dots,
-        stack.messages + warnings + shortages,
+        ScoreTable(metrics, record.scores, stack.scored),
+        record.lesions,
+        (*volume.messages, *stack.messages, *shared.messages(stack)),
     )
 
 
-class _Record:
-    """Takes down what the methods have made: the volumes, the scores of every slice, the dots."""
+class SharedMethods:
+    """The methods of a comparison, arranged so that nothing is computed or uploaded twice.
 
-    def __init__(self, job, stack, volumes, sampled, metrics):
-        self._job, self._stack = job, stack
-        self._targets = {
-            name: np.moveaxis(volume, stack.axis.numpy_axis, 0) for name, volume in volumes.items()
-        }
-        self._sampled = sampled
-        self.scores = {
-            name: {metric.key: [None] * len(stack) for metric in metrics} for name in job.methods
-        }
-        self._plain, self._dots = {}, {}
-        self.given = {}  # the degraded slices, by number
-        self._referees, self._truths = {}, {}
+    A method and its back-projection share one upsampling; all networks of a device share one
+    upload.
 
-    @property
-    def dots(self):
-        return [score for name in self._job.methods for score in self._dots[name]]
+    Attributes:
+        methods: {name: the method, without back-projection}.
+    """
 
-    def begin(self, numbers, low, truths):
-        """A batch of slices; what all methods are measured against is made ready."""
-        self._referees, self._truths = {}, {}
-        for number, given, truth in zip(numbers, low, truths):
-            if number < len(self._stack):
-                mask = None if truth is None else foreground(truth)
-                self._truths[number] = truth
-                if truth is not None:
-                    self.given[number] = given
-                self._referees[number] = SliceScores(
-                    truth, mask, given, self._job.scale, self._job.degradation
+    def __init__(self, options: ComparisonOptions, registry: MethodRegistry) -> None:
+        """Load the methods.
+
+        Args:
+            options: Options of the comparison.
+            registry: Finds and loads the methods.
+
+        Raises:
+            SuperResolutionError: See `MethodRegistry.get`.
+        """
+        self._scale, self._degradation = options.scale, options.degradation
+        self.methods: dict[str, Method] = {}
+        self._variants: dict[str, list[tuple[str, bool]]] = {}
+        for name in options.methods:
+            parsed = MethodName.parse(name)
+            plain = parsed.without_back_projection
+            self.methods[name] = registry.get(options.upsampling_options(plain))
+            self._variants.setdefault(plain, []).append((name, parsed.back_projected))
+
+    def batch_size(self, height: int, width: int) -> int:
+        """Return the number of slices (height, width) that suits every method."""
+        return min(method.batch_size(height, width) for method in self.methods.values())
+
+    def messages(self, stack: SliceStack) -> list[Message]:
+        """Collect the messages of the methods about spacing, precision and memory."""
+        methods = list(dict.fromkeys(self.methods.values()))
+        spacing = [
+            message
+            for method in methods
+            for message in spacing_messages(stack.low.ijk_to_ras, stack.axis, method.cards)
+        ]
+        return [*spacing, *(message for method in methods for message in method.messages)]
+
+    def __call__(self, low: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Upsample slices by every method.
+
+        Args:
+            low: Slices (n, h, w), normalized.
+
+        Yields:
+            (name of a method, upsampled slices (n, scale·h, scale·w), normalized).
+        """
+        uploaded: dict[Any, Any] = {}
+        for variants in self._variants.values():
+            method = self.methods[variants[0][0]]
+            if method.device not in uploaded:
+                uploaded[method.device] = method.upload(low)
+            upsampled = method(uploaded[method.device])
+            for name, back_projected in variants:
+                yield (
+                    name,
+                    back_project(upsampled, low, self._scale, self._degradation)
+                    if back_projected
+                    else upsampled,
                 )
 
-    def take(self, name, numbers, enlarged):
-        """enlarged: (n, scale·h, scale·w), what the method `name` has made of the slices of these numbers."""
-        for number, image in zip(numbers, enlarged):
-            if number == len(self._stack):
-                self._dots[name] = self._stack.dots.scores(name, image, self._plain[name])
+
+class _SampledMetrics:
+    """Metrics that take so long that they are computed on a few of the scored slices."""
+
+    def __init__(
+        self,
+        options: ComparisonOptions,
+        stack: SliceStack,
+        further: Iterable[tuple[Metric, MetricFunction]],
+    ) -> None:
+        self._functions = dict(further)
+        if options.perceptual != "none":
+            function = _perceptual_function(options.perceptual, stack.shape)
+            self._functions[PERCEPTUAL[options.perceptual]] = function
+        self.metrics = tuple(self._functions)
+        places = np.linspace(0.2, 0.8, SAMPLED_SLICES) * (len(stack.scored) - 1)
+        self._numbers = {stack.scored[place] for place in np.rint(places).astype(int)}
+
+    def of(
+        self, number: int, image: np.ndarray, reference: np.ndarray | None
+    ) -> dict[str, float | None]:
+        """{metric key: value}, None if the slice has too little content; {} if not sampled."""
+        if number not in self._numbers:
+            return {}
+        values: dict[str, float | None] = {}
+        for metric, function in self._functions.items():
+            try:
+                values[metric.key] = function(image, image if reference is None else reference)
+            except SuperResolutionError as e:
+                if e.kind != "input":
+                    raise
+                values[metric.key] = None
+        return values
+
+
+def _perceptual_function(name: str, shape: tuple[int, int]) -> MetricFunction:
+    from ..metrics.perceptual import PerceptualMetric
+
+    metric = PerceptualMetric(name)
+    metric.check_size(*shape)
+    return lambda image, reference: metric(image * PEAK)
+
+
+class _Record:
+    """Collects what the methods return: volumes, scores of every slice, lesions."""
+
+    def __init__(
+        self,
+        stack: SliceStack,
+        options: ComparisonOptions,
+        outputs: dict[str, np.ndarray],
+        sampled: _SampledMetrics,
+        metrics: Sequence[Metric],
+    ) -> None:
+        self._stack, self._options, self._sampled = stack, options, sampled
+        self._targets = {
+            name: np.moveaxis(output, stack.axis.numpy_axis, 0) for name, output in outputs.items()
+        }
+        self.scores: Values = {
+            name: {metric.key: [None] * len(stack) for metric in metrics}
+            for name in options.methods
+        }
+        self._plain: dict[str, np.ndarray] = {}
+        self._lesions: dict[str, list[LesionScore]] = {}
+        self._slice_scores: dict[int, SliceScores] = {}
+        self._references: dict[int, np.ndarray | None] = {}
+
+    @property
+    def lesions(self) -> list[LesionScore]:
+        return [score for name in self._options.methods for score in self._lesions[name]]
+
+    def begin(
+        self, numbers: Sequence[int], slices: Sequence[tuple[np.ndarray, np.ndarray | None]]
+    ) -> None:
+        """Prepare what all methods of a batch of slices are scored against."""
+        self._slice_scores, self._references = {}, {}
+        options, stack = self._options, self._stack
+        for number, (low, reference) in zip(numbers, slices):
+            if number < len(stack):
+                mask = None if reference is None else stack.mask(number)
+                given = stack.to_reference_scale(low)
+                self._references[number] = reference
+                self._slice_scores[number] = SliceScores(
+                    reference, mask, given, options.scale, options.degradation
+                )
+
+    def add(self, name: str, numbers: Sequence[int], upsampled: np.ndarray) -> None:
+        """Score and store the slices (n, scale·h, scale·w) that a method has upsampled."""
+        stack = self._stack
+        for number, image in zip(numbers, upsampled):
+            if number == len(stack):
+                self._lesions[name] = stack.lesions.scores(name, image, self._plain[name])
                 continue
-            if number == self._stack.fullest:
+            if number == stack.fullest:
                 self._plain[name] = np.array(image)
-            self._targets[name][number] = self._stack.intensity.restore(image)
-            found = self._referees[number].of(np.asarray(image, dtype=float))
-            found |= self._sampled.of(number, image, self._truths[number])
+            self._targets[name][number] = stack.restore(image)
+            scaled = stack.to_reference_scale(image)
+            found = self._slice_scores[number].of(scaled)
+            found |= self._sampled.of(number, scaled, self._references[number])
             for key, value in found.items():
                 self.scores[name][key][number] = value
 
 
-def _provenance(name, method, stack, ijk_to_ras, job):
+def _describe(
+    name: str, method: Method, volume: Volume, stack: SliceStack, options: ComparisonOptions
+) -> dict[str, Any]:
     record = provenance.describe_upsampling(
-        Volume(stack.filled, ijk_to_ras), job, method, stack.axis, stack.intensity
+        volume, options, method, stack.axis, stack.low_intensity
     )
     return record | {"model": record["model"] | {"name": name}}
 
 
-def _allocate(name, shape, dtype):
+def _allocate(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return allocate_in_memory(shape, dtype)

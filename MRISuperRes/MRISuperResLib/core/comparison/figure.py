@@ -1,8 +1,13 @@
-"""One picture of a comparison, as theses and papers show it: a whole slice, and an area of it as every method has made it."""
+"""Figure of a comparison: a whole slice, and a zoomed area of it as every method restored it."""
+
+from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -10,26 +15,39 @@ from scipy.ndimage import uniform_filter
 from .. import geometry, slice_axis
 from ..errors import SuperResolutionError
 from ..intensity import Intensity
-from ..metrics import foreground
+from ..metrics.full_reference import foreground
+from ..options import ComparisonOptions
 from ..provenance import NOTICE
 
-PART, LEAST = 0.2, 16
-"""Side of the enlarged area: a part of the slice's shorter side, but so many low-resolution pixels at least."""
-CELL, LABEL, GAP, HEAD, FOOT = (
-    1.9,
-    0.42,
-    0.1,
-    0.32,
-    0.28,
-)  # inches: an enlarged area, the two lines below it, what is between and around
-RATIOS = 0.5, 1.4  # of the whole slice, width to height; a slice beyond is drawn smaller
-RESOLUTION = 200  # dots per inch
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    from .compare import Comparison
+
+AREA_SHARE, MIN_AREA = 0.2, 16
+"""Side of the zoomed area: part of the shorter side of the slice, but at least this many
+low-resolution pixels."""
+CELL, LABEL, GAP, HEAD, FOOT = 1.9, 0.42, 0.1, 0.32, 0.28
+"""Inches: a zoomed area, the two lines below it, gaps, header and footer."""
+RATIOS = 0.5, 1.4
+"""Range of the width-to-height ratio of the whole slice; a slice beyond it is drawn smaller."""
+RESOLUTION = 200
+"""Dots per inch."""
 FRAME = "#ffd400"
 
 
 @dataclass(frozen=True)
 class Area:
-    """A rectangle in a slice. number: of the slice; row, column: the first, height, width: in pixels of the low-resolution slices."""
+    """A rectangle in a slice, in low-resolution pixels.
+
+    Attributes:
+        number: Number of the slice.
+        row: First row.
+        column: First column.
+        height: Number of rows.
+        width: Number of columns.
+    """
 
     number: int
     row: int
@@ -37,83 +55,81 @@ class Area:
     height: int
     width: int
 
-    def within(self, scale):
-        """Index of slices (n, rows, columns) whose pixels are 1/scale as large as those of the low-resolution ones."""
-        return self.number, *(
+    def within(self, scale: int) -> tuple[int, slice, slice]:
+        """Return the index of the area in slices (n, rows, columns) of `scale` times the size."""
+        rows, columns = (
             slice(first * scale, (first + side) * scale)
             for first, side in ((self.row, self.height), (self.column, self.width))
         )
+        return self.number, rows, columns
 
 
-def import_matplotlib():
-    """(Figure, Rectangle). Raises SuperResolutionError (kind "environment") where matplotlib is missing."""
+def import_matplotlib() -> tuple[type[Figure], type[Rectangle]]:
+    """Import matplotlib's Figure and Rectangle.
+
+    Raises:
+        SuperResolutionError: matplotlib is missing (kind "environment").
+    """
     try:
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError as e:
         raise SuperResolutionError(
-            f"The picture needs the package matplotlib, which can't be imported here ({e}): install it (pip install matplotlib).",
+            f"The figure needs the package matplotlib, which cannot be imported ({e}): install it "
+            "(pip install matplotlib).",
             "environment",
         ) from e
     return Figure, Rectangle
 
 
-def draw(comparison, job, path, title="", area=None):
-    """Writes the picture of a Comparison and its ComparisonOptions, a PNG file.
+def draw(
+    comparison: Comparison, path: str | Path, title: str = "", area: Area | None = None
+) -> None:
+    """Draw a comparison as a PNG file.
 
-    title: above the picture. area: the Area to enlarge, default `most_different_area`. The slices lie as a radiologist
-    expects them, to scale, in the same gray levels; pixels are not smoothed.
+    Slices are in radiological orientation, to scale, and share their gray levels; pixels are not
+    smoothed.
+
+    Args:
+        comparison: The comparison.
+        path: Output file.
+        title: Title of the figure.
+        area: Zoomed area; None: the one where the methods differ most.
+
+    Raises:
+        SuperResolutionError: matplotlib is missing (kind "environment").
     """
     figure_class, rectangle = import_matplotlib()
-    view = _View(comparison, job.scale)
-    area = area or most_different_area(comparison, job.scale)
+    view = _View(comparison)
+    area = area or most_different_area(comparison)
     cells = _cells(view, area)
     rows = 2 if len(cells) <= 8 else 3
     columns = math.ceil(len(cells) / rows)
     high = rows * (CELL + LABEL) - LABEL
     wide = high * min(max(view.ratio, RATIOS[0]), RATIOS[1])
     size = np.array((GAP + wide + columns * (GAP + CELL) + GAP, HEAD + high + LABEL + FOOT))
-    figure = figure_class(figsize=size, dpi=RESOLUTION)
+    figure = figure_class(figsize=(size[0], size[1]), dpi=RESOLUTION)
 
-    def show(image, left, top, width, height, label):
-        axes = figure.add_axes(
-            (*((left, size[1] - top - height) / size), *((width, height) / size))
-        )
-        axes.imshow(
-            image,
-            cmap="gray",
-            vmin=view.gray.low,
-            vmax=view.gray.high,
-            interpolation="nearest",
-            aspect=view.aspect,
-        )
+    def show(image: np.ndarray, left: float, top: float, width: float, height: float) -> Any:
+        box = (*((left, size[1] - top - height) / size), *((width, height) / size))
+        axes = figure.add_axes(box)
+        gray: Any = {"cmap": "gray", "vmin": view.gray.low, "vmax": view.gray.high}
+        axes.imshow(image, **gray, interpolation="nearest", aspect=view.aspect)
         axes.set(xticks=[], yticks=[], anchor="N")
-        axes.set_xlabel(
-            label,
-            fontsize=min(8, 8 * 28 / max(map(len, label.split("\n")))),
-            labelpad=3,
-            linespacing=1.3,
-        )
         return axes
 
-    whole = show(
-        view.turned(view.shown[area.number]),
-        GAP,
-        HEAD,
-        wide,
-        high,
-        f"slice {area.number + 1} of {len(view.shown)}, {comparison.axis.plane}",
-    )
-    whole.add_patch(rectangle(*view.frame(area), fill=False, edgecolor=FRAME, linewidth=1.2))
-    for n, (image, label) in enumerate(cells):
-        show(
-            image,
-            GAP + wide + GAP + n % columns * (CELL + GAP),
-            HEAD + n // columns * (CELL + LABEL),
-            CELL,
-            CELL,
-            label,
-        )
+    def label(axes: Any, text: str) -> None:
+        size = min(8, 8 * 28 / max(map(len, text.split("\n"))))
+        axes.set_xlabel(text, fontsize=size, labelpad=3, linespacing=1.3)
+
+    whole = show(view.oriented(view.shown[area.number]), GAP, HEAD, wide, high)
+    plane = comparison.axis.plane
+    label(whole, f"slice {area.number + 1} of {len(view.shown)}, {plane}")
+    corner, width, height = view.frame(area)
+    whole.add_patch(rectangle(corner, width, height, fill=False, edgecolor=FRAME, linewidth=1.2))
+    for n, (image, text) in enumerate(cells):
+        left = GAP + wide + GAP + n % columns * (CELL + GAP)
+        label(show(image, left, HEAD + n // columns * (CELL + LABEL), CELL, CELL), text)
     figure.text(
         GAP / size[0],
         1 - HEAD / 2 / size[1],
@@ -122,133 +138,136 @@ def draw(comparison, job, path, title="", area=None):
         va="center",
         parse_math=False,
     )
-    figure.text(
-        1 - GAP / size[0],
-        FOOT / 2 / size[1],
-        f"{_conditions(job)}; {NOTICE}",
-        fontsize=7,
-        color="0.35",
-        ha="right",
-        va="center",
-    )
+    footer = f"{_conditions(comparison.options)}; {NOTICE}"
+    place = 1 - GAP / size[0], FOOT / 2 / size[1]
+    figure.text(*place, footer, fontsize=7, color="0.35", ha="right", va="center")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters in a file's name that the font lacks
+        warnings.simplefilter("ignore")  # about letters of a file name that the font lacks
         figure.savefig(path, format="png")
 
 
-def most_different_area(comparison, scale):
-    """The Area where the methods differ most from each other, within the body."""
-    view = _View(comparison, scale)
-    outputs = [view.stack(output.volume) for output in comparison.outputs]
+def most_different_area(comparison: Comparison) -> Area:
+    """Find the area within the foreground where the methods differ most."""
+    view = _View(comparison)
+    scale = comparison.options.scale
+    outputs = [view.stack(output.volume.array) for output in comparison.outputs]
     height, width = view.area_size
     _, rows, columns = view.low.shape
-    best, area = -1.0, None
+    largest, area = -1.0, Area(0, 0, 0, height, width)
     for number in range(len(view.low)):
         images = np.stack([view.gray.normalize(output[number]) for output in outputs])
-        unlike = images.std(axis=0) * foreground(images.mean(axis=0))
-        unlike = unlike.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
-        # the means over the rectangles that begin at each pixel and lie within the slice
-        means = uniform_filter(unlike, (height, width), origin=(-(height // 2), -(width // 2)))[
-            : rows - height + 1, : columns - width + 1
-        ]
+        spread = images.std(axis=0) * foreground(images.mean(axis=0))
+        spread = spread.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
+        # The means over the rectangles that begin at each pixel and lie within the slice.
+        means = uniform_filter(spread, (height, width), origin=(-(height // 2), -(width // 2)))
+        means = means[: rows - height + 1, : columns - width + 1]
         row, column = np.unravel_index(means.argmax(), means.shape)
-        if means[row, column] > best:
-            best, area = means[row, column], Area(number, int(row), int(column), height, width)
+        if means[row, column] > largest:
+            largest = float(means[row, column])
+            area = Area(number, int(row), int(column), height, width)
     return area
 
 
-def area_around(comparison, scale, voxel):
-    """The Area in whose middle a voxel (i, j, k) of the volume that was compared lies. Raises SuperResolutionError (kind "settings")."""
-    view = _View(comparison, scale)
-    number, *center = [
-        voxel[comparison.axis.axis],
-        *np.delete(voxel, comparison.axis.axis)[::-1] // view.part,
-    ]
-    if not all(0 <= index < length for index, length in zip((number, *center), view.low.shape)):
+def area_around(comparison: Comparison, voxel: Sequence[int]) -> Area:
+    """Return the area around a voxel.
+
+    Args:
+        comparison: The comparison.
+        voxel: (i, j, k) in the volume that was compared.
+
+    Raises:
+        SuperResolutionError: The voxel is outside the volume (kind "settings").
+    """
+    view = _View(comparison)
+    index = comparison.axis.index
+    place = (voxel[index], *(np.delete(voxel, index)[::-1] // view.part))
+    if not all(0 <= p < length for p, length in zip(place, view.low.shape)):
         raise SuperResolutionError(
-            f"The voxel {','.join(map(str, voxel))} lies outside of what is compared: give i,j,k, counted from 0.",
+            f"The voxel {','.join(map(str, voxel))} is outside the compared volume: give i,j,k, "
+            "counted from 0.",
             "settings",
         )
-    first = [
-        min(max(index - side // 2, 0), length - side)
-        for index, side, length in zip(center, view.area_size, view.low.shape[1:])
-    ]
-    return Area(int(number), *map(int, first), *view.area_size)
+    row, column = (
+        min(max(int(p) - side // 2, 0), length - side)
+        for p, side, length in zip(place[1:], view.area_size, view.low.shape[1:])
+    )
+    return Area(int(place[0]), row, column, *view.area_size)
 
 
 class _View:
-    """How the slices of a comparison are shown.
+    """How the slices of a comparison are displayed.
 
-    low: the low-resolution slices (n, rows, columns); shown: those of which a whole one is drawn, the truth or else low; part:
-    by how much their pixels are smaller. gray: the Intensity that is black to white. area_size: (height, width) of an Area.
-    aspect: height of a pixel by its width; ratio: width of a slice by its height, as they are drawn.
+    Attributes:
+        low: Low-resolution slices (n, rows, columns).
+        shown: Slices of which a whole one is drawn: the reference, or else `low`.
+        part: Size of a pixel of `low` by that of a pixel of `shown`.
+        gray: Intensities from black to white.
+        area_size: (height, width) of an Area.
+        aspect: Height of a pixel by its width, as displayed.
+        ratio: Width of a slice by its height, as displayed.
     """
 
-    def __init__(self, comparison, scale):
-        self.comparison, self.scale = comparison, scale
-        self.low = self.stack(comparison.low)
-        self.shown, self.part = (
-            (self.low, 1)
-            if comparison.reference is None
-            else (self.stack(comparison.reference), scale)
-        )
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        self.low = self.stack(comparison.low.array)
+        self.shown, self.part = self.low, 1
+        if comparison.reference is not None:
+            self.shown = self.stack(comparison.reference.array)
+            self.part = comparison.options.scale
         self.gray = Intensity.of(self.shown)
-        pixel = np.delete(geometry.spacing(comparison.low_ijk_to_ras), comparison.axis.axis)[
-            ::-1
-        ]  # mm, along rows and columns of the array
+        # mm, along rows and columns of the array
+        spacing = geometry.spacing(comparison.low.ijk_to_ras)
+        pixel = np.delete(spacing, comparison.axis.index)[::-1]
         extent = pixel * self.low.shape[1:]
-        side = min(max(PART * min(extent), LEAST * max(pixel)), *extent)
-        self.area_size = [max(1, round(side / length)) for length in pixel]
-        rows = self.turned(np.array([[0, 0], [1, 1]]))
-        if rows[0, 0] != rows[0, 1]:  # they have become columns
+        side = min(max(AREA_SHARE * min(extent), MIN_AREA * max(pixel)), *extent)
+        height, width = (max(1, round(side / length)) for length in pixel)
+        self.area_size = height, width
+        rows = self.oriented(np.array([[0, 0], [1, 1]]))
+        if rows[0, 0] != rows[0, 1]:  # displayed as columns
             pixel, extent = pixel[::-1], extent[::-1]
-        self.aspect, self.ratio = pixel[0] / pixel[1], extent[1] / extent[0]
+        self.aspect, self.ratio = float(pixel[0] / pixel[1]), float(extent[1] / extent[0])
 
-    def stack(self, volume):
-        """Slices (n, rows, columns) of a volume (k, j, i)."""
-        return np.moveaxis(volume, self.comparison.axis.numpy_axis, 0)
+    def stack(self, array: np.ndarray) -> np.ndarray:
+        """Slices (n, rows, columns) of an array (k, j, i)."""
+        return np.moveaxis(array, self.comparison.axis.numpy_axis, 0)
 
-    def turned(self, image):
-        return slice_axis.to_radiological(image, self.comparison.ijk_to_ras, self.comparison.axis)
+    def oriented(self, image: np.ndarray) -> np.ndarray:
+        """A slice in radiological orientation."""
+        comparison = self.comparison
+        return slice_axis.to_radiological(image, comparison.ijk_to_ras, comparison.axis)
 
-    def frame(self, area):
-        """((x, y), width, height) of an Area in the picture of its slice, in pixels of the picture; a pixel's center is a whole number."""
+    def frame(self, area: Area) -> tuple[tuple[float, float], int, int]:
+        """((x, y), width, height) of an area in the displayed slice, in pixels.
+
+        The center of a pixel is a whole number.
+        """
         mask = np.zeros(self.shown.shape[1:], bool)
         mask[area.within(self.part)[1:]] = True
-        rows, columns = (np.flatnonzero(self.turned(mask).any(axis=axis)) for axis in (1, 0))
+        rows, columns = (np.flatnonzero(self.oriented(mask).any(axis=axis)) for axis in (1, 0))
         return (columns[0] - 0.5, rows[0] - 0.5), len(columns), len(rows)
 
 
-def _cells(view, area):
-    """[(picture, label)]: the area in the truth, or else in the input, and in the output of every method."""
-    comparison = view.comparison
-    keys = [key for key in ("psnr", "ssim_wang") if comparison.reference is not None] or [
-        "consistency"
-    ]
-    metrics = [comparison.table.metric(key) for key in keys]
-    first = "input" if comparison.reference is None else "truth"
-    cells = [
-        (
-            view.turned(view.shown[area.within(view.part)]),
-            f"{first}\n{' / '.join(metric.heading for metric in metrics)}",
-        )
-    ]
+def _cells(view: _View, area: Area) -> list[tuple[np.ndarray, str]]:
+    """(image, label) of the area in the reference, or else the input, and in every output."""
+    comparison, table = view.comparison, view.comparison.table
+    has_reference = comparison.reference is not None
+    keys = ("psnr", "ssim_wang") if has_reference else ("inconsistency",)
+    metrics = [table.metric(key) for key in keys]
+    headings = " / ".join(metric.heading for metric in metrics)
+    first = view.oriented(view.shown[area.within(view.part)])
+    cells = [(first, f"{'reference' if has_reference else 'input'}\n{headings}")]
     for output in comparison.outputs:
-        values = [
-            comparison.table.values(output.name, metric.key)[area.number] for metric in metrics
-        ]
-        picture = view.turned(view.stack(output.volume)[area.within(view.scale)])
-        cells.append(
-            (
-                picture,
-                f"{output.name}\n{' / '.join(metric.text(value) for metric, value in zip(metrics, values))}",
-            )
-        )
+        values = [table.values(output.name, metric.key)[area.number] for metric in metrics]
+        texts = " / ".join(metric.text(value) for metric, value in zip(metrics, values))
+        index = area.within(comparison.options.scale)
+        image = view.oriented(view.stack(output.volume.array)[index])
+        cells.append((image, f"{output.name}\n{texts}"))
     return cells
 
 
-def _conditions(job):
-    if not job.reference:
-        return f"enlarged ×{job.scale}, numbers of this slice"
-    noise = f", noise {job.noise:g} %" if job.noise else ""
-    return f"made smaller ÷{job.scale} ({job.degradation}{noise}) and enlarged again, numbers of this slice"
+def _conditions(options: ComparisonOptions) -> str:
+    if not options.reference:
+        return f"upsampled ×{options.scale}, scores of this slice"
+    noise = f", noise {options.noise:g} %" if options.noise else ""
+    degradation = f"{options.degradation}{noise}"
+    return f"degraded ÷{options.scale} ({degradation}) and restored, scores of this slice"

@@ -1,156 +1,207 @@
-"""How each method keeps small spots: dots are planted into a low-resolution slice and looked for in the result.
+"""Synthetic lesions: discs added to a low-resolution slice, and what each method leaves of them.
 
-What a method makes of a dot is the difference between its results with and without it, so that nothing else in the slice
-is taken for the dot.
+The response to a lesion is the difference between the results with and without it, so that nothing
+else in the slice is mistaken for the lesion.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import binary_erosion, uniform_filter
 
-DIAMETERS = (2, 3, 4, 5)  # low-resolution pixels
-HEIGHT = 0.5  # part of the intensity range
-DISTANCE = 16  # low-resolution pixels between two dots, and half of it to the edge
-LOST, WEAKENED, EXAGGERATED = 0.25, 0.75, 1.25  # limits of the height
-WORDS = ("kept", "weakened", "lost", "exaggerated")
+DIAMETERS = (2, 3, 4, 5)
+"""Low-resolution pixels."""
+CONTRAST = 0.5
+"""Contrast of the lesions of a comparison, part of the intensity range."""
+DISTANCE = 16
+"""Low-resolution pixels between two lesions; half of it between a lesion and the edge."""
+LOST, WEAKENED, EXAGGERATED = 0.25, 0.75, 1.25
+"""Limits of the remaining contrast."""
+OUTCOMES = ("preserved", "weakened", "lost", "exaggerated")
 
 
 @dataclass(frozen=True)
-class Dot:
-    """row, column, diameter: low-resolution pixels. height: above what is around it, a part of the intensity range; of a dark dot below 0."""
+class Lesion:
+    """A disc in a slice.
+
+    Attributes:
+        row: Row of its center, low-resolution pixels.
+        column: Column of its center, low-resolution pixels.
+        diameter: Low-resolution pixels.
+        contrast: Intensity above the surroundings, part of the intensity range; negative for a
+            dark lesion.
+    """
 
     row: int
     column: int
     diameter: int
-    height: float = HEIGHT
+    contrast: float = CONTRAST
 
 
 @dataclass(frozen=True)
 class LesionScore:
-    """What is left of a dot of so many low-resolution pixels, as parts of what was planted.
+    """What a method leaves of a lesion; 1 is all of it.
 
-    brightness: the sum over the dot. height: its maximum, seen at the resolution of the input (the mean over each of its
-    pixels). peak: its maximum in the result, which rises above 1 where the method makes the dot sharper.
+    Attributes:
+        method: Name of the method.
+        diameter: Diameter of the lesion, low-resolution pixels.
+        brightness: Remaining sum over the lesion.
+        contrast: Remaining maximum at the input's resolution (the mean over each of its pixels).
+        peak: Remaining maximum in the result; above 1 if the method sharpens the lesion.
     """
 
     method: str
     diameter: int
     brightness: float
-    height: float
+    contrast: float
     peak: float
 
     @property
-    def word(self) -> str:
-        """One of WORDS."""
-        if self.height < LOST:
+    def outcome(self) -> str:
+        """One of OUTCOMES, from the remaining contrast."""
+        if self.contrast < LOST:
             return "lost"
-        return (
-            "weakened"
-            if self.height < WEAKENED
-            else "exaggerated"
-            if self.height > EXAGGERATED
-            else "kept"
-        )
+        if self.contrast < WEAKENED:
+            return "weakened"
+        return "exaggerated" if self.contrast > EXAGGERATED else "preserved"
 
     def text(self) -> str:
+        """Describe the outcome in one sentence."""
         return (
-            f"{self.method}: a dot of {self.diameter} voxels is {self.word} ({self.height:.0%} of its height at the input's resolution, "
-            f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})"
+            f"{self.method}: lesion of {self.diameter} voxels {self.outcome} "
+            f"({self.contrast:.0%} of its contrast at the input's resolution, "
+            f"{self.brightness:.0%} of its brightness, peak {self.peak:.0%})."
         )
 
 
 class SyntheticLesions:
-    """low: a slice (h, w), normalized; dots: Dots, DISTANCE apart; scale: of the results. planted: the slice with the dots."""
+    """A low-resolution slice with lesions added.
 
-    def __init__(self, low: np.ndarray, dots: Iterable[Dot], scale: int):
-        self.dots, self._scale = tuple(dots), scale
-        self._planted = sum((_disc(low.shape, dot) for dot in self.dots), np.zeros(low.shape))
-        self.planted = low + self._planted
+    Attributes:
+        lesions: The lesions.
+        image: The slice (h, w) with the lesions.
+    """
 
-    def scores(self, method: str, with_dots: np.ndarray, without: np.ndarray) -> list[LesionScore]:
-        """A LesionScore per dot; with_dots, without: a method's results (scale·h, scale·w) for the planted slice and the plain one."""
-        response = np.asarray(with_dots, dtype=float) - without
-        rows, columns = self._planted.shape
-        shrunk = response.reshape(rows, self._scale, columns, self._scale).mean(axis=(1, 3))
+    def __init__(self, low: np.ndarray, lesions: Iterable[Lesion], scale: int) -> None:
+        """Add lesions to a slice.
+
+        Args:
+            low: Slice (h, w), normalized.
+            lesions: Lesions, more than DISTANCE apart.
+            scale: Upsampling factor of the results.
+        """
+        self.lesions: tuple[Lesion, ...] = tuple(lesions)
+        self._scale = scale
+        self._added: np.ndarray = np.zeros(low.shape)
+        for lesion in self.lesions:
+            self._added += _disc(low.shape, lesion)
+        self.image: np.ndarray = low + self._added
+
+    def scores(
+        self, method: str, with_lesions: np.ndarray, without: np.ndarray
+    ) -> list[LesionScore]:
+        """Measure what a method leaves of every lesion.
+
+        Args:
+            method: Name of the method.
+            with_lesions: Its result (scale·h, scale·w) for the slice with the lesions.
+            without: Its result (scale·h, scale·w) for the slice without them.
+        """
+        response: np.ndarray = np.asarray(with_lesions, dtype=float) - without
+        rows, columns = self._added.shape
+        degraded = response.reshape(rows, self._scale, columns, self._scale).mean(axis=(1, 3))
         scores = []
-        for dot in self.dots:
-            planted, seen, made = (
-                image[_window(dot, scale)] / dot.height
-                for image, scale in ((self._planted, 1), (shrunk, 1), (response, self._scale))
+        for lesion in self.lesions:
+            added, seen, result = (
+                image[_window(lesion, scale)] / lesion.contrast
+                for image, scale in ((self._added, 1), (degraded, 1), (response, self._scale))
             )
-            brightness = made.sum() / (planted.sum() * self._scale**2)
-            scores.append(
-                LesionScore(
-                    method, dot.diameter, float(brightness), float(seen.max()), float(made.max())
-                )
-            )
+            brightness = result.sum() / (added.sum() * self._scale**2)
+            values = float(brightness), float(seen.max()), float(result.max())
+            scores.append(LesionScore(method, lesion.diameter, *values))
         return scores
 
 
-def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Dot]:
-    """Bright Dots of 2, 3, 4 and 5 pixels where the foreground of a slice is even and not bright, the smallest where it is evenest.
+def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Lesion]:
+    """Place bright lesions of 2, 3, 4 and 5 pixels where a slice is homogeneous and not bright.
 
-    Those without a place are left out. The same for the same slice.
+    The smallest lesion lies where the slice is most homogeneous. Lesions without room are left out.
+
+    Args:
+        low: Slice (h, w), normalized.
+        foreground: Boolean mask (h, w).
+
+    Returns:
+        Up to four lesions, the same ones for the same slice.
     """
     size = DISTANCE // 2
     mean = uniform_filter(low, size)
-    unevenness = np.sqrt(np.maximum(uniform_filter(low**2, size) - mean**2, 0)) + np.maximum(
-        mean + HEIGHT - 1, 0
-    )
+    deviation = np.sqrt(np.maximum(uniform_filter(low**2, size) - mean**2, 0))
+    cost = deviation + np.maximum(mean + CONTRAST - 1, 0)
     return [
-        Dot(row, column, diameter)
-        for diameter, (row, column) in zip(DIAMETERS, _places(foreground, unevenness))
+        Lesion(row, column, diameter)
+        for diameter, (row, column) in zip(DIAMETERS, _places(foreground, cost))
     ]
 
 
-def scattered_lesions(low: np.ndarray, foreground: np.ndarray, height: float, seed) -> list[Dot]:
-    """As many Dots as there is room for in the foreground of a slice, bright and dark ones by turns, of 2, 3, 4 and 5 pixels by turns.
+def scattered_lesions(
+    low: np.ndarray, foreground: np.ndarray, contrast: float, seed: int | Sequence[int]
+) -> list[Lesion]:
+    """Place as many lesions as have room, alternately bright and dark, of 2 to 5 pixels.
 
-    height: see Dot. Bright ones lie where the slice has room above, dark ones where it has room below. seed: of the places, for numpy's default_rng.
+    Bright lesions lie where the slice leaves room above, dark ones where it leaves room below.
+
+    Args:
+        low: Slice (h, w), normalized.
+        foreground: Boolean mask (h, w).
+        contrast: Magnitude, part of the intensity range.
+        seed: Seed of the positions, for numpy's default_rng.
     """
     rng = np.random.default_rng(seed)
     mean, diameters = uniform_filter(low, max(DIAMETERS)), rng.permutation(DIAMETERS).tolist()
-    dots = {
-        int(sign): [] for sign in rng.permutation((1, -1))
-    }  # which begins is drawn, too: there may be room for a single one
+    # The first sign is random, too, since there may be room for a single lesion.
+    lesions: dict[int, list[Lesion]] = {int(sign): [] for sign in rng.permutation((1, -1))}
     for row, column in _places(foreground, rng.random(low.shape)):
-        possible = [sign for sign in dots if 0 <= mean[row, column] + sign * height <= 1]
+        possible = [sign for sign in lesions if 0 <= mean[row, column] + sign * contrast <= 1]
         if possible:
-            sign = min(possible, key=lambda sign: len(dots[sign]))
-            dots[sign].append(
-                Dot(row, column, diameters[len(dots[sign]) % len(diameters)], sign * height)
-            )
-    return [dot for of_sign in dots.values() for dot in of_sign]
+            same_sign = lesions[sign := min(possible, key=lambda sign: len(lesions[sign]))]
+            diameter = diameters[len(same_sign) % len(diameters)]
+            same_sign.append(Lesion(row, column, diameter, sign * contrast))
+    return [lesion for same_sign in lesions.values() for lesion in same_sign]
 
 
-def _disc(shape, dot):
-    """Its center lies on a pixel or, of an even diameter, on a corner of pixels."""
-    row, column = (place + (0.5 if dot.diameter % 2 == 0 else 0) for place in (dot.row, dot.column))
+def _disc(shape: tuple[int, ...], lesion: Lesion) -> np.ndarray:
+    """A lesion alone; for an even diameter its center is a corner of four pixels."""
+    shift = 0.5 if lesion.diameter % 2 == 0 else 0.0
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return dot.height * (np.hypot(rows - row, columns - column) <= dot.diameter / 2)
+    distance = np.hypot(rows - lesion.row - shift, columns - lesion.column - shift)
+    disc: np.ndarray = lesion.contrast * (distance <= lesion.diameter / 2)
+    return disc
 
 
-def _window(dot, scale):
-    """The surroundings of a dot, which it shares with no other."""
+def _window(lesion: Lesion, scale: int) -> tuple[slice, slice]:
+    """The surroundings of a lesion, which contain no other."""
     half = DISTANCE // 2
-    return tuple(
-        slice((center - half) * scale, (center + half) * scale) for center in (dot.row, dot.column)
+    rows, columns = (
+        slice((center - half) * scale, (center + half) * scale)
+        for center in (lesion.row, lesion.column)
     )
+    return rows, columns
 
 
-def _places(foreground, cost):
-    """(row, column), the cheapest first, DISTANCE apart and inside the foreground, until there is no room."""
+def _places(foreground: np.ndarray, cost: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield (row, column) by cost, DISTANCE apart and inside the foreground, until none is free."""
     half = DISTANCE // 2
     free = np.zeros(cost.shape, bool)
-    free[half:-half, half:-half] = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)[
-        half:-half, half:-half
-    ]
+    inner = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)
+    free[half:-half, half:-half] = inner[half:-half, half:-half]
     while free.any():
         row, column = np.unravel_index(np.argmin(np.where(free, cost, np.inf)), cost.shape)
         yield int(row), int(column)
-        free[
-            max(row - DISTANCE, 0) : row + DISTANCE + 1,
-            max(column - DISTANCE, 0) : column + DISTANCE + 1,
-        ] = False
+        rows, columns = (
+            slice(max(center - DISTANCE, 0), center + DISTANCE + 1) for center in (row, column)
+        )
+        free[rows, columns] = False

@@ -1,4 +1,6 @@
-"""Where a result departs from what is known: maps of absolute differences, float32, in the intensities of the volumes."""
+"""Difference maps: float32, in the intensities of the volumes."""
+
+from __future__ import annotations
 
 import numpy as np
 
@@ -6,25 +8,32 @@ from .. import resampling
 from ..slice_axis import SliceAxis
 
 
-def consistency_map(
+def inconsistency_map(
     output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str
 ) -> np.ndarray:
-    """|degraded output − low|: what the result says against the acquired image.
+    """Compute |degraded output − input|: where a result is inconsistent with the acquired data.
 
-    output: (k, j, i); low: the volume that was enlarged, (k, j, i), which gives the map its shape. axis: slices.SliceAxis.
-    degradation: one of resampling.DEGRADATIONS.
+    Args:
+        output: Upsampled volume (k, j, i).
+        low: The volume that was upsampled (k, j, i).
+        axis: Slice direction.
+        scale: Upsampling factor.
+        degradation: "bicubic" or "kspace".
+
+    Returns:
+        float32, the shape of `low`.
     """
-    enlarged, given = (
+    upsampled, given = (
         np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0)
         for volume in (output, low)
     )
-    return np.ascontiguousarray(
-        np.moveaxis(
-            np.abs(resampling.degrade(enlarged, scale, degradation) - given), 0, axis.numpy_axis
-        )
-    )
+    difference = np.abs(resampling.degrade(upsampled, scale, degradation) - given)
+    return np.ascontiguousarray(np.moveaxis(difference, 0, axis.numpy_axis))
 
 
 def difference_map(volume: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """|volume − other| of two volumes (k, j, i)."""
-    return np.abs(np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32))
+    """Compute |volume − other| of two arrays of the same shape, float32."""
+    difference: np.ndarray = np.abs(
+        np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32)
+    )
+    return difference

@@ -1,118 +1,206 @@
-"""The slices that a comparison is about: what the methods are given, and the truth where there is one."""
+"""The slices of a comparison or audit: input of the methods, and reference if there is one."""
+
+from __future__ import annotations
 
 import numpy as np
 
-from .. import geometry, resampling, slice_axis
+from .. import geometry, resampling
 from ..errors import SuperResolutionError
 from ..intensity import Intensity, mask_non_finite
-from ..metrics.foreground import THRESHOLD, foreground
+from ..messages import Message, info, warning
+from ..metrics.full_reference import foreground
+from ..options import ComparisonOptions
+from ..slice_axis import SliceAxis, choose_slice_axis
+from ..volume import Volume
 from .lesions import SyntheticLesions, evenly_spaced_lesions
+from .scores import SCORED_SHARE
 
-MIN_SIDE = 4  # low-resolution pixels: with less there is nothing to compare
-STRIDE = 4  # pixels between those that are looked at to find the fullest slice
+MIN_SIDE = 4
+"""Low-resolution pixels per side below which nothing can be compared."""
 
 
 class SliceStack:
-    """The slices of a volume, normalized, by their number; one more, the last, is the fullest with planted dots.
+    """The slices of a volume by number; one more, the last, is the fullest with lesions added.
 
-    volume: (k, j, i); ijk_to_ras: (4, 4), mm; job: ComparisonOptions. shape: (rows, columns) of the rebuilt slices;
-    output_shape: (k, j, i) of the rebuilt volumes; ijk_to_ras, low_ijk_to_ras: where these and the low-resolution volume
-    lie. fullness: bright pixels of every slice, of those that were looked at; fullest: the number of the slice with the most. messages: sentences
-    for the user.
-    A truth is cropped to multiples of the scale, at the ends of its rows and columns.
+    The methods get the low-resolution volume as `upsample_volume` would: a stored volume,
+    normalized by its own percentiles. Scores are on the scale of the reference, where its 0.1 and
+    99.9 percentiles are 0 and 1; `to_reference_scale` converts. A reference is cropped to multiples
+    of the scale at the ends of its rows and columns.
+
+    Attributes:
+        axis: Slice direction.
+        intensity: Map of the reference; without one, of the input.
+        low: What the methods get: the degraded reference (float32), or the input itself.
+        low_intensity: Map of `low`, by its own percentiles.
+        low_shape: (rows, columns) of the low-resolution slices.
+        shape: (rows, columns) of the upsampled slices.
+        output_shape: (k, j, i) of the upsampled volumes.
+        ijk_to_ras: (4, 4), mm, of the upsampled volumes and of the reference.
+        foreground_sizes: Foreground pixels of every slice of the reference (or input).
+        scored: Numbers of the slices over which scores are averaged, see `scored_slices`.
+        fullest: Number of the slice with the largest foreground.
+        lesions: The fullest slice with synthetic lesions.
+        messages: About slice direction, crop and voxels without a value.
     """
 
-    def __init__(self, volume, ijk_to_ras, job):
-        self._job = job
-        self.filled, mask = mask_non_finite(volume)
-        self.axis = slice_axis.choose_slice_axis(ijk_to_ras, job.slice_axis)
-        self.intensity = Intensity.of(self.filled)
-        self._source = np.moveaxis(self.filled, self.axis.numpy_axis, 0)
-        whole = self._source.shape[1:]
-        if job.reference:
-            self._source = resampling.crop_to_multiple(self._source, job.scale)
-        self._check_size(whole)
-        self._place(np.asarray(ijk_to_ras, dtype=float))
-        self.messages = [f"Taken: {self.axis}."]
-        if whole != self._source.shape[1:]:
-            self.messages.append(
-                f"Cropped from {whole[1]}×{whole[0]} to {self.shape[1]}×{self.shape[0]} pixels, multiples of {job.scale}."
-            )
-        if mask is not None:
-            self.messages.append(
-                f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark."
-            )
-        self.fullness = np.count_nonzero(
-            self._source[:, ::STRIDE, ::STRIDE] > self._dark_limit(), axis=(1, 2)
-        )
-        self.fullest = int(np.argmax(self.fullness))
-        plain, _ = self.read(self.fullest)
-        self.dots = SyntheticLesions(
-            plain, evenly_spaced_lesions(plain, foreground(plain)), job.scale
-        )
+    def __init__(self, volume: Volume, options: ComparisonOptions) -> None:
+        """Degrade a volume, or take it as it is.
 
-    def __len__(self):
-        """Without the slice with the dots."""
+        Args:
+            volume: The reference, or the input if the options say so.
+            options: Options of the comparison or audit.
+
+        Raises:
+            SuperResolutionError: The slices are too small, or no voxel is finite.
+        """
+        self._options = options
+        array, mask = mask_non_finite(volume.array)
+        self.axis: SliceAxis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis)
+        self.intensity = Intensity.of(array)
+        whole = np.moveaxis(array, self.axis.numpy_axis, 0)
+        self._source = (
+            resampling.crop_to_multiple(whole, options.scale) if options.reference else whole
+        )
+        self.low_shape, self.shape = self._sides(whole.shape[1:])
+        slices = np.broadcast_to(False, (len(self), *self.shape))
+        self.output_shape: tuple[int, ...] = self._to_volume(slices).shape
+        self.messages: list[Message] = self._describe(volume, whole.shape[1:], mask)
+        if options.reference:
+            matrix = volume.ijk_to_ras
+            factors = np.divide(1, self.axis.factors(options.scale))
+            low_matrix = geometry.upsampled_ijk_to_ras(matrix, factors)
+            self.low = Volume(self._degrade_all(), low_matrix)
+            self.low_intensity = Intensity.of(self.low.array)
+        else:
+            factors = np.array(self.axis.factors(options.scale))
+            matrix = geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors)
+            self.low = Volume(array, volume.ijk_to_ras)
+            self.low_intensity = self.intensity
+        self.ijk_to_ras: np.ndarray = matrix
+        self._low = np.moveaxis(self.low.array, self.axis.numpy_axis, 0)
+        self._find_foreground()
+
+    def __len__(self) -> int:
+        """Number of slices, without the one with the lesions."""
         return len(self._source)
 
-    def read(self, number):
-        """(what the methods are given, (h, w); the truth, (scale·h, scale·w), or None without a reference and for the slice with the dots)."""
+    def read(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return a slice as (input of the methods, reference).
+
+        Args:
+            number: Number of the slice; `len(self)` for the one with the lesions.
+
+        Returns:
+            The input (h, w), normalized by `low_intensity`; and the reference
+            (scale·h, scale·w), normalized by `intensity`, or None without a reference and for the
+            slice with the lesions.
+        """
         if number == len(self):
-            return self.dots.planted, None
-        image = self.intensity.normalize(self._source[number])
-        return (self._degraded(image, number), image) if self._job.reference else (image, None)
+            return self.lesions.image, None
+        low = self.low_intensity.normalize(self._low[number])
+        if not self._options.reference:
+            return low, None
+        return low, self.intensity.normalize(self._source[number])
 
-    def _degraded(self, image, number):
-        low = resampling.degrade(image, self._job.scale, self._job.degradation)
-        return (
-            resampling.add_rician_noise(low, self._job.noise / 100, (self._job.seed, number))
-            if self._job.noise
-            else low
-        )
+    def mask(self, number: int) -> np.ndarray:
+        """Return the foreground of a slice of the reference, or else of the input."""
+        height, width = self._source.shape[1:]
+        return np.unpackbits(self._masks[number], count=height * width).reshape(height, width) > 0
 
-    def to_volume(self, images):
-        """Slices of the first axis as an array (k, j, i), and back: a view."""
+    def to_reference_scale(self, image: np.ndarray) -> np.ndarray:
+        """Convert a result, or an input of the methods, to the scale of the reference."""
+        image = np.asarray(image, dtype=float)
+        if not self._options.reference:
+            return image
+        gain = self.low_intensity.high - self.low_intensity.low
+        return self.intensity.normalize(image * gain + self.low_intensity.low)
+
+    def restore(self, image: np.ndarray) -> np.ndarray:
+        """Convert a result of a method to the stored type of the volume."""
+        low = self.low_intensity
+        return Intensity(low.low, low.high, self._source.dtype).restore(image)
+
+    def reference_volume(self) -> Volume | None:
+        """Return the cropped reference in the type of the volume; None without a reference."""
+        if not self._options.reference:
+            return None
+        return Volume(np.ascontiguousarray(self._to_volume(self._source)), self.ijk_to_ras)
+
+    def _sides(self, whole: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(rows, columns) of the low-resolution and of the upsampled slices."""
+        scale = self._options.scale
+        rows, columns = (side // scale if self._options.reference else side for side in whole)
+        if min(rows, columns) < MIN_SIDE:
+            raise SuperResolutionError(
+                f"Slices of {whole[1]}×{whole[0]} pixels are too small for a comparison "
+                f"×{scale}: choose another slice direction, a smaller scale or a larger volume."
+            )
+        return (rows, columns), (rows * scale, columns * scale)
+
+    def _describe(
+        self, volume: Volume, whole: tuple[int, ...], mask: np.ndarray | None
+    ) -> list[Message]:
+        messages = [info("slice-axis", f"{self.axis.description(volume.ijk_to_ras)}.")]
+        if whole != self._source.shape[1:]:
+            messages.append(
+                info(
+                    "crop",
+                    f"Cropped from {whole[1]}×{whole[0]} to {self.shape[1]}×{self.shape[0]} "
+                    f"pixels, multiples of {self._options.scale}.",
+                )
+            )
+        if mask is not None:
+            messages.append(
+                warning(
+                    "non-finite",
+                    f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they count as dark.",
+                )
+            )
+        return messages
+
+    def _degrade_all(self) -> np.ndarray:
+        """The degraded reference (k, j, i), float32, in its intensities."""
+        options, gain = self._options, self.intensity.high - self.intensity.low
+        low = np.empty((len(self), *self.low_shape), np.float32)
+        for number, image in enumerate(self._source):
+            normalized = self.intensity.normalize(image)
+            degraded = resampling.degrade(normalized, options.scale, options.degradation)
+            if options.noise:
+                seed = (options.seed, number)
+                degraded = resampling.add_rician_noise(degraded, options.noise / 100, seed)
+            low[number] = degraded * gain + self.intensity.low
+        return np.ascontiguousarray(self._to_volume(low))
+
+    def _find_foreground(self) -> None:
+        masks = [foreground(self.intensity.normalize(image)) for image in self._source]
+        self._masks = [np.packbits(mask) for mask in masks]
+        self.foreground_sizes: np.ndarray = np.array([mask.sum() for mask in masks])
+        is_constant = np.array([image.min() == image.max() for image in self._source])
+        self.scored: list[int] = scored_slices(self.foreground_sizes, is_constant)
+        self.fullest = int(np.argmax(self.foreground_sizes))
+        plain, _ = self.read(self.fullest)
+        placed = evenly_spaced_lesions(plain, foreground(plain))
+        self.lesions = SyntheticLesions(plain, placed, self._options.scale)
+
+    def _to_volume(self, images: np.ndarray) -> np.ndarray:
+        """Slices of the first axis as an array (k, j, i), a view."""
         return np.moveaxis(images, 0, self.axis.numpy_axis)
 
-    def low_volume(self, given):
-        """(k, j, i): the input itself, or what degradation left of the truth, float32, in its intensities.
 
-        given: the low-resolution slices of a truth, by their number, as `read` gave them.
-        """
-        if not self._job.reference:
-            return self.filled
-        low = np.stack([given[number] for number in range(len(self))])
-        return np.ascontiguousarray(
-            self.to_volume(low * (self.intensity.high - self.intensity.low) + self.intensity.low),
-            dtype=np.float32,
-        )
+def scored_slices(foreground_sizes: np.ndarray, is_constant: np.ndarray) -> list[int]:
+    """Choose the slices over which the scores of every method are averaged.
 
-    def reference_volume(self):
-        """(k, j, i), in the type of the input; None without a reference."""
-        return np.ascontiguousarray(self.to_volume(self._source)) if self._job.reference else None
+    A slice is scored if it is not constant and its foreground has at least SCORED_SHARE of the
+    pixels of the largest one. If no slice is, all are.
 
-    def _dark_limit(self):
-        return self.intensity.low + THRESHOLD * (self.intensity.high - self.intensity.low)
+    Args:
+        foreground_sizes: Foreground pixels of every slice of the reference.
+        is_constant: Boolean, True for slices of a single gray level.
 
-    def _check_size(self, whole):
-        low = [side // self._job.scale if self._job.reference else side for side in whole]
-        if min(low) < MIN_SIDE:
-            raise SuperResolutionError(
-                f"The slices have {whole[1]}×{whole[0]} pixels, which is too little for a comparison ×{self._job.scale}: "
-                "choose another slice direction, a smaller scale or a larger volume."
-            )
-
-    def _place(self, ijk_to_ras):
-        scale = self._job.scale
-        self.low_size = [
-            side // scale if self._job.reference else side for side in self._source.shape[1:]
-        ]
-        self.shape = tuple(side * scale for side in self.low_size)
-        self.output_shape = np.moveaxis(
-            np.empty((len(self), *self.shape), bool), 0, self.axis.numpy_axis
-        ).shape
-        enlarged = geometry.upsampled_ijk_to_ras(ijk_to_ras, self.axis.factors(scale))
-        shrunk = geometry.upsampled_ijk_to_ras(ijk_to_ras, np.divide(1, self.axis.factors(scale)))
-        self.ijk_to_ras, self.low_ijk_to_ras = (
-            (ijk_to_ras, shrunk) if self._job.reference else (enlarged, ijk_to_ras)
-        )
+    Returns:
+        Slice numbers, ascending.
+    """
+    largest = foreground_sizes.max()
+    is_scored = (foreground_sizes >= max(SCORED_SHARE * largest, 1)) & ~is_constant
+    numbers: list[int] = np.flatnonzero(is_scored).tolist()
+    return numbers or list(range(len(foreground_sizes)))

@@ -1,78 +1,166 @@
-"""How near an image comes to the truth. Whole images or volumes, on the 0–255 scale of the thesis."""
+"""Full-reference metrics: RMSE, PSNR and SSIM of images on the 0–255 scale, and the foreground."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_fill_holes, gaussian_filter
 
 PEAK = 255.0
+"""White: the 99.9 percentile of a volume, if the 0.1 percentile is 0."""
 
-RADIUS, SIGMA = 5, 1.5  # pixels, of SSIM's window
+RADIUS, SIGMA = 5, 1.5
+"""Half the width and the standard deviation of the SSIM window, pixels (Wang et al. 2004)."""
+K1, K2 = 0.01, 0.03
+"""Stabilizing constants of SSIM (Wang et al. 2004)."""
+
+FOREGROUND_THRESHOLD = 0.1
+"""Part of the intensity range below which a pixel counts as air; brain masks of FSL FEAT use the
+same tenth."""
+FOREGROUND_SMOOTHING = 1.0
+"""Standard deviation in pixels: single noisy pixels belong to what surrounds them."""
 
 
-def rmse(image: ArrayLike, reference: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Root mean square error, in the unit of the images; mask: a boolean array, True where it counts."""
-    difference = np.asarray(image, dtype=float) - reference
+def rmse(image: ArrayLike, reference: ArrayLike, mask: np.ndarray | None = None) -> float:
+    """Compute the root mean square error, √mean((image − reference)²).
+
+    Args:
+        image: Any shape.
+        reference: The same shape or one that broadcasts to it.
+        mask: Boolean, the shape of `image`; True for the pixels that count.
+
+    Returns:
+        The error in the unit of the images.
+    """
+    difference = np.asarray(image, dtype=float) - np.asarray(reference, dtype=float)
     return float(np.sqrt(np.mean((difference if mask is None else difference[mask]) ** 2)))
 
 
 def psnr(
-    image: ArrayLike, reference: np.ndarray, peak: float = PEAK, mask: np.ndarray | None = None
+    image: ArrayLike, reference: ArrayLike, peak: float = PEAK, mask: np.ndarray | None = None
 ) -> float:
-    """Peak signal-to-noise ratio in dB; infinite for equal images."""
+    """Compute the peak signal-to-noise ratio, 20·log₁₀(peak / RMSE).
+
+    Args:
+        image: Any shape.
+        reference: The same shape or one that broadcasts to it.
+        peak: Largest intensity of the scale.
+        mask: Boolean, the shape of `image`; True for the pixels that count.
+
+    Returns:
+        The ratio in dB; infinite for equal images.
+    """
     return decibels(rmse(image, reference, mask), peak)
 
 
 def decibels(error: float, peak: float = PEAK) -> float:
-    """The PSNR of a root mean square error; infinite for none."""
+    """Return the PSNR in dB of a root mean square error; infinite for 0."""
     return float("inf") if error == 0 else float(20 * np.log10(peak / error))
 
 
 class StructuralSimilarity:
-    """SSIM of many images against one reference (h, w), whose share of the work is done once.
+    """SSIM of many images against one reference, whose statistics are computed once.
 
-    Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity": Gaussian window, σ = 1.5,
-    11×11, K = 0.01 and 0.03, edges replicated. Raises ValueError for images that are smaller than the window.
+    With means μ, variances σ² and the covariance σxy under a Gaussian window (11×11, σ = 1.5):
+
+        SSIM = (2·μx·μy + C1)·(2·σxy + C2) / ((μx² + μy² + C1)·(σx² + σy² + C2)),
+
+    C1 = (0.01·peak)², C2 = (0.03·peak)². Wang et al. 2004, "Image quality assessment: from error
+    visibility to structural similarity", eq. 13 (doi:10.1109/TIP.2003.819861). Edges are
+    replicated.
     """
 
-    def __init__(self, reference: ArrayLike, peak: float = PEAK):
+    def __init__(self, reference: ArrayLike, peak: float = PEAK) -> None:
+        """Compute the statistics of a reference.
+
+        Args:
+            reference: Image (h, w), both sides above 10 pixels.
+            peak: Largest intensity of the scale.
+
+        Raises:
+            ValueError: The image is not larger than the window.
+        """
         self._reference = np.asarray(reference, dtype=float)
         if min(self._reference.shape) <= 2 * RADIUS:
-            raise ValueError(f"SSIM needs more than {2 * RADIUS} pixels a side")
-        self._c1, self._c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+            raise ValueError(f"SSIM needs more than {2 * RADIUS} pixels per side")
+        self._c1, self._c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
         self._mean = _smooth(self._reference)
         self._variance = _smooth(self._reference**2) - self._mean**2
 
     def map(self, image: ArrayLike) -> np.ndarray:
-        """The similarity around every pixel, (h, w), at most 1."""
+        """Return the similarity around every pixel of an image (h, w): (h, w), at most 1."""
         image = np.asarray(image, dtype=float)
         mean = _smooth(image)
         variance = _smooth(image**2) - mean**2
         covariance = _smooth(image * self._reference) - mean * self._mean
-        likeness = (2 * mean * self._mean + self._c1) * (2 * covariance + self._c2)
-        return likeness / (
-            (mean**2 + self._mean**2 + self._c1) * (variance + self._variance + self._c2)
-        )
+        numerator = (2 * mean * self._mean + self._c1) * (2 * covariance + self._c2)
+        luminance = mean**2 + self._mean**2 + self._c1
+        similarity: np.ndarray = numerator / (luminance * (variance + self._variance + self._c2))
+        return similarity
 
     @staticmethod
     def inside(a: np.ndarray) -> np.ndarray:
-        """The part of a map (or of a mask) where the whole window lies inside the image."""
+        """Return the part of a map or mask (h, w) where the window lies inside the image."""
         return a[RADIUS:-RADIUS, RADIUS:-RADIUS]
 
 
 def ssim(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> float:
-    """Structural similarity as published ("wang"): the map's mean where the whole window lies inside the image.
+    """Compute SSIM as published ("wang"): the mean where the window lies inside the image.
 
-    Equal to scikit-image's structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False).
+    Equal to scikit-image's `structural_similarity(gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False)`.
+
+    Args:
+        image: Image (h, w).
+        reference: Image (h, w), both sides above 10 pixels.
+        peak: Largest intensity of the scale.
+
+    Returns:
+        The similarity, at most 1.
+
+    Raises:
+        ValueError: The images are not larger than the window.
     """
-    return float(
-        StructuralSimilarity.inside(StructuralSimilarity(reference, peak).map(image)).mean()
-    )
+    similarity = StructuralSimilarity(reference, peak).map(image)
+    return float(StructuralSimilarity.inside(similarity).mean())
 
 
 def ssim_matlab(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> float:
-    """Structural similarity as MATLAB's `ssim` has it: the mean of the whole map, edges replicated. It reads higher."""
+    """Compute SSIM as MATLAB's `ssim` does: the mean of the whole map, edges replicated.
+
+    It reads higher than `ssim`.
+
+    Args:
+        image: Image (h, w).
+        reference: Image (h, w), both sides above 10 pixels.
+        peak: Largest intensity of the scale.
+
+    Returns:
+        The similarity, at most 1.
+
+    Raises:
+        ValueError: The images are not larger than the window.
+    """
     return float(StructuralSimilarity(reference, peak).map(image).mean())
 
 
-def _smooth(a):
-    return gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
+def foreground(image: ArrayLike) -> np.ndarray:
+    """Find the pixels that show anatomy, so that the surrounding air does not raise a score.
+
+    The foreground is what exceeds a tenth of the intensity range after slight smoothing, with its
+    holes filled.
+
+    Args:
+        image: Slice (h, w), normalized: 0 for air, 1 for white.
+
+    Returns:
+        A boolean mask (h, w).
+    """
+    smoothed = gaussian_filter(np.asarray(image, dtype=float), FOREGROUND_SMOOTHING)
+    mask: np.ndarray = binary_fill_holes(smoothed > FOREGROUND_THRESHOLD)
+    return mask
+
+
+def _smooth(a: np.ndarray) -> np.ndarray:
+    smoothed: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
+    return smoothed

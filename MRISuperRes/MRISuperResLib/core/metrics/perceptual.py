@@ -1,42 +1,73 @@
-"""How natural an image looks, without a reference: NIQE and the perceptual index PI, both lower for the better image.
+"""No-reference metrics NIQE and PI: perceptual quality, lower is better.
 
-NIQE: Mittal et al. 2013, "Making a 'completely blind' image quality analyzer". PI = ((10 − Ma) + NIQE) / 2: Blau et al. 2018,
-"The 2018 PIRM challenge on perceptual image super-resolution", with Ma (NRQM): Ma et al. 2017, "Learning a no-reference
-quality metric for single-image super-resolution".
+NIQE: Mittal et al. 2013, "Making a 'completely blind' image quality analyzer"
+(doi:10.1109/LSP.2012.2227726). PI = ((10 − Ma) + NIQE) / 2: Blau et al. 2018, "The 2018 PIRM
+challenge on perceptual image super-resolution", eq. 1 (arXiv:1809.07517). Ma (NRQM): Ma et al.
+2017, "Learning a no-reference quality metric for single-image super-resolution"
+(arXiv:1612.05890). A low PI and a low RMSE exclude each other beyond a bound: Blau and Michaeli
+2018, "The perception-distortion tradeoff" (arXiv:1711.06077).
 
-Both are computed by pyiqa, which is optional: its license (PolyForm-Noncommercial) allows no commercial use. Its parameter
-files are read from a folder and never fetched.
+pyiqa computes both. It is optional, since its license (PolyForm-Noncommercial) excludes commercial
+use. Its parameter files are read from a folder and never downloaded.
 """
+
+from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import SuperResolutionError
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
 PERCEPTUAL = ("niqe", "pi")
 BLOCK_SIZE = 96
-"""Pixels a side: the blocks to which NIQE's parameters were fitted. Values of other sizes can't be compared with published ones."""
-FEWEST_BLOCKS = 4
-"""NIQE compares the mean and covariance of the blocks' features; of a single block it gives a constant, whatever the image."""
+"""Side in pixels of the blocks to which the parameters of NIQE were fitted. Values with another
+block size cannot be compared with published ones."""
+MIN_BLOCKS = 4
+"""NIQE compares mean and covariance of the features of the blocks; for a single block it is
+constant, whatever the image."""
 BORDER = {"niqe": 0, "pi": 4}
-"""Pixels that are left out at each side; 4 is the PIRM challenge's rule."""
+"""Pixels that are cropped at each side; 4 is the rule of the PIRM challenge."""
 NIQE_FILE, NRQM_FILE = "niqe_modelparameters.mat", "NRQM_model.mat"
 FILES = {"niqe": (NIQE_FILE,), "pi": (NIQE_FILE, NRQM_FILE)}
 FOLDERS_VARIABLE = "MRISUPERRES_WEIGHTS"
-"""Environment variable: folders with the parameter files, separated as in PATH. pyiqa's own cache is looked into as well."""
+"""Environment variable: folders with the parameter files, separated as in PATH. The cache of pyiqa
+is searched as well."""
 
 
 class PerceptualMetric:
-    """A metric of single images, ready to be called.
+    """NIQE or PI of single images.
 
-    name: one of PERCEPTUAL. weights_folder: where its parameter files are; default: the folders of MRISUPERRES_WEIGHTS,
-    and pyiqa's cache. block_size: an even number of pixels.
-    Raises SuperResolutionError: kind "settings"; kind "environment" where pyiqa or a parameter file is missing.
+    Attributes:
+        name: "niqe" or "pi".
+        title: "NIQE" or "PI".
+        block_size: Side of the blocks, pixels.
     """
 
-    def __init__(self, name, weights_folder=None, block_size=BLOCK_SIZE):
+    def __init__(
+        self,
+        name: str,
+        weights_folder: str | Path | None = None,
+        block_size: int = BLOCK_SIZE,
+    ) -> None:
+        """Load the parameters of a metric.
+
+        Args:
+            name: "niqe" or "pi".
+            weights_folder: Folder of the parameter files. None: the folders that
+                MRISUPERRES_WEIGHTS lists, and the cache of pyiqa.
+            block_size: Side of the blocks, an even number of pixels.
+
+        Raises:
+            SuperResolutionError: The name or the block size is invalid (kind "settings"); pyiqa or
+                a parameter file is missing (kind "environment").
+        """
         if name not in PERCEPTUAL:
             raise SuperResolutionError(
                 f"There is no perceptual metric “{name}”: choose {' or '.join(PERCEPTUAL)}.",
@@ -47,120 +78,128 @@ class PerceptualMetric:
                 f"The block size must be an even number of pixels, not {block_size!r}.", "settings"
             )
         self.name, self.title, self.block_size = name, name.upper(), block_size
-        self._torch, self._niqe, self._nrqm = _import_pyiqa()
-        paths = [
-            _find(file, self.title, weights_folder, self._torch.hub.get_dir())
-            for file in FILES[name]
-        ]
-        models = [
+        torch, self._niqe, self._nrqm = _import_pyiqa()
+        self._torch: Any = torch
+        cache = self._torch.hub.get_dir()
+        paths = [_find(file, self.title, weights_folder, cache) for file in FILES[name]]
+        models: list[Any] = [
             _load(module, path) for module, path in zip((self._niqe.NIQE, self._nrqm.NRQM), paths)
         ]
         self._natural = [models[0].mu_pris_param[None], models[0].cov_pris_param[None]]
         self._forests = models[1] if name == "pi" else None
 
-    def check_size(self, height, width):
-        """Raises SuperResolutionError (kind "input") where images of so many pixels hold too few blocks."""
+    def check_size(self, height: int, width: int) -> None:
+        """Check that an image holds enough blocks.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+
+        Raises:
+            SuperResolutionError: The image is too small (kind "input").
+        """
         rows, columns = self._blocks(height, width)
-        if rows * columns < FEWEST_BLOCKS:
+        if rows * columns < MIN_BLOCKS:
+            size = f"{self.block_size}×{self.block_size}"
             raise SuperResolutionError(
-                f"{self.title} needs at least {FEWEST_BLOCKS} blocks of {self.block_size}×{self.block_size} pixels, an image of "
-                f"{width}×{height} pixels holds {rows * columns}: take a larger volume, or do without {self.title}."
+                f"{self.title} needs at least {MIN_BLOCKS} blocks of {size} pixels; an image of "
+                f"{width}×{height} pixels holds {rows * columns}. Choose a larger volume, or "
+                f"leave out {self.title}."
             )
 
-    def __call__(self, image):
-        """The metric of a gray image (h, w), 0–255: rounded and clipped to 8 bits first, as the published figures are.
+    def __call__(self, image: ArrayLike) -> float:
+        """Compute the metric of a gray image.
 
-        Raises SuperResolutionError (kind "input") for an image that is too small, has too little in it, or holds NaN.
+        As for published figures, the image is first rounded and clipped to 8 bits.
+
+        Args:
+            image: Image (h, w), 0–255.
+
+        Returns:
+            The metric; lower is better.
+
+        Raises:
+            SuperResolutionError: The image is too small, has too little content, or holds NaN
+                (kind "input").
         """
-        image = np.asarray(image, dtype=float)
-        self.check_size(*image.shape)
-        if not np.isfinite(image).all():
+        pixels = np.asarray(image, dtype=float)
+        height, width = pixels.shape
+        self.check_size(height, width)
+        if not np.isfinite(pixels).all():
             raise SuperResolutionError(
-                f"{self.title} can't be computed of an image with NaN or infinite pixels: choose another slice."
+                f"{self.title} is undefined for an image with NaN or infinite pixels: choose "
+                "another slice."
             )
         border = BORDER[self.name]
-        image = np.clip(np.rint(image), 0, 255)[
-            border : image.shape[0] - border, border : image.shape[1] - border
-        ]
-        if self._count_filled_blocks(image) < FEWEST_BLOCKS:
-            raise self._too_plain()
+        pixels = np.clip(np.rint(pixels), 0, 255)
+        pixels = pixels[border : height - border, border : width - border]
+        if self._count_filled_blocks(pixels) < MIN_BLOCKS:
+            raise self._too_little_content()
         with self._torch.inference_mode():
-            batch = self._torch.from_numpy(np.ascontiguousarray(image))[None, None]
+            batch = self._torch.from_numpy(np.ascontiguousarray(pixels))[None, None]
             value = float(self._niqe.niqe(batch, *self._natural, self.block_size, self.block_size))
-            if self._forests:
-                ma = float(
-                    self._nrqm.nrqm(batch, self._forests.linear_param, self._forests.rf_params_list)
-                )
-                value = ((10 - ma) + value) / 2
+            if self._forests is not None:
+                forests = self._forests.linear_param, self._forests.rf_params_list
+                value = ((10 - float(self._nrqm.nrqm(batch, *forests))) + value) / 2
         if not np.isfinite(value):
-            raise self._too_plain()
+            raise self._too_little_content()
         return value
 
-    def _blocks(self, height, width):
+    def _blocks(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of whole blocks inside the border."""
-        return tuple(
-            max(0, side - 2 * BORDER[self.name]) // self.block_size for side in (height, width)
-        )
+        border, size = 2 * BORDER[self.name], self.block_size
+        return max(0, height - border) // size, max(0, width - border) // size
 
-    def _count_filled_blocks(self, image):
-        """A block of a single gray has no statistics; NIQE leaves it out."""
+    def _count_filled_blocks(self, image: np.ndarray) -> int:
+        """Count the blocks with more than one gray level; NIQE drops the others."""
         size = self.block_size
         rows, columns = (side // size for side in image.shape)
         blocks = image[: rows * size, : columns * size].reshape(rows, size, columns, size)
-        return np.count_nonzero(np.ptp(blocks, axis=(1, 3)))
+        return int(np.count_nonzero(np.ptp(blocks, axis=(1, 3))))
 
-    def _too_plain(self):
+    def _too_little_content(self) -> SuperResolutionError:
+        size = f"{self.block_size}×{self.block_size}"
         return SuperResolutionError(
-            f"{self.title} can't be computed of an image with anything in fewer than {FEWEST_BLOCKS} of its blocks of "
-            f"{self.block_size}×{self.block_size} pixels: choose another slice, or do without {self.title}."
+            f"{self.title} is undefined for an image with content in fewer than {MIN_BLOCKS} of "
+            f"its blocks of {size} pixels: choose another slice, or leave out {self.title}."
         )
 
 
-def _import_pyiqa():
-    """torch, and pyiqa's two modules."""
+def _import_pyiqa() -> tuple[ModuleType, Any, Any]:
+    """Import torch and the two modules of pyiqa."""
     try:
         import torch
         from pyiqa.archs import niqe_arch, nrqm_arch
-    except (
-        ImportError,
-        RuntimeError,
-        OSError,
-    ) as e:  # torchvision built for another PyTorch raises the latter two
+    # A torchvision built for another PyTorch raises RuntimeError or OSError.
+    except (ImportError, RuntimeError, OSError) as e:
         raise SuperResolutionError(
-            f"NIQE and PI need the package pyiqa, which can't be imported here ({e}): install it, if its license "
-            "(PolyForm-Noncommercial) allows what you do, or do without NIQE and PI.",
+            f"NIQE and PI need the package pyiqa, which cannot be imported ({e}). Install it if "
+            "its license (PolyForm-Noncommercial) allows your use, or leave out NIQE and PI.",
             "environment",
         ) from e
     return torch, niqe_arch, nrqm_arch
 
 
-def _find(file, title, weights_folder, hub):
-    folders = (
-        [weights_folder]
-        if weights_folder
-        else [
-            *filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)),
-            Path(hub, "pyiqa"),
-        ]
-    )
+def _find(file: str, title: str, weights_folder: str | Path | None, cache: str) -> Path:
+    listed = filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))
+    folders: list[str | Path] = [weights_folder] if weights_folder else [*listed, Path(cache, "pyiqa")]
     for folder in folders:
         path = Path(folder, file)
         if path.is_file():
             return path
     raise SuperResolutionError(
-        f"{title} needs the file {file}, which is not in {' or '.join(map(str, folders))}: get it from pyiqa's page of weights "
-        f"and put it there, or into a folder that the environment variable {FOLDERS_VARIABLE} names.",
+        f"{title} needs the file {file}, which is not in {' or '.join(map(str, folders))}. "
+        "Download it from the weights page of pyiqa into this folder, or into a folder that the "
+        f"environment variable {FOLDERS_VARIABLE} lists.",
         "environment",
     )
 
 
-def _load(module, path):
+def _load(module: Any, path: Path) -> Any:
     try:
         return module(pretrained_model_path=str(path))
-    except (
-        Exception
-    ) as e:  # SciPy's reader raises whatever it meets in a file that is not what it seems
+    except Exception as e:  # SciPy's reader raises almost anything for a damaged file
         raise SuperResolutionError(
-            f"{path} can't be used ({e}): get the file from pyiqa's page of weights again.",
+            f"{path} is not usable ({e}): download it again from the weights page of pyiqa.",
             "environment",
         ) from e
