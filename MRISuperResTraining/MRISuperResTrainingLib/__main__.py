@@ -1,4 +1,4 @@
-"""The command line: python -m MRISuperResTrainingLib --help"""
+"""Command line: python -m MRISuperResTrainingLib --help."""
 
 import sys
 

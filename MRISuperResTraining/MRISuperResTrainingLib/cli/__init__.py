@@ -1,1 +1,1 @@
-"""The command line of the training: one file per command. Errors, signals and exit codes are those of MRISuperResLib."""
+"""Command line of the training: one module per command."""

@@ -1,18 +1,29 @@
-"""export RUN --name NAME --to FOLDER"""
+"""The command `export RUN --name NAME --to FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+
+from MRISuperResLib.cli.console import Console
+from MRISuperResLib.core.progress import CancelCheck
+
+from .. import api
 
 
-def run(arguments, console, cancelled):
-    """Returns the summaries of the new models. Raises SuperResolutionError, Cancelled."""
-    from ..runs.export import export
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Write the models and return the summaries of their cards.
 
-    cards, skipped = export(
+    Raises:
+        SuperResolutionError: The run is not finished, or an argument is invalid.
+        Cancelled: The user stopped the command.
+    """
+    cards = api.export(
         arguments.run,
         arguments.name,
         arguments.to,
-        not arguments.no_figures,
-        arguments.alpha,
-        cancelled=cancelled,
+        measure=not arguments.no_figures,
+        alpha=arguments.alpha,
+        on_message=lambda message: console.messages([message]),
+        is_cancelled=is_cancelled,
     )
-    for sentence in skipped:
-        console.message(sentence)
     return "\n\n".join(f"{card.name}\n{card.summary()}" for card in cards)

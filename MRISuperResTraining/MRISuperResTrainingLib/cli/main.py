@@ -1,25 +1,38 @@
-"""Runs a command; what is heavy to import is imported only then."""
+"""Entry point of the command line `mrisuperres-train`."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from MRISuperResLib.cli.console import Console
 from MRISuperResLib.cli.main import run_program
+from MRISuperResLib.core.progress import CancelCheck
 
 
-def main(argv=None):
-    """argv: the words after the program's name. Returns the exit code, see MRISuperResLib.cli.main.run_program."""
-    return run_program(_run, argv, ends_at_once=False)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; see MRISuperResLib.cli.main.run_program."""
+    return run_program(_run, arguments, raises_at_once=False)
 
 
-def _run(argv, console, cancelled):
+def entry_point() -> None:
+    """Run the console script `mrisuperres-train`."""
+    sys.exit(main())
+
+
+def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
+    """Return the text for standard output; each command imports what it needs."""
     from .parser import parse
 
-    arguments = parse(argv)
+    arguments = parse(words)
     if arguments.command == "evaluate":
         from . import evaluate
 
-        return evaluate.run(arguments, console, cancelled)
+        return evaluate.run(arguments, console, is_cancelled)
     if arguments.command == "export":
         from . import export
 
-        return export.run(arguments, console, cancelled)
+        return export.run(arguments, console, is_cancelled)
     from . import train
 
-    return train.run(arguments, console, cancelled)
+    return train.run(arguments, console, is_cancelled)

@@ -1,67 +1,89 @@
-"""train DATA --run RUN, resume RUN"""
+"""The commands `train DATA --run RUN` and `resume RUN`."""
 
+from __future__ import annotations
+
+import argparse
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.cli.console import Console
+from MRISuperResLib.core.errors import Cancelled
+from MRISuperResLib.core.messages import Message, info
+from MRISuperResLib.core.progress import CancelCheck, format_duration
+from MRISuperResLib.core.validation import invalid
 
-from ..data.sources import read_sources
+from .. import api
 from ..options.presets import preset
 from ..options.recipe import Recipe
 from ..options.settings import Settings
-from .report import Report
+from ..runs.events import Event
+
+LINE_INTERVAL = 5.0
+"""Seconds between two lines on steps."""
+
+SCORES = {
+    "psnr": ("PSNR", 2, " dB"),
+    "ssim": ("SSIM", 4, ""),
+    "lpips": ("LPIPS", 4, ""),
+    "vgg_distance": ("VGG distance", 4, ""),
+    "contrast": ("contrast", 4, ""),
+}
+"""Title, decimals and unit of a score."""
 
 
-def run(arguments, console, cancelled):
-    """Returns the line that tells where the models are. Raises SuperResolutionError, Cancelled."""
-    report = Report(console)
-    _warn_of_one_process(console)
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Train or resume, and return the line that names the models.
+
+    Raises:
+        SuperResolutionError: The settings or the data cannot be used, or the run failed.
+        Cancelled: The user stopped the command.
+    """
+    report = EventReport(console)
+    console.messages(_process_messages())
     try:
         if arguments.command == "resume":
-            from ..training.trainer import resume
-
-            folder = resume(arguments.run, report, cancelled)
+            folder = api.resume(arguments.run, on_event=report, is_cancelled=is_cancelled)
         else:
-            folder = _train(arguments, console, report, cancelled)
+            recipe, settings = _logged_settings(arguments)
+            folder = api.train(
+                arguments.data,
+                arguments.run,
+                settings,
+                anatomy=arguments.anatomy,
+                data_folder=arguments.base,
+                card=recipe.card() if recipe else None,
+                cache=arguments.cache,
+                on_event=report,
+                is_cancelled=is_cancelled,
+            )
     except (KeyboardInterrupt, Cancelled) as e:
         raise Cancelled(
-            f"stopped. “resume {arguments.run}” goes on from the last checkpoint."
+            f"Stopped. “resume {arguments.run}” continues from the last checkpoint."
         ) from e
+    if not folder.is_writer:
+        return ""
     return (
-        f"Done: the models are in {folder.models}; “export {folder.path} --name NAME --to FOLDER” makes a pair of them."
-        if folder.is_writer
-        else ""
+        f"Done: {folder.models}. “export {folder.path} --name NAME --to FOLDER” makes a pair of "
+        "models."
     )
 
 
-def _train(arguments, console, report, cancelled):
-    recipe, settings = settings_of(arguments)
-    sources, skipped = read_sources(arguments.data, arguments.anatomy, arguments.base)
-    for path, reason in skipped:
-        console.message(f"{path}: {reason}")
-    from ..training.trainer import train  # loads torch
+def settings_of(arguments: argparse.Namespace) -> tuple[Recipe | None, Settings]:
+    """Return the recipe, if any, and the settings that the arguments give.
 
-    return train(
-        settings,
-        sources,
-        arguments.run,
-        recipe and recipe.card(),
-        arguments.cache,
-        report,
-        cancelled,
-    )
-
-
-def settings_of(arguments):
-    """(Recipe or None, Settings) of what was typed. Raises SuperResolutionError (kind "settings")."""
-    recipe = next(
-        (Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")), None
-    )
+    Raises:
+        SuperResolutionError: The settings are invalid (kind "settings").
+    """
+    recipes = [Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")]
+    recipe = recipes[0] if recipes else None
     file = _read(arguments.settings) if arguments.settings else {}
     scale = arguments.scale or file.get("scale")
     if scale is None:
-        raise SuperResolutionError("The scale is not given: add --scale 2, 4 or 8.", "settings")
+        raise invalid("No scale: add --scale 2, 4 or 8.")
     if arguments.preset:
         values = preset(arguments.preset, scale).to_dict()
     elif recipe:
@@ -69,15 +91,12 @@ def settings_of(arguments):
     elif file:
         values = {}
     else:
-        raise SuperResolutionError(
-            "The settings are not given: add --preset, --settings, or train with a recipe.",
-            "settings",
-        )
+        raise invalid("No settings: add --preset or --settings, or train with a recipe.")
     values = Settings.merged(values, file | {"scale": scale})
-    for name, value in [
-        *arguments.changes,
-        *([("start_from", arguments.start_from)] if arguments.start_from else []),
-    ]:
+    changes = list(arguments.changes)
+    if arguments.start_from:
+        changes.append(("start_from", arguments.start_from))
+    for name, value in changes:
         for key in reversed(name.split(".")):
             value = {key: value}
         values = Settings.merged(values, value)
@@ -86,28 +105,97 @@ def settings_of(arguments):
     return recipe, Settings.from_dict(values)
 
 
-def _read(path):
+def _logged_settings(arguments: argparse.Namespace) -> tuple[Recipe | None, Settings]:
+    try:
+        return settings_of(arguments)
+    except Exception as error:
+        api.log_failure(arguments.run, error)
+        raise
+
+
+def _read(path: str) -> dict[str, Any]:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(values, dict):
             raise ValueError("not a JSON object")
         return values
     except (OSError, ValueError) as e:
-        raise SuperResolutionError(
-            f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” in the run.json of a run.",
-            "settings",
+        raise invalid(
+            f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” "
+            "in the run.json of a run."
         ) from e
 
 
-def _warn_of_one_process(console):
-    """accelerate launch --cpu without MPI starts one process, and tells it where it would find others, not who it is."""
+def _process_messages() -> list[Message]:
+    """A note if accelerate started a single process.
+
+    `accelerate launch --cpu` without MPI starts one process, with the address of others but
+    without a rank.
+    """
     environment = os.environ
-    if (
+    is_single = (
         environment.get("ACCELERATE_USE_CPU") == "True"
         and "MASTER_PORT" in environment
         and not {"RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"} & set(environment)
-    ):
-        console.message(
-            "accelerate has started one process only, as it does on CPUs without MPI; the result is the same. "
-            "For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …"
+    )
+    if not is_single:
+        return []
+    text = (
+        "accelerate started one process only, as it does on CPUs without MPI; the result is the "
+        "same. For more: torchrun --nproc-per-node N -m -- MRISuperResTrainingLib …"
+    )
+    return [info("training", text)]
+
+
+class EventReport:
+    """Prints the events of a run.
+
+    Args:
+        console: Where to print.
+        clock: Returns seconds.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock, self._last_line = console, clock, -LINE_INTERVAL
+
+    def __call__(self, event: Event) -> None:
+        """Print an event of `runs.events`; of the steps one every few seconds."""
+        if event["event"] == "step":
+            is_last = event["step"] == event["steps"]
+            if self._clock() - self._last_line < LINE_INTERVAL and not is_last:
+                return
+            self._last_line = self._clock()
+        self._console.messages(map(Message.from_dict, event.get("messages", ())))
+        if text := _line(event):
+            self._console.line(text)
+
+
+def _line(event: Event) -> str:
+    stage, step = event["stage"], event["step"]
+    if event["event"] == "start":
+        count = event["processes"]
+        begin = f"Resumed at step {step} of the stage {stage}" if event["resumed"] else "Started"
+        processes = f"{count} processes" if count > 1 else "one process"
+        return f"{begin}: {event['device']}, {processes}, {event['precision']}"
+    if event["event"] == "step":
+        losses = ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in event["losses"].items()
+            if not name.endswith("norm")
         )
+        left = format_duration(event["remaining"])
+        return (
+            f"{stage} {step}/{event['steps']}: {losses}; {event['rate']:.3g} steps/s, {left} left"
+        )
+    if event["event"] == "validation":
+        scores = ", ".join(
+            _score(name, value, event["bicubic"][name]) for name, value in event["scores"].items()
+        )
+        best = f"; best by {event['by']} so far" if event["best"] else ""
+        return f"{stage} {step}: {scores}{best}"
+    return f"{stage} {step}: checkpoint written" if event["event"] == "stopped" else ""
+
+
+def _score(name: str, value: float, bicubic: float) -> str:
+    title, decimals, unit = SCORES[name]
+    return f"{title} {value:.{decimals}f}{unit} (bicubic {bicubic:.{decimals}f})"

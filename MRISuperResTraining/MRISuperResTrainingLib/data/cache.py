@@ -1,27 +1,32 @@
-"""Stacks of slices on disk: one file each, an ordinary .npy file with a description in JSON behind its last byte, and a checksum of all.
+"""Cache of prepared slices: a stack of slices as .npy, and its description beside it as .json.
 
-A file appears whole or not at all, and the same name always has the same content: two processes that write it at once do no harm.
+The description is written last, and holds a checksum of both: a stack without a matching
+description counts as missing. The same name always has the same content, so that two processes
+may write it at once.
 """
 
+from __future__ import annotations
+
 import contextlib
-import io
 import json
 import os
 import secrets
 import sys
 import zlib
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from MRISuperResLib.core.io.writing import translate_os_errors
+from MRISuperResLib.core.io.atomic import translate_os_errors
 
 FOLDER_VARIABLE = "MRISUPERRES_CACHE"
-CHECKSUM = 8  # hexadecimal digits of a CRC-32
+CHECKSUM = "crc32"
 
 
-def default_folder():
-    """Where the system keeps what a program can make again, or what the environment variable MRISUPERRES_CACHE names."""
+def default_folder() -> Path:
+    """Return the folder that MRISUPERRES_CACHE names, else one in the user's cache."""
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named)
     if sys.platform == "win32":
@@ -33,49 +38,63 @@ def default_folder():
     return base / "MRISuperRes" / "training"
 
 
-def read(path):
-    """(slices (n, h, w) float32, mapped from the file; description), or None where there is no such file, or not as it was written."""
-    try:
-        content = np.memmap(path, np.uint8, "r")
-        end = len(content) - CHECKSUM
-        if zlib.crc32(content[:end].data) != int(content[end:].tobytes(), 16):
-            return None
-    except (OSError, ValueError):
-        return None
-    slices = np.load(path, mmap_mode="r")
-    return slices, json.loads(content[slices.offset + slices.nbytes : end].tobytes())
+def read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Read a stack of slices.
 
+    Args:
+        path: The .npy file.
 
-def write(path, shape, slices, describe):
-    """slices: yields n images (h, w); shape: (n, h, w). describe(): JSON values, called after the last slice.
-
-    Raises SuperResolutionError (kind "environment") where the disk is full, or the folder can't be written.
+    Returns:
+        The slices (n, h, w), float32, memory-mapped, and their description. None if a file is
+        missing or damaged.
     """
-    path = Path(path)
-    with translate_os_errors(path, 4 * int(np.prod(shape))):
+    try:
+        description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        slices = np.load(path, mmap_mode="r")
+        checksum = description.pop(CHECKSUM)
+        is_whole = slices.dtype == np.float32 and _checksum(slices, description) == checksum
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError):
+        return None
+    return (slices, description) if is_whole else None
+
+
+def write(path: Path, slices: np.ndarray, description: dict[str, Any]) -> None:
+    """Write a stack of slices and its description.
+
+    Args:
+        path: The .npy file.
+        slices: (n, h, w) float32.
+        description: JSON values.
+
+    Raises:
+        SuperResolutionError: The disk is full, or the folder is not writable (kind
+            "environment").
+    """
+    slices = np.ascontiguousarray(slices, np.float32)
+    checked = description | {CHECKSUM: _checksum(slices, description)}
+    with translate_os_errors(path, slices.nbytes):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            with open(part, "xb") as file:
-                crc = 0
-                for data in _content(shape, slices, describe):
-                    crc = zlib.crc32(data, crc)
-                    file.write(data)
-                file.write(f"{crc:0{CHECKSUM}x}".encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        with _replaced(path) as file:
+            np.save(file, slices)
+        with _replaced(path.with_suffix(".json")) as file:
+            file.write(json.dumps(checked, indent=1, ensure_ascii=False).encode())
 
 
-def _content(shape, slices, describe):
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)}
-    )
-    yield header.getvalue()
-    for image in slices:
-        yield np.ascontiguousarray(image, "<f4").tobytes()
-    yield json.dumps(describe()).encode()
+def _checksum(slices: np.ndarray, description: dict[str, Any]) -> int:
+    text = json.dumps([list(slices.shape), description], sort_keys=True)
+    return zlib.crc32(slices.reshape(-1).view(np.uint8).data, zlib.crc32(text.encode()))
+
+
+@contextlib.contextmanager
+def _replaced(path: Path) -> Generator[BinaryIO, None, None]:
+    """A temporary file of this process alone, which replaces `path` once it is on the disk."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,12 +1,15 @@
-"""From high to low resolution: what a scanner, or a thesis, makes of a slice. Every pixel is that of the degraded whole slice.
+"""Degradations: from high-resolution slices to low-resolution patches.
 
-All ways are linear and separable, so that a patch needs some rows of two matrices only: no margin has to be cut off, and the edge of a
-patch is no edge.
+Every pixel of a patch is that of the degraded whole slice. All degradations are linear and
+separable, so that a patch needs a few rows of two matrices only. Its edges are no edges of the
+slice, and no margin has to be cut off.
 
-"bicubic": MATLAB's imresize, the thesis's way. "kspace": the outer spatial frequencies of the slice are not acquired.
-"blur": a Gaussian, then bicubic. "bicubic+kspace": one of the two, "mixture": one of the three, each as often. All from
-MRISuperResLib.core.resampling.
+"bicubic": MATLAB's imresize. "kspace": the outer spatial frequencies are not acquired. "blur": a
+Gaussian, then bicubic. "bicubic+kspace" and "mixture": one of the first two or of all three, drawn
+with equal probability. The kernels are those of `MRISuperResLib.core.resampling`.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,19 +22,29 @@ from MRISuperResLib.core import resampling
 KINDS = ("bicubic", "kspace", "blur")
 MIXTURES = {"bicubic+kspace": KINDS[:2], "mixture": KINDS}
 
-BLUR = 0.2, 0.8
-"""Range of σ in low-resolution pixels. The point spread of a single-shot T2 scan is taken for a Gaussian with a full width at half maximum of
-1.2 pixels, σ = 0.51 (Kuklisova-Murgasova et al. 2012, "Reconstruction of fetal brain MRI with intensity matching and complete outlier
-removal"; Keys's cubic adds no width of its own: its second moment is 0). Half as wide and half as wide again lie within; Zhang et al. 2018
-(SRMD, arXiv:1712.06116) go to 1.0 for photographs."""
+BLUR_RANGE = 0.2, 0.8
+"""Range of σ in low-resolution pixels.
 
-NOISY = 0.5
-"""Part of the patches that get noise at all: a network that never sees a clean image smooths it."""
+Kuklisova-Murgasova et al. 2012 ("Reconstruction of fetal brain MRI with intensity matching and
+complete outlier removal") model the point spread of a single-shot T2 scan as a Gaussian with a full
+width at half maximum of 1.2 pixels, σ = 0.51. The range holds values half as wide and half as wide
+again; Keys's cubic adds no width, since its second moment is 0. Zhang et al. 2018 (SRMD,
+arXiv:1712.06116) go up to 1.0 for photographs."""
+
+NOISY_SHARE = 0.5
+"""Share of the patches with noise: a network that never sees a clean image smooths it."""
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """kind: "bicubic", "kspace" or "blur"; sigma: of the blur, noise: of the Rician noise (intensity range 1); seed: of the noise."""
+    """A degradation.
+
+    Attributes:
+        kind: "bicubic", "kspace" or "blur".
+        sigma: σ of the blur, low-resolution pixels.
+        noise: σ of the Rician noise; the intensity range is 1.
+        seed: Seed of the noise.
+    """
 
     kind: str
     sigma: float = 0.0
@@ -39,54 +52,68 @@ class Degradation:
     seed: int = 0
 
 
-def draw(kind, noise, rng):
-    """A Degradation. kind, noise: as in DataSettings (noise in %); rng: numpy Generator, asked the same number of times whatever comes out."""
-    mixed, sigma, noisy, strength = (
-        rng.random(),
-        rng.uniform(*BLUR),
-        rng.random() < NOISY,
-        rng.random(),
-    )
+def draw(kind: str, noise: float, rng: np.random.Generator) -> Degradation:
+    """Draw a degradation.
+
+    Args:
+        kind: As in `DataSettings.degradation`.
+        noise: As in `DataSettings.noise`, percent.
+        rng: Generator; the number of draws does not depend on the result.
+    """
+    mixed, sigma = rng.random(), rng.uniform(*BLUR_RANGE)
+    is_noisy, strength = rng.random() < NOISY_SHARE, rng.random()
     seed = int(rng.integers(2**63))
     kinds = MIXTURES.get(kind, (kind,))
     kind = kinds[int(mixed * len(kinds))]
     return Degradation(
-        kind, sigma if kind == "blur" else 0.0, strength * noise / 100 if noisy else 0.0, seed
+        kind, sigma if kind == "blur" else 0.0, strength * noise / 100 if is_noisy else 0.0, seed
     )
 
 
-def degrade(image, scale, degradation, place=(0, 0), size=None):
-    """A part of the degraded slice, float32.
+def degrade(
+    image: np.ndarray,
+    scale: int,
+    degradation: Degradation,
+    position: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Compute a part of the degraded slice.
 
-    image: (h, w); its sides are multiples of scale. place: (row, column) of the part's first pixel, size: (rows, columns), both in
-    low-resolution pixels; default: all of it.
+    Args:
+        image: (h, w); both are multiples of `scale`.
+        scale: Downsampling factor.
+        degradation: The degradation.
+        position: (row, column) of the first pixel of the part, low-resolution pixels.
+        size: (rows, columns) of the part, low-resolution pixels; None: the whole slice.
+
+    Returns:
+        The part, float32.
     """
-    size = size or tuple(side // scale for side in image.shape)
-    (rows, tall), (columns, wide) = (
-        _weights(side, scale, degradation, first, count)
-        for side, first, count in zip(image.shape, place, size)
-    )
-    low = rows @ image[tall, wide] @ columns.T
+    height, width = size or (image.shape[0] // scale, image.shape[1] // scale)
+    rows, used_rows = _weights(image.shape[0], scale, degradation, position[0], height)
+    columns, used_columns = _weights(image.shape[1], scale, degradation, position[1], width)
+    low: np.ndarray = rows @ image[used_rows, used_columns] @ columns.T
     if degradation.noise:
-        low = resampling.add_rician_noise(low, degradation.noise, degradation.seed).astype(
-            np.float32
-        )
+        noisy = resampling.add_rician_noise(low, degradation.noise, degradation.seed)
+        low = noisy.astype(np.float32)
     return low
 
 
-def _weights(side, scale, degradation, first, count):
-    """(weights (count, used pixels), slice of the used pixels) of one axis."""
-    matrix = _matrix(side, scale, "kspace" if degradation.kind == "kspace" else "bicubic")[
-        first : first + count
-    ]
+def _weights(
+    side: int, scale: int, degradation: Degradation, first: int, count: int
+) -> tuple[np.ndarray, slice]:
+    """(count, used pixels) weights of one axis, and the used pixels."""
+    kernel = "kspace" if degradation.kind == "kspace" else "bicubic"
+    matrix = _matrix(side, scale, kernel)[first : first + count]
     if degradation.sigma:
-        # to blur the weights, mirrored at the edges, is to blur the image
+        # blurring the weights, mirrored at the edges, equals blurring the image
         matrix = gaussian_filter1d(matrix, degradation.sigma * scale, axis=1, mode="reflect")
-    used = np.flatnonzero(matrix.any(axis=0))
-    used = slice(used[0], used[-1] + 1)
+    pixels = np.flatnonzero(matrix.any(axis=0))
+    used = slice(int(pixels[0]), int(pixels[-1]) + 1)
     return matrix[:, used], used
 
 
 @lru_cache(maxsize=256)
-def _matrix(side, scale, kernel):
-    return resampling.weights(side, side // scale, kernel).astype(np.float32)
+def _matrix(side: int, scale: int, kernel: str) -> np.ndarray:
+    matrix: np.ndarray = resampling.weights(side, side // scale, kernel).astype(np.float32)
+    return matrix

@@ -1,73 +1,65 @@
-"""Lists of volumes as text.
+"""Lists of volumes as text files.
 
-.txt: a path a line. .tsv, .csv (commas or semicolons): the first line names the columns: path, and any of subject, anatomy, contrast,
-license, source, use. Paths start from the list's folder, or another one that is named. Empty lines and lines that begin with # are passed over.
+.txt: one path per line. .tsv, .csv (comma or semicolon): the first line names the columns. Empty
+lines and lines that start with # are ignored.
 """
 
+from __future__ import annotations
+
 import csv
-import dataclasses
-import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.validation import invalid
 
-from ..options.checked import wrong
-from .source import Source
-
-DELIMITERS = {".txt": None, ".tsv": "\t", ".csv": ","}
-COLUMNS = tuple(field.name for field in dataclasses.fields(Source))
+DELIMITERS: dict[str, str | None] = {".txt": None, ".tsv": "\t", ".csv": ","}
+"""Delimiter by extension."""
+PATH = "path"
 
 
-def from_list(path, anatomy, subject_of, base=None):
-    """([Source], [(path, sentence)] of files that are not there).
+def read_list(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read a list.
 
-    anatomy, subject_of(path): for lines that say none. base: the folder from which paths start; default: the list's.
-    Raises SuperResolutionError (kind "settings") that names the line which is wrong.
+    Args:
+        path: The list; its extension is one of `DELIMITERS`.
+        columns: Names of the columns that a table may have; `PATH` is required.
+
+    Returns:
+        For every volume the number of its line, from 1, and its values by column; without empty
+        values.
+
+    Raises:
+        SuperResolutionError: A line is wrong; the message states which one (kind "settings").
     """
-    path = Path(path)
     lines = _lines(path)
-    columns = ["path"]
+    names = [PATH]
     if path.suffix.lower() != ".txt":
-        number, columns = next(lines, (1, []))
-        _check_columns(path, number, columns)
-    sources, skipped, seen = [], [], {}
+        number, header = next(lines, (1, []))
+        names = _checked_columns(path, number, header, columns)
+    rows = []
     for number, cells in lines:
-        if len(cells) != len(columns):
-            raise wrong(
-                f"Line {number} of {path} has {len(cells)} columns, the first line names {len(columns)}: {', '.join(columns)}."
+        if len(cells) != len(names):
+            raise invalid(
+                f"Line {number} of {path} has {len(cells)} columns, but the first line names "
+                f"{len(names)}: {', '.join(names)}."
             )
-        values = {column: cell.strip() for column, cell in zip(columns, cells) if cell.strip()}
-        if "path" not in values:
-            raise wrong(f"Line {number} of {path} has no path.")
-        file = os.path.abspath(Path(base or path.parent, values["path"]))
-        if file in seen:
-            raise wrong(
-                f"Line {number} of {path} names the same file as line {seen[file]}: {values['path']}."
-            )
-        seen[file] = number
-        try:
-            source = Source.from_dict(
-                {"subject": subject_of(file), "anatomy": anatomy} | values | {"path": file}
-            )
-        except SuperResolutionError as e:
-            raise wrong(f"Line {number} of {path}: {e}") from e
-        if os.path.exists(file):
-            sources.append(source)
-        else:
-            skipped.append((file, f"line {number} of {path} names it, but it is not there."))
-    if not seen:
-        raise wrong(f"{path} names no volume: give each a line.")
-    return sources, skipped
+        values = {name: cell.strip() for name, cell in zip(names, cells) if cell.strip()}
+        if PATH not in values:
+            raise invalid(f"Line {number} of {path} has no path.")
+        rows.append((number, values))
+    if not rows:
+        raise invalid(f"{path} lists no volume: add one per line.")
+    return rows
 
 
-def _lines(path):
-    """(number from 1, cells) of every line that says something."""
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number, from 1, and cells of every line with content."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Excel begins its files with a mark
+        text = path.read_text(encoding="utf-8-sig")  # Excel starts its files with a mark
     except UnicodeDecodeError as e:
-        raise wrong(f"{path} is not a text in UTF-8 (byte {e.start}): save it as UTF-8.") from e
+        raise invalid(f"{path} is not UTF-8 text (byte {e.start}): save it as UTF-8.") from e
     except OSError as e:
-        raise wrong(f"{path} can't be read ({e.strerror}): check that you may open it.") from e
+        raise invalid(f"Cannot read {path} ({e.strerror}): check its permissions.") from e
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), 1)
@@ -83,18 +75,23 @@ def _lines(path):
         try:
             yield number, next(csv.reader([line], delimiter=delimiter, strict=True))
         except csv.Error as e:
-            raise wrong(f"Line {number} of {path} can't be understood ({e}).") from e
+            raise invalid(f"Cannot parse line {number} of {path} ({e}).") from e
 
 
-def _check_columns(path, number, columns):
-    columns[:] = [column.strip().lower() for column in columns]
-    unknown = [column for column in columns if column not in COLUMNS]
-    if "path" not in columns:
-        raise wrong(
-            f"Line {number} of {path} must name the columns: path, and any of {', '.join(COLUMNS[1:])}."
+def _checked_columns(
+    path: Path, number: int, header: list[str], columns: Sequence[str]
+) -> list[str]:
+    names = [name.strip().lower() for name in header]
+    others = ", ".join(column for column in columns if column != PATH)
+    if PATH not in names:
+        raise invalid(
+            f"Line {number} of {path} must name the columns: {PATH}, and any of {others}."
         )
-    if unknown or len(set(columns)) != len(columns):
-        raise wrong(
-            f"Line {number} of {path} names columns that there are not, or twice: {', '.join(unknown or columns)}. "
-            f"There are {', '.join(COLUMNS)}."
+    if unknown := [name for name in names if name not in columns]:
+        raise invalid(
+            f"Line {number} of {path} names unknown columns: {', '.join(unknown)}. "
+            f"Known columns: {', '.join(columns)}."
         )
+    if len(set(names)) != len(names):
+        raise invalid(f"Line {number} of {path} names a column twice: {', '.join(names)}.")
+    return names

@@ -1,228 +1,266 @@
-"""From volume files to normalized slices, once for all runs: what can't be learnt from is named, with the reason."""
+"""Preparation of volumes: normalized slices, computed once for all runs and cached."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from MRISuperResLib.core import geometry, intensity, resampling, slice_axis
-from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.messages import Message, info, warning
+from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 
+from ..options.settings import DataSettings
 from . import cache
-from .source import Source, one_use_per_subject
+from .sources import Skipped, Source, one_use_per_subject
 
-VERSION = 1  # of what _write_slices makes of a file: files of another version are made anew
+VERSION = 2
+"""Version of what `_write_slices` makes of a file; cached files of other versions are ignored."""
 
-LEAST_CONTRAST = 0.05
-"""Standard deviation of a slice's normalized intensities: those with less show air, or a corner of the body."""
+MIN_CONTRAST = 0.05
+"""Smallest standard deviation of the normalized intensities of a slice with anatomy."""
 
-MOST_EQUAL = 0.5
-"""Part of the neighboring voxels, outside the background, that may have the same value: MRI stays below 0.3, also in 8 bits."""
+MAX_EQUAL_NEIGHBORS = 0.5
+"""Largest share of equal neighboring voxels outside the background: MRI stays below 0.3, also in
+8 bits; label maps and images that were upsampled without interpolation do not."""
 
 DETACHED = (".mhd", ".nhdr")
-"""Headers whose voxels are in another file."""
+"""Extensions of headers whose voxels are in another file."""
 
-SAMPLE = 2**22
-"""Voxels: of larger volumes every n-th slice is enough to tell a label map."""
+SAMPLED_VOXELS = 2**22
+"""Of larger volumes every n-th slice suffices to recognize a label map."""
+
+Exclusion = Literal["empty", "gap", "validation", "training"]
+"""Reason to leave a slice out: little or no anatomy, too near to a held-out slice, held out, used
+for training."""
 
 
 @dataclass(frozen=True)
 class PreparedVolume:
-    """The slices of one volume.
+    """The slices of a volume.
 
-    sha256: of the content of its file. file: of the slices, in the cache. pixel: (height, width) of their pixels, distance:
-    from slice to slice, mm. kept: the numbers of the slices that are used; left_out: of the others, each with the reason.
-    messages: sentences for the user.
+    Attributes:
+        source: The volume file.
+        sha256: SHA-256 of its content.
+        file: The slices in the cache.
+        spacing: In-plane spacing (between rows, between columns), mm.
+        slice_spacing: Slice spacing, mm.
+        kept: Numbers of the slices that are used.
+        left_out: Numbers of the other slices, each with the reason.
+        messages: What the user should know about the volume.
     """
 
     source: Source
     sha256: str
     file: Path
-    pixel: tuple
-    distance: float
-    kept: tuple
-    left_out: dict
-    messages: tuple
+    spacing: tuple[float, float]
+    slice_spacing: float
+    kept: tuple[int, ...]
+    left_out: dict[int, Exclusion]
+    messages: tuple[Message, ...]
 
     @functools.cached_property
-    def slices(self):
-        """(n, h, w) float32, all of them by their number, about 0–1, mapped from the file: nothing is read before it is used."""
-        return np.asarray(
-            np.load(self.file, mmap_mode="r")
-        )  # a plain view: cutting patches from it is faster
+    def slices(self) -> np.ndarray:
+        """All slices (n, h, w), float32, about 0 to 1, memory-mapped."""
+        # a plain view, since patches are cut from it faster than from a memmap
+        return np.asarray(np.load(self.file, mmap_mode="r"))
+
+    def restricted(self, kept: Iterable[int], left_out: Mapping[int, Exclusion]) -> PreparedVolume:
+        """Return the volume with fewer slices.
+
+        Args:
+            kept: Numbers of the slices to keep.
+            left_out: Numbers of the other slices, each with the reason.
+        """
+        return dataclasses.replace(self, kept=tuple(kept), left_out=self.left_out | dict(left_out))
 
 
-def prepare(sources, settings, cache=None, progress=None):
-    """([PreparedVolume], [(path, sentence)] of what can't be learnt from), in the order of the sources; those for "test" are not among them.
+def prepare(
+    sources: Iterable[Source],
+    settings: DataSettings,
+    folder: str | Path | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> tuple[list[PreparedVolume], Skipped]:
+    """Prepare volumes for training.
 
-    sources: source.Source. settings: DataSettings. cache: a folder, by default cache.default_folder(). progress(done, total).
-    Raises SuperResolutionError: a subject on both sides (kind "settings"), a cache that can't be written ("environment").
+    Args:
+        sources: Volume files; those for "test" are not prepared.
+        settings: Settings of the data.
+        folder: Folder of the cache; None: `cache.default_folder()`.
+        on_progress: Called with the number of prepared volumes.
+        is_cancelled: Called between volumes.
+
+    Returns:
+        The prepared volumes in the order of the sources, and the files that cannot be used.
+
+    Raises:
+        SuperResolutionError: A subject has two uses (kind "settings"), or the cache is not
+            writable (kind "environment").
+        Cancelled: `is_cancelled` returned True.
     """
     sources = one_use_per_subject(sources)
-    folder = Path(cache or cache.default_folder())
-    volumes, unsuitable, known = [], [], {}
+    folder = Path(folder or cache.default_folder())
+    volumes: list[PreparedVolume] = []
+    unusable: Skipped = []
+    first_path: dict[str, str] = {}  # by content
     for source in sources:
         if source.use == "test":
             with contextlib.suppress(SuperResolutionError):
-                known[content_hash(source.path)] = source.path
-    wanted = [source for source in sources if source.use != "test"]
-    for done, source in enumerate(wanted):
-        if progress:
-            progress(done, len(wanted))
+                first_path[content_hash(source.path)] = source.path
+    requested = [source for source in sources if source.use != "test"]
+    meter = ProgressMeter()
+    for done, source in enumerate(requested):
+        if on_progress:
+            on_progress(meter.update(done, len(requested)))
+        if is_cancelled and is_cancelled():
+            raise Cancelled
         try:
             sha256 = content_hash(source.path)
-            if (first := known.setdefault(sha256, source.path)) != source.path:
-                raise SuperResolutionError(f"It has the same content as {first}.")
+            if (first := first_path.setdefault(sha256, source.path)) != source.path:
+                raise SuperResolutionError(f"Same content as {first}.")
             volumes.append(_prepared(source, sha256, settings, folder))
         except SuperResolutionError as e:
             if e.kind == "environment":
                 raise
-            unsuitable.append((source.path, str(e)))
-    if progress:
-        progress(len(wanted), len(wanted))
-    return volumes, unsuitable
+            unusable.append((source.path, str(e)))
+    if on_progress:
+        on_progress(meter.update(len(requested), len(requested)))
+    return volumes, unusable
 
 
-def content_hash(path):
-    """SHA-256 of a file, in hexadecimal digits; of a folder, of its files and their names; of a header whose voxels lie elsewhere, of these too."""
+def content_hash(path: str | Path) -> str:
+    """Return the SHA-256 of a file, of a folder with its file names, or of detached voxels.
+
+    Raises:
+        SuperResolutionError: The file cannot be read.
+    """
     path = Path(path)
     digest = hashlib.sha256()
     try:
         if path.is_dir():
             for file in sorted(file for file in path.rglob("*") if file.is_file()):
-                digest.update(
-                    f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode()
-                )
+                name = file.relative_to(path).as_posix()
+                digest.update(f"{name}\0{content_hash(file)}\0".encode())
         elif path.suffix.lower() in DETACHED:
             volume = read_volume(path)
             for array in (volume.array, volume.ijk_to_ras):
                 digest.update(f"{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
         else:
-            with open(path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            with open(path, "rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as e:
         raise SuperResolutionError(
-            f"{path} can't be read ({e.strerror or e}): check that it is there and that you may open it."
+            f"Cannot read {path} ({e.strerror or e}): check that it exists and its permissions."
         ) from e
     return digest.hexdigest()
 
 
-def _prepared(source, sha256, settings, folder):
+def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
-    key = hashlib.sha256(json.dumps([VERSION, settings.axis, side]).encode()).hexdigest()[:16]
-    file = folder / f"{sha256}-{key}.npy"
+    version = json.dumps([VERSION, settings.slice_axis, side])
+    file = folder / f"{sha256}-{hashlib.sha256(version.encode()).hexdigest()[:16]}.npy"
     stored = cache.read(file)
     if stored is None:
-        _write_slices(source.path, settings.axis, side, file)
+        _write_slices(source.path, settings.slice_axis, side, file)
         stored = cache.read(file)
     if stored is None:
         raise SuperResolutionError(
-            f"{file} was written, but reads otherwise: check the disk, or choose another folder for the cache.",
+            f"{file} was written, but has another content when read: check the disk, or choose "
+            "another cache folder.",
             "environment",
         )
     stack, description = stored
     _check_size(stack.shape, settings.patch)
-    left_out = _left_out(description["contrast"]) if settings.pre_check else {}
+    contrast = description["contrast"]
+    left_out: dict[int, Exclusion] = {}
+    if settings.pre_check:
+        left_out = {n: "empty" for n, value in enumerate(contrast) if value < MIN_CONTRAST}
     if len(left_out) == len(stack):
         raise SuperResolutionError(
-            f"None of its {len(stack)} slices shows anything to learn from (the best: {max(description['contrast']):.2f}, "
-            f"needed: contrast {LEAST_CONTRAST}): look at the volume, or switch the pre-check off."
+            f"None of its {len(stack)} slices shows anatomy (largest contrast "
+            f"{max(contrast):.2f}, required {MIN_CONTRAST}): inspect the volume, or switch the "
+            "pre-check off."
         )
-    kept = tuple(number for number in range(len(stack)) if number not in left_out)
+    rows, columns = description["spacing"]
     return PreparedVolume(
         source,
         sha256,
         file,
-        tuple(description["pixel"]),
-        description["distance"],
-        kept,
+        (rows, columns),
+        description["slice_spacing"],
+        tuple(number for number in range(len(stack)) if number not in left_out),
         left_out,
-        tuple(description["messages"]),
+        tuple(Message.from_dict(values) for values in description["messages"]),
     )
 
 
-def _write_slices(path, wanted_axis, side, file):
-    """side: of the shorter side of the slices, to which they are shrunk; None leaves them as they are."""
+def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) -> None:
+    """side: of the shorter side of the slices, pixels; None leaves them as acquired."""
     volume = read_volume(path)
     voxels, mask = intensity.mask_non_finite(volume.array)
-    axis = slice_axis.choose_slice_axis(volume.ijk_to_ras, wanted_axis)
+    axis = slice_axis.choose_slice_axis(volume.ijk_to_ras, requested_axis)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)
     _check_content(stack)
-    messages = [*volume.messages, f"Taken: {axis}."]
+    messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]
     if mask is not None:
         messages.append(
-            f"{mask.sum()} of {mask.size} voxels are NaN or infinite: they count as dark."
+            warning(
+                "non-finite",
+                f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they count as dark.",
+            )
         )
-    height, width = stack.shape[1:]
+    size = height, width = stack.shape[1:]
     if side is not None:
         _check_size(stack.shape, side)
-        height, width = (round(pixels * side / min(stack.shape[1:])) for pixels in stack.shape[1:])
-    spacing = np.delete(geometry.spacing(volume.ijk_to_ras), axis.axis)[::-1]  # rows, columns
+        height, width = (round(pixels * side / min(size)) for pixels in size)
     scale = intensity.Intensity.of(voxels)
-    contrast = []
-
-    def images():
-        for image in stack:
-            image = scale.normalize(image)
-            if side is not None:
-                image = resampling.resize(image, (height, width))
-            contrast.append(round(float(image.std()), 4))
-            yield image
-
-    def describe():
-        return {
-            "pixel": [
-                float(mm * whole / size)
-                for mm, whole, size in zip(spacing, stack.shape[1:], (height, width))
-            ],
-            "distance": float(geometry.spacing(volume.ijk_to_ras)[axis.axis]),
-            "contrast": contrast,
-            "messages": messages,
-        }
-
-    cache.write(file, (len(stack), height, width), images(), describe)
+    slices = np.empty((len(stack), height, width), np.float32)
+    for number, voxels_of_slice in enumerate(stack):
+        image = scale.normalize(voxels_of_slice)
+        slices[number] = image if side is None else resampling.resize(image, (height, width))
+    spacing = geometry.spacing(volume.ijk_to_ras)
+    in_plane = np.delete(spacing, axis.index)[::-1]  # rows, columns
+    description: dict[str, Any] = {
+        "spacing": [float(mm * old / new) for mm, old, new in zip(in_plane, size, (height, width))],
+        "slice_spacing": float(spacing[axis.index]),
+        "contrast": [round(float(image.std()), 4) for image in slices],
+        "messages": [message.to_dict() for message in messages],
+    }
+    cache.write(file, slices, description)
 
 
-def _check_content(stack):
-    """Raises SuperResolutionError for what is no image. stack: (n, h, w), finite."""
-    values = stack.min(), stack.max()
-    if values[0] == values[1]:
-        raise SuperResolutionError(f"All of its voxels are {values[0]}: there is no image in it.")
-    some = stack[:: max(1, stack.size // SAMPLE)]
+def _check_content(stack: np.ndarray) -> None:
+    """Refuse (n, h, w) voxels that are not an acquired image."""
+    low = stack.min()
+    if low == stack.max():
+        raise SuperResolutionError(f"All its voxels are {low}: the volume holds no image.")
+    some = stack[:: max(1, stack.size // SAMPLED_VOXELS)]
     levels, counts = np.unique(some, return_counts=True)
     background = levels[np.argmax(counts)]
     left, right = some[..., :-1], some[..., 1:]
-    inside = (left != background) | (right != background)
-    equal = np.count_nonzero(inside & (left == right)) / max(np.count_nonzero(inside), 1)
-    if equal > MOST_EQUAL:
+    is_inside = (left != background) | (right != background)
+    equal = np.count_nonzero(is_inside & (left == right)) / max(int(np.count_nonzero(is_inside)), 1)
+    if equal > MAX_EQUAL_NEIGHBORS:
         raise SuperResolutionError(
-            f"{equal:.0%} of its neighboring voxels have the same value: it seems to be a label map, or an image that was "
-            "enlarged without interpolation; give the acquired image."
+            f"{equal:.0%} of its neighboring voxels are equal: it seems to be a label map, or an "
+            "image upsampled without interpolation. Provide the acquired image."
         )
 
 
-def _check_size(shape, patch):
+def _check_size(shape: tuple[int, ...], patch: int) -> None:
     if min(shape[1:]) < patch:
         raise SuperResolutionError(
-            f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: choose a smaller patch, or another "
-            "slice direction."
+            f"Its slices have {shape[2]}×{shape[1]} pixels, less than a patch of {patch}×{patch}: "
+            "choose a smaller patch, or another slice direction."
         )
-
-
-def _left_out(contrast):
-    return {
-        number: f"empty: contrast {value:.2f} below {LEAST_CONTRAST}"
-        for number, value in enumerate(contrast)
-        if value < LEAST_CONTRAST
-    }
-
-
-def restricted(volume, kept, reasons):
-    """The volume with fewer slices. kept: their numbers; reasons: of the others, as left_out."""
-    return dataclasses.replace(volume, kept=tuple(kept), left_out=volume.left_out | reasons)

@@ -1,28 +1,48 @@
-"""Batches of patches to train on, whole slices to watch."""
+"""Samples: batches of patches for the training, whole slices for the validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from MRISuperResLib.core import resampling
+from MRISuperResLib.core.validation import invalid
 
-from ..options.checked import wrong
+from ..options.settings import Settings
 from . import degradations
+from .preparation import PreparedVolume
 
-PATCH_CONTRAST = 0.02
-PATCH_TRIES = 4  # a patch of plain background is drawn again, at most this often
+MIN_PATCH_CONTRAST = 0.02
+"""Standard deviation below which a patch counts as plain background."""
+MAX_DRAWS = 4
+"""A patch of plain background is drawn again, at most this often in all."""
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""A low-resolution and a high-resolution array."""
 
 
 class PatchSampler:
-    """Draws pairs of patches. A sample depends on the seed, the step and its index in the batch only: a run can be resumed, and
-    processes that share a batch have exactly the samples of one that has it all.
+    """Sampler of pairs of patches.
 
-    A sample is drawn anatomy first, then volume, slice, place and one of the eight symmetries of the square: a large data set does not
-    drown a small one. Safe to be asked by several threads at once.
+    A sample depends on the seed, the step and its index in the batch only. Therefore a run can be
+    resumed, and processes that share a batch get the samples of a single process. The anatomy is
+    drawn first, then volume, slice, position and one of the eight symmetries of the square, so
+    that a large data set does not drown a small one. Calls from several threads are safe.
     """
 
-    def __init__(self, volumes, settings):
-        """volumes: PreparedVolumes, in any order; settings: Settings. Raises SuperResolutionError where there is no volume."""
+    def __init__(self, volumes: Sequence[PreparedVolume], settings: Settings) -> None:
+        """Group the volumes by anatomy.
+
+        Args:
+            volumes: Training volumes, in any order.
+            settings: Settings of the run.
+
+        Raises:
+            SuperResolutionError: There is no volume (kind "settings").
+        """
         if not volumes:
-            raise wrong("There is no volume to learn from: add some.")
+            raise invalid("No training volumes: add some.")
         self._settings, self._data = settings, settings.data
         self._side = settings.data.patch // settings.scale
         anatomies = sorted({volume.source.anatomy for volume in volumes})
@@ -32,10 +52,19 @@ class PatchSampler:
             for anatomy in anatomies
         ]
 
-    def batch(self, step, part=0, parts=1):
-        """(low, high), float32, (n, 1, patch/scale, patch/scale) and (n, 1, patch, patch), where n is batch / parts.
+    def batch(self, step: int, part: int = 0, parts: int = 1) -> Pair:
+        """Return the batch of a step, or one of its equal, contiguous parts.
 
-        part, parts: the batch of a step is cut into equal, contiguous parts. Raises ValueError where that can't be done.
+        Args:
+            step: Step, from 0.
+            part: Number of the part, from 0.
+            parts: Number of parts.
+
+        Returns:
+            (n, 1, patch/scale, patch/scale) and (n, 1, patch, patch), float32; n is batch / parts.
+
+        Raises:
+            ValueError: The batch cannot be divided like this.
         """
         count, rest = divmod(self._settings.batch, parts)
         if rest or not 0 <= part < parts:
@@ -45,43 +74,54 @@ class PatchSampler:
         )
         return np.stack(low)[:, None], np.stack(high)[:, None]
 
-    def sample(self, step, index):
-        """(low, high), two-dimensional."""
+    def sample(self, step: int, index: int) -> Pair:
+        """Return one sample: two patches, float32.
+
+        Args:
+            step: Step, from 0.
+            index: Index in the batch.
+        """
         rng = np.random.default_rng((self._settings.seed, step, index))
         scale, side = self._settings.scale, self._side
-        image, place = self._place(rng)
+        image, position = self._draw_position(rng)
         degradation = degradations.draw(self._data.degradation, self._data.noise, rng)
-        low = degradations.degrade(image, scale, degradation, place, (side, side))
-        high = _part(image, place, side, scale)
-        turns, mirrored = rng.integers(4), rng.integers(2)
-        return tuple(
-            _turned(patch, turns * self._data.rotations, mirrored * self._data.flips)
-            for patch in (low, high)
-        )
+        low = degradations.degrade(image, scale, degradation, position, (side, side))
+        high = _patch(image, position, side, scale)
+        turns = int(rng.integers(4)) * self._data.rotations
+        is_mirrored = bool(rng.integers(2) * self._data.flips)
+        return _turned(low, turns, is_mirrored), _turned(high, turns, is_mirrored)
 
-    def _place(self, rng):
-        """(a whole slice, place of the patch in low-resolution pixels)"""
+    def _draw_position(self, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
+        """A whole slice, and the position of a patch in low-resolution pixels."""
         group = self._groups[rng.integers(len(self._groups))]
         volume = group[rng.integers(len(group))]
         scale, side = self._settings.scale, self._side
-        for _ in range(PATCH_TRIES):
-            image = resampling.crop_to_multiple(
-                volume.slices[volume.kept[rng.integers(len(volume.kept))]], scale
+        for _ in range(MAX_DRAWS):
+            number = volume.kept[rng.integers(len(volume.kept))]
+            image = resampling.crop_to_multiple(volume.slices[number], scale)
+            height, width = image.shape
+            position = (
+                int(rng.integers(height // scale - side + 1)),
+                int(rng.integers(width // scale - side + 1)),
             )
-            place = tuple(int(rng.integers(length // scale - side + 1)) for length in image.shape)
-            if _part(image, place, side, scale).std() >= PATCH_CONTRAST:
+            if _patch(image, position, side, scale).std() >= MIN_PATCH_CONTRAST:
                 break
-        return image, place
+        return image, position
 
 
 class SlicePairs:
-    """The whole slices of PreparedVolumes as pairs (low, high), float32, cropped to multiples of the scale; made when they are asked for.
+    """Whole slices as pairs (low, high), float32, cropped to multiples of the scale.
 
-    A slice is always degraded in the same way, drawn from the seed and its number as for training.
+    A slice is always degraded in the same way, drawn from the seed and its number.
     """
 
-    def __init__(self, volumes, settings):
-        """volumes: PreparedVolumes, in any order; settings: Settings."""
+    def __init__(self, volumes: Sequence[PreparedVolume], settings: Settings) -> None:
+        """List the slices.
+
+        Args:
+            volumes: Held-out volumes, in any order.
+            settings: Settings of the run.
+        """
         self._settings = settings
         self._slices = [
             (volume, number)
@@ -89,26 +129,23 @@ class SlicePairs:
             for number in volume.kept
         ]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._slices)
 
-    def __getitem__(self, n):
+    def __getitem__(self, n: int) -> Pair:
         volume, number = self._slices[n]
         settings = self._settings
         rng = np.random.default_rng((settings.seed, int(volume.sha256[:8], 16), number))
+        degradation = degradations.draw(settings.data.degradation, settings.data.noise, rng)
         high = np.array(resampling.crop_to_multiple(volume.slices[number], settings.scale))
-        return degradations.degrade(
-            high,
-            settings.scale,
-            degradations.draw(settings.data.degradation, settings.data.noise, rng),
-        ), high
+        return degradations.degrade(high, settings.scale, degradation), high
 
 
-def _part(image, place, side, scale):
-    """The high-resolution patch at a place in low-resolution pixels."""
-    row, column = (first * scale for first in place)
+def _patch(image: np.ndarray, position: tuple[int, int], side: int, scale: int) -> np.ndarray:
+    """The high-resolution patch at a position in low-resolution pixels."""
+    row, column = (first * scale for first in position)
     return image[row : row + side * scale, column : column + side * scale]
 
 
-def _turned(patch, turns, mirrored):
-    return np.rot90(patch[:, ::-1] if mirrored else patch, turns)
+def _turned(patch: np.ndarray, turns: int, is_mirrored: bool) -> np.ndarray:
+    return np.rot90(patch[:, ::-1] if is_mirrored else patch, turns)

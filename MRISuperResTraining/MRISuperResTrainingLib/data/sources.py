@@ -1,64 +1,199 @@
-"""Finds the volumes below a folder, in a BIDS tree, in a list or a recipe. What can't be used is named, with the reason."""
+"""Volumes to train on: found in folders, BIDS trees, lists and recipes."""
 
+from __future__ import annotations
+
+import dataclasses
 import os
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.discovery import find_volumes, strip_extension
+from MRISuperResLib.core.validation import Rule, Validated, invalid, one_of, setting, text
 
-from ..options.checked import wrong
 from ..options.recipe import Recipe
-from . import bids, list_file
-from .source import UNSPECIFIED, Source
+from .list_file import DELIMITERS, read_list
+
+USES = ("auto", "train", "validation", "test")
+UNSPECIFIED = "unspecified"
+
+Skipped = list[tuple[str, str]]
+"""Paths that cannot be used, each with the reason."""
+
+BIDS_SUFFIXES = ("T1w", "T2w", "PDw", "T2starw", "FLAIR", "inplaneT1", "inplaneT2", "UNIT1")
+"""Suffixes of gray-scale images. Masks, segmentations, phases, quantitative maps and files with
+several images have others."""
+BIDS_NAME = re.compile(
+    r"(?P<subject>sub-[A-Za-z0-9]+)_(?:[a-z]+-[A-Za-z0-9]+_)*"
+    rf"(?P<suffix>{'|'.join(BIDS_SUFFIXES)})\.nii(?:\.gz)?"
+)
+NOT_MAGNITUDE = re.compile(r"_part-(?!mag_)")
 
 
-def read_sources(paths, anatomy=UNSPECIFIED, data=None):
-    """([Source], [(path, sentence)] of what was skipped), in the order of the paths, each file once.
+def _name() -> Rule:
+    return Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text that is not empty")
 
-    paths: folders, BIDS trees (with folders sub-…/anat), lists (.txt, .tsv, .csv, see list_file), recipes (.json) and
-    volume files. anatomy: of what does not say it. data: the folder from which the paths in a recipe start; default: that of the recipe.
-    Raises SuperResolutionError (kind "settings") for a path that is not there, a list or recipe that can't be understood.
+
+@dataclass(frozen=True)
+class Source(Validated):
+    """A volume file and its subject.
+
+    Attributes:
+        path: Volume file, or folder of one DICOM series.
+        subject: Subject. All volumes of a subject are on the same side of the split.
+        anatomy: Anatomy. Every anatomy gets an equal share of the samples.
+        contrast: Contrast for the model card ("T1w", "T2w", …).
+        license: License of the volume, for the model card.
+        source: Origin of the volume, for the model card.
+        use: "train", "validation" (held out and monitored during the training), "test" (not used
+            by the training), or "auto": decided by the split.
+
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
     """
-    sources, skipped = {}, []
+
+    path: str = setting(_name())
+    subject: str = setting(_name())
+    anatomy: str = setting(_name(), UNSPECIFIED)
+    contrast: str = setting(text(), "")
+    license: str = setting(text(), "")
+    source: str = setting(text(), "")
+    use: str = setting(one_of(*USES), "auto")
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Source))
+"""Columns of a list of volumes."""
+
+
+def one_use_per_subject(sources: Iterable[Source]) -> list[Source]:
+    """Give all volumes of a subject the use that one of them has.
+
+    Raises:
+        SuperResolutionError: A subject has two uses (kind "settings"): a model must not be tested
+            on its training data.
+    """
+    sources = list(sources)
+    decided: dict[str, str] = {}
+    for source in sources:
+        if source.use == "auto":
+            continue
+        if (use := decided.setdefault(source.subject, source.use)) != source.use:
+            raise invalid(
+                f"“{source.subject}” has the uses “{use}” and “{source.use}”: "
+                "give all volumes of a subject one use."
+            )
+    return [
+        dataclasses.replace(source, use=decided.get(source.subject, "auto")) for source in sources
+    ]
+
+
+def read_sources(
+    paths: Sequence[str | Path], anatomy: str = UNSPECIFIED, data: str | Path | None = None
+) -> tuple[list[Source], Skipped]:
+    """Find volumes.
+
+    Args:
+        paths: Folders, BIDS trees (https://bids-specification.readthedocs.io), lists (.txt, .tsv,
+            .csv), recipes (.json) and volume files.
+        anatomy: Anatomy of volumes without one.
+        data: Folder to which the paths in the list of a recipe are relative; None: the folder of
+            that list.
+
+    Returns:
+        The volumes, each file once, in the order of the paths, and the files that cannot be used.
+
+    Raises:
+        SuperResolutionError: A path does not exist, or a list or recipe is invalid (kind
+            "settings").
+    """
+    sources: dict[str, Source] = {}
+    skipped: Skipped = []
     for path in map(Path, paths):
         if not path.exists():
-            raise wrong(f"There is no file or folder {path}: check the name.")
-        found, left = _read(path, anatomy, data)
-        skipped += left
+            raise invalid(f"No such file or folder: {path}. Check the path.")
+        found, unusable = _read(path, anatomy, data)
+        skipped += unusable
         for source in found:
             if source.path in sources:
-                skipped.append((source.path, "it is named twice, and was taken once."))
+                skipped.append((source.path, "Listed twice; used once."))
             else:
                 sources[source.path] = source
     return list(sources.values()), skipped
 
 
-def from_folder(folder, anatomy):
-    """As read_sources. A file below a sub-folder belongs to the subject of that name, one directly in the folder is a subject of its own;
-    but a name with sub-… in it says by itself whose it is. Hidden files and folders are passed over."""
-    root = Path(os.path.abspath(folder))
-    return [Source(str(path), _subject(path, root), anatomy) for path in find_volumes(root)], []
-
-
-def subject_of(path):
-    """sub-… where the name of a file says so, else the name without its extensions."""
+def subject_of(path: str | Path) -> str:
+    """Return the subject that a file name states: its entity sub-…, else the name itself."""
     name = Path(path).name
     entity = re.match(r"(sub-[A-Za-z0-9]+)(?=[_.])", name)
     return entity[1] if entity else strip_extension(name)
 
 
-def _subject(path, root):
-    inner = path.relative_to(root).parts
-    return inner[0] if len(inner) > 1 and not path.name.startswith("sub-") else subject_of(path)
-
-
-def _read(path, anatomy, data):
+def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Source], Skipped]:
+    extension = path.suffix.lower()
     if path.is_dir():
-        return bids.from_bids(path, anatomy) if bids.is_bids(path) else from_folder(path, anatomy)
-    if path.suffix.lower() == ".json":
-        return list_file.from_list(
-            path.parent / Recipe.read(path).sources, anatomy, subject_of, data
-        )
-    if path.suffix.lower() in list_file.DELIMITERS:
-        return list_file.from_list(path, anatomy, subject_of)
+        if any(next(path.glob(tree), None) for tree in ("sub-*/anat", "sub-*/ses-*/anat")):
+            return _from_bids(path, anatomy)
+        return _from_folder(path, anatomy), []
+    if extension == ".json":
+        return _from_list(path.parent / Recipe.read(path).sources, anatomy, data)
+    if extension in DELIMITERS:
+        return _from_list(path, anatomy)
     return [Source(os.path.abspath(path), subject_of(path), anatomy)], []
+
+
+def _from_folder(folder: Path, anatomy: str) -> list[Source]:
+    """A subfolder is a subject, as is a file beside it, unless the file name has an entity sub-."""
+    root = Path(os.path.abspath(folder))
+    sources = []
+    for path in find_volumes(root):
+        inner = path.relative_to(root).parts
+        is_named = len(inner) == 1 or path.name.startswith("sub-")
+        sources.append(Source(str(path), subject_of(path) if is_named else inner[0], anatomy))
+    return sources
+
+
+def _from_bids(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
+    """The anatomical images of all sessions; derivatives/ and sourcedata/ are ignored."""
+    root = Path(os.path.abspath(folder))
+    sources: list[Source] = []
+    skipped: Skipped = []
+    for path in sorted([*root.glob("sub-*/anat/*"), *root.glob("sub-*/ses-*/anat/*")]):
+        match = BIDS_NAME.fullmatch(path.name)
+        if not match or NOT_MAGNITUDE.search(path.name):
+            continue
+        subject = path.relative_to(root).parts[0]
+        if match["subject"] != subject:
+            reason = f"Its folder belongs to {subject}, but its name states {match['subject']}."
+            skipped.append((str(path), reason))
+        else:
+            sources.append(Source(str(path), subject, anatomy, contrast=match["suffix"]))
+    return sources, skipped
+
+
+def _from_list(
+    path: Path, anatomy: str, base: str | Path | None = None
+) -> tuple[list[Source], Skipped]:
+    """Paths are relative to `base`, else to the folder of the list."""
+    sources: list[Source] = []
+    skipped: Skipped = []
+    lines: dict[str, int] = {}
+    for number, values in read_list(path, COLUMNS):
+        file = os.path.abspath(Path(base or path.parent, values["path"]))
+        if file in lines:
+            raise invalid(
+                f"Line {number} of {path} lists the same file as line {lines[file]}: "
+                f"{values['path']}."
+            )
+        lines[file] = number
+        defaults = {"subject": subject_of(file), "anatomy": anatomy}
+        try:
+            source = Source.from_dict(defaults | values | {"path": file})
+        except SuperResolutionError as e:
+            raise invalid(f"Line {number} of {path}: {e}") from e
+        if os.path.exists(file):
+            sources.append(source)
+        else:
+            skipped.append((file, f"The file of line {number} of {path} does not exist."))
+    return sources, skipped

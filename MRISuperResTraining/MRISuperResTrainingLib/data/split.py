@@ -1,147 +1,221 @@
-"""Who is learnt from and who is held back: by subject, never by slice, as neighboring slices show nearly the same."""
+"""Division of the subjects into training and held-out ones.
+
+The split is by subject, never by slice, since neighboring slices show nearly the same.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
-from ..options.checked import Checked, Rule, below, setting, truth, whole, wrong
-from .preparation import restricted
+from MRISuperResLib.core.messages import Message, warning
+from MRISuperResLib.core.validation import (
+    Rule,
+    Validated,
+    below,
+    boolean,
+    integer,
+    invalid,
+    setting,
+)
+
+from .preparation import Exclusion, PreparedVolume
 
 GAP = 10.0
-"""mm between the blocks where one subject's slices have to be split: nearer ones are too much alike."""
+"""Distance in mm between training and held-out slices of one subject: nearer slices are too
+similar."""
 
 
-def _texts():
+def _names() -> Rule:
     return Rule(
-        lambda v: isinstance(v, tuple) and all(isinstance(text, str) for text in v),
-        "a list of texts",
+        lambda v: isinstance(v, tuple) and all(isinstance(name, str) for name in v),
+        "a list of names",
+    )
+
+
+def _messages() -> Rule:
+    return Rule(
+        lambda v: isinstance(v, tuple) and all(isinstance(message, Message) for message in v),
+        "a list of messages",
     )
 
 
 @dataclass(frozen=True)
-class Split(Checked):
-    """train, validation: names of subjects. by_slices: the one subject is on both sides, with different slices.
+class Split(Validated):
+    """A division of subjects.
 
-    messages: what the user should know about it. to_dict and from_dict write it down and read it again.
+    Attributes:
+        train: Training subjects.
+        validation: Held-out subjects.
+        seed: Seed of the split.
+        share: Requested share of held-out subjects.
+        by_slices: The only subject is on both sides, with different slices.
+        messages: What the user should know about the split.
+
+    Raises:
+        SuperResolutionError: A value is invalid (kind "settings").
     """
 
-    train: tuple[str, ...] = setting(_texts())
-    validation: tuple[str, ...] = setting(_texts())
-    seed: int = setting(whole(0))
+    train: tuple[str, ...] = setting(_names())
+    validation: tuple[str, ...] = setting(_names())
+    seed: int = setting(integer(0))
     share: float = setting(below(0, 1))
-    by_slices: bool = setting(truth(), False)
-    messages: tuple[str, ...] = setting(_texts(), ())
+    by_slices: bool = setting(boolean(), False)
+    messages: tuple[Message, ...] = setting(_messages(), ())
 
-    def training(self, volumes):
-        """Those of the PreparedVolumes to learn from."""
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the split that `to_dict` described."""
+        messages = tuple(Message.from_dict(message) for message in values.get("messages", ()))
+        return super().from_dict(values | {"messages": messages})
+
+    def training(self, volumes: Iterable[PreparedVolume]) -> list[PreparedVolume]:
+        """Return the training volumes."""
         return self._side(volumes, self.train, 0)
 
-    def validating(self, volumes):
-        """Those of the PreparedVolumes that are held back; none where nobody is."""
+    def validating(self, volumes: Iterable[PreparedVolume]) -> list[PreparedVolume]:
+        """Return the held-out volumes."""
         return self._side(volumes, self.validation, 1)
 
-    def _side(self, volumes, subjects, side):
+    def _side(
+        self, volumes: Iterable[PreparedVolume], subjects: Sequence[str], side: int
+    ) -> list[PreparedVolume]:
         chosen = [volume for volume in volumes if volume.source.subject in subjects]
         if self.by_slices:
             chosen = [_blocks(volume, self.share)[side] for volume in chosen]
         return [volume for volume in chosen if volume.kept]
 
 
-def split_subjects(volumes, share, seed):
-    """The Split of PreparedVolumes. share: of the subjects that are held back, of each anatomy, at least one where it has two.
+def split_subjects(volumes: Iterable[PreparedVolume], share: float, seed: int) -> Split:
+    """Divide the subjects of some volumes.
 
-    Subjects whose use is decided stay where they are; what falls on the others depends on the seed and their names only, so that
-    more or fewer volumes of the same people change nothing, and a new subject moves few.
-    Raises SuperResolutionError (kind "settings") where there is nothing to learn from.
+    Subjects with a fixed use keep it. The others depend on the seed and their names only: more or
+    fewer volumes of the same subjects change nothing, and a new subject moves few others.
+
+    Args:
+        volumes: Prepared volumes.
+        share: Share of the subjects of each anatomy to hold out; at least one of two subjects.
+        seed: Seed of the split.
+
+    Raises:
+        SuperResolutionError: No training volume is left (kind "settings").
     """
     uses, anatomies = _by_subject(volumes)
     train = {subject for subject, use in uses.items() if use == "train"}
-    held = {subject for subject, use in uses.items() if use == "validation"}
+    held_out = {subject for subject, use in uses.items() if use == "validation"}
     free = sorted(
-        {subject for subject, use in uses.items() if use == "auto"},
-        key=lambda subject: _draw(seed, subject),
+        (subject for subject, use in uses.items() if use == "auto"),
+        key=lambda subject: _rank(seed, subject),
     )
-    messages, by_slices = [], False
+    messages: list[Message] = []
+    by_slices = False
     if share and free:
         drawn = {
             subject
             for anatomy in set(anatomies.values())
-            for subject in _drawn(anatomy, anatomies, free, train, held, share)
+            for subject in _drawn(anatomy, anatomies, free, train, held_out, share)
         }
-        if not drawn and not held and not train:
+        if not drawn and not held_out and not train:
             if len(free) == 1:
-                by_slices, held = True, set(free)
-                messages.append(
-                    f"There is only one subject, {free[0]}: some of its slices are held back, which says little about other people. "
-                    "Add at least one subject."
-                )
+                by_slices, held_out = True, set(free)
+                messages.append(_one_subject(free[0]))
             else:
-                drawn = set(free[:1])
-                messages.append(
-                    f"No anatomy has two subjects: {free[0]} is held back, and nothing is learnt from its anatomy "
-                    f"({anatomies[free[0]]}). Add subjects, or decide their use."
-                )
-        held |= drawn
-    train |= set(free) if by_slices else set(free) - held
+                drawn = {free[0]}
+                messages.append(_one_subject_per_anatomy(free[0], anatomies[free[0]]))
+        held_out |= drawn
+    train |= set(free) if by_slices else set(free) - held_out
     if not train:
-        raise wrong("There is no volume to learn from: add some, or let fewer be held back.")
-    if not held:
-        messages.append(
-            "No subject is held back: nothing says how good the model is on people whom it has not seen."
-        )
+        raise invalid("No training volumes are left: add some, or hold out fewer.")
+    if not held_out:
+        text = "No subject is held out: the quality on unseen subjects remains unknown."
+        messages.append(warning("split", text))
     elif not by_slices:
-        watched = {anatomies[subject] for subject in held}
+        validated = {anatomies[subject] for subject in held_out}
         messages += [
-            f"No subject with the anatomy “{anatomy}” is held back: the validation says nothing about it."
-            for anatomy in sorted({anatomies[subject] for subject in train} - watched)
+            warning(
+                "split",
+                f"No subject with the anatomy “{anatomy}” is held out: "
+                "the validation does not cover it.",
+            )
+            for anatomy in sorted({anatomies[subject] for subject in train} - validated)
         ]
-    return Split(tuple(sorted(train)), tuple(sorted(held)), seed, share, by_slices, tuple(messages))
+    return Split(
+        tuple(sorted(train)), tuple(sorted(held_out)), seed, share, by_slices, tuple(messages)
+    )
 
 
-def _by_subject(volumes):
-    """({subject: use}, {subject: anatomy}); of several anatomies the first in the alphabet."""
-    uses, anatomies = {}, {}
+def _one_subject(subject: str) -> Message:
+    return warning(
+        "split",
+        f"There is only one subject, {subject}: some of its slices are held out, which says "
+        "little about other subjects. Add at least one subject.",
+    )
+
+
+def _one_subject_per_anatomy(subject: str, anatomy: str) -> Message:
+    return warning(
+        "split",
+        f"No anatomy has two subjects: {subject} is held out, and its anatomy ({anatomy}) is not "
+        "in the training data. Add subjects, or set their use.",
+    )
+
+
+def _by_subject(volumes: Iterable[PreparedVolume]) -> tuple[dict[str, str], dict[str, str]]:
+    """Use and anatomy by subject; of several anatomies the first in the alphabet."""
+    uses: dict[str, str] = {}
+    anatomies: dict[str, str] = {}
     for volume in volumes:
-        subject = volume.source.subject
-        uses[subject] = volume.source.use
-        anatomies[subject] = min(
-            anatomies.get(subject, volume.source.anatomy), volume.source.anatomy
+        source = volume.source
+        uses[source.subject] = source.use
+        anatomies[source.subject] = min(
+            anatomies.get(source.subject, source.anatomy), source.anatomy
         )
     return uses, anatomies
 
 
-def _draw(seed, subject):
-    """A number that is the same everywhere and for ever."""
+def _rank(seed: int, subject: str) -> bytes:
+    """A pseudo-random rank that is the same on every machine."""
     return hashlib.sha256(f"{seed} {subject}".encode()).digest()
 
 
-def _drawn(anatomy, anatomies, free, train, held, share):
-    """The subjects of one anatomy that are held back, of those that are free; one is always left to learn from."""
+def _drawn(
+    anatomy: str,
+    anatomies: dict[str, str],
+    free: list[str],
+    train: set[str],
+    held_out: set[str],
+    share: float,
+) -> list[str]:
+    """The free subjects of an anatomy to hold out; one subject is always left for training."""
     of_anatomy = [subject for subject in free if anatomies[subject] == anatomy]
-    others, already = (
-        sum(anatomies[subject] == anatomy for subject in side) for side in (train, held)
+    in_training, already = (
+        sum(anatomies[subject] == anatomy for subject in side) for side in (train, held_out)
     )
-    total = len(of_anatomy) + others + already
+    total = len(of_anatomy) + in_training + already
     if total < 2:
         return []
-    wanted = max(1, round(share * total)) - already
-    return of_anatomy[: max(0, min(wanted, len(of_anatomy) - (not others)))]
+    missing = max(1, round(share * total)) - already
+    return of_anatomy[: max(0, min(missing, len(of_anatomy) - (not in_training)))]
 
 
-def _blocks(volume, share):
-    """(volume with its first slices, volume with its last): contiguous blocks with a gap between; less than three slices are not split."""
+def _blocks(volume: PreparedVolume, share: float) -> tuple[PreparedVolume, PreparedVolume]:
+    """The volume with its first slices, and with its last ones; a gap lies between them.
+
+    Fewer than three slices are not divided.
+    """
     kept = volume.kept
     if len(kept) < 3:
-        return volume, restricted(volume, (), {})
-    held = max(1, round(share * len(kept)))
-    gap = max(1, min(math.ceil(GAP / volume.distance), (len(kept) - held) // 2))
-    first, last = kept[: max(0, len(kept) - held - gap)], kept[len(kept) - held :]
-    between = {
-        number: "too near to the slices that are held back"
-        for number in kept
-        if number not in first + last
-    }
+        return volume, volume.restricted((), {})
+    count = max(1, round(share * len(kept)))
+    gap = max(1, min(math.ceil(GAP / volume.slice_spacing), (len(kept) - count) // 2))
+    first, last = kept[: max(0, len(kept) - count - gap)], kept[len(kept) - count :]
+    between: dict[int, Exclusion] = {number: "gap" for number in kept if number not in first + last}
+    held_out: dict[int, Exclusion] = dict.fromkeys(last, "validation")
+    trained: dict[int, Exclusion] = dict.fromkeys(first, "training")
     return (
-        restricted(volume, first, between | dict.fromkeys(last, "held back for validation")),
-        restricted(volume, last, between | dict.fromkeys(first, "used for training")),
+        volume.restricted(first, between | held_out),
+        volume.restricted(last, between | trained),
     )

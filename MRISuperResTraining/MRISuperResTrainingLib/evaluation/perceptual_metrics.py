@@ -4,11 +4,11 @@ import torch
 
 from MRISuperResLib.core.comparison.scores import Metric
 
-from ..networks import lpips, vgg_distance
+from ..networks.perceptual_distance import find_lpips, find_vgg_distance
 
 METRICS = {
-    Metric("lpips", "LPIPS", "", "lower", "image", 4): lpips,
-    Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): vgg_distance,
+    Metric("lpips", "LPIPS", "", "lower", "image", 4): find_lpips,
+    Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): find_vgg_distance,
 }
 
 
@@ -17,7 +17,7 @@ def perceptual_metrics():
 
     Raises SuperResolutionError for files that hold none.
     """
-    networks = {metric: module.find() for metric, module in METRICS.items()}
+    networks = {metric: find() for metric, find in METRICS.items()}
     return [(metric, _Distance(network)) for metric, network in networks.items() if network]
 
 

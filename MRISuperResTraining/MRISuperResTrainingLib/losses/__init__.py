@@ -1,1 +1,1 @@
-"""The losses, one kind a file: plain functions of tensors."""
+"""Losses, one kind per file: functions of tensors."""

@@ -1,1 +1,1 @@
-"""The networks that judge a generator: discriminators, and VGG, whose features are compared."""
+"""Networks that judge a generator: discriminators, VGG, perceptual distances."""

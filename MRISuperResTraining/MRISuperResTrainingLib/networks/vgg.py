@@ -1,71 +1,93 @@
-"""VGG, trained to name photographs: what its layers see is compared where pixels would say too little.
+"""VGG: features of images, learned by classifying photographs.
 
-Simonyan and Zisserman 2014, arXiv:1409.1556. The weights come from a file, in one of two conventions: torchvision's state
-dict (RGB, 0–1, ImageNet's mean and standard deviation), or an .npz with the first authors' own (BGR, 0–255, mean only), whose
-names are block1_conv1.weight, block1_conv1.bias and so on.
+Simonyan and Zisserman 2014 (arXiv:1409.1556), with torchvision's weights: a state dict for RGB from
+0 to 1, normalized with the mean and standard deviation of ImageNet. Nothing is downloaded: the
+file must be in a folder that MRISUPERRES_WEIGHTS names.
 """
 
-import numpy as np
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from MRISuperResLib.core.errors import SuperResolutionError
-
-from . import weight_files
+from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-"""In each block; between the blocks the image is halved."""
+"""Number of convolutions in each block; the image is halved between the blocks."""
 WIDTHS = (64, 128, 256, 512, 512)
-FILE_PATTERNS = {name: (f"{name}*.pth", f"{name}*.npz") for name in CONVOLUTIONS}
+"""Number of features of each block."""
 FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
 SOURCE = "https://download.pytorch.org/models"
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of RGB, torchvision's weights."""
-CAFFE = ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3)
-
-CAFFE_GAIN = 1 / 20
-"""By which the features of the first authors' weights are multiplied: at conv5_4 they are so much larger than torchvision's, for
-which the weights of the losses (λ, η) are meant. Of ESRGAN's published training logs, with torchvision's weights: a perceptual loss
-of 0.8 to 1.0 on photographs; with these weights, truth against bicubic ×4: 15 to 24."""
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of RGB in ImageNet."""
 
 
 class VGG(nn.Module):
-    """Grey images (n, 1, h, w), 0–1, to features; in single precision whatever surrounds it, and never trained.
+    """The convolutional part of VGG for gray images; not trained, always in float32.
 
-    name: "vgg16" or "vgg19". path: of the weights. Raises SuperResolutionError (kind "environment") for a file that holds no such weights.
+    Args:
+        name: "vgg16" or "vgg19".
+        path: Weights in torchvision's convention.
+
+    Raises:
+        SuperResolutionError: The file holds no such weights (kind "environment").
     """
 
-    def __init__(self, name, path):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str, path: str | Path) -> None:
         super().__init__()
-        weights, (mean, deviation), self.gain = _read(name, path)
+        weights = _read(name, path)
         self.blocks = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(*weight.shape[1::-1], 3, padding=1) for weight, _ in block)
+            nn.ModuleList(
+                nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1) for weight, _ in block
+            )
             for block in weights
         )
         for convolutions, values in zip(self.blocks, weights):
             for convolution, tensors in zip(convolutions.children(), values):
                 for parameter, tensor in zip(convolution.parameters(), tensors):
                     parameter.data = tensor
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
-        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None])
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
         self.requires_grad_(False).eval()
 
-    def last_convolution(self, images):
-        """What the perceptual loss of ESRGAN compares: the last convolution, conv5_4 of VGG19, before its activation; (n, 512, h/16, w/16)."""
-        *_, features = self._run(self.normalized(images))
-        return features * self.gain
+    def last_convolution(self, images: Tensor) -> Tensor:
+        """Compute the last convolution before its activation (conv5_4 of VGG19).
 
-    def normalized(self, images):
-        """(n, 3, h, w) as the weights expect it of gray images (n, 1, h, w), 0–1, clipped to that."""
-        return (images.float().clamp(0, 1) - self.mean) / self.deviation
+        Args:
+            images: (n, 1, h, w), about 0–1, not clipped.
 
-    def last_activations(self, inputs):
-        """The outputs of every block, after the activation (conv1_2, conv2_2, …). inputs: (n, 3, h, w), normalized already."""
-        return [F.relu(features) for features in self._run(inputs)]
+        Returns:
+            (n, 512, h/16, w/16).
+        """
+        *_, features = self._convolutions(self.normalized(images))
+        return features
 
-    def _run(self, x):
+    def normalized(self, images: Tensor) -> Tensor:
+        """Return gray images (n, 1, h, w), 0–1, as normalized RGB, (n, 3, h, w)."""
+        return (images.float() - self.mean) / self.deviation
+
+    def last_activations(self, inputs: Tensor) -> list[Tensor]:
+        """Compute the outputs of all blocks after the activation (conv1_2, conv2_2, …).
+
+        Args:
+            inputs: (n, 3, h, w), normalized.
+
+        Returns:
+            (n, width, h/2^b, w/2^b) for block b, from 0.
+        """
+        return [F.relu(features) for features in self._convolutions(inputs)]
+
+    def _convolutions(self, x: Tensor) -> Iterator[Tensor]:
+        """The last convolution of every block before its activation."""
         with torch.autocast(x.device.type, enabled=False):
             for number, block in enumerate(self.blocks):
                 if number:
@@ -76,65 +98,73 @@ class VGG(nn.Module):
                 yield features
 
 
-def find_vgg(name, path=None):
-    """The path of the weights: that which is given, or what is found. Raises SuperResolutionError (kind "environment") where there is none."""
-    found = path or weight_files.find(*FILE_PATTERNS[name])
+def find_weights(pattern: str) -> Path | None:
+    """Find a weights file.
+
+    Args:
+        pattern: File name pattern, such as "vgg19*.pth".
+
+    Returns:
+        The first file in the folders of MRISUPERRES_WEIGHTS; None if there is none.
+    """
+    for folder in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
+        for path in sorted(Path(folder).glob(pattern)):
+            return path
+    return None
+
+
+def find_vgg(name: str) -> Path | None:
+    """Find the weights of "vgg16" or "vgg19" in the folders of MRISUPERRES_WEIGHTS."""
+    return find_weights(f"{name}*.pth")
+
+
+def load_vgg(name: str, path: str | Path | None = None) -> VGG:
+    """Load a VGG.
+
+    Args:
+        name: "vgg16" or "vgg19".
+        path: Weights; None: searched in MRISUPERRES_WEIGHTS.
+
+    Raises:
+        SuperResolutionError: No weights were found, or the file holds no such weights (kind
+            "environment").
+    """
+    found = path or find_vgg(name)
     if found is None:
-        raise weight_files.missing(
-            f"The perceptual loss (VGG{name[-2:]})", FILES[name], f"{SOURCE}/{FILES[name]}"
-        )
-    return found
-
-
-def _read(name, path):
-    """([[(weight, bias) of a convolution] of a block], (mean, deviation) of the input in RGB, gain of the features)"""
-    try:
-        if str(path).endswith(".npz"):
-            weights = _blocks(name, _caffe_keys, _load_npz(path))
-            weights[0][0] = (weights[0][0][0].flip(1), weights[0][0][1])  # BGR to RGB
-            return weights, CAFFE, CAFFE_GAIN
-        return (
-            _blocks(
-                name, _torchvision_keys, torch.load(path, map_location="cpu", weights_only=True)
-            ),
-            IMAGENET,
-            1.0,
-        )
-    except (
-        Exception
-    ) as e:  # the readers raise whatever they meet in a file that is not what it seems
         raise SuperResolutionError(
-            f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}): "
+            f"The perceptual loss needs the weights of {name.upper()}, {FILES[name]}: get them "
+            f"from {SOURCE}/{FILES[name]}, and put them into a folder that the environment "
+            f"variable {FOLDERS_VARIABLE} names.",
+            "environment",
+        )
+    return VGG(name, found)
+
+
+def _read(name: str, path: str | Path) -> list[list[tuple[Tensor, Tensor]]]:
+    """Weight and bias of every convolution of every block."""
+    try:
+        return _blocks(name, torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as e:  # readers raise anything for a file of another kind
+        reason = str(e).splitlines()[0] if str(e) else ""
+        raise SuperResolutionError(
+            f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {reason}): "
             f"get {FILES[name]} from {SOURCE}.",
             "environment",
         ) from e
 
 
-def _load_npz(path):
-    with np.load(path, allow_pickle=False) as file:
-        return {key: torch.from_numpy(file[key]) for key in file.files}
-
-
-def _caffe_keys(name):
-    for block, count in enumerate(CONVOLUTIONS[name]):
-        yield [f"block{block + 1}_conv{number + 1}" for number in range(count)]
-
-
-def _torchvision_keys(name):
-    index = 0
-    for count in CONVOLUTIONS[name]:
-        yield [f"features.{index + 2 * number}" for number in range(count)]
-        index += 2 * count + 1  # every convolution has an activation, every block a pooling
-
-
-def _blocks(name, keys, values):
-    blocks, features_in = [], 3
-    for width, block in zip(WIDTHS, keys(name)):
+def _blocks(name: str, values: dict[str, Tensor]) -> list[list[tuple[Tensor, Tensor]]]:
+    blocks: list[list[tuple[Tensor, Tensor]]] = []
+    features_in, index = 3, 0
+    for width, count in zip(WIDTHS, CONVOLUTIONS[name]):
         blocks.append([])
-        for key in block:
+        for _ in range(count):
+            key = f"features.{index}"
             weight, bias = values[f"{key}.weight"].float(), values[f"{key}.bias"].float()
             if weight.shape != (width, features_in, 3, 3) or bias.shape != (width,):
                 raise ValueError(f"{key} has the shape {tuple(weight.shape)}")
             blocks[-1].append((weight, bias))
             features_in = width
+            index += 2  # the convolution and its activation
+        index += 1  # the pooling
     return blocks

@@ -1,12 +1,19 @@
-"""Settings to begin with."""
+"""Presets: settings to start from."""
 
-from .checked import wrong
+from __future__ import annotations
+
+from typing import Any
+
+from MRISuperResLib.core.validation import invalid
+
 from .settings import Settings
 
 RRDB_23 = {"network": "rrdb", "blocks": 23, "features": 64, "growth": 32}
 
-PRESETS = {
-    # as the thesis has it; it gives no number of steps. Its high-resolution slices have 128×128 pixels: whole slices, shrunk
+PRESETS: dict[str, dict[str, Any]] = {
+    # The settings of the bachelor thesis on GAN super-resolution of fetal and brain MRI with a
+    # two-stage ESRGAN, which states no number of steps. Its high-resolution slices have 128×128
+    # pixels; here, whole slices are downsampled to that size.
     "thesis": {
         "generator": RRDB_23 | {"first_kernel": 9},
         "data": {"patch": 128, "patches": "resample", "degradation": "bicubic"},
@@ -21,7 +28,8 @@ PRESETS = {
             "adversarial_terms": "fake",
         },
     },
-    # the same network, trained as people do since; best warm-started from the scale below (start_from)
+    # The same network with the training practice since 2018. Best started from the next smaller
+    # scale (start_from).
     "modern": {
         "generator": RRDB_23 | {"first_kernel": 3},
         "data": {"patch": 128, "degradation": "mixture", "noise": 5.0},
@@ -38,7 +46,7 @@ PRESETS = {
         "ema": 0.999,
         "clip_norm": 1.0,
     },
-    # minutes on two CPU cores, and no weights of VGG: to see everything work
+    # A demonstration: minutes on two CPU cores, without the weights of VGG19.
     "quick": {
         "generator": {"network": "compact", "blocks": 4, "features": 32},
         "data": {"patch": 48},
@@ -60,13 +68,20 @@ PRESETS = {
 }
 
 
-def preset(name: str, scale: int, **changes) -> Settings:
-    """The Settings of a preset; changes: fields of Settings; of `data`, `psnr` and `gan` a dict of what changes.
+def preset(name: str, scale: int, **changes: Any) -> Settings:
+    """Return the settings of a preset.
 
-    Raises SuperResolutionError (kind "settings").
+    Args:
+        name: A key of `PRESETS`: "thesis", "modern" or "quick".
+        scale: 2, 4 or 8.
+        **changes: Fields of `Settings` that differ; for `data`, `psnr` and `gan` a dict of the
+            fields that differ.
+
+    Raises:
+        SuperResolutionError: The preset is unknown, or a value is invalid (kind "settings").
     """
     if name not in PRESETS:
-        raise wrong(f"There is no preset “{name}”: choose one of {', '.join(PRESETS)}.")
+        raise invalid(f"Unknown preset “{name}”: choose one of {', '.join(PRESETS)}.")
     return Settings.from_dict(
         Settings.merged(PRESETS[name] | {"preset": name, "scale": scale}, changes)
     )

@@ -1,90 +1,113 @@
-"""Everything that decides what a training run does, but for the volumes that it is given."""
+"""Settings of a training run: everything that decides the result, except the volumes."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from MRISuperResLib.core.options import SCALES
 from MRISuperResLib.core.slice_axis import SLICE_AXES
-
-from .checked import (
-    Checked,
+from MRISuperResLib.core.validation import (
+    Validated,
     below,
+    boolean,
+    integer,
+    invalid,
     json_object,
+    nested,
     number,
     one_of,
     optional,
     pair_below,
     positive,
     setting,
-    settings,
     text,
-    truth,
-    whole,
-    wrong,
 )
 
-MIN_LOW_PATCH = 4  # low-resolution pixels: in less a network sees nothing but edges
+MIN_LOW_PATCH = 4
+"""Smallest side of a low-resolution patch, pixels: smaller ones hold nothing but edges."""
 MAX_NOISE = 20.0
 MIN_GAN_PATCH = {"thesis": 16, "official": 32}
-"""The sides of the images that are left over after all halvings of the discriminator and of VGG must not be 0."""
+"""Smallest side of a patch: the halvings of the discriminator and of VGG must leave a pixel."""
+SCHEDULES = ("constant", "cosine", "halving")
+BETAS = 0.9, 0.999
 
 
 @dataclass(frozen=True)
-class DataSettings(Checked):
-    """axis: the slice direction, one of MRISuperResLib's slices.AXES.
-    patch: side of a high-resolution training patch, pixels.
-    patches: "crop": squares of `patch` pixels, cut from the slices as they were acquired, at random places.
-        "resample": each slice is first shrunk (bicubic, antialiased) until its shorter side has `patch` pixels, and the patch
-        is all of its shorter side. Slices are never enlarged: smaller ones are left out in either case.
-    degradation: what makes the low-resolution patches, see data.degradations: "bicubic", "kspace", "blur", "bicubic+kspace" or "mixture".
-    noise: Rician, added to every second low-resolution patch, σ drawn from 0 to this, % of the intensity range.
-    flips, rotations: patches are mirrored, turned by 90°, at random.
-    validation_share: of the subjects whose use is not decided. pre_check: leave out slices without relevant information.
+class DataSettings(Validated):
+    """Settings of the training data.
+
+    Attributes:
+        slice_axis: Slice direction, one of `MRISuperResLib.core.slice_axis.SLICE_AXES`.
+        patch: Side of a high-resolution training patch, pixels.
+        patches: "crop": squares cut from the acquired slices at random positions. "resample":
+            every slice is first downsampled (bicubic, antialiased) until its shorter side has
+            `patch` pixels. Slices are never upsampled; smaller ones are left out.
+        degradation: How low-resolution patches are made: "bicubic", "kspace", "blur",
+            "bicubic+kspace" or "mixture" (see `data.degradations`).
+        noise: Rician noise of half of the low-resolution patches: σ is drawn from 0 to this
+            value, percent of the intensity range.
+        flips, rotations: Mirror patches, or turn them by multiples of 90°, at random.
+        validation_share: Share of the subjects without a fixed use that is held out, 0 to 1.
+        pre_check: Leave out slices with little or no anatomy.
     """
 
-    axis: str = setting(one_of(*SLICE_AXES), "auto")
-    patch: int = setting(whole(8, 1024), 128)
+    slice_axis: str = setting(one_of(*SLICE_AXES), "auto")
+    patch: int = setting(integer(8, 1024), 128)
     patches: str = setting(one_of("crop", "resample"), "crop")
     degradation: str = setting(
         one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic"
     )
     noise: float = setting(number(0, MAX_NOISE), 0.0)
-    flips: bool = setting(truth(), True)
-    rotations: bool = setting(truth(), True)
+    flips: bool = setting(boolean(), True)
+    rotations: bool = setting(boolean(), True)
     validation_share: float = setting(below(0, 1), 0.2)
-    pre_check: bool = setting(truth(), True)
-
-
-SCHEDULES = ("constant", "cosine", "halving")
-"""Of a learning rate: "cosine" falls to 0 over the steps of the stage; "halving" halves it after 1/8, 1/4, 1/2 and 3/4 of them
-(50k, 100k, 200k and 300k of 400k: ESRGAN's second stage)."""
-
-BETAS = 0.9, 0.999
+    pre_check: bool = setting(boolean(), True)
 
 
 @dataclass(frozen=True)
-class StageSettings(Checked):
-    """Stage 1, PSNR-oriented: L1 + fft_weight · (L1 of the spectra), minimized by Adam. steps 0: the stage is left out."""
+class StageSettings(Validated):
+    """Settings of stage 1: Adam minimizes L1 + fft_weight · |FFT| (see `losses.content`).
 
-    steps: int = setting(whole(0), 100_000)
+    Attributes:
+        steps: Number of steps; 0 leaves the stage out.
+        learning_rate: Peak learning rate.
+        betas: β1 and β2 of Adam.
+        schedule: Course of the learning rate, see `training.optimizer.learning_rate_share`.
+        fft_weight: Weight of the spectral loss.
+    """
+
+    steps: int = setting(integer(0), 100_000)
     learning_rate: float = setting(positive(), 2e-4)
-    betas: tuple = setting(pair_below(0, 1), BETAS)
+    betas: tuple[float, float] = setting(pair_below(0, 1), BETAS)
     schedule: str = setting(one_of(*SCHEDULES), "constant")
     fft_weight: float = setting(number(0), 0.0)
 
 
 @dataclass(frozen=True)
-class GanSettings(Checked):
-    """Stage 2: perceptual_weight · L_percep + adversarial_weight (λ) · L_adv + content_weight (η) · L1, minimized by Adam.
+class GanSettings(Validated):
+    """Settings of stage 2: L_G = perceptual_weight · L_percep + λ · L_adv + η · L_content.
 
-    perceptual_weight: 0 trains without VGG, which then need not be there. perceptual_norm: of the difference of VGG's features.
-    discriminator: see networks.discriminators. adversarial_terms: of L_adv, "fake" as the thesis, "both" as ESRGAN's code.
-    vgg: path of VGG19's weights; None: looked for.
+    The generator's loss is that of Wang et al. 2018, eq. 3 (arXiv:1809.00219).
+
+    Attributes:
+        steps: Number of steps.
+        learning_rate, discriminator_learning_rate: Peak learning rates.
+        betas: β1 and β2 of both Adam optimizers.
+        schedule: Course of the learning rates.
+        adversarial_weight: λ.
+        content_weight: η.
+        perceptual_weight: Weight of the perceptual loss; 0 trains without VGG19.
+        perceptual_norm: "l1" or "l2" of the difference of the features.
+        discriminator: "thesis" or "official", see `networks.discriminators`.
+        adversarial_terms: "fake" or "both", see `losses.relativistic.generator_loss`.
+        vgg: Path of the weights of VGG19. None: searched in MRISUPERRES_WEIGHTS.
     """
 
-    steps: int = setting(whole(1), 50_000)
+    steps: int = setting(integer(1), 50_000)
     learning_rate: float = setting(positive(), 2e-4)
     discriminator_learning_rate: float = setting(positive(), 2e-4)
-    betas: tuple = setting(pair_below(0, 1), BETAS)
+    betas: tuple[float, float] = setting(pair_below(0, 1), BETAS)
     schedule: str = setting(one_of(*SCHEDULES), "constant")
     adversarial_weight: float = setting(number(0), 5e-3)
     content_weight: float = setting(number(0), 1e-2)
@@ -96,46 +119,82 @@ class GanSettings(Checked):
 
 
 @dataclass(frozen=True)
-class Settings(Checked):
-    """scale: 2, 4 or 8. generator: architecture of MRISuperResLib.core.networks, {"network": "rrdb" or "compact", …}.
-    gan: None trains stage 1 only. preset: the name of that which these settings began as, or "".
-    seed: of weights, split and samples. precision: of the forward and backward pass; weights are float32.
-    batch: samples of a step, over all processes = micro_batch × accumulation × processes. micro_batch: samples that go through the
-        network together; None: all that a process has.
-    clip_norm: of the generator's gradients. ema: 0 for none, else how much of the averaged weights a step keeps.
-    checkpoint_every, validate_every: steps. start_from: run folder whose generator the first stage begins with (of another scale: its trunk).
+class Settings(Validated):
+    """Settings of a training run.
+
+    Attributes:
+        scale: 2, 4 or 8.
+        generator: Architecture for `MRISuperResLib.core.networks.make_generator`:
+            {"network": "rrdb" or "compact", …}.
+        preset: Name of the preset that the settings started from, or "".
+        seed: Seed of the weights, the split and the samples.
+        data: Settings of the data.
+        psnr: Settings of stage 1.
+        gan: Settings of stage 2; None trains stage 1 only.
+        precision: Of the forward and backward pass; the weights are float32.
+        batch: Patches per step, over all processes.
+        micro_batch: Patches per forward pass; None: all patches of a process. The result is the
+            same, the memory is not.
+        clip_norm: Largest norm of the generator's gradients; None: not clipped.
+        ema: Decay of the moving average of the weights; 0 for none.
+        checkpoint_every, validate_every: Steps.
+        start_from: Folder of a run whose generator initializes stage 1. From another scale, the
+            layers of equal shape are taken.
+
+    Raises:
+        SuperResolutionError: A value is invalid, or two do not fit together (kind "settings").
     """
 
     scale: int = setting(one_of(*SCALES))
-    generator: dict = setting(json_object())
+    generator: dict[str, Any] = setting(json_object())
     preset: str = setting(text(), "")
-    seed: int = setting(whole(0), 1)
-    data: DataSettings = setting(settings(DataSettings), DataSettings())
-    psnr: StageSettings = setting(settings(StageSettings), StageSettings())
-    gan: GanSettings | None = setting(optional(settings(GanSettings)), None)
+    seed: int = setting(integer(0), 1)
+    data: DataSettings = setting(nested(DataSettings), DataSettings())
+    psnr: StageSettings = setting(nested(StageSettings), StageSettings())
+    gan: GanSettings | None = setting(optional(nested(GanSettings)), None)
     precision: str = setting(one_of("float32", "bfloat16", "float16"), "float32")
-    batch: int = setting(whole(1), 16)
-    micro_batch: int | None = setting(optional(whole(1)), None)
+    batch: int = setting(integer(1), 16)
+    micro_batch: int | None = setting(optional(integer(1)), None)
     clip_norm: float | None = setting(optional(positive()), None)
     ema: float = setting(below(0, 1), 0.0)
-    checkpoint_every: int = setting(whole(1), 1000)
-    validate_every: int = setting(whole(1), 1000)
+    checkpoint_every: int = setting(integer(1), 1000)
+    validate_every: int = setting(integer(1), 1000)
     start_from: str | None = setting(optional(text()), None)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        patch = self.data.patch
-        if patch % self.scale or patch // self.scale < MIN_LOW_PATCH:
-            raise wrong(
-                f"“patch” must be a multiple of the scale {self.scale}, at least {MIN_LOW_PATCH * self.scale}, not {patch}."
+        patch, smallest = self.data.patch, MIN_LOW_PATCH * self.scale
+        if patch % self.scale or patch < smallest:
+            raise invalid(
+                f"“patch” must be a multiple of the scale {self.scale}, at least {smallest}, "
+                f"not {patch}."
             )
         if self.gan and patch < MIN_GAN_PATCH[self.gan.discriminator]:
-            raise wrong(
-                f"The GAN stage needs patches of at least {MIN_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
+            raise invalid(
+                f"The GAN stage needs patches of at least "
+                f"{MIN_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
             )
         if self.batch % (self.micro_batch or 1):
-            raise wrong(
-                f"“batch” must be a multiple of “micro_batch”: {self.batch} is none of {self.micro_batch}."
+            raise invalid(
+                f"“batch” must be a multiple of “micro_batch”: {self.batch} is no multiple of "
+                f"{self.micro_batch}."
             )
         if not self.psnr.steps and not self.gan:
-            raise wrong("There is nothing to train: give “psnr” some steps, or settings of “gan”.")
+            raise invalid("Nothing to train: give “psnr” some steps, or give settings for “gan”.")
+
+    @property
+    def stages(self) -> list[str]:
+        """Names of the stages, in their order: "psnr", "gan"."""
+        requested = (("psnr", self.psnr.steps > 0), ("gan", self.gan is not None))
+        return [name for name, is_requested in requested if is_requested]
+
+    def stage(self, name: str) -> StageSettings | GanSettings:
+        """Return the settings of a stage, "psnr" or "gan"."""
+        if name == "gan" and self.gan:
+            return self.gan
+        return self.psnr
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of all stages."""
+        return sum(self.stage(name).steps for name in self.stages)

@@ -1,1 +1,1 @@
-"""A training run on disk, and the models that come out of it."""
+"""Training runs on disk, and their export as models."""

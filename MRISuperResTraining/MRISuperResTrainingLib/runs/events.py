@@ -1,39 +1,71 @@
-"""What happens in a run, one JSON object a line in events.jsonl, and the same numbers for TensorBoard. run.event_reader reads them.
+"""Events of a run: one JSON object per line of events.jsonl, and the same numbers for TensorBoard.
 
-Every event has "event", "time" (s since 1970), "stage" ("psnr" or "gan") and "step" (how many are done in the stage):
-  start       the run begins or goes on here: "resumed", "processes", "device", "precision", "steps" {stage: number of steps},
-              "messages" [sentences on the data, when the run begins]
-  stage       a stage begins: "steps"
-  step        now and then: "steps", "losses" {name: mean since the last one}, "learning_rate", "rate" (steps/s), "remaining" (s, of the stage)
-  validation  "scores" {name: mean over the validation slices}, "bicubic" {the same of bicubic interpolation}, "by" (the score that chooses
-              the best model), "best" (whether this is the best until now)
-  checkpoint  written
-  nan         a number became infinite; the stage goes on from "back_to": "message"
-  stopped     as asked, after a checkpoint
-  error       the run has failed: "message"; stage and step are empty (see run.lock)
-  end         of the run
+Every event has "event", "time" (s since 1970), "stage" ("psnr" or "gan") and "step" (steps done in
+the stage). The events and their further fields:
+
+    start       run started or resumed: "resumed", "processes", "device", "precision",
+                "steps" {stage: number}, "messages" on the data
+    stage       stage started: "steps"
+    step        from time to time: "steps", "losses" {name: mean since the last report},
+                "learning_rate", "rate" (steps/s), "remaining" (s, of the stage)
+    validation  "scores" {name: mean over the held-out slices}, "bicubic" {the same}, "by" (the
+                score that selects the best model), "best" (bool), "messages"
+    checkpoint  checkpoint written
+    nan         training diverged: "back_to" (the step from which it continues), "messages"
+    stopped     run stopped on request, after a checkpoint
+    error       run failed: "message" (text), "kind" (see SuperResolutionError, or "internal");
+                stage and step are empty
+    end         run finished
+
+"messages" are MRISuperResLib.core.messages.Message objects as JSON values.
 """
 
+from __future__ import annotations
+
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TextIO
+
+from MRISuperResLib.core.errors import SuperResolutionError
 
 FILE = "events.jsonl"
 TENSORBOARD = "tensorboard"
 
+MAX_STEP_EVENTS = 5000
+"""If a run has more events "step", every second one is dropped: a curve has no more pixels."""
+
+Event = dict[str, Any]
+EventCallback = Callable[[Event], None]
+
 
 class EventLog:
-    """Writes the events of a run; only in the first of several processes.
+    """Writer of the events of a run.
 
-    folder: of the run. listener(event): told of every event.
+    Args:
+        folder: Folder of the run.
+        listener: Called with every event.
+        is_writer: False in all processes except the first: nothing is written.
     """
 
-    def __init__(self, folder, listener=None, active=True):
+    def __init__(
+        self, folder: Path, listener: EventCallback | None = None, is_writer: bool = True
+    ) -> None:
         self._listener = listener
-        self._file = _open(Path(folder, FILE)) if active else None
-        self._board = _tensorboard(Path(folder, TENSORBOARD)) if active else None
+        self._file = _open(Path(folder, FILE)) if is_writer else None
+        self._board = _tensorboard(Path(folder, TENSORBOARD)) if is_writer else None
 
-    def write(self, event, stage, step, **values):
+    def write(self, event: str, stage: str, step: int, **values: Any) -> None:
+        """Write an event.
+
+        Args:
+            event: Kind of the event.
+            stage: "psnr" or "gan".
+            step: Steps done in the stage.
+            **values: Further fields.
+        """
         if self._file is None:
             return
         record = {"event": event, "time": time.time(), "stage": stage, "step": step, **values}
@@ -48,34 +80,127 @@ class EventLog:
         if self._listener:
             self._listener(record)
 
-    def close(self):
+    def close(self) -> None:
+        """Close the files."""
         if self._file:
             self._file.close()
         if self._board:
             self._board.close()
 
 
-def is_later(event, stage, step):
-    """Whether an event tells of a step that is done again, as the run has gone back to `step` of `stage`."""
+def write_failure(run: str | Path, error: Exception) -> None:
+    """Write the event "error" of an exception, once; nothing if the folder does not exist.
+
+    Args:
+        run: Folder of the run.
+        error: The exception.
+    """
+    if getattr(error, "is_logged", False):
+        return
+    error.is_logged = True  # type: ignore[attr-defined]
+    kind = "internal"
+    message = f"Internal error ({type(error).__name__}: {error}). Please report it."
+    if isinstance(error, SuperResolutionError):
+        kind, message = error.kind, str(error)
+    elif isinstance(error, ModuleNotFoundError):
+        kind = "packages"
+        message = f"The Python package {error.name} is missing: install it (pip install …)."
+    record = {
+        "event": "error",
+        "time": time.time(),
+        "stage": "",
+        "step": 0,
+        "kind": kind,
+        "message": message,
+    }
+    with contextlib.suppress(OSError), open(Path(run, FILE), "a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(record) + "\n")
+
+
+class EventReader:
+    """Reader of the events of a run while they are written.
+
+    Args:
+        folder: Folder of the run.
+
+    Attributes:
+        events: The events so far, without those of steps that were repeated later.
+        is_behind: True if the last call of `read` left something because of its limit.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._file = Path(folder, FILE)
+        self._position, self._rest = 0, b""
+        self.events: list[Event] = []
+        self._step_count, self.is_behind = 0, False
+
+    def read(self, limit: int | None = None) -> bool:
+        """Read the complete lines that were written since the last call.
+
+        Args:
+            limit: Largest number of bytes to read.
+
+        Returns:
+            True if there was a new event.
+        """
+        try:
+            with open(self._file, "rb") as file:
+                size = file.seek(0, 2)
+                if size < self._position:  # another file
+                    self._position, self._rest, self.events = 0, b"", []
+                file.seek(self._position)
+                content = file.read(limit)
+        except OSError:
+            return False
+        self._position += len(content)
+        self.is_behind = self._position < size
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        added = [self._add(line) for line in lines]
+        return any(added)
+
+    def _add(self, line: bytes) -> bool:
+        try:
+            event: Event = json.loads(line)
+        except ValueError:  # the process was killed while it wrote
+            return False
+        if event["event"] in ("start", "nan"):
+            stage = event["stage"]
+            step: int = event["back_to"] if "back_to" in event else event["step"]
+            self.events = [old for old in self.events if not _is_later(old, stage, step)]
+        self.events.append(event)
+        if event["event"] == "step":
+            self._step_count += 1
+            if self._step_count > MAX_STEP_EVENTS:
+                self._drop_steps()
+        return True
+
+    def _drop_steps(self) -> None:
+        """Drop every second step, counted from the last."""
+        steps = [event for event in self.events if event["event"] == "step"]
+        dropped = set(map(id, steps[-2::-2]))
+        self.events = [event for event in self.events if id(event) not in dropped]
+        self._step_count = len(steps) - len(dropped)
+
+
+def _is_later(event: Event, stage: str, step: int) -> bool:
+    """Whether the steps of an event are repeated after the run returned to `step` of `stage`."""
     if event["event"] in ("start", "nan", "stopped", "error"):
         return False
-    return (event["stage"] == stage and event["step"] > step) or (event["stage"], stage) == (
-        "gan",
-        "psnr",
-    )
+    is_next_stage = (event["stage"], stage) == ("gan", "psnr")
+    return is_next_stage or (event["stage"] == stage and event["step"] > step)
 
 
-def _open(path):
+def _open(path: Path) -> TextIO:
     file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - closed with the EventLog
     file.seek(max(0, file.tell() - 1))
     if file.read() not in ("", "\n"):
-        file.write("\n")  # ends the line in which the process was killed
+        file.write("\n")  # ends the line in which a process was killed
     return file
 
 
-def _tensorboard(folder):
+def _tensorboard(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]

@@ -1,42 +1,209 @@
-"""From a finished run to models that MRISuperRes can use: the pair NAME-psnr and NAME-gan."""
+"""Export of a finished run: the pair of models NAME-psnr and NAME-gan, with their cards."""
+
+from __future__ import annotations
 
 import hashlib
+import platform
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import safetensors.torch
+import torch
+from torch import Tensor
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.writing import translate_os_errors
-from MRISuperResLib.core.methods.network import NetworkMethod, resolve_device
-from MRISuperResLib.core.models.card import DEVICE_KINDS, NAME, STAGES, ModelCard
+from MRISuperResLib.core.inference.device import resolve_device
+from MRISuperResLib.core.io.atomic import translate_os_errors
+from MRISuperResLib.core.messages import Message, warning
+from MRISuperResLib.core.methods.network import NetworkMethod
+from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.models.card import DEVICE_KINDS, STAGES, ModelCard, is_model_name
 from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.options import FLOOR, ComparisonOptions
+from MRISuperResLib.core.progress import CancelCheck, ProgressCallback
+from MRISuperResLib.core.resampling import INTERPOLATIONS
+from MRISuperResLib.core.validation import invalid
 
-from . import cpu_speed
-from .event_reader import EventReader
+from ..data.sources import Source
+from ..evaluation.evaluate import evaluate
+from ..evaluation.perceptual_metrics import METRICS, perceptual_metrics
+from .events import EventReader
 from .folder import RunFolder
-from .held_out import figures, never_seen
+
+SIDE = 256
+"""Pixels of the slice for the CPU speed: those of an ordinary MRI slice."""
+REPEATS = 5
 
 
-def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=None):
-    """Writes the best models of a run, in half precision, with their cards. Returns ([ModelCard], sentences on volumes that can't be measured).
+def export(
+    run: str | Path,
+    name: str,
+    folder: str | Path,
+    measure: bool = True,
+    alpha: float = 1.0,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> tuple[list[ModelCard], list[Message]]:
+    """Write the best models of a run in half precision.
 
-    run, folder: paths; name: NAME-psnr and NAME-gan are made, a pair that can be blended; of a run without second stage NAME-psnr.
-    measure: whether the cards get the speed on this computer's CPU, and figures on the subjects that were not trained on, as far as their
-    volumes are there, which takes its time. alpha: the GAN model is the blend of the generators of both stages, 1 for the second alone (network
-    interpolation, ESRGAN, section 3.4: less noise and fewer artifacts of an adversarial training, which was not stopped at the right moment).
-    progress(done, total): volumes. Raises SuperResolutionError (kind "settings") where the run is not finished, Cancelled.
+    Args:
+        run: Folder of the run.
+        name: Name of the pair NAME-psnr and NAME-gan, which can be blended. Without a second
+            stage, NAME-psnr alone is written.
+        folder: Folder of the models; created if needed.
+        measure: Measure the speed on this computer's CPU, and the quality on the unseen subjects
+            whose volumes exist; takes a while.
+        alpha: The GAN model is the blend of the generators of both stages; 1 for the second alone
+            (network interpolation, Wang et al. 2018, section 3.4, arXiv:1809.00219).
+        on_progress: Called with the number of measured volumes.
+        is_cancelled: Called between slices.
+
+    Returns:
+        The model cards, and messages on volumes that cannot be measured.
+
+    Raises:
+        SuperResolutionError: The run is not finished, or an argument is invalid (kind
+            "settings").
+        Cancelled: `is_cancelled` returned True.
     """
-    if not NAME.fullmatch(name):
-        raise SuperResolutionError(
-            f"The name {name!r} is not made of letters, digits and . _ -", "settings"
-        )
+    if not is_model_name(name):
+        raise invalid(f"Invalid model name “{name}”: use letters, digits and . _ -")
     if not 0 < alpha <= 1:
-        raise SuperResolutionError(
-            f"The blend must be above 0 and at most 1, not {alpha:g}.", "settings"
+        raise invalid(f"The blend must be above 0 and at most 1, not {alpha:g}.")
+    run_folder = RunFolder(run)
+    description = run_folder.description()
+    _check_finished(run_folder)
+    generators = _generators(run_folder, description, alpha)
+    pair = name if len(generators) > 1 else ""
+    models = {
+        stage: (
+            _card_values(run_folder, description, stage, alpha, f"{name}-{stage}", pair),
+            safetensors.torch.save(
+                {key: value.half().contiguous() for key, value in generator.items()}
+            ),
         )
-    run = RunFolder(run)
-    description = run.description()
-    _check_finished(run)
+        for stage, generator in generators.items()
+    }
+    rows: dict[str, list[dict[str, Any]]] = {}
+    messages: list[Message] = []
+    if measure:
+        for values, weights in models.values():
+            values["cpu_speed"] = cpu_speed(_method(values, weights, "cpu"))
+        if sources := run_folder.unseen_sources():
+            methods = [_method(values, weights, "auto") for values, weights in models.values()]
+            slice_axis = description["settings"]["data"]["slice_axis"]
+            rows, messages = quality(methods, sources, slice_axis, on_progress, is_cancelled)
+    with translate_os_errors(Path(folder)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    cards = [
+        write_model(folder, weights, **values, metrics=rows.get(values["name"], []))
+        for values, weights in models.values()
+    ]
+    return cards, messages
+
+
+def quality(
+    methods: list[NetworkMethod],
+    sources: list[Source],
+    slice_axis: str = "auto",
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> tuple[dict[str, list[dict[str, Any]]], list[Message]]:
+    """Measure models on volumes of unseen subjects.
+
+    PSNR (dB) and RMSE are those of whole volumes, degraded with MATLAB's bicubic. SSIM is the mean
+    over the slices, as are LPIPS and the VGG19 distance of some slices, if their weights are
+    available.
+
+    Args:
+        methods: Models of one scale.
+        sources: Volume files.
+        slice_axis: Slice direction.
+        on_progress: Called with the number of measured volumes.
+        is_cancelled: Called between slices.
+
+    Returns:
+        `ModelCard.metrics` by name, and messages on volumes that cannot be used.
+
+    Raises:
+        Cancelled: `is_cancelled` returned True.
+    """
+    names = [method.name for method in methods]
+    evaluation = evaluate(
+        sources,
+        names,
+        (methods[0].scale,),
+        MethodRegistry(given=methods),
+        ComparisonOptions(INTERPOLATIONS, slice_axis=slice_axis),
+        perceptual_metrics(),
+        on_progress,
+        is_cancelled,
+    )
+    rows = {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}
+    return rows, [warning("data", sentence) for sentence in evaluation.skipped]
+
+
+def _row(scores: Any, name: str) -> dict[str, Any]:
+    baselines = (*INTERPOLATIONS, FLOOR)
+    return {
+        "data": scores.volume.split(".")[0],
+        "anatomy": scores.anatomy,
+        **_scores(scores.table, name),
+        "baselines": {baseline: _scores(scores.table, baseline) for baseline in baselines},
+    }
+
+
+def _scores(table: Any, name: str) -> dict[str, float]:
+    further = {
+        metric.key: round(table.mean(name, metric.key), 4)
+        for metric in METRICS
+        if metric in table.metrics
+    }
+    return {
+        "psnr": round(table.volume_psnr(name), 3),
+        "ssim": round(table.mean(name, "ssim_wang"), 4),
+        "rmse": round(table.volume_rmse(name), 3),
+        **further,
+    }
+
+
+def cpu_speed(method: NetworkMethod) -> dict[str, Any]:
+    """Measure a method on the CPU for `ModelCard.cpu_speed`.
+
+    The fastest of several runs counts, since other programs can only slow a run down.
+    """
+    images = np.random.default_rng(0).random((1, SIDE, SIDE), dtype=np.float32)
+    method(images)  # the first run also prepares the convolutions
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        method(images)
+        seconds.append(time.perf_counter() - start)
+    megapixels = (SIDE * method.scale) ** 2 / 1e6
+    return {
+        "seconds_per_megapixel": round(min(seconds) / megapixels, 3),
+        "threads": torch.get_num_threads(),
+        "processor": processor(),
+    }
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    try:  # on Linux, platform knows the architecture only
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _generators(
+    run: RunFolder, description: dict[str, Any], alpha: float
+) -> dict[str, dict[str, Tensor]]:
+    """The best weights by stage, those of the second blended with those of the first."""
     stages = [stage for stage in STAGES if stage == "psnr" or description["settings"]["gan"]]
     generators = {stage: run.weights(f"{stage}-best") for stage in stages}
     if "gan" in generators:
@@ -44,127 +211,95 @@ def export(run, name, folder, measure=True, alpha=1.0, progress=None, cancelled=
             key: generators["psnr"][key].lerp(value, alpha)
             for key, value in generators["gan"].items()
         }
-    weights = {
-        stage: safetensors.torch.save(
-            {key: value.half().contiguous() for key, value in generator.items()}
-        )
-        for stage, generator in generators.items()
-    }
-    values = {
-        stage: _card_values(
-            run, description, stage, alpha, f"{name}-{stage}", name if len(stages) > 1 else ""
-        )
-        for stage in stages
-    }
-    rows, skipped = {}, []
-    if measure:
-        for stage in stages:
-            values[stage]["cpu_speed"] = cpu_speed.measure(
-                _method(values[stage], weights[stage], "cpu")
-            )
-        if sources := never_seen(description):
-            methods = [_method(values[stage], weights[stage], "auto") for stage in stages]
-            rows, skipped = figures(
-                methods, sources, description["settings"]["data"]["axis"], progress, cancelled
-            )
-    with translate_os_errors(Path(folder)):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return [
-        write_model(
-            folder, weights[stage], **values[stage], metrics=rows.get(f"{name}-{stage}", [])
-        )
-        for stage in stages
-    ], skipped
+    return generators
 
 
-def _method(values, weights, device):
+def _method(values: dict[str, Any], weights: bytes, device: str) -> NetworkMethod:
     card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
     return NetworkMethod([card], [weights], resolve_device(device))
 
 
-def _check_finished(run):
+def _check_finished(run: RunFolder) -> None:
     reader = EventReader(run.path)
     reader.read()
-    if not reader.events or reader.events[-1]["event"] != "end":
-        last = next(
-            (
-                event
-                for event in reversed(reader.events)
-                if event["event"] in ("step", "checkpoint")
-            ),
-            {"stage": "psnr", "step": 0},
-        )
-        raise SuperResolutionError(
-            f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): let it go on to its end first (“resume”).",
-            "settings",
-        )
+    if reader.events and reader.events[-1]["event"] == "end":
+        return
+    steps = [event for event in reader.events if event["event"] in ("step", "checkpoint")]
+    last = steps[-1] if steps else {"stage": "psnr", "step": 0}
+    raise SuperResolutionError(
+        f"The run {run.path} is not finished (step {last['step']} of the stage {last['stage']}): "
+        "resume it first (“resume”).",
+        "settings",
+    )
 
 
-def _card_values(run, description, stage, alpha, name, pair):
-    """The fields of a ModelCard but for sha256 and metrics. Folders of the user's computer are left out."""
-    settings, split = description["settings"], description["split"]
-    learnt = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
-    # the slices that a model is given have the pixels of the degraded ones
-    pixels = [settings["scale"] * side for volume in learnt for side in volume["pixel"]]
+def _card_values(
+    run: RunFolder, description: dict[str, Any], stage: str, alpha: float, name: str, pair: str
+) -> dict[str, Any]:
+    """The fields of a ModelCard except sha256 and metrics, without folders of this computer."""
+    settings, split, card = description["settings"], description["split"], description["card"]
+    trained = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
+    # the slices that a model upsamples have the spacing of the degraded ones
+    spacings = [settings["scale"] * side for volume in trained for side in volume["spacing"]]
+    keys = (
+        "subject",
+        "anatomy",
+        "contrast",
+        "license",
+        "source",
+        "sha256",
+        "slices",
+        "spacing",
+    )
     data = [
-        {
-            key: volume[key]
-            for key in (
-                "subject",
-                "anatomy",
-                "contrast",
-                "license",
-                "source",
-                "sha256",
-                "slices",
-                "pixel",
-            )
-        }
-        | {"path": Path(volume["path"]).name}
-        for volume in learnt
+        {key: volume[key] for key in keys} | {"path": Path(volume["path"]).name}
+        for volume in trained
     ]
-    own = settings | {"start_from": settings["start_from"] and Path(settings["start_from"]).name}
-    if own["gan"]:
-        own["gan"] = own["gan"] | {"vgg": own["gan"]["vgg"] and Path(own["gan"]["vgg"]).name}
-    card = description["card"]
-    return dict(
-        name=name,
-        pair=pair,
-        stage=stage,
-        scale=settings["scale"],
-        architecture=settings["generator"],
-        title=card.get("title") or f"Trained in {run.path.name}",
-        limits=card.get("limits", ""),
-        license=card.get("license", ""),
-        made_for=card.get("made_for", DEVICE_KINDS[0]),
-        anatomy=sorted({volume["anatomy"] for volume in learnt}),
-        contrasts=sorted({volume["contrast"] for volume in learnt} - {""}),
-        spacing_range=[round(min(pixels), 3), round(max(pixels), 3)],
-        training={
+    return {
+        "name": name,
+        "pair": pair,
+        "stage": stage,
+        "scale": settings["scale"],
+        "architecture": settings["generator"],
+        "title": card.get("title") or f"Trained in {run.path.name}",
+        "limits": card.get("limits", ""),
+        "license": card.get("license", ""),
+        "made_for": card.get("made_for", DEVICE_KINDS[0]),
+        "anatomy": sorted({volume["anatomy"] for volume in trained}),
+        "contrasts": sorted({volume["contrast"] for volume in trained} - {""}),
+        "spacing_range": [round(min(spacings), 3), round(max(spacings), 3)],
+        "training": {
             "degradation": settings["data"]["degradation"],
             "loss": _loss(settings, stage, alpha),
             "steps": run.card(f"{stage}-best").training["steps"],
-            "settings": own,
+            "settings": _without_folders(settings),
             "versions": description["versions"],
             "data": data,
         },
-    )
+    }
 
 
-def _loss(settings, stage, alpha):
-    """As a formula, for people."""
-    numbers = settings[stage]
+def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
+    start_from, gan = settings["start_from"], settings["gan"]
+    values = settings | {"start_from": start_from and Path(start_from).name}
+    if gan:
+        values["gan"] = gan | {"vgg": gan["vgg"] and Path(gan["vgg"]).name}
+    return values
+
+
+def _loss(settings: dict[str, Any], stage: str, alpha: float) -> str:
+    """The loss as a formula, to be read."""
+    own = settings[stage]
     if stage == "psnr":
-        weighted = [(1, "L1"), (numbers["fft_weight"], "|FFT|")]
+        terms = [(1, "L1"), (own["fft_weight"], "|FFT|")]
     else:
-        weighted = [
-            (numbers["perceptual_weight"], "perceptual"),
-            (numbers["adversarial_weight"], "adversarial"),
-            (numbers["content_weight"], "L1"),
+        terms = [
+            (own["perceptual_weight"], "perceptual"),
+            (own["adversarial_weight"], "adversarial"),
+            (own["content_weight"], "L1"),
         ]
     formula = " + ".join(
-        name if weight == 1 else f"{weight:g}·{name}" for weight, name in weighted if weight
+        name if weight == 1 else f"{weight:g}·{name}" for weight, name in terms if weight
     )
-    return (
-        f"{formula}; blended with stage 1 at {alpha:g}" if stage == "gan" and alpha < 1 else formula
-    )
+    is_blend = stage == "gan" and alpha < 1
+    return f"{formula}; blended with stage 1 at {alpha:g}" if is_blend else formula

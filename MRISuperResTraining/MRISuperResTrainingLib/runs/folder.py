@@ -1,89 +1,140 @@
-"""The folder of a training run:
+"""Run folders and checkpoints.
 
-run.json                what was asked for: settings, volumes with their hashes, split, versions
-checkpoint.pt           all that is needed to go on
-events.jsonl            what happened (see loop.events); tensorboard/ the same for TensorBoard
-samples.npz             a few validation slices, as they were enlarged last: low_0, output_0, high_0, low_1, …
-models/                 psnr-best, psnr-last, gan-best, gan-last: pairs of weights (float32) and card, which MRISuperRes can load
+    run.json         settings, volumes with their hashes, split, versions, messages on the data
+    checkpoint.pt    everything that is needed to continue
+    events.jsonl     events (see `runs.events`); tensorboard/ holds the same for TensorBoard
+    samples.npz      a few held-out slices and their last results: low_0, output_0, high_0, low_1, …
+    models/          psnr-best, psnr-last, gan-best, gan-last: weights (float32) with cards, which
+                     MRISuperRes can load
+
+A checkpoint holds no state of a random generator: once the networks are initialized, only the
+sampler draws, from the seed and the step. Therefore a resumed run has the same weights bit for bit,
+on the same machine and with as many threads.
 """
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
+import torch
+from torch import Tensor
 
-from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.atomic import atomic_file, write_json
-from MRISuperResLib.core.io.writing import translate_os_errors
+from MRISuperResLib.core.io.atomic import atomic_file, translate_os_errors, write_json
 from MRISuperResLib.core.models.card import ModelCard
+from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.validation import invalid
 
-from . import checkpoint
+from ..data.sources import Source
+from .lock import RunUnavailableError
 from .record import DESCRIPTION, SAMPLES
 
 CHECKPOINT, MODELS = "checkpoint.pt", "models"
 
 
 class RunFolder:
-    """path: of the folder. is_writer: False in all processes but the first, which alone writes."""
+    """Folder of a training run.
 
-    def __init__(self, path, is_writer=True):
+    Args:
+        path: The folder.
+        is_writer: False in all processes except the first: nothing is written.
+
+    Attributes:
+        models: Folder of the models.
+    """
+
+    def __init__(self, path: str | Path, is_writer: bool = True) -> None:
         self.path, self.is_writer = Path(path), is_writer
         self.models = self.path / MODELS
 
-    def check_new(self):
-        """Raises SuperResolutionError (kind "settings") where there is a run already."""
+    def check_new(self) -> None:
+        """Check that the folder holds no run.
+
+        Raises:
+            RunUnavailableError: It does (kind "settings").
+        """
         if (self.path / DESCRIPTION).exists():
-            raise SuperResolutionError(
-                f"There is a run in {self.path} already: go on with it (“resume”), or name another folder.",
+            raise RunUnavailableError(
+                f"{self.path} already holds a run: resume it (“resume”), or name another folder.",
                 "settings",
             )
 
-    def make(self):
-        """The folder, if it is not there yet."""
+    def make(self) -> None:
+        """Create the folder if needed."""
         if self.is_writer:
             with translate_os_errors(self.path):
                 self.models.mkdir(parents=True, exist_ok=True)
 
-    def describe(self, description):
-        """Writes run.json: from now on there is a run. description: JSON values."""
+    def describe(self, description: dict[str, Any]) -> None:
+        """Write run.json; from now on the folder holds a run."""
         if self.is_writer:
             write_json(self.path / DESCRIPTION, description)
 
-    def description(self):
-        """Raises SuperResolutionError (kind "settings") where the folder holds no run."""
+    def description(self) -> dict[str, Any]:
+        """Read run.json.
+
+        Raises:
+            SuperResolutionError: The folder holds no run (kind "settings").
+        """
         try:
-            return json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
+            text = (self.path / DESCRIPTION).read_text(encoding="utf-8")
+            description: dict[str, Any] = json.loads(text)
         except (OSError, ValueError) as e:
-            raise SuperResolutionError(
-                f"{self.path} is not the folder of a training run ({type(e).__name__}): name one that “train” made.",
-                "settings",
+            raise invalid(
+                f"{self.path} is not the folder of a training run ({type(e).__name__}): name one "
+                "that “train” created."
             ) from e
+        return description
 
-    def checkpoint(self):
-        """The last state, None before the first."""
-        return checkpoint.load(self.path / CHECKPOINT)
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Read the last checkpoint on the CPU; None before the first.
 
-    def write_checkpoint(self, state):
+        Raises:
+            SuperResolutionError: The file is not a checkpoint (kind "settings").
+        """
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as e:  # the reader raises anything for a file of another kind
+            raise invalid(
+                f"Cannot read the checkpoint {path} ({type(e).__name__}): start the run again in "
+                "a new folder."
+            ) from e
+        return state
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write a checkpoint: nested dicts of tensors and numbers."""
         if self.is_writer:
-            checkpoint.save(self.path / CHECKPOINT, state)
+            with atomic_file(self.path / CHECKPOINT) as temporary:
+                torch.save(state, temporary)
 
-    def write_samples(self, samples):
-        """samples: {"low", "output", "high": lists of slices}."""
-        if self.is_writer:
-            with atomic_file(self.path / SAMPLES) as temporary, open(temporary, "wb") as file:
-                np.savez(
-                    file,
-                    **{
-                        f"{kind}_{number}": image
-                        for kind, images in samples.items()
-                        for number, image in enumerate(images)
-                    },
-                )
+    def write_samples(self, samples: dict[str, list[np.ndarray]]) -> None:
+        """Write samples.npz from {"low", "output", "high": slices}."""
+        if not self.is_writer:
+            return
+        arrays = {
+            f"{kind}_{number}": image
+            for kind, images in samples.items()
+            for number, image in enumerate(images)
+        }
+        with atomic_file(self.path / SAMPLES) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def write_model(self, name, stage, weights, step):
-        """weights: {name: float32 tensor} of the generator after so many steps of the stage."""
+    def write_model(self, name: str, stage: str, weights: dict[str, Tensor], step: int) -> None:
+        """Write the weights of a generator with a card.
+
+        Args:
+            name: "psnr-best", "psnr-last", "gan-best" or "gan-last".
+            stage: "psnr" or "gan".
+            weights: float32.
+            step: Steps done in the stage.
+        """
         if not self.is_writer:
             return
         settings = self.description()["settings"]
@@ -99,16 +150,50 @@ class RunFolder:
             pair=name.partition("-")[2],
         )
 
-    def card(self, name):
-        """The ModelCard of one of the models."""
+    def card(self, name: str) -> ModelCard:
+        """Read the card of a model."""
         return ModelCard.read(self.models / f"{name}.json")
 
-    def weights(self, name):
-        """{name: tensor} of one of the models. Raises SuperResolutionError (kind "settings") where there is none yet."""
+    def weights(self, name: str) -> dict[str, Tensor]:
+        """Read the weights of a model.
+
+        Raises:
+            SuperResolutionError: The model does not exist yet (kind "settings").
+        """
         try:
             return safetensors.torch.load_file(self.models / f"{name}.safetensors")
         except (OSError, safetensors.SafetensorError) as e:
-            raise SuperResolutionError(
-                f"{self.path} has no model {name} yet ({type(e).__name__}): let the run go on until its first checkpoint.",
-                "settings",
+            raise invalid(
+                f"{self.path} has no model {name} yet ({type(e).__name__}): continue the run to "
+                "its first checkpoint."
             ) from e
+
+    def store(self) -> ModelStore:
+        """Return the models of the run, before the installed ones."""
+        return ModelStore([self.models, *ModelStore().folders])
+
+    def best_models(self) -> list[str]:
+        """Return the names of the best models of the stages that the run has reached.
+
+        Raises:
+            SuperResolutionError: The folder holds no run (kind "settings").
+        """
+        self.description()
+        names = ("psnr-best", "gan-best")
+        return [name for name in names if (self.models / f"{name}.safetensors").exists()]
+
+    def unseen_sources(self) -> list[Source]:
+        """Return the existing volumes of held-out and test subjects.
+
+        An only subject, which is on both sides of the split, is not among them.
+
+        Raises:
+            SuperResolutionError: The folder holds no run (kind "settings").
+        """
+        description = self.description()
+        sources = [Source.from_dict(values) for values in description["sources"]]
+        return [
+            source
+            for source in sources
+            if source.subject not in description["split"]["train"] and Path(source.path).exists()
+        ]

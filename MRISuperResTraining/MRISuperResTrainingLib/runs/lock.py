@@ -1,170 +1,177 @@
-"""Who works on a run, and how he is asked to stop. One process at a time works on a run, which other processes may watch.
+"""Run locks and stop requests: one process at a time works on a run, others may watch it.
 
-process.json   {"pid", "host", "started" (s since 1970), "identity"} while a process works on the run
-stop           an empty file: the process writes a checkpoint and ends
+    process.json   {"pid", "host", "started", "created"} while a process works on the run
+    stop           empty file: the process is to write a checkpoint and end
+
+A process is identified by its number and its creation time, which psutil tells: the number alone
+may belong to a later process.
 """
 
+from __future__ import annotations
+
 import contextlib
+import dataclasses
 import json
 import os
 import socket
-import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 
-from . import events
+from .events import write_failure
 
 PROCESS, STOP = "process.json", "stop"
 
+CREATION_TOLERANCE = 5.0
+"""Seconds by which two readings of a creation time may differ after the clock was set."""
+
+
+@dataclass(frozen=True)
+class RunProcess:
+    """A process that works on a run.
+
+    Attributes:
+        pid: Its number.
+        host: Name of its computer.
+        started: When it locked the run, s since 1970.
+        created: When it was created, s since 1970.
+    """
+
+    pid: int
+    host: str
+    started: float
+    created: float
+
+
+class RunUnavailableError(SuperResolutionError):
+    """The folder holds a run already, or another process works on it."""
+
 
 @contextlib.contextmanager
-def working_on(run):
-    """Marks a run, a folder that is there, as worked on by this process; forgets an old wish to stop. A failure is written into the events.
+def locked_run(run: str | Path) -> Iterator[None]:
+    """Lock a run for this process, and clear an old stop request.
 
-    Raises SuperResolutionError (kind "settings") where another process works on it.
+    An exception is written into the events of the run.
+
+    Args:
+        run: Existing folder of the run.
+
+    Raises:
+        RunUnavailableError: Another process works on the run (kind "settings").
     """
     path = Path(run, PROCESS)
-    _take(path)
+    _lock(path)
     try:
-        forget_stop(run)
+        clear_stop_request(run)
         yield
     except Cancelled:
         raise
     except Exception as e:
-        _write_failure(run, e)
+        write_failure(run, e)
         raise
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
 
 
-def ask_to_stop(run):
-    """The process that works on the run ends after its present step."""
-    with _os_errors(run):
+def request_stop(run: str | Path) -> None:
+    """Ask the process that works on a run to stop after its current step.
+
+    Raises:
+        SuperResolutionError: The folder is not writable (kind "environment").
+    """
+    with _translated_os_errors(run):
         Path(run, STOP).touch()
 
 
-def forget_stop(run):
-    with _os_errors(run):
+def clear_stop_request(run: str | Path) -> None:
+    """Clear a stop request.
+
+    Raises:
+        SuperResolutionError: The folder is not writable (kind "environment").
+    """
+    with _translated_os_errors(run):
         Path(run, STOP).unlink(missing_ok=True)
 
 
-def is_asked_to_stop(run):
+def is_stop_requested(run: str | Path) -> bool:
+    """Return True if a stop was requested."""
     return Path(run, STOP).exists()
 
 
-def asked_to_stop(run):
-    """When it was asked to, s since 1970, or None."""
+def stop_request_time(run: str | Path) -> float | None:
+    """Return when a stop was requested, s since 1970; None if it was not."""
     try:
         return Path(run, STOP).stat().st_mtime
     except OSError:
         return None
 
 
-def process_of(run):
-    """{"pid", "host", "started"} of the process that works on a run, or None. Of a process on another computer it is not known whether it is alive."""
+def process_of(run: str | Path) -> RunProcess | None:
+    """Return the process that works on a run; None if there is none.
+
+    A process of another computer counts as running, since it cannot be checked; so does any
+    process if psutil is not installed.
+    """
     try:
-        process = json.loads(Path(run, PROCESS).read_text(encoding="utf-8"))
-        return (
-            process
-            if process["host"] != this_host() or _identity(process["pid"]) == process["identity"]
-            else None
-        )
-    except (OSError, ValueError, TypeError, KeyError):
+        process = RunProcess(**json.loads(Path(run, PROCESS).read_text(encoding="utf-8")))
+        is_running = process.host != this_host() or _is_running(process)
+        return process if is_running else None
+    except (OSError, ValueError, TypeError):
         return None
 
 
-def this_host():
-    """As process_of names it."""
+def this_host() -> str:
+    """Return the name of this computer as in `RunProcess.host`."""
     return socket.gethostname()
 
 
-def _take(path):
-    content = {
-        "pid": os.getpid(),
-        "host": this_host(),
-        "started": time.time(),
-        "identity": _identity(os.getpid()),
-    }
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with _os_errors(path.parent):
-        part.write_text(json.dumps(content), encoding="utf-8")
+def _lock(path: Path) -> None:
+    import psutil
+
+    pid = os.getpid()
+    own = RunProcess(pid, this_host(), time.time(), psutil.Process(pid).create_time())
+    temporary = path.with_name(f"{path.name}.{pid}.part")
+    with _translated_os_errors(path.parent):
+        temporary.write_text(json.dumps(dataclasses.asdict(own)), encoding="utf-8")
         try:
             if process := process_of(path.parent):
-                raise SuperResolutionError(
-                    f"Another process works on the run {path.parent} (number {process['pid']} on {process['host']}): wait for its end, or stop it. "
-                    f"Where there is no such process, delete {path}.",
+                raise RunUnavailableError(
+                    f"Another process works on the run {path.parent} (number {process.pid} on "
+                    f"{process.host}): wait for its end, or stop it. If there is no such process, "
+                    f"delete {path}.",
                     "settings",
                 )
-            os.replace(part, path)  # whole from the first moment; a stale file is taken over
+            os.replace(temporary, path)  # complete from the start; replaces a stale file
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def _is_running(process: RunProcess) -> bool:
+    try:
+        import psutil
+    except ImportError:
+        return True
+    try:
+        found = psutil.Process(process.pid)
+        is_same = abs(found.create_time() - process.created) <= CREATION_TOLERANCE
+        return is_same and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 @contextlib.contextmanager
-def _os_errors(run):
+def _translated_os_errors(run: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
         raise SuperResolutionError(
-            f"The folder {run} can't be written ({e.strerror or e}): check that it is there and that you may write to it.",
+            f"Cannot write to the folder {run} ({e.strerror or e}): check that it exists and its "
+            "permissions.",
             "environment",
         ) from e
-
-
-def _write_failure(run, error):
-    message = (
-        str(error)
-        if isinstance(error, SuperResolutionError)
-        else f"The training failed ({type(error).__name__}: {error})."
-    )
-    with contextlib.suppress(OSError), open(Path(run, events.FILE), "a", encoding="utf-8") as file:
-        file.write(
-            "\n"
-            + json.dumps(
-                {"event": "error", "time": time.time(), "stage": "", "step": 0, "message": message}
-            )
-            + "\n"
-        )
-
-
-def _identity(pid):
-    """A text that no other process has, also not one that got the same number later; None where there is no such process."""
-    if sys.platform == "linux":
-        try:
-            # the second field, the name, is in parentheses, and may hold anything
-            fields = (
-                Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            )
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return None
-        return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
-    return str(pid) if _is_alive(pid) else None
-
-
-def _is_alive(pid):
-    if sys.platform == "win32":
-        import ctypes
-
-        query_limited_information, still_active = 0x1000, 259
-        kernel = ctypes.windll.kernel32
-        handle = kernel.OpenProcess(query_limited_information, False, pid)
-        code = ctypes.c_ulong()
-        try:
-            return bool(
-                handle
-                and kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-                and code.value == still_active
-            )
-        finally:
-            kernel.CloseHandle(handle)
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True

@@ -1,72 +1,104 @@
-"""What is known of a run from its folder, while it is trained and later. Needs no torch: the application and the command line share it."""
+"""Records of runs: their state and curves, read from the folder while they are trained and later.
+
+Imports no torch, since the application and the command line share it.
+"""
+
+from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from MRISuperResLib.core.models.card import STAGES
 
 from . import lock
-from .event_reader import EventReader
+from .events import Event, EventReader
 
 DESCRIPTION, REQUEST, LOG, SAMPLES = "run.json", "settings.json", "log.txt", "samples.npz"
-"""run.json: written by the training. settings.json: what was asked for before the training came to it."""
+"""run.json: written by the training. settings.json: the requested settings, written before the
+training starts. log.txt: output of the training. samples.npz: see `runs.folder`."""
 
 
 class RunState(enum.Enum):
+    """State of a run."""
+
     RUNNING = "running"
     STOPPED = "stopped"
-    """As asked; it can go on."""
+    """Stopped on request; can be resumed."""
     FINISHED = "finished"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-    """Its process has ended without a word: killed, or the computer was switched off. It can go on."""
+    """The process was killed, or the computer switched off; can be resumed."""
 
 
-ENDS = {
+STATES = {
     "stopped": RunState.STOPPED,
     "end": RunState.FINISHED,
     "error": RunState.FAILED,
     "start": RunState.INTERRUPTED,
 }
+"""State of a run without a process, by the last of these events."""
 
 
 class RunRecord:
-    """path: of the run's folder. `update` reads what is new."""
+    """Record of a run; `update` reads what is new.
 
-    def __init__(self, path):
+    Args:
+        path: Folder of the run.
+
+    Attributes:
+        process: Process that works on the run.
+        state: State of the run.
+        message: Reason of a failure.
+        best_psnr: (PSNR of the best model of stage 1, that of bicubic interpolation or None), dB;
+            None before the first validation.
+        version: Changes when there are new events.
+        skipped: (path, reason) of files that were left out before the run started.
+    """
+
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._reader = EventReader(path)
-        self._description, self._stamp = {}, None
-        self._latest = {}  # {kind of event: (number, event)}
-        self.process = None  # of lock.process_of: who works on it now
-        self.state, self.message = (
-            RunState.INTERRUPTED,
-            "",
-        )  # message: why it has failed, one sentence
-        self.best_psnr = None  # (dB of the best model of the first stage, dB of bicubic interpolation), once there was a validation
-        self.version = 0  # of the events: another number, when there are new ones
-        self.skipped = []  # [(path, sentence)] of files that were left out before the run was started
+        self._description: dict[str, Any] = {}
+        self._stamp: tuple[str, int] | None = None
+        self._latest: dict[str, tuple[int, Event]] = {}  # by kind, with the number of the event
+        self.process: lock.RunProcess | None = None
+        self.state, self.message = RunState.INTERRUPTED, ""
+        self.best_psnr: tuple[float, float | None] | None = None
+        self.version = 0
+        self.skipped: list[tuple[str, str]] = []
 
     @classmethod
-    def is_run(cls, path):
+    def is_run(cls, path: str | Path) -> bool:
+        """Return True if a folder holds a run."""
         return any(Path(path, name).is_file() for name in (DESCRIPTION, REQUEST))
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """Name of the folder."""
         return self.path.name
 
     @property
-    def events(self):
+    def events(self) -> list[Event]:
+        """The events so far."""
         return self._reader.events
 
     @property
-    def is_behind(self):
-        """Whether the last update has not come to the end of what there is."""
+    def is_behind(self) -> bool:
+        """True if the last update did not reach the last event."""
         return self._reader.is_behind
 
-    def update(self, limit=None):
-        """Returns whether anything is new. limit: bytes of events that are read."""
+    def update(self, limit: int | None = None) -> bool:
+        """Read what is new.
+
+        Args:
+            limit: Largest number of bytes of events to read.
+
+        Returns:
+            True if anything has changed.
+        """
         before = self.process, self._stamp, self.state
         self.process = lock.process_of(self.path)
         self._read_description()
@@ -80,7 +112,7 @@ class RunRecord:
         self.state, self.message = self._find_state()
         return has_news or before != (self.process, self._stamp, self.state)
 
-    def _read_description(self):
+    def _read_description(self) -> None:
         for name in (DESCRIPTION, REQUEST):
             path = self.path / name
             try:
@@ -93,100 +125,98 @@ class RunRecord:
             except (OSError, ValueError):
                 continue
 
-    def _find_state(self):
-        """(RunState, why it has failed)"""
+    def _find_state(self) -> tuple[RunState, str]:
+        """The state, and the reason of a failure."""
         if self.process:
             return RunState.RUNNING, ""
-        last = self._last(*ENDS)
-        state = ENDS[last["event"]] if last else RunState.INTERRUPTED
-        if state in (RunState.FINISHED, RunState.FAILED):
-            return state, last["message"] if state is RunState.FAILED else ""
-        # before the first step there is no event that says that the process has stopped, or failed
-        if lock.is_asked_to_stop(self.path):
+        last = self._last(*STATES)
+        state = STATES[last["event"]] if last else RunState.INTERRUPTED
+        if last and state is RunState.FAILED:
+            return state, last["message"]
+        if state is RunState.INTERRUPTED and lock.is_stop_requested(self.path):
+            # a run that is stopped before its first step writes no event
             return RunState.STOPPED, ""
-        reason = self._last_words()
-        return (RunState.FAILED, reason) if reason else (state, "")
-
-    def _last_words(self):
-        """The error that the command line told at the end, where it came to no event."""
-        path = self.path / LOG
-        try:
-            if self.events and path.stat().st_mtime < self.events[-1]["time"]:
-                return ""
-            last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
-        except OSError:
-            return ""
-        return (
-            last.removeprefix("error: ")
-            if last.startswith("error: ") and not last.startswith("error: stopped")
-            else ""
-        )
+        return state, ""
 
     @property
-    def has_begun(self):
-        """Whether there is something to go on from."""
+    def has_begun(self) -> bool:
+        """True if the run can be resumed."""
         return (self.path / DESCRIPTION).is_file()
 
     @property
-    def description(self):
-        """run.json as it is, see loop.training; before it is there, {"settings": …}; {} where neither can be read."""
+    def description(self) -> dict[str, Any]:
+        """Content of run.json; before it exists, {"settings": …}; {} if neither can be read."""
         return self._description
 
     @property
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
+        """Settings of the run, as JSON values."""
         return self._description.get("settings") or {}
 
-    def steps(self, stage):
-        """How many the stage is to have, 0 for none."""
-        return (self.settings.get(stage) or {}).get("steps", 0)
+    def steps(self, stage: str) -> int:
+        """Return the number of steps of a stage; 0 without that stage."""
+        count: int = (self.settings.get(stage) or {}).get("steps", 0)
+        return count
 
     @property
-    def total(self):
+    def total(self) -> int:
+        """Number of steps of both stages."""
         return sum(map(self.steps, STAGES))
 
     @property
-    def position(self):
-        """(stage, steps done in it) of the latest event that says it, (None, 0) before the first."""
+    def position(self) -> tuple[str | None, int]:
+        """(stage, steps done in it); (None, 0) before the first step."""
         event = self._last("step", "validation", "checkpoint", "stage", "stopped", "nan")
-        return (event["stage"], event.get("back_to", event["step"])) if event else (None, 0)
+        if event is None:
+            return None, 0
+        return event["stage"], event["back_to"] if "back_to" in event else event["step"]
 
     @property
-    def done(self):
-        """Steps of both stages together."""
+    def done(self) -> int:
+        """Steps done in both stages together."""
         if self.state is RunState.FINISHED:
             return self.total
         stage, step = self.position
         return self.offset(stage) + step
 
-    def offset(self, stage):
-        """Steps that come before the stage."""
+    def offset(self, stage: str | None) -> int:
+        """Return the number of steps before a stage."""
         return self.steps("psnr") if stage == "gan" else 0
 
     @property
-    def rate(self):
-        """(steps/s, s that are left of the stage), None where it is not known."""
+    def rate(self) -> tuple[float | None, float | None]:
+        """(steps/s, seconds left in the stage); None if unknown."""
         event = self._last("step", "stage")
         return (event.get("rate"), event.get("remaining")) if event else (None, None)
 
     @property
-    def started(self):
-        """s since 1970 of the first event, else of the folder."""
-        return self.events[0]["time"] if self.events else self._modified()
-
-    def _modified(self):
+    def started(self) -> float:
+        """Time of the first event, else of the folder, s since 1970."""
+        if self.events:
+            first: float = self.events[0]["time"]
+            return first
         try:
             return self.path.stat().st_mtime
         except OSError:
             return 0.0
 
-    def _find_best_psnr(self):
+    def _find_best_psnr(self) -> tuple[float, float | None] | None:
         scores = self.validations("psnr", "psnr") or self.validations("gan", "psnr")
         if not scores:
             return None
-        return max(scores, key=lambda score: score[1])[1:]
+        _, value, bicubic = max(scores, key=lambda score: score[1])
+        return value, bicubic
 
-    def validations(self, stage, name):
-        """[(step of both stages, value, value of bicubic interpolation or None)] of a score."""
+    def validations(self, stage: str, name: str) -> list[tuple[int, float, float | None]]:
+        """Return the curve of a score.
+
+        Args:
+            stage: "psnr" or "gan".
+            name: Name of the score.
+
+        Returns:
+            (step of both stages, value, value of bicubic interpolation or None).
+        """
         offset = self.offset(stage)
         return [
             (offset + event["step"], event["scores"][name], (event.get("bicubic") or {}).get(name))
@@ -196,9 +226,13 @@ class RunRecord:
             and name in event["scores"]
         ]
 
-    def losses(self, stage):
-        """{name: [(step of both stages, value)]}, without the norms of gradients and the judgments of the discriminator."""
-        offset, curves = self.offset(stage), {}
+    def losses(self, stage: str) -> dict[str, list[tuple[int, float]]]:
+        """Return the curves of the losses: {name: [(step of both stages, value)]}.
+
+        Norms of gradients and the outputs of the discriminator are left out.
+        """
+        offset = self.offset(stage)
+        curves: dict[str, list[tuple[int, float]]] = {}
         for event in self.events:
             if event["event"] == "step" and event["stage"] == stage:
                 for name, value in event["losses"].items():
@@ -206,17 +240,22 @@ class RunRecord:
                         curves.setdefault(name, []).append((offset + event["step"], value))
         return curves
 
-    def _last(self, *kinds):
-        """The latest event of some kinds, or None."""
-        return max(
-            (self._latest[kind] for kind in kinds if kind in self._latest),
-            key=lambda entry: entry[0],
-            default=(0, None),
-        )[1]
+    def _last(self, *kinds: str) -> Event | None:
+        """The latest event of some kinds."""
+        found = [self._latest[kind] for kind in kinds if kind in self._latest]
+        return max(found, key=lambda entry: entry[0])[1] if found else None
 
 
-def runs_in(folder, known=(), limit=None):
-    """The RunRecords of a folder's runs, the newest first, up to date. known: records that go on where they were. limit: as of `RunRecord.update`."""
+def runs_in(
+    folder: str | Path, known: Iterable[RunRecord] = (), limit: int | None = None
+) -> list[RunRecord]:
+    """Return updated records of the runs in a folder, the newest first.
+
+    Args:
+        folder: Folder with run folders.
+        known: Records to update instead of reading the runs again.
+        limit: As for `RunRecord.update`.
+    """
     records = {record.path: record for record in known}
     try:
         paths = [

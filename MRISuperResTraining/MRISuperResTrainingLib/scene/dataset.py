@@ -10,13 +10,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.discovery import VOLUME
-from MRISuperResLib.scene.output_nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
-from MRISuperResLib.scene.output_nodes import subjectHierarchy
-from MRISuperResLib.scene.volume_nodes import whyNotUpsamplable
+from MRISuperResLib.core.io.discovery import VOLUME_NAME
+from MRISuperResLib.scene.nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
+from MRISuperResLib.scene.nodes import subjectHierarchy
+from MRISuperResLib.scene.nodes import whyNotUpsamplable
 
-from ..data.source import UNSPECIFIED, Source
-from ..data.sources import subject_of
+from ..data.sources import UNSPECIFIED, Source, subject_of
 
 ATTRIBUTE_PREFIX = "MRISuperResTraining."
 USE, ANATOMY, SUBJECT = (ATTRIBUTE_PREFIX + name for name in ("Use", "Anatomy", "Subject"))
@@ -98,7 +97,7 @@ def _file(node):
     isOne = (
         path
         and storage.GetNumberOfFileNames() <= 1
-        and VOLUME.fullmatch(os.path.basename(path))
+        and VOLUME_NAME.fullmatch(os.path.basename(path))
         and os.path.isfile(path)
     )
     return os.path.abspath(path) if isOne and not node.GetModifiedSinceRead() else None

@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from MRISuperResLib.scene.output_nodes import removeNode
+from MRISuperResLib.scene.nodes import removeNode
 
 from .dataset import VIEW
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 from slicer.i18n import tr as _
 
-from MRISuperResLib.scene.layouts import registerLayout
+from MRISuperResLib.scene.comparison.layout import registerLayout
 
 from .samples import KINDS
 

@@ -1,1 +1,1 @@
-"""The training loop: two stages over the same steps, checkpoints and events."""
+"""The training: two stages, their steps, checkpoints and validation."""

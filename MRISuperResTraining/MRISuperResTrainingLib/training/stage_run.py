@@ -1,160 +1,182 @@
-"""A stage from its first step, or its last checkpoint, to its end."""
+"""Run of one stage: from its first step, or its last checkpoint, to its end."""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.errors import Cancelled
+from MRISuperResLib.core.inference.errors import is_out_of_memory
+from MRISuperResLib.core.messages import warning
+from MRISuperResLib.core.validation import invalid
+
+from ..runs.events import EventLog
+from ..runs.folder import RunFolder
+from .accelerator import Batches, memory_error
+from .stages import Stage, Values
+from .validation import Validation
 
 REPORT_EVERY = 10
-"""Steps; so often it is also looked whether all numbers are finite."""
+"""Steps between two reports, which also check that all values are finite."""
 MAX_RECOVERIES = 5
-RECOVERY = 0.5
-"""By which the learning rate is multiplied each time that a number became infinite: the same steps at the same rate would end there again."""
+RECOVERY_FACTOR = 0.5
+"""Factor of the learning rate after a divergence: at the same rate the same steps would diverge
+again."""
 
 
 class StageRun:
-    """stage: a Stage; batches: see batches.Batches; validation: validation.Validation, None where there are no slices for it.
+    """Run of a stage.
 
-    folder: run_folder.RunFolder. log: events.EventLog. asked_to_stop(): after every step, in every process; then a checkpoint is
-    written and Cancelled raised.
+    Args:
+        stage: The stage.
+        batches: Its batches.
+        validation: Its validation; None without held-out slices.
+        folder: Folder of the run.
+        log: Log of the events.
+        is_stop_requested: Called after every step, in every process. If it returns True, a
+            checkpoint is written, and Cancelled is raised.
     """
 
-    def __init__(self, stage, batches, validation, folder, log, asked_to_stop):
-        (
-            self.stage,
-            self._batches,
-            self._validation,
-            self._folder,
-            self._log,
-            self._asked_to_stop,
-        ) = stage, batches, validation, folder, log, asked_to_stop
-        self._best = None  # {"step", "value"} of the best model until now
+    def __init__(
+        self,
+        stage: Stage,
+        batches: Batches,
+        validation: Validation | None,
+        folder: RunFolder,
+        log: EventLog,
+        is_stop_requested: Callable[[], bool],
+    ) -> None:
+        self.stage, self._batches, self._validation = stage, batches, validation
+        self._folder, self._log, self._is_stop_requested = folder, log, is_stop_requested
+        self._best: dict[str, Any] | None = None  # "step" and "value" of the best model
         self._is_new, self._recoveries = True, 0
-        self._began = time.monotonic()  # as if the stage had never been stopped
-        self._forget()
+        self._start = time.monotonic()  # as if the stage had never been interrupted
+        self._reset_means()
 
-    def restore(self, state):
-        """state: of a checkpoint of this stage."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore a checkpoint of this stage."""
         self.stage.restore(state)
-        self._best, self._began, self._is_new = (
-            state["best"],
-            time.monotonic() - state["seconds"],
-            False,
-        )
-        self._forget()
+        self._best, self._is_new = state["best"], False
+        self._start = time.monotonic() - state["seconds"]
+        self._reset_means()
 
-    def run(self):
-        """The remaining steps. Raises Cancelled, and SuperResolutionError where the numbers become infinite again and again."""
+    def run(self) -> None:
+        """Make the remaining steps.
+
+        Raises:
+            Cancelled: A stop was requested.
+            SuperResolutionError: The training diverged repeatedly (kind "settings"), or memory is
+                exhausted (kind "memory").
+        """
         if self._is_new:
-            self._log.write("stage", self.stage.name, 0, steps=self.stage.numbers.steps)
-            if self.stage.name == "gan":
-                self._validate(
-                    is_candidate=False
-                )  # what the first stage has come to, by the measure of the second
-            self._save()  # something to go back to, from the first step on
-            self._began = time.monotonic()
-            self._forget()
+            self._begin()
         settings = self.stage.settings
-        while self.stage.step < self.stage.numbers.steps:
-            self._add(self._one_step())
-            stop = self._is_asked_to_stop()
-            if (
-                stop
-                or self._is_due(REPORT_EVERY, settings.checkpoint_every, settings.validate_every)
-            ) and not self._report():
-                self._go_back()
+        while self.stage.step < self.stage.own.steps:
+            self._add(self._step())
+            is_stopping = self._any_process_stops()
+            is_report_due = is_stopping or self._is_due(
+                REPORT_EVERY, settings.checkpoint_every, settings.validate_every
+            )
+            if is_report_due and not self._report():
+                self._recover()
             else:
                 if self._is_due(settings.validate_every):
                     self._validate()
-                if stop or self._is_due(settings.checkpoint_every):
+                if is_stopping or self._is_due(settings.checkpoint_every):
                     self._save()
                 if not self._count:
                     self._since = time.monotonic()  # the rate is that of the steps alone
-            if stop:
+            if is_stopping:
                 self._log.write("stopped", self.stage.name, self.stage.step)
                 raise Cancelled
 
-    def _is_due(self, *intervals):
-        return self.stage.step == self.stage.numbers.steps or any(
-            self.stage.step % interval == 0 for interval in intervals
-        )
+    def _begin(self) -> None:
+        self._log.write("stage", self.stage.name, 0, steps=self.stage.own.steps)
+        if self.stage.name == "gan":
+            self._validate(is_candidate=False)  # the result of stage 1 by the measure of stage 2
+        self._save()  # a state to return to, from the first step on
+        self._start = time.monotonic()
+        self._reset_means()
 
-    def _one_step(self):
+    def _is_due(self, *intervals: int) -> bool:
+        step = self.stage.step
+        return step == self.stage.own.steps or any(step % interval == 0 for interval in intervals)
+
+    def _step(self) -> Values:
         try:
             return self.stage.advance(*self._batches(self.stage.step))
-        except torch.OutOfMemoryError as e:
-            micro = min(self.stage.micro_batch, self.stage.settings.batch)
-            raise SuperResolutionError(
-                f"The memory of {self.stage.accelerator.device} is not enough for {micro} patches at a time: train with a smaller "
-                f"“micro_batch” ({max(1, micro // 2)}, say), which changes nothing but the time.",
-                "memory",
-            ) from e
+        except (MemoryError, RuntimeError) as e:  # PyTorch raises RuntimeErrors
+            if not is_out_of_memory(e):
+                raise
+            patches = min(self.stage.micro_batch, self.stage.settings.batch)
+            raise memory_error(self.stage.accelerator, patches) from e
 
-    def _seconds(self):
-        """That the steps of the stage have taken, with the validations between them."""
-        return time.monotonic() - self._began
+    def _reset_means(self) -> None:
+        self._sums: Values = {}
+        self._count, self._since = 0, time.monotonic()
 
-    def _forget(self):
-        self._sums, self._count, self._since = {}, 0, time.monotonic()
-
-    def _add(self, values):
+    def _add(self, values: Values) -> None:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0) + value
         self._count += 1
 
-    def _report(self):
-        """Logs the means since the last report; False where one of them is infinite or not a number. The same in all processes."""
+    def _report(self) -> bool:
+        """Log the means since the last report; False if one of them is not finite."""
         stage = self.stage
-        means = stage.accelerator.reduce(
-            torch.stack([value.float() for value in self._sums.values()]) / self._count, "mean"
-        ).tolist()
+        sums = torch.stack([value.float() for value in self._sums.values()])
+        means: list[float] = stage.accelerator.reduce(sums / self._count, "mean").tolist()  # type: ignore[union-attr]
         losses, rate = dict(zip(self._sums, means)), self._count / (time.monotonic() - self._since)
-        self._forget()
+        self._reset_means()
         if not all(abs(mean) < float("inf") for mean in means):
             return False
+        seconds = time.monotonic() - self._start  # with the validations
         self._log.write(
             "step",
             stage.name,
             stage.step,
-            steps=stage.numbers.steps,
+            steps=stage.own.steps,
             losses=losses,
             learning_rate=stage.learning_rate,
             rate=rate,
-            remaining=(stage.numbers.steps - stage.step) * self._seconds() / stage.step,
+            remaining=(stage.own.steps - stage.step) * seconds / stage.step,
         )
         return True
 
-    def _go_back(self):
+    def _recover(self) -> None:
+        """Return to the last checkpoint with a smaller learning rate."""
         self._recoveries += 1
-        failed_at, factor = self.stage.step, self.stage.rate_factor * RECOVERY
-        if self._recoveries > MAX_RECOVERIES:
-            raise SuperResolutionError(
-                f"Numbers became infinite {self._recoveries} times, the last time before step {failed_at} of the stage {self.stage.name}: "
-                "train anew with a smaller learning rate, a smaller “clip_norm” or the precision float32.",
-                "settings",
+        stage, step = self.stage, self.stage.step
+        factor = stage.rate_factor * RECOVERY_FACTOR
+        state = self._folder.checkpoint()
+        if self._recoveries > MAX_RECOVERIES or state is None:
+            raise invalid(
+                f"Training diverged {self._recoveries} times (last before step {step} of the stage "
+                f"{stage.name}): train again with a smaller learning rate, a smaller “clip_norm” "
+                "or the precision float32."
             )
-        self.restore(self._folder.checkpoint())
-        self.stage.rate_factor = factor
-        self._log.write(
-            "nan",
-            self.stage.name,
-            failed_at,
-            back_to=self.stage.step,
-            message=f"A number became infinite before step {failed_at}: back to step {self.stage.step}, from there with {factor:g} of the learning rate.",
+        self.restore(state)
+        stage.rate_factor = factor
+        message = warning(
+            "training",
+            f"Training diverged before step {step}: continued from step {stage.step} with "
+            f"{factor:g} of the learning rate.",
         )
+        self._log.write("nan", stage.name, step, back_to=stage.step, messages=[message.to_dict()])
 
-    def _validate(self, is_candidate=True):
+    def _validate(self, is_candidate: bool = True) -> None:
         if self._validation is None:
             return
-        stage, by = self.stage, self._validation.judge(self.stage.name)
+        stage, measure = self.stage, self._validation.measure(self.stage.name)
         weights = stage.weights()
-        scores = self._validation.scores(weights, by)
+        scores = self._validation.scores(weights, measure)
         is_best = is_candidate and (
-            self._best is None or by.is_better(scores[by.name], self._best["value"])
+            self._best is None or measure.is_better(scores[measure.name], self._best["value"])
         )
         if is_best:
-            self._best = {"step": stage.step, "value": scores[by.name]}
+            self._best = {"step": stage.step, "value": scores[measure.name]}
             self._folder.write_model(f"{stage.name}-best", stage.name, weights, stage.step)
         self._folder.write_samples(self._validation.samples())
         self._log.write(
@@ -162,26 +184,25 @@ class StageRun:
             stage.name,
             stage.step,
             scores=scores,
-            bicubic=self._validation.bicubic(by),
-            by=by.name,
+            bicubic=self._validation.bicubic(measure),
+            by=measure.name,
             best=is_best,
+            messages=[message.to_dict() for message in self._validation.messages],
         )
 
-    def _save(self):
+    def _save(self) -> None:
         stage = self.stage
         self._folder.write_model(f"{stage.name}-last", stage.name, stage.weights(), stage.step)
         if self._validation is None:
             self._folder.write_model(f"{stage.name}-best", stage.name, stage.weights(), stage.step)
-        self._folder.write_checkpoint(
-            stage.state() | {"best": self._best, "seconds": self._seconds()}
-        )
+        seconds = time.monotonic() - self._start
+        self._folder.write_checkpoint(stage.state() | {"best": self._best, "seconds": seconds})
         self._log.write("checkpoint", stage.name, stage.step)
 
-    def _is_asked_to_stop(self):
-        """Where one process is asked to, all stop."""
-        accelerator, asked = self.stage.accelerator, self._asked_to_stop()
+    def _any_process_stops(self) -> bool:
+        """Whether a stop was requested in any process: all stop after the same step."""
+        accelerator, is_requested = self.stage.accelerator, self._is_stop_requested()
         if accelerator.num_processes == 1:
-            return asked
-        return bool(
-            accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum")
-        )
+            return is_requested
+        flag = torch.tensor(float(is_requested), device=accelerator.device)
+        return bool(accelerator.reduce(flag, "sum"))

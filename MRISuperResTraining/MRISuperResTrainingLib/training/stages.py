@@ -1,79 +1,248 @@
-"""The stages of a run, and the networks that they begin with."""
+"""The two stages of the training: what one step does, and the state of a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.networks import make_generator
+from ..losses import content, relativistic
+from ..losses.perceptual import perceptual
+from ..networks.vgg import VGG
+from ..options.settings import GanSettings, Settings, StageSettings
+from .optimizer import OptimizedNetwork, learning_rate_share, micro_batches
 
-from ..networks.discriminators import make_discriminator
-from ..runs.folder import RunFolder
-from .gan_stage import GanStage
-from .psnr_stage import PsnrStage
-
-
-def names(settings):
-    """Of the stages that the settings ask for, in their order."""
-    return [
-        name for name, wanted in (("psnr", settings.psnr.steps), ("gan", settings.gan)) if wanted
-    ]
+Values = dict[str, Tensor]
+"""Losses and norms of a step, scalars of this process."""
 
 
-def check(settings):
-    """Raises SuperResolutionError (kind "settings") where there is no such generator, or none to begin with."""
-    try:
-        with torch.device("meta"):  # no memory, no time
-            make_generator(settings.generator, settings.scale)
-    except (ValueError, TypeError) as e:
-        raise SuperResolutionError(
-            f"There is no such generator ({e}): compare the setting “generator” with a preset.",
-            "settings",
-        ) from e
-    if settings.start_from:
-        _weights_to_start_from(settings)
-    elif not settings.psnr.steps:
-        raise SuperResolutionError(
-            "The GAN stage needs a generator to begin with: give “psnr” some steps, or name a run in “start_from”.",
-            "settings",
+class Stage:
+    """Base of the stages: generator, moving average of its weights, learning rate, checkpoint.
+
+    Args:
+        accelerator: Device, processes and precision.
+        settings: Settings of the run.
+        own: Settings of the stage.
+        generator: Generator to start from.
+
+    Attributes:
+        step: Number of steps that are done.
+        rate_factor: Factor of the learning rate, below 1 after a divergence.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        settings: Settings,
+        own: StageSettings | GanSettings,
+        generator: nn.Module,
+    ) -> None:
+        self.accelerator, self.settings, self.own = accelerator, settings, own
+        self.generator = OptimizedNetwork(
+            accelerator, generator, own.learning_rate, own.betas, settings.clip_norm
         )
+        parameters = self.generator.net.parameters()
+        self._average = [p.detach().clone() for p in parameters] if settings.ema else None
+        self.micro_batch = settings.micro_batch or settings.batch
+        self.step, self.rate_factor = 0, 1.0
+
+    @property
+    def networks(self) -> dict[str, OptimizedNetwork]:
+        """The networks that the stage trains."""
+        return {"generator": self.generator}
+
+    @property
+    def share(self) -> float:
+        """Share of the peak learning rates in the next step."""
+        scheduled = learning_rate_share(self.own.schedule, self.step, self.own.steps)
+        return self.rate_factor * scheduled
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the generator in the next step."""
+        return self.own.learning_rate * self.share
+
+    def advance(self, low: Tensor, high: Tensor) -> Values:
+        """Make one step on this process's part of a batch.
+
+        Args:
+            low: (n, 1, h, w) on the device.
+            high: (n, 1, scale·h, scale·w) on the device.
+
+        Returns:
+            Losses and norms by name.
+        """
+        values = self.learn(low, high)
+        self.step += 1
+        if self._average:
+            # the memory of the average grows with the steps: early weights must not dominate
+            decay = min(self.settings.ema, self.step / (9 + self.step))
+            with torch.no_grad():
+                get_ema_multi_avg_fn(decay)(  # type: ignore[no-untyped-call]
+                    self._average, list(self.generator.net.parameters()), None
+                )
+        return values
+
+    def learn(self, low: Tensor, high: Tensor) -> Values:
+        """Update the weights once; see `advance`."""
+        raise NotImplementedError
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the generator's weights to validate and keep: their moving average, if any."""
+        state = self.generator.net.state_dict()
+        if self._average:
+            names = (name for name, _ in self.generator.net.named_parameters())
+            state |= dict(zip(names, self._average))
+        return {name: value.detach().contiguous() for name, value in state.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
+        scaler = self.accelerator.scaler
+        return {
+            "stage": self.name,
+            "step": self.step,
+            "rate_factor": self.rate_factor,
+            "average": self._average,
+            "scaler": scaler.state_dict() if scaler else None,
+            "networks": {name: network.state() for name, network in self.networks.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore the state of a checkpoint."""
+        self.step, self.rate_factor = state["step"], state["rate_factor"]
+        for name, network in self.networks.items():
+            network.restore(state["networks"][name])
+        for average, value in zip(self._average or (), state["average"] or ()):
+            average.copy_(value)
+        if self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
 
 
-def make(name, accelerator, settings, folder, vgg):
-    """A new Stage. folder: RunFolder; vgg: features.VGG or None."""
-    torch.manual_seed(settings.seed)
-    generator = make_generator(settings.generator, settings.scale)
-    if name == "psnr" or not settings.psnr.steps:
-        if settings.start_from:
-            generator.load_state_dict(
-                generator.state_dict() | _fitting(_weights_to_start_from(settings), generator)
-            )
-    else:
-        generator.load_state_dict(folder.weights("psnr-best"))
-    if name == "psnr":
-        return PsnrStage(accelerator, settings, settings.psnr, generator)
-    if not settings.psnr.steps:
-        folder.write_model("psnr-best", "psnr", generator.state_dict(), 0)  # the pair's other half
-    torch.manual_seed(
-        settings.seed
-    )  # so that it does not depend on what was drawn for the generator
-    discriminator = make_discriminator(settings.gan.discriminator, settings.data.patch)
-    return GanStage(accelerator, settings, settings.gan, generator, discriminator, vgg)
+class PsnrStage(Stage):
+    """Stage 1: L_content, and the spectral loss if the settings weight it."""
+
+    name = "psnr"
+    own: StageSettings
+
+    def learn(self, low: Tensor, high: Tensor) -> Values:
+        """Minimize L1 + fft_weight · |FFT|."""
+        values: Values = {}
+        for context, (part, reference) in micro_batches(
+            (low, high), self.micro_batch, self.generator
+        ):
+            weight = len(part) / len(low)
+            with context:
+                output = self.generator(part).float()
+                losses = {"content": content.l1(output, reference)}
+                if self.own.fft_weight:
+                    losses["fft"] = content.fft_l1(output, reference)
+                self.generator.backward(
+                    weight * (losses["content"] + self.own.fft_weight * losses.get("fft", 0))
+                )
+            for name, loss in losses.items():
+                values[name] = values.get(name, 0) + weight * loss.detach()
+        return values | {"gradient_norm": self.generator.step(self.share)}
 
 
-def _weights_to_start_from(settings):
-    run = RunFolder(settings.start_from)
-    if run.description()["settings"]["generator"] != settings.generator:
-        raise SuperResolutionError(
-            f"The generator of {settings.start_from} has another architecture: take over its setting “generator”.",
-            "settings",
+class GanStage(Stage):
+    """Stage 2: L_G = perceptual_weight · L_percep + λ · L_adv + η · L_content.
+
+    Wang et al. 2018, eq. 3 (arXiv:1809.00219). The discriminator sees reference and output once
+    per step: both networks are updated after both losses, so that one pass serves both. Their
+    published code makes four passes with the same values.
+
+    A part of a batch has other means and statistics than the whole. Therefore the discriminator
+    always sees the whole batch of its process. With micro-batches only the generator, whose memory
+    dominates, works in parts: once without a graph, and again with the gradients of its output.
+    The size of the micro-batch changes time and memory only.
+
+    Args:
+        accelerator: Device, processes and precision.
+        settings: Settings of the run.
+        own: Settings of the stage.
+        generator: Generator of stage 1.
+        discriminator: Untrained discriminator.
+        vgg: VGG19; None if perceptual_weight is 0.
+    """
+
+    name = "gan"
+    own: GanSettings
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        settings: Settings,
+        own: GanSettings,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        vgg: VGG | None,
+    ) -> None:
+        super().__init__(accelerator, settings, own, generator)
+        self.discriminator = OptimizedNetwork(
+            accelerator, discriminator, own.discriminator_learning_rate, own.betas
         )
-    return run.weights("psnr-best")
+        self.vgg = vgg.to(accelerator.device) if vgg else None
 
+    @property
+    def networks(self) -> dict[str, OptimizedNetwork]:
+        """The networks that the stage trains."""
+        return super().networks | {"discriminator": self.discriminator}
 
-def _fitting(weights, net):
-    """Those that a network of another scale has, too: its trunk."""
-    own = net.state_dict()
-    return {
-        name: value
-        for name, value in weights.items()
-        if name in own and own[name].shape == value.shape
-    }
+    def learn(self, low: Tensor, high: Tensor) -> Values:
+        """Minimize the losses of both networks."""
+        in_parts = len(low) > self.micro_batch
+        with torch.set_grad_enabled(not in_parts):
+            parts = torch.split(low, self.micro_batch)
+            outputs = [self.generator(part).float() for part in parts]
+        fake = torch.cat(outputs).detach().requires_grad_()
+        judged_real, judged_fake = self.discriminator(high), self.discriminator(fake)
+        values: Values = {}
+        gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(
+            fake, judged_real, judged_fake, values
+        )
+        for context, (part, part_gradient) in micro_batches(
+            (low, gradient), self.micro_batch, self.generator
+        ):
+            with context:
+                output = self.generator(part).float() if in_parts else outputs[0]
+                self.generator.backward(output, part_gradient)
+        values["gradient_norm"] = self.generator.step(self.share)
+
+        loss = relativistic.discriminator_loss(judged_real, judged_fake)
+        self.discriminator.backward(loss)
+        return values | {
+            "discriminator": loss.detach(),
+            "real": judged_real.detach().mean(),
+            "fake": judged_fake.detach().mean(),
+            "discriminator_gradient_norm": self.discriminator.step(self.share),
+        }
+
+    def _image_gradient(self, fake: Tensor, high: Tensor, values: Values) -> Tensor:
+        """Gradient of perceptual_weight · L_percep + η · L_content with respect to the images."""
+        losses = {"content": content.l1(fake, high)}
+        total = self.own.content_weight * losses["content"]
+        if self.vgg:
+            losses["perceptual"] = perceptual(self.vgg, fake, high, self.own.perceptual_norm)
+            total = total + self.own.perceptual_weight * losses["perceptual"]
+        values |= {name: loss.detach() for name, loss in losses.items()}
+        return torch.autograd.grad(self.generator.scaled(total), fake)[0]
+
+    def _adversarial_gradient(
+        self, fake: Tensor, judged_real: Tensor, judged_fake: Tensor, values: Values
+    ) -> Tensor:
+        """Gradient of λ · L_adv with respect to the images.
+
+        The discriminator's graph is kept for its own loss. C(x_r) does not depend on the
+        generator, and counts as a constant.
+        """
+        loss = relativistic.generator_loss(
+            judged_real.detach(), judged_fake, self.own.adversarial_terms
+        )
+        values["adversarial"] = loss.detach()
+        scaled = self.generator.scaled(self.own.adversarial_weight * loss)
+        return torch.autograd.grad(scaled, fake, retain_graph=True)[0]

@@ -1,61 +1,88 @@
-"""A training run: prepared volumes, the PSNR stage, the GAN stage. The same for one process and for many.
+"""Training runs: prepared volumes, the PSNR stage, the GAN stage.
 
-Several processes, on one machine or more, are started by `torchrun` or `accelerate launch`; each takes its part of every batch, and
-the result is that of one process but for rounding. All must see the same run folder, cache and volumes.
+Several processes, on one machine or more, are started by `torchrun` or `accelerate launch`. Each
+takes its part of every batch; the result is that of one process except for rounding. All processes
+must see the same run folder, cache and volumes.
 """
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import accelerate
 import torch
+from accelerate import Accelerator
 
-from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.messages import Message, info, warning
+from MRISuperResLib.core.progress import CancelCheck, Progress, ProgressCallback
 from MRISuperResLib.core.provenance import versions
 
-from ..data.preparation import prepare
+from ..data.preparation import PreparedVolume, prepare
 from ..data.sampler import PatchSampler, SlicePairs
-from ..data.source import Source
+from ..data.sources import Skipped, Source
 from ..data.split import Split, split_subjects
-from ..networks import lpips
-from ..networks.vgg import VGG, find_vgg
+from ..networks.perceptual_distance import find_lpips
+from ..networks.vgg import load_vgg
 from ..options.settings import Settings
 from ..runs import lock
-from ..runs.events import EventLog
+from ..runs.events import Event, EventCallback, EventLog
 from ..runs.folder import RunFolder
-from . import stages
-from .accelerator import accelerator_for
-from .prefetch import Batches
+from . import initialization
+from .accelerator import Batches, accelerator_for
 from .stage_run import StageRun
 from .validation import Validation
 
 
-def train(settings, sources, run, card=None, cache=None, progress=None, cancelled=None):
-    """Trains in a folder that holds no run yet. Returns the RunFolder.
+def train(
+    settings: Settings,
+    sources: Sequence[Source],
+    run: str | Path,
+    card: dict[str, str] | None = None,
+    cache: str | Path | None = None,
+    on_event: EventCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+    skipped: Sequence[tuple[str, str]] = (),
+) -> RunFolder:
+    """Train in a folder that holds no run yet.
 
-    settings: settings.Settings. sources: [data.source.Source]. run: the folder. card: fields of the model cards: {"title", "limits", "license", "made_for"}.
-    cache: folder of the prepared volumes, see data.preparation. progress(event): told of every event, see loop.events, in the first
-    process only. cancelled(): asked between volumes and between steps, as is whether run.lock.ask_to_stop was called; then a checkpoint
-    is written, and Cancelled raised.
-    Raises SuperResolutionError for whatever the user can mend, Cancelled.
+    Args:
+        settings: Settings of the run.
+        sources: Volume files.
+        run: Folder of the run; created if needed.
+        card: Fields of the model cards: "title", "limits", "license", "made_for".
+        cache: Folder of the prepared volumes; None: `data.cache.default_folder()`.
+        on_event: Called with every event (see `runs.events`), in the first process only.
+        on_progress: Called with the number of steps of both stages, in the first process only.
+        is_cancelled: Called between volumes and between steps. A stop can also be requested with
+            `runs.lock.request_stop`. A checkpoint is written before Cancelled is raised.
+        skipped: Files that were left out when the sources were read, each with the reason.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        SuperResolutionError: The run cannot start, or failed for a reason that the user can fix.
+        Cancelled: A stop was requested.
     """
     with accelerator_for(settings) as accelerator:
         folder = RunFolder(run, accelerator.is_main_process)
         folder.check_new()
-        stages.check(settings)
+        initialization.check(settings)
         perceptual = _Perceptual(settings)
-        accelerator.wait_for_everyone()  # until all have seen that there was no run
-        with _working_on(folder, accelerator, cancelled) as asked_to_stop:
-            volumes, unsuitable = _prepared(accelerator, sources, settings, cache, asked_to_stop)
+        accelerator.wait_for_everyone()  # until all processes have seen that the folder is new
+        with _locked(folder, accelerator, is_cancelled) as is_stop_requested:
+            volumes, unusable = _prepared(accelerator, sources, settings, cache, is_stop_requested)
+            unusable = [*skipped, *unusable]
             if not volumes:
-                raise SuperResolutionError(
-                    "There is nothing to learn from: "
-                    + (
-                        f"{unsuitable[0][0]}: {unsuitable[0][1]}"
-                        if unsuitable
-                        else "give some volumes."
-                    )
-                )
+                reason = ": ".join(unusable[0]) if unusable else "add some."
+                raise SuperResolutionError(f"No usable training volumes. {reason}")
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
+            messages = _data_messages(volumes, unusable, split)
             folder.describe(
                 {
                     "settings": settings.to_dict(),
@@ -64,146 +91,203 @@ def train(settings, sources, run, card=None, cache=None, progress=None, cancelle
                     "cache": str(cache) if cache else None,
                     "split": split.to_dict(),
                     "volumes": [_described(volume) for volume in volumes],
-                    "unsuitable": unsuitable,
+                    "unusable": unusable,
                     "versions": versions() | {"accelerate": accelerate.__version__},
-                    "messages": _messages(volumes, unsuitable, split),
+                    "messages": [message.to_dict() for message in messages],
                 }
             )
-            _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop)
+            listener = _listener(settings, on_event, on_progress)
+            _Run(accelerator, settings, folder, perceptual, is_stop_requested).run(
+                volumes, split, listener
+            )
     return folder
 
 
-def resume(run, progress=None, cancelled=None):
-    """Goes on with a run from its last checkpoint; on the same machine the result is bit for bit that of a run that was never stopped.
+def resume(
+    run: str | Path,
+    on_event: EventCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> RunFolder:
+    """Continue a run from its last checkpoint.
 
-    As train. Raises SuperResolutionError (kind "input") where a volume is not what it was.
+    On the same machine the result is bit for bit that of an uninterrupted run.
+
+    Args:
+        run: Folder of the run.
+        on_event: As for `train`.
+        on_progress: As for `train`.
+        is_cancelled: As for `train`.
+
+    Raises:
+        SuperResolutionError: The folder holds no run, or a volume has changed since its start.
+        Cancelled: A stop was requested.
     """
     description = RunFolder(run).description()
     settings = Settings.from_dict(description["settings"])
     with accelerator_for(settings) as accelerator:
         folder = RunFolder(run, accelerator.is_main_process)
         perceptual = _Perceptual(settings)
-        with _working_on(folder, accelerator, cancelled) as asked_to_stop:
+        with _locked(folder, accelerator, is_cancelled) as is_stop_requested:
             sources = [Source.from_dict(values) for values in description["sources"]]
             volumes, _ = _prepared(
-                accelerator, sources, settings, description["cache"], asked_to_stop
+                accelerator, sources, settings, description["cache"], is_stop_requested
             )
             _check_unchanged(volumes, description["volumes"])
-            _run(
-                accelerator,
-                settings,
-                folder,
-                volumes,
-                Split.from_dict(description["split"]),
-                perceptual,
-                progress,
-                asked_to_stop,
+            split = Split.from_dict(description["split"])
+            listener = _listener(settings, on_event, on_progress)
+            _Run(accelerator, settings, folder, perceptual, is_stop_requested).run(
+                volumes, split, listener
             )
     return folder
 
 
-@contextlib.contextmanager
-def _working_on(folder, accelerator, cancelled):
-    """Takes the run for these processes. Yields asked_to_stop()."""
-    folder.make()
-    with lock.working_on(folder.path) if accelerator.is_main_process else contextlib.nullcontext():
-        accelerator.wait_for_everyone()  # until an old wish to stop is forgotten
-        yield lambda: lock.is_asked_to_stop(folder.path) or bool(cancelled and cancelled())
-
-
 class _Perceptual:
-    """The networks that look at images as people do, as far as the settings ask for them: found at once, before hours of work."""
+    """Perceptual networks that the settings need, loaded before hours of work."""
 
-    def __init__(self, settings):
+    def __init__(self, settings: Settings) -> None:
         gan = settings.gan
-        self.vgg = (
-            VGG("vgg19", find_vgg("vgg19", gan.vgg)) if gan and gan.perceptual_weight else None
+        self.vgg = load_vgg("vgg19", gan.vgg) if gan and gan.perceptual_weight else None
+        self.lpips = find_lpips() if gan else None
+
+
+class _Run:
+    """The stages of a run, from its start or its last checkpoint to its end."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        settings: Settings,
+        folder: RunFolder,
+        perceptual: _Perceptual,
+        is_stop_requested: Callable[[], bool],
+    ) -> None:
+        self._accelerator, self._settings, self._folder = accelerator, settings, folder
+        self._perceptual, self._is_stop_requested = perceptual, is_stop_requested
+
+    def run(self, volumes: Sequence[PreparedVolume], split: Split, listener: EventCallback) -> None:
+        """Train until the end of the last stage."""
+        accelerator, settings = self._accelerator, self._settings
+        state = self._folder.checkpoint()
+        accelerator.wait_for_everyone()  # until all processes have read it
+        batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
+        validation = self._validation(SlicePairs(split.validating(volumes), settings))
+        log = EventLog(self._folder.path, listener, accelerator.is_main_process)
+        names = settings.stages
+        with (
+            contextlib.closing(log),
+            contextlib.closing(batches),
+            torch.backends.cudnn.flags(enabled=True, deterministic=True),  # type: ignore[no-untyped-call]
+        ):
+            log.write(
+                "start",
+                state["stage"] if state else names[0],
+                state["step"] if state else 0,
+                resumed=state is not None,
+                processes=accelerator.num_processes,
+                device=str(accelerator.device),
+                precision=settings.precision,
+                steps={name: settings.stage(name).steps for name in names},
+                messages=[] if state else self._folder.description()["messages"],
+            )
+            for name in names[names.index(state["stage"]) :] if state else names:
+                accelerator.wait_for_everyone()  # until the models of the stage before exist
+                stage = initialization.make_stage(
+                    name, accelerator, settings, self._folder, self._perceptual.vgg
+                )
+                stage_run = StageRun(
+                    stage, batches, validation, self._folder, log, self._is_stop_requested
+                )
+                if state and state["stage"] == name:
+                    stage_run.restore(state)
+                stage_run.run()
+            log.write("end", names[-1], settings.stage(names[-1]).steps)
+
+    def _validation(self, pairs: SlicePairs) -> Validation | None:
+        if not len(pairs):
+            return None
+        return Validation(
+            self._accelerator, self._settings, pairs, self._perceptual.vgg, self._perceptual.lpips
         )
-        self.lpips = lpips.find() if gan else None
 
 
-def _prepared(accelerator, sources, settings, cache, asked_to_stop):
-    """The first process of a machine prepares the volumes, the others find them in the cache."""
+@contextlib.contextmanager
+def _locked(
+    folder: RunFolder, accelerator: Accelerator, is_cancelled: CancelCheck | None
+) -> Iterator[Callable[[], bool]]:
+    """Lock the run for these processes; yields a function that tells of a requested stop."""
+    folder.make()
+    with lock.locked_run(folder.path) if accelerator.is_main_process else contextlib.nullcontext():
+        accelerator.wait_for_everyone()  # until an old stop request is cleared
+        yield lambda: lock.is_stop_requested(folder.path) or bool(is_cancelled and is_cancelled())
 
-    def progress(done, total):
-        if asked_to_stop():
-            raise Cancelled
 
+def _prepared(
+    accelerator: Accelerator,
+    sources: Sequence[Source],
+    settings: Settings,
+    cache: str | Path | None,
+    is_stop_requested: Callable[[], bool],
+) -> tuple[list[PreparedVolume], Skipped]:
+    """The first process of a machine prepares the volumes; the others find them in the cache."""
     with accelerator.local_main_process_first():
-        return prepare(sources, settings.data, cache, progress)
+        return prepare(sources, settings.data, cache, is_cancelled=is_stop_requested)
 
 
-def _described(volume):
-    """JSON values of a PreparedVolume."""
+def _listener(
+    settings: Settings, on_event: EventCallback | None, on_progress: ProgressCallback | None
+) -> EventCallback:
+    """Return a listener that reports events and the steps of both stages."""
+
+    def report(event: Event) -> None:
+        if on_event:
+            on_event(event)
+        if on_progress and event["event"] in ("start", "step", "end"):
+            before = settings.psnr.steps if event["stage"] == "gan" else 0
+            is_last = event["stage"] == settings.stages[-1]
+            remaining = event.get("remaining") if is_last else None
+            done = before + event["step"]
+            on_progress(Progress(done, settings.steps, event.get("rate"), remaining))
+
+    return report
+
+
+def _described(volume: PreparedVolume) -> dict[str, Any]:
+    """JSON values for run.json."""
     return {
         **volume.source.to_dict(),
         "sha256": volume.sha256,
-        "pixel": list(volume.pixel),
-        "distance": volume.distance,
+        "spacing": list(volume.spacing),
+        "slice_spacing": volume.slice_spacing,
         "slices": len(volume.kept),
         "left_out": {str(number): reason for number, reason in volume.left_out.items()},
-        "messages": list(volume.messages),
+        "messages": [message.to_dict() for message in volume.messages],
     }
 
 
-def _messages(volumes, unsuitable, split):
-    """Sentences on the data, for the user."""
+def _data_messages(
+    volumes: Sequence[PreparedVolume], unusable: Skipped, split: Split
+) -> list[Message]:
     left_out = [
-        f"{volume.source.path}: {len(volume.left_out)} of {len(volume.slices)} slices are left out, as they show nothing to learn from."
+        info(
+            "data",
+            f"{volume.source.path}: {len(volume.left_out)} of {len(volume.slices)} slices left "
+            "out, with little or no anatomy.",
+        )
         for volume in volumes
         if volume.left_out
     ]
-    return [*split.messages, *(f"{path}: {reason}" for path, reason in unsuitable), *left_out]
+    files = [warning("data", f"{path}: {reason}") for path, reason in unusable]
+    return [*split.messages, *files, *left_out]
 
 
-def _check_unchanged(volumes, described):
+def _check_unchanged(
+    volumes: Sequence[PreparedVolume], described: Sequence[dict[str, Any]]
+) -> None:
     now = {volume.source.path: volume.sha256 for volume in volumes}
     for entry in described:
         if now.get(entry["path"]) != entry["sha256"]:
             raise SuperResolutionError(
-                f"{entry['path']} is not there any more, or not as it was when the run began: put it back, or begin a new run."
+                f"{entry['path']} is missing or has changed since the run started: restore it, or "
+                "start a new run."
             )
-
-
-def _run(accelerator, settings, folder, volumes, split, perceptual, progress, asked_to_stop):
-    state = folder.checkpoint()
-    accelerator.wait_for_everyone()  # until all have read it
-    held = SlicePairs(split.validating(volumes), settings)
-    validation = (
-        Validation(accelerator, settings, held, perceptual.vgg, perceptual.lpips)
-        if len(held)
-        else None
-    )
-    batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
-    log = EventLog(folder.path, progress, accelerator.is_main_process)
-    names = stages.names(settings)
-    with (
-        contextlib.closing(log),
-        contextlib.closing(batches),
-        torch.backends.cudnn.flags(enabled=True, deterministic=True),
-    ):
-        log.write(
-            "start",
-            state["stage"] if state else names[0],
-            state["step"] if state else 0,
-            resumed=state is not None,
-            processes=accelerator.num_processes,
-            device=str(accelerator.device),
-            precision=settings.precision,
-            steps={name: getattr(settings, name).steps for name in names},
-            messages=[] if state else folder.description()["messages"],
-        )
-        for name in names[names.index(state["stage"]) :] if state else names:
-            accelerator.wait_for_everyone()  # until the models of the stage before are written
-            run = StageRun(
-                stages.make(name, accelerator, settings, folder, perceptual.vgg),
-                batches,
-                validation,
-                folder,
-                log,
-                asked_to_stop,
-            )
-            if state and state["stage"] == name:
-                run.restore(state)
-            run.run()
-        log.write("end", names[-1], getattr(settings, names[-1]).steps)

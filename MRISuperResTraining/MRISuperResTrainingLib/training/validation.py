@@ -1,159 +1,250 @@
-"""How good a generator is on whole slices of the validation part, by the metrics of the comparison; which is the best.
+"""Validation: the quality of a generator on whole held-out slices, and which model is the best.
 
-The best model of stage 1 has the highest PSNR. That of stage 2 can't be chosen so, as every step towards sharpness costs PSNR. It has
-  the lowest LPIPS, where the weights of VGG16 and of LPIPS are there (see networks.lpips);
-  else the lowest distance in the features of VGG19, where those weights are there (see networks.vgg_distance). The perceptual loss itself would
-    choose what fools one layer of VGG best;
-  else the highest contrast, one of the three factors of SSIM: (2σxσy + c) / (σx² + σy² + c), where σ is the standard deviation around
-  each pixel. Too smooth an image has too little of it, noise that is not there too much; but in contrast to SSIM's third factor, and
-  to PSNR, a texture need not lie on the very pixels of the truth.
+The best model of stage 1 has the highest PSNR. Stage 2 needs another measure, since every step
+towards sharpness costs PSNR:
+  the lowest LPIPS, if its weights are available (see `networks.perceptual_distance.Lpips`);
+  else the lowest distance in the features of VGG19, if its weights are available. The perceptual
+    loss itself would select the model that fools one layer of VGG best;
+  else the highest contrast, a factor of SSIM. Too smooth an image has too little of it, noise too
+    much. Unlike PSNR and the structure factor of SSIM, it does not ask for a texture at the very
+    pixels of the reference.
 """
 
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from accelerate.utils import gather_object
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
-from MRISuperResLib.core import metrics, resampling
+from MRISuperResLib.core import resampling
+from MRISuperResLib.core.inference.errors import is_out_of_memory
+from MRISuperResLib.core.inference.runner import NetworkRunner
+from MRISuperResLib.core.messages import Message, info
+from MRISuperResLib.core.metrics.full_reference import PEAK, psnr, ssim
 from MRISuperResLib.core.networks import make_generator
 
-from ..networks.vgg_distance import VggDistance
+from ..data.sampler import Pair, SlicePairs
+from ..networks.perceptual_distance import Lpips, PerceptualDistance, VggDistance
+from ..networks.vgg import VGG
+from ..options.settings import Settings
 
-MOST_SLICES, MOST_LOOKED_AT = 48, 12
-"""Spread over all validation slices: with so many the means are known well enough to choose. VGG takes a CPU a second or two a slice, so that it looks
-at fewer."""
+MAX_SLICES, MAX_PERCEPTUAL_SLICES = 48, 12
+"""Slices that are measured, spread over all held-out slices: their means suffice for the choice.
+VGG takes one or two seconds per slice on a CPU, and sees fewer."""
 SAMPLES = 3
+MAX_PSNR = 100.0
+"""dB; a perfect slice must not make the mean infinite."""
 
-RADIUS, SIGMA = 5, 1.5  # pixels, as in SSIM
-C2 = 0.03**2  # of images from 0 to 1, as in SSIM
+RADIUS, SIGMA = 5, 1.5
+"""Of the window of SSIM, pixels."""
+C2 = 0.03**2
+"""Constant of SSIM for images from 0 to 1."""
+
+Upsample = Callable[[np.ndarray], np.ndarray]
+Scores = dict[str, float]
 
 
 class Measure(NamedTuple):
-    """higher: whether the higher value is the better one."""
+    """A score that selects the best model.
+
+    Attributes:
+        name: Key of the score.
+        higher: True if the higher value is better.
+    """
 
     name: str
     higher: bool
 
-    def is_better(self, value, than):
-        return value > than if self.higher else value < than
+    def is_better(self, value: float, other: float) -> bool:
+        """Return True if `value` is better than `other`."""
+        return value > other if self.higher else value < other
 
 
 PSNR = Measure("psnr", True)
-LPIPS, VGG_DISTANCE, CONTRAST = (
-    Measure("lpips", False),
-    Measure("vgg_distance", False),
-    Measure("contrast", True),
-)
+LPIPS = Measure("lpips", False)
+VGG_DISTANCE = Measure("vgg_distance", False)
+CONTRAST = Measure("contrast", True)
 
 
 class Validation:
-    """pairs: data.sampler.SlicePairs, the same in all processes, which share the work.
+    """Validation of a run. If memory runs out, it continues in tiles, then on the CPU.
 
-    vgg: features.VGG and lpips: lpips.Lpips of the measures of stage 2, None where their weights are not there.
+    Args:
+        accelerator: Device and processes, which share the slices.
+        settings: Settings of the run.
+        pairs: Held-out slices, the same in all processes.
+        vgg: VGG19 for the measure of stage 2; None if its weights are missing.
+        lpips: LPIPS for the measure of stage 2; None if its weights are missing.
     """
 
-    def __init__(self, accelerator, settings, pairs, vgg=None, lpips=None):
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        settings: Settings,
+        pairs: SlicePairs,
+        vgg: VGG | None = None,
+        lpips: Lpips | None = None,
+    ) -> None:
         self._accelerator, self._settings = accelerator, settings
-        self._distances = {}  # the best one first
+        self._distances: dict[Measure, PerceptualDistance] = {}  # the preferred one first
         if lpips:
-            self._distances[LPIPS] = lpips.to(accelerator.device)
+            self._distances[LPIPS] = lpips
         if vgg:
             self._distances[VGG_DISTANCE] = VggDistance(vgg)
-        chosen = np.unique(
-            np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_SLICES)).round().astype(int)
-        )
-        self._pairs = [pairs[n] for n in chosen]
-        self._looked_at = frozenset(
-            range(0, len(self._pairs), -(-len(self._pairs) // MOST_LOOKED_AT))
-        )
+        self._is_moved = False  # the distances to the CPU
+        count = min(len(pairs), MAX_SLICES)
+        chosen = np.unique(np.linspace(0, len(pairs) - 1, count).round().astype(int))
+        self._pairs: list[Pair] = [pairs[int(n)] for n in chosen]
+        every = -(-len(self._pairs) // MAX_PERCEPTUAL_SLICES)
+        self._perceptual_slices = frozenset(range(0, len(self._pairs), every))
         self._net = (
             make_generator(settings.generator, settings.scale)
-            .to(accelerator.device, memory_format=torch.channels_last)
+            .to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             .eval()
             .requires_grad_(False)
         )
-        self._bicubic = {}
+        self._runner = NetworkRunner(self._net, accelerator.device)
+        self._bicubic: dict[str, Scores] = {}
 
-    def judge(self, stage):
-        """The Measure that chooses the best model of a stage."""
+    @property
+    def messages(self) -> list[Message]:
+        """Messages about memory since the last call of `scores`."""
+        moved = [
+            info(
+                "out-of-memory",
+                f"Out of memory on {self._accelerator.device}: the perceptual distance was "
+                "computed on the CPU (same result).",
+            )
+        ]
+        return [*self._runner.messages, *(moved if self._is_moved else [])]
+
+    def measure(self, stage: str) -> Measure:
+        """Return the measure that selects the best model of a stage."""
         if stage == "psnr":
             return PSNR
         return next(iter(self._distances), CONTRAST)
 
-    def scores(self, weights, by):
-        """{"psnr" dB, "ssim", and `by`: means over the slices} of a generator's weights; the same in all processes."""
+    def scores(self, weights: dict[str, Tensor], measure: Measure) -> Scores:
+        """Compute the mean scores of a generator, the same in all processes.
+
+        Args:
+            weights: Weights of the generator.
+            measure: Measure to include.
+
+        Returns:
+            "psnr" (dB), "ssim" unless the slices are too small, and the measure.
+        """
         self._net.load_state_dict(weights)
-        return self._mean(self._enlarge, by)
+        self._runner.reset()
+        return self._means(self._upsample, measure)
 
-    def bicubic(self, by):
-        """The same of MATLAB's bicubic interpolation."""
-        if by.name not in self._bicubic:
-            self._bicubic[by.name] = self._mean(
-                lambda low: resampling.upsample(low, self._settings.scale), by
+    def bicubic(self, measure: Measure) -> Scores:
+        """Compute the same scores of bicubic interpolation (MATLAB's imresize)."""
+        if measure.name not in self._bicubic:
+            scale = self._settings.scale
+            self._bicubic[measure.name] = self._means(
+                lambda low: resampling.upsample(low, scale), measure
             )
-        return self._bicubic[by.name]
+        return self._bicubic[measure.name]
 
-    def samples(self):
-        """{"low", "output", "high": lists of slices}: what the weights that were scored last make of a few slices."""
+    def samples(self) -> dict[str, list[np.ndarray]]:
+        """Return a few slices for display: "low", "output" of the last weights, "high"."""
         pairs = self._pairs[:: -(-len(self._pairs) // SAMPLES)]
         return {
             "low": [low for low, _ in pairs],
-            "output": [self._enlarge(low) for low, _ in pairs],
+            "output": [self._upsample(low) for low, _ in pairs],
             "high": [high for _, high in pairs],
         }
 
-    def _enlarge(self, low):
-        with torch.inference_mode():
-            return self._net(self._tensor(low))[0, 0].float().cpu().numpy()
+    def _upsample(self, low: np.ndarray) -> np.ndarray:
+        """(h, w) to (scale·h, scale·w)."""
+        image: np.ndarray = self._runner(_tensor(low))()[0]
+        return image
 
-    def _mean(self, enlarge, by):
+    def _means(self, upsample: Upsample, measure: Measure) -> Scores:
         first, step = self._accelerator.process_index, self._accelerator.num_processes
         own = [
-            (n, self._scores(enlarge(low), high, by, n in self._looked_at))
-            for n, (low, high) in list(enumerate(self._pairs))[first::step]
+            (n, self._slice_scores(n, upsample(self._pairs[n][0]), measure))
+            for n in range(first, len(self._pairs), step)
         ]
-        slices = [scores for _, scores in sorted(gather_object(own), key=lambda pair: pair[0])]
+        gathered = gather_object(own)  # type: ignore[no-untyped-call]
+        slices = [scores for _, scores in sorted(gathered, key=lambda pair: pair[0])]
         names = dict.fromkeys(name for scores in slices for name in scores)
         return {
             name: float(np.mean([scores[name] for scores in slices if name in scores]))
             for name in names
         }
 
-    def _scores(self, image, truth, by, is_looked_at):
-        """PSNR of at most 100 dB, so that a perfect slice does not make the mean infinite."""
-        scores = {"psnr": min(100.0, metrics.psnr(image * metrics.PEAK, truth * metrics.PEAK))}
-        if min(truth.shape) > 2 * RADIUS:  # larger than the window
-            scores["ssim"] = metrics.ssim(image * metrics.PEAK, truth * metrics.PEAK)
-        if by is CONTRAST:
-            scores["contrast"] = contrast(image, truth)
-        elif by in self._distances and is_looked_at:
-            with torch.inference_mode():
-                scores[by.name] = float(
-                    self._distances[by](self._tensor(image), self._tensor(truth))
-                )
+    def _slice_scores(self, n: int, image: np.ndarray, measure: Measure) -> Scores:
+        reference = self._pairs[n][1]
+        scores = {"psnr": min(MAX_PSNR, psnr(image * PEAK, reference * PEAK))}
+        if min(reference.shape) > 2 * RADIUS:  # larger than the window
+            scores["ssim"] = ssim(image * PEAK, reference * PEAK)
+        if measure == CONTRAST:
+            scores["contrast"] = contrast(image, reference)
+        elif measure in self._distances and n in self._perceptual_slices:
+            scores[measure.name] = self._distance(measure, image, reference)
         return scores
 
-    def _tensor(self, image):
-        return torch.as_tensor(
-            np.ascontiguousarray(image, dtype=np.float32), device=self._accelerator.device
-        )[None, None]
+    def _distance(self, measure: Measure, image: np.ndarray, reference: np.ndarray) -> float:
+        images = _tensor(image), _tensor(reference)
+        if not self._is_moved:
+            try:
+                return _distance(self._distances[measure], images, self._accelerator.device)
+            except (MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeErrors
+                if not is_out_of_memory(error) or self._accelerator.device.type == "cpu":
+                    raise
+            # copies, since the perceptual loss needs its VGG19 on the device
+            self._distances = {
+                key: copy.deepcopy(distance) for key, distance in self._distances.items()
+            }
+            self._is_moved = True
+        return _distance(self._distances[measure], images, torch.device("cpu"))
 
 
-def contrast(image, truth):
-    """The mean of the contrast term of SSIM (Wang et al. 2004, equation 9) of two images (h, w), 0–1; 1 for images of equal contrast."""
+def contrast(image: np.ndarray, reference: np.ndarray) -> float:
+    """Compute the mean contrast factor of SSIM: (2 σ_x σ_y + C2) / (σ_x² + σ_y² + C2).
+
+    Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity",
+    eq. 9, with the Gaussian window of SSIM.
+
+    Args:
+        image: (h, w), 0–1.
+        reference: The same shape.
+
+    Returns:
+        0 to 1; 1 for images of equal contrast.
+    """
     deviations = [
         np.sqrt(np.maximum(_smooth(a.astype(float) ** 2) - _smooth(a.astype(float)) ** 2, 0))
-        for a in (image, truth)
+        for a in (image, reference)
     ]
-    return float(
-        np.mean(
-            (2 * deviations[0] * deviations[1] + C2)
-            / (deviations[0] ** 2 + deviations[1] ** 2 + C2)
-        )
+    factor = (2 * deviations[0] * deviations[1] + C2) / (
+        deviations[0] ** 2 + deviations[1] ** 2 + C2
     )
+    return float(np.mean(factor))
 
 
-def _smooth(a):
-    return gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
+def _smooth(a: np.ndarray) -> np.ndarray:
+    smooth: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
+    return smooth
+
+
+def _distance(
+    network: PerceptualDistance, images: tuple[Tensor, Tensor], device: torch.device
+) -> float:
+    with torch.inference_mode():
+        image, reference = (tensor.to(device) for tensor in images)
+        return float(network.to(device)(image, reference))
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    """(1, 1, h, w) float32 on the CPU."""
+    return torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]

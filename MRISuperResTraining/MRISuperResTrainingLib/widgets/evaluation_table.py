@@ -14,7 +14,7 @@ METRICS = {
     "vgg_distance": (_("VGG distance"), 4, min),
     "niqe": (_("NIQE"), 2, min),
     "pi": (_("PI"), 2, min),
-    "consistency": (_("Inconsistency"), 2, min),
+    "inconsistency": (_("Inconsistency"), 2, min),
 }
 """{name in the file: (heading, digits, which is the best)}; the report has more."""
 

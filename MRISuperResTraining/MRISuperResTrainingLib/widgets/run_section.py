@@ -80,7 +80,9 @@ class RunSection:
 
     def _stopping(self):
         """s since the run was asked to stop, or None."""
-        asked = lock.asked_to_stop(self.record.path) if self._runs.isActive(self.record) else None
+        asked = (
+            lock.stop_request_time(self.record.path) if self._runs.isActive(self.record) else None
+        )
         return None if asked is None else time.time() - asked
 
     def _updateButtons(self):

@@ -71,10 +71,10 @@ def dateText(seconds):
 
 
 def detailsText(record):
-    """What is learnt from, what is held back, and what was left out, each with the reason."""
+    """Training volumes, held-out volumes, and what was left out with the reasons."""
     description, lines = record.description, []
     split = description.get("split") or {}
-    lines += [f"⚠ {message}" for message in split.get("messages", ())]
+    lines += [f"⚠ {message['text']}" for message in split.get("messages", ())]
     for volume in description.get("volumes", ()):
         held = volume["subject"] in split.get("validation", ()) and not split.get("by_slices")
         left = volume.get("left_out", {})
@@ -82,24 +82,37 @@ def detailsText(record):
             _("{name}: {slices} slices {use}").format(
                 name=os.path.basename(volume["path"]),
                 slices=volume["slices"],
-                use=_("held back for the validation") if held else _("learnt from"),
+                use=_("held out") if held else _("for training"),
             )
             + (_(", {n} left out").format(n=len(left)) if left else "")
         )
         reasons = {}
         for number, reason in left.items():
-            reasons.setdefault(reason.partition(":")[0], []).append(int(number))
-        lines += [f"    {reason}: {_ranges(numbers)}" for reason, numbers in reasons.items()]
+            reasons.setdefault(reason, []).append(int(number))
         lines += [
-            f"    {message}"
+            f"    {_exclusionText(reason)}: {_ranges(numbers)}"
+            for reason, numbers in reasons.items()
+        ]
+        lines += [
+            f"    {message['text']}"
             for message in volume.get("messages", ())
-            if not message.startswith("Taken")
+            if message["level"] == "warning"
         ]
     lines += [
         _("Left out: {path}: {reason}").format(path=os.path.basename(path), reason=reason)
-        for path, reason in [*description.get("unsuitable", ()), *record.skipped]
+        for path, reason in [*description.get("unusable", ()), *record.skipped]
     ]
     return "\n".join(lines)
+
+
+def _exclusionText(reason):
+    """reason: data.preparation.Exclusion."""
+    return {
+        "empty": _("little or no anatomy"),
+        "gap": _("too near to held-out slices"),
+        "validation": _("held out"),
+        "training": _("for training"),
+    }.get(reason, reason)
 
 
 def _ranges(numbers):

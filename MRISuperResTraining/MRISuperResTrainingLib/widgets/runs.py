@@ -15,8 +15,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.models.store import user_models_folder
 
-from ..data import list_file
-from ..data.source import Source
+from ..data.sources import COLUMNS, Source
 from ..data.sources import read_sources
 from ..options.presets import preset
 from ..options.settings import Settings
@@ -126,7 +125,7 @@ class TrainingRuns:
                 _("The run “{run}” is finished: start a new one.").format(run=record.name),
                 "settings",
             )
-        lock.forget_stop(record.path)
+        lock.clear_stop_request(record.path)
         # before its first checkpoint there is nothing to go on from
         words = (
             ["resume", record.path]
@@ -150,7 +149,7 @@ class TrainingRuns:
             record
         ):  # it has done nothing yet, and would forget the wish when it comes to the run
             training_process.kill(record.path)
-        lock.ask_to_stop(record.path)
+        lock.request_stop(record.path)
 
     def kill(self, run):
         training_process.kill(self.record(run).path)
@@ -293,10 +292,8 @@ def _writeRequest(path, settings, sources):
     try:
         with open(path / VOLUMES_LIST, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter="\t")
-            writer.writerow(list_file.COLUMNS)
-            writer.writerows(
-                [getattr(source, column) for column in list_file.COLUMNS] for source in sources
-            )
+            writer.writerow(COLUMNS)
+            writer.writerows([getattr(source, column) for column in COLUMNS] for source in sources)
         (path / REQUEST).write_text(json.dumps(settings.to_dict(), indent=1), encoding="utf-8")
     except OSError as error:
         raise SuperResolutionError(

@@ -75,9 +75,9 @@ def startTime(run):
 def kill(run):
     """Ends the process that works on a run at once; it loses the steps since its last checkpoint."""
     process = lock.process_of(run)
-    if process is not None and process["host"] == lock.this_host():
+    if process is not None and process.host == lock.this_host():
         try:
-            os.kill(process["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
+            os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         except OSError:
             pass  # it has ended by itself
     child, _started = _children.get(str(run), (None, None))

@@ -1,0 +1,275 @@
+"""Public functions: train, resume, evaluate, export. The command line uses them too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.messages import Message, warning
+from MRISuperResLib.core.models.card import ModelCard
+from MRISuperResLib.core.options import SCALES, ComparisonOptions
+from MRISuperResLib.core.progress import CancelCheck, ProgressCallback
+from MRISuperResLib.core.resampling import INTERPOLATIONS
+from MRISuperResLib.core.validation import invalid
+
+from .data.sources import UNSPECIFIED, Skipped, Source, read_sources
+from .options.settings import Settings
+from .runs.events import EventCallback, write_failure
+from .runs.lock import RunUnavailableError
+
+if TYPE_CHECKING:
+    from .evaluation.evaluate import Evaluation
+    from .runs.folder import RunFolder
+
+Data = str | Path | Sequence[str | Path] | Sequence[Source]
+"""Folders, BIDS trees, lists, recipes and volume files (see `read_sources`), or sources."""
+MessageCallback = Callable[[Message], None]
+
+
+def train(
+    data: Data,
+    run: str | Path,
+    settings: Settings,
+    *,
+    anatomy: str = UNSPECIFIED,
+    data_folder: str | Path | None = None,
+    card: dict[str, str] | None = None,
+    cache: str | Path | None = None,
+    on_event: EventCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> RunFolder:
+    """Train a generator in two stages.
+
+    Args:
+        data: Training volumes.
+        run: Folder of the run, to be created.
+        settings: Settings, for example `preset("quick", scale=2)`.
+        anatomy: Anatomy of volumes without one.
+        data_folder: Folder to which the paths in the list of a recipe are relative.
+        card: Fields of the model cards, for example `Recipe.card()`.
+        cache: Folder of the prepared volumes; None: the user's cache.
+        on_event: Called with every event, see `runs.events`.
+        on_progress: Called with the number of steps of both stages.
+        is_cancelled: Called between steps; a checkpoint is written before Cancelled is raised.
+
+    Returns:
+        The folder of the run; its attribute `models` is the folder of the models.
+
+    Raises:
+        SuperResolutionError: The run cannot start, or failed for a reason that the user can fix.
+        Cancelled: A stop was requested.
+    """
+    with _LoggedFailure(run):
+        sources, skipped = _sources(data, anatomy, data_folder)
+        from .training import trainer  # loads torch
+
+        return trainer.train(
+            settings,
+            sources,
+            run,
+            card,
+            cache,
+            on_event,
+            on_progress,
+            is_cancelled,
+            skipped,
+        )
+
+
+def resume(
+    run: str | Path,
+    *,
+    on_event: EventCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> RunFolder:
+    """Continue a run from its last checkpoint; see `train`.
+
+    Raises:
+        SuperResolutionError: The folder holds no run, or a volume has changed since its start.
+        Cancelled: A stop was requested.
+    """
+    with _LoggedFailure(run):
+        from .training import trainer  # loads torch
+
+        return trainer.resume(run, on_event, on_progress, is_cancelled)
+
+
+def evaluate(
+    data: Data | None = None,
+    *,
+    run: str | Path | None = None,
+    models: Sequence[str] = (),
+    scales: Sequence[int] = (),
+    options: ComparisonOptions | None = None,
+    out: str | Path | None = None,
+    hr_slices: bool = False,
+    anatomy: str = UNSPECIFIED,
+    data_folder: str | Path | None = None,
+    on_message: MessageCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Evaluation:
+    """Measure models on volumes of unseen subjects, beside the interpolations.
+
+    Args:
+        data: Volumes; None: those of the unseen subjects of `run`.
+        run: Folder of a run whose best models are measured.
+        models: Names of models, blends (PAIR@0.5) and back-projections (NAME+bp); by default
+            those of `run`, or all installed ones.
+        scales: Scales; by default those of the models.
+        options: Slice direction, device, precision, degradation, noise, seed and no-reference
+            metric; methods and scale are ignored. By default float32, so that figures do not
+            depend on the computer.
+        out: Folder to create, with tables and figures; None: nothing is written.
+        hr_slices: Also upsample the middle slices themselves; needs `out`.
+        anatomy: Anatomy of volumes without one.
+        data_folder: Folder to which the paths in the list of a recipe are relative.
+        on_message: Called with messages on volumes that were left out.
+        on_progress: Called with the number of evaluated volumes.
+        is_cancelled: Called between slices.
+
+    Returns:
+        The scores by anatomy, scale and method.
+
+    Raises:
+        SuperResolutionError: There is no volume, or a model is not installed.
+        Cancelled: `is_cancelled` returned True.
+    """
+    from MRISuperResLib.core.io.atomic import new_folder
+    from MRISuperResLib.core.methods.registry import MethodRegistry
+    from MRISuperResLib.core.models.store import ModelStore
+
+    from .evaluation.evaluate import evaluate as evaluate_sources
+    from .evaluation.files import evaluate_into
+    from .evaluation.perceptual_metrics import perceptual_metrics
+    from .runs.folder import RunFolder
+
+    folder = RunFolder(run) if run is not None else None
+    registry = MethodRegistry(folder.store() if folder else ModelStore())
+    names = list(models) or (folder.best_models() if folder else sorted(registry.store.names()))
+    scales = tuple(scales) or tuple(sorted({registry.scale_of(name) for name in names})) or SCALES
+    names = [name for name in names if registry.scale_of(name) in scales]
+    options = options or ComparisonOptions(INTERPOLATIONS, precision="float32")
+    sources, skipped = _evaluated_sources(data, folder, anatomy, data_folder)
+    for path, reason in skipped:
+        if on_message:
+            on_message(warning("data", f"{path}: {reason}"))
+    metrics = perceptual_metrics()
+    if out is None:
+        evaluation = evaluate_sources(
+            sources, names, scales, registry, options, metrics, on_progress, is_cancelled
+        )
+    else:
+        with new_folder(out) as new:
+            evaluation = evaluate_into(
+                new,
+                "Evaluation",
+                sources,
+                names,
+                scales,
+                registry,
+                options,
+                metrics,
+                hr_slices,
+                on_progress,
+                is_cancelled,
+            )
+    for sentence in evaluation.skipped:
+        if on_message:
+            on_message(warning("data", sentence))
+    return evaluation
+
+
+def export(
+    run: str | Path,
+    name: str,
+    folder: str | Path,
+    *,
+    measure: bool = True,
+    alpha: float = 1.0,
+    on_message: MessageCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> list[ModelCard]:
+    """Write the best models of a finished run: NAME-psnr and NAME-gan.
+
+    Args:
+        run: Folder of the run.
+        name: Name of the pair.
+        folder: Folder of the models; created if needed.
+        measure: Measure speed and quality for the cards; takes a while.
+        alpha: The GAN model is a blend: near 0 the first stage, 1 the second alone.
+        on_message: Called with messages on volumes that cannot be measured.
+        on_progress: Called with the number of measured volumes.
+        is_cancelled: Called between slices.
+
+    Returns:
+        The model cards.
+
+    Raises:
+        SuperResolutionError: The run is not finished, or an argument is invalid.
+        Cancelled: `is_cancelled` returned True.
+    """
+    from .runs.export import export as export_run
+
+    cards, messages = export_run(run, name, folder, measure, alpha, on_progress, is_cancelled)
+    for message in messages:
+        if on_message:
+            on_message(message)
+    return cards
+
+
+class _LoggedFailure:
+    """Context that writes an exception into the events of a run that was requested."""
+
+    def __init__(self, run: str | Path) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        is_expected = isinstance(error, (Cancelled, RunUnavailableError))
+        if isinstance(error, Exception) and not is_expected:
+            log_failure(self._run, error)
+
+
+def log_failure(run: str | Path, error: Exception) -> None:
+    """Write an exception into the events of a run; only the first of several processes does."""
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK"))
+    if all(rank == "0" for rank in ranks):
+        write_failure(run, error)
+
+
+def _sources(
+    data: Data, anatomy: str, data_folder: str | Path | None
+) -> tuple[list[Source], Skipped]:
+    entries = [data] if isinstance(data, (str, Path)) else list(data)
+    sources = [entry for entry in entries if isinstance(entry, Source)]
+    paths = [entry for entry in entries if not isinstance(entry, Source)]
+    found, skipped = read_sources(paths, anatomy, data_folder)
+    return [*sources, *found], skipped
+
+
+def _evaluated_sources(
+    data: Data | None, run: RunFolder | None, anatomy: str, data_folder: str | Path | None
+) -> tuple[list[Source], Skipped]:
+    if data:
+        sources, skipped = _sources(data, anatomy, data_folder)
+        reason = "A training volume: it says nothing about unseen subjects."
+        skipped += [(source.path, reason) for source in sources if source.use == "train"]
+        return [source for source in sources if source.use != "train"], skipped
+    if run is None:
+        raise invalid("Name the volumes to evaluate, or a run.")
+    if sources := run.unseen_sources():
+        return sources, []
+    raise SuperResolutionError(
+        f"The run {run.path} held out no subject, or its volumes no longer exist: name volumes of "
+        "other subjects.",
+        "settings",
+    )
