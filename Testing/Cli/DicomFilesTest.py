@@ -7,7 +7,8 @@ import numpy as np
 
 from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.messages import info
 
 from made_files import EDGE, NO_DATA, FolderTest, write_dicom, write_series
 
@@ -52,12 +53,12 @@ class DicomFolderTest(DicomTest):
         write_series(self.folder, 4, series="1.2.4", description="T1")
         self.assert_refused(
             self.folder,
-            r"holds 2 series, choose one with --series: 1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\)",
+            r"holds 2 series. Choose one with --series: 1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\)",
         )
-        self.assert_refused(self.folder, "no series 9.9 .*1.2.3 .*1.2.4", series="9.9")
+        self.assert_refused(self.folder, "no series 9.9. .*1.2.3 .*1.2.4", series="9.9")
         volume = read_volume(self.folder, series="1.2.4")
         self.assertEqual(len(volume.array), 4)
-        self.assertEqual(volume.messages, ["Taken: the series “T1”, 4 images."])
+        self.assertEqual(volume.messages, (info("series", "Series “T1”, 4 images."),))
 
     def test_a_missing_slice_is_told_with_its_neighbors(self):
         write_series(self.folder, 6, names=[f"{n}.dcm" for n in range(6)])
@@ -118,7 +119,7 @@ class DicomFolderTest(DicomTest):
         )
         (self.folder / "12.dcm").unlink()
         self.assert_refused(
-            self.folder, "not complete, or mixes volumes: some positions hold 2 images, others 3"
+            self.folder, "missing .* or it mixes volumes: some positions hold 2 images, others 3"
         )
 
     def test_copies_of_an_image_do_no_harm(self):
@@ -129,7 +130,7 @@ class DicomFolderTest(DicomTest):
     def test_a_damaged_slice_is_not_left_out_without_a_word(self):
         write_series(self.folder, 4, names=[f"{n}.dcm" for n in range(4)])
         (self.folder / "3.dcm").write_bytes((self.folder / "3.dcm").read_bytes()[:-20])
-        self.assert_refused(self.folder, "image in 3.dcm can't be decoded: .*cut short")
+        self.assert_refused(self.folder, "image in 3.dcm cannot be decoded: .*cut short")
 
     def test_other_files_are_passed_over(self):
         write_series(self.folder, 3)
@@ -139,9 +140,9 @@ class DicomFolderTest(DicomTest):
         self.assertEqual(len(read_volume(self.folder).array), 3)
 
     def test_a_folder_without_dicom_files_is_told(self):
-        self.assert_refused(self.folder, "holds no DICOM images: give the folder of an MRI series")
+        self.assert_refused(self.folder, "holds no DICOM images. Use the folder of an MRI series")
         (self.folder / "deeper").mkdir()
-        self.assert_refused(self.folder, "holds no DICOM images: give one of its subfolders")
+        self.assert_refused(self.folder, "holds no DICOM images. Use one of its subfolders")
 
     def test_slices_with_different_rescale_slopes_get_a_type_that_holds_them(self):
         for n, slope in enumerate((1, 0.5, 2.25)):
@@ -159,7 +160,9 @@ class DicomFolderTest(DicomTest):
 
     def test_another_modality_is_told(self):
         write_series(self.folder, 3, modality="CT")
-        self.assertRegex(read_volume(self.folder).messages[0], "no MRI but an image of modality CT")
+        message = read_volume(self.folder).messages[0]
+        self.assertEqual((message.level, message.code), ("warning", "modality"))
+        self.assertRegex(message.text, "is CT, not MR")
 
 
 class DicomFileTest(DicomTest):

@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from dataclasses import replace
 import warnings
 from unittest import mock
 
@@ -9,7 +10,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 
 from made_dicom import (
     EQUIPMENT,
@@ -225,12 +226,9 @@ class HeaderTest(DerivedSeriesTest):
 
     def test_times_are_those_of_the_clock_that_the_source_goes_by(self):
         self.write_source(TimezoneOffsetFromUTC="+1345")
-        result = self.enlarge()
-        self.output().write(
-            result.volume,
-            result.ijk_to_ras,
-            result.provenance | {"date": "2024-05-06T20:00:00+00:00"},
-        )
+        result = self.upsample()
+        provenance = result.provenance | {"date": "2024-05-06T20:00:00+00:00"}
+        self.output().write(replace(result, provenance=provenance))
         image = self.images()[0]
         self.assertEqual(
             (image.ContentDate, image.ContentTime, image.SeriesDate),
@@ -329,7 +327,7 @@ class StandardTest(DerivedSeriesTest):
                 with self.subTest(name, axis=axis):
                     result = self.derive(axis)
                     self.assert_standard()
-                    np.testing.assert_array_equal(read_volume(self.out).array, result.volume)
+                    np.testing.assert_array_equal(read_volume(self.out).array, result.array)
 
 
 if __name__ == "__main__":

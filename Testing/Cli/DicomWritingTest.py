@@ -3,6 +3,7 @@
 import errno
 import sys
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.volume import Volume
 
 from made_dicom import DerivedSeriesTest, stored, write_mr_series
 from made_files import GRIDS, array, grid, run
@@ -22,11 +24,11 @@ BICUBIC = ("--model", "bicubic")
 class PlaceAndValuesTest(DerivedSeriesTest):
     def assert_same(self, result, error=0):
         again = read_volume(self.out)
-        self.assertEqual(again.array.shape, result.volume.shape)
-        np.testing.assert_allclose(again.array.astype(float), result.volume, rtol=0, atol=error)
+        self.assertEqual(again.array.shape, result.array.shape)
+        np.testing.assert_allclose(again.array.astype(float), result.array, rtol=0, atol=error)
         np.testing.assert_allclose(again.ijk_to_ras, result.ijk_to_ras, rtol=0, atol=1e-6)
         if not error:
-            self.assertEqual(again.array.dtype, result.volume.dtype)
+            self.assertEqual(again.array.dtype, result.array.dtype)
 
     def test_what_is_read_again_is_the_volume_that_other_formats_would_hold(self):
         for name, matrix in GRIDS.items():
@@ -67,7 +69,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
             read_volume(self.source).ijk_to_ras,
             shape,
             read_volume(self.out).ijk_to_ras,
-            result.volume.shape,
+            result.array.shape,
         )
 
     def test_every_value_of_16_bits_comes_back(self):
@@ -84,28 +86,28 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         edge[:, :, 4:] = 3000
         self.write_source(edge, RescaleIntercept="-1024", RescaleSlope="1")
         result = self.derive()
-        self.assertLess(result.volume.min(), -1024)
+        self.assertLess(result.array.min(), -1024)
         self.assert_same(result)
         self.assertEqual(self.images()[0].PixelRepresentation, 1)
 
     def test_values_that_16_bits_cannot_hold_are_refused(self):
         self.write_source(stored("uint16"))
-        result = self.enlarge()
+        result = self.upsample()
         output = self.output()
         self.assert_refused(
-            "Values from .* to .* can't be stored in the 16 bits .* .nrrd",
-            lambda: output.write(
-                result.volume * np.int32(100), result.ijk_to_ras, result.provenance
-            ),
+            "Values from .* to .* cannot be stored in the 16 bits .* .nrrd",
+            lambda: output.write(replace(result, array=result.array * np.int32(100))),
         )
 
     def test_a_volume_that_was_read_the_other_way_round_is_written_where_it_lies(self):
         self.write_source()
-        result = self.enlarge(model="bicubic")
+        result = self.upsample(model="bicubic")
         flip = np.diag([1.0, 1, -1, 1])
-        flip[2, 3] = len(result.volume) - 1
-        self.output().write(result.volume[::-1], result.ijk_to_ras @ flip, result.provenance)
-        np.testing.assert_array_equal(read_volume(self.out).array, result.volume)
+        flip[2, 3] = len(result.array) - 1
+        self.output().write(
+            replace(result, array=result.array[::-1], ijk_to_ras=result.ijk_to_ras @ flip)
+        )
+        np.testing.assert_array_equal(read_volume(self.out).array, result.array)
         self.assertEqual(
             [image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in self.images()],
             [image.SOPInstanceUID for image in self.images(self.source)],
@@ -113,53 +115,53 @@ class PlaceAndValuesTest(DerivedSeriesTest):
 
     def test_a_volume_that_has_left_the_place_of_its_source_is_refused(self):
         self.write_source()
-        low, result = read_volume(self.source), self.enlarge()
+        low, result = read_volume(self.source), self.upsample()
         moved, turned = result.ijk_to_ras.copy(), result.ijk_to_ras.copy()
         moved[0, 3] += 1
         turned[:3, :3] = turned[:3, [1, 0, 2]]
         for name, voxels, matrix in (
-            ("moved", result.volume, moved),
-            ("turned", result.volume, turned),
-            ("cropped", result.volume[:, 2:], result.ijk_to_ras),
-            ("cropped to a divisor", result.volume[:2], result.ijk_to_ras),
+            ("moved", result.array, moved),
+            ("turned", result.array, turned),
+            ("cropped", result.array[:, 2:], result.ijk_to_ras),
+            ("cropped to a divisor", result.array[:2], result.ijk_to_ras),
             ("not enlarged", low.array, low.ijk_to_ras),
         ):
             with self.subTest(name):
                 output = self.output()
                 self.assert_refused(
                     "does not lie where|not larger than",
-                    lambda: output.write(voxels, matrix, result.provenance),
+                    lambda: output.write(replace(result, array=voxels, ijk_to_ras=matrix)),
                 )
 
     def test_slices_across_those_of_the_source_are_thinner_by_the_scale(self):
         self.write_source(SliceThickness="3")
         self.derive("i")
-        image = self.images()[0]
-        self.assertEqual(
-            (float(image.SliceThickness), float(image.SpacingBetweenSlices)), (1.5, 1.65)
-        )
+        for image in self.images():
+            self.assertEqual(
+                (float(image.SliceThickness), float(image.SpacingBetweenSlices)), (1.5, 1.65)
+            )
         self.derive("k")
         image = self.images()[0]
         self.assertEqual((float(image.SliceThickness), float(image.SpacingBetweenSlices)), (3, 3.3))
 
     def test_files_that_do_not_hold_what_was_written_are_no_result(self):
         self.write_source()
-        result = self.enlarge()
+        result = self.upsample()
         output = self.output()
         moved = result.ijk_to_ras + np.eye(4) * 0.001
         for name, again in (
-            ("a value", (result.volume + np.eye(20, dtype=np.int16)[:16], result.ijk_to_ras)),
-            ("the place", (result.volume, moved)),
+            ("a value", (result.array + np.eye(20, dtype=np.int16)[:16], result.ijk_to_ras)),
+            ("the place", (result.array, moved)),
         ):
             with (
                 self.subTest(name),
                 mock.patch(
-                    "MRISuperResLib.core.io.dicom_write.read_dicom", return_value=(*again, [])
+                    "MRISuperResLib.core.io.dicom_write.read_dicom", return_value=Volume(*again)
                 ),
             ):
                 self.assert_refused(
                     "do not hold what was written",
-                    lambda: output.write(result.volume, result.ijk_to_ras, result.provenance),
+                    lambda: output.write(result),
                     "environment",
                 )
 
@@ -214,7 +216,7 @@ class RefusedTest(DerivedSeriesTest):
 
     def test_a_full_disk_leaves_nothing(self):
         self.write_source()
-        result = self.enlarge()
+        result = self.upsample()
         output, count = self.output(), []
 
         def save(image, path, **options):
@@ -227,7 +229,7 @@ class RefusedTest(DerivedSeriesTest):
         with mock.patch.object(Dataset, "save_as", save):
             self.assert_refused(
                 "disk is full",
-                lambda: output.write(result.volume, result.ijk_to_ras, result.provenance),
+                lambda: output.write(result),
                 "environment",
             )
         self.assertEqual(len(count), 3)
@@ -238,7 +240,7 @@ class CommandLineTest(DerivedSeriesTest):
         self.write_source()
         code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual(code, 0, err)
-        self.assertRegex(out, "^Written: .*out, 20×16×4 voxels")
+        self.assertRegex(out, "^Done in .*out, 20×16×4 voxels")
         self.assertEqual(
             sorted(path.name for path in self.out.iterdir()),
             ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm", "MRISuperRes.json"],
@@ -271,9 +273,9 @@ class CommandLineTest(DerivedSeriesTest):
         run("upsample", self.source, self.folder / "in.nrrd", *BICUBIC)
         before = sorted(self.folder.rglob("*"))
         for name, words in (
-            ("in.nrrd", "in.nrrd is no DICOM file: .* of a DICOM input only"),
-            ("none", "There is no file .*none: check the name"),
-            ("none.dcm", "There is no file .*none.dcm: check the name"),
+            ("in.nrrd", "in.nrrd is not a DICOM file. .* from a DICOM input"),
+            ("none", ".*none does not exist. Check the name"),
+            ("none.dcm", ".*none.dcm does not exist. Check the name"),
         ):
             with self.subTest(name):
                 code, out, err = run("upsample", self.folder / name, self.out, "--dicom", *BICUBIC)
@@ -303,7 +305,7 @@ class CommandLineTest(DerivedSeriesTest):
             code, out, err = run("upsample", self.source, self.out, "--dicom", *BICUBIC)
         self.assertEqual(
             (code, out, err),
-            (2, "", "error: The package pydicom is missing: install it (pip install pydicom).\n"),
+            (2, "", "error: The package pydicom is missing. Install it: pip install pydicom\n"),
         )
 
     def test_many_series_become_as_many_folders_which_are_not_made_again(self):
@@ -320,7 +322,7 @@ class CommandLineTest(DerivedSeriesTest):
             ["a_x2/MRISuperRes.json", "b/c_x2/MRISuperRes.json"],
         )
         self.assertRegex(out, "^2 written; ")
-        self.assertRegex(run(*words)[1], "^2 there already; ")
+        self.assertRegex(run(*words)[1], "^2 up to date; ")
 
 
 if __name__ == "__main__":

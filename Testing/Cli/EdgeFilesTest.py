@@ -10,45 +10,43 @@ import numpy as np
 import SimpleITK as sitk
 
 from MRISuperResLib.core import geometry, resampling, slice_axis
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 
 from made_files import DATA, EDGE, NO_DATA, FolderTest, run
 
 RESULT = "result"
 OUTCOMES = {
     # file: RESULT and a pattern of what is said on the way, or a pattern of the sentence that refuses it
-    "AIL.nii.gz": (RESULT, "axial"),
-    "CIT168_RGBA.nii.gz": (r"holds colors \(4 channels\), .*save .*one channel",),
-    "avg152T1_RL_nifti.nii.gz": (RESULT, "axial"),
-    "complex.nii.gz": ("holds complex numbers, .*save its magnitude",),
+    "AIL.nii.gz": (RESULT, "note: Axial slices"),
+    "CIT168_RGBA.nii.gz": (r"holds colors \(4 channels\), .*Save .*one channel",),
+    "avg152T1_RL_nifti.nii.gz": (RESULT, "note: Axial slices"),
+    "complex.nii.gz": ("holds complex numbers, .*Save its magnitude",),
     "ct_perfusion.nii.gz": (r"holds colors \(3 channels\)",),
-    "fmri_pitch.nii.gz": (RESULT, "axial"),
-    "low_res.nii.gz": (RESULT, "axial"),
+    "fmri_pitch.nii.gz": (RESULT, "note: Axial slices"),
+    "low_res.nii.gz": (RESULT, "note: Axial slices"),
     "made_nan_inf_float32.nii.gz": (RESULT, "NaN or infinite"),
     "minimal.nii.gz": (RESULT, "warning: .*does not say how the patient lies"),
-    "nibabel_anatomical.nii": (RESULT, "axial"),
-    "nibabel_example4d.nii.gz": (r"holds 2 frames \(numbers 0 to 1\): choose one with --frame",),
-    "nibabel_example_nifti2.nii.gz": (
-        r"holds 2 frames \(numbers 0 to 1\): choose one with --frame",
-    ),
-    "papaya_zstat1_bigendian_f4.nii.gz": (RESULT, "axial"),
-    "pcasl.nii.gz": (r"holds 10 frames \(numbers 0 to 9\): choose one with --frame",),
-    "pydicom_CT_small.dcm": (RESULT, "warning: This is no MRI but an image of modality CT"),
-    "pydicom_JPEG-lossy.dcm": (RESULT, "warning: This is no MRI but an image of modality NM"),
-    "pydicom_MR_small.dcm": (RESULT, "axial"),
-    "pydicom_MR_small_RLE.dcm": (RESULT, "axial"),
-    "pydicom_MR_small_bigendian.dcm": (RESULT, "axial"),
-    "pydicom_MR_small_jp2klossless.dcm": (RESULT, "axial"),
-    "pydicom_MR_small_jpeg_ls_lossless.dcm": (RESULT, "axial"),
+    "nibabel_anatomical.nii": (RESULT, "note: Axial slices"),
+    "nibabel_example4d.nii.gz": (r"holds 2 frames \(0 to 1\). Choose one with --frame",),
+    "nibabel_example_nifti2.nii.gz": (r"holds 2 frames \(0 to 1\). Choose one with --frame",),
+    "papaya_zstat1_bigendian_f4.nii.gz": (RESULT, "note: Axial slices"),
+    "pcasl.nii.gz": (r"holds 10 frames \(0 to 9\). Choose one with --frame",),
+    "pydicom_CT_small.dcm": (RESULT, "warning: The modality of .* is CT, not MR"),
+    "pydicom_JPEG-lossy.dcm": (RESULT, "warning: The modality of .* is NM, not MR"),
+    "pydicom_MR_small.dcm": (RESULT, "note: Axial slices"),
+    "pydicom_MR_small_RLE.dcm": (RESULT, "note: Axial slices"),
+    "pydicom_MR_small_bigendian.dcm": (RESULT, "note: Axial slices"),
+    "pydicom_MR_small_jp2klossless.dcm": (RESULT, "note: Axial slices"),
+    "pydicom_MR_small_jpeg_ls_lossless.dcm": (RESULT, "note: Axial slices"),
     "pydicom_MR_truncated.dcm": (
-        "image in .* can't be decoded: the file is damaged or cut short, .*copy it again",
+        "image in .* cannot be decoded: the file is damaged or cut short, .*Copy it again",
     ),
     "pydicom_SC_rgb_jpeg_dcmtk.dcm": (r"holds colors \(3 channels\)",),
     "pydicom_liver_1frame.dcm": ("is a segmentation or label map, not an image",),
     "pydicom_no_meta.dcm": ("is not a DICOM file, or its beginning is damaged",),
     "pydicom_rtdose.dcm": (r"is a radiotherapy dose \(RTDOSE\), not an image",),
     "pydicom_rtplan.dcm": ("is a DICOM object of kind RTPLAN and holds no image",),
-    "shear.nii.gz": ("grid of shear.nii.gz is sheared .*gantry.*resample it",),
+    "shear.nii.gz": ("grid of shear.nii.gz is sheared .*gantry.*Resample it",),
 }
 FRAMES = {"nibabel_example4d.nii.gz": 1, "nibabel_example_nifti2.nii.gz": 1, "pcasl.nii.gz": 9}
 """Refused files that are results once a frame is named."""
@@ -115,7 +113,7 @@ class EdgeFilesTest(FolderTest):
                 if outcome == RESULT:
                     self.assertEqual(code, 0, err)
                     self.assertRegex(err, said[0])
-                    self.assertIn(f"Written: {output}", out)
+                    self.assertIn(f": {output}, ", out)
                     self.assert_right(name, output)
                 else:
                     self.assertEqual((code, out), (2, ""))
@@ -204,7 +202,7 @@ class EdgeFilesReadingTest(FolderTest):
             shutil.copy(EDGE / name, self.folder)
         code, _, err = run("upsample", self.folder, self.folder / "out.nrrd", "--model", "bicubic")
         self.assertEqual(code, 2)
-        self.assertRegex(err, "holds 2 series, choose one with --series: .* 1 images")
+        self.assertRegex(err, "holds 2 series. Choose one with --series: .* 1 images")
 
 
 if __name__ == "__main__":

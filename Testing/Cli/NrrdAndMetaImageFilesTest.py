@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 
 from made_files import TYPES, FolderTest, array
 
@@ -57,7 +57,7 @@ class NrrdFilesTest(ReadingTest):
                     volume.ijk_to_ras,
                     flip @ [[2, 0, 0, 1], [0, 2, 0, 2], [0, 0, 3, 3], [0, 0, 0, 1]],
                 )
-                self.assertEqual(volume.messages, [])
+                self.assertEqual(volume.messages, ())
                 np.testing.assert_array_equal(volume.array.ravel(), VOXELS)
 
     def test_a_space_that_is_not_anatomical_or_missing_is_told(self):
@@ -70,7 +70,8 @@ class NrrdFilesTest(ReadingTest):
         ):
             with self.subTest(fields):
                 self.assertRegex(
-                    read_volume(self.nrrd(fields)).messages[0], "does not say how the patient lies"
+                    read_volume(self.nrrd(fields)).messages[0].text,
+                    "does not say how the patient lies",
                 )
 
     def test_sheared_and_degenerate_grids_are_refused(self):
@@ -154,7 +155,7 @@ class MetaImageFilesTest(ReadingTest):
         sitk.WriteImage(sitk.GetImageFromArray(array()[0]), str(self.folder / "a.mha"))
         volume = read_volume(self.folder / "a.mha")
         self.assertEqual(volume.array.shape, (1, 5, 6))
-        self.assertRegex(volume.messages[0], "single 2D image")
+        self.assertRegex(volume.messages[0].text, "single 2D image")
 
     def test_vectors_and_complex_numbers_are_refused(self):
         for pixels, pattern in (
@@ -169,7 +170,7 @@ class MetaImageFilesTest(ReadingTest):
 
 class NoVolumeTest(ReadingTest):
     def test_a_missing_file_is_told(self):
-        self.assert_refused(self.folder / "none.nii", "There is no file .*none.nii: check the name")
+        self.assert_refused(self.folder / "none.nii", "none.nii does not exist. Check the name")
 
     def test_files_of_other_kinds_are_refused_with_the_kinds_that_are_read(self):
         sitk.WriteImage(
@@ -181,7 +182,7 @@ class NoVolumeTest(ReadingTest):
             self.write("a.txt", "no volume " * 100),
             self.write("a.gz", "\x1f text"),
         ):
-            self.assert_refused(path, "is not a volume that can be read: give a NIfTI")
+            self.assert_refused(path, "is not a volume that can be read. Use a NIfTI")
 
     def test_empty_files_are_told(self):
         for name in ("a.nii", "a.nrrd", "a.nii.gz"):
@@ -190,11 +191,11 @@ class NoVolumeTest(ReadingTest):
     def test_a_file_that_must_not_be_read_is_told(self):
         with mock.patch("builtins.open", side_effect=PermissionError(13, "Permission denied")):
             self.assert_refused(
-                self.nrrd(""), "can't be read .Permission denied.: check that you may open it"
+                self.nrrd(""), "cannot be read .Permission denied.. Check its permissions"
             )
 
     def test_a_series_is_chosen_from_folders_only(self):
-        self.assert_refused(self.nrrd(""), "single file: leave --series out", series="1.2.3")
+        self.assert_refused(self.nrrd(""), "single file. Omit --series", series="1.2.3")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import check_output, read_volume, write_volume, writing
+from MRISuperResLib.core.io.formats import check_output, read_volume, write_volume
+from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.io import itk
 
 from made_files import FORMATS, GRIDS, TYPES, FolderTest, array, grid
 
@@ -41,7 +43,7 @@ class VolumeWritingTest(FolderTest):
             for dtype in TYPES:
                 with self.subTest(extension, dtype=dtype):
                     path = self.fresh(extension)
-                    write_volume(path, array(dtype), grid(), PROVENANCE)
+                    write_volume(path, Volume(array(dtype), grid(), provenance=PROVENANCE))
                     for voxels in (read_volume(path).array, self.read_by_itk(path)[0]):
                         self.assertEqual(voxels.dtype, np.dtype(dtype))
                         np.testing.assert_array_equal(voxels, array(dtype))
@@ -51,7 +53,7 @@ class VolumeWritingTest(FolderTest):
             for name, matrix in GRIDS.items():
                 with self.subTest(extension, grid=name):
                     path = self.fresh(extension)
-                    write_volume(path, array(), matrix, PROVENANCE)
+                    write_volume(path, Volume(array(), matrix, provenance=PROVENANCE))
                     for read in (read_volume(path).ijk_to_ras, self.read_by_itk(path)[1]):
                         self.assert_same_place(matrix, array().shape, read, array().shape)
 
@@ -70,7 +72,7 @@ class VolumeWritingTest(FolderTest):
     ):
         matrix = grid(angles, spacing, order, signs, origin)
         path = self.fresh(extension)
-        write_volume(path, np.zeros(shape, np.uint8), matrix, PROVENANCE)
+        write_volume(path, Volume(np.zeros(shape, np.uint8), matrix, provenance=PROVENANCE))
         for read in (read_volume(path).ijk_to_ras, self.read_by_itk(path)[1]):
             self.assert_same_place(matrix, shape, read, shape)
 
@@ -79,13 +81,13 @@ class VolumeWritingTest(FolderTest):
         for extension in FORMATS:
             for voxels in (whole.transpose(2, 0, 1), whole[::-1, ::2], whole.astype(">i4")):
                 path = self.fresh(extension)
-                write_volume(path, voxels, grid(), PROVENANCE)
+                write_volume(path, Volume(voxels, grid(), provenance=PROVENANCE))
                 np.testing.assert_array_equal(read_volume(path).array, voxels)
 
     def test_the_provenance_lies_beside_the_output_and_in_its_header(self):
         for extension in (".nrrd", ".mha"):
             path = self.folder / f"{extension[1:]}{extension}"
-            write_volume(path, array(), grid(), PROVENANCE)
+            write_volume(path, Volume(array(), grid(), provenance=PROVENANCE))
             image = sitk.ReadImage(str(path))
             self.assertEqual(image.GetMetaData("MRISuperRes_notice"), PROVENANCE["notice"])
             self.assertEqual(image.GetMetaData("MRISuperRes_scale"), "2")
@@ -103,7 +105,7 @@ class VolumeWritingTest(FolderTest):
         import nibabel
 
         path = self.folder / "a.nii.gz"
-        write_volume(path, array(), grid(), PROVENANCE)
+        write_volume(path, Volume(array(), grid(), provenance=PROVENANCE))
         header = nibabel.load(path).header
         self.assertIn(b"synthetic, not for diagnosis", header["descrip"].item())
         self.assertEqual(json.loads(header.extensions[0].get_content()), PROVENANCE)
@@ -114,21 +116,38 @@ class VolumeWritingTest(FolderTest):
 
         for name, matrix in GRIDS.items():
             with self.subTest(name):
-                write_volume(self.folder / "a.nii", array(), matrix, PROVENANCE)
+                write_volume(self.folder / "a.nii", Volume(array(), matrix, provenance=PROVENANCE))
                 image = nibabel.load(self.folder / "a.nii")
                 np.testing.assert_allclose(image.get_sform(), matrix, atol=1e-5)
                 np.testing.assert_allclose(image.get_qform(), matrix, atol=1e-4)
 
     def test_a_type_that_no_format_stores_is_refused_before_anything_is_written(self):
-        for dtype in (np.float16, np.complex64, bool):
-            with self.assertRaisesRegex(SuperResolutionError, "can't be stored .* float32"):
-                write_volume(self.folder / "a.nrrd", np.zeros((2, 2, 2), dtype), grid(), PROVENANCE)
+        for dtype, words in (
+            (np.float16, "cannot be stored .* float32"),
+            (np.complex64, "complex64"),
+            (bool, "bool"),
+        ):
+            with self.assertRaisesRegex(SuperResolutionError, words):
+                write_volume(
+                    self.folder / "a.nrrd",
+                    Volume(np.zeros((2, 2, 2), dtype), grid(), provenance=PROVENANCE),
+                )
         self.assert_files()
 
+    def test_a_volume_without_provenance_gets_no_sidecar_and_removes_an_outdated_one(self):
+        for extension in FORMATS:
+            path = self.fresh(extension)
+            write_volume(path, Volume(array(), grid(), provenance=PROVENANCE))
+            self.assertTrue(path.with_name(f"{path.name}.json").exists())
+            write_volume(path, Volume(array(), grid()))
+            self.assertFalse(path.with_name(f"{path.name}.json").exists())
+            np.testing.assert_array_equal(read_volume(path).array, array())
+
     def test_an_axis_that_is_too_long_for_nifti_is_refused_with_the_formats_that_hold_it(self):
-        with self.assertRaisesRegex(SuperResolutionError, "32767 .* 40000: write .nrrd or .mha"):
+        with self.assertRaisesRegex(SuperResolutionError, "32767 .* 40000. Write a .nrrd or .mha"):
             write_volume(
-                self.folder / "a.nii", np.zeros((1, 1, 40000), np.uint8), grid(), PROVENANCE
+                self.folder / "a.nii",
+                Volume(np.zeros((1, 1, 40000), np.uint8), grid(), provenance=PROVENANCE),
             )
         self.assert_files()
 
@@ -137,7 +156,7 @@ class FailedWritingTest(FolderTest):
     def setUp(self):
         super().setUp()
         self.path = self.folder / "a.nrrd"
-        write_volume(self.path, array(), grid(), PROVENANCE)
+        write_volume(self.path, Volume(array(), grid(), provenance=PROVENANCE))
         self.before = {path: path.read_bytes() for path in self.folder.iterdir()}
 
     def assert_nothing_changed(self):
@@ -145,12 +164,12 @@ class FailedWritingTest(FolderTest):
 
     def fail_with(self, function, error):
         with mock.patch(function, side_effect=error):
-            write_volume(self.path, array("uint8"), grid(), PROVENANCE)
+            write_volume(self.path, Volume(array("uint8"), grid(), provenance=PROVENANCE))
 
     def test_a_full_disk_is_named_and_leaves_the_old_output_as_it_was(self):
-        with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*free some space"):
+        with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*Free some space"):
             self.fail_with(
-                "MRISuperResLib.core.io.writing._write_itk",
+                "MRISuperResLib.core.io.formats.write_itk",
                 OSError(errno.ENOSPC, "No space left on device"),
             )
         self.assert_nothing_changed()
@@ -166,7 +185,7 @@ class FailedWritingTest(FolderTest):
             raise KeyboardInterrupt
 
         with self.assertRaises(KeyboardInterrupt):
-            self.fail_with("MRISuperResLib.core.io.writing._write_itk", stop)
+            self.fail_with("MRISuperResLib.core.io.formats.write_itk", stop)
         self.assert_nothing_changed()
 
     def test_a_file_that_itk_has_not_written_completely_is_no_result(self):
@@ -176,15 +195,15 @@ class FailedWritingTest(FolderTest):
 
         write_image = sitk.WriteImage
         with (
-            mock.patch.object(writing.sitk, "WriteImage", forget_a_voxel),
+            mock.patch.object(itk.sitk, "WriteImage", forget_a_voxel),
             self.assertRaisesRegex(SuperResolutionError, "not written completely"),
         ):
-            write_volume(self.path, array(), grid(), PROVENANCE)
+            write_volume(self.path, Volume(array(), grid(), provenance=PROVENANCE))
         self.assert_nothing_changed()
 
     def test_any_other_failure_leaves_the_old_output_as_it_was(self):
         with self.assertRaises(ZeroDivisionError):
-            self.fail_with("MRISuperResLib.core.io.writing._write_itk", ZeroDivisionError)
+            self.fail_with("MRISuperResLib.core.io.formats.write_itk", ZeroDivisionError)
         self.assert_nothing_changed()
 
 
@@ -206,19 +225,16 @@ class CheckOutputTest(FolderTest):
             self.assert_refused(self.folder / name, "which format .* .nii, .nii.gz, .nrrd or .mha")
 
     def test_a_folder_that_is_missing_is_refused(self):
-        self.assert_refused(
-            self.folder / "none" / "out.nrrd", "There is no folder .*none.*make it first"
-        )
+        self.assert_refused(self.folder / "none" / "out.nrrd", "none does not exist. Create it")
 
     def test_a_folder_in_the_place_of_the_file_is_refused(self):
         (self.folder / "out.nrrd").mkdir()
-        self.assert_refused(self.folder / "out.nrrd", "is a folder: add a file name")
+        self.assert_refused(self.folder / "out.nrrd", "is a folder. Add a file name")
 
     def test_a_folder_without_permission_is_refused(self):
-        with mock.patch.object(
-            writing.os, "open", side_effect=PermissionError(errno.EACCES, "Permission denied")
-        ):
-            self.assert_refused(self.folder / "out.nrrd", "may not write there")
+        error = PermissionError(errno.EACCES, "Permission denied")
+        with mock.patch("os.open", side_effect=error):
+            self.assert_refused(self.folder / "out.nrrd", "cannot be written: permission denied")
 
     def test_the_input_is_never_overwritten_under_whatever_name(self):
         source = self.folder / "in.nrrd"
@@ -241,12 +257,12 @@ class CheckOutputTest(FolderTest):
         (self.folder / "place").mkdir()
         link = self.folder / "link.nrrd"
         link.symlink_to(self.folder / "place" / "real.nrrd")
-        write_volume(link, array(), grid(), PROVENANCE)
+        write_volume(link, Volume(array(), grid(), provenance=PROVENANCE))
         other = (
             self.folder / "other.nrrd"
         )  # the name that was given says which format, not that of the place
         other.symlink_to(self.folder / "place" / "blob")
-        write_volume(other, array(), grid(), PROVENANCE)
+        write_volume(other, Volume(array(), grid(), provenance=PROVENANCE))
         np.testing.assert_array_equal(read_volume(self.folder / "place" / "blob").array, array())
         self.assertTrue(link.is_symlink())
         self.assertEqual(
@@ -259,7 +275,9 @@ class CheckOutputTest(FolderTest):
     ):
         for extension in FORMATS:
             check_output(self.folder / f"a{extension}")
-            write_volume(self.folder / f"a{extension}", array(), grid(), PROVENANCE)
+            write_volume(
+                self.folder / f"a{extension}", Volume(array(), grid(), provenance=PROVENANCE)
+            )
         self.assert_files(
             *(
                 f"a{extension}{description}"

@@ -13,11 +13,11 @@ from pydicom.valuerep import DSfloat
 
 from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.io.dicom_read import find_series
 from MRISuperResLib.core.io.dicom_write import DicomSeriesWriter
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.upsampling import upsample
+from MRISuperResLib.core.upsampling import upsample_volume
 
 from made_files import FolderTest, grid
 
@@ -170,18 +170,16 @@ class DerivedSeriesTest(FolderTest):
         )
 
     def derive(self, axis="k", scale=2, model="bicubic"):
-        """Makes the series in self.out; returns the result of the core that is in it."""
-        result = self.enlarge(axis, scale, model)
+        """Makes the series in self.out; returns the Volume that is in it."""
+        result = self.upsample(axis, scale, model)
         for path in self.out.iterdir() if self.out.exists() else ():
             path.unlink()
-        self.output().write(result.volume, result.ijk_to_ras, result.provenance)
+        self.output().write(result)
         return result
 
-    def enlarge(self, axis="k", scale=2, model="nearest"):
-        volume = read_volume(self.source)
-        return upsample(
-            volume.array, volume.ijk_to_ras, UpsamplingOptions(model=model, scale=scale, slice_axis=axis)
-        )
+    def upsample(self, axis="k", scale=2, model="nearest"):
+        options = UpsamplingOptions(model=model, scale=scale, slice_axis=axis)
+        return upsample_volume(read_volume(self.source), options)
 
     def output(self):
         return DicomSeriesWriter(self.out, find_series(self.source))

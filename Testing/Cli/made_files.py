@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 import MRISuperResLib
-from MRISuperResLib.__main__ import main
+from MRISuperResLib.cli.main import main
 from MRISuperResLib.core import geometry
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,14 +66,14 @@ GRIDS = {
 
 
 def array(dtype="int16", shape=(4, 5, 6)):
-    """Voxels up to both ends of the type, or with digits that only it can hold."""
+    """Voxels up to both ends of the type (±2^53 for 64 bits), or digits that only it can hold."""
     dtype = np.dtype(dtype)
     rng = np.random.default_rng(7)
     if dtype.kind == "f":
         return (rng.normal(size=shape) * 1000 / 3).astype(dtype)
-    ends = np.iinfo(dtype)
-    values = rng.integers(ends.min, ends.max, shape, dtype, endpoint=True)
-    values.flat[:2] = ends.min, ends.max
+    low, high = max(np.iinfo(dtype).min, -(2**53)), min(np.iinfo(dtype).max, 2**53)
+    values = rng.integers(low, high, shape, dtype, endpoint=True)
+    values.flat[:2] = low, high
     return values
 
 

@@ -26,8 +26,8 @@ def load_series(folder):
     """Makes a series in a folder and loads it; returns (its volume node, {UID: file})."""
     folder.mkdir()
     write_mr_series(folder, stored(), GRIDS["oblique"])
-    array, matrix, _ = read_dicom(folder)
-    node = slicer.util.addVolumeFromArray(array, matrix, "T2: HASTE")
+    volume = read_dicom(folder)
+    node = slicer.util.addVolumeFromArray(volume.array, volume.ijk_to_ras, "T2: HASTE")
     files = {image.text("0008|0018"): str(image.path) for image in find_series(folder).slices}
     node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
     return node, files

@@ -15,6 +15,7 @@ CODES = frozenset(
         "out-of-memory",  # smaller batches, tiles or the CPU were used; the result is the same
         "non-finite",  # NaN or infinite voxels
         "crop",  # a reference cropped to a multiple of the scale
+        "modality",  # images of another modality than MRI
         "position",  # contradicting or missing position of the voxel grid
         "orientation",  # unknown anatomical orientation
         "thickness",  # unknown slice thickness

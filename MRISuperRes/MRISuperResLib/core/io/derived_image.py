@@ -1,24 +1,32 @@
-"""The headers of a derived DICOM series: what its images take over from those that they were made of, and what is new.
+"""Headers of a derived DICOM series: attributes taken over from the source, and new ones.
 
-PS3.3 C.7.6.1 (derivation and source images), C.7.5.1 with the first note of C.12.1.1.5 (the equipment is what made these images, what acquired their
-sources contributes), PS3.16 CID 7005, 7202 and 7203 (codes). Nothing about patient, study or acquisition is made up: what the source
-does not say stays unsaid.
+Sources: DICOM PS3.3 C.7.6.1 (derivation and source images), C.7.5.1 with the first note of
+C.12.1.1.5 (equipment: this program made the images, the scanner contributed); PS3.16 CID 7005,
+7202 and 7203 (codes). Nothing about patient, study or acquisition is invented: an attribute that
+the source lacks stays empty or missing.
 """
 
-import datetime
-import warnings
+from __future__ import annotations
 
-import pydicom
+import copy
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
-from pydicom.uid import generate_uid
+from pydicom.tag import BaseTag
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, generate_uid
+
+from .dicom_geometry import DAMAGED
 
 PRODUCT = "MRISuperRes"
 DERIVED_NUMBER = 1000
-"""Added to the source's series number, so that the new series is listed behind those of the scanner."""
-SHORT, TEXT = 64, 1024
+"""Added to the source's series number, so that viewers list the new series after the scanner's."""
+LO_LENGTH, ST_LENGTH = 64, 1024
 """Characters that the value representations LO and ST hold."""
+PIXEL_GROUP = 0x7FE0
 
 OF_OTHER_PIXELS = (
     "SmallestImagePixelValue",
@@ -33,7 +41,7 @@ OF_OTHER_PIXELS = (
     "PlanarConfiguration",
     "RealWorldValueMappingSequence",
 )
-"""Padding has become a part of the image's edge; a map of values may be given in the type that the pixels had."""
+"""Padding is part of the image now; a map of values may be given in the type of the old pixels."""
 OF_THE_INSTANCE = (
     "InstanceCreatorUID",
     "SOPInstanceStatus",
@@ -51,7 +59,7 @@ OF_THE_INSTANCE = (
     "InstanceAvailability",
     "QueryRetrieveLevel",
 )
-"""Who made, signed, converted or keeps the source's file."""
+"""Origin, signature, conversion and storage of the source's file."""
 OF_THE_SERIES = (
     "PerformedProcedureStepID",
     "PerformedProcedureStepStartDate",
@@ -64,7 +72,7 @@ OF_THE_SERIES = (
     "PerformingPhysicianName",
     "PerformingPhysicianIdentificationSequence",
 )
-"""The new series was made in no procedure on the patient, and by nobody who examined them."""
+"""No procedure on the patient, and no person who examined them, made the new series."""
 OF_THE_EQUIPMENT = (
     "Manufacturer",
     "InstitutionName",
@@ -83,7 +91,7 @@ OF_THE_EQUIPMENT = (
     "DateOfLastCalibration",
     "TimeOfLastCalibration",
 )
-"""What an item of the Contributing Equipment Sequence may hold."""
+"""Attributes of an item of the Contributing Equipment Sequence."""
 OTHER_EQUIPMENT = (
     "GantryID",
     "DateOfManufacture",
@@ -118,65 +126,63 @@ EMPTY_ALLOWED = {
         "SliceThickness",
     ),
 }
-"""Attributes of type 2, by modality: they must be there, if only without a value."""
+"""Attributes of type 2, by modality: they must be present, if only without a value."""
 
-ALWAYS_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
-"""Transfer syntaxes JPEG baseline and extended, JPEG-LS near-lossless."""
-
-
-def read_header(path):
-    """Dataset of an image file, without pixels and without elements that can't be decoded, which no reader could use."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # about values that break a rule of the standard, which are the source's own
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        for tag in list(dataset.keys()):
-            try:
-                _decode(dataset[tag])
-            except (
-                ValueError,
-                TypeError,
-                OverflowError,
-                NotImplementedError,
-                KeyError,
-                BytesLengthException,
-            ):
-                del dataset[tag]
-    return dataset
+ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 
 
-def _decode(element):
-    """Raises an exception where an element or one inside of it is damaged."""
+def readable_header(dataset: Dataset) -> Dataset:
+    """Return the elements of an image file that can be decoded, without private ones and pixels.
+
+    Private elements are left out because only their maker can tell whether they still hold.
+    """
+    header = Dataset()
+    for tag in list(dataset.keys()):
+        if tag.is_private or tag.group == PIXEL_GROUP:
+            continue
+        try:
+            element = dataset[tag]
+            _decode(element)
+        except DAMAGED:  # no reader could use it
+            continue
+        header.add(element)
+    header.file_meta = dataset.file_meta
+    return header
+
+
+def _decode(element: DataElement) -> None:
+    """Raise an exception if an element, or one inside it, is damaged."""
     if element.VR == "SQ":
         for item in element.value:
             for inner in item:
                 _decode(inner)
-    elif element.VR in ("DS", "IS") and any(
-        isinstance(number, str) and number
-        for number in ([element.value] if element.VM < 2 else element.value)
-    ):
-        raise ValueError("not a number")
+    elif element.VR in ("DS", "IS"):
+        values = [element.value] if element.VM < 2 else element.value
+        if any(isinstance(number, str) and number for number in values):
+            raise ValueError("not a number")
 
 
-def derived_headers(originals, provenance, factor):
-    """Yields a Dataset, still without place and pixels, for each image of a new series.
+def derived_headers(
+    originals: Sequence[Dataset], provenance: dict[str, Any], factor: int
+) -> Iterator[Dataset]:
+    """Yield a header, still without position and pixels, for each image of a new series.
 
-    originals: the Datasets of the source images, in order. provenance: as of core.provenance.describe. factor: how many images there are for each of
-    the source; 1: each was made of one, and takes over what that alone says; more: each was made of all, and takes over what these have in common.
+    Args:
+        originals: Headers of the source images, in order.
+        provenance: JSON values from `core.provenance.describe_upsampling`.
+        factor: Images per source image. With 1, each image is made from one source image and takes
+            over its attributes. With more, each is made from all, and takes over what they share.
     """
-    new = _series(originals[0], provenance)
+    new = _series_attributes(originals[0], provenance)
     if factor > 1:
-        common, sources = _carried_over(originals), _references(originals)
+        common, sources = _shared_attributes(originals), _references(originals)
     for number in range(1, len(originals) * factor + 1):
         if factor == 1:
-            common, sources = (
-                _carried_over([originals[number - 1]]),
-                _references([originals[number - 1]]),
-            )
+            original = [originals[number - 1]]
+            common, sources = _shared_attributes(original), _references(original)
         header = Dataset()
         for element in (*common, *new):
-            header.add(element)
+            header.add(copy.deepcopy(element))  # setting an attribute changes its element
         header.SourceImageSequence = sources
         header.SOPInstanceUID = generate_uid(prefix=None)
         header.InstanceNumber = number
@@ -186,54 +192,52 @@ def derived_headers(originals, provenance, factor):
         yield header
 
 
-def _carried_over(originals):
-    """A Dataset with what all originals say, and which is true of an image that was made of them."""
+def _shared_attributes(originals: Sequence[Dataset]) -> Dataset:
+    """Return the elements that all originals share and that hold for an image made from them."""
     first, *others = originals
-    kept = Dataset()
+    shared = Dataset()
     for element in first:
-        if _lasts(element.tag) and all(other.get(element.tag) == element for other in others):
-            kept.add(element)
-    return kept
+        if _holds(element.tag) and all(other.get(element.tag) == element for other in others):
+            shared.add(element)
+    return shared
 
 
-def _lasts(tag):
-    """Private elements are left out, as nobody but the maker knows what they are about; so are group lengths, curves and overlays, which are drawn on pixels."""
-    return not (
-        tag.is_private
-        or tag.element == 0
-        or tag.group in range(0x5000, 0x5100)
-        or tag.group in range(0x6000, 0x6100)
-        or tag in LEFT_OUT
-    )
+def _holds(tag: BaseTag) -> bool:
+    """Return whether an element still holds; group lengths, curves and overlays do not."""
+    is_drawn = tag.group in range(0x5000, 0x5100) or tag.group in range(0x6000, 0x6100)
+    return not (tag.element == 0 or is_drawn or tag in LEFT_OUT)
 
 
-def _series(original, provenance):
-    """What the images of the new series have in common."""
+def _series_attributes(original: Dataset, provenance: dict[str, Any]) -> Dataset:
+    """Return what all images of the new series share."""
     scale, model, notice = provenance["scale"], provenance["model"], provenance["notice"]
     new = Dataset()
     made, now = _times(original, provenance)
-    for words, moment in (
+    for keywords, moment in (
         (("SeriesDate", "SeriesTime", "ContentDate", "ContentTime"), made),
         (("InstanceCreationDate", "InstanceCreationTime"), now),
     ):
-        for word in words:
-            setattr(new, word, moment.strftime("%Y%m%d" if word.endswith("Date") else "%H%M%S"))
+        for keyword in keywords:
+            pattern = "%Y%m%d" if keyword.endswith("Date") else "%H%M%S"
+            setattr(new, keyword, moment.strftime(pattern))
     new.SeriesInstanceUID = generate_uid(prefix=None)
     new.SeriesNumber = int(original.get("SeriesNumber") or 0) + DERIVED_NUMBER
     ending = f"SR x{scale} {model['name'][:36]} (synthetic)"
-    new.SeriesDescription = f"{str(original.get('SeriesDescription') or '')[: SHORT - 1 - len(ending)]} {ending}".strip()
+    description = str(original.get("SeriesDescription") or "")[: LO_LENGTH - 1 - len(ending)]
+    new.SeriesDescription = f"{description} {ending}".strip()
     new.ImageType = _image_type(original)
     if not original.get("FrameOfReferenceUID"):
         new.FrameOfReferenceUID = generate_uid(prefix=None)
 
     slices = provenance["slices"]
-    how = (
-        f"Super-resolution x{scale} of the slices along {slices['axis']} ({slices['plane']}) by {provenance['software']}, model {model['name']} "
-        f"({model['stage']}), SHA-256 of its weights: {model['sha256'] or 'none'}; {notice}."
+    derivation = (
+        f"Super-resolution x{scale} of the slices along {slices['axis']} ({slices['plane']}) by "
+        f"{provenance['software']}, model {model['name']} ({model['stage']}), SHA-256 of its "
+        f"weights: {model['sha256'] or 'none'}; {notice}."
     )
     new.DerivationDescription = " Before: ".join(
-        filter(None, (how, original.get("DerivationDescription")))
-    )[:TEXT]
+        filter(None, (derivation, original.get("DerivationDescription")))
+    )[:ST_LENGTH]
     new.ImageComments = "\n".join(
         filter(None, (f"{notice[0].upper()}{notice[1:]}.", original.get("ImageComments")))
     )
@@ -242,7 +246,7 @@ def _series(original, provenance):
         _code("113085", "Spatial resampling"),
     ]
     new.ContentQualification = "RESEARCH"
-    if getattr(original.file_meta, "TransferSyntaxUID", None) in ALWAYS_LOSSY:
+    if original.file_meta.get("TransferSyntaxUID") in ALWAYS_LOSSY:
         new.LossyImageCompression = "01"
 
     new.Manufacturer = new.ManufacturerModelName = PRODUCT
@@ -254,39 +258,33 @@ def _series(original, provenance):
     return new
 
 
-def _times(original, provenance):
-    """(when the result was made, now), as clocks show it where the source's times were taken."""
+def _times(
+    original: Dataset, provenance: dict[str, Any]
+) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return (time of the result, now) in the time zone of the source."""
     zone = None  # that of this machine
     offset = str(original.get("TimezoneOffsetFromUTC") or "")
     if len(offset) == 5 and offset[0] in "+-" and offset[1:].isdecimal():
         zone = datetime.datetime.strptime(offset, "%z").tzinfo
-    return (
-        moment.astimezone(zone)
-        for moment in (
-            datetime.datetime.fromisoformat(provenance["date"]),
-            datetime.datetime.now(datetime.UTC),
-        )
-    )
+    made = datetime.datetime.fromisoformat(provenance["date"])
+    return made.astimezone(zone), datetime.datetime.now(datetime.UTC).astimezone(zone)
 
 
-def _image_type(original):
-    """DERIVED\\SECONDARY, the further values of the source, and the mark."""
+def _image_type(original: Dataset) -> list[str]:
+    r"""Return DERIVED\SECONDARY, the further values of the source, and the mark."""
     old = original.get("ImageType") or []
-    rest = [
-        value for value in ([old] if isinstance(old, str) else old)[2:] if value != "SYNTHETIC"
-    ] or ["OTHER"]
-    return ["DERIVED", "SECONDARY", *rest, "SYNTHETIC"]
+    values = [old] if isinstance(old, str) else list(old)
+    further = [value for value in values[2:] if value != "SYNTHETIC"] or ["OTHER"]
+    return ["DERIVED", "SECONDARY", *further, "SYNTHETIC"]
 
 
-def _references(originals):
-    """Items of the Source Image Sequence."""
+def _references(originals: Sequence[Dataset]) -> list[Dataset]:
+    """Return the items of the Source Image Sequence."""
     items = []
     for original in originals:
         item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
-            original.SOPClassUID,
-            original.SOPInstanceUID,
-        )
+        item.ReferencedSOPClassUID = original.SOPClassUID
+        item.ReferencedSOPInstanceUID = original.SOPInstanceUID
         item.PurposeOfReferenceCodeSequence = [
             _code("121322", "Source image for image processing operation")
         ]
@@ -294,8 +292,8 @@ def _references(originals):
     return items
 
 
-def _equipment(original):
-    """What has made the source: the scanner, or the program where it was derived itself."""
+def _equipment(original: Dataset) -> Dataset:
+    """Return the scanner, or the program that derived the source, as contributing equipment."""
     item = Dataset()
     for keyword in OF_THE_EQUIPMENT:
         if keyword in original:
@@ -311,8 +309,8 @@ def _equipment(original):
     return item
 
 
-def _code(value, meaning):
-    """An item of a code sequence, of DICOM's own codes."""
+def _code(value: str, meaning: str) -> Dataset:
+    """Return an item of a code sequence, from DICOM's own codes."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
     return item

@@ -1,143 +1,193 @@
-"""How the slices of a DICOM series lie in space, from their headers: the grid that they make, or what is wrong with it."""
+"""Position of the slices of a DICOM series: the voxel grid they form, or why they form none."""
 
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydicom.errors import BytesLengthException
 
 from ..errors import SuperResolutionError
-from .checks import choose_frame
+from ..messages import Message, warning
+from .checks import choose_frame, unknown_orientation
 
-POSITION, ORIENTATION, PIXEL_SPACING, GAP, THICKNESS, NUMBER = (
-    "0020|0032",
-    "0020|0037",
-    "0028|0030",
-    "0018|0088",
-    "0018|0050",
-    "0020|0013",
-)
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
 
 DISTANCE_TOLERANCE = 0.02
-"""mm, and also the part of the slice distance, that headers may round away."""
+"""mm, and also the part of the slice spacing, that headers may round away."""
+DIRECTION_TOLERANCE = SPACING_TOLERANCE = 1e-3
+DAMAGED = (
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError),
+    *(struct.error, zlib.error, BytesLengthException),
+)
+"""Exceptions that pydicom raises for damaged files and elements."""
+FUNCTIONAL_GROUPS = ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slice:
-    """The header of a file with one image. size: (ni, nj); values: header elements by tag, as text."""
+    """Header of a DICOM file with one image.
+
+    Attributes:
+        path: The file.
+        dataset: Its elements; the pixels stay in the file until they are needed.
+    """
 
     path: Path
-    size: tuple
-    components: int
-    values: dict
+    dataset: FileDataset
 
-    def text(self, tag):
-        return self.values.get(tag, "").strip(" \0")
+    @property
+    def size(self) -> tuple[int, int]:
+        """Pixel counts (ni, nj)."""
+        return int(self.dataset.Columns), int(self.dataset.Rows)
 
-    def numbers(self, tag, count):
-        """A vector, or None where the element is missing or not made of count finite numbers."""
+    def text(self, keyword: str) -> str:
+        """Return an element as text; "" if it is missing or damaged."""
         try:
-            numbers = np.array([float(part) for part in self.text(tag).split("\\")])
+            value = self._value(keyword)
+            parts = [value] if value is None or isinstance(value, str) else list(value)
+        except TypeError:  # a single number
+            parts = [value]
+        except DAMAGED:
+            return ""
+        return "\\".join(str(part) for part in parts if part is not None).strip(" \0")
+
+    def _value(self, keyword: str) -> Any:
+        if keyword in self.dataset:
+            return self.dataset.get(keyword)
+        for groups in FUNCTIONAL_GROUPS:  # of enhanced images
+            for item in self.dataset.get(groups, ())[:1]:
+                for group in item:
+                    for inner in group.value[:1] if group.VR == "SQ" else ():
+                        if keyword in inner:
+                            return inner.get(keyword)
+        return None
+
+    def numbers(self, keyword: str, count: int) -> np.ndarray | None:
+        """Return `count` finite numbers; None if the element does not hold them."""
+        try:
+            numbers = np.array([float(part) for part in self.text(keyword).split("\\")])
         except ValueError:
             return None
         return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
-def grid_of(name, slices, frame, messages):
-    """(the slices of one frame in order along the normal, IJKToLPS)"""
+def grid_of(
+    name: str, slices: Sequence[Slice], frame: int | None, messages: list[Message]
+) -> tuple[list[Slice], np.ndarray]:
+    """Arrange slices as a voxel grid.
+
+    Args:
+        name: Name of the series, for errors.
+        slices: All images, in any order.
+        frame: Index of the image to use where each position holds several; None for only one.
+        messages: Receives what the headers leave unknown.
+
+    Returns:
+        The slices of the frame in the order of their positions along the slice normal, and the
+        matrix from voxel indices to LPS coordinates, (4, 4), mm.
+
+    Raises:
+        SuperResolutionError: The slices form no complete, regular grid.
+    """
     first = slices[0]
     _check_alike(name, slices)
-    rows, columns, origin = _plane(name, slices, messages)
-    spacing = first.numbers(PIXEL_SPACING, 2)
+    row, column, origin = _plane(name, slices, messages)
+    normal = np.cross(row, column)
+    spacing = first.numbers("PixelSpacing", 2)
     if spacing is None:
         spacing = np.ones(2)
-        messages.append(f"{name} gives no pixel size: 1 mm was taken.")
+        messages.append(warning("position", f"{name} gives no pixel size; 1 mm is assumed."))
     lps = np.eye(4)
-    lps[:3, 0], lps[:3, 1] = rows * spacing[1], columns * spacing[0]
+    lps[:3, 0], lps[:3, 1] = row * spacing[1], column * spacing[0]
     if len(slices) == 1:
         choose_frame(name, 1, frame)
-        thickness = next(
-            (
-                t[0]
-                for t in (first.numbers(GAP, 1), first.numbers(THICKNESS, 1))
-                if t is not None and t[0] > 0
-            ),
-            None,
-        )
-        if thickness is None:
-            messages.append(f"{name} gives no slice thickness: 1 mm was taken.")
-        lps[:3, 2], lps[:3, 3] = np.cross(rows, columns) * (thickness or 1.0), origin
-        return slices, lps
+        lps[:3, 2], lps[:3, 3] = normal * _thickness(name, first, messages), origin
+        return list(slices), lps
 
     positions = np.array([_position(name, image) for image in slices])
-    stacks = _stacks(name, slices, positions @ np.cross(rows, columns))
-    chosen = choose_frame(name, len(stacks), frame)
-    slices, positions = [slices[n] for n in stacks[chosen]], positions[stacks[chosen]]
-    if len(slices) == 1:
+    stacks = _stacks(name, slices, positions @ normal)
+    chosen = stacks[choose_frame(name, len(stacks), frame)]
+    arranged, positions = [slices[n] for n in chosen], positions[chosen]
+    if len(arranged) == 1:
         raise SuperResolutionError(
-            f"All images of {name} lie at the same place: give one of its files."
+            f"All images of {name} are at the same position. Use one of its files."
         )
-    step = _step(name, slices, positions, np.cross(rows, columns))
-    lps[:3, 2], lps[:3, 3] = step, positions[0]
-    return slices, lps
+    lps[:3, 2], lps[:3, 3] = _step(name, arranged, positions, normal), positions[0]
+    return arranged, lps
 
 
-def _plane(name, slices, messages):
-    """Unit vectors along a row and a column, and the position of the first slice, LPS."""
-    orientation = slices[0].numbers(ORIENTATION, 6)
-    origin = slices[0].numbers(POSITION, 3)
+def _plane(
+    name: str, slices: Sequence[Slice], messages: list[Message]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return unit vectors along a row and a column, and the position of the first slice, LPS."""
+    orientation = slices[0].numbers("ImageOrientationPatient", 6)
+    origin = slices[0].numbers("ImagePositionPatient", 3)
     if orientation is None or origin is None:
         if len(slices) > 1:
             raise SuperResolutionError(
-                f"{name[0].upper()}{name[1:]} does not say where its slices lie: export it again as MR images, not as secondary captures."
+                f"The slice positions of {name} are missing. Export it again as MR images, not as "
+                "secondary captures."
             )
-        messages.append(
-            f"{name} does not say how the patient lies: the pixel grid was taken as it is, names such as axial may be wrong."
-        )
+        messages.append(unknown_orientation(name, "no image position", "pixel grid"))
         return np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.zeros(3)
-    rows, columns = orientation[:3], orientation[3:]
-    lengths = np.linalg.norm(rows), np.linalg.norm(columns)
+    row, column = orientation[:3], orientation[3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
     if abs(np.array(lengths) - 1).max() > 0.01:
-        raise SuperResolutionError(
-            f"{name[0].upper()}{name[1:]} gives no usable slice direction: export it again."
-        )
-    return rows / lengths[0], columns / lengths[1], origin
+        raise SuperResolutionError(f"The slice direction of {name} is not usable. Export it again.")
+    return row / lengths[0], column / lengths[1], origin
 
 
-def _check_alike(name, slices):
-    """Raises SuperResolutionError where slices differ in size, pixel size or direction."""
-    first = slices[0]
+def _thickness(name: str, image: Slice, messages: list[Message]) -> float:
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        thickness = image.numbers(keyword, 1)
+        if thickness is not None and thickness[0] > 0:
+            return float(thickness[0])
+    messages.append(warning("thickness", f"{name} gives no slice thickness; 1 mm is assumed."))
+    return 1.0
+
+
+def _check_alike(name: str, slices: Sequence[Slice]) -> None:
+    """Refuse slices that differ in size, pixel size or direction."""
+    first, action = slices[0], "Keep only those of one volume in the folder"
     for image in slices[1:]:
         if image.size != first.size:
+            sizes = [f"{one.path.name} {one.size[0]}×{one.size[1]}" for one in (first, image)]
             raise SuperResolutionError(
-                f"The slices of {name} differ in size ({first.path.name} has {first.size[0]}×{first.size[1]} pixels, "
-                f"{image.path.name} {image.size[0]}×{image.size[1]}): put only those of one volume into the folder."
+                f"The slices of {name} differ in size ({', '.join(sizes)} pixels). {action}."
             )
-        for tag, count, what, tolerance in (
-            (ORIENTATION, 6, "direction", 1e-3),
-            (PIXEL_SPACING, 2, "pixel size", 1e-3),
+        for keyword, count, label, tolerance in (
+            ("ImageOrientationPatient", 6, "direction", DIRECTION_TOLERANCE),
+            ("PixelSpacing", 2, "pixel size", SPACING_TOLERANCE),
         ):
-            one, other = first.numbers(tag, count), image.numbers(tag, count)
+            one, other = first.numbers(keyword, count), image.numbers(keyword, count)
             if (one is None) != (other is None) or (
-                one is not None and np.abs(one - other).max() > tolerance
+                one is not None and other is not None and np.abs(one - other).max() > tolerance
             ):
                 raise SuperResolutionError(
-                    f"The slices of {name} differ in their {what} ({first.path.name} and {image.path.name}), as in a localizer: "
-                    "put only those of one volume into the folder."
+                    f"The slices of {name} differ in their {label} ({first.path.name} and "
+                    f"{image.path.name}), as in a localizer. {action}."
                 )
 
 
-def _position(name, image):
-    position = image.numbers(POSITION, 3)
+def _position(name: str, image: Slice) -> np.ndarray:
+    position = image.numbers("ImagePositionPatient", 3)
     if position is None:
         raise SuperResolutionError(
-            f"{image.path.name}, of {name}, does not say where it lies: export the series again."
+            f"{image.path.name}, of {name}, does not say where it lies. Export the series again."
         )
     return position
 
 
-def _stacks(name, slices, heights):
-    """Indices of the slices in order of height, one list for each image that every position holds."""
-    order = sorted(range(len(slices)), key=lambda n: heights[n])
+def _stacks(name: str, slices: Sequence[Slice], heights: np.ndarray) -> list[list[int]]:
+    """Return the indices of the slices in order of height, one list for each frame."""
+    order = sorted(range(len(slices)), key=lambda n: float(heights[n]))
     places = [[order[0]]]
     for n in order[1:]:
         if heights[n] - heights[places[-1][0]] > DISTANCE_TOLERANCE:
@@ -146,33 +196,39 @@ def _stacks(name, slices, heights):
     counts = {len(place) for place in places}
     if len(counts) > 1:
         raise SuperResolutionError(
-            f"{name[0].upper()}{name[1:]} is not complete, or mixes volumes: some positions hold {min(counts)} "
-            f"images, others {max(counts)}; put only the slices of one volume into the folder."
+            f"Images are missing from {name}, or it mixes volumes: some positions hold "
+            f"{min(counts)} images, others {max(counts)}. Keep only the slices of one volume in "
+            "the folder."
         )
+
+    def instance_number(n: int) -> float:
+        number = slices[n].numbers("InstanceNumber", 1)
+        return 0.0 if number is None else float(number[0])
+
     for place in places:
-        place.sort(
-            key=lambda n: (
-                slices[n].numbers(NUMBER, 1) if slices[n].numbers(NUMBER, 1) is not None else [0]
-            )[0]
-        )
-    return [list(stack) for stack in zip(*places)]
+        place.sort(key=instance_number)
+    return [list(stack) for stack in zip(*places, strict=True)]
 
 
-def _step(name, slices, positions, normal):
-    """The way from one slice to the next, after making sure that all are that far apart, LPS."""
+def _step(
+    name: str, slices: Sequence[Slice], positions: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
+    """Return the LPS vector from one slice to the next; refuse uneven positions."""
     gaps = np.diff(positions @ normal)
     usual = float(np.median(gaps))
     tolerance = DISTANCE_TOLERANCE * (1 + usual)
     widest = int(np.argmax(np.abs(gaps - usual)))
     if abs(gaps[widest] - usual) > tolerance:
         raise SuperResolutionError(
-            f"A slice is missing from {name}, or the slices are not evenly spaced: {slices[widest].path.name} and "
-            f"{slices[widest + 1].path.name} are {gaps[widest]:.4g} mm apart, others {usual:.4g} mm; export the whole series again."
+            f"A slice is missing from {name}, or the slices are not evenly spaced: "
+            f"{slices[widest].path.name} and {slices[widest + 1].path.name} are "
+            f"{gaps[widest]:.4g} mm apart, others {usual:.4g} mm. Export the whole series again."
         )
-    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    step: np.ndarray = (positions[-1] - positions[0]) / (len(positions) - 1)
     line = positions[0] + np.arange(len(positions))[:, None] * step
     if np.linalg.norm(positions - line, axis=1).max() > tolerance + 0.1 * usual:
         raise SuperResolutionError(
-            f"The slices of {name} do not lie on a straight line: export the series again, without motion correction of single slices."
+            f"The slices of {name} do not lie on a straight line. Export the series again, without "
+            "motion correction of single slices."
         )
     return step

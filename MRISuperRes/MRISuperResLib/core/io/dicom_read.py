@@ -1,235 +1,325 @@
-"""DICOM images, one file or a folder with a series. GDCM (through SimpleITK) decodes; completeness is checked here and in dicom_grid.
+"""DICOM images, one file or a folder with a series, by pydicom.
 
-GDCM's own series reader takes the distance of the first two slices for all of them, the pixel type of the first slice for
-all of them, and leaves out without a word what it can't read.
+pydicom decodes uncompressed, deflated and RLE pixels; SimpleITK's GDCM, which 3D Slicer and pip
+both bring, decodes the JPEG family. The series reader of GDCM is not used: it takes the spacing of
+the first two slices and the pixel type of the first slice for all, and skips unreadable files
+without an error.
 """
 
-import re
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
-
-from ..errors import SuperResolutionError
-from ..geometry import LPS_TO_RAS
-from ..messages import warning
-from ..volume import Volume
-from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
-from .dicom_geometry import Slice, grid_of
-from .itk import silence as quiet
-
-MODALITY, SERIES, DESCRIPTION, INSTANCE = "0008|0060", "0020|000e", "0008|103e", "0008|0018"
-IMAGE_TYPE, FRAMES, BITS = "0008|0008", "0028|0008", "0028|0100"
-
-PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
-"""The tag (7FE0,0010) in either byte order."""
-COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
-"""Transfer syntaxes (JPEG and its relatives, RLE) whose pixel data are fragments, closed by FRAGMENTS_END."""
-FRAGMENTS_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
-MODALITY_ELEMENT = re.compile(
-    rb"(?:\x08\x00\x60\x00|\x00\x08\x00\x60)(?:CS..|....)([A-Z]{2,16})", re.DOTALL
+import pydicom
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
 )
 
+from .. import geometry
+from ..errors import SuperResolutionError
+from ..messages import Message, info, warning
+from ..volume import Volume
+from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
+from .dicom_geometry import DAMAGED, Slice, grid_of
+from .itk import read_by_gdcm
 
-@dataclass(frozen=True)
+DECODED_BY_PYDICOM = frozenset(
+    {
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+        RLELossless,
+    }
+)
+PIXEL_DATA = 0x7FE00010
+UNDEFINED_LENGTH = 0xFFFFFFFF
+DEFERRED = 4096
+"""Bytes above which an element, such as the pixels, stays in the file until it is used."""
+
+
+@dataclass(frozen=True, eq=False)
 class Series:
-    """Where the images of a volume are. name: for sentences; slices: in order along the normal of their plane; ijk_to_ras: (4, 4), mm."""
+    """Images of a volume, before their pixels are read.
+
+    Attributes:
+        name: Name for messages.
+        slices: Images in order along the normal of their plane.
+        ijk_to_ras: Voxel indices to patient coordinates, (4, 4), mm.
+        messages: What the user should know about the series.
+    """
 
     name: str
-    slices: list
+    slices: list[Slice]
     ijk_to_ras: np.ndarray
-    messages: list
+    messages: tuple[Message, ...]
 
     @property
-    def size(self):
-        """(ni, nj, nk)"""
+    def size(self) -> tuple[int, int, int]:
+        """Voxel counts (ni, nj, nk)."""
         return (*self.slices[0].size, len(self.slices))
 
 
-def read_dicom(path, frame=None, series=None):
-    """(array (k, j, i), ijk_to_ras (4, 4), messages) of a DICOM file or of a folder (not of its subfolders).
+def read_dicom(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
+    """Read a DICOM file, or the series in a folder (not in its subfolders).
 
-    frame: which of several images at each position. series: Series Instance UID, where a folder holds several.
-    Raises SuperResolutionError (kind "input").
+    Args:
+        path: The file or folder.
+        frame: Index of the image where each position holds several, counted from 0.
+        series: Series Instance UID, where a folder holds several series.
+
+    Raises:
+        SuperResolutionError: (kind "input") The images do not form one complete scalar volume;
+            (kind "memory") they do not fit into memory.
     """
     found = find_series(path, frame, series)
-    messages = tuple(warning("series", m) if isinstance(m, str) else m for m in found.messages)
-    return Volume(_voxels(found.name, found.slices), found.ijk_to_ras, messages)
+    return Volume(_voxels(found), found.ijk_to_ras, found.messages)
 
 
-def is_dicom(path, head):
-    return head[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".ima")
-
-
-def find_series(path, frame=None, series=None):
-    """The Series that read_dicom would read; arguments and errors as there."""
+def find_series(path: str | Path, frame: int | None = None, series: str | None = None) -> Series:
+    """Find the series that `read_dicom` would read; arguments and errors as there."""
     path = Path(path)
-    if not path.is_dir():
-        return series_of([path], frame)
-    messages = []
-    slices = _choose_series(path, _scan(path, messages), series, messages)
-    return _arranged(path.name, slices, frame, messages)
+    with read_errors(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, about values that break the standard
+        if not path.is_dir():
+            return _arrange(path.name, [_header(path, force=True)], frame, [])
+        messages: list[Message] = []
+        slices = _choose_series(path, _scan(path, messages), series, messages)
+        return _arrange(path.name, slices, frame, messages)
 
 
-def series_of(files, frame=None):
-    """The Series that is made of all images of a list of files. Raises SuperResolutionError (kind "input")."""
-    with read_errors(files[0]):
-        return _arranged(
-            Path(files[0]).parent.name, [_header(Path(file)) for file in files], frame, []
-        )
+def series_of(files: Sequence[str | Path], frame: int | None = None) -> Series:
+    """Return the series formed by all images of a list of files; errors as in `read_dicom`."""
+    with read_errors(files[0]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slices = [_header(Path(file), force=True) for file in files]
+        return _arrange(Path(files[0]).parent.name, slices, frame, [])
 
 
-def _arranged(folder, slices, frame, messages):
-    name = (
-        slices[0].path.name
-        if len(slices) == 1
-        else f"the series in {folder or slices[0].path.parent}"
-    )
-    for image in slices:
-        _check_image(image)
-    slices, lps = grid_of(name, slices, frame, messages)
-    check_grid(name, lps)
-    modality = slices[0].text(MODALITY)
-    if modality != "MR":
-        messages.insert(
-            0,
-            f"This is no MRI but an image of modality {modality or 'unknown'}: the models were made for MRI, don't trust the result.",
-        )
-    return Series(name, slices, LPS_TO_RAS @ lps, messages)
+class _NoImageError(SuperResolutionError):
+    """A DICOM object without an image, which a folder may hold beside a series."""
 
 
-def _header(path):
-    if _is_cut(path.read_bytes()):
-        raise _unreadable(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO("GDCMImageIO")
-    with quiet():
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError as e:
-            raise _unreadable(path) from e
-    values = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    return Slice(path, reader.GetSize()[:2], reader.GetNumberOfComponents(), values)
-
-
-def _is_cut(data):
-    """Whether compressed pixel data have no end. GDCM finds out as well, but may need many seconds for an RLE image."""
-    start = data.find(PIXEL_DATA[0])
-    return (
-        start > 0
-        and any(syntax in data[:1024] for syntax in COMPRESSED)
-        and FRAGMENTS_END not in data[start:]
+def _header(path: Path, force: bool = False) -> Slice:
+    """Read the elements of a file with an image; `force`: also without the DICOM preamble."""
+    try:
+        dataset = pydicom.dcmread(path, defer_size=DEFERRED, force=force)
+    except InvalidDicomError as e:
+        raise _not_dicom(path) from e
+    except OSError as e:
+        if e.errno is not None:
+            raise
+        raise _undecodable(path) from e  # pydicom's own, for damaged sequences
+    except DAMAGED as e:
+        raise _undecodable(path) from e
+    image = Slice(path, dataset)
+    if _is_cut(dataset):
+        raise _undecodable(path)
+    if image.numbers("Rows", 1) and image.numbers("Columns", 1) and PIXEL_DATA in dataset:
+        return image
+    if dataset.preamble is None:
+        raise _not_dicom(path)
+    sop_class = dataset.file_meta.get("MediaStorageSOPClassUID") or image.text("SOPClassUID")
+    if "Image Storage" in UID(sop_class).name:
+        raise _undecodable(path)
+    modality = image.text("Modality")
+    raise _NoImageError(
+        f"{path.name} is a DICOM object{f' of kind {modality}' if modality else ''} and holds no "
+        "image. Use the files of an MRI series."
     )
 
 
-def _unreadable(path):
-    """Says why GDCM can't read a file: other content, or broken."""
-    data = path.read_bytes()
-    if data[128:132] != b"DICM":
-        return SuperResolutionError(
-            f"{path.name} is not a DICOM file, or its beginning is damaged: copy or export it again."
-        )
-    if not any(tag in data for tag in PIXEL_DATA):
-        kind = MODALITY_ELEMENT.search(data)
-        what = f"a DICOM object of kind {kind[1].decode()}" if kind else "a DICOM object"
-        return SuperResolutionError(
-            f"{path.name} is {what} and holds no image: give the files of an MRI series."
-        )
+def _is_cut(dataset: FileDataset) -> bool:
+    """Return whether the last element is incomplete, which pydicom does not report."""
+    tag = next(reversed(list(dataset.keys())), None)
+    if tag is None or tag == PIXEL_DATA:  # the number of pixels is checked when they are decoded
+        return False
+    last = dataset.get_item(tag)
+    if not isinstance(last, RawDataElement) or last.length == UNDEFINED_LENGTH:
+        return False
+    return len(last.value or b"") < last.length
+
+
+def _not_dicom(path: Path) -> SuperResolutionError:
     return SuperResolutionError(
-        f"The image in {path.name} can't be decoded: the file is damaged or cut short, or its compression is not supported; "
-        "copy it again, or export it uncompressed."
+        f"{path.name} is not a DICOM file, or its beginning is damaged. Copy or export it again."
     )
 
 
-def _scan(folder, messages):
-    """The image headers of a folder by series, copies of the same image left out."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.stat().st_size > 132)
-    found, others = {}, []
-    for path in files:
-        with open(path, "rb") as file:
-            if file.read(132)[128:] != b"DICM" or path.name == "DICOMDIR":
-                continue
+def _undecodable(path: Path) -> SuperResolutionError:
+    return SuperResolutionError(
+        f"The image in {path.name} cannot be decoded: the file is damaged or cut short, or its "
+        "compression is not supported. Copy it again or export it uncompressed."
+    )
+
+
+def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
+    """Return the images of a folder by series, without copies of the same image."""
+    found: dict[str, dict[str | Path, Slice]] = {}
+    others = []
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        if path.name == "DICOMDIR":
+            continue
         try:
             image = _header(path)
-        except SuperResolutionError as e:
-            if "holds no image" not in str(e):
-                raise
+        except _NoImageError:
             others.append(path.name)
-            continue
-        found.setdefault(image.text(SERIES), {}).setdefault(image.text(INSTANCE) or path, image)
+        except SuperResolutionError as e:
+            if not isinstance(e.__cause__, InvalidDicomError):  # other files may lie there
+                raise
+        else:
+            images = found.setdefault(image.text("SeriesInstanceUID"), {})
+            images.setdefault(image.text("SOPInstanceUID") or path, image)
     if not found:
-        hint = (
-            "give one of its subfolders"
-            if any(p.is_dir() for p in folder.iterdir())
-            else "give the folder of an MRI series"
-        )
-        raise SuperResolutionError(f"The folder {folder} holds no DICOM images: {hint}.")
+        has_folders = any(path.is_dir() for path in folder.iterdir())
+        action = "one of its subfolders" if has_folders else "the folder of an MRI series"
+        raise SuperResolutionError(f"The folder {folder} holds no DICOM images. Use {action}.")
     if others:
-        messages.append(f"Left out, as they hold no image: {', '.join(others)}.")
+        messages.append(info("series", f"Skipped files without an image: {', '.join(others)}."))
     return {uid: list(images.values()) for uid, images in found.items()}
 
 
-def _choose_series(folder, found, series, messages):
+def _choose_series(
+    folder: Path, found: dict[str, list[Slice]], series: str | None, messages: list[Message]
+) -> list[Slice]:
     listed = "; ".join(
-        f"{uid} ({images[0].text(DESCRIPTION) or 'no description'}, {len(images)} images)"
+        f"{uid} ({images[0].text('SeriesDescription') or 'no description'}, {len(images)} images)"
         for uid, images in found.items()
     )
     if series is not None and series not in found:
         raise SuperResolutionError(
-            f"There is no series {series} in {folder}, choose another with --series: {listed}."
+            f"{folder} holds no series {series}. Choose another with --series: {listed}."
         )
     if series is None and len(found) > 1:
         raise SuperResolutionError(
-            f"{folder} holds {len(found)} series, choose one with --series: {listed}."
+            f"{folder} holds {len(found)} series. Choose one with --series: {listed}."
         )
     images = found[series] if series is not None else next(iter(found.values()))
-    messages.append(
-        f"Taken: the series “{images[0].text(DESCRIPTION) or images[0].text(SERIES)}”, {len(images)} images."
-    )
+    name = images[0].text("SeriesDescription") or images[0].text("SeriesInstanceUID")
+    messages.append(info("series", f"Series “{name}”, {len(images)} images."))
     return images
 
 
-def _check_image(image):
-    name, modality = image.path.name, image.text(MODALITY)
+def _arrange(
+    folder: str, slices: list[Slice], frame: int | None, messages: list[Message]
+) -> Series:
+    for image in slices:
+        _check_image(image)
+    first = slices[0]
+    name = first.path.name if len(slices) == 1 else f"the series in {folder or first.path.parent}"
+    slices, lps = grid_of(name, slices, frame, messages)
+    check_grid(name, lps)
+    modality = slices[0].text("Modality")
+    if modality != "MR":
+        text = (
+            f"The modality of {name} is {modality or 'unknown'}, not MR. The models were trained "
+            "on MRI; do not trust the result."
+        )
+        messages.insert(0, warning("modality", text))
+    return Series(name, slices, geometry.LPS_TO_RAS @ lps, tuple(messages))
+
+
+def _check_image(image: Slice) -> None:
+    """Refuse images that are no single scalar slice of an acquired volume."""
+    name, modality = image.path.name, image.text("Modality")
+    frames, samples = image.text("NumberOfFrames"), image.text("SamplesPerPixel")
     if modality == "SEG":
         raise segmentation(name)
     if modality == "RTDOSE":
         raise SuperResolutionError(
-            f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy: give the MRI series instead."
+            f"{name} is a radiotherapy dose (RTDOSE), not an image of the anatomy. Use the MRI "
+            "series instead."
         )
-    if image.components > 1:
-        raise not_scalar(name, image.components, is_color=True)
-    if "MOSAIC" in image.text(IMAGE_TYPE):
+    if samples not in ("", "1"):
+        raise not_scalar(name, samples, is_color=True)
+    if image.text("PhotometricInterpretation") == "PALETTE COLOR":
+        raise not_scalar(name, 3, is_color=True)
+    if "MOSAIC" in image.text("ImageType"):
         raise SuperResolutionError(
-            f"{name} is a mosaic, all slices side by side in one picture: convert it with dcm2niix and give the NIfTI file."
+            f"{name} is a mosaic, with all slices side by side in one picture. Convert it with "
+            "dcm2niix and use the NIfTI file."
         )
-    if image.text(FRAMES) not in ("", "1"):
+    if frames not in ("", "1"):
         raise SuperResolutionError(
-            f"{name} holds {image.text(FRAMES)} frames in one file (multi-frame DICOM), which is not supported: "
-            "load it in 3D Slicer, or convert it with dcm2niix, and give it as NRRD or NIfTI."
+            f"{name} holds {frames} frames in one file (multi-frame DICOM), which is not "
+            "supported. Load it in 3D Slicer or convert it with dcm2niix, and use NRRD or NIfTI."
         )
 
 
-def _voxels(name, slices):
-    """(k, j, i). Slices with different scaling get a type that holds them all."""
+def _voxels(series: Series) -> np.ndarray:
+    """Return (k, j, i); slices with different scalings get a type that holds them all."""
     try:
-        with quiet():
-            images = [_pixels(image) for image in slices]
+        with read_errors(series.name), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            images = [_pixels(image) for image in series.slices]
         return np.stack(images).astype(np.result_type(*images), copy=False)
     except MemoryError as e:
-        raise out_of_memory(name, (*slices[0].size, len(slices)), 8) from e
+        raise out_of_memory(series.name, series.size, 8) from e
 
 
-def _pixels(image):
+def _pixels(image: Slice) -> np.ndarray:
+    """Return the rescaled pixels (j, i) of an image."""
+    dataset = image.dataset
     try:
-        pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(image.path), imageIO="GDCMImageIO"))
-    except RuntimeError as e:
-        raise _unreadable(image.path) from e
-    stored_bits = image.numbers(BITS, 1)
-    if pixels.dtype == np.float64 and stored_bits is not None and stored_bits[0] <= 16:
-        pixels = pixels.astype(
-            np.float32
-        )  # holds every 16-bit number times the rescale slope to 7 digits
-    return pixels.reshape(pixels.shape[-2:])
+        if dataset.file_meta.get("TransferSyntaxUID") in DECODED_BY_PYDICOM:
+            part = dataset.group_dataset(0x0028)  # pydicom keeps the pixels in what it decodes
+            part.file_meta = dataset.file_meta
+            part.add(dataset[PIXEL_DATA])
+            del dataset[PIXEL_DATA]
+            pixels = _rescaled(part.pixel_array, image)
+        else:
+            pixels = read_by_gdcm(image.path)
+    except OSError as e:
+        if e.errno is not None:
+            raise
+        raise _undecodable(image.path) from e
+    except DAMAGED as e:
+        raise _undecodable(image.path) from e
+    if pixels.dtype == np.float64 and int(dataset.BitsAllocated) <= 16:
+        pixels = pixels.astype(np.float32)  # exact to 7 digits for 16-bit pixels
+    return pixels.reshape(image.size[::-1])
+
+
+def _rescaled(stored: np.ndarray, image: Slice) -> np.ndarray:
+    """Apply bits stored, photometric interpretation and rescale slope as GDCM does.
+
+    The result has the smallest integer type that can hold all values which the stored bits allow;
+    float64 for a scaling that is not made of whole numbers (DICOM PS3.3, C.7.6.3.1 and C.11.1).
+    """
+    allocated, bits = 8 * stored.itemsize, int(image.dataset.BitsStored)
+    unused = allocated - 1 - int(image.dataset.HighBit)
+    if not 0 <= unused <= allocated - bits:
+        raise ValueError("bits stored outside the pixel")
+    if allocated != bits:
+        stored = (stored << unused) >> (allocated - bits)  # clears what else is stored there
+    is_signed = stored.dtype.kind == "i"
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
+    if image.text("PhotometricInterpretation") == "MONOCHROME1":
+        stored = (low + high) - stored
+    slope_element = image.numbers("RescaleSlope", 1)
+    intercept_element = image.numbers("RescaleIntercept", 1)
+    slope = 1.0 if slope_element is None else float(slope_element[0]) or 1.0
+    intercept = 0.0 if intercept_element is None else float(intercept_element[0])
+    if (slope, intercept) == (1, 0):
+        return stored
+    ends = sorted((low * slope + intercept, high * slope + intercept))
+    if slope % 1 == 0 and intercept % 1 == 0:
+        for size in (1, 2, 4):
+            dtype = np.dtype(f"{'u' if ends[0] >= 0 else 'i'}{size}")
+            ends_of_type = np.iinfo(dtype)
+            if ends_of_type.min <= ends[0] and ends[1] <= ends_of_type.max:
+                scaled = stored.astype(np.int64) * int(slope) + int(intercept)
+                return scaled.astype(dtype)
+    return stored * slope + intercept

@@ -12,8 +12,7 @@ from ..errors import SuperResolutionError
 from ..volume import Volume
 from .atomic import check_parent, temporary_file, translate_os_errors
 from .checks import read_errors
-from .dicom_read import is_dicom, read_dicom
-from .discovery import OUTPUT_EXTENSIONS, provenance_path
+from .discovery import DICOM_NAME, OUTPUT_EXTENSIONS, provenance_path
 from .itk import read_itk, write_itk
 
 TYPES = frozenset(
@@ -43,6 +42,8 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
     path = Path(path)
     with read_errors(path):
         if path.is_dir():
+            from .dicom_read import read_dicom
+
             return read_dicom(path, frame, series)
         if series is not None:
             raise SuperResolutionError(
@@ -63,7 +64,9 @@ def _read_file(path: Path, frame: int | None) -> Volume:
         return read_itk(path, "NrrdImageIO", frame)
     if b"ElementDataFile" in head or b"NDims" in head:
         return read_itk(path, "MetaImageIO", frame)
-    if is_dicom(path, head):
+    if head[128:132] == b"DICM" or DICOM_NAME.fullmatch(path.name):
+        from .dicom_read import read_dicom
+
         return read_dicom(path, frame)
     raise SuperResolutionError(
         f"{path.name} is not a volume that can be read. Use a NIfTI (.nii, .nii.gz), NRRD (.nrrd, "
@@ -137,7 +140,8 @@ def write_volume(path: str | Path, volume: Volume) -> None:
             f"Voxels of type {array.dtype.name} cannot be stored in {extension} files. Convert "
             "them to float32 first."
         )
-    volume = replace(volume, array=array.astype(array.dtype.newbyteorder("="), copy=False))
+    if not array.dtype.isnative:
+        volume = replace(volume, array=array.astype(array.dtype.newbyteorder("=")))
     sidecar = provenance_path(target)
     with (
         translate_os_errors(target, array.nbytes),

@@ -159,6 +159,16 @@ def _unreadable(name: str, error: Exception) -> SuperResolutionError:
     )
 
 
+def read_by_gdcm(path: Path) -> np.ndarray:
+    """Return the rescaled pixels of a DICOM file.
+
+    Raises:
+        RuntimeError: GDCM cannot decode the file.
+    """
+    with silence():
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
+
+
 def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
     """Write an NRRD or MetaImage file with the provenance in its header.
 
@@ -174,7 +184,7 @@ def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compressio
         OSError: The file was not written completely.
         MemoryError: There is no memory for a copy of the volume.
     """
-    incomplete = "the file is incomplete, perhaps because the disk is full"
+    incomplete = "the file was not written completely, perhaps because the disk is full"
     try:
         image = volume.to_sitk()
     except RuntimeError as e:  # ITK has no exception type of its own for it

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import importlib
 import io
 import json
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -41,12 +42,15 @@ from .checks import (
     unusable_grid,
 )
 
-try:  # two to four times as fast as zlib; not brought by 3D Slicer
-    from isal import igzip, igzip_threaded
-    from isal.isal_zlib import IsalError
+IGZIP: Any
+IGZIP_THREADED: Any
+DAMAGED_ARCHIVE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+try:  # several times as fast as zlib; 3D Slicer does not bring it
+    IGZIP = importlib.import_module("isal.igzip")
+    IGZIP_THREADED = importlib.import_module("isal.igzip_threaded")
+    DAMAGED_ARCHIVE += (importlib.import_module("isal.isal_zlib").error,)
 except ImportError:
-    igzip = igzip_threaded = None
-    IsalError = zlib.error
+    IGZIP = IGZIP_THREADED = None
 
 HEADERS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
 HEADER_SIZE = 540
@@ -81,14 +85,14 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
             header = _header(file, name)
             size, frames = _size(header, name)
             dtype = _dtype(header, name)
-            ijk_to_ras, messages = _position(header, name)
+            ijk_to_ras, messages = _position(header, size, name)
             check_grid(name, ijk_to_ras)
             chosen = choose_frame(name, frames, frame)
             with contextlib.ExitStack() as stack:
                 if not _is_single(header):
                     file = stack.enter_context(_open(_data_file(path)))
                 array = _voxels(file, header, (*size, frames), dtype, chosen, name)
-    except (EOFError, gzip.BadGzipFile, zlib.error, IsalError) as e:
+    except DAMAGED_ARCHIVE as e:
         raise SuperResolutionError(
             f"{name} is damaged or cut short ({e}). Copy or export it again."
         ) from e
@@ -105,7 +109,7 @@ def _open(path: Path) -> IO[bytes]:
         file.seek(0)
         return file
     file.close()
-    return cast(IO[bytes], (igzip or gzip).open(path, "rb"))
+    return cast(IO[bytes], (IGZIP or gzip).open(path, "rb"))
 
 
 def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
@@ -118,7 +122,7 @@ def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
         )
     if len(head) < kind.sizeof_hdr:
         raise EOFError("its header is incomplete")
-    return kind(head[: kind.sizeof_hdr], check=False)
+    return cast(Any, kind)(head[: kind.sizeof_hdr], check=False)
 
 
 def _is_single(header: nibabel.Nifti1Header) -> bool:
@@ -168,7 +172,9 @@ def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
     return header.get_data_dtype()
 
 
-def _position(header: nibabel.Nifti1Header, name: str) -> tuple[np.ndarray, list[Message]]:
+def _position(
+    header: nibabel.Nifti1Header, size: Sequence[int], name: str
+) -> tuple[np.ndarray, list[Message]]:
     """Return IJKToRAS in mm: the sform, else the qform, else the grid as ITK and 3D Slicer do."""
     messages = []
     (sform, _), pixdim = header.get_sform(coded=True), header["pixdim"][1:4].astype(float)
@@ -177,7 +183,7 @@ def _position(header: nibabel.Nifti1Header, name: str) -> tuple[np.ndarray, list
     has_qform = int(header["qform_code"]) > 0
     if int(header["sform_code"]) > 0:
         matrix = sform
-        if has_qform and not _is_same_place(matrix, header.get_qform(), header["dim"][1:4]):
+        if has_qform and not _is_same_place(matrix, header.get_qform(), size):
             messages.append(
                 warning(
                     "position",
@@ -194,7 +200,7 @@ def _position(header: nibabel.Nifti1Header, name: str) -> tuple[np.ndarray, list
     return matrix, messages
 
 
-def _is_same_place(one: np.ndarray, other: np.ndarray, size: np.ndarray) -> bool:
+def _is_same_place(one: np.ndarray, other: np.ndarray, size: Sequence[int]) -> bool:
     corners = geometry.corners(one, size)
     distance = np.abs(corners - geometry.corners(other, size)).max()
     return bool(distance <= POSITION_TOLERANCE * np.linalg.norm(np.ptp(corners, axis=0)))
@@ -279,6 +285,6 @@ def _plain(file: IO[bytes]) -> contextlib.nullcontext[IO[bytes]]:
 
 def _compressed(file: IO[bytes], level: int) -> contextlib.AbstractContextManager[IO[bytes]]:
     """Return a gzip stream into an open file; the same bytes give the same file."""
-    if igzip_threaded is None:
+    if IGZIP_THREADED is None:
         return cast(IO[bytes], gzip.GzipFile("", "wb", level, file, mtime=0))
-    return cast(IO[bytes], igzip_threaded.open(file, "wb", level, threads=-1))
+    return cast(IO[bytes], IGZIP_THREADED.open(file, "wb", level, threads=-1))
