@@ -1,1 +1,1 @@
-"""How good models are on subjects that they have never seen: the thesis's tables, with intervals, as CSV, Markdown and pictures."""
+"""Evaluation of models on volumes of unseen subjects."""

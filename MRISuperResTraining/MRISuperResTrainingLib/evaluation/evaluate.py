@@ -1,21 +1,63 @@
-"""Every method on every volume at every scale."""
+"""Evaluation: every method on every volume at every scale."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from MRISuperResLib.core.comparison.compare import compare
-from MRISuperResLib.core.comparison.scores import ScoreTable
+import numpy as np
+from numpy.typing import ArrayLike
+
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume
-from MRISuperResLib.core.methods.registry import INTERPOLATIONS
+from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
+from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
+from MRISuperResLib.core.resampling import INTERPOLATIONS
 
-from .bootstrap import interval
+if TYPE_CHECKING:
+    from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
+    from MRISuperResLib.core.comparison.scores import Metric, ScoreTable
+
+RESAMPLES, SEED = 10_000, 0
+LEVEL = 0.95
+"""Confidence level of the intervals."""
+
+
+class EvaluationSource(Protocol):
+    """A volume file; `data.sources.Source` is one."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def subject(self) -> str:
+        """Name of the subject."""
+
+    @property
+    def anatomy(self) -> str:
+        """Anatomy of the volume."""
+
+
+ComparisonCallback = Callable[[EvaluationSource, "Comparison"], None]
+"""Called with each comparison and its source."""
 
 
 @dataclass(frozen=True)
 class VolumeScores:
-    """What the methods of one scale came to on one volume."""
+    """Scores of the methods of one scale on one volume.
+
+    Attributes:
+        volume: Name of the file.
+        subject: Name of the subject.
+        anatomy: Anatomy.
+        scale: Upsampling factor.
+        table: The scores.
+    """
 
     volume: str
     subject: str
@@ -26,110 +68,172 @@ class VolumeScores:
 
 @dataclass(frozen=True)
 class Summary:
-    """The mean over subjects, each the mean of its volumes, and its bootstrap interval (None for one subject)."""
+    """Mean of a metric over subjects, where a subject counts as the mean of its volumes.
+
+    Attributes:
+        mean: The mean.
+        interval: Its confidence interval; None for one subject.
+        subjects: Number of subjects.
+    """
 
     mean: float
-    interval: tuple | None
+    interval: tuple[float, float] | None
     subjects: int
 
 
 class Evaluation:
-    """volumes: VolumeScores, in the order in which they were made; skipped: sentences on those that could not be used.
+    """Scores of several volumes.
 
-    The methods of its summaries ask for at least one volume.
+    Attributes:
+        volumes: Scores, in the order in which they were computed.
+        skipped: Sentences about volumes that could not be used.
     """
 
-    def __init__(self, volumes, skipped=()):
-        self.volumes, self.skipped = list(volumes), list(skipped)
+    def __init__(self, volumes: Iterable[VolumeScores], skipped: Iterable[str] = ()) -> None:
+        """Take the scores of several volumes.
+
+        Args:
+            volumes: Scores; the summaries need at least one volume.
+            skipped: Sentences about volumes that could not be used.
+        """
+        self.volumes: list[VolumeScores] = list(volumes)
+        self.skipped: list[str] = list(skipped)
 
     @property
-    def anatomies(self):
+    def anatomies(self) -> list[str]:
+        """Anatomies, sorted."""
         return sorted({scores.anatomy for scores in self.volumes})
 
-    def scales(self, anatomy):
+    def scales(self, anatomy: str) -> list[int]:
+        """List the scales at which an anatomy was evaluated."""
         return sorted({scores.scale for scores in self.volumes if scores.anatomy == anatomy})
 
-    def methods(self, anatomy, scale):
-        return next(scores.table.methods for scores in self._of(anatomy, scale))
+    def methods(self, anatomy: str, scale: int) -> tuple[str, ...]:
+        """List the methods of a scale."""
+        return self._of(anatomy, scale)[0].table.methods
 
-    def metrics(self):
+    def metrics(self) -> tuple[Metric, ...]:
+        """List the metrics."""
         return self.volumes[0].table.metrics
 
-    def summary(self, anatomy, scale, method, key):
-        """A Summary; None where the metric is defined on no volume."""
-        values = {}
+    def summary(self, anatomy: str, scale: int, method: str, key: str) -> Summary | None:
+        """Average a metric over subjects; None if it is defined on no volume.
+
+        Args:
+            anatomy: Anatomy.
+            scale: Upsampling factor.
+            method: Name of the method.
+            key: Key of the metric.
+        """
+        values: dict[str, list[float]] = {}
         for scores in self._of(anatomy, scale):
             if (mean := scores.table.mean(method, key)) is not None:
                 values.setdefault(scores.subject, []).append(mean)
         if not values:
             return None
         means = [sum(of_subject) / len(of_subject) for of_subject in values.values()]
-        return Summary(sum(means) / len(means), interval(means), len(means))
+        return Summary(sum(means) / len(means), confidence_interval(means), len(means))
 
-    def _of(self, anatomy, scale):
+    def _of(self, anatomy: str, scale: int) -> list[VolumeScores]:
         return [
             scores for scores in self.volumes if (scores.anatomy, scores.scale) == (anatomy, scale)
         ]
 
 
-def evaluate(
-    sources,
-    models,
-    scales,
-    cache,
-    job=None,
-    further=(),
-    progress=None,
-    cancelled=None,
-    on_comparison=None,
-):
-    """Degrades every volume at every scale, rebuilds it by every method, and measures; returns an Evaluation.
+def confidence_interval(values: ArrayLike) -> tuple[float, float] | None:
+    """Compute the percentile bootstrap interval of a mean over subjects, 95 %.
 
-    sources: data.sources.Source. models: names of models (see MRISuperResLib.core.method_names), of which each scale takes
-    its own; nearest, bilinear, bicubic and the back-projected bicubic are always there. cache: methods.MethodRegistry.
-    job: a ComparisonOptions whose settings besides methods and scale are taken. further: metrics as comparison.compare takes them.
-    progress(done, total): volumes times scales. cancelled(): asked between slices. on_comparison(source, job, comparison):
-    called for each.
-    A volume that cannot be used is named and left out. Raises SuperResolutionError for models that are not installed, Cancelled.
+    Subjects are resampled, not slices: the slices of a subject are similar, and would make the
+    interval far too narrow. Efron and Tibshirani 1993, "An introduction to the bootstrap",
+    chapter 13. The same values give the same interval.
+
+    Args:
+        values: One value per subject.
+
+    Returns:
+        (low, high); None for fewer than two subjects.
     """
-    template = (job or ComparisonOptions(INTERPOLATIONS)).to_dict()
-    volumes, skipped, done = [], [], 0
-    total = len(sources) * len(scales)
+    from scipy.stats import bootstrap
+
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return None
+    interval = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        method="percentile",
+        random_state=np.random.default_rng(SEED),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def evaluate(
+    sources: Sequence[EvaluationSource],
+    models: Sequence[str],
+    scales: Sequence[int],
+    registry: MethodRegistry,
+    options: ComparisonOptions | None = None,
+    further: Iterable[tuple[Metric, MetricFunction]] = (),
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+    on_comparison: ComparisonCallback | None = None,
+) -> Evaluation:
+    """Degrade every volume at every scale, restore it by every method, and score the results.
+
+    Args:
+        sources: Volume files.
+        models: Names of models; each takes part at its own scale. The interpolations and
+            back-projected bicubic interpolation always do.
+        scales: Upsampling factors.
+        registry: Finds the models and keeps them loaded.
+        options: Options of the comparisons, except methods, scale and reference.
+        further: Additional metrics, see `compare_methods`.
+        on_progress: Called with the progress in pairs of volume and scale.
+        is_cancelled: Called between slices.
+        on_comparison: Called with every comparison.
+
+    Returns:
+        The scores; volumes that cannot be used are listed in `skipped`.
+
+    Raises:
+        SuperResolutionError: A model is not installed.
+        Cancelled: `is_cancelled` returned True.
+    """
+    template = (options or ComparisonOptions(INTERPOLATIONS)).to_dict()
+    further = tuple(further)
+    volumes: list[VolumeScores] = []
+    skipped: list[str] = []
+    meter, done, total = ProgressMeter(), 0, len(sources) * len(scales)
     for source in sources:
         for scale in scales:
-            if progress:
-                progress(done, total)
+            if on_progress:
+                on_progress(meter.update(done, total))
             done += 1
-            names = (
-                *INTERPOLATIONS,
-                FLOOR,
-                *(name for name in models if cache.scale_of(name) == scale),
-            )
-            wanted = ComparisonOptions.from_dict(
-                template | {"methods": names, "scale": scale, "reference": True}
+            of_scale = (name for name in models if registry.scale_of(name) == scale)
+            methods = (*INTERPOLATIONS, FLOOR, *of_scale)
+            requested = ComparisonOptions.from_dict(
+                template | {"methods": methods, "scale": scale, "reference": True}
             )
             try:
-                volume = read_volume(source.path)
-                comparison = compare(
-                    volume.array,
-                    volume.ijk_to_ras,
-                    wanted,
-                    cache,
+                comparison = compare_methods(
+                    read_volume(source.path),
+                    requested,
+                    registry=registry,
                     further=further,
-                    cancelled=cancelled,
+                    is_cancelled=is_cancelled,
                 )
             except SuperResolutionError as error:
                 if error.kind != "input":
                     raise
                 skipped.append(f"{source.path}, ×{scale}: {error}")
                 continue
-            volumes.append(
-                VolumeScores(
-                    Path(source.path).name, source.subject, source.anatomy, scale, comparison.table
-                )
-            )
+            name = Path(source.path).name
+            scores = VolumeScores(name, source.subject, source.anatomy, scale, comparison.table)
+            volumes.append(scores)
             if on_comparison:
-                on_comparison(source, wanted, comparison)
-    if progress:
-        progress(total, total)
+                on_comparison(source, comparison)
+    if on_progress:
+        on_progress(meter.update(total, total))
     return Evaluation(volumes, skipped)

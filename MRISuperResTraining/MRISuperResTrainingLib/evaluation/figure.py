@@ -1,31 +1,44 @@
-"""An evaluation as a picture: every metric by scale, a line per method with its interval."""
+"""Figure of an evaluation: every metric by scale, a line per method with its intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 from MRISuperResLib.core.comparison.figure import import_matplotlib
+from MRISuperResLib.core.comparison.scores import Metric
 
-PANEL = 3.2, 2.6  # inches
-RESOLUTION = 150  # dots per inch
-SPREAD = 0.06  # part of the distance between two scales by which methods stand beside each other
-KEYS = ("psnr", "ssim_wang", "rmse")
+from .evaluate import Evaluation
+from .tables import SHOWN
+
+PANEL = 3.2, 2.6
+"""Width and height of a panel, inches."""
+RESOLUTION = 150
+"""Dots per inch."""
+OFFSET = 0.06
+"""Horizontal offset between methods, part of the distance between two scales."""
 
 
-def draw(evaluation, path):
-    """Writes a PNG file: a row per anatomy, a column per metric of the thesis's tables.
+def draw(evaluation: Evaluation, path: str | Path) -> None:
+    """Draw a PNG file: a row per anatomy, a column per metric.
 
-    Raises SuperResolutionError (kind "environment") where matplotlib is missing.
+    Args:
+        evaluation: The scores.
+        path: Output file.
+
+    Raises:
+        SuperResolutionError: matplotlib is missing (kind "environment").
     """
     figure_class, _ = import_matplotlib()
-    metrics = [metric for metric in evaluation.metrics() if metric.key in KEYS]
+    metrics = [metric for metric in evaluation.metrics() if metric.key in SHOWN]
     anatomies = evaluation.anatomies
-    figure = figure_class(
-        figsize=(PANEL[0] * len(metrics), PANEL[1] * len(anatomies) + 0.6),
-        dpi=RESOLUTION,
-        layout="constrained",
-    )
+    size = PANEL[0] * len(metrics), PANEL[1] * len(anatomies) + 0.6
+    figure = figure_class(figsize=size, dpi=RESOLUTION, layout="constrained")
     axes = figure.subplots(len(anatomies), len(metrics), squeeze=False)
-    colors = {}
+    colors: dict[str, Any] = {}
     for anatomy, row in zip(anatomies, axes):
         for metric, panel in zip(metrics, row):
-            _panel(evaluation, anatomy, metric, panel, colors)
+            _draw_panel(evaluation, anatomy, metric, panel, colors)
     handles = {
         label: handle
         for panel in axes.flat
@@ -42,31 +55,26 @@ def draw(evaluation, path):
     figure.savefig(path, format="png")
 
 
-def _panel(evaluation, anatomy, metric, panel, colors):
+def _draw_panel(
+    evaluation: Evaluation, anatomy: str, metric: Metric, panel: Any, colors: dict[str, Any]
+) -> None:
     scales = evaluation.scales(anatomy)
-    methods = list(
-        dict.fromkeys(method for scale in scales for method in evaluation.methods(anatomy, scale))
-    )
+    by_scale = {scale: evaluation.methods(anatomy, scale) for scale in scales}
+    methods = list(dict.fromkeys(method for scale in scales for method in by_scale[scale]))
     for n, method in enumerate(methods):
+        shift = OFFSET * (n - (len(methods) - 1) / 2)
         points = [
-            (x, evaluation.summary(anatomy, scale, method, metric.key))
+            (x + shift, summary)
             for x, scale in enumerate(scales)
-            if method in evaluation.methods(anatomy, scale)
+            if method in by_scale[scale]
+            and (summary := evaluation.summary(anatomy, scale, method, metric.key))
         ]
-        points = [
-            (x + SPREAD * (n - (len(methods) - 1) / 2), summary) for x, summary in points if summary
-        ]
-        errors = [
-            [
-                abs(summary.mean - end)
-                for _, summary in points
-                for end in [(summary.interval or (summary.mean,) * 2)[side]]
-            ]
-            for side in (0, 1)
-        ]
+        ends = [summary.interval or (summary.mean, summary.mean) for _, summary in points]
+        means = [summary.mean for _, summary in points]
+        errors = [[abs(mean - end[side]) for mean, end in zip(means, ends)] for side in (0, 1)]
         bars = panel.errorbar(
             [x for x, _ in points],
-            [summary.mean for _, summary in points],
+            means,
             errors,
             fmt="o-",
             ms=3,
