@@ -1,10 +1,10 @@
-"""The same gray levels in all pictures of a comparison."""
+"""The same window and level in all images of a comparison."""
 
 import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.comparison.display import ComparisonDisplay
+from MRISuperResLib.scene.comparison.layout import ComparisonDisplay
 from scene_helpers import make_volume
 
 
@@ -24,27 +24,27 @@ class ComparisonDisplayTest(unittest.TestCase):
     def windows(self):
         return [(display.GetWindow(), display.GetLevel()) for display in self.displays]
 
-    def test_all_take_over_window_and_level_of_the_first(self):
+    def test_first_volume_gives_window_and_level(self):
         ComparisonDisplay(self.volumes)
         self.assertEqual(self.windows(), [(100, 50)] * 3)
 
-    def test_a_change_in_any_of_them_is_a_change_in_all(self):
+    def test_change_in_one_volume_is_copied_to_the_others(self):
         ComparisonDisplay(self.volumes)
         for n, display in enumerate(self.displays):
             display.SetWindowLevel(40 + n, 30 + n)
             self.assertEqual(self.windows(), [(40 + n, 30 + n)] * 3)
 
-    def test_automatic_window_and_level_of_one_is_that_of_all(self):
+    def test_automatic_window_of_one_volume_is_copied_to_the_others(self):
         ComparisonDisplay(self.volumes)
         self.displays[1].SetAutoWindowLevel(True)
         self.assertNotEqual(self.windows()[1], (100, 50))
         self.assertEqual(self.windows(), [self.windows()[1]] * 3)
 
-    def test_nothing_is_smoothed(self):
+    def test_interpolation_is_off(self):
         ComparisonDisplay(self.volumes)
         self.assertEqual([display.GetInterpolate() for display in self.displays], [0, 0, 0])
 
-    def test_closing_brings_back_the_look_of_each(self):
+    def test_closing_restores_the_previous_display(self):
         self.displays[2].SetAutoWindowLevel(True)
         before = self.windows()
         display = ComparisonDisplay(self.volumes)
@@ -54,12 +54,12 @@ class ComparisonDisplayTest(unittest.TestCase):
         self.assertEqual([d.GetAutoWindowLevel() for d in self.displays], [0, 0, 1])
         self.assertEqual([d.GetInterpolate() for d in self.displays], [1, 1, 1])
 
-    def test_after_closing_each_is_on_its_own(self):
+    def test_closing_unlinks_the_volumes(self):
         ComparisonDisplay(self.volumes).close()
         self.displays[0].SetWindowLevel(7, 7)
         self.assertEqual(self.windows()[1:], [(200, 100), (300, 150)])
 
-    def test_deleted_volumes_do_no_harm(self):
+    def test_deleted_volumes_are_ignored(self):
         display = ComparisonDisplay(self.volumes)
         slicer.mrmlScene.RemoveNode(self.volumes[0])
         self.displays[1].SetWindowLevel(7, 7)
@@ -67,7 +67,7 @@ class ComparisonDisplayTest(unittest.TestCase):
         slicer.mrmlScene.Clear(0)
         display.close()
 
-    def test_a_volume_without_a_look_gets_one(self):
+    def test_volume_without_display_node_gets_one(self):
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
         ComparisonDisplay([self.volumes[0], volume])
         self.assertEqual(volume.GetDisplayNode().GetWindow(), 100)

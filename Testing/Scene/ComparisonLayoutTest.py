@@ -1,4 +1,4 @@
-"""The layout of a comparison: a grid of slice views, valid whatever it holds, and out of the way of all others."""
+"""The layout of a comparison: a grid of slice views, independent of other layouts."""
 
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -34,7 +34,7 @@ def shape(count, zoom=False):
 
 
 class ComparisonLayoutTest(unittest.TestCase):
-    def test_each_picture_has_one_view_and_no_two_share_a_place(self):
+    def test_each_image_has_a_view_at_a_place_of_its_own(self):
         for count in COUNTS:
             for zoom in (False, True):
                 with self.subTest(count=count, zoom=zoom):
@@ -45,22 +45,22 @@ class ComparisonLayoutTest(unittest.TestCase):
                     )
                     self.assertEqual(len({place[:2] for place in found.values()}), len(found))
 
-    def test_pictures_stand_in_two_rows_of_two_to_four(self):
+    def test_many_images_are_in_two_rows(self):
         self.assertEqual(
             [shape(count) for count in (4, 5, 6, 7, 8)], [(2, 2), (2, 3), (2, 3), (2, 4), (2, 4)]
         )
 
-    def test_few_pictures_stand_in_one_row(self):
+    def test_few_images_are_in_one_row(self):
         self.assertEqual([shape(count) for count in (2, 3)], [(1, 2), (1, 3)])
         self.assertEqual([shape(count, zoom=True) for count in (4, 5, 6)], [(2, 4), (2, 5), (4, 3)])
 
-    def test_each_zoom_view_is_under_its_picture(self):
+    def test_each_zoom_view_is_under_its_image(self):
         for count in COUNTS:
             found = items(count, True)
             for main, zoomed in zip(mainViewNames(count), zoomViewNames(count)):
                 self.assertEqual(found[zoomed][:2], (found[main][0] + 1, found[main][1]))
 
-    def test_the_views_of_each_kind_have_a_group_of_their_own(self):
+    def test_main_and_zoom_views_are_separate_groups(self):
         found = items(8, True)
         groups = [
             {found[name][2]["viewgroup"] for name in names(8)}
@@ -69,7 +69,7 @@ class ComparisonLayoutTest(unittest.TestCase):
         self.assertEqual([len(group) for group in groups], [1, 1])
         self.assertEqual(len(set.union(*groups) | {"0"}), 3, "0 is the group of Slicer's own views")
 
-    def test_the_layout_is_registered_and_changed_without_touching_any_other(self):
+    def test_registration_does_not_change_other_layouts(self):
         layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
         others = [n for n in range(100) if layoutNode.IsLayoutDescription(n)]
         before = [layoutNode.GetLayoutDescription(n) for n in others]

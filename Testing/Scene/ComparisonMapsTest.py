@@ -1,4 +1,4 @@
-"""The maps of what is invented: their values, their place, their colors, and what happens when nodes go away meanwhile."""
+"""Difference maps: values, position, colors, and nodes that are deleted meanwhile."""
 
 import unittest
 from unittest import mock
@@ -10,11 +10,11 @@ from MRISuperResLib.core import resampling
 from MRISuperResLib.scene.comparison.maps import (
     CONSISTENCY,
     ERROR,
-    INVENTED,
+    HALLUCINATION,
     ComparisonMaps,
     mapKinds,
 )
-from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.scene.nodes import ijkToRAS
 from scene_helpers import AXES, corners_ras, make_volume, node_ids
 
 SIZE = (40, 36, 4)
@@ -32,21 +32,22 @@ class ComparisonMapsTest(unittest.TestCase):
     def keys(self, comparison):
         return [kind.key for kind in mapKinds(comparison)]
 
-    def test_kinds_are_those_that_the_comparison_allows(self):
+    def test_kinds_depend_on_reference_and_pair(self):
         self.assertEqual(self.keys(make_comparison(self.input)), [ERROR, CONSISTENCY])
         self.assertEqual(self.keys(make_comparison(self.input, reference=False)), [CONSISTENCY])
         self.assertEqual(
-            self.keys(make_comparison(self.input, PAIR)), [ERROR, CONSISTENCY, INVENTED]
+            self.keys(make_comparison(self.input, PAIR)), [ERROR, CONSISTENCY, HALLUCINATION]
         )
         self.assertEqual(
-            self.keys(make_comparison(self.input, PAIR, reference=False)), [CONSISTENCY, INVENTED]
+            self.keys(make_comparison(self.input, PAIR, reference=False)),
+            [CONSISTENCY, HALLUCINATION],
         )
 
-    def test_kinds_say_what_they_are_good_for(self):
+    def test_kinds_have_a_formula_and_a_tooltip(self):
         for kind in mapKinds(make_comparison(self.input, PAIR)):
             self.assertTrue(kind.title.startswith("|") and len(kind.help) > 20)
 
-    def test_error_is_the_difference_to_the_reference(self):
+    def test_error_map_is_the_difference_to_the_reference(self):
         comparison = make_comparison(self.input)
         for method, node in ComparisonMaps(comparison).make(ERROR).items():
             np.testing.assert_allclose(
@@ -54,7 +55,7 @@ class ComparisonMapsTest(unittest.TestCase):
             )
             np.testing.assert_allclose(ijkToRAS(node), ijkToRAS(comparison.reference))
 
-    def test_inconsistency_is_the_difference_to_what_was_put_in_after_shrinking_again(self):
+    def test_inconsistency_map_is_the_difference_of_the_degraded_output_to_the_input(self):
         for degradation in ("bicubic", "kspace"):
             with self.subTest(degradation):
                 comparison = make_comparison(self.input, degradation=degradation)
@@ -74,20 +75,20 @@ class ComparisonMapsTest(unittest.TestCase):
                 node = make_volume(ijk_to_ras=AXES[name], size=(12, 10, 8))
                 for kind in (ERROR, CONSISTENCY):
                     for found in (
-                        ComparisonMaps(make_comparison(node, axis=axis)).make(kind).values()
+                        ComparisonMaps(make_comparison(node, slice_axis=axis)).make(kind).values()
                     ):
                         np.testing.assert_allclose(corners_ras(found), corners_ras(node), atol=1e-9)
 
-    def test_invention_is_what_the_gan_model_has_added_to_the_psnr_model_of_its_pair(self):
+    def test_hallucination_map_is_the_difference_of_gan_and_psnr_model(self):
         comparison = make_comparison(self.input, PAIR)
-        found = ComparisonMaps(comparison).make(INVENTED)
+        found = ComparisonMaps(comparison).make(HALLUCINATION)
         self.assertEqual(list(found), ["net-gan"])
         np.testing.assert_allclose(
             array(found["net-gan"]),
             np.abs(array(comparison.outputs["net-gan"]) - array(comparison.outputs["net-psnr"])),
         )
 
-    def test_maps_of_a_kind_have_the_same_colors_for_the_same_differences(self):
+    def test_maps_of_a_kind_have_the_same_window(self):
         maps = ComparisonMaps(make_comparison(self.input))
         displays = [node.GetDisplayNode() for node in maps.make(ERROR).values()]
         brightest = np.percentile(
@@ -103,7 +104,7 @@ class ComparisonMapsTest(unittest.TestCase):
                 or display.GetApplyThreshold()
             )
 
-    def test_colors_go_from_black_to_bright_and_ever_lighter(self):
+    def test_lightness_of_the_colors_increases_from_black(self):
         node = next(iter(ComparisonMaps(make_comparison(self.input)).make(ERROR).values()))
         color, lightness = [0.0] * 4, []
         for n in range(256):
@@ -114,29 +115,29 @@ class ComparisonMapsTest(unittest.TestCase):
         self.assertLess(lightness[0], 0.01)
         self.assertGreater(lightness[-1], 0.9)
 
-    def test_map_has_a_legend_that_says_what_it_shows(self):
+    def test_map_has_a_legend_with_its_name(self):
         node = ComparisonMaps(make_comparison(self.input)).make(ERROR)["nearest"]
         legend = node.GetNthDisplayNode(1)
         self.assertTrue(legend.IsA("vtkMRMLColorLegendDisplayNode"))
         self.assertIs(legend.GetPrimaryDisplayNode(), node.GetDisplayNode())
         self.assertEqual(legend.GetTitleText(), "error")  # a | would break the title in two
 
-    def test_views_are_told_to_look_at_the_legends_again(self):
+    def test_legends_are_updated_in_the_views(self):
         comparison = make_comparison(self.input)
         maps = ComparisonMaps(comparison)
         legends = [node.GetNthDisplayNode(1) for node in maps.make(ERROR).values()]
-        told = []
+        updated = []
         for legend in legends:
-            legend.AddObserver("ModifiedEvent", lambda caller, event: told.append(caller))
+            legend.AddObserver("ModifiedEvent", lambda caller, event: updated.append(caller))
         maps.updateLegends()
-        self.assertEqual(told, legends)
+        self.assertEqual(updated, legends)
 
-    def test_volumes_without_any_difference_still_have_a_scale(self):
+    def test_maps_without_any_difference_have_a_window(self):
         slicer.util.arrayFromVolume(self.input)[:] = 5
         for node in ComparisonMaps(make_comparison(self.input)).make(ERROR).values():
             self.assertEqual(node.GetDisplayNode().GetWindow(), 1)
 
-    def test_map_follows_the_transform_of_the_volumes(self):
+    def test_map_is_under_the_transform_of_the_volumes(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         for kind in (ERROR, CONSISTENCY):
             for node in (
@@ -144,32 +145,34 @@ class ComparisonMapsTest(unittest.TestCase):
             ):
                 self.assertIs(node.GetParentTransformNode(), transform)
 
-    def test_maps_are_made_one_by_one_and_only_once(self):
+    def test_maps_are_computed_one_by_one_and_once(self):
         maps = ComparisonMaps(make_comparison(self.input))
         self.assertEqual(list(maps.steps(ERROR)), [(0, 3), (1, 3), (2, 3), (3, 3)])
         made = maps.found(ERROR)
         self.assertEqual(maps.make(ERROR), made)
         self.assertEqual(maps.found(CONSISTENCY), {})
 
-    def test_large_map_is_made_in_short_steps_with_the_same_result(self):
+    def test_large_map_is_computed_in_short_steps_with_the_same_result(self):
         node = make_volume(size=(12, 10, 8))
         for axis, count in (("i", 12), ("j", 10), ("k", 8)):
             whole = {
-                kind: array(ComparisonMaps(make_comparison(node, axis=axis)).make(kind)["bicubic"])
+                kind: array(
+                    ComparisonMaps(make_comparison(node, slice_axis=axis)).make(kind)["bicubic"]
+                )
                 for kind in (ERROR, CONSISTENCY)
             }
             with mock.patch("MRISuperResLib.scene.comparison.maps.STEP_VOXELS", 1):
                 for kind, expected in whole.items():
-                    maps = ComparisonMaps(make_comparison(node, axis=axis))
+                    maps = ComparisonMaps(make_comparison(node, slice_axis=axis))
                     self.assertEqual(len(list(maps.steps(kind))), 3 * count + 1)
                     np.testing.assert_array_equal(array(maps.found(kind)["bicubic"]), expected)
 
-    def test_maps_are_found_again_by_another_session(self):
+    def test_existing_maps_are_found(self):
         comparison = make_comparison(self.input)
         made = ComparisonMaps(comparison).make(ERROR)
         self.assertEqual(ComparisonMaps(comparison).found(ERROR), made)
 
-    def test_nodes_that_are_deleted_between_two_maps_are_left_out(self):
+    def test_nodes_deleted_between_two_maps_are_skipped(self):
         comparison = make_comparison(self.input)
         steps = ComparisonMaps(comparison).steps(ERROR)
         next(steps)
@@ -179,7 +182,7 @@ class ComparisonMapsTest(unittest.TestCase):
         list(steps)
         self.assertEqual(list(ComparisonMaps(comparison).found(ERROR)), ["nearest"])
 
-    def test_node_that_is_deleted_in_the_middle_of_its_map_has_none(self):
+    def test_output_deleted_during_its_map_has_no_map(self):
         comparison = make_comparison(self.input)
         with mock.patch("MRISuperResLib.scene.comparison.maps.STEP_VOXELS", 1):
             steps = ComparisonMaps(comparison).steps(ERROR)
@@ -195,7 +198,7 @@ class ComparisonMapsTest(unittest.TestCase):
         ]
         self.assertEqual(len(maps), 2)
 
-    def test_scene_that_is_closed_between_two_maps_stays_empty(self):
+    def test_scene_closed_between_two_maps_stays_empty(self):
         steps = ComparisonMaps(make_comparison(self.input)).steps(ERROR)
         next(steps)
         slicer.mrmlScene.Clear(0)
@@ -203,7 +206,7 @@ class ComparisonMapsTest(unittest.TestCase):
         list(steps)
         self.assertEqual(node_ids(), before)
 
-    def test_maps_go_with_the_comparison(self):
+    def test_maps_are_removed_with_the_comparison(self):
         before = node_ids()
         comparison = make_comparison(self.input, PAIR)
         for kind in mapKinds(comparison):

@@ -1,4 +1,4 @@
-"""The nodes of a comparison: what is in them, where they are listed, and that they come and go together."""
+"""The nodes of a comparison: content, folder, creation and removal."""
 
 import math
 import os
@@ -12,7 +12,7 @@ from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.scene.comparison import tables
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.comparison.nodes import ComparisonNodes
-from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.scene.nodes import ijkToRAS
 from scene_helpers import AXES, corners_ras, make_volume, node_ids
 
 SIZE = (40, 36, 4)
@@ -44,37 +44,37 @@ class ComparisonNodesTest(unittest.TestCase):
 
 
 class VolumesTest(ComparisonNodesTest):
-    def test_every_method_has_a_volume_in_the_order_of_the_job(self):
+    def test_every_method_has_a_volume_in_the_order_of_the_options(self):
         comparison = make_comparison(self.input)
         self.assertEqual(tuple(comparison.outputs), METHODS)
         for method, node in comparison.outputs.items():
             self.assertEqual(node.GetAttribute("MRISuperRes.Model"), method)
-            self.assertEqual(node.GetName(), f"Fetus rebuilt x2 {method}")
+            self.assertEqual(node.GetName(), f"Fetus restored x2 {method}")
             self.assertIn("not for diagnosis", node.GetDescription())
             self.assertIn("not for diagnosis", node.GetAttribute("MRISuperRes.Notice"))
 
-    def test_reference_and_outputs_lie_on_the_input_and_the_degraded_volume_covers_the_same_space(
+    def test_volume_corners_are_those_of_the_input(
         self,
     ):
         for name, matrix in AXES.items():
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=matrix, size=SIZE)
-                comparison = make_comparison(node, axis="k")
+                comparison = make_comparison(node, slice_axis="k")
                 for part in (comparison.reference, comparison.low, *comparison.outputs.values()):
                     np.testing.assert_allclose(corners_ras(part), corners_ras(node), atol=1e-9)
                 np.testing.assert_allclose(ijkToRAS(comparison.reference), ijkToRAS(node))
                 self.assertEqual(comparison.low.GetImageData().GetDimensions(), (20, 18, 4))
 
-    def test_reference_holds_the_voxels_of_the_input_without_the_rest_of_the_scale(self):
+    def test_reference_is_the_input_cropped_to_a_multiple_of_the_scale(self):
         node = make_volume(size=(41, 36, 4))
         comparison = make_comparison(node)
         np.testing.assert_array_equal(
             slicer.util.arrayFromVolume(comparison.reference),
             slicer.util.arrayFromVolume(node)[..., :40],
         )
-        self.assertTrue([message for message in comparison.messages if "41" in message])
+        self.assertTrue([message for message in comparison.messages if message.code == "crop"])
 
-    def test_without_a_reference_the_input_itself_is_enlarged(self):
+    def test_without_a_reference_the_input_itself_is_upsampled(self):
         comparison = make_comparison(self.input, reference=False)
         self.assertIsNone(comparison.reference)
         self.assertIsNot(comparison.low, self.input)
@@ -97,7 +97,7 @@ class VolumesTest(ComparisonNodesTest):
                         part.GetImageData().GetScalarType(), node.GetImageData().GetScalarType()
                     )
 
-    def test_volumes_look_like_the_input_and_follow_its_transform(self):
+    def test_volumes_are_displayed_like_the_input_under_its_transform(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         self.input.GetDisplayNode().SetAutoWindowLevel(False)
         self.input.GetDisplayNode().SetWindowLevel(33, 44)
@@ -108,7 +108,7 @@ class VolumesTest(ComparisonNodesTest):
                 (part.GetDisplayNode().GetWindow(), part.GetDisplayNode().GetLevel()), (33, 44)
             )
 
-    def test_gan_model_knows_the_psnr_model_of_its_pair(self):
+    def test_output_of_a_gan_model_names_the_psnr_model_of_its_pair(self):
         comparison = make_comparison(self.input, ("bicubic", "net-psnr", "net-gan"))
         partners = {
             method: node.GetAttribute("MRISuperRes.Partner")
@@ -118,7 +118,7 @@ class VolumesTest(ComparisonNodesTest):
 
 
 class TablesTest(ComparisonNodesTest):
-    def test_table_shows_mean_and_spread_and_marks_the_best(self):
+    def test_table_has_mean_and_spread_and_marks_the_best(self):
         comparison = make_comparison(self.input)
         header, rows = comparison.table.rows()
         table = comparison.tableNode.GetTable()
@@ -131,12 +131,12 @@ class TablesTest(ComparisonNodesTest):
         self.assertTrue(any(row[1].endswith(" *") for row in rows))
         self.assertTrue(comparison.tableNode.GetLocked())
 
-    def test_table_without_a_reference_has_the_consistency_only(self):
+    def test_table_without_a_reference_has_inconsistency_only(self):
         comparison = make_comparison(self.input, reference=False)
-        self.assertEqual([metric.key for metric in comparison.table.metrics], ["consistency"])
+        self.assertEqual([metric.key for metric in comparison.table.metrics], ["inconsistency"])
         self.assertEqual(len(self.cells(comparison.tableNode)[0]), 2)
 
-    def test_slices_have_a_number_per_method_and_metric(self):
+    def test_slice_table_has_a_score_per_method_and_metric(self):
         comparison = make_comparison(self.input)
         table = comparison.sliceTableNode.GetTable()
         self.assertEqual(table.GetNumberOfRows(), 4)
@@ -148,41 +148,41 @@ class TablesTest(ComparisonNodesTest):
                 ]
                 self.assertEqual(shown, comparison.table.values(method, metric.key))
 
-    def test_metric_that_is_not_defined_on_a_slice_leaves_a_gap_in_the_plot(self):
-        slicer.util.arrayFromVolume(self.input)[2] = 0  # no error there, so no PSNR
+    def test_undefined_score_of_a_slice_is_a_gap_in_the_plot(self):
+        slicer.util.arrayFromVolume(self.input)[2] = 0  # no foreground there
         comparison = make_comparison(self.input)
-        self.assertIsNone(comparison.table.values("nearest", "psnr")[2])
-        column = comparison.sliceTableNode.GetTable().GetColumnByName("nearest psnr")
+        self.assertIsNone(comparison.table.values("nearest", "psnr_foreground")[2])
+        column = comparison.sliceTableNode.GetTable().GetColumnByName("nearest psnr_foreground")
         self.assertEqual(
             [math.isnan(column.GetValue(n)) for n in range(4)], [False, False, True, False]
         )
 
-    def test_dots_are_listed_per_method(self):
+    def test_lesion_table_has_a_row_per_method(self):
         comparison = make_comparison(make_volume(size=(160, 160, 2)))
-        rows = self.cells(comparison.dotsTableNode)
+        rows = self.cells(comparison.lesionTableNode)
         self.assertEqual([row[0] for row in rows], list(METHODS))
-        self.assertEqual(len(rows[0]), 1 + len({dot.diameter for dot in comparison.dots}))
-        self.assertRegex(rows[0][1], r"^(kept|weakened|lost|exaggerated), \d+%$")
+        self.assertEqual(len(rows[0]), 1 + len({lesion.diameter for lesion in comparison.lesions}))
+        self.assertRegex(rows[0][1], r"^(preserved|weakened|lost|exaggerated), \d+%$")
 
-    def test_volume_without_room_for_dots_has_no_table_of_dots(self):
+    def test_volume_too_small_for_lesions_has_no_lesion_table(self):
         comparison = make_comparison(make_volume(size=(12, 10, 2)))
-        self.assertEqual(comparison.dots, [])
-        self.assertIsNone(comparison.dotsTableNode)
+        self.assertEqual(comparison.lesions, [])
+        self.assertIsNone(comparison.lesionTableNode)
 
-    def test_report_has_the_messages_and_the_dots(self):
+    def test_report_has_messages_and_lesions(self):
         comparison = make_comparison(self.input)
-        self.assertIn("slices along k", comparison.report)
-        self.assertIn(comparison.dots[0].text(), comparison.report)
+        self.assertIn("Axial slices (k)", comparison.report)
+        self.assertIn(comparison.lesions[0].text(), comparison.report)
 
 
 class PlotTest(ComparisonNodesTest):
-    def test_chart_has_a_line_per_method_in_a_color_of_its_own(self):
+    def test_chart_has_a_line_per_method_each_with_another_color(self):
         chart = make_comparison(self.input).plotChartNode
         series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
         self.assertEqual([node.GetName() for node in series], list(METHODS))
         self.assertEqual(len({node.GetColor() for node in series}), len(METHODS))
 
-    def test_chart_shows_the_first_metric_until_another_is_chosen(self):
+    def test_chart_shows_the_first_metric_until_another_is_selected(self):
         comparison = make_comparison(self.input)
         chart = comparison.plotChartNode
         self.assertEqual(chart.GetYAxisTitle(), "PSNR (dB)")
@@ -200,17 +200,17 @@ class PlotTest(ComparisonNodesTest):
                 series.GetTableNode().GetTable().GetColumnByName(series.GetYColumnName())
             )
 
-    def test_lines_of_a_second_comparison_have_the_names_of_their_methods_too(self):
+    def test_lines_of_a_second_comparison_have_the_names_of_their_methods(self):
         make_comparison(self.input)
         chart = make_comparison(self.input).plotChartNode
         self.assertEqual([chart.GetNthPlotSeriesNode(n).GetName() for n in range(3)], list(METHODS))
 
-    def test_there_is_a_color_for_as_many_methods_as_can_be_compared(self):
+    def test_there_are_as_many_colors_as_methods_in_a_comparison(self):
         self.assertEqual(len(set(tables.COLORS)), 8)
 
 
 class FolderTest(ComparisonNodesTest):
-    def test_everything_is_listed_in_one_folder_beside_the_input(self):
+    def test_all_nodes_are_in_one_folder_beside_the_input(self):
         study = self.hierarchy.CreateStudyItem(self.hierarchy.GetSceneItemID(), "Study")
         self.hierarchy.SetItemParent(self.item(self.input), study)
         comparison = make_comparison(self.input)
@@ -226,17 +226,17 @@ class FolderTest(ComparisonNodesTest):
         ):
             self.assertEqual(self.parent(node), folder)
 
-    def test_lines_are_listed_under_their_chart(self):
+    def test_lines_are_under_their_chart(self):
         chart = make_comparison(self.input).plotChartNode
         for n in range(len(METHODS)):
             self.assertEqual(self.parent(chart.GetNthPlotSeriesNode(n)), self.item(chart))
 
-    def test_removal_leaves_the_scene_as_it_was(self):
+    def test_removal_leaves_the_scene_unchanged(self):
         items = self.hierarchy.GetNumberOfItems()
         make_comparison(self.input).remove()
         self.assertEqual((node_ids(), self.hierarchy.GetNumberOfItems()), (self.before, items))
 
-    def test_removal_keeps_what_the_user_has_put_into_the_folder(self):
+    def test_removal_keeps_nodes_that_the_user_put_into_the_folder(self):
         comparison = make_comparison(self.input)
         mine = make_volume(name="Mine")
         folder = self.parent(comparison.tableNode)
@@ -245,14 +245,14 @@ class FolderTest(ComparisonNodesTest):
         self.assertEqual(self.parent(mine), folder)
         self.assertTrue(slicer.mrmlScene.IsNodePresent(mine))
 
-    def test_removal_of_one_comparison_leaves_the_other_alone(self):
+    def test_removal_of_one_comparison_keeps_the_other(self):
         first, second = make_comparison(self.input), make_comparison(self.input)
         first.remove()
         self.assertEqual(tuple(second.outputs), METHODS)
         self.assertFalse(first.isPresent)
         self.assertEqual(ComparisonNodes.inScene(), [second])
 
-    def test_removal_twice_does_nothing_more(self):
+    def test_second_removal_has_no_effect(self):
         comparison = make_comparison(self.input)
         comparison.remove()
         comparison.remove()
@@ -260,16 +260,16 @@ class FolderTest(ComparisonNodesTest):
 
 
 class LifeTest(ComparisonNodesTest):
-    def test_failure_leaves_the_scene_as_it_was(self):
-        job = ComparisonOptions(METHODS)
+    def test_failure_leaves_the_scene_unchanged(self):
+        options = ComparisonOptions(METHODS)
         items = self.hierarchy.GetNumberOfItems()
-        fields, files = result_of(self.input, job)
+        fields, files = result_of(self.input, options)
         del files[fields["outputs"][-1]["file"]]
         with self.assertRaises(KeyError):
-            createComparison(self.input, job, fields, files.__getitem__, None, STORE)
+            createComparison(self.input, options, fields, files.__getitem__, None, STORE)
         self.assertEqual((node_ids(), self.hierarchy.GetNumberOfItems()), (self.before, items))
 
-    def test_deleted_nodes_are_missing_and_the_rest_stays_usable(self):
+    def test_deleted_nodes_are_missing_and_the_rest_is_usable(self):
         comparison = make_comparison(self.input)
         for node in (
             comparison.outputs["bicubic"],
@@ -286,7 +286,7 @@ class LifeTest(ComparisonNodesTest):
         comparison.showMetric("rmse")
         self.assertTrue(comparison.isPresent)
 
-    def test_after_the_scene_was_closed_nothing_of_the_next_scene_belongs_to_it(self):
+    def test_nodes_of_the_next_scene_do_not_belong_to_a_closed_one(self):
         comparison = make_comparison(self.input)
         slicer.mrmlScene.Clear(0)
         again = make_comparison(make_volume(size=SIZE))
@@ -296,9 +296,9 @@ class LifeTest(ComparisonNodesTest):
         comparison.remove()
         self.assertEqual(tuple(again.outputs), METHODS)
 
-    def test_comparison_comes_back_with_the_scene(self):
+    def test_comparison_is_saved_and_loaded_with_the_scene(self):
         saved = make_comparison(self.input, noise=1.0, seed=3)
-        table, dots, job = saved.table.to_dict(), saved.dots, saved.job
+        table, lesions, options = saved.table.to_dict(), saved.lesions, saved.options
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")
             self.assertTrue(slicer.util.saveScene(path))
@@ -307,8 +307,13 @@ class LifeTest(ComparisonNodesTest):
             slicer.util.loadScene(path)
         (comparison,) = ComparisonNodes.inScene()
         self.assertEqual(
-            (comparison.table.to_dict(), comparison.dots, comparison.job, comparison.axis.name),
-            (table, dots, job, "k"),
+            (
+                comparison.table.to_dict(),
+                comparison.lesions,
+                comparison.options,
+                comparison.axis.name,
+            ),
+            (table, lesions, options, "k"),
         )
         self.assertEqual(tuple(comparison.outputs), METHODS)
         self.assertEqual(comparison.reference.GetName(), "Fetus reference")
@@ -325,9 +330,9 @@ class LifeTest(ComparisonNodesTest):
         self.assertEqual(hierarchy.GetItemByName("Comparison of Fetus x2"), 0)
         self.assertFalse([node for node in node_ids() if "Table" in node and "Color" not in node])
 
-    def test_comparison_that_another_version_has_saved_is_left_alone(self):
+    def test_comparison_of_another_version_is_skipped(self):
         comparison = make_comparison(self.input)
-        comparison.hub.SetAttribute("MRISuperRes.Known", '{"title": "from the future"}')
+        comparison.hub.SetAttribute("MRISuperRes.Description", '{"title": "from the future"}')
         with self.assertLogs(level="WARNING"):
             self.assertEqual(ComparisonNodes.inScene(), [])
 

@@ -1,4 +1,4 @@
-"""The output node: where it lies, how it looks, where it is listed, what it says of itself."""
+"""Output nodes: position, display, place in the subject hierarchy, provenance."""
 
 import json
 import unittest
@@ -6,9 +6,8 @@ import unittest
 import numpy as np
 import slicer
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.upsampling import upsample
-from MRISuperResLib.scene.output_nodes import createOutput, updateOutput
-from MRISuperResLib.scene.volume_nodes import ijkToRAS, upsamplableVolume
+from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResLib.scene.nodes import createOutput, ijkToRAS, updateOutput, volumeFromNode
 from scene_helpers import AXES, corners_ras, make_volume
 
 TYPES = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.float32, np.float64)
@@ -23,16 +22,15 @@ class OutputNodesTest(unittest.TestCase):
         )
 
     def result(self, node):
-        """(array, ijkToRAS, provenance) of the core."""
-        result = upsample(*upsamplableVolume(node), UpsamplingOptions(model="bicubic", scale=2))
-        return result.volume, result.ijk_to_ras, result.provenance
+        """Return the result of the core."""
+        return upsample_volume(volumeFromNode(node), UpsamplingOptions(model="bicubic", scale=2))
 
     def create(self, node=None, transform=None):
         node = node or self.input
-        return createOutput(node, *self.result(node), transform)
+        return createOutput(node, self.result(node), transform)
 
     def item(self, node):
-        """The node's item, which the application makes by itself, and bare MRML does not."""
+        """Return the item of a node, which only the application makes by itself."""
         return self.hierarchy.GetItemByDataNode(node) or self.hierarchy.CreateItem(
             self.hierarchy.GetSceneItemID(), node
         )
@@ -40,7 +38,7 @@ class OutputNodesTest(unittest.TestCase):
     def parent_item(self, node):
         return self.hierarchy.GetItemParent(self.hierarchy.GetItemByDataNode(node))
 
-    def test_outer_corners_are_those_of_the_input_in_every_orientation(self):
+    def test_volume_corners_stay_in_place_in_every_orientation(self):
         for name, matrix in AXES.items():
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=matrix)
@@ -51,7 +49,7 @@ class OutputNodesTest(unittest.TestCase):
                     np.sign(np.linalg.det(ijkToRAS(node)[:3, :3])),
                 )
                 np.testing.assert_array_equal(
-                    slicer.util.arrayFromVolume(output), self.result(node)[0]
+                    slicer.util.arrayFromVolume(output), self.result(node).array
                 )
 
     def test_scalar_type_is_kept(self):
@@ -64,7 +62,7 @@ class OutputNodesTest(unittest.TestCase):
                 )
                 self.assertEqual(slicer.util.arrayFromVolume(output).dtype, dtype)
 
-    def test_input_is_not_touched(self):
+    def test_input_is_not_changed(self):
         before = (
             self.input.GetMTime(),
             self.input.GetImageData().GetMTime(),
@@ -80,7 +78,7 @@ class OutputNodesTest(unittest.TestCase):
             before,
         )
 
-    def test_output_gets_the_parent_transform_that_the_input_had(self):
+    def test_output_is_under_the_transform_of_the_input(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         self.assertIs(self.create(transform=transform).GetParentTransformNode(), transform)
         self.assertIsNone(self.create().GetParentTransformNode())
@@ -115,17 +113,17 @@ class OutputNodesTest(unittest.TestCase):
                 )
                 self.assertIsNot(output, display)
 
-    def test_input_without_display_is_no_obstacle(self):
+    def test_input_without_display_node_is_accepted(self):
         self.input.SetAndObserveDisplayNodeID(None)
         self.assertIsNotNone(self.create().GetDisplayNode())
 
-    def test_output_is_listed_in_the_study_of_the_input(self):
+    def test_output_is_in_the_study_of_the_input(self):
         patient = self.hierarchy.CreateSubjectItem(self.hierarchy.GetSceneItemID(), "Patient")
         study = self.hierarchy.CreateStudyItem(patient, "Study")
         self.hierarchy.SetItemParent(self.item(self.input), study)
         self.assertEqual(self.parent_item(self.create()), study)
 
-    def test_output_of_an_input_without_study_is_listed_at_the_top(self):
+    def test_output_of_an_input_without_study_is_at_the_top(self):
         self.assertEqual(self.parent_item(self.create()), self.hierarchy.GetSceneItemID())
 
     def test_dicom_identity_is_not_copied(self):
@@ -135,11 +133,11 @@ class OutputNodesTest(unittest.TestCase):
         self.assertIsNone(output.GetAttribute("DICOM.instanceUIDs"))
         self.assertEqual(self.hierarchy.GetItemUID(self.item(output), "DICOM"), "")
 
-    def test_name_says_what_was_done_and_is_unique(self):
+    def test_name_contains_scale_and_model_and_is_unique(self):
         self.assertEqual(self.create().GetName(), "Fetus SR x2 bicubic")
         self.assertNotEqual(self.create().GetName(), "Fetus SR x2 bicubic")
 
-    def test_attributes_tell_how_it_was_made_and_what_it_is_not_for(self):
+    def test_attributes_contain_notice_and_provenance(self):
         output = self.create()
         attributes = {
             name: output.GetAttribute("MRISuperRes." + name)
@@ -167,22 +165,18 @@ class OutputNodesTest(unittest.TestCase):
         self.assertEqual(json.loads(attributes["Provenance"])["input"]["size"], [5, 6, 7])
 
     def test_hash_of_the_model_is_recorded(self):
-        array, matrix, provenance = self.result(self.input)
-        provenance["model"] = {"name": "net", "sha256": "ab" * 32}
-        self.assertEqual(
-            createOutput(self.input, array, matrix, provenance).GetAttribute(
-                "MRISuperRes.ModelSHA256"
-            ),
-            "ab" * 32,
-        )
+        volume = self.result(self.input)
+        volume.provenance["model"] = {"name": "net", "sha256": "ab" * 32}
+        output = createOutput(self.input, volume)
+        self.assertEqual(output.GetAttribute("MRISuperRes.ModelSHA256"), "ab" * 32)
 
-    def test_given_output_is_updated_and_keeps_its_identity(self):
+    def test_given_output_keeps_its_identity(self):
         output = make_volume(np.float64, np.eye(4), (2, 2, 2), "Mine")
         output.SetAttribute("DICOM.instanceUIDs", "1.2.3")
         output.SetAttribute("MRISuperRes.ModelSHA256", "of an earlier run")
         nodes = slicer.mrmlScene.GetNumberOfNodes()
         identity = output.GetID(), output.GetName(), output.GetDisplayNodeID()
-        updateOutput(output, self.input, *self.result(self.input))
+        updateOutput(output, self.input, self.result(self.input))
         self.assertEqual((output.GetID(), output.GetName(), output.GetDisplayNodeID()), identity)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
         np.testing.assert_allclose(corners_ras(output), corners_ras(self.input), atol=1e-9)
@@ -198,15 +192,15 @@ class OutputNodesTest(unittest.TestCase):
         self.hierarchy.SetItemParent(self.item(self.input), study)
         output = make_volume(name="Mine")
         self.hierarchy.SetItemParent(self.item(output), folder)
-        updateOutput(output, self.input, *self.result(self.input))
+        updateOutput(output, self.input, self.result(self.input))
         self.assertEqual(self.parent_item(output), folder)
 
-    def test_failure_leaves_no_node_behind(self):
+    def test_failure_leaves_no_node(self):
         nodes = slicer.mrmlScene.GetNumberOfNodes()
-        array, matrix, provenance = self.result(self.input)
-        del provenance["versions"]
+        volume = self.result(self.input)
+        del volume.provenance["versions"]
         with self.assertRaises(KeyError):
-            createOutput(self.input, array, matrix, provenance)
+            createOutput(self.input, volume)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
 
 

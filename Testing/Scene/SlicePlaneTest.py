@@ -1,10 +1,10 @@
-"""Views in the plane of the slices, and which slice a view shows."""
+"""Slice views in the plane of the slices."""
 
 import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.slice_plane import (
+from MRISuperResLib.scene.comparison.slice_plane import (
     ijkToWorld,
     lookAt,
     middle,
@@ -31,7 +31,7 @@ class SlicePlaneTest(unittest.TestCase):
         slicer.mrmlScene.Clear(0)
         self.view = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
 
-    def test_planes_of_a_volume_along_the_patient_axes_are_those_of_slicer(self):
+    def test_planes_along_the_patient_axes_are_the_presets_of_slicer(self):
         matrix = np.diag([1.5, 2.5, 3.5, 1])
         for axis, preset in PRESETS.items():
             with self.subTest(preset):
@@ -40,7 +40,7 @@ class SlicePlaneTest(unittest.TestCase):
                 )
                 np.testing.assert_array_equal(slicePlane(matrix, axis, (0, 0, 0))[:3, :3], expected)
 
-    def test_mirrored_and_exchanged_axes_are_shown_the_same_way(self):
+    def test_mirrored_and_permuted_axes_have_the_same_planes(self):
         for name in ("left handed", "permuted"):
             with self.subTest(name):
                 along = np.abs(np.array(AXES[name])[:3, :3]).argmax(
@@ -57,7 +57,7 @@ class SlicePlaneTest(unittest.TestCase):
                         atol=1e-12,
                     )
 
-    def test_the_plane_holds_both_axes_of_the_slices_whatever_the_volume(self):
+    def test_plane_contains_both_in_plane_axes(self):
         for name, matrix in AXES.items():
             matrix = np.array(matrix)
             for axis in range(3):
@@ -71,12 +71,12 @@ class SlicePlaneTest(unittest.TestCase):
                     )
                     np.testing.assert_allclose(plane[:3, 3], (matrix @ [1, 2, 3, 1])[:3])
 
-    def test_oblique_rows_stay_level(self):
+    def test_oblique_rows_are_horizontal(self):
         plane = slicePlane(np.array(AXES["oblique"]), 2, (0, 0, 0))
         np.testing.assert_allclose(plane[:3, 0], [-0.8, -0.6, 0])
         np.testing.assert_allclose(plane[:3, 1], [-0.6, 0.8, 0])
 
-    def test_every_slice_is_recognized_and_what_lies_outside_is_none(self):
+    def test_shown_slice_is_none_outside_of_the_volume(self):
         for name, matrix in AXES.items():
             matrix = np.array(matrix)
             for axis in range(3):
@@ -95,7 +95,7 @@ class SlicePlaneTest(unittest.TestCase):
                         shown.append(shownSlice(self.view, matrix, axis, SIZE))
                     self.assertEqual(shown, [None, 0, *range(SIZE[axis]), SIZE[axis] - 1, None])
 
-    def test_panning_and_zooming_do_not_change_the_slice(self):
+    def test_panning_and_zooming_keep_the_slice(self):
         matrix = np.array(AXES["sheared"])
         plane = slicePlane(matrix, 2, (3, 3, 4))
         lookAt(self.view, plane, (50, -20, 0), 0.1)
@@ -103,7 +103,7 @@ class SlicePlaneTest(unittest.TestCase):
         np.testing.assert_allclose(viewCenter(self.view), (plane @ [50, -20, 0, 1])[:3])
         self.assertAlmostEqual(pixelSize(self.view), 0.1)
 
-    def test_a_view_that_is_turned_shows_no_slice(self):
+    def test_oblique_view_shows_no_slice(self):
         matrix = np.diag([1.5, 2.5, 3.5, 1])
         for degrees, expected in ((0.1, 2), (5, None), (90, None)):
             plane = slicePlane(matrix, 0, (2, 2, 2))
@@ -111,7 +111,7 @@ class SlicePlaneTest(unittest.TestCase):
             lookAt(self.view, plane)
             self.assertEqual(shownSlice(self.view, matrix, 0, SIZE), expected)
 
-    def test_transforms_above_the_volume_count(self):
+    def test_linear_parent_transforms_are_included(self):
         volume = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(rotation(30)))
@@ -120,7 +120,7 @@ class SlicePlaneTest(unittest.TestCase):
             ijkToWorld(volume), rotation(30) @ np.diag([1.5, 1.5, 4, 1]), atol=1e-12
         )
 
-    def test_a_warped_volume_is_taken_as_it_was_before(self):
+    def test_nonlinear_parent_transforms_are_ignored(self):
         volume = make_volume()
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
         volume.SetAndObserveTransformNodeID(transform.GetID())

@@ -1,4 +1,4 @@
-"""Which volume nodes can be upsampled, and what the panel says of them."""
+"""Volume nodes that can be upsampled, and reasons why others cannot."""
 
 import unittest
 
@@ -6,11 +6,10 @@ import numpy as np
 import slicer
 import vtk
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.scene.volume_nodes import (
-    describeGeometry,
+from MRISuperResLib.scene.nodes import (
     firstUpsamplableNode,
     ijkToRAS,
-    upsamplableVolume,
+    volumeFromNode,
     whyNotUpsamplable,
 )
 from scene_helpers import AXES, make_volume
@@ -23,16 +22,16 @@ class VolumeNodesTest(unittest.TestCase):
     def assert_refused(self, node, words):
         self.assertIn(words, whyNotUpsamplable(node))
         with self.assertRaises(SuperResolutionError) as caught:
-            upsamplableVolume(node)
+            volumeFromNode(node)
         self.assertEqual(str(caught.exception), whyNotUpsamplable(node))
 
-    def test_array_and_geometry_of_every_orientation_are_read(self):
+    def test_array_and_geometry_are_read_in_every_orientation(self):
         for name, matrix in AXES.items():
             with self.subTest(name):
                 node = make_volume(ijk_to_ras=matrix)
-                array, read = upsamplableVolume(node)
-                np.testing.assert_array_equal(array, slicer.util.arrayFromVolume(node))
-                np.testing.assert_allclose(read, matrix, atol=1e-12)
+                volume = volumeFromNode(node)
+                np.testing.assert_array_equal(volume.array, slicer.util.arrayFromVolume(node))
+                np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=1e-12)
 
     def test_volume_under_any_transform_is_accepted(self):
         for transform in ("vtkMRMLLinearTransformNode", "vtkMRMLBSplineTransformNode"):
@@ -56,7 +55,7 @@ class VolumeNodesTest(unittest.TestCase):
             slicer.util.addVolumeFromArray(
                 np.zeros((2, 3, 4, 3), np.uint8), nodeClassName="vtkMRMLVectorVolumeNode"
             ),
-            "3 values in each voxel",
+            "3 values per voxel",
         )
 
     def test_other_nodes_are_refused(self):
@@ -67,9 +66,9 @@ class VolumeNodesTest(unittest.TestCase):
 
     def test_volume_without_image_is_refused(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
-        self.assert_refused(node, "“Empty” holds no image")
+        self.assert_refused(node, "“Empty” has no voxels")
         node.SetAndObserveImageData(vtk.vtkImageData())
-        self.assert_refused(node, "“Empty” holds no image")
+        self.assert_refused(node, "“Empty” has no voxels")
 
     def test_volume_without_extent_in_space_is_refused(self):
         node = make_volume()
@@ -86,22 +85,10 @@ class VolumeNodesTest(unittest.TestCase):
         node = make_volume()
         self.assertIs(firstUpsamplableNode(), node)
 
-    def test_description_names_the_slices_and_the_new_grid(self):
-        node = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
-        self.assertEqual(
-            describeGeometry(node, "auto", 4).splitlines(),
-            [
-                "Slices along k (axial): the acquired slices, 4 mm apart against 1.5 mm in plane",
-                "5 × 6 × 7 → 20 × 24 × 7 voxels, 0.375 × 0.375 × 4 mm",
-            ],
-        )
-        self.assertIn("5 × 12 × 14 voxels", describeGeometry(node, "sagittal", 2))
-
-    def test_reading_changes_nothing(self):
+    def test_reading_does_not_change_the_node(self):
         node = make_volume()
         time = node.GetMTime(), node.GetImageData().GetMTime()
-        upsamplableVolume(node)
-        describeGeometry(node, "auto", 2)
+        volumeFromNode(node)
         ijkToRAS(node)
         self.assertEqual((node.GetMTime(), node.GetImageData().GetMTime()), time)
 

@@ -1,4 +1,4 @@
-"""A volume node as the module DICOM makes it, and a double of its database."""
+"""A volume node as the module DICOM loads it, and a double of its database."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from MRISuperResLib.core.io.dicom_read import find_series, read_dicom
 
 
 class DatabaseDouble:
-    """Of a ctkDICOMDatabase. files: paths by SOP Instance UID."""
+    """Double of a ctkDICOMDatabase; files: paths by SOP Instance UID."""
 
     def __init__(self, files):
         self._files = files
@@ -23,16 +23,16 @@ class DatabaseDouble:
 
 
 def load_series(folder):
-    """Makes a series in a folder and loads it; returns (its volume node, {UID: file})."""
+    """Write a series into a folder and load it; return (its volume node, {UID: file})."""
     folder.mkdir()
     write_mr_series(folder, stored(), GRIDS["oblique"])
     volume = read_dicom(folder)
     node = slicer.util.addVolumeFromArray(volume.array, volume.ijk_to_ras, "T2: HASTE")
-    files = {image.text("0008|0018"): str(image.path) for image in find_series(folder).slices}
+    files = {image.text("SOPInstanceUID"): str(image.path) for image in find_series(folder).slices}
     node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
     return node, files
 
 
 def opened(database):
-    """Context manager: the application has opened this database."""
+    """Return a context in which the application has opened a database."""
     return mock.patch.object(slicer, "dicomDatabase", database, create=True)

@@ -1,8 +1,9 @@
-"""Volume nodes for tests, and a worker that does what a test tells it."""
+"""Volume nodes for tests, and a worker double that a test controls."""
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.core.progress import Progress
+from MRISuperResLib.scene.nodes import ijkToRAS
 from MRISuperResLib.worker.jobs import Jobs
 
 AXES = {
@@ -14,13 +15,13 @@ AXES = {
 
 
 def make_volume(dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 7), name="Fetus"):
-    """A volume node with noise; size: (i, j, k)."""
+    """Return a volume node with noise; size: (i, j, k)."""
     array = np.random.default_rng(1).integers(0, 100, size[::-1]).astype(dtype)
     return slicer.util.addVolumeFromArray(array, np.array(ijk_to_ras, dtype=float), name)
 
 
 def corners_ras(node):
-    """The eight outer corners of the voxel grid, without parent transforms: (8, 3), mm."""
+    """Return the outer corners of the voxel grid, without parent transforms: (8, 3), mm."""
     matrix = ijkToRAS(node)
     size = node.GetImageData().GetDimensions()
     return np.array(
@@ -34,7 +35,7 @@ def corners_ras(node):
 
 
 def node_ids():
-    """IDs of all nodes of the scene, with the subject hierarchy, which the application always has."""
+    """Return the IDs of all nodes, with the subject hierarchy, which the application always has."""
     slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     return {
         slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())
@@ -42,7 +43,7 @@ def node_ids():
 
 
 class WorkerDouble:
-    """Takes requests like a WorkerProcess, and answers when the test says so."""
+    """A double of a WorkerProcess that answers when the test says so."""
 
     def __init__(self):
         self.isBusy = False
@@ -55,15 +56,12 @@ class WorkerDouble:
         self.cancelCount += 1
 
     def progress(self, done, total):
-        self._onEvent(
-            {"event": "progress", "done": done, "total": total, "rate": 2.0, "remaining": 1.0}
-        )
+        progress = Progress(done, total, rate=2.0, remaining=1.0)
+        self._onEvent({"event": "progress", **progress.to_dict()})
 
     def finish(self):
-        """Answers with the result of the core."""
-        result = Jobs().run(
-            self.request, progress=lambda done, total: None, cancelled=lambda: False
-        )
+        """Answer with the result of the core."""
+        result = Jobs().run(self.request, lambda progress: None, lambda: False)
         self.end("result", **result)
 
     def end(self, event, **fields):

@@ -1,4 +1,4 @@
-"""Sequences for tests, and runs over them."""
+"""Sequences for tests, and tasks over them."""
 
 import os
 import unittest
@@ -6,17 +6,17 @@ import unittest
 import numpy as np
 import slicer
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.scene.tasks import TaskState
-from MRISuperResLib.scene.sequence_task import SequenceTask
+from MRISuperResLib.scene.tasks import Task, TaskState
+from MRISuperResLib.scene.upsampling import SequenceUpsampling
 from scene_helpers import AXES, WorkerDouble, node_ids
 
-JOB = UpsamplingOptions(model="bicubic", scale=2)
+OPTIONS = UpsamplingOptions(model="bicubic", scale=2)
 
 
 def make_sequence(
     frames=3, dtype=np.int16, ijk_to_ras=AXES["oblique"], size=(5, 6, 4), name="Cine"
 ):
-    """A sequence node with noise that becomes brighter from frame to frame, of times 0, 0.5, 1 … s; size: (i, j, k)."""
+    """Return a sequence of noise that gets brighter, at 0, 0.5, 1 … s; size: (i, j, k)."""
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
     sequence.SetIndexName("time")
     sequence.SetIndexUnit("s")
@@ -32,43 +32,43 @@ def make_sequence(
 
 
 def make_browser(sequence):
-    """A browser that plays a sequence, and the volume that shows its present frame: (browser, volume)."""
+    """Return (browser of a sequence, volume that shows its present frame)."""
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
     browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
     return browser, browser.GetProxyNode(sequence)
 
 
-class SequenceJobTestCase(unittest.TestCase):
+class SequenceTaskTestCase(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.worker = WorkerDouble()
         self.ended, self.progress = [], []
 
     def start(self, sequence):
-        job = SequenceTask(
+        task = Task(
             self.worker,
             sequence,
-            JOB,
-            lambda *progress: self.progress.append(progress),
+            SequenceUpsampling(OPTIONS),
+            self.progress.append,
             self.ended.append,
         )
         self.nodes = node_ids()
         self.folder = os.path.dirname(self.worker.request["input"])
-        return job
+        return task
 
     def run_to_the_end(self, sequence):
-        job = self.start(sequence)
-        while job.isRunning:
+        task = self.start(sequence)
+        while task.isRunning:
             self.worker.finish()
-        self.assert_ended(job, TaskState.FINISHED)
-        return job
+        self.assert_ended(task, TaskState.FINISHED)
+        return task
 
-    def assert_ended(self, job, state, words=""):
-        """Exactly one report of the end; no file is left."""
-        self.assertEqual(self.ended, [job])
-        self.assertIs(job.state, state)
-        self.assertIn(words, job.message)
+    def assert_ended(self, task, state, words=""):
+        """Check that the end was reported once, and that no file is left."""
+        self.assertEqual(self.ended, [task])
+        self.assertIs(task.state, state)
+        self.assertIn(words, task.message)
         self.assertFalse(os.path.exists(self.folder))
 
     def assert_nothing_was_added(self):

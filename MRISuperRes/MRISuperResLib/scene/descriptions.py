@@ -50,8 +50,7 @@ def spacingMessages(
     node: slicer.vtkMRMLVolumeNode, sliceAxis: str, cards: Iterable[ModelCard]
 ) -> list[Message]:
     """Return a warning for every model that was not trained on slices like those of a volume."""
-    messages = spacing_messages(ijkToRAS(node), sliceAxisOf(node, sliceAxis), cards)
-    return [message.text for message in messages]
+    return spacing_messages(ijkToRAS(node), sliceAxisOf(node, sliceAxis), cards)
 
 
 def describeEstimate(

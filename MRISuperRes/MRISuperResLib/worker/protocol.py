@@ -115,7 +115,8 @@ def _is_coordinate(value: object) -> bool:
     return type(value) is float or (type(value) is int and abs(value) < 2**63)
 
 
-_VOLUME_FIELDS: dict[str, Callable[[object], bool]] = {
+_Fields = dict[str, Callable[[object], bool]]
+_VOLUME_FIELDS: _Fields = {
     "id": _is_text,
     "options": _is_object,
     "input": _is_path,
@@ -123,12 +124,12 @@ _VOLUME_FIELDS: dict[str, Callable[[object], bool]] = {
     "folder": _is_folder,
     "ijkToRAS": _is_matrix,
 }
-JOBS: dict[str, dict[str, Callable[[object], bool]]] = {
+JOBS: dict[str, _Fields] = {
     "upsample": _VOLUME_FIELDS,
     "compare": _VOLUME_FIELDS,
     "install": {"id": _is_text, "path": _is_path},
     "import": {"id": _is_text, "path": _is_path, "name": _is_text},
 }
 """Requests that are jobs, with the check of every field."""
-FIELDS = {**JOBS, "cancel": {"id": _is_anything}, "stop": {}}
+FIELDS: dict[str, _Fields] = {**JOBS, "cancel": {"id": _is_anything}, "stop": {}}
 """All requests; a cancel request with an unknown id is ignored, as its job may have ended."""

@@ -56,7 +56,7 @@ def lesionRows(lesions: Sequence[LesionScore]) -> tuple[list[str], list[list[str
     diameters = sorted({lesion.diameter for lesion in lesions})
     header = [_("Method"), *(_("{n} voxels").format(n=diameter) for diameter in diameters)]
     cells = {
-        (lesion.method, lesion.diameter): f"{lesion.word}, {lesion.height:.0%}"
+        (lesion.method, lesion.diameter): f"{lesion.outcome}, {lesion.contrast:.0%}"
         for lesion in lesions
     }
     return header, [

@@ -1,4 +1,4 @@
-"""Memory and temporary folder of the application end in the middle of a run: the scene stays as it was, and no file is left."""
+"""Out of memory and missing folders in the application: scene unchanged, no files left."""
 
 import os
 import shutil
@@ -11,15 +11,15 @@ from comparison_helpers import METHODS
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.scene.comparison_task import ComparisonTask
-from MRISuperResLib.scene.tasks import TaskState
-from MRISuperResLib.scene.volume_task import VolumeTask
+from MRISuperResLib.scene.comparison.task import VolumeComparison
+from MRISuperResLib.scene.tasks import Task, TaskState
+from MRISuperResLib.scene.upsampling import VolumeUpsampling
 from scene_helpers import WorkerDouble, make_volume, node_ids
 
-IMAGE = "MRISuperResLib.scene.output_nodes._imageData"
+IMAGE = "MRISuperResLib.scene.nodes._imageData"
 
 
-class SceneJobFaultsTest(unittest.TestCase):
+class TaskFaultsTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.input = make_volume(size=(20, 18, 3))
@@ -27,50 +27,50 @@ class SceneJobFaultsTest(unittest.TestCase):
         self.nodes = node_ids()
 
     def upsample(self, output=None):
-        return VolumeTask(
-            self.worker, self.input, UpsamplingOptions(model="bicubic", scale=2), output
-        )
+        options = UpsamplingOptions(model="bicubic", scale=2)
+        return Task(self.worker, self.input, VolumeUpsampling(options, output))
 
     def compare(self):
-        return ComparisonTask(self.worker, self.input, ComparisonOptions(METHODS, scale=2))
+        options = ComparisonOptions(METHODS, scale=2)
+        return Task(self.worker, self.input, VolumeComparison(options))
 
-    def assert_failed(self, run, words, fault):
-        """The run fails, and leaves neither a node nor a file; the next one works."""
+    def assert_failed(self, task, words, fault):
+        """Check that the task fails and leaves no node and no file, and that the next one works."""
         folder = self.worker.request["folder"]
         with fault, self.assertLogs(level="ERROR"):
             self.worker.finish()
-        self.assertIs(run.state, TaskState.FAILED)
-        self.assertIn(words, run.message)
+        self.assertIs(task.state, TaskState.FAILED)
+        self.assertIn(words, task.message)
         self.assertEqual(node_ids(), self.nodes)
         self.assertFalse(os.path.exists(folder))
         again = self.upsample()
         self.worker.finish()
         self.assertIs(again.state, TaskState.FINISHED)
 
-    def test_too_little_memory_for_the_output_leaves_the_scene_as_it_was(self):
+    def test_out_of_memory_for_the_output_leaves_the_scene_unchanged(self):
         self.assert_failed(
             self.upsample(),
-            "could not be put into the scene, perhaps for want of memory",
+            "could not be added to the scene, possibly out of memory",
             mock.patch(IMAGE, side_effect=MemoryError),
         )
 
-    def test_too_little_memory_leaves_the_output_that_was_to_be_replaced_as_it_was(self):
+    def test_out_of_memory_leaves_a_given_output_unchanged(self):
         output = make_volume(name="Mine", size=(4, 5, 6))
         self.nodes = node_ids()
         voxels = slicer.util.arrayFromVolume(output).copy()
         attributes = list(output.GetAttributeNames() or [])
         self.assert_failed(
             self.upsample(output),
-            "could not be put into the scene",
+            "could not be added to the scene",
             mock.patch(IMAGE, side_effect=MemoryError),
         )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(output), voxels)
         self.assertEqual(list(output.GetAttributeNames() or []), attributes)
 
-    def test_too_little_memory_for_any_volume_of_a_comparison_leaves_none(self):
-        from MRISuperResLib.scene import output_nodes
+    def test_out_of_memory_for_one_volume_of_a_comparison_leaves_none(self):
+        from MRISuperResLib.scene import nodes
 
-        real, images = output_nodes._imageData, []
+        real, images = nodes._imageData, []
 
         def image(array, scalarType):
             images.append(array)
@@ -79,17 +79,17 @@ class SceneJobFaultsTest(unittest.TestCase):
             return real(array, scalarType)
 
         self.assert_failed(
-            self.compare(), "could not be put into the scene", mock.patch(IMAGE, image)
+            self.compare(), "could not be added to the scene", mock.patch(IMAGE, image)
         )
         self.assertGreaterEqual(len(images), 3)
 
-    def test_too_little_memory_for_a_copy_of_the_input_is_told_before_the_run(self):
+    def test_out_of_memory_for_a_copy_of_the_input_prevents_the_start(self):
         folders = set(os.listdir(slicer.app.temporaryPath))
         for start in (self.upsample, self.compare):
             with (
                 mock.patch("numpy.save", side_effect=MemoryError),
                 self.assertRaisesRegex(
-                    SuperResolutionError, "not enough for a copy of the volume: close"
+                    SuperResolutionError, "Out of memory while copying the volume. Close"
                 ) as caught,
             ):
                 start()
@@ -97,9 +97,9 @@ class SceneJobFaultsTest(unittest.TestCase):
         self.assertEqual(set(os.listdir(slicer.app.temporaryPath)), folders)
         self.assertFalse(self.worker.isBusy)
 
-    def test_a_folder_that_disappears_before_the_result_is_fetched_is_told(self):
+    def test_folder_that_disappears_before_the_result_is_read_is_an_error(self):
         for start in (self.upsample, self.compare):
-            run = start()
+            task = start()
             with self.subTest(start.__name__):
                 finish = self.worker.end
 
@@ -108,25 +108,25 @@ class SceneJobFaultsTest(unittest.TestCase):
                     finish(event, **fields)
 
                 self.assert_failed(
-                    run,
-                    "The result is gone from the temporary folder",
+                    task,
+                    "The result is missing from the temporary folder",
                     mock.patch.object(self.worker, "end", vanish),
                 )
                 slicer.mrmlScene.Clear(0)
                 self.input = make_volume(size=(20, 18, 3))
                 self.nodes = node_ids()
 
-    def test_a_temporary_folder_that_the_system_has_removed_is_made_again(self):
+    def test_deleted_temporary_folder_is_created_again(self):
         place = os.path.join(slicer.app.temporaryPath, "cleaned", "away")
         self.addCleanup(shutil.rmtree, os.path.dirname(place))
         with mock.patch.object(slicer.app, "_temporaryPath", place):
-            run = self.upsample()
+            task = self.upsample()
             self.assertTrue(self.worker.request["folder"].startswith(place))
             self.worker.finish()
-        self.assertIs(run.state, TaskState.FINISHED)
+        self.assertIs(task.state, TaskState.FINISHED)
         self.assertEqual(os.listdir(place), [])
 
-    def test_a_temporary_folder_that_can_not_be_made_is_told_with_its_name(self):
+    def test_temporary_folder_that_cannot_be_created_is_named(self):
         place = os.path.join(slicer.app.temporaryPath, "a file", "folder")
         with open(os.path.dirname(place), "w"):
             pass

@@ -1,0 +1,72 @@
+"""Texts of the panel on geometry, memory and time."""
+
+import unittest
+from types import SimpleNamespace
+
+import numpy as np
+import slicer
+from MRISuperResLib.core.options import UpsamplingOptions
+from MRISuperResLib.scene.descriptions import describeEstimate, describeGeometry
+from scene_helpers import make_volume
+
+CARD = SimpleNamespace(
+    cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"}
+)
+
+
+class DescriptionsTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.volume = make_volume(np.int16, size=(200, 250, 20))
+
+    def describe(self, scale=2, card=CARD, free=8 * 2**30, device="cpu", volumes=1):
+        return describeEstimate(
+            [self.volume] * volumes,
+            UpsamplingOptions(None, scale, device=device),
+            card,
+            lambda: free,
+        )
+
+    def test_estimate_has_output_size_available_memory_and_time(self):
+        self.assertEqual(
+            self.describe(), ("Output: 8 MiB (8.0 GiB available), about 6 s on a CPU", "")
+        )
+        self.assertEqual(
+            self.describe(volumes=30)[0],
+            "Output: 229 MiB (8.0 GiB available), about 3 min 00 s on a CPU",
+        )
+
+    def test_estimate_omits_unknown_time_and_memory(self):
+        for given in ({"card": None}, {"device": "cuda"}):
+            self.assertEqual(self.describe(**given), ("Output: 8 MiB (8.0 GiB available)", ""))
+        self.assertEqual(self.describe(card=None, free=None), ("Output: 8 MiB", ""))
+
+    def test_insufficient_memory_is_a_warning(self):
+        line, warning = self.describe(scale=8, free=2**29)
+        self.assertIn("512 MiB available", line)
+        self.assertEqual(
+            warning,
+            "Needs about 638 MiB of memory, 512 MiB are available. "
+            "Close other applications, crop the volume or choose a smaller factor.",
+        )
+
+    def test_geometry_has_slice_axis_and_new_grid(self):
+        node = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
+        self.assertEqual(
+            describeGeometry(node, "auto", 4).splitlines(),
+            [
+                "Axial slices (k): 4 mm slice spacing, 1.5 mm in-plane",
+                "5 × 6 × 7 → 20 × 24 × 7 voxels, 0.375 × 0.375 × 4 mm",
+            ],
+        )
+        self.assertIn("5 × 12 × 14 voxels", describeGeometry(node, "sagittal", 2))
+
+    def test_descriptions_do_not_change_the_node(self):
+        time = self.volume.GetMTime(), self.volume.GetImageData().GetMTime()
+        describeGeometry(self.volume, "auto", 2)
+        self.describe()
+        self.assertEqual((self.volume.GetMTime(), self.volume.GetImageData().GetMTime()), time)
+
+
+if __name__ == "__main__":
+    unittest.main()
