@@ -1,4 +1,4 @@
-"""The worker seen from the application: states, faults, cancel, end; first with test doubles, then with real processes."""
+"""The worker as the application sees it, with test doubles and with real processes."""
 
 import json
 import os
@@ -24,13 +24,14 @@ class FakeByteArray:
 
 
 class FakeProcess:
-    """A QProcess that does nothing by itself."""
+    """A QProcess that a test controls."""
 
     def __init__(self):
         self.slots, self.requests = {}, []
         self.starts = self.kills = 0
         self.startFails = self.isStuck = False
         self.running, self.output, self.log = False, b"", b""
+        self.timeouts = []
 
     def connect(self, signature, slot):
         self.slots[signature] = slot
@@ -65,12 +66,13 @@ class FakeProcess:
         self.isClosed = True
 
     def waitForFinished(self, timeout):
+        self.timeouts.append(timeout)
         if self.isStuck and not self.kills:
             return False
         self.end(0, qt.QProcess.NormalExit)
         return True
 
-    # what the worker does
+    # actions of the worker
 
     def say(self, data):
         self.output += data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n"
@@ -86,6 +88,8 @@ class FakeProcess:
 
 
 class FakeTimer:
+    """A QTimer whose time passes only in `advance`."""
+
     def __init__(self):
         self.isRunning = False
 
@@ -99,10 +103,16 @@ class FakeTimer:
         self.slot = slot
 
     def start(self):
-        self.isRunning = True
+        self.isRunning, self.elapsed = True, 0
 
     def stop(self):
         self.isRunning = False
+
+    def advance(self, milliseconds):
+        self.elapsed += milliseconds
+        if self.isRunning and self.elapsed >= self.interval:
+            self.isRunning = False
+            self.slot()
 
 
 class FakeWorkerTest(unittest.TestCase):
@@ -120,7 +130,7 @@ class FakeWorkerTest(unittest.TestCase):
     def names(self):
         return [event["event"] for event in self.events]
 
-    def test_process_is_started_by_the_first_job_only(self):
+    def test_first_job_starts_the_process(self):
         self.assertIs(self.worker.state, WorkerState.STOPPED)
         self.run_ready_job()
         self.assertIs(self.worker.state, WorkerState.BUSY)
@@ -130,7 +140,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.process.starts, 1)
         self.assertEqual([request["id"] for request in self.process.requests], ["one", "two"])
 
-    def test_events_are_put_together_from_pieces(self):
+    def test_events_in_pieces_are_joined(self):
         self.run_ready_job()
         line = json.dumps({"event": "progress", "id": "one", "done": 1}).encode() + b"\n"
         self.process.say(line[:7])
@@ -138,7 +148,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.say(line[7:] + line + line[:3])
         self.assertEqual(self.names(), ["progress", "progress"])
 
-    def test_lines_that_are_no_events_go_to_the_log(self):
+    def test_lines_other_than_events_are_logged(self):
         self.run_ready_job()
         for line in (b"hello\n", b"\xff\xfe\n", b"[1]\n", b"7\n", b'{"no": "event"}\n', b"\n"):
             self.process.say(line)
@@ -166,18 +176,18 @@ class FakeWorkerTest(unittest.TestCase):
 
     def test_second_job_is_refused_while_one_is_running(self):
         self.run_job()
-        with self.assertRaisesRegex(RuntimeError, "Another volume"):
+        with self.assertRaisesRegex(RuntimeError, "Another task"):
             self.run_job("two")
         self.assertEqual(len(self.process.requests), 1)
 
-    def test_answer_to_a_request_that_was_not_understood_ends_the_job(self):
+    def test_error_without_an_id_ends_the_job(self):
         self.run_ready_job()
         self.process.say(
             {"event": "error", "id": None, "kind": "request", "message": "What?", "log": ""}
         )
         self.assertEqual(self.names(), ["error"])
 
-    def test_cancel_is_a_message_first(self):
+    def test_cancel_is_a_request_before_a_kill(self):
         self.run_ready_job()
         self.worker.cancel()
         self.assertEqual(self.process.requests[-1], {"request": "cancel", "id": "one"})
@@ -188,7 +198,7 @@ class FakeWorkerTest(unittest.TestCase):
         )
         self.assertIs(self.worker.state, WorkerState.IDLE)
 
-    def test_cancel_that_is_not_answered_kills_launcher_and_worker(self):
+    def test_unanswered_cancel_kills_launcher_and_worker(self):
         self.run_ready_job()
         self.worker.cancel()
         with mock.patch("os.kill") as kill:
@@ -199,7 +209,24 @@ class FakeWorkerTest(unittest.TestCase):
         self.assertEqual(self.names(), ["cancelled"])
         self.assertIs(self.worker.state, WorkerState.STOPPED)
 
-    def test_result_that_crosses_the_cancel_message_counts_as_cancelled(self):
+    def test_worker_has_seconds_to_answer_a_cancel_and_is_killed_within_ten(self):
+        self.run_ready_job()
+        self.worker.cancel()
+        with mock.patch("os.kill"):
+            self.timer.advance(2000)  # the time of a batch of slices on a slow CPU
+            self.assertEqual(self.process.kills, 0)
+            self.timer.advance(8000)
+        self.assertEqual(self.process.kills, 1)
+
+    def test_process_has_half_a_second_to_end_and_is_killed_within_five(self):
+        self.process.isStuck = True
+        self.run_ready_job()
+        with mock.patch("os.kill"):
+            self.worker.cleanup()
+        self.assertTrue(all(500 <= timeout <= 5000 for timeout in self.process.timeouts))
+        self.assertEqual(len(self.process.timeouts), 2)
+
+    def test_result_that_crosses_the_cancel_request_is_cancelled(self):
         for answer in ("result", "error"):
             with self.subTest(answer):
                 self.setUp()
@@ -210,7 +237,7 @@ class FakeWorkerTest(unittest.TestCase):
                 self.process.say({"event": "cancelled", "id": "one"})
                 self.assertEqual(self.names(), ["cancelled"])
 
-    def test_end_of_the_process_in_a_job_is_an_error_with_its_last_words(self):
+    def test_end_of_the_process_during_a_job_is_an_error_with_its_log(self):
         for code, status, words in (
             (9, qt.QProcess.CrashExit, "signal 9"),
             (7, qt.QProcess.NormalExit, "exit code 7"),
@@ -226,13 +253,13 @@ class FakeWorkerTest(unittest.TestCase):
                 self.assertIn("segmentation fault", self.events[0]["log"])
                 self.assertIs(self.worker.state, WorkerState.STOPPED)
 
-    def test_result_just_before_the_end_of_the_process_is_not_lost(self):
+    def test_result_right_before_the_end_of_the_process_is_kept(self):
         self.run_ready_job()
         self.process.output = b'{"event": "result", "id": "one"}\n'
         self.process.end(0, qt.QProcess.NormalExit)
         self.assertEqual(self.names(), ["result"])
 
-    def test_job_after_a_crash_starts_the_process_again_even_from_the_report(self):
+    def test_job_after_a_crash_starts_the_process_again(self):
         self.worker.run({"request": "upsample", "id": "one"}, lambda event: self.run_job("two"))
         self.process.end(1, qt.QProcess.NormalExit)
         self.assertEqual(self.process.starts, 2)
@@ -240,7 +267,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.say({"event": "result", "id": "two"})
         self.assertEqual(self.names(), ["result"])
 
-    def test_job_that_follows_a_result_in_the_last_words_of_a_process_runs_in_another_one(self):
+    def test_job_that_follows_the_last_result_of_a_process_runs_in_another(self):
         self.worker.run({"request": "upsample", "id": "one"}, lambda event: self.run_job("two"))
         self.process.output = b'{"event": "result", "id": "one"}\n'
         self.process.end(1, qt.QProcess.NormalExit)
@@ -248,7 +275,7 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.say({"event": "result", "id": "two"})
         self.assertEqual(self.names(), ["result"])
 
-    def test_end_of_an_idle_process_is_nobodys_error(self):
+    def test_end_of_an_idle_process_is_no_error(self):
         self.run_ready_job()
         self.process.say({"event": "result", "id": "one"})
         self.process.end(1, qt.QProcess.NormalExit)
@@ -259,22 +286,23 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.startFails = True
         self.run_job()
         self.assertEqual((self.names(), self.events[0]["kind"]), (["error"], "crash"))
-        self.assertIn("could not be started (no such file)", self.events[0]["message"])
+        self.assertIn("did not start (no such file)", self.events[0]["message"])
         self.assertIs(self.worker.state, WorkerState.STOPPED)
         self.assertEqual(self.process.requests, [])
 
-    def test_process_that_ends_before_it_is_ready_could_not_begin(self):
+    def test_process_that_ends_before_it_is_ready_failed_to_start_up(self):
         self.run_job()
         self.process.complain("PythonSlicer: error while loading shared libraries")
         self.process.end(127, qt.QProcess.NormalExit)
         self.assertEqual(
             self.events[0]["message"],
-            "The worker process could not begin its work (exit code 127): reinstall the extension, or look into the application log.",
+            "The worker process failed to start up (exit code 127). "
+            "Reinstall the extension, or check the application log.",
         )
         self.assertIn("shared libraries", self.events[0]["log"])
         self.assertIs(self.worker.state, WorkerState.STOPPED)
 
-    def test_worker_of_another_version_is_ended_and_a_restart_is_asked_for(self):
+    def test_worker_of_another_version_is_killed_with_advice_to_restart(self):
         for version in ({"version": "0.0.1"}, {}):
             with self.subTest(version):
                 self.setUp()
@@ -287,7 +315,8 @@ class FakeWorkerTest(unittest.TestCase):
                 self.assertEqual((self.names(), self.events[0]["kind"]), (["error"], "environment"))
                 self.assertEqual(
                     self.events[0]["message"],
-                    "The extension was changed while the application was running: restart the application.",
+                    "The extension was updated while the application was running. "
+                    "Restart the application.",
                 )
                 self.assertIs(self.worker.state, WorkerState.STOPPED)
 
@@ -298,12 +327,12 @@ class FakeWorkerTest(unittest.TestCase):
                 "event": "error",
                 "id": "one",
                 "kind": "device",
-                "message": "The GPU has failed.",
+                "message": "The GPU failed.",
                 "log": "Traceback",
             }
         )
 
-    def test_error_of_the_device_is_told_when_the_process_is_gone_so_that_the_next_job_starts_another(
+    def test_device_error_is_reported_after_the_end_of_the_process(
         self,
     ):
         self.lose_the_gpu()
@@ -311,14 +340,14 @@ class FakeWorkerTest(unittest.TestCase):
         self.process.end(0, qt.QProcess.NormalExit)
         self.assertEqual(
             (self.names(), self.events[0]["kind"], self.events[0]["message"]),
-            (["error"], "device", "The GPU has failed."),
+            (["error"], "device", "The GPU failed."),
         )
         self.run_job("two")
         self.assertEqual(self.process.starts, 2)
         self.process.end(3, qt.QProcess.NormalExit)
         self.assertEqual(self.events[1]["kind"], "crash")
 
-    def test_process_that_does_not_end_after_an_error_of_the_device_is_killed(self):
+    def test_process_that_survives_a_device_error_is_killed(self):
         self.lose_the_gpu()
         self.assertTrue(self.timer.isRunning)
         with mock.patch("os.kill") as kill:
@@ -372,7 +401,7 @@ class FakeWorkerTest(unittest.TestCase):
 
 class RealWorkerTest(unittest.TestCase):
     def start(self, worker):
-        """Sends a job for a small volume; returns the list that its events come into."""
+        """Send a job for a small volume; return the list that receives its events."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         path = os.path.join(folder.name, "input.npy")
@@ -382,7 +411,7 @@ class RealWorkerTest(unittest.TestCase):
             {
                 "request": "upsample",
                 "id": "one",
-                "job": {},
+                "options": {},
                 "input": path,
                 "ijkToRAS": np.eye(4).tolist(),
                 "output": path + ".out",
@@ -391,7 +420,7 @@ class RealWorkerTest(unittest.TestCase):
         )
         return events
 
-    def test_worker_that_does_not_hear_the_cancel_is_killed(self):
+    def test_worker_that_ignores_a_cancel_is_killed(self):
         worker = double_worker(self, "deaf")
         worker._cancelTimer.setInterval(1)
         events = self.start(worker)
@@ -402,9 +431,12 @@ class RealWorkerTest(unittest.TestCase):
         self.assertEqual(events[-1]["event"], "cancelled")
         self.assertFalse(is_alive(pid))
 
-    def test_launcher_and_the_worker_behind_it_are_both_ended(self):
+    def test_launcher_and_worker_are_both_killed(self):
         program, arguments = command_of("deaf")()
-        launcher = f"import subprocess, sys; sys.exit(subprocess.run({[program, *arguments]!r}).returncode)"
+        launcher = (
+            "import subprocess, sys; "
+            f"sys.exit(subprocess.run({[program, *arguments]!r}).returncode)"
+        )
         worker = WorkerProcess(lambda: (sys.executable, ["-c", launcher]))
         self.addCleanup(worker.cleanup)
         worker._cancelTimer.setInterval(1)
@@ -417,7 +449,7 @@ class RealWorkerTest(unittest.TestCase):
         testing.wait_until(lambda: not is_alive(pid))
         self.assertFalse(is_alive(launcherPid))
 
-    def test_cleanup_ends_a_process_in_the_middle_of_a_job(self):
+    def test_cleanup_ends_a_process_during_a_job(self):
         worker = double_worker(self, "deaf")
         events = self.start(worker)
         testing.wait_until(lambda: events)
@@ -426,23 +458,23 @@ class RealWorkerTest(unittest.TestCase):
         self.assertFalse(is_alive(pid))
         self.assertEqual(events[-1]["event"], "cancelled")
 
-    def test_crash_tells_the_last_words(self):
+    def test_crash_is_reported_with_the_log(self):
         worker = double_worker(self, "crashing")
         events = self.start(worker)
         testing.wait_until(lambda: not worker.isBusy)
         self.assertIn("exit code 7", events[-1]["message"])
         self.assertIn("last words", events[-1]["log"])
 
-    def test_program_that_is_no_python_is_an_error(self):
+    def test_program_other_than_python_is_an_error(self):
         worker = WorkerProcess(
             lambda: (sys.executable, ["-c", "import sys; sys.exit('no Python here')"])
         )
         events = self.start(worker)
         testing.wait_until(lambda: not worker.isBusy)
-        self.assertIn("could not begin its work (exit code 1)", events[-1]["message"])
+        self.assertIn("failed to start up (exit code 1)", events[-1]["message"])
         self.assertIn("no Python here", events[-1]["log"])
 
-    def test_worker_that_starts_and_says_nothing_is_killed_when_it_is_cancelled(self):
+    def test_silent_worker_is_killed_after_a_cancel(self):
         worker = WorkerProcess(
             lambda: (sys.executable, ["-c", "import threading; threading.Event().wait()"])
         )
@@ -456,11 +488,11 @@ class RealWorkerTest(unittest.TestCase):
         self.assertEqual([event["event"] for event in events], ["cancelled"])
         self.assertFalse(is_alive(pid))
 
-    def test_program_that_is_not_there_is_an_error(self):
+    def test_missing_program_is_an_error(self):
         worker = WorkerProcess(lambda: ("/no/such/program", []))
         events = self.start(worker)
         testing.wait_until(lambda: not worker.isBusy)
-        self.assertIn("could not be started", events[-1]["message"])
+        self.assertIn("did not start", events[-1]["message"])
 
 
 if __name__ == "__main__":
