@@ -1,76 +1,82 @@
-"""audit IN… --out DIR"""
+"""The command `audit IN… --out DIR`."""
 
+from __future__ import annotations
+
+import argparse
 import os
 import time
 from pathlib import Path
 
-from ..core.audit.audit import audit
-from ..core.audit.card import card_entry
+from ..core.audit.audit import audit_volume
+from ..core.audit.findings import card_entry
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
 from ..core.io.formats import read_volume
 from ..core.methods.registry import MethodRegistry
+from ..core.models.store import ModelStore
 from ..core.models.user_models import update_audit, user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions
-from ..core.progress import format_duration
+from ..core.progress import CancelCheck, format_duration
 from .audit_files import AuditFiles
 from .batch import plan
+from .console import Console
 
 
-def run(arguments, console, cancelled):
-    """Returns the tables, and the line that tells what was written. Raises SuperResolutionError, also where a volume could not be audited, and Cancelled."""
+def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Audit models on files and return the tables.
+
+    Raises:
+        SuperResolutionError: The options are invalid, or a volume could not be audited.
+        Cancelled: The user stopped the command.
+    """
     start = time.monotonic()
-    cache = MethodRegistry()
-    jobs = jobs_of(arguments, cache)
-    cards = _cards(arguments, cache.store)
+    registry = MethodRegistry()
+    tasks = options_of(arguments, registry)
+    cards = _cards(arguments, registry.store)
     out = Path(os.path.abspath(arguments.out))
     volumes = {
         str(place.relative_to(out)): source for source, place in plan(arguments.inputs, out, "")
     }
     import_matplotlib()
     with new_folder(out) as folder:
-        for job in jobs:
-            for name in job.methods:
-                cache.get(job.upsampling_options(name))
-        files = AuditFiles(folder, jobs)
+        for options in tasks:
+            for name in options.methods:
+                registry.get(options.upsampling_options(name))  # errors before the work
+        files = AuditFiles(folder, tasks)
         for number, (name, source) in enumerate(volumes.items(), 1):
             console.line(f"[{number}/{len(volumes)}] {source}")
-            _audit_volume(name, source, files, jobs, cache, console, cancelled)
+            _audit_file(name, source, files, registry, console, is_cancelled)
         text = files.finish()
     if files.skipped:
+        unchanged = "; no card was changed" if cards else ""
         raise SuperResolutionError(
-            f"The audit of the others is in {out}{', no card was changed' if cards else ''}; what could not be audited: {' '.join(files.skipped)}"
+            f"The audit of the other volumes is in {out}{unchanged}. "
+            f"Not audited: {' '.join(files.skipped)}"
         )
-    try:
-        for name, path in cards.items():
-            job = next(job for job in jobs if name in job.methods)
-            update_audit(path, card_entry(arguments.card, name, job, files.results[job.scale]))
-    except SuperResolutionError as e:
-        raise SuperResolutionError(
-            f"The audit is in {out}, but not in all cards. {e}", e.kind
-        ) from e
-    written = f"Written: {arguments.out}" + (
-        f", and the cards of {', '.join(cards)}" if cards else ""
-    )
-    return f"{text}\n{written}, {format_duration(time.monotonic() - start)}"
+    _update_cards(arguments.card, cards, files, out)
+    duration = format_duration(time.monotonic() - start)
+    changed = f", and the cards of {', '.join(cards)}" if cards else ""
+    return f"{text}\nDone in {duration}: {arguments.out}{changed}"
 
 
-def jobs_of(arguments, cache):
-    """An AuditOptions for each scale that was asked for. cache: methods.MethodRegistry."""
+def options_of(arguments: argparse.Namespace, registry: MethodRegistry) -> list[AuditOptions]:
+    """Return the audit options of every scale that the arguments ask for.
+
+    Raises:
+        SuperResolutionError: An option is invalid, or a model is unknown.
+    """
     if arguments.scale is not None:
         scales = [arguments.scale]
+    elif arguments.models:
+        scales = sorted({registry.scale_of(name) for name in arguments.models})
     else:
-        scales = (
-            sorted({cache.scale_of(name) for name in arguments.models})
-            if arguments.models
-            else [DEFAULT_SCALE]
-        )
+        scales = [DEFAULT_SCALE]
     return [
         AuditOptions(
-            _methods(arguments, scale, cache),
-            scale,
-            slice_axis=arguments.axis,
+            methods=_methods(arguments, scale, registry),
+            scale=scale,
+            slice_axis=arguments.slice_axis,
             device=arguments.device,
             degradation=arguments.degradation,
             noise=arguments.noise,
@@ -81,68 +87,80 @@ def jobs_of(arguments, cache):
     ]
 
 
-def _methods(arguments, scale, cache):
+def _methods(
+    arguments: argparse.Namespace, scale: int, registry: MethodRegistry
+) -> tuple[str, ...]:
     if not arguments.models:
-        return tuple(card.name for card in cache.store.cards(scale))
+        return tuple(card.name for card in registry.store.cards(scale))
     return tuple(
         name
         for name in arguments.models
-        if arguments.scale is not None or cache.scale_of(name) == scale
+        if arguments.scale is not None or registry.scale_of(name) == scale
     )
 
 
-def _cards(arguments, store):
-    """{name of a model: the file of its card}, of those that are to be changed."""
+def _cards(arguments: argparse.Namespace, store: ModelStore) -> dict[str, Path]:
+    """Return the card files to change, by model name."""
     if arguments.card is None:
         return {}
     if not arguments.card.strip():
         raise SuperResolutionError(
-            "Say after --card what the volumes show, for example brain: a card keeps the figures of every anatomy by themselves.",
+            "--card needs the anatomy of the volumes, for example brain: a card keeps the figures "
+            "of each anatomy.",
             "settings",
         )
     if not arguments.models:
         raise SuperResolutionError(
-            "Name with --models the models of your own into whose cards the figures are to be written.",
+            "--card needs --models: name the user models whose cards are to be changed.",
             "settings",
         )
     return {name: user_card_path(name, store) for name in arguments.models}
 
 
-def _audit_volume(name, source, files, jobs, cache, console, cancelled):
-    """At every scale; what can't be audited is translate_device_errors, and kept in files.skipped."""
+def _audit_file(
+    name: str,
+    source: Path,
+    files: AuditFiles,
+    registry: MethodRegistry,
+    console: Console,
+    is_cancelled: CancelCheck,
+) -> None:
+    """Audit a volume at every scale; what cannot be audited is reported and recorded."""
     try:
         volume = read_volume(source)
     except SuperResolutionError as error:
-        console.error(files.skip(source, error))
+        console.error(files.skip(source, str(error)))
         return
-    for message in volume.messages:
-        console.message(message)
-    for job in jobs:
-        if len(jobs) > 1:
-            console.line(f"×{job.scale}")
+    for options in files.tasks:
+        if len(files.tasks) > 1:
+            console.line(f"×{options.scale}")
         try:
-            found = audit(
-                volume.array,
-                volume.ijk_to_ras,
-                job,
-                cache,
-                console.for_another_run().progress,
-                cancelled,
+            result = audit_volume(
+                volume,
+                options,
+                registry=registry,
+                on_progress=console.progress,
+                is_cancelled=is_cancelled,
             )
         except MemoryError:
-            console.error(
-                files.skip(
-                    source,
-                    "there is not enough memory: name fewer models, or crop the volume.",
-                    job.scale,
-                )
-            )
+            reason = "Out of memory. Audit fewer models, or crop the volume."
+            console.error(files.skip(source, reason, options.scale))
             continue
         except SuperResolutionError as error:
             if error.kind not in ("input", "memory"):
                 raise
-            console.error(files.skip(source, error, job.scale))
+            console.error(files.skip(source, str(error), options.scale))
             continue
-        for message in found.messages:
-            console.message(message)
-        files.add(name, source, job, found)
+        console.messages(result.messages)
+        files.add(name, source, options, result)
+
+
+def _update_cards(anatomy: str, cards: dict[str, Path], files: AuditFiles, out: Path) -> None:
+    try:
+        for name, path in cards.items():
+            options = next(each for each in files.tasks if name in each.methods)
+            update_audit(path, card_entry(anatomy, name, options, files.results[options.scale]))
+    except SuperResolutionError as error:
+        raise SuperResolutionError(
+            f"The audit is in {out}, but not in all cards. {error}", error.kind
+        ) from error
