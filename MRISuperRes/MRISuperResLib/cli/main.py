@@ -83,7 +83,8 @@ def run_program(
             return DONE
         except MemoryError:
             console.error(
-                "Out of memory. Close other applications, crop the volume or choose a smaller scale."
+                "Out of memory. Close other applications, crop the volume or choose a smaller "
+                "scale."
             )
             return USER_ERROR
         except Exception as error:

@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments; `command` is "upsample", "batch", "compare", "audit" or "models ACTION".
+    """Return the arguments; `command` names the command, such as "upsample" or "models list".
 
     Raises:
         SuperResolutionError: An argument is invalid (kind "settings").
