@@ -1,45 +1,91 @@
-"""The comparison: what is compared with what, and by which rules."""
+"""Comparison: inputs of the methods, rules of the scores, outputs."""
 
 import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
-from made_bodies import body
+from made_bodies import body, compare
 from made_models import write_model
 
 from MRISuperResLib.core import geometry, resampling
-from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.methods.registry import default_comparison_methods
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
+from MRISuperResLib.core.methods.interpolation import InterpolationMethod
+from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.messages import info, warning
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upsample
+from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResLib.core.volume import Volume
 
 MATRIX = np.array([[0.9, -0.4, 0, 10], [0.4, 0.9, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1]])
+TRAINING = {"data": [{"anatomy": "brain", "spacing": [1.0, 1.0]}]}  # 2 mm, once degraded ÷2
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
+class Hallucinating(InterpolationMethod):
+    """Bicubic interpolation with a faint checkerboard, also where the slice is empty."""
+
+    def __init__(self):
+        super().__init__("bicubic", 2)
+        self.name, self.plain = "hallucinating", InterpolationMethod("bicubic", 2)
+
+    def __call__(self, images):
+        upsampled = self.plain(images)
+        return upsampled + 1e-3 * (np.indices(upsampled.shape).sum(0) % 2)
+
+
+class Squaring(InterpolationMethod):
+    """A method that depends on the normalization of its input, as networks do."""
+
+    def __init__(self):
+        super().__init__("bicubic", 2)
+        self.name, self.plain = "squaring", InterpolationMethod("bicubic", 2)
+
+    def __call__(self, images):
+        return self.plain(images) ** 2
+
+
 class ReferenceModeTest(unittest.TestCase):
-    def test_the_truth_is_degraded_and_rebuilt(self):
+    def test_the_reference_is_degraded_and_restored(self):
         volume = body()
         result = compare(volume, MATRIX, ComparisonOptions(INTERPOLATIONS, 2))
         intensity = Intensity.of(volume)
         low = resampling.degrade(intensity.normalize(volume), 2)
         for output in result.outputs:
             with self.subTest(output.name):
-                np.testing.assert_array_equal(
-                    output.volume, intensity.restore(resampling.upsample(low, 2, output.name))
-                )
-        np.testing.assert_allclose(
-            result.low, intensity.low + low * (intensity.high - intensity.low), rtol=1e-4, atol=0.01
-        )
-        np.testing.assert_array_equal(result.reference, volume)
+                expected = intensity.restore(resampling.upsample(low, 2, output.name))
+                np.testing.assert_allclose(output.volume.array, expected, atol=1)
+        stored = intensity.low + low * (intensity.high - intensity.low)
+        np.testing.assert_allclose(result.low.array, stored, rtol=1e-4, atol=0.01)
+        np.testing.assert_array_equal(result.reference.array, volume)
 
-    def test_everything_lies_where_the_truth_lies(self):
+    def test_methods_get_what_upsampling_the_degraded_volume_gives_them(self):
+        volume = body(dtype=np.float32)
+        volume[:, 20:24, 20:24] = 5000  # bright spots that degradation darkens
+        for options in (
+            ComparisonOptions(("bicubic", "squaring"), 2, slice_axis="k"),
+            ComparisonOptions(("bicubic", "squaring"), 2, slice_axis="k", noise=5.0),
+            ComparisonOptions(("bicubic", "squaring"), 2, slice_axis="k", reference=False),
+        ):
+            registry = MethodRegistry(given=[Squaring()])
+            result = compare(volume, MATRIX, options, registry)
+            for output in result.outputs:
+                alone = upsample_volume(
+                    result.low, UpsamplingOptions(output.name, 2, "k"), registry=registry
+                )
+                np.testing.assert_allclose(output.volume.array, alone.array, rtol=1e-6)
+                np.testing.assert_allclose(output.volume.ijk_to_ras, alone.ijk_to_ras, atol=1e-12)
+                self.assertEqual(
+                    output.volume.provenance["intensity"], alone.provenance["intensity"]
+                )
+
+    def test_all_volumes_cover_the_same_physical_region_as_the_reference(self):
         for axis in "ijk":
             with self.subTest(axis):
                 result = compare(
@@ -47,60 +93,90 @@ class ReferenceModeTest(unittest.TestCase):
                     MATRIX,
                     ComparisonOptions(("nearest", "bicubic"), 4, slice_axis=axis),
                 )
-                corners = geometry.corners(result.ijk_to_ras, result.outputs[0].volume.shape[::-1])
+                corners = geometry.corners(result.ijk_to_ras, result.outputs[0].volume.size)
                 np.testing.assert_array_equal(result.ijk_to_ras, MATRIX)
                 np.testing.assert_allclose(
-                    geometry.corners(result.low_ijk_to_ras, result.low.shape[::-1]),
+                    geometry.corners(result.low.ijk_to_ras, result.low.size),
                     corners,
                     atol=1e-9,
                 )
 
-    def test_a_truth_whose_sides_are_no_multiples_is_cropped_at_its_ends_and_that_is_said(self):
+    def test_a_reference_is_cropped_to_multiples_of_the_scale_with_a_message(self):
         volume = body((4, 46, 51))
         result = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 4))
-        np.testing.assert_array_equal(result.reference, volume[:, :44, :48])
-        self.assertEqual(result.outputs[0].volume.shape, (4, 44, 48))
+        np.testing.assert_array_equal(result.reference.array, volume[:, :44, :48])
+        self.assertEqual(result.outputs[0].volume.array.shape, (4, 44, 48))
         self.assertTrue(
-            any("Cropped from 51×46 to 48×44" in message for message in result.messages)
+            any(
+                message.level == "info"
+                and message.code == "crop"
+                and "Cropped from 51×46 to 48×44" in message.text
+                for message in result.messages
+            )
         )
 
-    def test_scores_are_those_of_the_degraded_and_rebuilt_slices(self):
+    def test_scores_are_those_of_the_degraded_and_restored_slices(self):
         volume = body()
         table = compare(volume, MATRIX, ComparisonOptions(INTERPOLATIONS, 2)).table
-        truth = Intensity.of(volume).normalize(volume) * 255
+        reference = Intensity.of(volume).normalize(volume) * 255
         for name in INTERPOLATIONS:
-            rebuilt = resampling.upsample(resampling.degrade(truth, 2), 2, name)
-            mse = ((rebuilt - truth) ** 2).mean(axis=(1, 2))
-            np.testing.assert_allclose(table.values(name, "rmse"), np.sqrt(mse), rtol=1e-9)
+            restored = resampling.upsample(resampling.degrade(reference, 2), 2, name)
+            mse = ((restored - reference) ** 2).mean(axis=(1, 2))
+            np.testing.assert_allclose(table.values(name, "rmse"), np.sqrt(mse), rtol=1e-5)
             np.testing.assert_allclose(
-                table.values(name, "psnr"), 10 * np.log10(255**2 / mse), rtol=1e-9
+                table.values(name, "psnr"), 10 * np.log10(255**2 / mse), rtol=1e-5
             )
-            self.assertAlmostEqual(table.volume_psnr(name), 10 * np.log10(255**2 / mse.mean()))
+            self.assertAlmostEqual(
+                table.volume_psnr(name), 10 * np.log10(255**2 / mse.mean()), places=4
+            )
 
-    def test_the_foreground_leaves_the_air_out(self):
+    def test_the_foreground_excludes_air(self):
         table = compare(body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2)).table
         for name in ("nearest", "bicubic"):
             self.assertLess(table.mean(name, "psnr_foreground"), table.mean(name, "psnr"))
             self.assertGreater(table.mean(name, "rmse_foreground"), table.mean(name, "rmse"))
 
-    def test_a_slice_of_air_has_no_foreground_and_without_an_error_no_psnr(self):
-        volume = body()
-        volume[0] = volume.min()
-        volume[1] = 777  # is not restored to the last bit
-        table = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 2)).table
-        for key in ("psnr", "psnr_foreground", "rmse_foreground", "ssim_wang_foreground"):
-            self.assertIsNone(table.values("bicubic", key)[0])
-        for key in ("psnr", "psnr_foreground"):
-            self.assertIsNone(table.values("bicubic", key)[1])
-            self.assertEqual(len(table.defined("bicubic", key)), len(volume) - 2)
-        self.assertAlmostEqual(table.values("bicubic", "rmse")[0], 0, places=9)
+    def test_scored_slices_depend_on_the_reference_alone(self):
+        volume = body((8, 44, 52))
+        volume[0] = volume[5] = 0  # air
+        volume[1] = 777  # constant
+        volume[2] = 0
+        volume[2, 20:23, 20:24] = 1000  # a tenth of the foreground of the others is 140 pixels
+        for options in (
+            ComparisonOptions(("nearest", "bicubic"), 2),
+            ComparisonOptions(("hallucinating", "bicubic"), 2, noise=5.0),
+            ComparisonOptions(("nearest", "bicubic"), 2, reference=False),
+        ):
+            table = compare(volume, MATRIX, options, MethodRegistry(given=[Hallucinating()])).table
+            self.assertEqual((table.scored, table.slice_count), ((3, 4, 6, 7), 8))
+
+    def test_every_method_is_averaged_over_the_same_slices(self):
+        volume = np.zeros((10, 44, 52), np.int16)
+        volume[3:6] = body((3, 44, 52))  # skull-stripped: most slices are empty
+        options = ComparisonOptions(("bicubic", "hallucinating"), 2)
+        registry = MethodRegistry(given=[Hallucinating()])
+        table = compare(volume, MATRIX, options, registry).table
+        alone = compare(volume[3:6], MATRIX, options, registry).table
+        for method in options.methods:
+            empty = [table.values(method, "psnr")[n] for n in (0, 1, 2, 6, 7, 8, 9)]
+            self.assertGreater(min(empty), table.mean(method, "psnr") + 20)
+            for key in ("psnr", "ssim_wang", "rmse", "psnr_foreground", "inconsistency"):
+                self.assertEqual(table.slices(key), [3, 4, 5])
+                self.assertEqual(len(table.averaged(method, key)), 3)
+            np.testing.assert_allclose(
+                table.mean(method, "psnr"), alone.mean(method, "psnr"), atol=0.5
+            )
+        gap = table.mean("bicubic", "psnr") - table.mean("hallucinating", "psnr")
+        errors = [table.values(name, "rmse")[3:6] for name in options.methods]
+        expected = 20 * np.log10(np.divide(errors[1], errors[0])).mean()
+        self.assertAlmostEqual(gap, expected, places=9)
 
     def test_noise_lowers_every_score_and_the_same_seed_gives_the_same_numbers(self):
-        def job(**changes):
+        def options(**changes):
             return ComparisonOptions(("nearest", "bicubic"), 2, **changes)
 
         clean, noisy, again, other = (
-            compare(body(), MATRIX, job(**changes)).table
+            compare(body(), MATRIX, options(**changes)).table
             for changes in (
                 {},
                 {"noise": 5.0, "seed": 3},
@@ -112,12 +188,14 @@ class ReferenceModeTest(unittest.TestCase):
         self.assertEqual(noisy.slice_csv(), again.slice_csv())
         self.assertNotEqual(noisy.csv(), other.csv())
 
-    def test_every_slice_has_noise_of_its_own(self):
+    def test_every_slice_has_its_own_noise(self):
         volume = np.repeat(body((1, 44, 52)), 2, axis=0)
-        low = compare(volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, noise=5.0)).low
+        low = compare(
+            volume, MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, noise=5.0)
+        ).low.array
         self.assertFalse(np.array_equal(low[0], low[1]))
 
-    def test_k_space_truncation_degrades_in_place(self):
+    def test_k_space_truncation_keeps_the_position(self):
         table = compare(
             body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, degradation="kspace")
         ).table
@@ -125,7 +203,7 @@ class ReferenceModeTest(unittest.TestCase):
 
 
 class NoReferenceModeTest(unittest.TestCase):
-    def test_every_method_gives_what_upsample_gives(self):
+    def test_outputs_equal_those_of_upsampling(self):
         volume = body()
         result = compare(
             volume,
@@ -134,19 +212,19 @@ class NoReferenceModeTest(unittest.TestCase):
         )
         for output in result.outputs:
             with self.subTest(output.name):
-                alone = upsample(volume, MATRIX, UpsamplingOptions(output.name, 2))
-                np.testing.assert_array_equal(output.volume, alone.volume)
+                alone = upsample_volume(Volume(volume, MATRIX), UpsamplingOptions(output.name, 2))
+                np.testing.assert_array_equal(output.volume.array, alone.array)
                 np.testing.assert_array_equal(result.ijk_to_ras, alone.ijk_to_ras)
 
-    def test_there_is_no_truth_to_score_against(self):
+    def test_only_inconsistency_is_scored(self):
         result = compare(
             body(), MATRIX, ComparisonOptions(("nearest", "bicubic"), 2, reference=False)
         )
         self.assertIsNone(result.reference)
-        self.assertEqual([metric.key for metric in result.table.metrics], ["consistency"])
-        np.testing.assert_array_equal(result.low_ijk_to_ras, MATRIX)
+        self.assertEqual([metric.key for metric in result.table.metrics], ["inconsistency"])
+        np.testing.assert_array_equal(result.low.ijk_to_ras, MATRIX)
 
-    def test_inconsistency_is_what_the_output_says_against_the_input(self):
+    def test_inconsistency_is_the_rmse_of_the_degraded_output_against_the_input(self):
         volume = body()
         table = compare(
             volume, MATRIX, ComparisonOptions(("bilinear", "bicubic"), 2, reference=False)
@@ -154,7 +232,7 @@ class NoReferenceModeTest(unittest.TestCase):
         given = Intensity.of(volume).normalize(volume) * 255
         against = resampling.degrade(resampling.upsample(given, 2, "bilinear"), 2) - given
         np.testing.assert_allclose(
-            table.values("bilinear", "consistency"),
+            table.values("bilinear", "inconsistency"),
             np.sqrt((against**2).mean(axis=(1, 2))),
             rtol=1e-9,
         )
@@ -165,27 +243,27 @@ class MethodsTest(unittest.TestCase):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
-        write_model(folder.name, "tiny-psnr", pair="tiny", seed=1, spacing_range=[1.8, 2.2])
+        write_model(folder.name, "tiny-psnr", pair="tiny", seed=1, training=TRAINING)
         write_model(folder.name, "tiny-gan", stage="gan", pair="tiny", seed=2)
         write_model(folder.name, "tiny-x4", scale=4)
-        cls.cache = MethodRegistry(ModelStore([folder.name]))
+        cls.registry = MethodRegistry(ModelStore([folder.name]))
 
-    def test_networks_blends_and_back_projections_stand_beside_the_baselines(self):
+    def test_networks_blends_and_back_projections_are_compared_with_interpolations(self):
         names = ("bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan", "tiny@0.5", "tiny@0.5+bp")
-        result = compare(body(), MATRIX, ComparisonOptions(names, 2, device="cpu"), self.cache)
+        result = compare(body(), MATRIX, ComparisonOptions(names, 2, device="cpu"), self.registry)
         self.assertEqual([output.name for output in result.outputs], list(names))
         self.assertEqual(
             [output.stage for output in result.outputs],
             ["interpolation", "interpolation", "psnr", "gan", "blend", "blend"],
         )
         self.assertEqual(
-            [output.provenance["model"]["name"] for output in result.outputs], list(names)
+            [output.volume.provenance["model"]["name"] for output in result.outputs], list(names)
         )
         self.assertEqual(result.table.methods, names)
 
     def test_a_method_and_its_back_projection_share_one_run_of_the_network(self):
         runs = []
-        network = self.cache.get(UpsamplingOptions("tiny-psnr", device="cpu"))
+        network = self.registry.get(UpsamplingOptions("tiny-psnr", device="cpu"))
 
         class Counting:
             name, scale, device, stage, cards, messages = (
@@ -194,7 +272,7 @@ class MethodsTest(unittest.TestCase):
                 network.device,
                 "psnr",
                 (),
-                ("It was slow.",),
+                [info("precision", "It was slow.")],
             )
             precision = "float32"
 
@@ -214,8 +292,8 @@ class MethodsTest(unittest.TestCase):
             ComparisonOptions(("counted", "counted+bp"), 2),
             MethodRegistry(given=[Counting()]),
         )
-        self.assertEqual(runs, [2, 2, 2])  # five slices, and the one with the planted dots
-        self.assertEqual(result.messages.count("It was slow."), 1)
+        self.assertEqual(runs, [2, 2, 2])  # five slices, and the one with the lesions
+        self.assertEqual([m.text for m in result.messages].count("It was slow."), 1)
 
     def test_a_batch_is_uploaded_once_for_all_networks_of_a_device(self):
         uploads = []
@@ -240,7 +318,7 @@ class MethodsTest(unittest.TestCase):
         )
         self.assertEqual(uploads, ["one"])
 
-    def test_a_model_is_judged_by_the_pixels_that_it_is_given(self):
+    def test_spacing_warnings_refer_to_the_low_resolution_volume(self):
         for reference, warned in (
             (True, False),
             (False, True),
@@ -249,64 +327,81 @@ class MethodsTest(unittest.TestCase):
                 body(),
                 np.eye(4),
                 ComparisonOptions(("bicubic", "tiny-psnr"), 2, reference, device="cpu"),
-                self.cache,
+                self.registry,
             ).messages
             self.assertEqual(
-                any("trained on pixels of 1.8–2.2 mm" in message for message in messages), warned
+                [message.text.split()[0] for message in messages if message.code == "spacing"],
+                ["tiny-psnr"] * warned,
             )
 
     def test_the_default_methods_are_the_interpolations_the_floor_and_the_models_of_the_scale(self):
         self.assertEqual(
-            default_comparison_methods(2, self.cache.store),
+            default_comparison_methods(2, self.registry.store),
             (*INTERPOLATIONS, "bicubic+bp", "tiny-psnr", "tiny-gan"),
         )
-        self.assertEqual(default_comparison_methods(8, self.cache.store), (*INTERPOLATIONS, "bicubic+bp"))
+        self.assertEqual(
+            default_comparison_methods(8, self.registry.store), (*INTERPOLATIONS, "bicubic+bp")
+        )
 
     def test_a_model_of_another_scale_is_refused(self):
-        with self.assertRaisesRegex(SuperResolutionError, "enlarges ×4, not ×2"):
-            compare(body(), MATRIX, ComparisonOptions(("bicubic", "tiny-x4"), 2), self.cache)
+        with self.assertRaisesRegex(SuperResolutionError, "tiny-x4 .*×4, not ×2"):
+            compare(body(), MATRIX, ComparisonOptions(("bicubic", "tiny-x4"), 2), self.registry)
 
 
 class RunTest(unittest.TestCase):
-    JOB = ComparisonOptions(("nearest", "bicubic"), 2)
+    OPTIONS = ComparisonOptions(("nearest", "bicubic"), 2)
 
-    def test_the_type_of_the_input_is_kept(self):
+    def test_outputs_have_the_type_of_the_input(self):
         for dtype in (np.uint8, np.int16, np.uint16, np.float32, np.float64):
             with self.subTest(dtype.__name__):
-                result = compare((body() / 8).astype(dtype), MATRIX, self.JOB)
+                result = compare((body() / 8).astype(dtype), MATRIX, self.OPTIONS)
                 self.assertEqual(
-                    {output.volume.dtype for output in result.outputs} | {result.reference.dtype},
+                    {output.volume.array.dtype for output in result.outputs}
+                    | {result.reference.array.dtype},
                     {np.dtype(dtype)},
                 )
 
-    def test_a_caller_may_bring_metrics_of_its_own_for_five_slices(self):
+    def test_additional_metrics_are_computed_on_five_slices(self):
         metric = Metric("worst", "Worst pixel", "", "lower", "image", 3)
         volume = body((12, 44, 52))
         result = compare(
             volume,
             MATRIX,
-            self.JOB,
-            further=[(metric, lambda image, truth: float(np.abs(image - truth).max()))],
+            self.OPTIONS,
+            further=[(metric, lambda image, reference: float(np.abs(image - reference).max()))],
         )
         intensity = Intensity.of(volume)
         expected = np.abs(
-            intensity.normalize(result.outputs[1].volume) - intensity.normalize(result.reference)
+            intensity.normalize(result.outputs[1].volume.array)
+            - intensity.normalize(result.reference.array)
         ).max(axis=(1, 2))
         found = result.table.values("bicubic", "worst")
         chosen = [n for n, value in enumerate(found) if value is not None]
         self.assertEqual(chosen, [2, 4, 6, 7, 9])
         np.testing.assert_allclose([found[n] for n in chosen], expected[chosen], atol=0.01)
 
-    def test_progress_counts_every_slice_once_and_the_one_with_the_dots(self):
+    def test_progress_counts_every_slice_and_the_one_with_the_lesions(self):
         calls = []
-        compare(body(), MATRIX, self.JOB, progress=lambda *call: calls.append(call))
-        self.assertEqual((calls[0], calls[-1]), ((0, 6), (6, 6)))
+        compare(body(), MATRIX, self.OPTIONS, on_progress=calls.append)
+        self.assertEqual((calls[0].done, calls[-1].done, calls[-1].total), (0, 6, 6))
+
+    def test_the_mean_scores_are_written_as_csv(self):
+        result = compare(body(), MATRIX, self.OPTIONS)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "scores.csv")
+            result.to_csv(path)
+            self.assertEqual(path.read_text(encoding="utf-8"), result.table.csv())
+
+    def test_messages_of_the_volume_come_first(self):
+        volume = Volume(body(), MATRIX, (warning("position", "The position is unknown."),))
+        messages = compare_methods(volume, self.OPTIONS).messages
+        self.assertEqual([m.code for m in messages], ["position", "slice-axis"])
 
     def test_it_can_be_cancelled_between_two_batches(self):
         with self.assertRaises(Cancelled):
-            compare(body(), MATRIX, self.JOB, cancelled=lambda: True)
+            compare(body(), MATRIX, self.OPTIONS, is_cancelled=lambda: True)
 
-    def test_outputs_go_where_the_caller_wants_them(self):
+    def test_the_caller_allocates_the_outputs(self):
         arrays = {}
 
         def allocate(name, shape, dtype):
@@ -322,23 +417,25 @@ class RunTest(unittest.TestCase):
                     ComparisonOptions(("nearest", "bicubic"), 2, slice_axis=axis),
                     allocate=allocate,
                 )
-                self.assertIs(result.outputs[1].volume, arrays["bicubic"])
+                self.assertIs(result.outputs[1].volume.array, arrays["bicubic"])
                 self.assertEqual(arrays["bicubic"].shape, volume.shape)
                 self.assertGreater(arrays["bicubic"].min(), -1 - volume.max())
                 self.assertEqual(list(arrays), ["nearest", "bicubic"])
 
-    def test_voxels_that_are_no_numbers_count_as_dark_and_that_is_said(self):
+    def test_nan_voxels_count_as_dark_with_a_warning(self):
         volume = body(dtype=np.float32)
         volume[1, 20, 20] = np.nan
-        result = compare(volume, MATRIX, self.JOB)
-        self.assertTrue(np.isfinite(result.outputs[1].volume).all())
-        self.assertTrue(any("NaN" in message for message in result.messages))
+        result = compare(volume, MATRIX, self.OPTIONS)
+        self.assertTrue(np.isfinite(result.outputs[1].volume.array).all())
+        self.assertTrue(
+            any(message.is_warning and message.code == "non-finite" for message in result.messages)
+        )
 
-    def test_slices_that_are_too_small_are_refused_with_a_way_out(self):
-        with self.assertRaisesRegex(SuperResolutionError, "too little for a comparison ×8: choose"):
+    def test_slices_that_are_too_small_are_refused_with_an_action(self):
+        with self.assertRaisesRegex(SuperResolutionError, "too small for a comparison ×8: choose"):
             compare(body((4, 30, 24)), MATRIX, ComparisonOptions(("nearest", "bicubic"), 8))
 
-    def test_very_small_slices_have_no_structural_similarity(self):
+    def test_slices_below_the_ssim_window_have_no_ssim(self):
         table = compare(
             np.random.default_rng(0).random((2, 8, 8)),
             np.eye(4),

@@ -1,4 +1,4 @@
-"""The picture of a comparison: what it shows, and where."""
+"""Figure of a comparison: content and layout."""
 
 import importlib.util
 import io
@@ -8,10 +8,9 @@ import warnings
 from unittest import mock
 
 import numpy as np
-from made_bodies import body
+from made_bodies import body, compare
 from MRISuperResLib.core import slice_axis
 from MRISuperResLib.core.comparison import figure
-from MRISuperResLib.core.comparison.compare import compare
 from MRISuperResLib.core.comparison.figure import Area
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
@@ -20,14 +19,14 @@ MATRIX = np.diag([0.8, 0.8, 3.0, 1])  # i to the right, j forward, k upward
 
 
 def comparison(shape=(3, 192, 160), matrix=MATRIX, volume=None, **settings):
-    job = ComparisonOptions(
+    options = ComparisonOptions(
         **{"methods": ("nearest", "bilinear", "bicubic"), "scale": 2} | settings
     )
-    return compare(body(shape) if volume is None else volume, matrix, job), job
+    return compare(body(shape) if volume is None else volume, matrix, options)
 
 
-def pictures_of(result, job, area=None, title=""):
-    """[(image, label, axes)] of the picture's parts, the whole picture as pixels, and matplotlib's figure."""
+def pictures_of(result, area=None, title=""):
+    """[(image, label, axes)] of the parts, the figure as pixels, and matplotlib's figure."""
     from matplotlib.figure import Figure
     from PIL import Image
 
@@ -40,7 +39,7 @@ def pictures_of(result, job, area=None, title=""):
         side_effect=lambda self, *a, **k: (kept.append(self), savefig(self, *a, **k))[1],
     ):
         file = io.BytesIO()
-        figure.draw(result, job, file, title, area)
+        figure.draw(result, file, title, area)
     axes = kept[0].axes
     return (
         [(np.asarray(a.images[0].get_array()), a.get_xlabel(), a) for a in axes],
@@ -51,9 +50,11 @@ def pictures_of(result, job, area=None, title=""):
 
 class AreaTest(unittest.TestCase):
     def test_the_area_is_where_the_methods_differ_most(self):
-        result, _ = comparison()
-        area = figure.most_different_area(result, 2)
-        spread = np.stack([output.volume.astype(float) for output in result.outputs]).std(axis=0)
+        result = comparison()
+        area = figure.most_different_area(result)
+        spread = np.stack([output.volume.array.astype(float) for output in result.outputs]).std(
+            axis=0
+        )
         means = {}
         for number in range(3):
             for row in range(0, 192 - 2 * area.height + 1, 2):
@@ -67,13 +68,13 @@ class AreaTest(unittest.TestCase):
         inside = means[area.number, area.row, area.column]
         self.assertGreater(inside, 1.3 * np.median(list(means.values())))
 
-    def test_air_where_the_methods_differ_is_not_the_body(self):
+    def test_differences_in_air_do_not_attract_the_area(self):
         volume = body((2, 192, 160)).astype(float)
         volume[:, :32, :32] += 60 * np.random.default_rng(0).random((2, 32, 32))
-        area = figure.most_different_area(comparison(volume=volume)[0], 2)
+        area = figure.most_different_area(comparison(volume=volume))
         self.assertFalse(area.row < 16 and area.column < 16)
 
-    def test_the_area_is_a_fifth_of_the_slice_square_in_millimeters_and_not_tiny(self):
+    def test_the_area_is_square_in_mm_and_a_fifth_of_the_slice_but_not_tiny(self):
         wide = np.diag([0.5, 1.0, 3.0, 1])
         for matrix, shape, size in (
             (MATRIX, (2, 192, 160), (16, 16)),
@@ -81,36 +82,34 @@ class AreaTest(unittest.TestCase):
             (MATRIX, (2, 40, 24), (12, 12)),
         ):
             with self.subTest(shape):
-                area = figure.most_different_area(comparison(shape, matrix)[0], 2)
+                area = figure.most_different_area(comparison(shape, matrix))
                 self.assertEqual((area.height, area.width), size)
 
-    def test_an_area_can_be_asked_for_by_a_voxel_of_the_input(self):
+    def test_a_voxel_of_the_input_selects_the_area(self):
         for reference, part in ((True, 2), (False, 1)):
-            result, _ = comparison(reference=reference)
-            area = figure.area_around(result, 2, (81, 101, 2))
+            result = comparison(reference=reference)
+            area = figure.area_around(result, (81, 101, 2))
             self.assertEqual(area.number, 2)
             self.assertEqual(
                 (area.row + area.height // 2, area.column + area.width // 2),
                 (101 // part, 81 // part),
             )
             self.assertEqual(
-                figure.area_around(result, 2, (0, 0, 0)), Area(0, 0, 0, area.height, area.width)
+                figure.area_around(result, (0, 0, 0)), Area(0, 0, 0, area.height, area.width)
             )
-            last = figure.area_around(result, 2, (159, 191, 0))
+            last = figure.area_around(result, (159, 191, 0))
             self.assertEqual(
                 (last.row + last.height, last.column + last.width), (192 // part, 160 // part)
             )
             for voxel in ((160, 0, 0), (0, 192, 0), (0, 0, 3), (-1, 0, 0)):
-                with self.assertRaisesRegex(
-                    SuperResolutionError, "lies outside of what is compared"
-                ):
-                    figure.area_around(result, 2, voxel)
+                with self.assertRaisesRegex(SuperResolutionError, "is outside the compared volume"):
+                    figure.area_around(result, voxel)
 
     def test_voxels_are_those_of_the_input_along_any_axis(self):
         for axis, name in enumerate("ijk"):
-            result, _ = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), axis=name)
+            result = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), slice_axis=name)
             voxel = np.array((40, 30, 20))
-            area = figure.area_around(result, 2, tuple(voxel.tolist()))
+            area = figure.area_around(result, tuple(voxel.tolist()))
             mask = np.zeros((48, 56, 64), bool)
             np.moveaxis(mask, 2 - axis, 0)[area.within(2)] = True
             self.assertTrue(mask[tuple(voxel[::-1])])
@@ -119,15 +118,15 @@ class AreaTest(unittest.TestCase):
 
 @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
 class PictureTest(unittest.TestCase):
-    def test_a_whole_slice_and_the_area_in_the_truth_and_in_every_output(self):
-        result, job = comparison()
+    def test_it_shows_a_whole_slice_and_the_area_in_the_reference_and_every_output(self):
+        result = comparison()
         area = Area(1, 40, 20, 16, 16)
-        parts, _, _ = pictures_of(result, job, area)
+        parts, _, _ = pictures_of(result, area)
         cut = np.s_[1, 80:112, 40:72]
         expected = [
-            result.reference[1],
-            result.reference[cut],
-            *(output.volume[cut] for output in result.outputs),
+            result.reference.array[1],
+            result.reference.array[cut],
+            *(output.volume.array[cut] for output in result.outputs),
         ]
         self.assertEqual(len(parts), len(expected))
         for (image, _, _), volume in zip(parts, expected):
@@ -136,24 +135,23 @@ class PictureTest(unittest.TestCase):
             )  # forward is up, the patient's right on the left
 
     def test_without_a_reference_the_input_is_shown_in_its_own_pixels(self):
-        result, job = comparison(reference=False)
+        result = comparison(reference=False)
         area = Area(0, 40, 20, 16, 16)
-        (whole, *_), (first, label, _), (second, *_) = pictures_of(result, job, area)[0][:3]
+        (whole, *_), (first, label, _), (second, *_) = pictures_of(result, area)[0][:3]
         self.assertEqual((whole.shape, first.shape, second.shape), ((192, 160), (16, 16), (32, 32)))
-        np.testing.assert_array_equal(first, result.low[0, 40:56, 20:36][::-1, ::-1])
+        np.testing.assert_array_equal(first, result.low.array[0, 40:56, 20:36][::-1, ::-1])
         np.testing.assert_array_equal(
-            second, result.outputs[0].volume[0, 80:112, 40:72][::-1, ::-1]
+            second, result.outputs[0].volume.array[0, 80:112, 40:72][::-1, ::-1]
         )
         self.assertIn("input", label)
 
-    def test_numbers_are_those_of_the_slice_that_is_shown(self):
-        result, job = comparison()
+    def test_scores_are_those_of_the_displayed_slice(self):
+        result = comparison()
         for number in (0, 2):
-            labels = [
-                label for _, label, _ in pictures_of(result, job, Area(number, 40, 20, 16, 16))[0]
-            ]
+            labels = [label for _, label, _ in pictures_of(result, Area(number, 40, 20, 16, 16))[0]]
             self.assertEqual(
-                labels[:2], [f"slice {number + 1} of 3, axial", "truth\nPSNR (dB) / SSIM (Wang)"]
+                labels[:2],
+                [f"slice {number + 1} of 3, axial", "reference\nPSNR (dB) / SSIM (Wang)"],
             )
             for output, label in zip(result.outputs, labels[2:]):
                 psnr, ssim = (
@@ -163,34 +161,34 @@ class PictureTest(unittest.TestCase):
 
     def test_the_frame_lies_around_the_area(self):
         for axis in "ijk":
-            result, job = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), axis=axis)
+            result = comparison((48, 56, 64), np.diag([1.0, 1, 1, 1]), slice_axis=axis)
             area = Area(20, 3, 5, 6, 8)
-            (image, _, axes), (part, *_) = pictures_of(result, job, area)[0][:2]
+            (image, _, axes), (part, *_) = pictures_of(result, area)[0][:2]
             x, y, width, height = axes.patches[0].get_bbox().bounds
             framed = image[
                 round(y + 0.5) : round(y + height + 0.5), round(x + 0.5) : round(x + width + 0.5)
             ]
             np.testing.assert_array_equal(framed, part)
 
-    def test_slices_lie_as_a_radiologist_expects_them(self):
+    def test_slices_are_in_radiological_orientation(self):
         matrix = np.array(
             [[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
         )  # i forward, j upward, k to the right
-        result, job = comparison((48, 56, 64), matrix, axis="sagittal")
-        image = pictures_of(result, job, Area(20, 3, 5, 6, 8))[0][0][0]
+        result = comparison((48, 56, 64), matrix, slice_axis="sagittal")
+        image = pictures_of(result, Area(20, 3, 5, 6, 8))[0][0][0]
         np.testing.assert_array_equal(
-            image, slice_axis.to_radiological(result.reference, matrix, result.axis)[20]
+            image, slice_axis.to_radiological(result.reference.array, matrix, result.axis)[20]
         )
         np.testing.assert_array_equal(
-            image, result.reference[20, ::-1, ::-1]
+            image, result.reference.array[20, ::-1, ::-1]
         )  # upward is up, forward is left
 
     def test_everything_is_to_scale_in_the_same_gray_levels_and_not_smoothed(self):
         matrix = np.array(
             [[0, 1.5, 0, 0], [0.5, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]]
         )  # columns run forward, rows to the right
-        result, job = comparison((2, 80, 200), matrix)
-        parts, _, _ = pictures_of(result, job)
+        result = comparison((2, 80, 200), matrix)
+        parts, _, _ = pictures_of(result)
         limits = {(axes.images[0].norm.vmin, axes.images[0].norm.vmax) for _, _, axes in parts}
         self.assertEqual(len(limits), 1)
         for image, _, axes in parts:
@@ -199,14 +197,14 @@ class PictureTest(unittest.TestCase):
             box = axes.get_window_extent()
             self.assertAlmostEqual(box.height / box.width, (height * 0.5) / (width * 1.5), places=2)
 
-    def test_nothing_is_written_beyond_the_edges_or_over_another_text(self):
+    def test_texts_stay_inside_the_figure_and_do_not_overlap(self):
         for methods in (
             ("nearest", "bicubic"),
             ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp"),
         ):
-            result, job = comparison(methods=methods, noise=12.5)
+            result = comparison(methods=methods, noise=12.5)
             _, _, drawn = pictures_of(
-                result, job, title="a rather long name of a volume in a file.nii.gz, ×2"
+                result, title="a rather long name of a volume in a file.nii.gz, ×2"
             )
             texts = [*drawn.texts, *(axes.xaxis.label for axes in drawn.axes)]
             boxes = [text.get_window_extent() for text in texts]
@@ -221,15 +219,15 @@ class PictureTest(unittest.TestCase):
                     texts[n].get_text(),
                 )
 
-    def test_the_picture_says_how_it_was_made_and_what_it_is(self):
-        result, job = comparison(degradation="kspace", noise=2.5)
-        texts = [text.get_text() for text in pictures_of(result, job, title="T2, ×2")[2].texts]
+    def test_the_footer_states_the_degradation_and_that_images_are_synthetic(self):
+        result = comparison(degradation="kspace", noise=2.5)
+        texts = [text.get_text() for text in pictures_of(result, title="T2, ×2")[2].texts]
         self.assertEqual(texts[0], "T2, ×2")
         for part in ("÷2", "kspace", "noise 2.5 %", "synthetic, not for diagnosis"):
             self.assertIn(part, texts[1])
 
     def test_any_file_name_is_a_title(self):
-        result, job = comparison(methods=("nearest", "bicubic"))
+        result = comparison(methods=("nearest", "bicubic"))
         for title in (
             "$\\frac{1$ and $_x$.nii.gz, ×2",
             "脳のMRI.nii.gz, ×2",
@@ -237,7 +235,7 @@ class PictureTest(unittest.TestCase):
         ):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                drawn = pictures_of(result, job, title=title)[2]
+                drawn = pictures_of(result, title=title)[2]
             if "脳" not in title:  # measuring it warns
                 box = drawn.texts[0].get_window_extent()
                 self.assertTrue(
@@ -245,18 +243,18 @@ class PictureTest(unittest.TestCase):
                     title,
                 )
 
-    def test_the_same_comparison_gives_the_same_picture(self):
-        result, job = comparison()
-        np.testing.assert_array_equal(pictures_of(result, job)[1], pictures_of(result, job)[1])
+    def test_the_same_comparison_gives_the_same_figure(self):
+        result = comparison()
+        np.testing.assert_array_equal(pictures_of(result)[1], pictures_of(result)[1])
 
-    def test_matplotlibs_own_state_is_left_alone(self):
+    def test_matplotlibs_global_state_is_unchanged(self):
         before = "matplotlib.pyplot" in sys.modules
-        pictures_of(*comparison())
+        pictures_of(comparison())
         self.assertEqual("matplotlib.pyplot" in sys.modules, before)
 
 
 class WithoutMatplotlibTest(unittest.TestCase):
-    def test_without_matplotlib_that_is_told(self):
+    def test_a_missing_matplotlib_is_one_sentence(self):
         with (
             mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
             self.assertRaisesRegex(

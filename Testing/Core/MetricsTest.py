@@ -2,7 +2,7 @@ import unittest
 
 import numpy as np
 
-from MRISuperResLib.core import metrics
+from MRISuperResLib.core.metrics import full_reference as metrics
 
 
 class MetricsTest(unittest.TestCase):
