@@ -1,4 +1,4 @@
-"""The picture of an audit: what it shows, and where."""
+"""Figure of an audit: content and layout."""
 
 import importlib.util
 import io
@@ -6,9 +6,8 @@ import unittest
 from unittest import mock
 
 import numpy as np
-from made_bodies import body
+from made_bodies import audit, body
 from MRISuperResLib.core import slice_axis
-from MRISuperResLib.core.audit.audit import audit
 from MRISuperResLib.core.audit.figure import WorstSlices
 from MRISuperResLib.core.options import BASELINES, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
@@ -38,7 +37,7 @@ def drawn(worst):
 
 @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
 class AuditFigureTest(unittest.TestCase):
-    def test_every_method_has_a_row_with_truth_output_and_map_of_its_worst_slice(self):
+    def test_every_method_has_a_row_with_reference_output_and_map_of_its_worst_slice(self):
         found, worst = audited(), WorstSlices()
         worst.add(2, "sub-1", found)
         figure, _ = drawn(worst)
@@ -47,7 +46,7 @@ class AuditFigureTest(unittest.TestCase):
         for number, method in enumerate(found.methods.values()):
             for image, expected in zip(
                 images[3 * number :],
-                (method.worst.truth, method.worst.image, method.worst.crossing),
+                (method.worst.reference, method.worst.image, method.worst.crossing),
             ):
                 np.testing.assert_array_equal(
                     np.ma.getdata(image), slice_axis.to_radiological(expected, MATRIX, found.axis)
@@ -59,7 +58,7 @@ class AuditFigureTest(unittest.TestCase):
         )
         self.assertIn("not for diagnosis", labels[-1])
 
-    def test_of_several_volumes_the_worst_is_shown_and_scales_have_rows_of_their_own(self):
+    def test_the_worst_volume_of_every_scale_is_shown(self):
         good, bad, worst = audited(), audited(seed=1, noise=15.0), WorstSlices()
         self.assertGreater(bad.methods["bicubic"].worst.share, good.methods["bicubic"].worst.share)
         for order in ((("good", good), ("bad", bad)), (("bad", bad), ("good", good))):
@@ -77,7 +76,7 @@ class AuditFigureTest(unittest.TestCase):
                 [text.get_text().split(",")[0] for text in figure.texts[:-1]], expected
             )
 
-    def test_unfaithful_patches_are_framed_and_the_limit_is_marked(self):
+    def test_unfaithful_patches_are_outlined_and_the_limit_is_marked(self):
         from matplotlib.contour import ContourSet
 
         worst = WorstSlices()
@@ -87,7 +86,7 @@ class AuditFigureTest(unittest.TestCase):
         bar = next(axes for axes in figure.axes if not axes.images and axes.lines)
         self.assertEqual(set(bar.lines[-1].get_ydata()), {LIMIT / 2})
 
-    def test_pixels_are_to_scale_and_nothing_is_written_beyond_the_edges(self):
+    def test_pixels_are_to_scale_and_texts_stay_inside(self):
         for shape, matrix in (
             ((3, 96, 80), MATRIX),
             ((2, 40, 160), np.diag([0.5, 1.0, 3, 1])),
@@ -96,7 +95,7 @@ class AuditFigureTest(unittest.TestCase):
             worst = WorstSlices()
             worst.add(
                 2,
-                "a rather long name of a volume in some folder or other, which goes on and on for a while/_$x$.dcm",
+                "a long name of a volume " * 4 + "in a folder/_$x$.dcm",
                 audited(shape, matrix=matrix),
             )
             figure, pixels = drawn(worst)

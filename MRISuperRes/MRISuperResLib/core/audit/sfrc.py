@@ -110,7 +110,7 @@ class ReferenceSlice:
         curves, power = self._curves(self._spectra_of(image))
         crossing = crossings(curves)
         beyond = np.arange(curves.shape[-1])[1:] * self._scale > curves.shape[-1] - 1
-        without_counterpart = power * (1 - np.maximum(curves[..., 1:], 0) ** 2)
+        without_counterpart = power * (1 - np.clip(curves[..., 1:], 0, 1) ** 2)
         noise = NOISE**2 * (self._window**2).sum() * self._rings.sizes[beyond].sum()
         energies = [e[self.judged][:, beyond].sum(axis=-1) for e in (self._power, power)]
         return Agreement(

@@ -1,4 +1,4 @@
-"""Scanning Fourier ring correlation: what it says of changes whose answer is known."""
+"""Scanning Fourier ring correlation, of changes whose answer is known."""
 
 import unittest
 
@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.audit.sfrc import SIDE, THRESHOLD, ReferenceSlice, crossings
+from MRISuperResLib.core.audit.sfrc import NOISE as NOISE_FLOOR
 from scipy.ndimage import gaussian_filter, shift
 from scipy.special import j0
 
@@ -17,16 +18,16 @@ TEXTURE /= TEXTURE.std()
 EVERYWHERE = np.ones(NOISE.shape, bool)
 
 
-def against(truth, mask=EVERYWHERE, scale=SCALE):
-    return ReferenceSlice(truth, mask, scale)
+def against(reference, mask=EVERYWHERE, scale=SCALE):
+    return ReferenceSlice(reference, mask, scale)
 
 
-class RingCorrelationTest(unittest.TestCase):
-    def assert_agree(self, truth):
-        found = against(truth).agreement(truth)
+class SfrcTest(unittest.TestCase):
+    def assert_agree(self, reference):
+        found = against(reference).agreement(reference)
         np.testing.assert_array_equal(found.crossing, 1)
         self.assertFalse(found.unfaithful.any())
-        self.assertAlmostEqual(found.invented, 0)
+        self.assertAlmostEqual(found.hallucinated, 0)
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(0, 2**32 - 1), st.floats(0, 8))
@@ -35,7 +36,7 @@ class RingCorrelationTest(unittest.TestCase):
             gaussian_filter(np.random.default_rng(seed).normal(size=NOISE.shape), smoothness)
         )
 
-    def test_so_do_images_without_any_structure(self):
+    def test_constant_images_agree_at_every_frequency(self):
         self.assert_agree(np.zeros_like(NOISE))
         self.assert_agree(np.full_like(NOISE, 0.3))
 
@@ -74,7 +75,7 @@ class RingCorrelationTest(unittest.TestCase):
         st.floats(1e-3, 1e4),
         st.floats(-1e3, 1e3),
     )
-    def test_brightness_and_contrast_of_either_image_make_no_difference(
+    def test_curves_do_not_depend_on_brightness_and_contrast(
         self, seed, slope, offset, other_slope, other_offset
     ):
         image = TEXTURE + np.random.default_rng(seed).normal(size=TEXTURE.shape)
@@ -83,13 +84,13 @@ class RingCorrelationTest(unittest.TestCase):
 
     @settings(max_examples=20, deadline=None)
     @given(st.integers(0, 2**32 - 1))
-    def test_it_lies_between_minus_one_and_one_and_crossings_between_zero_and_one(self, seed):
+    def test_curves_are_within_1_and_crossings_between_0_and_1(self, seed):
         found = against(TEXTURE)
         curves = found.curves(np.random.default_rng(seed).normal(size=TEXTURE.shape))
         self.assertLessEqual(np.abs(curves).max(), 1 + 1e-12)
         self.assertTrue(((crossings(curves) >= 0) & (crossings(curves) <= 1)).all())
 
-    def test_an_inverted_contrast_is_no_agreement(self):
+    def test_an_inverted_contrast_does_not_agree(self):
         found = against(TEXTURE)
         np.testing.assert_allclose(found.curves(-TEXTURE)[..., 1:], -1)
         self.assertTrue(found.agreement(-TEXTURE).unfaithful.all())
@@ -137,33 +138,33 @@ class RingCorrelationTest(unittest.TestCase):
                 delta=0.1 * root / (np.pi * distance),
             )
 
-    def test_a_blurred_image_agrees_with_the_truth_and_invents_nothing(self):
+    def test_a_blurred_image_agrees_and_hallucinates_nothing(self):
         found = against(TEXTURE).agreement(gaussian_filter(TEXTURE, 1))
         self.assertFalse(found.unfaithful.any())
-        self.assertLess(found.invented, 0.02 * found.detail)
+        self.assertLess(found.hallucinated, 0.02 * found.detail)
         strong = against(TEXTURE).agreement(gaussian_filter(TEXTURE, 2))
         self.assertLess(strong.crossing.mean(), found.crossing.mean())
-        self.assertLess(strong.invented, found.invented + 1e-3 * found.detail)
+        self.assertLess(strong.hallucinated, found.hallucinated + 1e-3 * found.detail)
 
-    def test_an_invented_structure_is_found_where_it_is(self):
-        truth = gaussian_filter(NOISE, 2)
-        truth /= truth.std()
+    def test_a_hallucinated_structure_is_found_at_its_place(self):
+        reference = gaussian_filter(NOISE, 2)
+        reference /= reference.std()
         row, column = np.mgrid[:96, :128]
         spot = 5 * np.exp(-((row - 40) ** 2 + (column - 88) ** 2) / 8)
-        found = against(truth)
-        unfaithful = found.expand(found.agreement(truth + spot).unfaithful)
+        found = against(reference)
+        unfaithful = found.expand(found.agreement(reference + spot).unfaithful)
         self.assertTrue(unfaithful[36:44, 84:92].all())
         self.assertFalse(unfaithful[:, :64].any())
 
-    def test_detail_that_has_no_counterpart_is_invented_and_detail_that_has_one_is_not(self):
+    def test_only_detail_without_a_counterpart_is_hallucinated(self):
         smooth = resampling.upsample(resampling.degrade(TEXTURE, SCALE), SCALE)
         detail = TEXTURE - smooth
         other = NOISE[::-1, ::-1] - resampling.upsample(
             resampling.degrade(NOISE[::-1, ::-1], SCALE), SCALE
         )
         other *= detail.std() / other.std()
-        plain, true, invented, twice = (
-            found.invented / found.detail
+        plain, true, other_detail, twice = (
+            found.hallucinated / found.detail
             for found in map(
                 against(TEXTURE).agreement,
                 (smooth, smooth + detail, smooth + other, smooth + 2 * other),
@@ -171,36 +172,80 @@ class RingCorrelationTest(unittest.TestCase):
         )
         self.assertLess(plain, 0.35)
         self.assertAlmostEqual(true, 0)
-        self.assertGreater(invented, 0.6)
-        self.assertGreater(twice, 2.5 * invented)
+        self.assertGreater(other_detail, 0.6)
+        self.assertGreater(twice, other_detail)
+        self.assertLess(twice, 1)
 
-    def test_patches_have_the_same_side_in_pixels_of_the_input_at_every_scale_and_overlap_by_half(
+    def test_the_share_is_the_energy_without_counterpart_of_the_larger_energy(self):
+        image = TEXTURE + NOISE[::-1]
+        found, one = against(TEXTURE), np.s_[1, 2]
+        side, rings = SIDE * SCALE, slice(SIDE // 2 * SCALE // 2 + 1, None)
+        window = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
+        window = np.outer(window, window)
+        cycles = np.fft.fftfreq(side, 1 / side)
+        ring = np.rint(np.hypot(cycles[:, None], cycles))
+        energies = []
+        for texture in (TEXTURE, image):
+            patch = texture[8:24, 16:32]
+            spectrum = np.fft.fft2((patch - np.average(patch, weights=window)) * window)
+            energies.append(
+                [(np.abs(spectrum[ring == r]) ** 2).sum() for r in range(side // 2 + 1)]
+            )
+        reference, result = (np.array(energy)[rings] for energy in energies)
+        curve = np.maximum(found.curves(image)[one][rings], 0)
+        judged = found.judged & False
+        judged[one] = True
+        found.judged = judged
+        agreement = found.agreement(image)
+        self.assertAlmostEqual(agreement.hallucinated, (result * (1 - curve**2)).sum(), places=6)
+        self.assertAlmostEqual(agreement.detail, max(reference.sum(), result.sum()), places=6)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.floats(0, 8), st.floats(0, 1000))
+    def test_the_share_of_hallucinated_detail_is_between_0_and_1(self, seed, smoothness, strength):
+        rng = np.random.default_rng(seed)
+        reference = gaussian_filter(rng.normal(size=NOISE.shape), smoothness)
+        found = against(reference).agreement(reference + strength * rng.normal(size=NOISE.shape))
+        self.assertTrue(0 <= found.hallucinated <= found.detail)
+
+    def test_without_detail_above_noise_nothing_is_hallucinated(self):
+        rows, columns = np.mgrid[:96, :128]
+        smooth = np.exp(-(((rows - 48) / 30) ** 2) - ((columns - 64) / 40) ** 2)
+        found = against(smooth)
+        for added, least, most in ((1e-4, 0, 0.01), (NOISE_FLOOR, 0.4, 1), (0.1, 0.9, 1)):
+            agreement = found.agreement(smooth + added * NOISE)
+            share = agreement.hallucinated / agreement.detail
+            self.assertTrue(least <= share <= most, (added, share))
+
+    def test_patches_have_the_same_number_of_input_pixels_at_every_scale(
         self,
     ):
         for scale in (2, 4, 8):
-            truth = np.random.default_rng(0).random((32 * scale, 48 * scale))
+            reference = np.random.default_rng(0).random((32 * scale, 48 * scale))
             self.assertEqual(
-                against(truth, np.ones(truth.shape, bool), scale).agreement(truth).crossing.shape,
+                against(reference, np.ones(reference.shape, bool), scale)
+                .agreement(reference)
+                .crossing.shape,
                 (7, 11),
             )
 
     def test_the_last_patch_ends_where_the_slice_ends(self):
         for shape, patches in (((16, 16), (1, 1)), ((18, 40), (2, 4)), ((24, 41), (2, 5))):
-            truth = np.random.default_rng(0).random(shape)
-            image = truth.copy()
+            reference = np.random.default_rng(0).random(shape)
+            image = reference.copy()
             image[-4, -4] += 10
-            found = against(truth, np.ones(shape, bool)).agreement(image)
+            found = against(reference, np.ones(shape, bool)).agreement(image)
             self.assertEqual(found.crossing.shape, patches)
             self.assertLess(found.crossing[-1, -1], 1)
 
-    def test_only_patches_that_show_the_body_are_judged(self):
+    def test_only_patches_with_enough_foreground_are_judged(self):
         mask = np.zeros(NOISE.shape, bool)
         mask[:, :64] = True
         found = against(TEXTURE, mask).agreement(NOISE[::-1])
         np.testing.assert_array_equal(found.judged.all(axis=0), [True] * 8 + [False] * 7)
         np.testing.assert_array_equal(found.unfaithful, found.judged)
 
-    def test_every_pixel_has_the_value_of_the_patch_whose_center_is_nearest(self):
+    def test_every_pixel_has_the_value_of_the_nearest_patch(self):
         found = against(TEXTURE)
         values = np.arange(11 * 15, dtype=float).reshape(11, 15)
         image = found.expand(values)
@@ -212,12 +257,12 @@ class RingCorrelationTest(unittest.TestCase):
             )
             self.assertEqual(image[row, column], values[nearest])
 
-    def test_a_structure_where_the_truth_is_flat_is_no_agreement(self):
-        truth = np.zeros(NOISE.shape)
-        truth[:, :48] = TEXTURE[:, :48]
-        image = truth.copy()
+    def test_a_structure_where_the_reference_is_flat_does_not_agree(self):
+        reference = np.zeros(NOISE.shape)
+        reference[:, :48] = TEXTURE[:, :48]
+        image = reference.copy()
         image[:, 80:] = TEXTURE[:, 80:]
-        found = against(truth).agreement(image)
+        found = against(reference).agreement(image)
         np.testing.assert_allclose(found.crossing[:, -1], 0.25 / 8)
         self.assertTrue(found.unfaithful[:, -1].all())
 
