@@ -1,4 +1,4 @@
-"""Network interpolation between the PSNR and the GAN model of a pair."""
+"""Blends: interpolation between the weights of the PSNR and the GAN model of a pair."""
 
 import tempfile
 import unittest
@@ -11,7 +11,8 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upsample
+from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResLib.core.volume import Volume
 
 
 class BlendTest(unittest.TestCase):
@@ -34,11 +35,13 @@ class BlendTest(unittest.TestCase):
         write_model(folder.name, "c-psnr", pair="c", scale=4)
         write_model(folder.name, "c-gan", stage="gan", pair="c", scale=2)
         cls.store = ModelStore([folder.name])
-        cls.cache = MethodRegistry(cls.store)
+        cls.registry = MethodRegistry(cls.store)
         cls.images = np.random.default_rng(0).random((2, 9, 7))
 
-    def method(self, name, **job):
-        return self.cache.get(UpsamplingOptions(name, device="cpu", precision="float32", **job))
+    def method(self, name, **options):
+        return self.registry.get(
+            UpsamplingOptions(name, device="cpu", precision="float32", **options)
+        )
 
     def test_the_ends_of_a_blend_are_the_two_models(self):
         for alpha, name in ((0, "a-psnr"), (1, "a-gan")):
@@ -46,7 +49,7 @@ class BlendTest(unittest.TestCase):
                 self.method(f"a@{alpha}")(self.images), self.method(name)(self.images)
             )
 
-    def test_in_between_every_weight_is_interpolated(self):
+    def test_a_blend_interpolates_every_weight(self):
         weights = self.psnr.state_dict()
         for name, value in self.gan.state_dict().items():
             weights[name] = 0.7 * weights[name] + 0.3 * value
@@ -56,19 +59,18 @@ class BlendTest(unittest.TestCase):
             expected = net(torch.tensor(self.images, dtype=torch.float32)[:, None])[:, 0].numpy()
         np.testing.assert_allclose(self.method("a@0.3")(self.images), expected, atol=1e-5)
 
-    def test_a_blend_does_not_change_the_models_it_is_made_of(self):
+    def test_a_blend_does_not_change_its_two_models(self):
         before = self.method("a-psnr")(self.images)
         self.method("a@0.8")(self.images)
         np.testing.assert_array_equal(self.method("a-psnr")(self.images), before)
 
-    def test_an_output_names_the_blend_and_the_weights_of_both_models(self):
-        result = upsample(
-            np.random.default_rng(0).random((2, 9, 7)),
-            np.eye(4),
+    def test_provenance_names_the_blend_and_the_weights_of_both_models(self):
+        result = upsample_volume(
+            Volume(np.random.default_rng(0).random((2, 9, 7)), np.eye(4)),
             UpsamplingOptions("a@0.50", device="cpu", precision="float32"),
-            self.cache,
+            registry=self.registry,
         )
-        hashes = [self.store.card(name).sha256 for name in ("a-psnr", "a-gan")]
+        hashes = [self.store.model(name).card.sha256 for name in ("a-psnr", "a-gan")]
         self.assertEqual(
             result.provenance["model"],
             {"name": "a@0.5", "stage": "blend", "sha256": " ".join(hashes)},
@@ -88,7 +90,7 @@ class BlendTest(unittest.TestCase):
         with self.assertRaisesRegex(SuperResolutionError, "for ×4"):
             self.method("a@0.5", scale=4)
 
-    def test_back_projection_makes_a_network_agree_with_its_input(self):
+    def test_back_projection_makes_the_result_of_a_network_consistent_with_its_input(self):
         from MRISuperResLib.core import resampling
 
         errors = [

@@ -1,3 +1,5 @@
+"""The generator networks: sizes, equations, initial states, arguments."""
+
 import unittest
 
 import numpy as np
@@ -10,7 +12,7 @@ from MRISuperResLib.core.networks.rrdb import RRDBNet
 
 
 def plain_forward(state, x, blocks, first_kernel, upsamplings):
-    """The generator's equations once more, straight from the state dict, without any module."""
+    """Compute the generator's equations from a state dict, without modules."""
 
     def conv(name, x):
         weight = state[name + ".weight"]
@@ -41,28 +43,28 @@ def plain_forward(state, x, blocks, first_kernel, upsamplings):
 
 
 class RRDBTest(unittest.TestCase):
-    def test_the_networks_of_the_paper_have_their_known_numbers_of_parameters(self):
+    def test_published_networks_have_the_published_numbers_of_parameters(self):
         for scale, parameters in ((2, 16_661_059), (4, 16_697_987), (8, 16_734_915)):
             with self.subTest(scale):
                 with torch.device("meta"):
                     net = RRDBNet(scale, channels=3)
                 self.assertEqual(sum(p.numel() for p in net.parameters()), parameters)
 
-    def test_the_output_follows_the_equations_of_the_paper(self):
+    def test_the_output_follows_the_published_equations(self):
         torch.manual_seed(0)
         for scale, upsamplings, first_kernel in ((2, 1, 3), (4, 2, 9), (8, 3, 3)):
             with self.subTest(scale=scale, first_kernel=first_kernel):
                 net = RRDBNet(
                     scale, blocks=2, features=8, growth=4, first_kernel=first_kernel
                 ).double()
-                for p in net.parameters():  # the small initial weights would hide a missing branch
+                for p in net.parameters():  # small initial weights would hide a missing branch
                     torch.nn.init.normal_(p, std=0.2)
                 x = torch.rand(2, 1, 9, 7, dtype=torch.float64)
                 expected = plain_forward(net.state_dict(), x, 2, first_kernel, upsamplings)
                 self.assertEqual(tuple(expected.shape), (2, 1, 9 * scale, 7 * scale))
                 torch.testing.assert_close(net(x), expected, rtol=1e-12, atol=1e-12)
 
-    def test_three_channel_checkpoints_with_basicsr_names_fit(self):
+    def test_parameters_are_named_as_in_basicsr(self):
         keys = set(RRDBNet(4, blocks=1, features=8, growth=4, channels=3).state_dict())
         for name in (
             "conv_first",
@@ -81,7 +83,7 @@ class RRDBTest(unittest.TestCase):
             with self.subTest(wrong), self.assertRaises(ValueError):
                 RRDBNet(blocks=1, **wrong)
 
-    def test_the_smallest_image_passes(self):
+    def test_a_single_pixel_is_upsampled(self):
         self.assertEqual(
             tuple(RRDBNet(8, blocks=1, features=8, growth=4)(torch.rand(1, 1, 1, 1)).shape),
             (1, 1, 8, 8),
@@ -89,34 +91,36 @@ class RRDBTest(unittest.TestCase):
 
 
 class CompactTest(unittest.TestCase):
-    def test_an_untrained_network_interpolates(self):
+    def test_an_untrained_network_interpolates_bicubically(self):
         image = np.random.default_rng(0).random((12, 16), dtype=np.float32)
         for scale in (2, 4, 8):
             with self.subTest(scale):
                 net = make_generator({"network": "compact", "blocks": 1, "features": 4}, scale)
                 output = net(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
                 self.assertEqual(output.shape, (12 * scale, 16 * scale))
-                blurred = resampling.upsample(image, scale)
+                interpolated = resampling.upsample(image, scale)
                 self.assertLess(
-                    np.abs(output - blurred)[scale * 4 : -scale * 4, scale * 4 : -scale * 4].max(),
+                    np.abs(output - interpolated)[
+                        scale * 4 : -scale * 4, scale * 4 : -scale * 4
+                    ].max(),
                     0.2,
                 )
-                self.assertGreater(np.corrcoef(output.ravel(), blurred.ravel())[0, 1], 0.98)
+                self.assertGreater(np.corrcoef(output.ravel(), interpolated.ravel())[0, 1], 0.98)
 
-    def test_every_weight_takes_part_once_the_last_layer_has_learnt(self):
+    def test_every_weight_has_a_gradient_once_the_last_layer_is_not_zero(self):
         net = make_generator({"network": "compact", "blocks": 2, "features": 4}, 2)
         torch.nn.init.normal_(net.conv_last.weight)
         net(torch.rand(1, 1, 8, 8)).square().mean().backward()
         self.assertTrue(all(p.grad.abs().sum() > 0 for p in net.parameters()))
 
-    def test_a_channel_that_is_negative_everywhere_still_learns(self):
+    def test_a_channel_that_is_negative_everywhere_has_a_gradient(self):
         net = make_generator({"network": "compact", "blocks": 1, "features": 4}, 2)
         torch.nn.init.normal_(net.conv_last.weight)
         torch.nn.init.constant_(net.body[0].conv1.bias, -100)
         net(torch.rand(1, 1, 8, 8)).square().mean().backward()
         self.assertTrue((net.body[0].conv1.weight.grad.abs().sum((1, 2, 3)) > 0).all())
 
-    def test_the_number_of_parameters_is_that_of_its_layers(self):
+    def test_the_parameters_are_those_of_the_layers(self):
         net = make_generator({"network": "compact", "blocks": 8, "features": 64}, 4)
         convolutions = (1 * 64, *[64 * 64] * 17, 64 * 16)
         self.assertEqual(
@@ -134,7 +138,7 @@ class CompactTest(unittest.TestCase):
 
 
 class RegistryTest(unittest.TestCase):
-    def test_an_architecture_without_a_name_is_an_rrdb(self):
+    def test_an_architecture_without_a_network_is_an_rrdb(self):
         self.assertIsInstance(make_generator({"blocks": 1, "features": 8, "growth": 4}, 2), RRDBNet)
 
     def test_unknown_networks_and_parameters_are_refused(self):
@@ -145,7 +149,7 @@ class RegistryTest(unittest.TestCase):
             with self.subTest(wrong), self.assertRaises(error):
                 make_generator(wrong, 2)
 
-    def test_compact_takes_other_scales_for_an_error_too(self):
+    def test_a_compact_network_of_scale_3_is_refused(self):
         with self.assertRaises(ValueError):
             make_generator({"network": "compact"}, 3)
 

@@ -1,4 +1,4 @@
-"""Models from strangers: whatever is in their files, they are used or refused with a sentence, and nothing is written beside their folder."""
+"""Untrusted model files: used or refused with one sentence, and nothing is written elsewhere."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
-from MRISuperResLib.core.models.card import AUDITED, ModelCard
+from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
 from MRISuperResLib.core.models.store import ModelStore
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
@@ -31,7 +31,7 @@ ANYTHING = st.recursive(
     max_leaves=6,
 )
 SCORES = {"psnr": 30.0, "ssim": 0.9, "rmse": 6.0, "lpips": 0.1}
-FINDINGS = dict.fromkeys(AUDITED, 1.5) | {"contrast": None}
+FINDINGS = dict.fromkeys(AUDIT_FIGURES, 1.5) | {"mean_contrast": None}
 AUDIT = {
     "anatomy": "fetal",
     "volumes": ["a"],
@@ -84,7 +84,7 @@ ODD_NAMES = (
 
 
 def places(value, path=()):
-    """The paths of all values within a JSON value."""
+    """Yield the paths of all values within a JSON value."""
     yield path
     for key, inner in (
         value.items()
@@ -97,7 +97,7 @@ def places(value, path=()):
 
 
 def replaced(value, path, new):
-    """A copy of a JSON value with another one in one place."""
+    """Return a copy of a JSON value with a new value at a path."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -108,7 +108,7 @@ def replaced(value, path, new):
 class WithFolder(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.own = self.folder / "own"
+        self.user_folder = self.folder / "user"
         self.store = ModelStore([self.folder])
 
 
@@ -118,7 +118,7 @@ class CardFuzzTest(WithFolder):
         (self.folder / "mine.safetensors").touch()
 
     def read(self, text):
-        """A card that can be used for everything that cards are used for, or None where it is refused with one sentence."""
+        """Return a card after using it in every way, or None if it is refused with one sentence."""
         (self.folder / "mine.json").write_bytes(text)
         try:
             card = ModelCard.read(self.folder / "mine.json")
@@ -126,7 +126,7 @@ class CardFuzzTest(WithFolder):
             self.assertEqual(refused.kind, "model")
             self.assertEqual(self.store.cards(), [])
             return None
-        self.assertEqual(self.store.card("mine"), card)
+        self.assertEqual(self.store.model("mine").card, card)
         for text in (
             description("mine", self.store),
             table(self.store),
@@ -139,11 +139,11 @@ class CardFuzzTest(WithFolder):
 
     @settings(max_examples=300, deadline=None)
     @given(st.sampled_from(sorted(places(CARD), key=str)), ANYTHING)
-    def test_a_card_with_any_value_anywhere_can_be_used_or_is_refused(self, path, value):
+    def test_a_card_with_any_value_anywhere_is_used_or_refused(self, path, value):
         self.assertIsNotNone(self.read(json.dumps(CARD).encode()))
         self.read(json.dumps(replaced(CARD, path, value)).encode())
 
-    def test_a_card_with_the_oddest_values_everywhere_can_be_used_or_is_refused(self):
+    def test_a_card_with_extreme_values_everywhere_is_used_or_refused(self):
         for path in places(CARD):
             for value in (
                 10**400,
@@ -169,7 +169,7 @@ class CardFuzzTest(WithFolder):
     def test_any_other_content_is_refused(self, content):
         self.assertIsNone(self.read(content))
 
-    def test_what_is_nested_too_deeply_is_refused(self):
+    def test_deeply_nested_cards_are_used_or_refused(self):
         for depth in (900, 5000, 100000):
             self.read(json.dumps(CARD).encode().replace(b'"MIT"', b"[" * depth + b"]" * depth))
             self.read(
@@ -180,7 +180,7 @@ class CardFuzzTest(WithFolder):
 
 
 def unpacked(data):
-    """(header, tensors) of the bytes of a safetensors file."""
+    """Return (header, tensors) of a safetensors file."""
     (size,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + size]), data[8 + size :]
 
@@ -199,7 +199,10 @@ class WeightsFuzzTest(WithFolder):
         self.weights = (self.folder / "mine.safetensors").read_bytes()
 
     def load(self, weights, **card):
-        """A network that enlarges, or None where the model is refused with one sentence. Its card vouches for the weights: only what is in them can save us."""
+        """Return a network that upsamples, or None if the model is refused with one sentence.
+
+        The SHA-256 of the card matches the weights, so that only their content can be refused.
+        """
         (self.folder / "mine.safetensors").write_bytes(weights)
         (self.folder / "mine.json").write_text(
             json.dumps(self.card | {"sha256": hashlib.sha256(weights).hexdigest()} | card)
@@ -216,19 +219,19 @@ class WeightsFuzzTest(WithFolder):
 
     @settings(max_examples=100, deadline=None)
     @given(st.integers(0, 2000))
-    def test_a_file_that_was_cut_is_refused(self, length):
+    def test_a_truncated_file_is_refused(self, length):
         self.assertIsNotNone(self.load(self.weights))
         self.assertIsNone(self.load(self.weights[: min(length, len(self.weights) - 1)]))
 
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 2**64 - 1) | st.integers(0, 3000))
-    def test_a_header_of_any_length_is_refused_but_for_its_own(self, length):
+    def test_a_header_of_a_wrong_length_is_refused(self, length):
         if length != struct.unpack("<Q", self.weights[:8])[0]:
             self.assertIsNone(self.load(struct.pack("<Q", length) + self.weights[8:]))
 
     @settings(max_examples=200, deadline=None)
     @given(st.data())
-    def test_a_header_with_anything_anywhere_is_loaded_or_refused(self, data):
+    def test_a_header_with_any_value_anywhere_is_loaded_or_refused(self, data):
         header, tensors = unpacked(self.weights)
         path = data.draw(st.sampled_from(sorted(places(header), key=str)))
         types = st.sampled_from(
@@ -269,7 +272,7 @@ class WeightsFuzzTest(WithFolder):
             weights[place] = value
         self.load(bytes(weights))
 
-    def test_offsets_that_overlap_leave_a_gap_or_lie_outside_are_refused(self):
+    def test_overlapping_incomplete_or_outside_offsets_are_refused(self):
         header, tensors = unpacked(self.weights)
         for offsets in ([0, 4], [0, 10**15], [-8, 8], [2**64, 2**64 + 16], [4, 0]):
             with self.subTest(offsets):
@@ -289,7 +292,7 @@ class WeightsFuzzTest(WithFolder):
                     )
                 )
 
-    def test_a_header_that_is_no_text_is_refused(self):
+    def test_a_header_that_is_not_text_is_refused(self):
         header, tensors = unpacked(self.weights)
         self.assertIsNone(
             self.load(
@@ -299,7 +302,7 @@ class WeightsFuzzTest(WithFolder):
             )
         )
 
-    def test_the_same_numbers_in_another_type_are_the_same_network(self):
+    def test_the_same_weights_in_another_type_give_the_same_network(self):
         import safetensors.torch
 
         state = safetensors.torch.load(self.weights)
@@ -309,7 +312,7 @@ class WeightsFuzzTest(WithFolder):
         for name, value in found._net.state_dict().items():
             np.testing.assert_array_equal(value.numpy(), state[name].numpy())
 
-    def test_weights_that_are_no_numbers_are_refused(self):
+    def test_weights_that_are_not_finite_are_refused(self):
         import safetensors.torch
 
         for bad in (float("nan"), float("inf")):
@@ -318,7 +321,7 @@ class WeightsFuzzTest(WithFolder):
             with self.subTest(bad):
                 self.assertIsNone(self.load(safetensors.torch.save(state)))
 
-    def test_weights_that_are_a_pickle_are_refused_and_not_run(self):
+    def test_a_pickle_is_refused_and_not_executed(self):
         import pickle
 
         ran = self.folder / "ran"
@@ -330,7 +333,7 @@ class WeightsFuzzTest(WithFolder):
         self.assertIsNone(self.load(pickle.dumps(Evil())))
         self.assertFalse(ran.exists())
 
-    def test_a_card_that_asks_for_a_huge_network_takes_no_memory_and_no_time(self):
+    def test_a_card_of_a_huge_network_takes_no_memory(self):
         for architecture in (
             {"features": 512},
             {"blocks": 512, "features": 512},
@@ -367,7 +370,7 @@ class WeightsFuzzTest(WithFolder):
 
 
 class NamesTest(WithFolder):
-    """Names lead nowhere but into the folder, whatever the system."""
+    """Names cannot lead out of the folder on any system."""
 
     def card_of(self, name):
         return ModelCard(**CARD | {"name": name})
@@ -375,30 +378,31 @@ class NamesTest(WithFolder):
     def test_odd_names_are_refused(self):
         for name in ODD_NAMES:
             with self.subTest(name):
-                with self.assertRaises(ValueError):
+                with self.assertRaises(SuperResolutionError):
                     self.card_of(name)
-                with self.assertRaises(ValueError):
+                with self.assertRaises(SuperResolutionError):
                     ModelCard(**CARD | {"pair": name}) if name else self.card_of(name)
                 with self.assertRaises(SuperResolutionError):
                     import_checkpoint(
-                        self.folder / "gone.pth", name, folder=self.own, store=self.store
+                        self.folder / "gone.pth", name, folder=self.user_folder, store=self.store
                     )
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
-                    user_models.remove(name, folder=self.own, store=self.store)
+                    user_models.remove_model(name, folder=self.user_folder, store=self.store)
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
-                    self.store.card(name)
-        self.assertFalse(self.own.exists())
+                    self.store.model(name)
+        self.assertFalse(self.user_folder.exists())
 
     @settings(max_examples=300, deadline=None)
     @given(st.text(max_size=20) | st.from_regex(r"[A-Za-z0-9._/\\:-]{1,12}", fullmatch=True))
-    def test_every_name_that_is_taken_is_a_plain_file_name_on_every_system(self, name):
+    def test_every_accepted_name_is_a_plain_file_name_on_every_system(self, name):
         try:
             self.card_of(name)
-        except ValueError:
+        except SuperResolutionError:
             return
         file = f"{name}.json"
         self.assertEqual(
-            ((self.own / file).resolve().parent, os.path.basename(file)), (self.own.resolve(), file)
+            ((self.user_folder / file).resolve().parent, os.path.basename(file)),
+            (self.user_folder.resolve(), file),
         )
         windows = PureWindowsPath("C:/models", file)
         self.assertEqual(
@@ -417,45 +421,51 @@ class NamesTest(WithFolder):
         for name in (*ODD_NAMES, "yours"):
             card = self.given()
             card.write_text(json.dumps(json.loads(card.read_text()) | {"name": name}))
-            with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "can't be used"):
-                user_models.install(card, self.own, self.store)
-        self.assertFalse(self.own.exists())
+            with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "cannot be used"):
+                user_models.install_model(card, self.user_folder, self.store)
+        self.assertFalse(self.user_folder.exists())
 
-    def test_names_that_differ_in_capital_letters_only_are_one_name(self):
-        store = ModelStore([self.own])
-        user_models.install(self.given("mine"), self.own, store)
-        with self.assertRaisesRegex(SuperResolutionError, "There is a model “MINE” already"):
-            user_models.install(self.given("MINE", seed=1), self.own, store)
+    def test_names_that_differ_in_case_only_are_one_name(self):
+        store = ModelStore([self.user_folder])
+        user_models.install_model(self.given("mine"), self.user_folder, store)
+        with self.assertRaisesRegex(SuperResolutionError, "There is already a model “MINE”"):
+            user_models.install_model(self.given("MINE", seed=1), self.user_folder, store)
 
-    @unittest.skipIf(sys.platform == "win32", "links need a privilege there")
+    @unittest.skipIf(sys.platform == "win32", "links need a privilege on Windows")
     def test_links_are_installed_as_files_and_removed_as_links(self):
-        store = ModelStore([self.own])
+        store = ModelStore([self.user_folder])
         card = self.given()
         linked = self.folder / "linked"
         linked.mkdir()
         for file in (card, card.with_suffix(".safetensors")):
             (linked / file.name).symlink_to(file)
-        user_models.install(linked / "mine.json", self.own, store)
-        self.assertEqual([path.is_symlink() for path in sorted(self.own.iterdir())], [False, False])
-        for file in (card, card.with_suffix(".safetensors")):
-            (self.own / file.name).unlink()
-            (self.own / file.name).symlink_to(file)
-        user_models.remove("mine", self.own, store)
+        user_models.install_model(linked / "mine.json", self.user_folder, store)
         self.assertEqual(
-            (list(self.own.iterdir()), card.exists(), card.with_suffix(".safetensors").exists()),
+            [path.is_symlink() for path in sorted(self.user_folder.iterdir())], [False, False]
+        )
+        for file in (card, card.with_suffix(".safetensors")):
+            (self.user_folder / file.name).unlink()
+            (self.user_folder / file.name).symlink_to(file)
+        user_models.remove_model("mine", self.user_folder, store)
+        self.assertEqual(
+            (
+                list(self.user_folder.iterdir()),
+                card.exists(),
+                card.with_suffix(".safetensors").exists(),
+            ),
             ([], True, True),
         )
 
-    def test_a_model_of_the_users_that_is_damaged_can_be_removed(self):
-        store = ModelStore([self.own])
+    def test_a_damaged_user_model_can_be_removed(self):
+        store = ModelStore([self.user_folder])
         for damage in (lambda file: file.write_text("{"), Path.unlink):
-            user_models.install(self.given(), self.own, store)
-            damage(self.own / "mine.json")
-            user_models.remove("mine", self.own, store)
-            self.assertEqual(list(self.own.iterdir()), [])
+            user_models.install_model(self.given(), self.user_folder, store)
+            damage(self.user_folder / "mine.json")
+            user_models.remove_model("mine", self.user_folder, store)
+            self.assertEqual(list(self.user_folder.iterdir()), [])
 
 
-del WithFolder  # a base, without tests of its own
+del WithFolder  # a base class without tests
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,4 @@
-"""How slices get to the network and back: batches that fit the device, nothing computed twice, the next batch begun before the last is fetched."""
+"""How slices reach a network and return: batch sizes, stored types, order of the batches."""
 
 import tempfile
 import unittest
@@ -9,14 +9,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from MRISuperResLib.core.inference import gpu_memory
 from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
+from MRISuperResLib.core.methods import network as network_module
+from MRISuperResLib.core.methods.interpolation import InterpolationMethod
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.methods.network import CHEAP_BATCH_PIXELS, NetworkMethod
-from MRISuperResLib.core.inference.tensor_intensity import is_exact_in_single, restore
-from MRISuperResLib.core.upsampling import upsample
+from MRISuperResLib.core.methods.network import GPU_BATCH_PIXELS, NetworkMethod
+from MRISuperResLib.core.inference.runner import is_exact_in_float32, restore
+from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResLib.core.volume import Volume
 
 from made_models import write_model
 
@@ -30,7 +32,7 @@ class TensorIntensityTest(unittest.TestCase):
         st.floats(1, 60000),
         hnp.arrays(np.float32, (3, 5), elements=st.floats(-2, 3, width=32)),
     )
-    def test_a_tensor_is_restored_as_an_array_is(self, dtype, low, extent, values):
+    def test_tensors_are_restored_like_arrays(self, dtype, low, extent, values):
         intensity = Intensity(low, low + extent, dtype)
         found, expected = (
             restore(torch.from_numpy(values.copy()), intensity).numpy(),
@@ -50,32 +52,34 @@ class TensorIntensityTest(unittest.TestCase):
                 values.astype(float) * extent + low, np.iinfo(dtype).min, np.iinfo(dtype).max
             )
             self.assertLessEqual(np.abs(found.astype(float) - exact).max(), 0.52)
-            clear = np.abs(exact - np.floor(exact) - 0.5) > 0.02
-            np.testing.assert_array_equal(found[clear], expected[clear])
+            is_clear = np.abs(exact - np.floor(exact) - 0.5) > 0.02
+            np.testing.assert_array_equal(found[is_clear], expected[is_clear])
 
-    def test_integers_of_more_than_16_bits_and_double_precision_need_more(self):
-        self.assertTrue(all(is_exact_in_single(dtype) for dtype in NARROW))
+    def test_integers_above_16_bits_and_float64_are_not_exact_in_float32(self):
+        self.assertTrue(all(is_exact_in_float32(dtype) for dtype in NARROW))
         for name in ("int32", "uint32", "int64", "uint64", "float64"):
-            self.assertFalse(is_exact_in_single(np.dtype(name)), name)
+            self.assertFalse(is_exact_in_float32(np.dtype(name)), name)
 
 
 class WithNetwork(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         write_model(folder, "tiny", architecture={"network": "compact", "blocks": 1, "features": 4})
-        self.methods = MethodRegistry(ModelStore([folder]))
-        self.job = UpsamplingOptions("tiny", 2, "k", "cpu", "float32")
-        self.network = self.methods.get(self.job)
+        self.registry = MethodRegistry(ModelStore([folder]))
+        options = UpsamplingOptions("tiny", 2, "k", "cpu", "float32")
+        self.network = self.registry.get(options)
 
 
 class BatchSizeTest(WithNetwork):
     def size(self, height, width, free, peak=10**9):
-        """On a GPU with so much free memory, of which a slice takes so much."""
+        """The batch size on a GPU with `free` bytes, of which a slice takes `peak`."""
         with (
             mock.patch.object(NetworkMethod, "device", torch.device("cuda")),
-            mock.patch.object(gpu_memory, "free", return_value=free),
+            mock.patch.object(network_module, "free_memory", return_value=free),
             mock.patch.object(
-                gpu_memory, "peak", side_effect=lambda device, function: [function(), peak][1]
+                network_module,
+                "peak_memory",
+                side_effect=lambda device, function: [function(), peak][1],
             ),
             mock.patch.object(
                 NetworkMethod, "upload", lambda self, images: torch.from_numpy(images).float()
@@ -83,20 +87,20 @@ class BatchSizeTest(WithNetwork):
         ):
             return self.network.batch_size(height, width)
 
-    def test_on_a_cpu_slices_go_one_by_one(self):
+    def test_a_cpu_computes_slices_one_by_one(self):
         self.assertEqual(self.network.batch_size(16, 16), 1)
 
-    def test_on_a_gpu_as_many_as_the_free_memory_holds_with_something_to_spare(self):
+    def test_a_gpu_computes_as_many_slices_as_80_percent_of_the_free_memory_holds(self):
         self.assertEqual(self.size(64, 64, 10 * 10**9), 8)
 
-    def test_not_more_than_keep_a_gpu_busy(self):
-        self.assertEqual(self.size(64, 64, 10**15), CHEAP_BATCH_PIXELS // 64**2)
+    def test_a_batch_is_not_larger_than_keeps_a_gpu_busy(self):
+        self.assertEqual(self.size(64, 64, 10**15), GPU_BATCH_PIXELS // 64**2)
 
-    def test_at_least_one(self):
+    def test_a_batch_has_at_least_one_slice(self):
         self.assertEqual(self.size(64, 64, 1000), 1)
         self.assertEqual(self.size(2000, 2000, 10**15), 1)
 
-    def test_what_a_slice_takes_is_measured_once_for_every_size_of_slices(self):
+    def test_the_memory_of_a_slice_is_measured_once_per_slice_size(self):
         self.assertEqual(
             [
                 self.size(64, 64, 10**10),
@@ -108,7 +112,7 @@ class BatchSizeTest(WithNetwork):
 
 
 class Recording(InterpolationMethod):
-    """Keeps account of what it is asked for, and when that is fetched."""
+    """Records which batches are started and fetched."""
 
     def __init__(self, size):
         super().__init__("bicubic", 2)
@@ -128,20 +132,21 @@ class Recording(InterpolationMethod):
 
 
 class StreamTest(unittest.TestCase):
-    def enlarge(self, volume, size=1, axis="k"):
+    def log_of(self, array, size=1, axis="k"):
+        """What is started and fetched, in batches of a size."""
         method = Recording(size)
-        found = upsample(
+        volume = Volume(array, np.eye(4))
+        found = upsample_volume(
             volume,
-            np.eye(4),
             UpsamplingOptions("recording", slice_axis=axis),
-            MethodRegistry(given=[method]),
-        ).volume
-        expected = upsample(volume, np.eye(4), UpsamplingOptions("bicubic", slice_axis=axis)).volume
-        np.testing.assert_array_equal(found, expected)
+            registry=MethodRegistry(given=[method]),
+        )
+        expected = upsample_volume(volume, UpsamplingOptions("bicubic", slice_axis=axis))
+        np.testing.assert_array_equal(found.array, expected.array)
         return method.log
 
-    def test_a_batch_is_fetched_after_the_next_has_begun(self):
-        log = self.enlarge(np.random.default_rng(0).integers(0, 99, (5, 6, 7)), size=2)
+    def test_a_batch_is_fetched_after_the_next_is_started(self):
+        log = self.log_of(np.random.default_rng(0).integers(0, 99, (5, 6, 7)), size=2)
         self.assertEqual(
             log,
             [
@@ -154,20 +159,20 @@ class StreamTest(unittest.TestCase):
             ],
         )
 
-    def test_of_empty_slices_each_gray_level_is_enlarged_once(self):
+    def test_each_gray_level_of_constant_slices_is_upsampled_once(self):
         volume = np.random.default_rng(0).integers(0, 99, (9, 6, 7))
         volume[:3], volume[6:8], volume[8] = 0, 0, 7
         for size in (1, 2, 4, 20):
             with self.subTest(size):
                 self.assertEqual(
-                    sum(entry[2] for entry in self.enlarge(volume, size) if entry[0] == "start"),
+                    sum(entry[2] for entry in self.log_of(volume, size) if entry[0] == "start"),
                     3 + 1 + 1,
                 )
 
-    def test_a_volume_of_one_gray_level_takes_one_slice_whatever_the_axis(self):
+    def test_a_constant_volume_needs_no_method_along_any_axis(self):
         for axis in "ijk":
-            log = self.enlarge(np.full((4, 5, 6), -3, np.int16), 3, axis)
-            self.assertEqual([entry for entry in log if entry[0] == "start"], [("start", 0, 1)])
+            log = self.log_of(np.full((4, 5, 6), -3, np.int16), 3, axis)
+            self.assertEqual(log, [])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Models for tests: tiny generators with random weights, written as pairs that the model store can read."""
+"""Models for tests: tiny generators with random weights, as files that the model store reads."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ ARCHITECTURE = {"blocks": 1, "features": 8, "growth": 4, "first_kernel": 3}
 
 
 def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
-    """Writes a tiny model of random weights, see write_network; returns the network."""
+    """Write a tiny model of random weights, see `write_network`, and return its network."""
     import torch
     from MRISuperResLib.core.networks import make_generator
 
@@ -20,7 +20,14 @@ def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
 
 
 def write_network(folder, name, net, **card):
-    """Writes NAME.safetensors and NAME.json of a network into a folder. card: its fields, scale and architecture among them."""
+    """Write NAME.safetensors and NAME.json.
+
+    Args:
+        folder: An existing folder.
+        name: The name of the model.
+        net: The network.
+        **card: Fields of the card, scale and architecture among them.
+    """
     import safetensors.torch
 
     weights = safetensors.torch.save(

@@ -1,16 +1,17 @@
-"""Lets pyiqa be imported where torchvision was built for another build of PyTorch, as the CPU build often finds it.
+"""Makes pyiqa and spandrel importable beside a torchvision of another build than PyTorch's.
 
-pyiqa imports torchvision, which then fails because two of its operators are missing. NIQE and PI use neither, so that it is
-enough to declare them. Of this environment only: never done in the product.
+Both import torchvision, which fails beside the CPU build of PyTorch because two of its operators
+are missing. NIQE, PI and ESRGAN use neither, so that declaring them is enough. For tests only.
 """
 
 import sys
 
 _library = []
-"""The declarations end with the object that made them."""
+"""Keeps the declarations alive."""
 
 
 def declare_missing_operators():
+    """Declare the operators of torchvision if it cannot be imported without."""
     import torch
 
     try:
@@ -23,5 +24,5 @@ def declare_missing_operators():
             _library[0].define(
                 f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             )
-    except ImportError:  # no torchvision: then pyiqa's import says so
+    except ImportError:  # without torchvision, the import of pyiqa reports it
         pass

@@ -1,4 +1,4 @@
-"""Models of the user's own: installed, imported from checkpoints of the ESRGAN family, removed."""
+"""User models: installation, import of ESRGAN-family checkpoints, removal."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ from made_torchvision import declare_missing_operators
 
 declare_missing_operators()
 import spandrel  # noqa: E402
-from MRISuperResLib.__main__ import main  # noqa: E402
+from MRISuperResLib.cli.main import main  # noqa: E402
 from MRISuperResLib.core.models import user_models  # noqa: E402
 from MRISuperResLib.core.models.convert import import_checkpoint  # noqa: E402
 from MRISuperResLib.core.errors import SuperResolutionError  # noqa: E402
@@ -39,8 +39,8 @@ WEIGHTS = Path(
 PHOTOGRAPHS = WEIGHTS / "rrdbnet_x4_realsr_df2k_fp16.npz"
 
 
-class OwnModelsTest(unittest.TestCase):
-    """With an empty folder of the user's."""
+class UserModelsTest(unittest.TestCase):
+    """With an empty user folder."""
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -48,7 +48,7 @@ class OwnModelsTest(unittest.TestCase):
         self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
         (self.folder / "given").mkdir()
 
-    def own(self):
+    def user_files(self):
         return sorted(path.name for path in user_models_folder().glob("*"))
 
     def assert_refused(self, pattern, kind, function, *arguments, **options):
@@ -56,15 +56,15 @@ class OwnModelsTest(unittest.TestCase):
             function(*arguments, **options)
         self.assertEqual(caught.exception.kind, kind)
         self.assertNotIn("\n", str(caught.exception))
-        self.assertEqual(self.own(), [])
+        self.assertEqual(self.user_files(), [])
 
-    def enlarged(self, name, image):
+    def upsampled(self, name, image):
         return MethodRegistry(ModelStore()).get(UpsamplingOptions(name, device="cpu"))(image[None])[
             0
         ]
 
 
-class InstallTest(OwnModelsTest):
+class InstallTest(UserModelsTest):
     def setUp(self):
         super().setUp()
         write_model(self.folder / "given", "mine", license="CC0")
@@ -73,23 +73,23 @@ class InstallTest(OwnModelsTest):
             self.folder / "given" / "mine.safetensors",
         )
 
-    def test_either_file_brings_the_pair_which_then_enlarges(self):
+    def test_either_file_installs_the_model_which_then_upsamples(self):
         for file in (self.card, self.weights):
-            self.assertEqual(user_models.install(file).license, "CC0")
-            self.assertEqual(self.own(), ["mine.json", "mine.safetensors"])
+            self.assertEqual(user_models.install_model(file).license, "CC0")
+            self.assertEqual(self.user_files(), ["mine.json", "mine.safetensors"])
             self.assertEqual(
                 (user_models_folder() / "mine.safetensors").read_bytes(), self.weights.read_bytes()
             )
-            self.assertEqual(self.enlarged("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
-            user_models.remove("mine")
-            self.assertEqual(self.own(), [])
+            self.assertEqual(self.upsampled("mine", np.zeros((8, 8), np.float32)).shape, (16, 16))
+            user_models.remove_model("mine")
+            self.assertEqual(self.user_files(), [])
 
-    def test_only_the_cards_of_the_users_models_can_be_changed(self):
-        user_models.install(self.card)
+    def test_only_cards_of_user_models_can_be_changed(self):
+        user_models.install_model(self.card)
         self.assertEqual(user_models.user_card_path("mine"), user_models_folder() / "mine.json")
         self.assertRaisesRegex(
             SuperResolutionError,
-            "fast-x2-psnr came with the extension",
+            "fast-x2-psnr is part of the extension",
             user_models.user_card_path,
             "fast-x2-psnr",
         )
@@ -98,45 +98,48 @@ class InstallTest(OwnModelsTest):
                 user_models.user_card_path("mine"), self.folder / "given" / "mine.json"
             )
 
-    def test_nothing_is_taken_that_could_not_be_used(self):
+    def test_an_unusable_model_is_not_installed(self):
         card = json.loads(self.card.read_text())
         self.assert_refused(
-            "given.mine.txt is no model: name its file",
+            "given.mine.txt is not a model. Choose a file",
             "model",
-            user_models.install,
+            user_models.install_model,
             self.folder / "given" / "mine.txt",
         )
         self.card.write_text(json.dumps(card | {"sha256": "0" * 64}))
-        self.assert_refused("SHA-256 differs", "model", user_models.install, self.card)
+        self.assert_refused("SHA-256 differs", "model", user_models.install_model, self.card)
         self.card.write_text(
             json.dumps(card | {"architecture": card["architecture"] | {"features": 16}})
         )
-        self.assert_refused("do not fit", "model", user_models.install, self.card)
+        self.assert_refused("do not fit", "model", user_models.install_model, self.card)
         self.card.write_text("{}")
-        self.assert_refused("can't be used", "model", user_models.install, self.card)
+        self.assert_refused("cannot be used", "model", user_models.install_model, self.card)
         self.weights.unlink()
-        self.assert_refused("no model “mine”", "model", user_models.install, self.card)
+        self.assert_refused("no model “mine”", "model", user_models.install_model, self.card)
 
-    def test_a_card_cannot_lead_out_of_the_folder(self):
+    def test_the_name_in_a_card_cannot_lead_out_of_the_folder(self):
         card = json.loads(self.card.read_text())
         for name in ("../mine", "..", "/tmp/mine", "a/b", "mine\0"):
             self.card.write_text(json.dumps(card | {"name": name}))
-            self.assert_refused("can't be used", "model", user_models.install, self.card)
+            self.assert_refused("cannot be used", "model", user_models.install_model, self.card)
 
-    def test_a_name_that_is_taken_is_refused(self):
-        user_models.install(self.card)
+    def test_a_taken_name_is_refused(self):
+        user_models.install_model(self.card)
         with self.assertRaisesRegex(
             SuperResolutionError,
-            "There is a model “mine” already: give another name, or remove it first",
+            "There is already a model “mine”. Choose another name, or remove that model first",
         ):
-            user_models.install(self.card)
+            user_models.install_model(self.card)
 
-    def test_what_came_with_the_extension_is_not_removed(self):
-        shipped = ModelStore().default_name(2)
+    def test_shipped_models_are_not_removed(self):
+        shipped = ModelStore().default_model(2).name
         self.assert_refused(
-            f"{shipped} lies in .*Models, not among your own", "model", user_models.remove, shipped
+            f"{shipped} is in .*Models. Only models in .* can be removed here",
+            "model",
+            user_models.remove_model,
+            shipped,
         )
-        self.assert_refused("no model “gone”", "model", user_models.remove, "gone")
+        self.assert_refused("no model “gone”", "model", user_models.remove_model, "gone")
         self.assertIn(shipped, ModelStore().names())
 
     def test_a_full_disk_leaves_no_model(self):
@@ -144,7 +147,7 @@ class InstallTest(OwnModelsTest):
             mock.patch("os.replace", side_effect=OSError(28, "No space left on device")),
             self.assertRaisesRegex(SuperResolutionError, "the disk is full"),
         ):
-            user_models.install(self.card)
+            user_models.install_model(self.card)
         self.assertNotIn("mine", ModelStore().names())
 
 
@@ -168,7 +171,7 @@ def esrgan(scale=4, channels=3, blocks=2, **options):
 
 
 def layouts(state, ups):
-    """{name: the same weights in a layout of the wild}; state: of the oldest."""
+    """Return {layout: the same weights in a published layout}; state: in the oldest one."""
     last = ups * 3 + 4
     names = {
         "BasicSR": ("body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr"),
@@ -201,7 +204,7 @@ def layouts(state, ups):
     return plain | wrapped
 
 
-class ImportTest(OwnModelsTest):
+class ImportTest(UserModelsTest):
     def image(self):
         return np.random.default_rng(0).random((12, 10)).astype(np.float32)
 
@@ -210,14 +213,14 @@ class ImportTest(OwnModelsTest):
         return self.folder / "given" / name
 
     def assert_same(self, net, name, tolerance=2e-2):
-        """As the mean of the colors that the checkpoint gives for a gray image; the model is in half precision."""
+        """Compare with the mean of the output colors; the model is stored in float16."""
         image = torch.from_numpy(self.image())[None, None]
         expected = net(image.expand(-1, net.model[0].in_channels, -1, -1)).mean(1)[0].numpy()
-        found = self.enlarged(name, self.image())
+        found = self.upsampled(name, self.image())
         self.assertEqual(found.shape, expected.shape)
         np.testing.assert_allclose(found, expected, atol=tolerance * np.ptp(expected))
 
-    def test_every_layout_gives_the_mean_of_the_colors_of_a_gray_image(self):
+    def test_every_layout_upsamples_to_the_mean_of_the_output_colors(self):
         net = esrgan()
         for number, (layout, state) in enumerate(layouts(net.state_dict(), 2).items()):
             with self.subTest(layout):
@@ -228,7 +231,7 @@ class ImportTest(OwnModelsTest):
                 )
                 self.assert_same(net, f"net{number}")
 
-    def test_every_scale_and_gray_checkpoints_are_imported(self):
+    def test_gray_checkpoints_of_every_scale_are_imported(self):
         for scale in (2, 4, 8):
             net = esrgan(scale, channels=1)
             import_checkpoint(self.save(net.state_dict()), f"gray-x{scale}")
@@ -240,33 +243,33 @@ class ImportTest(OwnModelsTest):
         import_checkpoint(self.folder / "given" / "net.safetensors", "net")
         self.assert_same(net, "net")
 
-    def test_the_card_says_what_is_known_and_that_the_rest_is_not(self):
+    def test_the_card_states_what_is_known_and_that_the_training_data_is_not(self):
         card = import_checkpoint(self.save(esrgan().state_dict()), "net")
         self.assertEqual(
             (card.title, card.stage, card.training["imported"], card.made_for),
             ("net, imported", "gan", "net.pth", "gpu"),
         )
-        self.assertIn("what it has learnt from is not known", card.limits)
-        self.assertEqual((card.metrics, card.spacing_range, card.anatomy), ([], [], []))
+        self.assertIn("the training data is unknown", card.limits)
+        self.assertEqual((card.metrics, card.spacing_range, card.anatomy), ((), (), ()))
 
     def test_other_networks_are_refused_with_the_reason(self):
         for state, reason in (
-            (esrgan(scale=1).state_dict(), "it enlarges ×1 with 3 channels"),
+            (esrgan(scale=1).state_dict(), "it upsamples ×1 with 3 channels"),
             (esrgan(plus=True).state_dict(), r"another network \(ESRGAN ESRGAN\+"),
-            ({"weight": torch.zeros(3)}, "holds no network that is known"),
-            ([1, 2], "no weights by name"),
-            ({}, "no network that is known"),
+            ({"weight": torch.zeros(3)}, "holds no known network"),
+            ([1, 2], "no named weights"),
+            ({}, "no known network"),
         ):
             with self.subTest(reason):
                 self.assert_refused(
-                    f"net.pth can't be imported: .*{reason}",
+                    f"net.pth cannot be imported: .*{reason}",
                     "model",
                     import_checkpoint,
                     self.save(state),
                     "net",
                 )
 
-    def test_a_file_that_would_run_code_is_refused_and_does_not_run_it(self):
+    def test_a_file_with_code_is_refused_and_its_code_is_not_executed(self):
         class Evil:
             def __reduce__(self):
                 return os.mkdir, (str(ran),)
@@ -289,24 +292,28 @@ class ImportTest(OwnModelsTest):
 
     @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=200), st.sampled_from(("net.pth", "net.safetensors", "net.ckpt")))
-    def test_any_bytes_are_refused_with_a_sentence(self, content, name):
+    def test_random_bytes_are_refused_with_one_sentence(self, content, name):
         path = self.folder / "given" / name
         path.write_bytes(content)
-        self.assert_refused("can't be imported", "model", import_checkpoint, path, "net")
+        self.assert_refused("cannot be imported", "model", import_checkpoint, path, "net")
 
-    def test_what_is_wrong_with_the_call_is_said(self):
+    def test_errors_state_what_is_wrong_with_the_call(self):
         self.assert_refused(
-            "gone.pth can't be read", "model", import_checkpoint, self.folder / "gone.pth", "net"
+            "gone.pth cannot be read", "model", import_checkpoint, self.folder / "gone.pth", "net"
         )
         self.assert_refused(
-            "not made of letters", "settings", import_checkpoint, self.folder / "gone.pth", "../net"
+            "is invalid. Use letters",
+            "settings",
+            import_checkpoint,
+            self.folder / "gone.pth",
+            "../net",
         )
         self.assert_refused(
-            "There is a model .* already",
+            "There is already a model",
             "model",
             import_checkpoint,
             self.folder / "gone.pth",
-            ModelStore().default_name(2),
+            ModelStore().default_model(2).name,
         )
         with mock.patch.dict(sys.modules, {"spandrel": None}):
             self.assert_refused(
@@ -317,10 +324,10 @@ class ImportTest(OwnModelsTest):
                 "net",
             )
 
-    def test_a_network_of_23_blocks_for_photographs_is_imported(self):
+    def test_a_published_network_of_23_blocks_is_imported(self):
         if not PHOTOGRAPHS.is_file():
             self.skipTest(
-                f"no {PHOTOGRAPHS.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+                f"no {PHOTOGRAPHS.name} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to its folder"
             )
         with np.load(PHOTOGRAPHS) as file:
             state = {key: torch.from_numpy(file[key]).float() for key in file.files}
@@ -333,7 +340,7 @@ class ImportTest(OwnModelsTest):
         )
 
 
-class CommandLineTest(OwnModelsTest):
+class CommandLineTest(UserModelsTest):
     def run_main(self, *words):
         with (
             contextlib.redirect_stdout(io.StringIO()) as out,
@@ -342,7 +349,7 @@ class CommandLineTest(OwnModelsTest):
             code = main(["models", *map(str, words)])
         return code, out.getvalue(), err.getvalue()
 
-    def test_models_come_are_listed_and_go(self):
+    def test_models_are_installed_listed_and_removed(self):
         write_model(self.folder / "given", "mine")
         torch.save(esrgan().state_dict(), self.folder / "given" / "net.pth")
         code, out, err = self.run_main("install", self.folder / "given" / "mine.json")
@@ -356,21 +363,21 @@ class CommandLineTest(OwnModelsTest):
         self.assertRegex(self.run_main("list")[1], r"(?m)^net +×4 +gan")
         for name in ("mine", "net"):
             self.assertEqual(self.run_main("remove", name), (0, f"Removed: {name}\n", ""))
-        self.assertEqual(self.own(), [])
+        self.assertEqual(self.user_files(), [])
 
-    def test_what_can_be_mended_is_one_sentence(self):
+    def test_errors_are_one_line(self):
         for words, pattern in (
             (("install", "gone.json"), "no model “gone”"),
             (("remove", "gone"), "no model “gone”"),
             (("import", "gone.pth"), "required: --name"),
-            (("import", "gone.pth", "--name", "x"), "can't be read"),
+            (("import", "gone.pth", "--name", "x"), "cannot be read"),
         ):
             code, out, err = self.run_main(*words)
             self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
             self.assertRegex(err, pattern)
 
 
-del OwnModelsTest  # a base, without tests of its own
+del UserModelsTest  # a base class without tests
 
 if __name__ == "__main__":
     unittest.main()
