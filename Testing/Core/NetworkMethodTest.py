@@ -1,7 +1,9 @@
 """How slices reach a network and return: batch sizes, stored types, order of the batches."""
 
 import tempfile
+import tomllib
 import unittest
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -9,11 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods import network as network_module
 from MRISuperResLib.core.methods.interpolation import InterpolationMethod
-from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.methods.registry import MIN_TORCH, MethodRegistry, check_torch_version
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.methods.network import GPU_BATCH_PIXELS, NetworkMethod
 from MRISuperResLib.core.inference.runner import is_exact_in_float32, restore
@@ -22,6 +25,7 @@ from MRISuperResLib.core.volume import Volume
 
 from made_models import write_model
 
+PROJECT = Path(__file__).resolve().parents[2]
 NARROW = [np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "float16", "float32")]
 
 
@@ -109,6 +113,36 @@ class BatchSizeTest(WithNetwork):
             ],
             [8, 8, 2],
         )
+
+
+class TorchVersionTest(WithNetwork):
+    def test_an_older_torch_than_the_oldest_supported_one_is_refused_with_both_versions(self):
+        for version in ("2.2.2", "2.2.0+cpu", "1.13.1"):
+            with (
+                self.subTest(version),
+                mock.patch.object(torch, "__version__", version),
+                self.assertRaises(SuperResolutionError) as caught,
+            ):
+                self.registry.get(UpsamplingOptions("tiny", 2, device="cpu"))
+            self.assertEqual(caught.exception.kind, "packages")
+            self.assertIn(
+                f"PyTorch {version} is too old: {MIN_TORCH} or later", str(caught.exception)
+            )
+
+    def test_the_oldest_supported_torch_and_newer_ones_are_accepted(self):
+        for version in (MIN_TORCH, f"{MIN_TORCH}.0+cu121", "2.10.0a0+git123", "3.0"):
+            check_torch_version(version)
+
+    def test_interpolations_need_no_torch(self):
+        with mock.patch.object(torch, "__version__", "1.0"):
+            self.assertEqual(self.registry.get(UpsamplingOptions("bicubic", 2)).name, "bicubic")
+
+    def test_the_package_states_the_same_oldest_torch(self):
+        project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+        self.assertIn(f"torch>={MIN_TORCH}", project["project"]["dependencies"])
+
+    def test_the_oldest_supported_torch_has_the_types_that_volumes_are_restored_to(self):
+        self.assertGreaterEqual(tuple(map(int, MIN_TORCH.split("."))), (2, 3))  # torch.uint16
 
 
 class Recording(InterpolationMethod):
