@@ -1,8 +1,9 @@
-"""How fast the network runs: python Testing/Benchmarks/network_benchmark.py
+"""Speed of the networks: python Testing/Benchmarks/network_benchmark.py
 
-Our path, upsample(), against the plain one: spandrel's RRDBNet with the same weights, eager, float32, slice by slice, on the same volume, in one
-process, in turns. Printed are medians, the ratio first; then what part of the machine's own rate of matrix products is reached, and how much
-quicker the fast network is. The weights are random, time does not depend on them. Run it on a machine that does nothing else.
+Compares `upsample_volume` with spandrel's RRDBNet: same weights, eager, float32, slice by slice, on
+the same volume, in one process, in turns. Prints medians, the speedup, and the part of the
+computer's rate of matrix products that is reached. The weights are random, since the time does not
+depend on them. Run it on an idle computer.
 """
 
 import argparse
@@ -19,8 +20,9 @@ from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.methods.network import resolve_device
-from MRISuperResLib.core.upsampling import upsample
+from MRISuperResLib.core.inference.device import resolve_device
+from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResLib.core.volume import Volume
 
 sys.path.append(str(Path(__file__).parents[1] / "Core"))
 from made_models import write_network
@@ -31,20 +33,19 @@ MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
 
 
 def write_models(folder, scale, blocks):
-    """Models of random weights, "rrdb" and "fast"; returns their networks."""
+    """Write models of random weights, "rrdb" and "fast", and return their networks."""
     torch.manual_seed(0)
     nets = {}
     for name, architecture in (("rrdb", {"blocks": blocks}), ("fast", FAST)):
         net = nets[name] = make_generator(architecture, scale).eval()
-        torch.nn.init.normal_(
-            net.conv_last.weight, std=0.01
-        )  # an image about as large as those of trained networks
+        # intensities about as large as those of trained networks
+        torch.nn.init.normal_(net.conv_last.weight, std=0.01)
         write_network(folder, name, net, scale=scale, architecture=architecture)
     return nets
 
 
 def plain_path(net, volume, device):
-    """A function: as most tools enlarge a volume, with spandrel's network."""
+    """Return a function that upsamples as most tools do, with spandrel's network."""
     declare_missing_operators()
     from spandrel import ModelLoader
 
@@ -75,10 +76,10 @@ def main():
         type=int,
         nargs=3,
         metavar=("I", "J", "K"),
-        help="of the volume; default: 64 64 12, on a GPU 256 256 60",
+        help="volume size; default: 64 64 12, on a GPU 256 256 60",
     )
     parser.add_argument("--scale", type=int, default=4)
-    parser.add_argument("--blocks", type=int, default=23, help="of the RRDB network; default: 23")
+    parser.add_argument("--blocks", type=int, default=23, help="RRDBs; default: 23")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
     arguments = parser.parse_args()
@@ -87,18 +88,21 @@ def main():
     volume = body(size[::-1])
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     print(
-        f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, PyTorch {torch.__version__}, median of {arguments.repeats}"
+        f"{'×'.join(map(str, size))} voxels ×{arguments.scale}, RRDB-{arguments.blocks}; {name}, "
+        f"PyTorch {torch.__version__}, median of {arguments.repeats}"
     )
 
     with tempfile.TemporaryDirectory() as folder:
         nets = write_models(folder, arguments.scale, arguments.blocks)
-        methods, outputs = MethodRegistry(ModelStore([folder])), {}
+        registry, outputs = MethodRegistry(ModelStore([folder])), {}
 
         def ours(model, precision):
-            job = UpsamplingOptions(model, arguments.scale, "k", str(device), precision)
+            options = UpsamplingOptions(model, arguments.scale, "k", str(device), precision)
 
             def run():
-                outputs[model, precision] = upsample(volume, MATRIX, job, methods)
+                outputs[model, precision] = upsample_volume(
+                    Volume(volume, MATRIX), options, registry=registry
+                )
 
             return run
 
@@ -107,7 +111,7 @@ def main():
 
         reference = plain_path(nets["rrdb"], volume, device)
         ways = [
-            (model, precision) for model in ("rrdb", "fast") for precision in ("float32", "auto")
+            (model, precision) for model in ("rrdb", "fast") for precision in ("float32", "half")
         ]
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -126,13 +130,13 @@ def main():
         used, work = result.provenance["precision"], operations(nets[model])
         *speed, flops = _speed(times[model, precision], size, work)
         difference = (
-            f"{np.abs(result.volume.astype(float) - outputs['plain']).max() / extent:.1e}"
+            f"{np.abs(result.array.astype(float) - outputs['plain']).max() / extent:.1e}"
             if model == "rrdb"
             else ""
         )
         rows.append(
             (
-                f"{model}, {precision}" + (f" ({used})" if precision == "auto" else ""),
+                f"{model}, {precision}" + (f" ({used})" if precision == "half" else ""),
                 f"{ratio(times, 'plain', (model, precision)):.2f}",
                 *speed,
                 flops,
@@ -144,7 +148,7 @@ def main():
         table(
             (
                 "path",
-                "times as quick",
+                "speedup",
                 "s",
                 "s/slice",
                 "Gflop/s",
@@ -158,16 +162,15 @@ def main():
         "matrix rate: "
         + ", ".join(f"{dtype} {rate / 1e9:.0f} Gflop/s" for dtype, rate in sorted(rates.items()))
     )
-    for precision in ("float32", "auto"):
-        print(
-            f"fast against RRDB-{arguments.blocks}, {precision}: {ratio(times, ('rrdb', precision), ('fast', precision)):.1f} times as quick"
-        )
+    for precision in ("float32", "half"):
+        speedup = ratio(times, ("rrdb", precision), ("fast", precision))
+        print(f"fast against RRDB-{arguments.blocks}, {precision}: {speedup:.1f} times as fast")
     if device.type == "cuda":
         print(f"peak memory of the GPU: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
 
 
 def _speed(times, size, work):
-    """(s, s/slice, Gflop/s)"""
+    """Return (s, s/slice, Gflop/s)."""
     median = statistics.median(times)
     return f"{median:.2f}", f"{median / size[2]:.3f}", f"{work * np.prod(size) / median / 1e9:.0f}"
 
