@@ -1,4 +1,4 @@
-"""The thesis's tables: every method at every scale, per subject, with intervals."""
+"""Evaluation: every method at every scale, averaged over subjects with intervals."""
 
 import contextlib
 import csv
@@ -13,16 +13,17 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.comparison.scores import Metric
+from MRISuperResLib.core.comparison.scores import SCORING_RULE, Metric
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResLib.core.io import write_volume
-from MRISuperResLib.core.methods.registry import InterpolationMethod, MethodRegistry
+from MRISuperResLib.core.io.formats import write_volume
+from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.methods.interpolation import InterpolationMethod
+from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResTrainingLib.cli.main import main
-from MRISuperResTrainingLib.evaluation import hr_slices, tables
-from MRISuperResTrainingLib.evaluation.bootstrap import interval
-from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, evaluate
+from MRISuperResTrainingLib.evaluation import report, tables
+from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate
 from MRISuperResTrainingLib.evaluation.figure import draw
-from MRISuperResTrainingLib.evaluation.files import evaluate_into
+from MRISuperResTrainingLib.evaluation.report import evaluate_into
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
@@ -39,21 +40,33 @@ def tissue(seed, shape=(4, 40, 48)):
     return ((noise - noise.min()) * 3000).astype(np.int16)
 
 
+class Hallucinating(InterpolationMethod):
+    """Bicubic interpolation with a faint checkerboard, also where the slice is empty."""
+
+    def __init__(self):
+        super().__init__("bicubic", 2)
+        self.name, self.plain = "faint", InterpolationMethod("bicubic", 2)
+
+    def __call__(self, images):
+        upsampled = self.plain(images)
+        return upsampled + 1e-3 * (np.indices(upsampled.shape).sum(0) % 2)
+
+
 class BootstrapTest(unittest.TestCase):
     def test_the_interval_of_many_subjects_is_that_of_the_normal_distribution(self):
         values = np.random.default_rng(0).normal(10, 2, 400)
-        low, high = interval(values)
+        low, high = confidence_interval(values)
         self.assertAlmostEqual(low, values.mean() - 1.96 * values.std() / 20, delta=0.02)
         self.assertAlmostEqual(high, values.mean() + 1.96 * values.std() / 20, delta=0.02)
 
-    def test_it_lies_within_the_values_and_is_the_same_again(self):
+    def test_the_interval_lies_within_the_values_and_is_reproducible(self):
         values = [30.0, 31.5, 36.0]
-        low, high = interval(values)
+        low, high = confidence_interval(values)
         self.assertTrue(30 <= low < np.mean(values) < high <= 36)
-        self.assertEqual(interval(values), (low, high))
+        self.assertEqual(confidence_interval(values), (low, high))
 
     def test_one_subject_has_no_interval(self):
-        self.assertIsNone(interval([30.0]))
+        self.assertIsNone(confidence_interval([30.0]))
 
 
 class EvaluationTest(unittest.TestCase):
@@ -74,11 +87,16 @@ class EvaluationTest(unittest.TestCase):
     def write(cls, name, subject, anatomy, seed):
         path = cls.folder / f"{name}.nii.gz"
         write_volume(
-            path, tissue(seed), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": "made for a test"}
+            path,
+            Volume(
+                tissue(seed),
+                np.diag([1.0, 1.0, 3.0, 1.0]),
+                provenance={"notice": "made for a test"},
+            ),
         )
         return Source(str(path), subject, anatomy)
 
-    def test_every_volume_is_measured_at_every_scale_by_the_interpolations_and_the_floor(self):
+    def test_every_volume_is_evaluated_at_every_scale_by_the_baselines(self):
         found = [
             (scores.volume, scores.scale, scores.table.methods)
             for scores in self.evaluation.volumes
@@ -119,9 +137,12 @@ class EvaluationTest(unittest.TestCase):
         self.assertEqual(evaluation.methods("brain", 2), (*METHODS, "mine"))
         self.assertEqual(evaluation.methods("brain", 4), METHODS)
 
-    def test_a_volume_that_cannot_be_used_is_named_and_left_out(self):
+    def test_a_volume_that_cannot_be_used_is_skipped_and_named(self):
         tiny = self.folder / "tiny.nii.gz"
-        write_volume(tiny, tissue(1, (3, 9, 9)), np.diag([1.0, 1.0, 3.0, 1.0]), {"notice": ""})
+        write_volume(
+            tiny,
+            Volume(tissue(1, (3, 9, 9)), np.diag([1.0, 1.0, 3.0, 1.0]), provenance={"notice": ""}),
+        )
         torn = self.folder / "torn.nii.gz"
         torn.write_bytes(b"not a volume")
         bad = [Source(str(path), "x", "brain") for path in (tiny, torn)]
@@ -137,7 +158,7 @@ class EvaluationTest(unittest.TestCase):
         ):
             evaluate_into(folder, "", bad, [], (4,), MethodRegistry(), ComparisonOptions(METHODS))
 
-    def test_further_metrics_and_settings_of_the_comparison_are_taken(self):
+    def test_additional_metrics_and_options_are_used(self):
         metric = Metric("far", "Far", "", "lower", "image", 2)
         noisy = evaluate(
             self.sources[:1],
@@ -145,24 +166,23 @@ class EvaluationTest(unittest.TestCase):
             (2,),
             MethodRegistry(),
             ComparisonOptions(METHODS, noise=5.0),
-            [(metric, lambda image, truth: 0.5)],
+            [(metric, lambda image, reference: 0.5)],
         )
         self.assertEqual(noisy.summary("brain", 2, "bicubic", "far").mean, 0.5)
         psnr = noisy.summary("brain", 2, "bicubic", "psnr").mean
         self.assertLess(psnr, self.evaluation.volumes[0].table.mean("bicubic", "psnr"))
 
-    def test_it_can_be_cancelled_and_tells_how_far_it_is(self):
+    def test_it_reports_progress_and_can_be_cancelled(self):
         calls = []
-        evaluate(
-            self.sources[:2], [], (2,), MethodRegistry(), progress=lambda *call: calls.append(call)
-        )
-        self.assertEqual(calls, [(0, 2), (1, 2), (2, 2)])
+        evaluate(self.sources[:2], [], (2,), MethodRegistry(), on_progress=calls.append)
+        self.assertEqual([(each.done, each.total) for each in calls], [(0, 2), (1, 2), (2, 2)])
         with self.assertRaises(Cancelled):
-            evaluate(self.sources[:1], [], (2,), MethodRegistry(), cancelled=lambda: True)
+            evaluate(self.sources[:1], [], (2,), MethodRegistry(), is_cancelled=lambda: True)
 
-    def test_the_tables_hold_what_was_measured(self):
+    def test_the_tables_contain_the_scores(self):
         lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(self.evaluation))))
         self.assertEqual(len(lines), 4 * 2 * 4)
+        self.assertEqual((lines[0]["slices"], lines[0]["scored"]), ("4", "4"))
         first = self.evaluation.volumes[0].table
         self.assertAlmostEqual(float(lines[0]["psnr"]), first.mean("nearest", "psnr"), places=6)
         self.assertAlmostEqual(
@@ -195,7 +215,8 @@ class EvaluationTest(unittest.TestCase):
         psnr = self.evaluation.summary("brain", 2, "bicubic+bp", "psnr")
         self.assertTrue(
             rows[0].startswith(
-                f"| `bicubic+bp` | **{psnr.mean:.2f}** ({psnr.interval[0]:.2f}–{psnr.interval[1]:.2f}) |"
+                f"| `bicubic+bp` | **{psnr.mean:.2f}** "
+                f"({psnr.interval[0]:.2f}–{psnr.interval[1]:.2f}) |"
             )
         )
         self.assertNotIn(
@@ -205,18 +226,36 @@ class EvaluationTest(unittest.TestCase):
             ],
         )
 
-    def test_markdown_names_what_was_left_out(self):
+    def test_empty_slices_do_not_change_the_figures(self):
+        stripped = tissue(1, (12, 40, 48))
+        stripped[:4] = stripped[8:] = 0  # a skull-stripped volume
+        path = self.folder / "stripped.nii.gz"
+        write_volume(path, Volume(stripped, np.diag([1.0, 1.0, 3.0, 1.0])))
+        registry = MethodRegistry(given=[Hallucinating()])
+        found = evaluate([Source(str(path), "s", "brain")], ["faint"], (2,), registry)
+        table = found.volumes[0].table
+        lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(found))))
+        self.assertEqual({(line["slices"], line["scored"]) for line in lines}, {("12", "4")})
+        for method in found.methods("brain", 2):
+            errors = np.array(table.values(method, "rmse")[4:8])
+            expected = 20 * np.log10(255 / errors)
+            self.assertEqual(table.slices("psnr"), [4, 5, 6, 7])
+            summary = found.summary("brain", 2, method, "psnr")
+            self.assertAlmostEqual(summary.mean, expected.mean(), places=9)
+        self.assertIn(SCORING_RULE, tables.markdown(found, "Evaluation"))
+
+    def test_markdown_lists_skipped_volumes(self):
         text = tables.markdown(
             Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."]), "Evaluation"
         )
         self.assertIn("- x.nii.gz, ×2: it is no volume.", text)
 
-    def test_the_picture_is_drawn(self):
+    def test_the_figure_is_a_png_file(self):
         path = self.folder / "evaluation.png"
         draw(self.evaluation, path)
         self.assertTrue(path.read_bytes().startswith(b"\x89PNG"))
 
-    def test_the_folder_holds_tables_pictures_and_how_all_was_made(self):
+    def test_the_folder_contains_tables_figures_and_a_record(self):
         folder = self.folder / "out"
         folder.mkdir()
         evaluate_into(
@@ -260,9 +299,7 @@ class CommandLineTest(unittest.TestCase):
         self.folder = Path(folder.name)
         write_volume(
             self.folder / "sub-1_T1w.nii.gz",
-            tissue(1),
-            np.diag([1.0, 1.0, 3.0, 1.0]),
-            {"notice": ""},
+            Volume(tissue(1), np.diag([1.0, 1.0, 3.0, 1.0]), provenance={"notice": ""}),
         )
 
     def run_main(self, *arguments):
@@ -295,23 +332,23 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn("## brain, ×2 (1 subject)", out)
         self.assertIn("| `fast-x2-psnr` |", out)
         self.assertEqual(
-            (self.folder / "out" / "evaluation.md").read_text(), out.partition("\nWritten")[0]
+            (self.folder / "out" / "evaluation.md").read_text(), out.partition("\nDone")[0]
         )
 
-    def test_volumes_that_are_to_be_learnt_from_are_left_out_and_named(self):
+    def test_training_volumes_are_skipped_and_named(self):
         (self.folder / "list.csv").write_text("path,subject,use\nsub-1_T1w.nii.gz,1,train\n")
         code, _, err = self.run_main(
             self.folder / "list.csv", "--scales", "2", "--out", self.folder / "out"
         )
         self.assertEqual(code, 2)
-        self.assertIn("sub-1_T1w.nii.gz: it is to be learnt from", err)
+        self.assertIn("sub-1_T1w.nii.gz: A training volume", err)
         self.assertIn("Nothing could be evaluated", err)
 
-    def test_what_is_missing_or_wrong_is_one_sentence(self):
+    def test_errors_are_one_sentence(self):
         for arguments, words in (
-            (("--out", self.folder / "x"), "Name the volumes to measure on"),
-            ((self.folder / "nowhere", "--out", self.folder / "x"), "no file or folder"),
-            ((self.folder, "--scales", "3", "--out", self.folder / "x"), "are no scales"),
+            (("--out", self.folder / "x"), "Name the volumes to evaluate"),
+            ((self.folder / "nowhere", "--out", self.folder / "x"), "No such file or folder"),
+            ((self.folder, "--scales", "3", "--out", self.folder / "x"), "Invalid scales “3”"),
             (
                 (self.folder, "--models", "unknown", "--out", self.folder / "x"),
                 "no model “unknown”",
@@ -320,7 +357,7 @@ class CommandLineTest(unittest.TestCase):
                 (self.folder, "--run", self.folder, "--out", self.folder / "x"),
                 "not the folder of a training run",
             ),
-            ((self.folder, "--noise", "90", "--out", self.folder / "x"), "between 0 and 20"),
+            ((self.folder, "--noise", "90", "--out", self.folder / "x"), "from 0 to 20"),
             ((self.folder, "--out", self.folder), "not empty"),
         ):
             with self.subTest(words):
@@ -336,26 +373,31 @@ class HighResolutionSlicesTest(unittest.TestCase):
         self.path = Path(folder.name) / "volume.nii.gz"
         self.matrix = np.array([[0.5, 0, 0, 7], [0, 0.5, 0, 8], [0, 0, 3, 9], [0, 0, 0, 1.0]])
 
-    def test_the_middle_slice_is_shrunk_to_128_pixels_where_it_lies(self):
+    def test_the_middle_slice_is_downsampled_in_place_to_128_pixels(self):
         from MRISuperResLib.core import geometry
 
-        write_volume(self.path, tissue(0, (5, 192, 256)), self.matrix, {"notice": ""})
-        volume, matrix, axis = hr_slices.middle_slice(self.path)
-        self.assertEqual((volume.shape, axis.name), ((1, 96, 128), "k"))
+        write_volume(
+            self.path, Volume(tissue(0, (5, 192, 256)), self.matrix, provenance={"notice": ""})
+        )
+        volume, axis = report.middle_slice(self.path)
+        self.assertEqual((volume.array.shape, axis.name), ((1, 96, 128), "k"))
         middle = self.matrix.copy()
         middle[2, 3] += 2 * 3
         np.testing.assert_allclose(
-            geometry.corners(matrix, (128, 96, 1)),
+            geometry.corners(volume.ijk_to_ras, (128, 96, 1)),
             geometry.corners(middle, (256, 192, 1)),
             atol=1e-9,
         )
 
-    def test_it_becomes_256_512_and_1024_pixels(self):
-        write_volume(self.path, tissue(0, (3, 128, 128)), self.matrix, {"notice": ""})
+    def test_it_is_upsampled_to_256_512_and_1024_pixels(self):
+        write_volume(
+            self.path, Volume(tissue(0, (3, 128, 128)), self.matrix, provenance={"notice": ""})
+        )
         for scale in (2, 4, 8):
-            comparison, job = hr_slices.enlarge(self.path, scale, [], MethodRegistry())
-            self.assertEqual(comparison.outputs[0].volume.shape, (1, 128 * scale, 128 * scale))
-            self.assertEqual(job.methods, METHODS)
+            comparison = report.upsample_middle_slice(self.path, scale, [], MethodRegistry())
+            output = comparison.outputs[0].volume
+            self.assertEqual(output.array.shape, (1, 128 * scale, 128 * scale))
+            self.assertEqual(comparison.options.methods, METHODS)
 
 
 if __name__ == "__main__":
