@@ -21,5 +21,5 @@ class SuperResolutionError(Exception):
         self.kind = kind
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 (not an error)
     """The caller cancelled the task; no output was made."""
