@@ -89,6 +89,7 @@ class OptionsTest(unittest.TestCase):
             ({"intensity_range": (0, float("nan"))}, "two numbers"),
             ({"intensity_range": (0, float("inf"))}, "two numbers"),
             ({"intensity_range": (0,)}, "two numbers"),
+            ({"intensity_range": (-1e308, 1e308)}, "two numbers"),
             ({"intensity_range": 3}, "two numbers"),
             ({"model": ""}, "name"),
             ({"model": 3}, "name"),

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .intensity import MAX_EXACT
 from .method_names import MethodName
 from .resampling import DEGRADATIONS
 from .slice_axis import SLICE_AXES
@@ -50,10 +51,10 @@ def _device() -> Rule:
 
 
 def _intensity_range() -> Rule:
-    ends = number(float("-inf")).accepts
+    ends = number(-MAX_EXACT, MAX_EXACT).accepts
     return Rule(
         lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(ends, v)) and v[0] < v[1],
-        "two numbers, the lower one first",
+        "two numbers within ±2^53, the lower one first",
     )
 
 
