@@ -145,8 +145,8 @@ def evaluate(
     from MRISuperResLib.core.models.store import ModelStore
 
     from .evaluation.evaluate import evaluate as evaluate_sources
-    from .evaluation.files import evaluate_into
-    from .evaluation.perceptual_metrics import perceptual_metrics
+    from .evaluation.perceptual import perceptual_metrics
+    from .evaluation.report import evaluate_into
     from .runs.folder import RunFolder
 
     folder = RunFolder(run) if run is not None else None

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark_tools import body, in_turns, processor, ratio, table
-from MRISuperResLib.core.io.writing import write_volume
+from MRISuperResLib.core.io.formats import write_volume
+from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.data.preparation import prepare
 from MRISuperResTrainingLib.data.sampler import PatchSampler
 from MRISuperResTrainingLib.data.sources import read_sources
-from MRISuperResTrainingLib.training.accelerator import accelerator_for
-from MRISuperResTrainingLib.training.prefetch import Batches
-from MRISuperResTrainingLib.training.gan_stage import GanStage
+from MRISuperResTrainingLib.training.accelerator import Batches, accelerator_for
+from MRISuperResTrainingLib.training.stages import GanStage
 from MRISuperResTrainingLib.losses.perceptual import perceptual
 from MRISuperResTrainingLib.networks import vgg
 from MRISuperResTrainingLib.networks.discriminators import make_discriminator
@@ -41,16 +41,18 @@ GENERATORS = {
 
 def random_vgg(folder):
     """VGG19 with random weights, from a file as any other."""
-    random, weights, features_in = np.random.default_rng(0), {}, 3
-    for block, (count, width) in enumerate(zip(vgg.CONVOLUTIONS["vgg19"], vgg.WIDTHS), 1):
-        for number in range(1, count + 1):
-            weights[f"block{block}_conv{number}.weight"] = random.normal(
+    random, weights, features_in, index = np.random.default_rng(0), {}, 3, 0
+    for count, width in zip(vgg.CONVOLUTIONS["vgg19"], vgg.WIDTHS):
+        for _ in range(count):
+            values = random.normal(
                 0, np.sqrt(2 / (9 * features_in)), (width, features_in, 3, 3)
             ).astype(np.float32)
-            weights[f"block{block}_conv{number}.bias"] = np.zeros(width, np.float32)
-            features_in = width
-    np.savez(Path(folder, "vgg19.npz"), **weights)
-    return VGG("vgg19", Path(folder, "vgg19.npz"))
+            weights[f"features.{index}.weight"] = torch.from_numpy(values)
+            weights[f"features.{index}.bias"] = torch.zeros(width)
+            features_in, index = width, index + 2
+        index += 1
+    torch.save(weights, Path(folder, "vgg19.pth"))
+    return VGG("vgg19", Path(folder, "vgg19.pth"))
 
 
 class PlainLoop:
@@ -160,7 +162,8 @@ def compare_steps(settings, vgg, repeats):
 def waiting(settings, vgg, folder, steps):
     """The part of a training's time that it waits for its batches."""
     write_volume(
-        Path(folder, "volume.nii.gz"), body((20, 320, 320)), np.diag([1.0, 1.0, 3.0, 1.0]), {}
+        Path(folder, "volume.nii.gz"),
+        Volume(body((20, 320, 320)), np.diag([1.0, 1.0, 3.0, 1.0]), provenance={}),
     )
     volumes, _ = prepare(
         read_sources([Path(folder, "volume.nii.gz")])[0], settings.data, Path(folder, "cache")

@@ -1,4 +1,4 @@
-"""A run that was killed goes on as if nothing had happened."""
+"""A killed run continues as if it had not been interrupted."""
 
 import os
 import signal
@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResTrainingLib.runs import checkpoint
 from MRISuperResTrainingLib.training.trainer import resume
 from MRISuperResTrainingLib.runs.folder import RunFolder
 
@@ -19,14 +18,14 @@ import torch
 sys.path.insert(0, sys.argv[1])
 from made_runs import settings
 from MRISuperResTrainingLib.data.sources import read_sources
-from MRISuperResTrainingLib.training import training
+from MRISuperResTrainingLib.training import trainer
 
 folder, run, kill_at = sys.argv[2:5]
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def progress(event):
+def on_event(event):
     if kill_at == "{event} {stage} {step}".format(**event):
         kill()
 
@@ -39,10 +38,11 @@ def torn(state, path, save=torch.save):
 
 torch.save = torn
 if os.path.exists(run + "/run.json"):
-    training.resume(run, progress)
+    trainer.resume(run, on_event)
 else:
     changes = dict(ema=0.9, precision="bfloat16", psnr={"steps": 24}, gan={"steps": 6}, checkpoint_every=4)
-    training.train(settings(**changes), read_sources([folder])[0], run, cache=folder + "/cache", progress=progress)
+    sources = read_sources([folder])[0]
+    trainer.train(settings(**changes), sources, run, None, folder + "/cache", on_event)
 """
 
 
@@ -59,7 +59,7 @@ def flat(value, name=""):
 
 
 class StageCheckpointTest(RunTest):
-    def test_what_is_restored_goes_on_bit_for_bit(self):
+    def test_a_restored_stage_continues_bit_for_bit(self):
         for make, changes in (
             (self.psnr_stage, {"ema": 0.9}),
             (self.gan_stage, {"gan": {"adversarial_terms": "both"}}),
@@ -69,8 +69,9 @@ class StageCheckpointTest(RunTest):
                 second.settings = whole.settings  # another beginning, the same batches
                 self.advance(whole, 6)
                 self.advance(first, 3)
-                checkpoint.save(self.folder / "checkpoint.pt", first.state())
-                second.restore(checkpoint.load(self.folder / "checkpoint.pt"))
+                folder = RunFolder(self.folder)
+                folder.write_checkpoint(first.state())
+                second.restore(folder.checkpoint())
                 self.advance(second, 3)
                 one, other = flat(whole.state()), flat(second.state())
                 self.assertEqual(one.keys(), other.keys())
@@ -82,13 +83,14 @@ class StageCheckpointTest(RunTest):
                         name,
                     )
 
-    def test_a_file_that_is_no_checkpoint_is_told(self):
+    def test_a_damaged_checkpoint_is_reported(self):
         path = self.folder / "checkpoint.pt"
-        self.assertIsNone(checkpoint.load(path))
+        folder = RunFolder(self.folder)
+        self.assertIsNone(folder.checkpoint())
         for content in (b"", b"something"):
             path.write_bytes(content)
-            with self.assertRaisesRegex(SuperResolutionError, "The checkpoint .* can't be read"):
-                checkpoint.load(path)
+            with self.assertRaisesRegex(SuperResolutionError, "Cannot read the checkpoint"):
+                folder.checkpoint()
 
 
 class KillTest(RunTest):
@@ -109,7 +111,7 @@ class KillTest(RunTest):
             timeout=300,
         ).returncode
 
-    def test_a_run_that_was_killed_three_times_ends_with_the_same_weights(self):
+    def test_a_run_killed_three_times_ends_with_the_same_weights(self):
         self.volumes()
         self.assertEqual(self.process("undisturbed"), 0)
         for moment in ("step psnr 20", "write psnr 24", "write gan 4"):
@@ -141,9 +143,9 @@ class ResumeTest(RunTest):
     def stopped(self, **changes):
         """A run that was stopped after its first steps."""
         with self.assertRaises(Cancelled):
-            self.train(cancelled=lambda: bool(self.events(kind="step")), **changes)
+            self.train(is_cancelled=lambda: bool(self.events(kind="step")), **changes)
 
-    def test_a_run_goes_on_to_its_end_and_then_has_nothing_to_do(self):
+    def test_a_finished_run_resumes_without_work(self):
         self.stopped()
         resume(self.folder / "run")
         self.assertEqual(self.events()[-1]["event"], "end")
@@ -151,7 +153,7 @@ class ResumeTest(RunTest):
         resume(self.folder / "run")
         self.assert_same_weights(RunFolder(self.folder / "run").weights("gan-last"), before)
 
-    def test_a_run_that_goes_on_remembers_its_best_model(self):
+    def test_a_resumed_run_remembers_its_best_model(self):
         self.stopped()
         folder = RunFolder(self.folder / "run")
         folder.write_model("psnr-best", "psnr", folder.weights("psnr-last"), 11)
@@ -166,20 +168,20 @@ class ResumeTest(RunTest):
         )
         self.assertEqual(folder.card("psnr-best").training["steps"], 11)
 
-    def test_a_run_whose_volumes_have_changed_is_refused(self):
+    def test_a_run_with_changed_volumes_is_not_resumed(self):
         self.stopped()
         volume = self.folder / "data" / "a.nii.gz"
         volume.write_bytes((self.folder / "data" / "b.nii.gz").read_bytes())
         with self.assertRaisesRegex(
             SuperResolutionError,
-            "a.nii.gz is not there any more, or not as it was when the run began",
+            "a.nii.gz is missing or has changed since the run started",
         ):
             resume(self.folder / "run")
         volume.unlink()
-        with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is not there any more"):
+        with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is missing"):
             resume(self.folder / "run")
 
-    def test_what_is_no_run_is_refused(self):
+    def test_a_folder_without_a_run_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "is not the folder of a training run"):
             resume(self.folder)
 

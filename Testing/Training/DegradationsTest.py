@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from MRISuperResLib.core import resampling
 from MRISuperResTrainingLib.data import degradations
-from MRISuperResTrainingLib.data.degradations import BLUR, KINDS, Degradation, degrade, draw
+from MRISuperResTrainingLib.data.degradations import BLUR_RANGE, KINDS, Degradation, degrade, draw
 
 from made_volumes import tissue
 
@@ -87,7 +87,7 @@ class PartsTest(unittest.TestCase):
     @given(
         st.sampled_from(SCALES),
         st.sampled_from(KINDS),
-        st.floats(*BLUR),
+        st.floats(*BLUR_RANGE),
         st.integers(1, 12),
         st.integers(1, 12),
         st.data(),
@@ -145,7 +145,8 @@ class DrawingTest(unittest.TestCase):
         drawn = self.draws("mixture")
         sigma = [d.sigma for d in drawn if d.kind == "blur"]
         self.assertTrue(
-            BLUR[0] <= min(sigma) < BLUR[0] + 0.01 and BLUR[1] - 0.01 < max(sigma) <= BLUR[1]
+            BLUR_RANGE[0] <= min(sigma) < BLUR_RANGE[0] + 0.01
+            and BLUR_RANGE[1] - 0.01 < max(sigma) <= BLUR_RANGE[1]
         )
         self.assertEqual({d.sigma for d in drawn if d.kind != "blur"}, {0.0})
 

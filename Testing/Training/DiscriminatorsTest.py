@@ -2,7 +2,7 @@ import unittest
 
 import torch
 from MRISuperResTrainingLib.networks.discriminators import DISCRIMINATORS, make_discriminator
-from MRISuperResTrainingLib.networks.whole_batch import BatchNorm
+from MRISuperResTrainingLib.networks.batch_statistics import BatchNorm
 from torch import nn
 
 
@@ -26,7 +26,7 @@ def seen_by(body, patch, place):
 
 
 class DiscriminatorsTest(unittest.TestCase):
-    def test_one_number_comes_out_for_every_image_whatever_the_patch(self):
+    def test_every_image_gets_one_number_for_any_patch(self):
         for name in DISCRIMINATORS:
             for patch in (32, 48, 63, 128):
                 with self.subTest(name, patch=patch):
@@ -103,8 +103,8 @@ class DiscriminatorsTest(unittest.TestCase):
         own.eval()
         torch.testing.assert_close(own(x), torchs(x))
 
-    def test_what_there_is_not_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "no discriminator 'vgg'"):
+    def test_unknown_names_and_small_patches_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "unknown discriminator 'vgg'"):
             make_discriminator("vgg", 128)
         with self.assertRaisesRegex(ValueError, "at least 32 pixels"):
             make_discriminator("official", 24)

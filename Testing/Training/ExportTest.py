@@ -2,20 +2,18 @@
 
 import dataclasses
 import json
-from unittest import mock
 
 import numpy as np
 import torch
 from made_runs import RunTest
-from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.upsampling import upsample
-from MRISuperResTrainingLib.runs import held_out
+from MRISuperResLib.core.upsampling import upsample_volume
 from MRISuperResTrainingLib.runs.export import export
 from safetensors.torch import load_file
 
@@ -24,11 +22,11 @@ class ExportTest(RunTest):
     def exported(self, measure=True, card=None, **changes):
         """(the cards, a store of their folder)"""
         self.train(card=card, **changes)
-        cards, skipped = export(self.folder / "run", "tiny", self.folder / "models", measure)
-        self.assertEqual(skipped, [])
+        cards, messages = export(self.folder / "run", "tiny", self.folder / "models", measure)
+        self.assertEqual(messages, [])
         return cards, ModelStore([self.folder / "models"])
 
-    def test_the_pair_enlarges_and_can_be_blended(self):
+    def test_the_exported_pair_upsamples_and_can_be_blended(self):
         _, store = self.exported(False, gan={"steps": 4, "learning_rate": 1e-2})
         self.assertEqual(
             {pair: [card.name for card in cards] for pair, cards in store.pairs(2).items()},
@@ -45,12 +43,11 @@ class ExportTest(RunTest):
         self.assertGreater(np.abs(psnr - gan).max(), 1e-3)
         self.assertFalse(np.allclose(half, psnr, atol=1e-5) or np.allclose(half, gan, atol=1e-5))
         volume = read_volume(self.folder / "data" / "a.nii.gz")
-        result = upsample(
-            volume.array, volume.ijk_to_ras, UpsamplingOptions("tiny@0.5", 2, device="cpu"), methods
-        )
-        self.assertEqual(result.volume.shape, (4, 64, 72))
+        options = UpsamplingOptions("tiny@0.5", 2, device="cpu")
+        result = upsample_volume(volume, options, registry=methods)
+        self.assertEqual(result.array.shape, (4, 64, 72))
 
-    def test_the_gan_model_can_be_a_blend_of_both_stages_and_its_card_says_so(self):
+    def test_the_gan_model_can_be_a_blend_which_its_card_states(self):
         self.train(gan={"steps": 4, "learning_rate": 1e-2})
         folders = {alpha: self.folder / f"models{alpha}" for alpha in (1.0, 0.25)}
         for alpha, folder in folders.items():
@@ -71,7 +68,7 @@ class ExportTest(RunTest):
             (folders[1.0] / "tiny-psnr.safetensors").read_bytes(),
         )
         losses = [
-            ModelStore([folders[alpha]]).card(f"tiny-{stage}").training["loss"]
+            ModelStore([folders[alpha]]).model(f"tiny-{stage}").card.training["loss"]
             for alpha, stage in ((0.25, "gan"), (1.0, "gan"), (0.25, "psnr"))
         ]
         self.assertEqual(
@@ -88,34 +85,31 @@ class ExportTest(RunTest):
             ):
                 export(self.folder / "run", "tiny", self.folder / "none", False, alpha)
 
-    def test_the_cards_say_what_the_models_have_learnt_from_without_folders_of_this_computer(self):
+    def test_cards_state_the_training_data_without_folders_of_this_computer(self):
         cards, store = self.exported(
             card={"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"},
             data={"validation_share": 0.4},
         )
-        card = store.card("tiny-gan")
+        card = store.model("tiny-gan").card
         self.assertEqual(
             (card.title, card.limits, card.license, card.made_for, card.stage, card.pair),
             ("Tiny", "For tests.", "MIT", "gpu", "gan", "tiny"),
         )
-        self.assertEqual(card.spacing_range, [2.0, 2.0])
+        self.assertEqual(card.spacing_range, (2.0, 2.0))
+        self.assertEqual(list(card.training_spacings().values()), [[(2.0, 2.0)]])
         self.assertEqual(card.training["loss"], "0.005·adversarial + L1")
-        self.assertEqual(store.card("tiny-psnr").training["loss"], "L1")
+        self.assertEqual(store.model("tiny-psnr").card.training["loss"], "L1")
         self.assertEqual(len(card.training["data"]), 1)
         self.assertNotIn(str(self.folder), json.dumps([card.to_dict() for card in cards]))
 
-    def test_the_figures_are_of_the_subject_that_was_held_back_and_those_of_the_comparison(self):
+    def test_scores_of_the_cards_are_those_of_a_comparison_on_the_held_out_subject(self):
         cards, store = self.exported()
         learnt = cards[0].training["data"][0]["subject"]
         held = "b" if learnt == "a" else "a"
         self.assertEqual([row["data"] for row in cards[0].metrics], [held])
         volume = read_volume(self.folder / "data" / f"{held}.nii.gz")
-        table = compare(
-            volume.array,
-            volume.ijk_to_ras,
-            ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu"),
-            MethodRegistry(store),
-        ).table
+        options = ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu")
+        table = compare_methods(volume, options, registry=MethodRegistry(store)).table
         for card in cards:
             self.assertAlmostEqual(card.metrics[0]["psnr"], table.volume_psnr(card.name), places=2)
             self.assertEqual(
@@ -126,15 +120,15 @@ class ExportTest(RunTest):
             self.assertAlmostEqual(bicubic["rmse"], table.volume_rmse("bicubic"), places=2)
             self.assertAlmostEqual(bicubic["ssim"], table.mean("bicubic", "ssim_wang"), places=3)
 
-    def test_the_cards_say_how_long_the_models_take_on_this_cpu(self):
+    def test_cards_state_the_speed_on_this_cpu(self):
         cards, _ = self.exported()
         for card in cards:
             self.assertGreater(card.cpu_speed["seconds_per_megapixel"], 0)
             self.assertEqual(card.cpu_speed["threads"], torch.get_num_threads())
             self.assertTrue(card.cpu_speed["processor"])
-            self.assertIn("s per megapixel", card.summary())
+            self.assertIn("s per output megapixel", card.summary())
 
-    def test_contrasts_are_those_that_were_learnt_from(self):
+    def test_contrasts_are_those_of_the_training_data(self):
         sources = [
             dataclasses.replace(source, contrast=contrast, use=use)
             for source, contrast, use in zip(
@@ -142,40 +136,39 @@ class ExportTest(RunTest):
             )
         ]
         cards, _ = self.exported(False, sources=sources)
-        self.assertEqual(cards[0].contrasts, ["T1w", "T2w"])
+        self.assertEqual(cards[0].contrasts, ("T1w", "T2w"))
 
-    def test_a_subject_that_was_learnt_from_and_held_back_gives_no_figures(self):
+    def test_an_only_subject_gives_no_scores(self):
         cards, _ = self.exported(sources=self.volumes(("a",), (8, 32, 36)))
-        self.assertEqual([card.metrics for card in cards], [[], []])
+        self.assertEqual([card.metrics for card in cards], [(), ()])
 
-    def test_without_a_second_stage_there_is_a_single_model(self):
+    def test_a_run_without_stage_2_gives_a_single_model(self):
         cards, store = self.exported(False, gan=None)
         self.assertEqual([(card.name, card.pair) for card in cards], [("tiny-psnr", "")])
         self.assertEqual(store.pairs(2), {})
 
-    def test_a_volume_that_has_gone_bad_is_named(self):
+    def test_a_damaged_held_out_volume_is_reported(self):
         self.train()
-        with mock.patch.object(held_out, "figures", wraps=held_out.figures):
-            held = json.loads((self.folder / "run" / "run.json").read_text())["split"][
-                "validation"
-            ][0]
-            (self.folder / "data" / f"{held}.nii.gz").write_bytes(b"no volume")
-            cards, skipped = export(self.folder / "run", "tiny", self.folder / "models")
-        self.assertEqual(cards[0].metrics, [])
-        self.assertRegex(skipped[0], f"{held}.nii.gz")
+        description = json.loads((self.folder / "run" / "run.json").read_text())
+        held = description["split"]["validation"][0]
+        (self.folder / "data" / f"{held}.nii.gz").write_bytes(b"no volume")
+        cards, messages = export(self.folder / "run", "tiny", self.folder / "models")
+        self.assertEqual(cards[0].metrics, ())
+        self.assertEqual(messages[0].code, "data")
+        self.assertRegex(messages[0].text, f"{held}.nii.gz")
 
-    def test_a_run_that_is_not_finished_is_refused(self):
+    def test_an_unfinished_run_is_refused(self):
         with self.assertRaises(Cancelled):
-            self.train(cancelled=lambda: bool(self.events(kind="step")))
+            self.train(is_cancelled=lambda: bool(self.events(kind="step")))
         with self.assertRaisesRegex(
             SuperResolutionError,
-            r"is not finished \(step 11 of the stage psnr\): let it go on to its end",
+            r"is not finished \(step 11 of the stage psnr\): resume it first",
         ):
             export(self.folder / "run", "tiny", self.folder / "models")
         self.assertFalse((self.folder / "models").exists())
 
-    def test_a_name_that_is_none_is_refused(self):
-        with self.assertRaisesRegex(SuperResolutionError, "is not made of letters"):
+    def test_an_invalid_name_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "Invalid model name “a/b”"):
             export(self.folder / "run", "a/b", self.folder / "models")
 
 

@@ -1,4 +1,4 @@
-"""What a step of either stage does, and what becomes of a stage whose numbers become infinite."""
+"""Steps of both stages, recovery from divergence, stop requests and events."""
 
 import itertools
 import json
@@ -8,8 +8,9 @@ import torch
 from accelerate import Accelerator
 from made_runs import RunTest, Squares, settings
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResTrainingLib.training import stage_run, schedule
-from MRISuperResTrainingLib.training.prefetch import Batches
+from MRISuperResTrainingLib.training import stage_run, trainer
+from MRISuperResTrainingLib.training.optimizer import learning_rate_share
+from MRISuperResTrainingLib.training.accelerator import Batches
 from MRISuperResTrainingLib.runs.events import EventLog
 from MRISuperResTrainingLib.runs.folder import RunFolder
 from torch import nn
@@ -33,7 +34,7 @@ class PsnrStageTest(RunTest):
         losses = self.losses(self.psnr_stage(settings(psnr={"learning_rate": 4e-3})))
         self.assertLess(losses[-1], 0.7 * losses[0])
 
-    def test_a_batch_that_goes_through_in_parts_gives_the_same_weights(self):
+    def test_micro_batches_give_the_same_weights(self):
         for fft_weight in (0.0, 0.5):
             whole, parts = (
                 self.psnr_stage(settings(micro_batch=size, psnr={"fft_weight": fft_weight}))
@@ -46,7 +47,7 @@ class PsnrStageTest(RunTest):
             )
             self.assertEqual("fft" in values[0], bool(fft_weight))
 
-    def test_the_weights_that_are_kept_are_the_running_average(self):
+    def test_kept_weights_are_the_moving_average(self):
         stage, plain = self.psnr_stage(settings(ema=0.9)), self.psnr_stage(settings(ema=0.0))
         average = plain.weights()["conv_last.weight"].clone()
         for step in range(1, 30):
@@ -57,7 +58,7 @@ class PsnrStageTest(RunTest):
         torch.testing.assert_close(stage.weights()["conv_last.weight"], average)
         self.assert_same_weights(stage.generator.net.state_dict(), plain.weights())
 
-    def test_gradients_are_clipped_to_the_norm_that_is_asked_for(self):
+    def test_gradients_are_clipped_to_the_requested_norm(self):
         stage = self.psnr_stage(settings(clip_norm=1e-3))
         with mock.patch.object(stage.generator._optimizer, "zero_grad"):
             norm = self.advance(stage, 1)["gradient_norm"]
@@ -72,7 +73,7 @@ class PsnrStageTest(RunTest):
             places=6,
         )
 
-    def test_mixed_precision_learns_as_well_and_keeps_single_precision_weights(self):
+    def test_mixed_precision_learns_and_keeps_float32_weights(self):
         stage = self.psnr_stage(settings(precision="bfloat16", psnr={"learning_rate": 4e-3}))
         seen = []
         stage.generator.net.conv_body.register_forward_hook(
@@ -83,7 +84,7 @@ class PsnrStageTest(RunTest):
         self.assertLess(losses[-1], 0.7 * losses[0])
         self.assertEqual({value.dtype for value in stage.weights().values()}, {torch.float32})
 
-    def test_a_precision_that_the_computer_lacks_is_refused_with_a_sentence(self):
+    def test_an_unavailable_precision_is_refused(self):
         if torch.cuda.is_available():
             self.skipTest("with a GPU there is float16")
         with self.assertRaisesRegex(
@@ -92,16 +93,16 @@ class PsnrStageTest(RunTest):
             self.accelerator(settings(precision="float16"))
 
     def test_the_learning_rate_follows_its_schedule(self):
-        cosine = [schedule.share("cosine", step, 1000) for step in (0, 20, 510, 999)]
+        cosine = [learning_rate_share("cosine", step, 1000) for step in (0, 20, 510, 999)]
         self.assertEqual(cosine[1], 1.0)
         self.assertLess(cosine[0], 0.1)
         self.assertAlmostEqual(cosine[2], 0.5, places=2)
         self.assertLess(cosine[3], 1e-5)
         self.assertEqual(
-            [schedule.share("halving", step, 400) for step in (0, 49, 50, 100, 200, 300, 399)],
+            [learning_rate_share("halving", step, 400) for step in (0, 49, 50, 100, 200, 300, 399)],
             [1, 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16],
         )
-        self.assertEqual({schedule.share("constant", step, 10) for step in range(10)}, {1.0})
+        self.assertEqual({learning_rate_share("constant", step, 10) for step in range(10)}, {1.0})
 
 
 class GanStageTest(RunTest):
@@ -111,7 +112,7 @@ class GanStageTest(RunTest):
         generator, discriminator, numbers = (
             stage.generator.net,
             stage.discriminator.net,
-            stage.numbers,
+            stage.own,
         )
         fake = generator(low)
         real_judged, fake_judged = discriminator(high).detach(), discriminator(fake)
@@ -180,7 +181,7 @@ class GanStageTest(RunTest):
                         1e-5 * max(float(value.abs().max()) for value in gradients.values()),
                     )
 
-    def test_adam_is_told_what_the_settings_say(self):
+    def test_adam_has_the_parameters_of_the_settings(self):
         stage = self.gan_stage(
             settings(
                 gan={
@@ -199,7 +200,7 @@ class GanStageTest(RunTest):
                 (group["lr"], group["betas"], group["weight_decay"]), (rate / 4, (0.5, 0.9), 0)
             )
 
-    def test_the_discriminator_sees_the_truth_and_the_output_once_each(self):
+    def test_the_discriminator_sees_reference_and_output_once_each(self):
         stage = self.gan_stage(settings())
         seen = []
         stage.discriminator.net.register_forward_hook(
@@ -213,7 +214,7 @@ class GanStageTest(RunTest):
         torch.testing.assert_close(seen[0], high)
         torch.testing.assert_close(seen[1], fake)
 
-    def test_a_batch_that_goes_through_in_parts_gives_the_same_weights_of_both_networks(self):
+    def test_micro_batches_give_the_same_weights_of_both_networks(self):
         whole, parts = (
             self.gan_stage(settings(micro_batch=size, gan={"adversarial_weight": 0.1}))
             for size in (None, 1)
@@ -230,7 +231,7 @@ class GanStageTest(RunTest):
             whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4
         )
 
-    def test_what_is_told_of_a_step(self):
+    def test_a_gan_step_reports_all_losses_and_norms(self):
         values = self.advance(self.gan_stage(settings(gan={"perceptual_weight": 1.0}), Edges()), 1)
         self.assertEqual(
             set(values),
@@ -267,7 +268,7 @@ class LossScalingTest(RunTest):
             self.advance(stage)
         self.assert_same_weights(one.weights(), other.weights(), 1e-7)
 
-    def test_where_gradients_overflow_the_weights_stay_and_the_scale_is_halved(self):
+    def test_overflowing_gradients_leave_the_weights_and_halve_the_scale(self):
         stage = self.stage(2.0**127, weight=1000.0)
         before = {name: value.clone() for name, value in stage.weights().items()}
         values = self.advance(stage, 1)
@@ -293,59 +294,66 @@ class NanGuardTest(RunTest):
         stage_run.StageRun(stage, batches, None, folder, log, lambda: False).run()
         return stage
 
-    def test_the_stage_goes_back_to_its_last_checkpoint_and_says_so(self):
+    def test_a_diverged_stage_returns_to_its_last_checkpoint_with_a_warning(self):
         stage = self.run_stage({17: 1}, checkpoint_every=5)
         self.assertEqual((stage.step, stage.rate_factor), (30, 0.5))
-        told = self.events(kind="nan")
-        self.assertEqual([(event["step"], event["back_to"]) for event in told], [(20, 15)])
+        diverged = self.events(kind="nan")
+        self.assertEqual([(event["step"], event["back_to"]) for event in diverged], [(20, 15)])
         self.assertEqual(
-            told[0]["message"],
-            "A number became infinite before step 20: back to step 15, from there with 0.5 of the learning rate.",
+            diverged[0]["messages"],
+            [
+                {
+                    "level": "warning",
+                    "code": "training",
+                    "text": "Training diverged before step 20: continued from step 15 with 0.5 of "
+                    "the learning rate.",
+                }
+            ],
         )
         self.assertTrue(all(torch.isfinite(value).all() for value in stage.weights().values()))
         rates = {event["step"]: event["learning_rate"] for event in self.events(kind="step")}
         self.assertEqual(rates[30] / rates[15], 0.5)
 
-    def test_before_the_first_checkpoint_it_goes_back_to_the_beginning(self):
+    def test_before_the_first_checkpoint_a_diverged_stage_starts_again(self):
         self.assertEqual(self.run_stage({3: 1}, checkpoint_every=100).step, 30)
         self.assertEqual(self.events(kind="nan")[0]["back_to"], 0)
 
-    def test_what_ends_so_again_and_again_is_given_up_with_a_sentence(self):
+    def test_repeated_divergence_ends_the_run(self):
         with self.assertRaisesRegex(
             SuperResolutionError,
-            "infinite 6 times, the last time before step 10 of the stage psnr: train anew with a smaller learning rate",
+            r"diverged 6 times \(last before step 10 of the stage psnr\): train again with a smaller learning rate",
         ):
             self.run_stage({7: 100})
 
-    def test_weights_that_are_not_finite_are_never_kept(self):
+    def test_non_finite_weights_are_never_written(self):
         with self.assertRaises(SuperResolutionError):
             self.run_stage({7: 100}, checkpoint_every=4)
         weights = RunFolder(self.folder / "run").weights("psnr-last")
         self.assertTrue(all(torch.isfinite(value).all() for value in weights.values()))
 
-    def test_too_little_memory_names_a_smaller_micro_batch(self):
+    def test_out_of_memory_names_a_smaller_micro_batch(self):
         with mock.patch(
-            "MRISuperResTrainingLib.training.psnr_stage.PsnrStage.learn",
+            "MRISuperResTrainingLib.training.stages.PsnrStage.learn",
             side_effect=torch.OutOfMemoryError("CUDA out of memory"),
         ):
             with self.assertRaisesRegex(
                 SuperResolutionError,
-                r"not enough for 4 patches at a time: train with a smaller “micro_batch” \(2, say\)",
+                r"Out of memory on cpu with 4 patches at a time: choose a smaller “micro_batch”, for example 2",
             ) as caught:
                 self.run_stage({})
         self.assertEqual(caught.exception.kind, "memory")
 
 
 class StopTest(RunTest):
-    def test_who_asks_it_to_stop_gets_a_checkpoint_of_that_step(self):
+    def test_a_cancelled_run_has_a_checkpoint_of_that_step(self):
         steps = []
 
-        def progress(event):
+        def on_event(event):
             if event["event"] == "step":
                 steps.append(event["step"])
 
         with self.assertRaises(Cancelled):
-            self.train(progress=progress, cancelled=lambda: bool(steps))
+            self.train(on_event=on_event, is_cancelled=lambda: bool(steps))
         self.assertEqual(RunFolder(self.folder / "run").checkpoint()["step"], 11)
         self.assertEqual(
             [event["event"] for event in self.events()[-2:]], ["checkpoint", "stopped"]
@@ -357,28 +365,41 @@ class StopTest(RunTest):
 
         with self.assertRaises(Cancelled):
             self.train(
-                progress=lambda event: (
-                    lock.ask_to_stop(self.folder / "run") if event["event"] == "step" else None
+                on_event=lambda event: (
+                    lock.request_stop(self.folder / "run") if event["event"] == "step" else None
                 )
             )
         self.assertEqual(self.events()[-1]["event"], "stopped")
 
 
 class ConvolutionsTest(RunTest):
-    def test_a_gpu_uses_its_library_of_convolutions_in_a_way_that_can_be_repeated(self):
+    def test_convolutions_on_a_gpu_are_deterministic(self):
         seen = []
 
         def look(event):
             seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
 
-        self.train(progress=look, gan=None, psnr={"steps": 2})
+        self.train(on_event=look, gan=None, psnr={"steps": 2})
         self.assertEqual(set(seen), {(True, True)})
 
 
+class ProgressTest(RunTest):
+    def test_progress_counts_the_steps_of_both_stages(self):
+        reports = []
+        trainer.train(settings(), self.volumes(), self.folder / "run", on_progress=reports.append)
+        self.assertEqual(
+            [(report.done, report.total) for report in reports],
+            [(0, 24), (10, 24), (20, 24), (24, 24), (24, 24)],
+        )
+        self.assertIsNone(reports[1].remaining)
+        self.assertEqual(reports[3].remaining, 0)
+        self.assertGreater(reports[3].rate, 0)
+
+
 class EventsTest(RunTest):
-    def test_every_event_is_a_line_and_the_listener_gets_the_same(self):
+    def test_every_event_is_a_line_and_reaches_the_listener(self):
         heard = []
-        self.train(progress=heard.append)
+        self.train(on_event=heard.append)
         lines = [
             json.loads(line)
             for line in (self.folder / "run" / "events.jsonl").read_text().splitlines()
@@ -408,7 +429,7 @@ class EventsTest(RunTest):
             {"steps", "losses", "learning_rate", "rate", "remaining", "time"}, set(heard[3])
         )
 
-    def test_the_rate_is_that_of_the_steps_and_the_time_left_counts_validations_too(self):
+    def test_the_rate_counts_steps_and_the_remaining_time_counts_validations_too(self):
         times = itertools.count()
         with (
             mock.patch.object(stage_run.time, "monotonic", lambda: float(next(times))),
@@ -438,7 +459,7 @@ class EventsTest(RunTest):
             self.assertAlmostEqual(scalar.value, value, places=6)
         self.assertIn("psnr/psnr", board.Tags()["scalars"])
 
-    def test_it_is_no_matter_that_tensorboard_is_not_there(self):
+    def test_training_works_without_tensorboard(self):
         with mock.patch.dict("sys.modules", {"torch.utils.tensorboard": None}):
             self.train(gan=None)
         self.assertFalse((self.folder / "run" / "tensorboard").exists())

@@ -132,7 +132,7 @@ class PerceptualTest(unittest.TestCase):
             )
 
     def expected(self, image):
-        rgb = (np.clip(image, 0, 1) - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array(
+        rgb = (image - np.array([0.485, 0.456, 0.406])[:, None, None]) / np.array(
             [0.229, 0.224, 0.225]
         )[:, None, None]
         return made_vgg.convolutions(rgb, self.weights)[4, 3]
@@ -148,12 +148,27 @@ class PerceptualTest(unittest.TestCase):
             float(perceptual(self.vgg, *tensors, "l2")), (difference**2).mean(), places=4
         )
 
-    def test_the_image_learns_the_truth_and_the_network_do_not(self):
+    def test_only_the_image_gets_a_gradient(self):
         image, truth = (torch.rand(1, 1, 32, 32, requires_grad=True) for _ in range(2))
         perceptual(self.vgg, image, truth).backward()
         self.assertGreater(float(image.grad.abs().sum()), 0)
         self.assertIsNone(truth.grad)
         self.assertFalse([p for p in self.vgg.parameters() if p.grad is not None])
+
+    def test_pixels_outside_0_to_1_have_the_gradient_of_the_formula(self):
+        image, reference = (torch.full((1, 1, 32, 32), value) for value in (1.2, 0.4))
+        image[..., :16] = -0.2
+        image += 0.01 * torch.rand(1, 1, 32, 32)
+        image.requires_grad_()
+        loss = perceptual(self.vgg, image, reference, "l2")
+        (gradient,) = torch.autograd.grad(loss, image)
+        self.assertGreater(float(gradient[..., :16].abs().mean()), 0)
+        self.assertGreater(float(gradient[..., 16:].abs().mean()), 0)
+        step = 1e-3 * gradient / gradient.norm()
+        with torch.no_grad():
+            lower = perceptual(self.vgg, image - step, reference, "l2")
+        fall = float(loss.detach()) - float(lower)
+        self.assertAlmostEqual(fall / (1e-3 * float(gradient.norm())), 1, delta=0.1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From files to slices: what they hold, what is left out and why, and a cache that can't be wrong."""
+"""From files to slices: content, exclusions with reasons, and a cache that detects damage."""
 
 import contextlib
 import errno
@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.progress import Progress
 from MRISuperResTrainingLib.data import preparation, cache
 from MRISuperResTrainingLib.data.preparation import prepare
-from MRISuperResTrainingLib.data.source import Source
-from MRISuperResTrainingLib.data.sources import read_sources
+from MRISuperResTrainingLib.data.sources import Source, read_sources
 from MRISuperResTrainingLib.options.settings import DataSettings
 
 from made_volumes import grid, tissue, write
@@ -52,11 +52,12 @@ class PreparationTest(unittest.TestCase):
         return volumes[0]
 
     def cached(self):
-        return sorted(self.cache.iterdir())
+        """The stacks of slices in the cache."""
+        return sorted(self.cache.glob("*.npy"))
 
 
 class SlicesTest(PreparationTest):
-    def test_slices_are_those_of_the_volume_from_the_darkest_to_the_brightest(self):
+    def test_slices_are_those_of_the_volume_normalized_to_its_percentiles(self):
         voxels = tissue()
         made = self.prepare_one(voxels)
         low, high = np.percentile(voxels, (0.1, 99.9))
@@ -65,16 +66,16 @@ class SlicesTest(PreparationTest):
             (made.slices.dtype, made.kept, made.left_out), (np.float32, tuple(range(8)), {})
         )
 
-    def test_slices_run_along_the_axis_that_is_asked_for_and_pixels_keep_their_size(self):
+    def test_slices_follow_the_requested_axis_and_keep_their_spacing(self):
         voxels = tissue(shape=(24, 32, 40))
-        for axis, slices, pixel, distance in (
+        for axis, slices, spacing, slice_spacing in (
             ("i", np.moveaxis(voxels, 2, 0), (4.0, 2.0), 1.0),
             ("j", np.moveaxis(voxels, 1, 0), (4.0, 1.0), 2.0),
             ("k", voxels, (2.0, 1.0), 4.0),
         ):
             with self.subTest(axis):
                 made = self.prepare_one(
-                    voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, axis=axis)
+                    voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, slice_axis=axis)
                 )
                 np.testing.assert_allclose(
                     made.slices,
@@ -82,38 +83,45 @@ class SlicesTest(PreparationTest):
                     atol=1e-6,
                 )
                 np.testing.assert_allclose(
-                    (*made.pixel, made.distance), (*pixel, distance), rtol=1e-6
+                    (*made.spacing, made.slice_spacing), (*spacing, slice_spacing), rtol=1e-6
                 )
 
-    def test_the_axis_that_was_taken_is_said(self):
-        self.assertIn("slices along k (axial): the acquired slices", self.prepare_one().messages[0])
+    def test_the_slice_axis_is_reported_as_info(self):
+        (message,) = self.prepare_one().messages
+        self.assertEqual((message.level, message.code), ("info", "slice-axis"))
+        self.assertEqual(message.text, "Axial slices (k): 4 mm slice spacing, 1 mm in-plane.")
 
-    def test_resampled_slices_have_the_patch_as_their_shorter_side_and_larger_pixels(self):
+    def test_resampled_slices_have_the_patch_as_shorter_side_and_a_larger_spacing(self):
         voxels = tissue(shape=(4, 40, 60))
         made = self.prepare_one(
             voxels, grid(1.0, 2.0, 4.0), DataSettings(patch=16, patches="resample")
         )
         self.assertEqual(made.slices.shape, (4, 16, 24))
-        np.testing.assert_allclose(made.pixel, (5.0, 2.5), rtol=1e-6)
+        np.testing.assert_allclose(made.spacing, (5.0, 2.5), rtol=1e-6)
         whole = preparation.intensity.Intensity.of(voxels).normalize(voxels)
         np.testing.assert_allclose(made.slices, resampling.resize(whole, (16, 24)), atol=1e-6)
 
     @settings(max_examples=30, deadline=None)
     @given(st.integers(16, 70), st.integers(16, 70))
-    def test_resampling_never_enlarges(self, height, width):
+    def test_resampling_never_upsamples(self, height, width):
         made = self.prepare_one(
             tissue(shape=(1, height, width)), data=DataSettings(patch=16, patches="resample")
         )
         self.assertEqual(min(made.slices.shape[1:]), 16)
         self.assertLessEqual(max(made.slices.shape[1:]), max(height, width))
 
-    def test_voxels_that_are_no_numbers_count_as_dark_and_it_is_said(self):
+    def test_non_finite_voxels_count_as_dark_with_a_warning(self):
         voxels = tissue().astype(np.float32)
         voxels[2, 3, 4], voxels[2, 3, 5] = np.nan, np.inf
         made = self.prepare_one(voxels)
         self.assertTrue(np.isfinite(made.slices).all())
         self.assertIn(
-            f"2 of {voxels.size} voxels are NaN or infinite: they count as dark.", made.messages
+            (
+                "warning",
+                "non-finite",
+                f"2 of {voxels.size} voxels are NaN or infinite; they count as dark.",
+            ),
+            [(message.level, message.code, message.text) for message in made.messages],
         )
 
 
@@ -124,31 +132,24 @@ class PreCheckTest(PreparationTest):
         voxels[7] = voxels[7] // 30
         return voxels
 
-    def test_slices_without_information_are_left_out_with_the_reason(self):
+    def test_slices_without_anatomy_are_left_out_as_empty(self):
         made = self.prepare_one(self.volume())
         self.assertEqual(made.kept, (2, 3, 4, 5, 6))
-        self.assertEqual(
-            made.left_out,
-            {
-                0: "empty: contrast 0.00 below 0.05",
-                1: "empty: contrast 0.00 below 0.05",
-                7: "empty: contrast 0.01 below 0.05",
-            },
-        )
+        self.assertEqual(made.left_out, dict.fromkeys((0, 1, 7), "empty"))
 
-    def test_it_can_be_overridden_also_when_the_slices_are_there_already(self):
+    def test_the_pre_check_can_be_switched_off_for_cached_slices(self):
         self.prepare_one(self.volume())
         made = self.prepare_one(self.volume(), data=DataSettings(patch=16, pre_check=False))
         self.assertEqual((made.kept, made.left_out), (tuple(range(8)), {}))
         self.assertEqual(len(self.cached()), 1)
 
-    def test_a_volume_of_which_nothing_is_left_is_named(self):
+    def test_a_volume_without_usable_slices_is_named(self):
         voxels = np.random.default_rng(0).normal(100, 1, (4, 32, 32))
         voxels[:, 0, :2] = 10_000  # a spike or two decide the range
         _, ((_, sentence),) = self.prepare(write(self.folder / "a.nii.gz", voxels))
         self.assertRegex(
             sentence,
-            "None of its 4 slices shows anything to learn from .*needed: contrast 0.05.*switch the pre-check off",
+            "None of its 4 slices shows anatomy .*required 0.05.*switch the pre-check off",
         )
 
 
@@ -160,41 +161,41 @@ class UnsuitableTest(PreparationTest):
         self.assertEqual([skipped for skipped, _ in unsuitable], [str(path)])
         self.assertRegex(unsuitable[0][1], pattern)
 
-    def test_volumes_that_are_no_images_are_named_and_the_others_are_used(self):
+    def test_label_maps_and_constant_volumes_are_named_and_others_are_used(self):
         labels = np.digitize(tissue(1), (150, 450, 750)).astype(np.uint8)
         for name, voxels, pattern in (
             (
                 "labels",
                 labels,
-                "% of its neighboring voxels have the same value: it seems to be a label map",
+                "% of its neighboring voxels are equal: it seems to be a label map",
             ),
             ("mask", (labels > 2).astype(np.float32), "label map"),
             ("big labels", labels.astype(np.int32) * 1000, "label map"),
             (
                 "pixels",
                 tissue(2, (4, 24, 24)).repeat(2, 1).repeat(2, 2),
-                "enlarged without interpolation",
+                "upsampled without interpolation",
             ),
             (
                 "constant",
                 np.full((4, 32, 32), 7, np.int16),
-                "All of its voxels are 7: there is no image",
+                "All its voxels are 7: the volume holds no image",
             ),
             ("nan", np.full((4, 32, 32), np.nan, np.float32), "Every voxel .* is NaN"),
             (
                 "one value and nan",
                 np.where(np.arange(32) % 2, np.nan, 7) * np.ones((4, 32, 32)),
-                "All of its voxels are 7",
+                "All its voxels are 7",
             ),
         ):
             with self.subTest(name):
                 self.assert_skipped(write(self.folder / f"{name}.nii.gz", voxels), pattern)
 
-    def test_label_maps_are_told_by_all_their_slices_also_by_every_n_th(self):
+    def test_label_maps_are_recognized_by_all_or_by_every_nth_slice(self):
         labels = np.digitize(tissue(1), (150, 450, 750)).astype(np.uint8)
         labels[:3] = 0
         for sample in (2**22, labels.size // 2):
-            with mock.patch.object(preparation, "SAMPLE", sample):
+            with mock.patch.object(preparation, "SAMPLED_VOXELS", sample):
                 self.assert_skipped(write(self.folder / "labels.nii.gz", labels), "label map")
 
     def test_smooth_images_in_few_gray_levels_are_images(self):
@@ -220,7 +221,7 @@ class UnsuitableTest(PreparationTest):
             "40×40 pixels, less than a patch of 48×48",
         )
 
-    def test_files_that_can_t_be_read_are_named(self):
+    def test_unreadable_files_are_named(self):
         whole = Path(write(self.folder / "whole.nii.gz"))
         four = sitk.GetImageFromArray(np.stack([tissue(), tissue(1)]), isVector=False)
         sitk.WriteImage(four, str(self.folder / "four.nii.gz"))
@@ -244,14 +245,14 @@ class UnsuitableTest(PreparationTest):
             with self.subTest(name):
                 self.assert_skipped(str(self.folder / name), pattern)
 
-    def test_one_content_under_two_names_is_taken_once(self):
+    def test_equal_files_are_used_once(self):
         a, b = write(self.folder / "a.nii.gz"), str(self.folder / "b.nii.gz")
         shutil.copy(a, b)
         volumes, unsuitable = self.prepare(a, b)
         self.assertEqual([volume.source.path for volume in volumes], [a])
-        self.assertEqual(unsuitable, [(b, f"It has the same content as {a}.")])
+        self.assertEqual(unsuitable, [(b, f"Same content as {a}.")])
 
-    def test_nothing_is_learnt_from_the_content_of_a_test_file(self):
+    def test_a_copy_of_a_test_file_is_not_used_for_training(self):
         a, b = write(self.folder / "a.nii.gz"), str(self.folder / "b.nii.gz")
         shutil.copy(a, b)
         volumes, unsuitable = prepare(
@@ -263,10 +264,10 @@ class UnsuitableTest(PreparationTest):
             SMALL,
             self.cache,
         )
-        self.assertEqual((volumes, unsuitable), ([], [(a, f"It has the same content as {b}.")]))
+        self.assertEqual((volumes, unsuitable), ([], [(a, f"Same content as {b}.")]))
 
-    def test_a_subject_on_both_sides_is_refused(self):
-        with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):
+    def test_a_subject_with_two_uses_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "“a” has the uses “train” and “test”"):
             prepare(
                 [Source("1", "a", use="train"), Source("2", "a", use="test")], SMALL, self.cache
             )
@@ -309,7 +310,7 @@ class CacheTest(PreparationTest):
         self.assertEqual(again, first)
         np.testing.assert_array_equal(again.slices, first.slices)
 
-    def test_content_counts_and_not_the_name(self):
+    def test_the_cache_depends_on_the_content_not_on_the_name(self):
         first = self.prepare(write(self.folder / "a.nii"))[0][0]
         shutil.move(self.folder / "a.nii", self.folder / "b.nii")
         self.assertEqual(self.prepare(self.folder / "b.nii")[0][0].file, first.file)
@@ -325,14 +326,14 @@ class CacheTest(PreparationTest):
             made.sha256, hashlib.sha256((self.folder / "a.nii.gz").read_bytes()).hexdigest()
         )
 
-    def test_the_voxels_of_a_header_that_lie_elsewhere_count(self):
+    def test_detached_voxels_are_part_of_the_hash(self):
         path = self.folder / "a.mhd"
         sitk.WriteImage(sitk.GetImageFromArray(tissue(1)), str(path))
         first = self.prepare(path)[0][0]
         sitk.WriteImage(sitk.GetImageFromArray(tissue(2)), str(path))
         self.assertNotEqual(self.prepare(path)[0][0].sha256, first.sha256)
 
-    def test_every_file_of_a_dicom_folder_counts(self):
+    def test_every_file_of_a_dicom_folder_is_part_of_the_hash(self):
         hashes = set()
         for name, content in (("1.dcm", b"a"), ("2.dcm", b"b"), ("2.dcm", b"c")):
             (self.folder / "series").mkdir(exist_ok=True)
@@ -340,7 +341,7 @@ class CacheTest(PreparationTest):
             hashes.add(preparation.content_hash(self.folder / "series"))
         self.assertEqual(len(hashes), 3)
 
-    def test_settings_that_change_the_slices_have_files_of_their_own_and_others_share(self):
+    def test_only_settings_that_change_the_slices_get_their_own_files(self):
         for data in (
             SMALL,
             DataSettings(patch=24),
@@ -350,7 +351,7 @@ class CacheTest(PreparationTest):
         self.assertEqual(len(self.cached()), 1)
         for count, data in enumerate(
             (
-                DataSettings(patch=8, axis="j"),
+                DataSettings(patch=8, slice_axis="j"),
                 DataSettings(patch=16, patches="resample"),
                 DataSettings(patch=24, patches="resample"),
             ),
@@ -372,7 +373,6 @@ class CacheTest(PreparationTest):
             ("one bit", bytes(middle)),
             ("text", b"nonsense"),
             ("header only", whole[:128]),
-            ("description", whole[:-9] + b"}"),
             ("pickle", whole.replace(b"'<f4'", b"'|O' ", 1)),
         ):
             with self.subTest(name):
@@ -381,14 +381,29 @@ class CacheTest(PreparationTest):
                 np.testing.assert_array_equal(self.prepare_one().slices, slices)
                 self.assertEqual(file.read_bytes(), whole)
 
+    def test_a_damaged_description_is_made_again(self):
+        made = self.prepare_one()
+        (path,) = self.cache.glob("*.json")
+        whole = path.read_bytes()
+        for name, content in (
+            ("empty", b""),
+            ("half", whole[: len(whole) // 2]),
+            ("no object", b"[]"),
+            ("other spacing", whole.replace(b"4.0", b"5.0")),
+        ):
+            with self.subTest(name):
+                path.write_bytes(content)
+                self.assertEqual(self.prepare_one(), made)
+                self.assertEqual(path.read_bytes(), whole)
+
     def test_two_processes_may_prepare_at_once(self):
         paths = [write(self.folder / f"{n}.nii.gz", tissue(n)) for n in range(4)]
         code = (
             "import sys; from MRISuperResTrainingLib.data.sources import read_sources; from MRISuperResTrainingLib.data.preparation import prepare\n"
             "from MRISuperResTrainingLib.options.settings import DataSettings\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
-            "volumes, unsuitable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
-            "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unsuitable)"
+            "volumes, unusable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
+            "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unusable)"
         )
         with contextlib.ExitStack() as stack:
             processes = [
@@ -419,20 +434,20 @@ class CacheTest(PreparationTest):
             },
         )
 
-    def test_a_full_disk_gives_a_sentence_and_leaves_nothing_half_done(self):
+    def test_a_full_disk_is_reported_and_leaves_no_files(self):
         path = write(self.folder / "a.nii.gz")
         with mock.patch.object(
             cache.os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")
         ):
             with self.assertRaisesRegex(
-                SuperResolutionError, "can't be written: the disk is full .*free some space"
+                SuperResolutionError, "cannot be written: the disk is full .*Free some space"
             ) as caught:
                 self.prepare(path)
         self.assertEqual(caught.exception.kind, "environment")
-        self.assertEqual(self.cached(), [])
+        self.assertEqual(list(self.cache.iterdir()), [])
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
-    def test_a_disk_that_is_really_full_gives_the_sentence_too(self):
+    def test_a_really_full_disk_is_reported_too(self):
         with mock.patch.object(
             cache,
             "open",
@@ -442,27 +457,27 @@ class CacheTest(PreparationTest):
             with self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
                 self.prepare_one()
 
-    def test_a_folder_that_can_t_be_made_gives_a_sentence(self):
+    def test_a_folder_that_cannot_be_created_is_reported(self):
         (self.folder / "file").touch()
         self.cache = self.folder / "file" / "cache"
-        with self.assertRaisesRegex(SuperResolutionError, "can't be written") as caught:
+        with self.assertRaisesRegex(SuperResolutionError, "cannot be written") as caught:
             self.prepare_one()
         self.assertEqual(caught.exception.kind, "environment")
 
-    def test_what_was_interrupted_is_not_taken_for_whole(self):
+    def test_an_interrupted_write_leaves_no_files(self):
         path = write(self.folder / "a.nii.gz")
         with (
             mock.patch.object(cache.os, "fsync", side_effect=KeyboardInterrupt),
             self.assertRaises(KeyboardInterrupt),
         ):
             self.prepare(path)
-        self.assertEqual(self.cached(), [])
+        self.assertEqual(list(self.cache.iterdir()), [])
         self.prepare_one()
 
-    def test_slices_are_mapped_and_not_loaded(self):
+    def test_slices_are_memory_mapped(self):
         self.assertIsInstance(self.prepare_one().slices.base, np.memmap)
 
-    def test_the_folder_is_that_of_the_system_or_the_one_that_is_named(self):
+    def test_the_default_folder_is_the_named_one_or_that_of_the_system(self):
         with mock.patch.dict(os.environ, {"MRISUPERRES_CACHE": "/named"}):
             self.assertEqual(cache.default_folder(), Path("/named"))
         for platform, variables, expected in (
@@ -479,32 +494,50 @@ class CacheTest(PreparationTest):
             ):
                 self.assertEqual(cache.default_folder(), Path(expected))
 
-    def test_progress_is_told_in_volumes(self):
+    def test_progress_counts_volumes(self):
         sources, _ = read_sources(
             [write(self.folder / "in" / f"{n}.nii.gz", tissue(n)) for n in range(2)]
         )
-        told = []
-        prepare(sources, SMALL, self.cache, lambda *progress: told.append(progress))
-        self.assertEqual(told, [(0, 2), (1, 2), (2, 2)])
+        reports = []
+        prepare(sources, SMALL, self.cache, reports.append)
+        self.assertEqual(reports[0], Progress(0, 2))
+        self.assertEqual(
+            [(report.done, report.total) for report in reports], [(0, 2), (1, 2), (2, 2)]
+        )
 
-    def test_a_description_is_json_behind_an_ordinary_array(self):
+    def test_a_cancelled_preparation_ends_between_two_volumes(self):
+        sources, _ = read_sources(
+            [write(self.folder / "in" / f"{n}.nii.gz", tissue(n)) for n in range(2)]
+        )
+        with self.assertRaises(Cancelled):
+            prepare(sources, SMALL, self.cache, is_cancelled=lambda: bool(self.cached()))
+        self.assertEqual(len(self.cached()), 1)
+
+    def test_slices_are_an_ordinary_npy_file_with_a_json_file_beside_it(self):
         made = self.prepare_one()
-        content = made.file.read_bytes()
-        description = json.loads(content[made.slices.base.offset + made.slices.nbytes : -8])
-        self.assertEqual(set(description), {"pixel", "distance", "contrast", "messages"})
+        np.testing.assert_array_equal(np.load(made.file), made.slices)
+        description = json.loads(made.file.with_suffix(".json").read_text())
+        self.assertEqual(
+            set(description), {"spacing", "slice_spacing", "contrast", "messages", "crc32"}
+        )
 
-    def test_any_damage_to_a_file_is_noticed(self):
+    def test_no_damage_changes_slices_or_description_unnoticed(self):
         path, images = self.folder / "a.npy", tissue(shape=(2, 3, 4)).astype(np.float32)
-        cache.write(path, images.shape, iter(images), lambda: {"pixel": [1.0, 1.0]})
-        whole = path.read_bytes()
-        for place in range(len(whole)):
-            for content in (
-                whole[:place],
-                whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :],
-            ):
-                path.unlink()
-                path.write_bytes(content)
-                self.assertIsNone(cache.read(path), place)
+        cache.write(path, images, {"spacing": [1.0, 1.0]})
+        for file in (path, path.with_suffix(".json")):
+            whole = file.read_bytes()
+            for place in range(len(whole)):
+                for content in (
+                    whole[:place],
+                    whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :],
+                ):
+                    file.unlink()
+                    file.write_bytes(content)
+                    stored = cache.read(path)
+                    if stored:  # padding of the header, spaces between JSON values
+                        np.testing.assert_array_equal(stored[0], images)
+                        self.assertEqual(stored[1], {"spacing": [1.0, 1.0]})
+            file.write_bytes(whole)
 
 
 del PreparationTest  # a base, without tests of its own

@@ -1,4 +1,4 @@
-"""What lies in a run's folder, and what a run can begin with."""
+"""Contents of a run folder, and the start of a run."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResTrainingLib.data.source import Source
+from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResLib.core.io.atomic import atomic_file
 from MRISuperResTrainingLib.options.settings import Settings
 
 
 class RunFolderTest(RunTest):
-    def test_it_holds_all_that_is_needed_to_make_it_again(self):
+    def test_run_json_holds_what_reproduces_the_run(self):
         self.train(card={"title": "Tiny"})
         values = json.loads((self.folder / "run" / "run.json").read_text())
         self.assertEqual(Settings.from_dict(values["settings"]), settings())
@@ -35,7 +35,7 @@ class RunFolderTest(RunTest):
         self.assertIn("torch", values["versions"])
         self.assertEqual(values["card"], {"title": "Tiny"})
 
-    def test_the_best_and_the_last_generators_are_pairs_that_mrisuperres_can_use(self):
+    def test_best_and_last_generators_are_pairs_of_models(self):
         folder = self.train()
         store = ModelStore([folder.models])
         self.assertEqual(
@@ -43,49 +43,50 @@ class RunFolderTest(RunTest):
             ["psnr-best", "psnr-last", "gan-best", "gan-last"],
         )
         self.assertEqual(set(store.pairs(2)), {"best", "last"})
-        for card in store.cards():
-            store.weights(card)
+        for model in store.models():
+            model.read_weights()
 
-    def test_a_few_validation_slices_are_there_to_look_at(self):
+    def test_samples_hold_a_few_validation_slices(self):
         self.train()
         with np.load(self.folder / "run" / "samples.npz") as samples:
             self.assertEqual(samples["output_0"].shape, samples["high_0"].shape)
             self.assertEqual(samples["low_0"].shape, (16, 18))
             self.assertEqual(len(samples.files), 3 * 2)
 
-    def test_a_folder_with_a_run_is_not_used_for_another(self):
+    def test_a_folder_holds_one_run_only(self):
         sources = self.volumes()
         self.train(sources=sources)
         before = (self.folder / "run" / "events.jsonl").read_bytes()
-        with self.assertRaisesRegex(
-            SuperResolutionError, "There is a run in .* already: go on with it"
-        ):
+        with self.assertRaisesRegex(SuperResolutionError, "already holds a run: resume it"):
             self.train(sources=sources)
         self.assertEqual((self.folder / "run" / "events.jsonl").read_bytes(), before)
 
-    def test_without_anybody_held_back_the_last_model_counts_as_the_best(self):
+    def test_without_held_out_subjects_the_last_model_counts_as_the_best(self):
         folder = self.train(data={"validation_share": 0.0})
         self.assert_same_weights(folder.weights("gan-best"), folder.weights("gan-last"))
         self.assertIn(
-            "nothing says how good the model is",
-            json.loads((folder.path / "run.json").read_text())["messages"][0],
+            "the quality on unseen subjects remains unknown",
+            json.loads((folder.path / "run.json").read_text())["messages"][0]["text"],
         )
         self.assertEqual(self.events(kind="validation"), [])
 
-    def test_volumes_that_cannot_be_used_are_named_and_left_out(self):
+    def test_unusable_volumes_are_left_out_with_a_warning(self):
         sources = self.volumes()
         broken = self.folder / "data" / "broken.nii.gz"
         broken.write_bytes(b"no volume")
         self.train(sources=[*sources, Source(str(broken), "c")])
         self.assertTrue(
-            any("broken.nii.gz" in message for message in self.events(kind="start")[0]["messages"])
+            any(
+                message["level"] == "warning" and "broken.nii.gz" in message["text"]
+                for message in self.events(kind="start")[0]["messages"]
+            )
         )
         with self.assertRaisesRegex(
-            SuperResolutionError, "There is nothing to learn from: .*broken.nii.gz"
+            SuperResolutionError, "No usable training volumes. .*broken.nii.gz"
         ):
             self.train("other", sources=[Source(str(broken), "c")])
 
-    def test_a_file_that_was_not_written_completely_does_not_replace_the_old_one(self):
+    def test_an_incomplete_write_does_not_replace_the_old_file(self):
         path = self.folder / "file"
         path.write_text("old")
         with self.assertRaises(ZeroDivisionError), atomic_file(path) as part:
@@ -95,11 +96,11 @@ class RunFolderTest(RunTest):
 
 
 class BeginningTest(RunTest):
-    def test_the_second_stage_begins_with_the_averaged_best_generator_of_the_first(self):
+    def test_stage_2_starts_from_the_averaged_best_generator_of_stage_1(self):
         folder = self.train(ema=0.9, gan={"steps": 1, "learning_rate": 1e-12})
         self.assert_same_weights(folder.weights("gan-last"), folder.weights("psnr-best"), 1e-9)
 
-    def test_a_run_can_begin_with_the_trunk_of_one_of_another_scale(self):
+    def test_a_run_can_start_from_the_trunk_of_another_scale(self):
         sources = self.volumes()
         first = self.train("x2", sources, gan=None, psnr={"learning_rate": 1e-2})
         second = self.train(
@@ -123,17 +124,17 @@ class BeginningTest(RunTest):
         self.assert_same_weights(second.weights("psnr-best"), first.weights("psnr-best"))
         self.assertEqual({event["stage"] for event in self.events("second")}, {"gan"})
 
-    def test_what_cannot_be_begun_with_is_refused_before_anything_is_written(self):
+    def test_an_impossible_start_is_refused_before_anything_is_written(self):
         sources = self.volumes()
         first = self.train("first", sources, gan=None)
         other = {"network": "compact", "blocks": 2, "features": 8}
         for pattern, changes in (
             ("has another architecture", {"start_from": str(first.path), "generator": other}),
             ("is not the folder of a training run", {"start_from": str(self.folder / "none")}),
-            ("needs a generator to begin with", {"psnr": {"steps": 0}}),
-            ("There is no such generator .*no network 'unet'", {"generator": {"network": "unet"}}),
+            ("needs a trained generator", {"psnr": {"steps": 0}}),
+            ("Invalid generator .*network 'unet'", {"generator": {"network": "unet"}}),
             (
-                "There is no such generator .*unexpected keyword",
+                "Invalid generator .*unexpected keyword",
                 {"generator": {"network": "compact", "depth": 3}},
             ),
         ):
@@ -141,18 +142,19 @@ class BeginningTest(RunTest):
                 self.train("second", sources, **changes)
         self.assertFalse((self.folder / "second").exists())
 
-    def test_without_vgg_a_perceptual_loss_is_refused_with_the_name_of_the_file_and_where_to_get_it(
+    def test_a_perceptual_loss_without_vgg_is_refused_with_the_source_of_the_file(
         self,
     ):
         with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: str(self.folder)}):
             with self.assertRaisesRegex(
                 SuperResolutionError,
-                "needs the file vgg19-dcbb9e9d.pth: get it from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+                "needs the weights of VGG19, vgg19-dcbb9e9d.pth: get them from "
+                "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
             ):
                 self.train(gan={"perceptual_weight": 1.0})
         self.assertFalse((self.folder / "run").exists())
 
-    def test_with_vgg_the_second_stage_has_a_perceptual_loss_and_is_judged_by_it(self):
+    def test_with_vgg_stage_2_has_a_perceptual_loss_and_is_selected_by_its_distance(self):
         with made_vgg.narrow():
             path = made_vgg.write_torchvision(
                 self.folder / "vgg19.pth", "vgg19", made_vgg.random_weights("vgg19")

@@ -1,4 +1,4 @@
-"""What a batch holds, and that it depends on the seed, the step and the index alone."""
+"""Batches hold pairs of patches, and depend on the seed, the step and the index only."""
 
 import collections
 import dataclasses
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResTrainingLib.data.preparation import prepare, restricted
+from MRISuperResTrainingLib.data.preparation import prepare
 from MRISuperResTrainingLib.data.sampler import PatchSampler, SlicePairs
-from MRISuperResTrainingLib.data.source import Source
+from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.options.presets import preset
 
 from made_volumes import tissue, write
@@ -67,7 +67,7 @@ class DeterminismTest(SamplerTest):
         shares = [sampler.batch(step, part, parts) for part in range(parts)]
         self.assert_same([np.concatenate(share) for share in zip(*shares)], sampler.batch(step))
 
-    def test_what_was_asked_before_does_not_matter(self):
+    def test_earlier_batches_do_not_change_a_batch(self):
         fresh = self.sampler(degradation="mixture", noise=5.0).batch(7)
         sampler = self.sampler(degradation="mixture", noise=5.0)
         for step in (3, 8, 7, 1):
@@ -75,7 +75,7 @@ class DeterminismTest(SamplerTest):
             if step == 7:
                 self.assert_same(batch, fresh)
 
-    def test_seed_step_and_index_each_make_a_difference(self):
+    def test_seed_step_and_index_each_change_the_samples(self):
         low, _ = self.sampler().batch(7)
         self.assertEqual(len({sample.tobytes() for sample in low}), len(low))
         for other in (self.sampler().batch(8)[0], self.sampler(seed=2).batch(7)[0]):
@@ -91,21 +91,21 @@ class DeterminismTest(SamplerTest):
     def test_the_order_of_the_volumes_does_not_matter(self):
         self.assert_same(self.sampler(self.volumes[::-1]).batch(3), self.sampler().batch(3))
 
-    def test_threads_may_ask_at_once(self):
+    def test_concurrent_threads_get_the_same_batches(self):
         sampler = self.sampler(degradation="mixture", noise=5.0)
         expected = [sampler.batch(step) for step in range(8)]
         with ThreadPoolExecutor(4) as pool:
             for batch, other in zip(pool.map(sampler.batch, range(8)), expected):
                 self.assert_same(batch, other)
 
-    def test_a_batch_that_can_t_be_shared_out_is_refused(self):
+    def test_an_uneven_division_of_a_batch_is_refused(self):
         for part, parts in ((0, 5), (2, 2), (-1, 2)):
             with self.subTest(part=part, parts=parts), self.assertRaises(ValueError):
                 self.sampler().batch(0, part, parts)
 
 
 class PatchTest(SamplerTest):
-    def test_shapes_and_types_are_those_of_the_networks(self):
+    def test_batches_have_the_shapes_and_types_of_the_networks(self):
         for scale in (2, 4, 8):
             low, high = self.sampler(scale=scale).batch(0)
             self.assertEqual(
@@ -184,7 +184,7 @@ class PatchTest(SamplerTest):
 
     def test_only_kept_slices_are_drawn(self):
         volume = self.volumes[0]
-        some = restricted(volume, (2, 5), {})
+        some = volume.restricted((2, 5), {})
         _, high = self.sampler([some], batch=200, flips=False, rotations=False).batch(0)
         allowed = {float(value) for number in (2, 5) for value in volume.slices[number].ravel()}
         self.assertLessEqual({float(value) for value in high[:, 0, ::8, ::8].ravel()}, allowed)
@@ -215,14 +215,14 @@ class PatchTest(SamplerTest):
                 )
             )
 
-    def test_without_volumes_there_is_a_sentence(self):
-        with self.assertRaisesRegex(SuperResolutionError, "no volume to learn from"):
+    def test_a_sampler_without_volumes_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "No training volumes"):
             self.sampler([])
 
 
 class SlicePairsTest(SamplerTest):
     def test_every_kept_slice_is_there_once_and_whole(self):
-        volumes = [restricted(self.volumes[0], (1, 6), {}), self.volumes[2]]
+        volumes = [self.volumes[0].restricted((1, 6), {}), self.volumes[2]]
         pairs = SlicePairs(volumes, self.settings(scale=4))
         self.assertEqual(len(pairs), 2 + 4)
         shapes = collections.Counter(

@@ -1,4 +1,4 @@
-"""Settings: what they refuse, what they keep, what the presets and recipes say."""
+"""Settings, presets and recipes: values are kept or refused with a sentence."""
 
 import csv
 import dataclasses
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
+from MRISuperResTrainingLib.data.sources import Source, one_use_per_subject
 from MRISuperResTrainingLib.options.presets import PRESETS, preset
 from MRISuperResTrainingLib.options.recipe import Recipe
 from MRISuperResTrainingLib.options.settings import (
@@ -93,7 +93,7 @@ class SettingsTest(unittest.TestCase):
 
     @settings(max_examples=300, deadline=None)
     @given(st.sampled_from(FIELDS), JSON)
-    def test_any_value_of_any_field_is_kept_or_refused_with_a_sentence(self, path, value):
+    def test_any_value_of_any_field_is_kept_or_refused(self, path, value):
         try:
             made = Settings.from_dict(values(path, value))
         except SuperResolutionError as e:
@@ -101,7 +101,7 @@ class SettingsTest(unittest.TestCase):
             return
         self.assertEqual(Settings.from_dict(json.loads(json.dumps(made.to_dict()))), made)
 
-    def test_every_field_refuses_what_is_of_no_use_and_is_named(self):
+    def test_every_field_refuses_invalid_values_and_is_named(self):
         nonsense = [[], "nonsense", -1, 1.5j, float("nan"), True, {"a": {1}}]
         free = {
             "generator": [{}],
@@ -117,28 +117,28 @@ class SettingsTest(unittest.TestCase):
                 if value not in allowed:
                     with self.subTest("/".join(path), value=value):
                         self.assert_refused(
-                            f"“{path[-1]}” must be|There is no setting “a”",
+                            f"“{path[-1]}” must be|Unknown setting “a”",
                             Settings,
                             values(path, value),
                         )
 
-    def test_unknown_settings_are_refused_wherever_they_are(self):
+    def test_unknown_settings_are_refused_at_every_level(self):
         for path in (["stepps"], ["data", "stepps"], ["psnr", "stepps"], ["gan", "stepps"]):
             with self.subTest(path):
                 self.assert_refused(
-                    "There is no setting “stepps”: there are .*“", Settings, values(path, 1)
+                    "Unknown setting “stepps”. Known settings: .*“", Settings, values(path, 1)
                 )
 
-    def test_what_has_no_default_must_be_given(self):
-        self.assert_refused("Not given: “generator”", Settings, {"scale": 2})
-        self.assert_refused("Settings are a JSON object", Settings, [])
+    def test_settings_without_a_default_are_required(self):
+        self.assert_refused("Missing setting “generator”", Settings, {"scale": 2})
+        self.assert_refused("Settings must be a JSON object", Settings, [])
 
-    def test_settings_that_do_not_fit_together_are_refused(self):
+    def test_inconsistent_settings_are_refused(self):
         for pattern, changes in (
             ("“patch” must be a multiple of the scale 8", {"data": {"patch": 100}}),
             ("“patch” must be .* at least 32", {"data": {"patch": 24}}),
             ("“batch” must be a multiple", {"batch": 16, "micro_batch": 3}),
-            ("nothing to train", {"psnr": {"steps": 0}, "gan": None}),
+            ("Nothing to train", {"psnr": {"steps": 0}, "gan": None}),
             (
                 "at least 32 pixels, not 16",
                 {"scale": 2, "data": {"patch": 16}, "gan": {"discriminator": "official"}},
@@ -147,7 +147,7 @@ class SettingsTest(unittest.TestCase):
             with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 preset("quick", **{"scale": 8} | changes)
 
-    def test_the_thesis_is_as_the_thesis_has_it(self):
+    def test_the_preset_thesis_has_the_published_settings(self):
         for scale in (2, 4, 8):
             made = preset("thesis", scale)
             self.assertEqual(
@@ -183,7 +183,7 @@ class SettingsTest(unittest.TestCase):
                 ("thesis", "fake", "l1"),
             )
 
-    def test_the_changes_of_a_preset_touch_nothing_else(self):
+    def test_changes_of_a_preset_leave_the_other_settings(self):
         before = json.dumps(PRESETS)
         made = preset("modern", 4, psnr={"steps": 7}, generator=GENERATOR, gan=None)
         self.assertEqual(made.psnr, dataclasses.replace(preset("modern", 4).psnr, steps=7))
@@ -193,7 +193,7 @@ class SettingsTest(unittest.TestCase):
         self.assertIsNone(made.gan)
         self.assertEqual(json.dumps(PRESETS), before)
 
-    def test_every_preset_describes_networks_that_can_be_made(self):
+    def test_every_preset_describes_valid_networks(self):
         from MRISuperResLib.core.networks import make_generator
         from MRISuperResTrainingLib.networks.discriminators import make_discriminator
 
@@ -204,15 +204,15 @@ class SettingsTest(unittest.TestCase):
             make_generator(made.generator | {"blocks": 1}, 2)
             make_discriminator(made.gan.discriminator, made.data.patch)
 
-    def test_an_unknown_preset_is_refused_with_the_list_of_those_that_there_are(self):
+    def test_an_unknown_preset_is_refused_with_the_list_of_presets(self):
         with self.assertRaisesRegex(
-            SuperResolutionError, "no preset “fast”: choose one of thesis, modern, quick"
+            SuperResolutionError, "Unknown preset “fast”: choose one of thesis, modern, quick"
         ):
             preset("fast", 2)
 
 
 class RecipeTest(unittest.TestCase):
-    def test_settings_of_a_scale_begin_with_the_preset_and_then_change(self):
+    def test_settings_of_a_scale_are_the_preset_with_the_changes(self):
         recipe = Recipe.from_dict(
             RECIPE
             | {
@@ -226,11 +226,11 @@ class RecipeTest(unittest.TestCase):
         )
         self.assertEqual(recipe.settings_for(2), preset("quick", 2, seed=5, data={"flips": False}))
 
-    def test_a_recipe_without_a_preset_says_all_itself(self):
+    def test_a_recipe_without_a_preset_is_complete(self):
         recipe = Recipe.from_dict(RECIPE | {"settings": {"generator": GENERATOR}})
         self.assertEqual(recipe.settings_for(4), Settings(4, GENERATOR))
 
-    def test_a_recipe_is_for_a_kind_of_machine_and_the_card_says_so(self):
+    def test_the_card_of_a_recipe_states_the_kind_of_device(self):
         self.assertEqual(
             Recipe.from_dict(RECIPE | {"made_for": "gpu"}).card(),
             {"title": "Tiny", "limits": "For tests.", "license": "MIT", "made_for": "gpu"},
@@ -239,7 +239,7 @@ class RecipeTest(unittest.TestCase):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
     def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
-        from MRISuperResTrainingLib.training.stages import check, names
+        from MRISuperResTrainingLib.training.initialization import check
 
         paths = sorted(RECIPES.glob("*.json"))
         self.assertTrue(paths)
@@ -248,7 +248,7 @@ class RecipeTest(unittest.TestCase):
                 with self.subTest(path.name, scale=scale):
                     made = Recipe.read(path).settings_for(scale)
                     check(made)
-                    self.assertEqual(names(made), ["psnr", "gan"])
+                    self.assertEqual(made.stages, ["psnr", "gan"])
 
     def test_the_fast_recipe_takes_at_most_a_fifteenth_of_the_work_of_rrdb_23(self):
         from MRISuperResLib.core.networks import make_generator
@@ -284,7 +284,7 @@ class RecipeTest(unittest.TestCase):
                 self.assertEqual(source.use, "test")
             self.assertTrue(source.license and source.source and source.contrast)
 
-    def test_what_is_no_recipe_is_refused_with_a_sentence(self):
+    def test_invalid_recipes_are_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "recipe.json")
             for content in (

@@ -1,4 +1,4 @@
-"""Which volumes are found, whose they are, and what is said about the others."""
+"""Volumes are found with their subjects; others are named with the reason."""
 
 import json
 import os
@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResTrainingLib.data.source import Source, one_use_per_subject
-from MRISuperResTrainingLib.data.sources import read_sources, subject_of
+from MRISuperResTrainingLib.data.sources import (
+    Source,
+    one_use_per_subject,
+    read_sources,
+    subject_of,
+)
 
 RECIPE = {"title": "Tiny", "limits": "", "license": "", "sources": "volumes.tsv"}
 
@@ -44,7 +48,7 @@ class SourcesTest(unittest.TestCase):
 
 
 class FolderTest(SourcesTest):
-    def test_files_of_a_folder_are_subjects_of_their_own_and_sub_folders_are_subjects(self):
+    def test_files_of_a_folder_and_subfolders_are_subjects(self):
         self.touch(
             "b.nii.gz",
             "a.NII",
@@ -61,7 +65,7 @@ class FolderTest(SourcesTest):
             [("a.NII", "a"), ("b.nii.gz", "b"), ("ann/t1.nrrd", "ann"), ("ann/t2/x.mha", "ann")],
         )
 
-    def test_a_name_with_the_entity_sub_says_whose_it_is(self):
+    def test_the_entity_sub_of_a_file_name_is_its_subject(self):
         self.touch(
             "sub-01_run-1_T2w.nii.gz",
             "sub-01_run-2_T2w.nii.gz",
@@ -84,17 +88,17 @@ class FolderTest(SourcesTest):
         self.touch("ann/series/1.dcm", "ann/series/2.dcm")
         self.assertEqual(self.found()[0], [("ann/series", "ann")])
 
-    def test_a_file_is_taken_once_however_often_it_is_named(self):
+    def test_a_file_is_used_once_even_if_it_is_listed_twice(self):
         (path,) = self.touch("a.nii.gz")
         sources, skipped = read_sources([self.folder, path])
         self.assertEqual([source.path for source in sources], [path])
-        self.assertEqual([skip for skip, sentence in skipped if "twice" in sentence], [path])
+        self.assertEqual([skip for skip, sentence in skipped if "Listed twice" in sentence], [path])
 
-    def test_what_is_not_there_is_named(self):
-        with self.assertRaisesRegex(SuperResolutionError, "no file or folder .*nothing"):
+    def test_a_missing_path_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "No such file or folder: .*nothing"):
             read_sources([self.folder / "nothing"])
 
-    def test_the_extension_is_no_part_of_a_subject(self):
+    def test_the_extension_is_not_part_of_a_subject(self):
         for name in ("a.b.nii.gz", "a.b.nii", "a.b.nrrd", "a.b.MHA", "a.b.dcm", "a.b"):
             self.assertEqual(subject_of(name), "a.b", name)
 
@@ -130,17 +134,17 @@ class BidsTest(SourcesTest):
         self.assertEqual(dict(found), {name: name.split("/")[0] for name in wanted})
         self.assertEqual(skipped, [])
 
-    def test_a_file_in_the_folder_of_somebody_else_is_skipped_and_named(self):
+    def test_a_file_in_the_folder_of_another_subject_is_skipped(self):
         path, _ = self.touch("sub-01/anat/sub-02_T1w.nii.gz", "sub-01/anat/sub-01_T1w.nii.gz")
         found, skipped = self.found()
         self.assertEqual(found, [("sub-01/anat/sub-01_T1w.nii.gz", "sub-01")])
         self.assertEqual(
-            skipped, [(path, "it lies in the folder of sub-01, and its name says sub-02.")]
+            skipped, [(path, "Its folder belongs to sub-01, but its name states sub-02.")]
         )
 
 
 class ListTest(SourcesTest):
-    def test_tables_say_whose_a_volume_is_and_what_it_is_for(self):
+    def test_tables_give_subject_anatomy_and_use(self):
         a, b = self.touch("data/a.nii.gz", "data/b,c.nii.gz")
         tables = {
             "list.tsv": "path\tsubject\tanatomy\tuse\n# the first\ndata/a.nii.gz\tAnn\tfetal\ttest\n\ndata/b,c.nii.gz\tBea\t\t\n",
@@ -156,7 +160,7 @@ class ListTest(SourcesTest):
                 )
                 self.assertEqual(skipped, [])
 
-    def test_a_plain_list_has_a_path_a_line(self):
+    def test_a_plain_list_has_one_path_per_line(self):
         self.touch("with space.nii.gz", "sub-03_T1w.nii.gz")
         (self.folder / "list.txt").write_text("# two\nwith space.nii.gz\n\nsub-03_T1w.nii.gz\n")
         self.assertEqual(
@@ -164,7 +168,7 @@ class ListTest(SourcesTest):
             [("with space.nii.gz", "with space"), ("sub-03_T1w.nii.gz", "sub-03")],
         )
 
-    def test_files_that_are_not_there_are_skipped_and_their_line_is_named(self):
+    def test_missing_files_of_a_list_are_skipped_with_their_line(self):
         self.touch("a.nii.gz")
         (self.folder / "list.csv").write_text("path\na.nii.gz\nb.nii.gz\n")
         found, skipped = self.found("list.csv")
@@ -172,29 +176,29 @@ class ListTest(SourcesTest):
         self.assertEqual(skipped[0][0], str(self.folder / "b.nii.gz"))
         self.assertIn("line 3 of", skipped[0][1])
 
-    def test_the_line_that_is_wrong_is_named(self):
+    def test_an_invalid_line_is_named(self):
         self.touch("a.nii.gz")
         for text, pattern in (
             ("a.nii.gz,Ann\n", "Line 1 .* must name the columns: path"),
-            ("# x\npath,subjet\n", "Line 2 .*: subjet. There are path, subject"),
+            ("# x\npath,subjet\n", "Line 2 .*: subjet. Known columns: path, subject"),
             ("path,path\n", "Line 1 .* twice"),
-            ("path,subject\na.nii.gz\n", "Line 2 .* has 1 columns, the first line names 2"),
+            ("path,subject\na.nii.gz\n", "Line 2 .* has 1 columns, but the first line names 2"),
             ("path,subject\n\na.nii.gz,Ann,x\n", "Line 3 .* has 3 columns"),
             ("path,subject\n,Ann\n", "Line 2 .* has no path"),
             ("path,use\na.nii.gz,learn\n", "Line 2 .*“use” must be one of auto, train"),
-            ("path\na.nii.gz\na.nii.gz\n", "Line 3 .* same file as line 2"),
-            ('path\n"a.nii.gz\n', "Line 2 .* can't be understood"),
-            ("path\n", "names no volume"),
+            ("path\na.nii.gz\na.nii.gz\n", "Line 3 .* the same file as line 2"),
+            ('path\n"a.nii.gz\n', "Cannot parse line 2"),
+            ("path\n", "lists no volume"),
             ("", "must name the columns"),
         ):
             with self.subTest(text):
                 self.assert_refused(pattern, text)
-        self.assert_refused("names no volume", "# nothing\n", "list.txt")
+        self.assert_refused("lists no volume", "# nothing\n", "list.txt")
 
-    def test_what_is_no_text_is_refused(self):
+    def test_a_list_that_is_not_utf8_is_refused(self):
         (self.folder / "list.csv").write_bytes(b"path\n\xe9.nii\n")
         with self.assertRaisesRegex(
-            SuperResolutionError, "not a text in UTF-8 .byte 5.*save it as UTF-8"
+            SuperResolutionError, "not UTF-8 text .byte 5.*save it as UTF-8"
         ):
             read_sources([self.folder / "list.csv"])
 
@@ -204,7 +208,7 @@ class ListTest(SourcesTest):
         st.binary(max_size=60)
         | st.text(alphabet='path,subject\t;"\n#a.', max_size=40).map(str.encode),
     )
-    def test_any_content_gives_sources_or_a_sentence(self, name, content):
+    def test_any_content_gives_sources_or_a_settings_error(self, name, content):
         path = self.folder / name
         path.write_bytes(content)
         try:
@@ -223,7 +227,7 @@ class RecipeSourcesTest(SourcesTest):
     def write_list(self, text):
         (self.folder / "recipes" / "volumes.tsv").write_text(text)
 
-    def test_its_list_lies_beside_it_and_the_paths_start_from_the_data_folder(self):
+    def test_paths_of_a_recipe_are_relative_to_the_data_folder(self):
         self.write_list(
             "path\tsubject\tanatomy\tcontrast\tuse\tlicense\tsource\na.nii.gz\ta\tfetal\tT2w\ttrain\tCC0\tmade\nb.nii.gz\tb\tfetal\tT2w\ttest\tCC0\tmade\n"
         )
@@ -247,26 +251,26 @@ class RecipeSourcesTest(SourcesTest):
             [
                 (
                     str(self.folder / "data" / "b.nii.gz"),
-                    f"line 3 of {self.folder / 'recipes' / 'volumes.tsv'} names it, but it is not there.",
+                    f"The file of line 3 of {self.folder / 'recipes' / 'volumes.tsv'} does not exist.",
                 )
             ],
         )
 
-    def test_without_a_data_folder_they_start_from_the_recipe(self):
+    def test_without_a_data_folder_paths_are_relative_to_the_list(self):
         self.write_list("path\n../data/a.nii.gz\n")
         self.assertEqual(
             [source.path for source in read_sources([self.recipe])[0]],
             [str(self.folder / "data" / "a.nii.gz")],
         )
 
-    def test_a_list_that_is_not_there_is_named(self):
+    def test_a_missing_list_is_named(self):
         (self.folder / "recipes" / "volumes.tsv").unlink()
-        with self.assertRaisesRegex(SuperResolutionError, "volumes.tsv can't be read"):
+        with self.assertRaisesRegex(SuperResolutionError, "Cannot read .*volumes.tsv"):
             read_sources([self.recipe])
 
 
 class UseTest(unittest.TestCase):
-    def test_everything_of_a_subject_has_the_use_that_was_decided(self):
+    def test_all_volumes_of_a_subject_have_its_use(self):
         sources = [
             Source("1", "a"),
             Source("2", "a", use="test"),
@@ -278,8 +282,8 @@ class UseTest(unittest.TestCase):
             ["test", "test", "auto", "test"],
         )
 
-    def test_a_subject_on_two_sides_is_refused(self):
-        with self.assertRaisesRegex(SuperResolutionError, "“a” is used for “train” and for “test”"):
+    def test_a_subject_with_two_uses_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "“a” has the uses “train” and “test”"):
             one_use_per_subject([Source("1", "a", use="train"), Source("2", "a", use="test")])
 
 

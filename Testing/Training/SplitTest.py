@@ -1,4 +1,4 @@
-"""Nobody is on both sides, and the same people always fall on the same side."""
+"""No subject is on both sides, and the same subjects always fall on the same side."""
 
 import json
 import unittest
@@ -36,7 +36,7 @@ class SplitTest(unittest.TestCase):
         try:
             return split_subjects(volumes_of(people), share, seed)
         except SuperResolutionError as e:
-            self.assertIn("no volume to learn from", str(e))
+            self.assertIn("No training volumes are left", str(e))
             self.assertEqual(
                 {use for _, use, _ in people.values()}, {"validation"}
             )  # of others somebody is always left
@@ -44,7 +44,7 @@ class SplitTest(unittest.TestCase):
 
     @settings(max_examples=200, deadline=None)
     @given(PEOPLE, st.floats(0, 0.9), st.integers(0, 1000))
-    def test_every_subject_is_on_one_side_and_all_volumes_follow(self, people, share, seed):
+    def test_every_subject_is_on_one_side_with_all_its_volumes(self, people, share, seed):
         split = self.split(people, share, seed)
         volumes = volumes_of(people)
         self.assertFalse(set(split.train) & set(split.validation))
@@ -63,9 +63,7 @@ class SplitTest(unittest.TestCase):
 
     @settings(max_examples=100, deadline=None)
     @given(st.integers(2, 40), st.floats(0.01, 0.9), st.integers(0, 100))
-    def test_the_share_is_kept_in_every_anatomy_and_somebody_is_left_to_learn_from(
-        self, count, share, seed
-    ):
+    def test_every_anatomy_keeps_the_share_and_a_training_subject(self, count, share, seed):
         people = {
             f"{anatomy} {n}": (anatomy, "auto", 1)
             for anatomy in ("brain", "fetal")
@@ -100,7 +98,7 @@ class SplitTest(unittest.TestCase):
         )
         self.assertLessEqual(len(set(before.validation) ^ set(after.validation) - {"new"}), 1)
 
-    def test_the_seed_decides(self):
+    def test_other_seeds_give_other_splits(self):
         people = {f"person {n}": ("brain", "auto", 1) for n in range(10)}
         self.assertGreater(
             len({self.split(people, seed=seed).validation for seed in range(20)}), 10
@@ -112,61 +110,65 @@ class SplitTest(unittest.TestCase):
             self.split(people, 0.3, 1).validation, ("person 1", "person 2", "person 9")
         )
 
-    def test_a_split_is_written_down_and_read_again(self):
+    def test_a_split_survives_json(self):
         split = self.split(
             {"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)}
         )
         self.assertEqual(Split.from_dict(json.loads(json.dumps(split.to_dict()))), split)
 
-    def test_anatomies_of_which_nobody_is_held_back_are_named(self):
+    def test_anatomies_without_a_held_out_subject_are_named(self):
         split = self.split(
             {"a": ("brain", "auto", 1), "b": ("brain", "auto", 1), "c": ("fetal", "auto", 1)}
         )
         self.assertIn("c", split.train)
         self.assertEqual(len(split.messages), 1)
-        self.assertIn("No subject with the anatomy “fetal” is held back", split.messages[0])
+        self.assertIn("No subject with the anatomy “fetal” is held out", split.messages[0].text)
 
-    def test_two_people_are_told_apart_even_if_each_is_an_anatomy(self):
+    def test_two_subjects_are_divided_even_if_each_is_an_anatomy(self):
         split = self.split({"a": ("brain", "auto", 1), "b": ("fetal", "auto", 1)})
         self.assertEqual((len(split.train), len(split.validation)), (1, 1))
-        self.assertRegex(split.messages[0], "No anatomy has two subjects: (a|b) is held back")
+        self.assertRegex(split.messages[0].text, "No anatomy has two subjects: (a|b) is held out")
 
-    def test_who_was_decided_to_be_held_back_counts(self):
+    def test_subjects_with_the_use_validation_count_as_held_out(self):
         people = {f"person {n}": ("brain", "auto", 1) for n in range(9)} | {
             "watched": ("brain", "validation", 1)
         }
         self.assertEqual(self.split(people).validation[-1:], ("watched",))
         self.assertEqual(len(self.split(people).validation), 2)
 
-    def test_without_anybody_held_back_it_says_so(self):
+    def test_a_split_without_held_out_subjects_warns(self):
         for people, share in (
             ({"a": ("brain", "train", 1), "b": ("brain", "train", 1)}, 0.2),
             ({"a": ("brain", "auto", 1), "b": ("brain", "auto", 1)}, 0.0),
         ):
             split = self.split(people, share)
             self.assertEqual(split.validation, ())
-            self.assertIn("No subject is held back", split.messages[0])
+            self.assertEqual(
+                [(message.level, message.code) for message in split.messages],
+                [("warning", "split")],
+            )
+            self.assertIn("No subject is held out", split.messages[0].text)
 
-    def test_with_nobody_to_learn_from_it_stops(self):
-        with self.assertRaisesRegex(SuperResolutionError, "no volume to learn from"):
+    def test_a_split_without_training_subjects_is_refused(self):
+        with self.assertRaisesRegex(SuperResolutionError, "No training volumes are left"):
             split_subjects([prepared("a", use="validation")], 0.2, 1)
 
 
 class OneSubjectTest(unittest.TestCase):
-    def test_slices_are_split_in_two_blocks_with_a_gap_and_it_is_said(self):
+    def test_slices_of_an_only_subject_are_divided_with_a_gap_and_a_warning(self):
         volumes = [
-            prepared("a", slices=range(5, 45), distance=3.0),
-            prepared("a", slices=range(20), distance=1.0),
+            prepared("a", slices=range(5, 45), slice_spacing=3.0),
+            prepared("a", slices=range(20), slice_spacing=1.0),
         ]
         split = split_subjects(volumes, 0.2, 1)
         self.assertTrue(split.by_slices)
-        self.assertRegex(split.messages[0], "only one subject, a: .* Add at least one subject")
+        self.assertRegex(split.messages[0].text, "only one subject, a: .* Add at least one subject")
         (first, _), (held, held_thin) = split.training(volumes), split.validating(volumes)
         self.assertEqual(first.kept, tuple(range(5, 33)))
         self.assertEqual(held.kept, tuple(range(37, 45)))
         self.assertGreater((held.kept[0] - first.kept[-1]) * 3.0, GAP)
-        self.assertEqual(first.left_out[33], "too near to the slices that are held back")
-        self.assertEqual(first.left_out[37], "held back for validation")
+        self.assertEqual(first.left_out[33], "gap")
+        self.assertEqual(first.left_out[37], "validation")
         self.assertEqual(held_thin.kept, tuple(range(16, 20)))
 
     @settings(max_examples=200, deadline=None)
@@ -175,8 +177,8 @@ class OneSubjectTest(unittest.TestCase):
         st.floats(0.3, 30),
         st.floats(0.01, 0.9),
     )
-    def test_no_slice_is_on_both_sides_or_beside_one_of_the_other(self, kept, distance, share):
-        volumes = [prepared("a", slices=sorted(kept), distance=distance)]
+    def test_no_slice_is_on_both_sides_or_next_to_the_other_side(self, kept, slice_spacing, share):
+        volumes = [prepared("a", slices=sorted(kept), slice_spacing=slice_spacing)]
         split = split_subjects(volumes, share, 1)
         held = split.validating(volumes)[0]
         for first in split.training(volumes):  # with nearly all held back there may be none
@@ -184,7 +186,7 @@ class OneSubjectTest(unittest.TestCase):
             self.assertEqual(set(first.kept) | set(first.left_out), kept)
         self.assertEqual(set(held.kept) | set(held.left_out), kept)
 
-    def test_two_slices_are_not_split(self):
+    def test_two_slices_are_not_divided(self):
         volumes = [prepared("a", slices=range(2))]
         split = split_subjects(volumes, 0.2, 1)
         self.assertEqual((len(split.training(volumes)), len(split.validating(volumes))), (1, 0))

@@ -1,4 +1,4 @@
-"""The command line of the training, as it is typed."""
+"""The command line of the training."""
 
 import contextlib
 import io
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 from made_runs import RunTest, settings
 from MRISuperResTrainingLib import cli
@@ -17,6 +18,7 @@ from MRISuperResTrainingLib.cli.parser import parse
 from MRISuperResTrainingLib.cli.train import settings_of
 from MRISuperResTrainingLib.runs.folder import RunFolder
 from MRISuperResTrainingLib.options.presets import preset
+from MRISuperResTrainingLib.training import trainer
 
 FAST = Path(cli.__file__).resolve().parents[2] / "Recipes" / "fast.json"
 
@@ -37,12 +39,12 @@ class SettingsTest(RunTest):
         (self.folder / "settings.json").write_text(json.dumps(values))
         return self.folder / "settings.json"
 
-    def test_they_begin_as_a_preset(self):
+    def test_a_preset_gives_the_settings(self):
         self.assertEqual(
             self.settings("data", "--preset", "thesis", "--scale", 8), preset("thesis", 8)
         )
 
-    def test_single_ones_replace_those_of_the_preset(self):
+    def test_single_settings_replace_those_of_the_preset(self):
         found = self.settings(
             "data",
             "--preset",
@@ -66,20 +68,20 @@ class SettingsTest(RunTest):
             ),
         )
 
-    def test_a_file_replaces_those_of_the_preset_and_single_ones_those_of_the_file(self):
+    def test_a_file_replaces_the_preset_and_single_settings_replace_the_file(self):
         file = self.write({"seed": 5, "psnr": {"steps": 9}})
         found = self.settings(
             "data", "--preset", "quick", "--scale", 2, "--settings", file, "--set", "seed=6"
         )
         self.assertEqual(found, preset("quick", 2, seed=6, psnr={"steps": 9}))
 
-    def test_a_file_may_say_all(self):
+    def test_a_file_may_hold_all_settings(self):
         self.assertEqual(
             self.settings("data", "--settings", self.write(settings(scale=4).to_dict())),
             settings(scale=4),
         )
 
-    def test_a_recipe_brings_its_own(self):
+    def test_a_recipe_includes_its_settings(self):
         recipe, found = settings_of(
             parse(["train", str(FAST), "--scale", "4", "--run", "r", "--set", "psnr.steps=100"])
         )
@@ -88,19 +90,19 @@ class SettingsTest(RunTest):
             ("cpu", "compact", 4, 100),
         )
 
-    def test_a_run_to_start_from_is_found_from_anywhere_later(self):
+    def test_the_run_to_start_from_becomes_an_absolute_path(self):
         found = self.settings("data", "--preset", "quick", "--scale", 2, "--start-from", "other")
         self.assertEqual(found.start_from, os.path.abspath("other"))
 
-    def test_what_is_wrong_is_said_in_one_sentence(self):
+    def test_invalid_settings_give_one_line(self):
         for pattern, words in (
-            ("The scale is not given", ["--preset", "quick"]),
-            ("The settings are not given", ["--scale", 2]),
+            ("No scale: add --scale", ["--preset", "quick"]),
+            ("No settings: add --preset", ["--scale", 2]),
             (
-                "“seed” is no setting: give NAME=VALUE",
+                "Invalid setting “seed”: give NAME=VALUE",
                 ["--preset", "quick", "--scale", 2, "--set", "seed"],
             ),
-            ("There is no setting “sed”", ["--preset", "quick", "--scale", 2, "--set", "sed=1"]),
+            ("Unknown setting “sed”", ["--preset", "quick", "--scale", 2, "--set", "sed=1"]),
             (
                 "“steps” must be a whole number",
                 ["--preset", "quick", "--scale", 2, "--set", "gan.steps=few"],
@@ -111,7 +113,7 @@ class SettingsTest(RunTest):
             ),
             ("holds no settings .not a JSON object", ["--scale", 2, "--settings", self.write([1])]),
             ("invalid choice: 'fast'", ["--preset", "fast", "--scale", 2]),
-            ("There is no file or folder .*nowhere", ["--preset", "quick", "--scale", 2]),
+            ("No such file or folder: .*nowhere", ["--preset", "quick", "--scale", 2]),
         ):
             with self.subTest(pattern):
                 code, out, err = run(
@@ -148,11 +150,11 @@ class CommandsTest(RunTest):
         self.assertEqual(code, 0, err)
         self.assertIn(str(self.folder / "run" / "models"), out)
         for said in (
-            "beginning, on",
+            "Started: ",
             "psnr 20/20: content",
-            "the best by psnr until now",
+            "best by psnr so far",
             "gan 4/4: content",
-            "the best by contrast until now",
+            "best by contrast so far",
         ):
             self.assertIn(said, err)
         code, out, err = run("resume", self.folder / "run")
@@ -209,7 +211,7 @@ class CommandsTest(RunTest):
             (["a"], ["b"]),
         )
 
-    def test_what_the_user_can_mend_is_said_in_one_sentence(self):
+    def test_user_errors_give_one_line(self):
         for pattern, words in (
             ("vgg19-dcbb9e9d.pth", self.words("run", "--set", "gan.perceptual_weight=1")),
             ("is not the folder of a training run", ["resume", self.folder]),
@@ -224,7 +226,7 @@ class CommandsTest(RunTest):
                 self.assertRegex(err, f"^error: .*{pattern}")
                 self.assertEqual(err.count("\n"), 1)
 
-    def test_a_signal_ends_the_run_after_a_checkpoint_and_it_goes_on_from_there(self):
+    def test_a_signal_stops_the_run_after_a_checkpoint(self):
         words = self.words("run", "--set", "psnr.steps=100000", "checkpoint_every=100000")
         child = subprocess.Popen(
             [sys.executable, "-m", "MRISuperResTrainingLib", *map(str, words)],
@@ -241,16 +243,63 @@ class CommandsTest(RunTest):
         out, err = child.communicate(timeout=120)
         self.assertEqual((child.returncode, out), (143, ""))
         self.assertRegex(
-            err, r"error: stopped\. “resume .*run” goes on from the last checkpoint\.\n$"
+            err, r"error: Stopped\. “resume .*run” continues from the last checkpoint\.\n$"
         )
         step = self.events(kind="stopped")[0]["step"]
         self.assertEqual(RunFolder(self.folder / "run").checkpoint()["step"], step)
 
-    def test_the_help_tells_the_commands_and_the_exit_codes(self):
+    def test_the_help_lists_commands_and_exit_codes(self):
         code, out, _ = run("--help")
         self.assertEqual(code, 0)
         for word in ("train", "resume", "export", "exit codes"):
             self.assertIn(word, out)
+
+
+class FailureEventTest(RunTest):
+    """A requested run, whose folder exists, shows why it could not start."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "run").mkdir()
+
+    def test_a_failure_before_the_start_is_an_event(self):
+        code, _, err = run(
+            "train", self.folder / "nowhere", "--preset", "quick", "--scale", 2,
+            "--run", self.folder / "run",
+        )  # fmt: skip
+        self.assertEqual(code, 2, err)
+        (event,) = self.events()
+        self.assertEqual((event["event"], event["kind"]), ("error", "settings"))
+        self.assertIn("No such file or folder", event["message"])
+
+    def test_invalid_settings_are_an_event(self):
+        code, _, err = run(
+            "train", self.folder, "--preset", "quick", "--scale", 2, "--set", "seed=-1",
+            "--run", self.folder / "run",
+        )  # fmt: skip
+        self.assertEqual(code, 2, err)
+        self.assertIn("“seed” must be", self.events()[0]["message"])
+
+    def test_a_failure_is_one_event_only(self):
+        self.volumes()
+        with mock.patch.object(trainer, "split_subjects", side_effect=ZeroDivisionError):
+            code, _, _ = run(
+                "train", self.folder / "data", "--preset", "quick", "--scale", 2,
+                "--set", "data.patch=16", "--cache", self.folder / "cache",
+                "--run", self.folder / "run",
+            )  # fmt: skip
+        self.assertEqual(code, 1)
+        self.assertEqual([event["kind"] for event in self.events()], ["internal"])
+
+    def test_a_run_that_another_process_works_on_gets_no_event(self):
+        (self.folder / "run" / "run.json").write_text("{}")
+        code, _, err = run(
+            "train", self.volumes()[0].path, "--preset", "quick", "--scale", 2,
+            "--run", self.folder / "run",
+        )  # fmt: skip
+        self.assertEqual(code, 2)
+        self.assertIn("already holds a run", err)
+        self.assertEqual(self.events(), [])
 
 
 if __name__ == "__main__":

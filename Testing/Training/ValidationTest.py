@@ -7,11 +7,12 @@ import made_vgg
 import numpy as np
 import torch
 from made_runs import RunTest, settings
-from MRISuperResLib.core import metrics, resampling
-from MRISuperResLib.core.comparison.slice_scores import SliceScores
+from MRISuperResLib.core import resampling
+from MRISuperResLib.core.metrics import full_reference as metrics
+from MRISuperResLib.core.comparison.scores import SliceScores
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.training import validation
-from MRISuperResTrainingLib.networks import lpips
+from MRISuperResTrainingLib.networks.perceptual_distance import Lpips
 from MRISuperResTrainingLib.networks.vgg import VGG
 from MRISuperResTrainingLib.training.validation import (
     CONTRAST,
@@ -46,7 +47,7 @@ class ScoresTest(RunTest):
         torch.nn.init.normal_(net.conv_last.weight, std=0.01)
         return net, net.state_dict()
 
-    def test_the_scores_are_those_of_the_comparison_averaged_over_the_slices(self):
+    def test_scores_are_the_mean_scores_of_the_comparison(self):
         net, weights = self.weights()
         pairs = slices()
         expected = []
@@ -70,23 +71,23 @@ class ScoresTest(RunTest):
         )
         self.assertAlmostEqual(self.validation(pairs).bicubic(PSNR)["psnr"], expected, places=6)
 
-    def test_of_many_slices_some_are_measured_spread_over_all(self):
+    def test_measured_slices_are_spread_over_all_slices(self):
         class Counted(list):
             def __getitem__(self, n):
                 asked.append(int(n))
                 return super().__getitem__(n)
 
         asked = []
-        with mock.patch.object(validation, "MOST_SLICES", 4):
+        with mock.patch.object(validation, "MAX_SLICES", 4):
             self.validation(Counted(slices(10)))
         self.assertEqual(asked, [0, 3, 6, 9])
 
-    def test_vgg_looks_at_some_of_them_only(self):
+    def test_vgg_sees_some_of_the_slices_only(self):
         with (
-            mock.patch.object(validation, "MOST_LOOKED_AT", 2),
+            mock.patch.object(validation, "MAX_PERCEPTUAL_SLICES", 2),
             mock.patch.object(validation, "VggDistance") as distance,
         ):
-            distance.return_value.side_effect = [1.0, 2.0]
+            distance.return_value.to.return_value.side_effect = [1.0, 2.0]
             self.assertEqual(
                 self.validation(slices(5), vgg=torch.nn.Identity()).bicubic(VGG_DISTANCE)[
                     "vgg_distance"
@@ -94,10 +95,52 @@ class ScoresTest(RunTest):
                 1.5,
             )
 
-    def test_slices_that_are_smaller_than_the_window_of_ssim_have_psnr_only(self):
+    def test_slices_smaller_than_the_window_of_ssim_have_psnr_only(self):
         self.assertEqual(set(self.validation(slices(2, (8, 8))).bicubic(PSNR)), {"psnr"})
 
-    def test_samples_show_what_the_last_weights_make_of_a_few_slices(self):
+    def test_out_of_memory_leads_to_tiles_with_the_same_scores(self):
+        pairs = slices(2, (160, 176))
+        _, weights = self.weights()
+        expected = self.validation(pairs).scores(weights, PSNR)
+        checked = self.validation(pairs)
+
+        def fill_memory(module, arguments):
+            if min(arguments[0].shape[2:]) >= 80:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+        checked._net.register_forward_pre_hook(fill_memory)
+        found = checked.scores(weights, PSNR)
+        for name, value in expected.items():
+            self.assertAlmostEqual(found[name], value, places=4)
+        self.assertEqual(
+            [(message.level, message.code) for message in checked.messages],
+            [("info", "out-of-memory")],
+        )
+
+    def test_out_of_memory_moves_the_perceptual_distance_to_the_cpu(self):
+        distance = torch.nn.Module()
+        devices = []
+
+        def measure(network, images, device):
+            devices.append(device.type)
+            if device.type == "cuda":
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return 0.25
+
+        with mock.patch.object(validation, "_distance", measure):
+            checked = self.validation(slices(3), measure=distance)
+            checked._accelerator = mock.Mock(
+                device=torch.device("cuda"), process_index=0, num_processes=1
+            )
+            self.assertEqual(checked.bicubic(LPIPS)["lpips"], 0.25)
+        self.assertEqual(devices, ["cuda", "cpu", "cpu", "cpu"])
+        self.assertIsNot(checked._distances[LPIPS], distance)
+        self.assertEqual(
+            [(message.level, message.code) for message in checked.messages],
+            [("info", "out-of-memory")],
+        )
+
+    def test_samples_are_results_of_the_last_weights(self):
         pairs = slices(7)
         checked = self.validation(pairs)
         net, weights = self.weights()
@@ -112,7 +155,7 @@ class ScoresTest(RunTest):
             )
         self.assertEqual(samples["output"][0].shape, samples["high"][0].shape)
 
-    def test_the_best_is_chosen_by_lpips_if_it_is_there_else_by_the_distance_in_vgg19_else_by_contrast(
+    def test_the_best_is_selected_by_lpips_else_by_the_vgg19_distance_else_by_contrast(
         self,
     ):
         with made_vgg.narrow():
@@ -129,7 +172,7 @@ class ScoresTest(RunTest):
                 },
                 self.folder / "lin.pth",
             )
-            measure = lpips.Lpips(
+            measure = Lpips(
                 made_vgg.write_torchvision(
                     self.folder / "vgg16.pth", "vgg16", made_vgg.random_weights("vgg16")
                 ),
@@ -143,9 +186,9 @@ class ScoresTest(RunTest):
         ):
             with self.subTest(expected.name):
                 checked = self.validation(None, *given)
-                by = checked.judge("gan")
+                by = checked.measure("gan")
                 self.assertIs(by, expected)
-                self.assertIs(checked.judge("psnr"), PSNR)
+                self.assertIs(checked.measure("psnr"), PSNR)
                 self.assertEqual(set(checked.scores(weights, by)), {"psnr", "ssim", expected.name})
                 self.assertGreater(checked.bicubic(by)[by.name], 0)
 

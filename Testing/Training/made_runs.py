@@ -1,4 +1,4 @@
-"""Small trainings: settings that take seconds, samplers without volumes, folders that go away."""
+"""Small training runs: settings for seconds, samplers without volumes, temporary folders."""
 
 import os
 import tempfile
@@ -14,11 +14,10 @@ from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResTrainingLib.data.sources import read_sources
 from MRISuperResTrainingLib.training.accelerator import accelerator_for
-from MRISuperResTrainingLib.training.gan_stage import GanStage
-from MRISuperResTrainingLib.training.psnr_stage import PsnrStage
+from MRISuperResTrainingLib.training.stages import GanStage, PsnrStage
 from MRISuperResTrainingLib.training.trainer import train
 from MRISuperResTrainingLib.networks.discriminators import make_discriminator
-from MRISuperResTrainingLib.runs.event_reader import EventReader
+from MRISuperResTrainingLib.runs.events import EventReader
 from MRISuperResTrainingLib.options.presets import preset
 
 TINY = {
@@ -124,7 +123,9 @@ class RunTest(unittest.TestCase):
             )
         return read_sources([self.folder / "data"])[0]
 
-    def train(self, name="run", sources=None, progress=None, cancelled=None, card=None, **changes):
+    def train(
+        self, name="run", sources=None, on_event=None, is_cancelled=None, card=None, **changes
+    ):
         """Trains in a folder of that name; returns the RunFolder."""
         sources = sources or self.volumes()
         return train(
@@ -133,8 +134,8 @@ class RunTest(unittest.TestCase):
             self.folder / name,
             card,
             self.folder / "cache",
-            progress,
-            cancelled,
+            on_event,
+            is_cancelled=is_cancelled,
         )
 
     def events(self, name="run", kind=None):

@@ -1,4 +1,4 @@
-"""Small VGG networks with random weights, in both conventions of weights files, and their own computation of the features."""
+"""Small VGG networks with random weights, and an independent computation of their features."""
 
 from pathlib import Path
 from unittest import mock
@@ -57,7 +57,10 @@ def write_caffe(path, weights):
 
 
 def convolutions(rgb, weights):
-    """What every convolution gives before its activation, {(block, number): (features, h, w)}, computed one channel at a time; rgb: (3, h, w), normalized."""
+    """Outputs of all convolutions before the activation: {(block, number): (features, h, w)}.
+
+    rgb: (3, h, w), normalized. Computed one channel at a time.
+    """
     x, outputs, last = rgb.astype(float), {}, 0
     for (block, number), (weight, bias) in weights.items():
         if block != last:

@@ -1,4 +1,4 @@
-"""What is known of a run from its folder, whatever has become of the process that worked on it."""
+"""Records of runs: state and content read from the folder, whatever happened to the process."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResTrainingLib.runs import lock
+from MRISuperResTrainingLib.runs import events, lock
 from MRISuperResTrainingLib.runs.record import RunRecord, RunState, runs_in
 
 
@@ -52,18 +52,18 @@ class RunFolderTestCase(unittest.TestCase):
 
 
 class StateTest(RunFolderTestCase):
-    def test_a_run_that_no_process_works_on_and_that_has_no_end_was_interrupted(self):
+    def test_a_run_without_a_process_and_an_end_was_interrupted(self):
         self.write("start")
         self.step(10)
         self.assertIs(self.state, RunState.INTERRUPTED)
 
-    def test_a_run_that_a_process_works_on_is_running(self):
-        with lock.working_on(self.path):
+    def test_a_locked_run_is_running(self):
+        with lock.locked_run(self.path):
             self.assertIs(self.state, RunState.RUNNING)
-            self.assertEqual(self.record.process["pid"], os.getpid())
+            self.assertEqual(self.record.process.pid, os.getpid())
         self.assertIsNone(lock.process_of(self.path))
 
-    def test_an_end_a_stop_and_a_failure_are_told_apart_and_forgotten_when_the_run_goes_on(self):
+    def test_end_stop_and_failure_give_the_state_until_the_run_is_resumed(self):
         for event, state in (
             ("stopped", RunState.STOPPED),
             ("error", RunState.FAILED),
@@ -76,41 +76,37 @@ class StateTest(RunFolderTestCase):
             self.assertIs(self.state, RunState.INTERRUPTED)
 
     def test_an_exception_is_the_reason_of_a_failure(self):
-        with self.assertRaises(SuperResolutionError), lock.working_on(self.path):
+        with self.assertRaises(SuperResolutionError), lock.locked_run(self.path):
             raise SuperResolutionError("The disk is full: free some space.")
         self.assertIs(self.state, RunState.FAILED)
         self.assertEqual(self.record.message, "The disk is full: free some space.")
 
-    def test_the_last_words_of_a_process_are_the_reason_where_it_did_not_come_to_the_run(self):
-        (self.path / "log.txt").write_text("note: reading\nerror: There is no such generator.\n")
+    def test_a_failure_before_the_run_started_is_its_reason(self):
+        events.write_failure(self.path, SuperResolutionError("Unknown generator."))
         self.assertIs(self.state, RunState.FAILED)
-        self.assertEqual(self.record.message, "There is no such generator.")
+        self.assertEqual(self.record.message, "Unknown generator.")
 
-    def test_a_process_that_fails_before_it_goes_on_with_a_stopped_run_says_why(self):
+    def test_a_stopped_run_that_cannot_be_resumed_has_failed(self):
         self.write("stopped")
-        (self.path / "log.txt").write_text(
-            "error: stopped. “resume run” goes on from the last checkpoint.\n"
-        )
         self.assertIs(self.state, RunState.STOPPED)
-        (self.path / "log.txt").write_text("error: The package accelerate is missing.\n")
+        error = ModuleNotFoundError("No module named 'accelerate'", name="accelerate")
+        events.write_failure(self.path, error)
         self.assertIs(self.state, RunState.FAILED)
-        self.assertEqual(self.record.message, "The package accelerate is missing.")
+        self.assertIn("package accelerate is missing", self.record.message)
 
-    def test_what_was_told_before_the_last_event_is_no_reason(self):
-        (self.path / "log.txt").write_text("error: The disk is full.\n")
-        os.utime(self.path / "log.txt", (time.time() - 60,) * 2)
+    def test_lines_of_the_log_do_not_decide_the_state(self):
         self.write("start")
+        (self.path / "log.txt").write_text("error: The disk is full.\n")
         self.assertIs(self.state, RunState.INTERRUPTED)
 
-    def test_a_run_that_is_stopped_before_its_first_step_was_stopped(self):
-        with self.assertRaises(Cancelled), lock.working_on(self.path):
-            lock.ask_to_stop(self.path)
+    def test_a_run_cancelled_before_its_first_step_was_stopped(self):
+        with self.assertRaises(Cancelled), lock.locked_run(self.path):
+            lock.request_stop(self.path)
             raise Cancelled
-        (self.path / "log.txt").write_text("error: stopped.\n")
         self.assertIs(self.state, RunState.STOPPED)
 
-    def test_a_killed_process_leaves_an_interrupted_run_that_another_one_takes_over(self):
-        code = f"import os, signal\nfrom MRISuperResTrainingLib.runs import lock\nwith lock.working_on({str(self.path)!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
+    def test_a_killed_process_leaves_an_interrupted_run_that_can_be_locked(self):
+        code = f"import os, signal\nfrom MRISuperResTrainingLib.runs import lock\nwith lock.locked_run({str(self.path)!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
         subprocess.run(
             [sys.executable, "-c", code],
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
@@ -118,29 +114,29 @@ class StateTest(RunFolderTestCase):
         )
         self.assertTrue((self.path / "process.json").exists())
         self.assertIs(self.state, RunState.INTERRUPTED)
-        with lock.working_on(self.path):
+        with lock.locked_run(self.path):
             self.assertIs(self.state, RunState.RUNNING)
 
-    def test_a_process_with_the_number_of_an_earlier_one_is_not_taken_for_it(self):
-        with lock.working_on(self.path):
+    def test_a_process_that_reuses_a_number_is_another_process(self):
+        with lock.locked_run(self.path):
             process = json.loads((self.path / "process.json").read_text())
             (self.path / "process.json").write_text(
-                json.dumps(process | {"identity": "of another boot"})
+                json.dumps(process | {"created": process["created"] - 60})
             )
             self.assertIs(self.state, RunState.INTERRUPTED)
 
     def test_a_second_process_is_refused(self):
         with (
-            lock.working_on(self.path),
+            lock.locked_run(self.path),
             self.assertRaisesRegex(SuperResolutionError, "Another process works on the run"),
-            lock.working_on(self.path),
+            lock.locked_run(self.path),
         ):
             self.fail("two processes work on one run")
 
-    def test_an_old_wish_to_stop_is_forgotten_when_the_run_goes_on(self):
-        lock.ask_to_stop(self.path)
-        with lock.working_on(self.path):
-            self.assertFalse(lock.is_asked_to_stop(self.path))
+    def test_an_old_stop_request_is_cleared_when_the_run_is_resumed(self):
+        lock.request_stop(self.path)
+        with lock.locked_run(self.path):
+            self.assertFalse(lock.is_stop_requested(self.path))
 
 
 class ContentTest(RunFolderTestCase):

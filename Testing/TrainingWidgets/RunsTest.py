@@ -7,7 +7,7 @@ from unittest import mock
 
 import slicer
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResTrainingLib.data.source import Source
+from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.data.sources import read_sources
 from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.record import RunState

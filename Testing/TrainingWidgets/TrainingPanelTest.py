@@ -222,9 +222,9 @@ class RunTest(TrainingPanelTestCase):
             (STEPS["psnr"] // 2, sum(STEPS.values())),
         )
         details = self.ui.detailsTextEdit.plainText
-        self.assertIn("sub-01_T2w.nii.gz: 18 slices learnt from, 5 left out", details)
-        self.assertIn("empty: 0–2, 21–22", details)
-        self.assertIn("sub-02_T2w.nii.gz: 24 slices held back for the validation", details)
+        self.assertIn("sub-01_T2w.nii.gz: 18 slices for training, 5 left out", details)
+        self.assertIn("little or no anatomy: 0–2, 21–22", details)
+        self.assertIn("sub-02_T2w.nii.gz: 24 slices held out", details)
         self.assertIn("x.nii: It can't be read.", details)
         self.assertEqual(self.ui.stopButton.text, "Stop")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.runs import lock
+from MRISuperResTrainingLib.runs.events import write_failure
 from MRISuperResTrainingLib.runs.record import RunRecord
 
 PREPARED = [
@@ -29,7 +30,7 @@ PREPARED = [
         "anatomy": "fetal",
         "slices": 18,
         "messages": [],
-        "left_out": {str(n): "empty: contrast 0.01 below 0.05" for n in (0, 1, 2, 21, 22)},
+        "left_out": {str(n): "empty" for n in (0, 1, 2, 21, 22)},
     },
     {
         "path": "/data/sub-02_T2w.nii.gz",
@@ -54,8 +55,10 @@ def main(mode, gate, command, *words):
 def work_on_run(mode, gate, command, *words):
     run = Path(words[words.index("--run") + 1] if command == "train" else words[0])
     if mode == "refusing":
-        raise SuperResolutionError("There is no room for it: make some.")
-    with lock.working_on(run):
+        error = SuperResolutionError("There is no room for it: make some.")
+        write_failure(run, error)
+        raise error
+    with lock.locked_run(run):
         if mode == "failing":
             raise SuperResolutionError("The weights of VGG19 are not there: name their file.")
         describe(run)
@@ -72,7 +75,7 @@ def describe(run):
                     "settings": settings,
                     "volumes": PREPARED,
                     "split": split,
-                    "unsuitable": [["/data/x.nii", "It can't be read."]],
+                    "unusable": [["/data/x.nii", "It cannot be read."]],
                 }
             )
         )
@@ -138,7 +141,7 @@ class Training:
         if self.mode == "dying":
             os.kill(os.getpid(), signal.SIGKILL)
         while not self.gate.exists():
-            if self.mode != "deaf" and lock.is_asked_to_stop(self.run):
+            if self.mode != "deaf" and lock.is_stop_requested(self.run):
                 self.write("checkpoint", stage, step)
                 self.write("stopped", stage, step)
                 raise Cancelled

@@ -11,7 +11,7 @@ from MRISuperResLib.core.progress import CancelCheck
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from .. import api
-from ..evaluation.files import MARKDOWN
+from ..evaluation.report import MARKDOWN
 
 
 def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:

@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from MRISuperResLib.core.comparison.scores import ScoreTable
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.inference.device import resolve_device
 from MRISuperResLib.core.io.atomic import translate_os_errors
@@ -27,8 +28,8 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
 from ..data.sources import Source
-from ..evaluation.evaluate import evaluate
-from ..evaluation.perceptual_metrics import METRICS, perceptual_metrics
+from ..evaluation.evaluate import VolumeScores, evaluate
+from ..evaluation.perceptual import METRICS, perceptual_metrics
 from .events import EventReader
 from .folder import RunFolder
 
@@ -145,7 +146,7 @@ def quality(
     return rows, [warning("data", sentence) for sentence in evaluation.skipped]
 
 
-def _row(scores: Any, name: str) -> dict[str, Any]:
+def _row(scores: VolumeScores, name: str) -> dict[str, Any]:
     baselines = (*INTERPOLATIONS, FLOOR)
     return {
         "data": scores.volume.split(".")[0],
@@ -155,18 +156,18 @@ def _row(scores: Any, name: str) -> dict[str, Any]:
     }
 
 
-def _scores(table: Any, name: str) -> dict[str, float]:
-    further = {
-        metric.key: round(table.mean(name, metric.key), 4)
+def _scores(table: ScoreTable, name: str) -> dict[str, float]:
+    values = {
+        "psnr": (table.volume_psnr(name), 3),
+        "ssim": (table.mean(name, "ssim_wang"), 4),
+        "rmse": (table.volume_rmse(name), 3),
+    }
+    values |= {
+        metric.key: (table.mean(name, metric.key), 4)
         for metric in METRICS
         if metric in table.metrics
     }
-    return {
-        "psnr": round(table.volume_psnr(name), 3),
-        "ssim": round(table.mean(name, "ssim_wang"), 4),
-        "rmse": round(table.volume_rmse(name), 3),
-        **further,
-    }
+    return {key: round(value, digits) for key, (value, digits) in values.items() if value}
 
 
 def cpu_speed(method: NetworkMethod) -> dict[str, Any]:
