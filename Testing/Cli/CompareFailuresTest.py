@@ -13,7 +13,8 @@ from unittest import mock
 from compare_helpers import METHODS, PATIENCE, CompareTest, body
 from made_files import grid, run, subprocess_arguments
 from made_torchvision import declare_missing_operators
-from MRISuperResLib.core.io import write_volume
+from MRISuperResLib.core.io.formats import write_volume
+from MRISuperResLib.core.volume import Volume
 
 WEIGHTS = Path(
     os.environ.get(
@@ -69,12 +70,12 @@ class RefusedTest(CompareTest):
             (with_out("--zoom", "a,2,3"), "“a,2,3” is no voxel"),
             (
                 (self.input, "--out", self.folder),
-                "is not empty: empty it, or give the name of a new one",
+                "is not empty. Empty it or choose a new name",
             ),
-            ((self.input, "--out", self.input), "is a file: give the name of a folder"),
+            ((self.input, "--out", self.input), "is a file. Choose the name of a folder"),
             (
                 (self.input, "--out", self.folder / "none" / "out"),
-                "There is no folder .*none: make it first",
+                "The folder .*none does not exist. Create it",
             ),
         ]
         with mock.patch(
@@ -92,7 +93,7 @@ class RefusedTest(CompareTest):
         def with_out(path, *words):
             return (path, "--out", self.out, "--methods", "nearest,bicubic", *words)
 
-        self.assert_refused("There is no file .*none.nii", *with_out(self.folder / "none.nii"))
+        self.assert_refused("none.nii does not exist", *with_out(self.folder / "none.nii"))
         self.assert_refused(
             "too little for a comparison ×8", *with_out(self.input, "--scale", 8, "--axis", "i")
         )
@@ -141,7 +142,7 @@ class RefusedTest(CompareTest):
             self.assert_refused(
                 "NIQE needs at least 4 blocks of 96×96 pixels, an image of 88×72 pixels", *words
             )
-            write_volume(self.input, body((3, 192, 200)), grid(), {})
+            write_volume(self.input, Volume(body((3, 192, 200)), grid(), provenance={}))
             self.compare("--perceptual", "niqe")
         rows = self.table("comparison.csv")
         self.assertGreater(float(rows[0]["niqe_mean"]), 0)
@@ -165,7 +166,7 @@ class NothingLeftTest(CompareTest):
         "cli.compare.write_tables",
         "cli.compare.write_volumes",
         "core.io.nifti.write_nifti",
-        "core.io.writing.os.replace",
+        "core.io.formats.os.replace",
     )
 
     def run_compare(self, *words):
@@ -190,9 +191,9 @@ class NothingLeftTest(CompareTest):
             (
                 OSError(errno.ENOSPC, "No space left on device"),
                 2,
-                r"comparison(/\S+)? can't be written: the disk is full",
+                r"comparison(/\S+)? cannot be written: the disk is full",
             ),
-            (PermissionError(errno.EACCES, "denied"), 2, "you may not write there"),
+            (PermissionError(errno.EACCES, "denied"), 2, "permission denied"),
             (ValueError("ours"), 1, "please report it"),
         ):
             for place in self.PLACES[3:]:
@@ -228,7 +229,7 @@ class NothingLeftTest(CompareTest):
     @unittest.skipIf(os.name == "nt", "needs resource limits")
     def test_a_disk_that_is_really_full_leaves_nothing(self):
         program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.__main__ import main; "
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.cli.main import main; "
             f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, '--methods', 'bicubic,nearest']))"
         )
         result = subprocess.run(
@@ -246,7 +247,7 @@ class NothingLeftTest(CompareTest):
     def test_ctrl_c_on_a_terminal_ends_the_process_and_leaves_nothing(self):
         import pty
 
-        write_volume(self.input, body((60, 256, 256)), grid(), {})
+        write_volume(self.input, Volume(body((60, 256, 256)), grid(), provenance={}))
         (self.folder / "in.nrrd.json").unlink()
         terminal, inside = pty.openpty()
         process = subprocess.Popen(

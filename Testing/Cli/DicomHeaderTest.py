@@ -1,4 +1,4 @@
-"""Headers of derived DICOM series: what is taken over from the source, what is new, and what the standard asks for."""
+"""Headers of derived DICOM series: source attributes, new attributes, rules of the standard."""
 
 import json
 import unittest
@@ -25,7 +25,7 @@ from made_files import EDGE, GRIDS, NO_DATA
 
 
 class HeaderTest(DerivedSeriesTest):
-    def test_patient_study_and_frame_of_reference_are_those_of_the_source_and_series_and_images_are_new(
+    def test_patient_study_and_frame_of_reference_are_the_sources_and_series_and_images_are_new(
         self,
     ):
         self.write_source()
@@ -57,7 +57,7 @@ class HeaderTest(DerivedSeriesTest):
         self.derive()
         self.assertFalse({image.SOPInstanceUID for image in self.images()} & set(uids))
 
-    def test_every_image_says_that_it_is_synthetic_and_how_it_was_made(self):
+    def test_every_image_is_marked_synthetic_and_describes_its_derivation(self):
         self.write_source(ImageComments="breath hold")
         result = self.derive(scale=4)
         for image in self.images():
@@ -68,7 +68,8 @@ class HeaderTest(DerivedSeriesTest):
             )
             self.assertRegex(
                 image.DerivationDescription,
-                r"x4 of the slices along k .* MRISuperRes \S+, model bicubic .*synthetic, not for diagnosis",
+                r"x4 of the slices along k .* MRISuperRes \S+, model bicubic "
+                r".*synthetic, not for diagnosis",
             )
             self.assertEqual(image.ImageComments, "Synthetic, not for diagnosis.\nbreath hold")
             self.assertEqual(image.ContentQualification, "RESEARCH")
@@ -82,7 +83,7 @@ class HeaderTest(DerivedSeriesTest):
             result.provenance,
         )
 
-    def test_the_weights_are_named_by_their_hash_and_long_descriptions_give_way_to_the_mark(self):
+    def test_weights_are_named_by_hash_and_long_descriptions_are_shortened_for_the_mark(self):
         self.write_source(SeriesDescription="d" * 64, DerivationDescription="t" * 1024)
         result = self.derive(model="fast-x2-psnr")
         image = self.images()[0]
@@ -112,7 +113,7 @@ class HeaderTest(DerivedSeriesTest):
                     {"121322"},
                 )
 
-    def test_what_only_one_of_several_source_images_says_is_not_said_of_an_image_that_was_made_of_all(
+    def test_attributes_of_a_single_source_image_are_dropped_from_images_made_from_all(
         self,
     ):
         self.write_source()
@@ -121,7 +122,7 @@ class HeaderTest(DerivedSeriesTest):
         self.assertNotIn("AcquisitionTime", image)
         self.assertEqual(image.EchoTime, 81)
 
-    def test_the_scanner_becomes_a_contributor_and_a_program_a_processor(self):
+    def test_a_scanner_becomes_acquisition_equipment_and_a_program_processing_equipment(self):
         self.write_source(GantryID="G")
         self.derive()
         image = self.images()[0]
@@ -151,7 +152,7 @@ class HeaderTest(DerivedSeriesTest):
         self.assertEqual(len(image.DerivationCodeSequence), 2)
         self.assertEqual(image.ImageType.count("SYNTHETIC"), 1)
 
-    def test_what_is_not_true_of_other_pixels_of_another_series_or_is_private_is_left_out(self):
+    def test_private_attributes_and_those_of_other_pixels_or_another_series_are_dropped(self):
         gone = {
             "SmallestImagePixelValue": 1,
             "LargestImagePixelValue": 9,
@@ -183,7 +184,7 @@ class HeaderTest(DerivedSeriesTest):
                 ]
             )
 
-    def test_a_loss_by_compression_is_not_forgotten(self):
+    def test_lossy_compression_of_the_source_stays_recorded(self):
         self.write_source(
             LossyImageCompression="01",
             LossyImageCompressionRatio="12",
@@ -195,7 +196,7 @@ class HeaderTest(DerivedSeriesTest):
             ("01", 12),
         )
 
-    def test_nothing_is_made_up_about_patient_study_and_acquisition(self):
+    def test_nothing_is_invented_about_patient_study_and_acquisition(self):
         self.write_source(
             PatientName=None,
             PatientBirthDate=None,
@@ -224,7 +225,7 @@ class HeaderTest(DerivedSeriesTest):
             (image.SeriesNumber, image.SeriesDescription), (1000, "SR x2 bicubic (synthetic)")
         )
 
-    def test_times_are_those_of_the_clock_that_the_source_goes_by(self):
+    def test_times_are_in_the_time_zone_of_the_source(self):
         self.write_source(TimezoneOffsetFromUTC="+1345")
         result = self.upsample()
         provenance = result.provenance | {"date": "2024-05-06T20:00:00+00:00"}
@@ -235,12 +236,12 @@ class HeaderTest(DerivedSeriesTest):
             ("20240507", "094500", "20240507"),
         )
 
-    def test_a_name_in_another_script_stays_as_it_is(self):
+    def test_a_name_in_another_script_is_unchanged(self):
         self.write_source(SpecificCharacterSet="ISO_IR 144", PatientName="Люкceмбypг")
         self.derive()
         self.assertEqual(self.images()[0].PatientName, "Люкceмбypг")
 
-    def test_elements_that_cannot_be_decoded_are_left_out(self):
+    def test_elements_that_cannot_be_decoded_are_dropped(self):
         self.write_source()
         for path in self.source.iterdir():
             begin, matrix = b"\x18\x00\x10\x13US", b"\0\0\0\1\0\1\0\0"
@@ -258,7 +259,7 @@ class HeaderTest(DerivedSeriesTest):
 
 
 class StandardTest(DerivedSeriesTest):
-    """dicom3tools know the attributes that every kind of image must, may and must not have, and what images of one study must agree in."""
+    """Rules of the standard, checked by dicom3tools."""
 
     def assert_standard(self):
         for path in sorted(self.out.glob("*.dcm")):
@@ -284,7 +285,7 @@ class StandardTest(DerivedSeriesTest):
                 self.derive(axis)
                 self.assert_standard()
 
-    def test_source_and_derived_series_agree_in_patient_study_and_place_and_name_each_other_rightly(
+    def test_source_and_derived_series_agree_in_patient_study_and_references(
         self,
     ):
         self.write_source()

@@ -1,4 +1,4 @@
-"""Derived DICOM series: the same place and values as any other output, or nothing and a sentence."""
+"""Derived DICOM series: position and values of any other output, or an error and no files."""
 
 import errno
 import sys
@@ -30,7 +30,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         if not error:
             self.assertEqual(again.array.dtype, result.array.dtype)
 
-    def test_what_is_read_again_is_the_volume_that_other_formats_would_hold(self):
+    def test_reading_the_series_gives_the_volume_that_other_formats_hold(self):
         for name, matrix in GRIDS.items():
             for axis in "ijk":
                 with self.subTest(name, axis=axis):
@@ -99,7 +99,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
             lambda: output.write(replace(result, array=result.array * np.int32(100))),
         )
 
-    def test_a_volume_that_was_read_the_other_way_round_is_written_where_it_lies(self):
+    def test_a_volume_with_reversed_slices_is_written_in_place(self):
         self.write_source()
         result = self.upsample(model="bicubic")
         flip = np.diag([1.0, 1, -1, 1])
@@ -113,7 +113,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
             [image.SOPInstanceUID for image in self.images(self.source)],
         )
 
-    def test_a_volume_that_has_left_the_place_of_its_source_is_refused(self):
+    def test_a_volume_that_was_moved_from_its_source_is_refused(self):
         self.write_source()
         low, result = read_volume(self.source), self.upsample()
         moved, turned = result.ijk_to_ras.copy(), result.ijk_to_ras.copy()
@@ -133,7 +133,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
                     lambda: output.write(replace(result, array=voxels, ijk_to_ras=matrix)),
                 )
 
-    def test_slices_across_those_of_the_source_are_thinner_by_the_scale(self):
+    def test_slices_across_those_of_the_source_are_thinner_by_the_factor(self):
         self.write_source(SliceThickness="3")
         self.derive("i")
         for image in self.images():
@@ -144,7 +144,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
         image = self.images()[0]
         self.assertEqual((float(image.SliceThickness), float(image.SpacingBetweenSlices)), (3, 3.3))
 
-    def test_files_that_do_not_hold_what_was_written_are_no_result(self):
+    def test_files_that_differ_from_the_volume_are_refused(self):
         self.write_source()
         result = self.upsample()
         output = self.output()
@@ -201,7 +201,7 @@ class RefusedTest(DerivedSeriesTest):
                 image.save_as(path)
                 self.assert_refused(f"are of different {words}", self.output)
 
-    def test_the_same_number_in_other_words_is_no_other_scaling(self):
+    def test_the_same_scaling_in_other_digits_is_accepted(self):
         self.write_source()
         image = pydicom.dcmread(min(self.source.iterdir()))
         image.RescaleSlope, image.RescaleIntercept = "1.00", "0"
@@ -209,7 +209,7 @@ class RefusedTest(DerivedSeriesTest):
         self.derive()
         self.assertEqual(len(self.images()), 4)
 
-    def test_a_folder_that_holds_something_is_never_touched(self):
+    def test_a_folder_with_files_is_never_touched(self):
         self.out.mkdir()
         (self.out / "mine.txt").write_text("mine")
         self.assert_source_refused("is not empty", "settings")
@@ -252,7 +252,7 @@ class CommandLineTest(DerivedSeriesTest):
             here.ijk_to_ras, there.ijk_to_ras, atol=1e-4
         )  # NIfTI is in single precision
 
-    def test_of_several_images_at_each_place_those_of_the_frame_are_the_source(self):
+    def test_with_several_images_at_each_position_those_of_the_frame_are_the_source(self):
         self.write_source()
         for path in list(self.source.iterdir()):
             image = pydicom.dcmread(path)
@@ -268,7 +268,7 @@ class CommandLineTest(DerivedSeriesTest):
             )
         )
 
-    def test_an_input_without_patient_and_study_or_that_is_not_there_is_refused(self):
+    def test_an_input_without_patient_and_study_or_a_missing_one_is_refused(self):
         self.write_source()
         run("upsample", self.source, self.folder / "in.nrrd", *BICUBIC)
         before = sorted(self.folder.rglob("*"))
@@ -283,7 +283,7 @@ class CommandLineTest(DerivedSeriesTest):
                 self.assertRegex(err, f"^error: {words}")
                 self.assertEqual(sorted(self.folder.rglob("*")), before)
 
-    def test_without_pydicom_it_is_asked_for(self):
+    def test_without_pydicom_its_installation_is_requested(self):
         self.write_source()
 
         class Missing:
@@ -308,7 +308,7 @@ class CommandLineTest(DerivedSeriesTest):
             (2, "", "error: The package pydicom is missing. Install it: pip install pydicom\n"),
         )
 
-    def test_many_series_become_as_many_folders_which_are_not_made_again(self):
+    def test_a_batch_makes_one_folder_per_series_and_skips_existing_ones(self):
         for name in ("study/a", "study/b/c"):
             (self.folder / name).mkdir(parents=True)
             write_mr_series(self.folder / name, stored(), grid())

@@ -1,4 +1,4 @@
-"""Every file that readers trip over: a right result, or one sentence and exit code 2. The table says which."""
+"""Files that many readers get wrong: a correct result, or one sentence and exit code 2."""
 
 import csv
 import gzip
@@ -16,7 +16,7 @@ from made_files import DATA, EDGE, NO_DATA, FolderTest, run
 
 RESULT = "result"
 OUTCOMES = {
-    # file: RESULT and a pattern of what is said on the way, or a pattern of the sentence that refuses it
+    # file: RESULT and a pattern of the messages, or a pattern of the error
     "AIL.nii.gz": (RESULT, "note: Axial slices"),
     "CIT168_RGBA.nii.gz": (r"holds colors \(4 channels\), .*Save .*one channel",),
     "avg152T1_RL_nifti.nii.gz": (RESULT, "note: Axial slices"),
@@ -64,7 +64,7 @@ class EdgeFilesTest(FolderTest):
         return code, out, err, output
 
     def assert_right(self, name, output, frame=None):
-        """Same place, same type, the distance of the slices kept, and the input again where it is made small."""
+        """Check position, type and slice spacing, and that downsampling gives the input again."""
         before, after = read_volume(EDGE / name, frame), read_volume(output)
         self.assertEqual(after.array.dtype, before.array.dtype)
         axis = slice_axis.choose_slice_axis(before.ijk_to_ras)
@@ -106,7 +106,7 @@ class EdgeFilesTest(FolderTest):
             ]
         self.assertEqual(sorted(OUTCOMES), sorted(listed))
 
-    def test_every_file_gives_a_right_result_or_one_sentence(self):
+    def test_every_file_gives_a_correct_result_or_one_sentence(self):
         for name, (outcome, *said) in OUTCOMES.items():
             with self.subTest(name):
                 code, out, err, output = self.upsample(name)
@@ -184,8 +184,8 @@ class EdgeFilesReadingTest(FolderTest):
         image = read_volume(EDGE / "pydicom_CT_small.dcm").array
         self.assertEqual((image.min(), image.max()), (-896, 1167))
 
-    def test_itk_fills_what_is_missing_and_we_do_not(self):
-        """The reason to read NIfTI by nibabel; where this fails ITK has learnt it."""
+    def test_missing_voxels_are_an_error_where_itk_fills_them(self):
+        """One reason to read NIfTI by nibabel; if this fails, ITK was fixed."""
         whole = gzip.decompress((EDGE / "avg152T1_RL_nifti.nii.gz").read_bytes())
         (self.folder / "cut.nii").write_bytes(whole[: len(whole) // 2])
         self.assertEqual(sitk.ReadImage(str(self.folder / "cut.nii")).GetSize(), (91, 109, 91))
@@ -197,7 +197,7 @@ class EdgeFilesReadingTest(FolderTest):
         )
         self.assert_files("cut.nii")
 
-    def test_all_dicom_files_in_one_folder_are_many_series(self):
+    def test_a_folder_with_several_series_asks_for_one(self):
         for name in ("pydicom_MR_small.dcm", "pydicom_CT_small.dcm", "pydicom_rtplan.dcm"):
             shutil.copy(EDGE / name, self.folder)
         code, _, err = run("upsample", self.folder, self.folder / "out.nrrd", "--model", "bicubic")

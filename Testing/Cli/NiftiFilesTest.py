@@ -1,4 +1,4 @@
-"""Reading NIfTI, compared with nibabel; above all what other readers get wrong without a word."""
+"""Reading NIfTI, compared with nibabel, and the errors that other readers do not report."""
 
 import gzip
 import unittest
@@ -26,7 +26,7 @@ class NiftiFilesTest(FolderTest):
         endianness="<",
         **fields,
     ):
-        """Voxels in nibabel's order (i, j, k, …); fields: of the header of a .nii file, set last and unchecked."""
+        """Save voxels (i, j, k); fields: header fields of a .nii file, set last and unchecked."""
         voxels = array().T if voxels is None else voxels
         image = kind(voxels, matrix, kind.header_class(endianness=endianness))
         image.set_data_dtype(voxels.dtype)
@@ -46,7 +46,7 @@ class NiftiFilesTest(FolderTest):
         self.assertEqual(caught.exception.kind, "input")
         self.assertNotIn("\n", str(caught.exception))
 
-    def test_every_type_is_read_in_both_byte_orders_packed_and_as_nifti_2(self):
+    def test_every_type_is_read_in_both_byte_orders_compressed_and_as_nifti_2(self):
         for dtype in TYPES:
             for endianness in "<>":
                 for name in ("a.nii", "a.nii.gz"):
@@ -62,7 +62,7 @@ class NiftiFilesTest(FolderTest):
                             self.assertEqual(volume.array.dtype, np.dtype(dtype))
                             np.testing.assert_array_equal(volume.array, array(dtype))
 
-    def test_the_sform_counts(self):
+    def test_the_sform_is_used(self):
         for name, matrix in GRIDS.items():
             with self.subTest(name):
                 np.testing.assert_allclose(
@@ -71,14 +71,14 @@ class NiftiFilesTest(FolderTest):
                     atol=1e-5,
                 )
 
-    def test_the_qform_counts_where_there_is_no_sform(self):
+    def test_the_qform_is_used_without_an_sform(self):
         for name, matrix in GRIDS.items():
             with self.subTest(name):
                 volume = read_volume(self.save(matrix=matrix, qform_code=1, sform_code=0))
                 np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=1e-4)
                 self.assertEqual(volume.messages, ())
 
-    def test_half_a_turn_is_no_matter_of_rounding(self):
+    def test_rounding_near_half_a_turn_is_no_contradiction(self):
         for turn in (179.5, 179.99, 180, 180.49):
             for axis in range(3):
                 matrix = grid(np.eye(3)[axis] * turn, spacing=(3, 3, 3))
@@ -89,13 +89,13 @@ class NiftiFilesTest(FolderTest):
                 volume = read_volume(self.save(matrix=matrix, sform_code=0, qform_code=1))
                 np.testing.assert_allclose(volume.ijk_to_ras, matrix, atol=3e-3)
 
-    def test_a_position_that_is_given_twice_and_differently_is_told(self):
+    def test_contradicting_positions_are_a_warning(self):
         path = self.save(qoffset_x=99, qform_code=1, sform_code=2)
         volume = read_volume(path)
         self.assertRegex(volume.messages[0].text, "two different positions. The sform is used")
         np.testing.assert_allclose(volume.ijk_to_ras, grid(), atol=1e-5)
 
-    def test_without_a_position_the_grid_is_taken_as_itk_and_slicer_take_it_and_this_is_told(self):
+    def test_without_a_position_the_grid_is_read_as_by_itk_and_slicer_with_a_warning(self):
         path = self.save(qform_code=0, sform_code=0)
         volume = read_volume(path)
         self.assertRegex(volume.messages[0].text, "does not say how the patient lies")
@@ -107,7 +107,7 @@ class NiftiFilesTest(FolderTest):
         )
         self.assertEqual(image.GetDirection(), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 
-    def test_metres_and_micrometres_become_millimeters(self):
+    def test_meters_and_micrometers_become_millimeters(self):
         for unit, millimeters in ((1, 1000), (2, 1), (3, 0.001), (0, 1)):
             volume = read_volume(self.save(xyzt_units=unit + 8))
             np.testing.assert_allclose(
@@ -131,13 +131,13 @@ class NiftiFilesTest(FolderTest):
                         volume.array, nibabel.load(path).get_fdata().T, rtol=1e-5, atol=1e-3
                     )
 
-    def test_a_slope_of_zero_or_nan_and_a_slope_of_one_leave_the_stored_numbers(self):
+    def test_a_slope_of_zero_nan_or_one_keeps_the_stored_values(self):
         for slope, intercept in ((0, 5), (np.nan, 0), (1, np.nan), (1, 0)):
             np.testing.assert_array_equal(
                 read_volume(self.save(scl_slope=slope, scl_inter=intercept)).array, array()
             )
 
-    def test_one_frame_is_a_volume_and_of_several_one_must_be_chosen(self):
+    def test_one_of_several_frames_must_be_chosen(self):
         frames = np.moveaxis(np.stack([array(), array() // 2, array() // 3]), 0, -1).transpose(
             2, 1, 0, 3
         )
@@ -157,7 +157,7 @@ class NiftiFilesTest(FolderTest):
     def test_a_2d_image_is_a_volume_of_one_slice(self):
         self.assertEqual(read_volume(self.save(array().T[:, :, 0])).array.shape, (1, 5, 6))
 
-    def test_voxels_that_are_missing_are_told_and_never_filled_in(self):
+    def test_missing_voxels_are_an_error_and_never_filled(self):
         for name in ("a.nii", "a.nii.gz"):
             path = self.save(array("int16", (9, 30, 30)).T, name=name)
             whole = path.read_bytes()
@@ -175,26 +175,26 @@ class NiftiFilesTest(FolderTest):
                     path.write_bytes(whole[:-cut])
                     self.assert_refused(path, "cut short|damaged|not a volume")
 
-    def test_a_damaged_archive_is_told(self):
+    def test_a_damaged_archive_is_refused(self):
         path = self.save(array("int16", (9, 30, 30)).T, name="a.nii.gz")
         data = bytearray(path.read_bytes())
         data[len(data) // 2 : len(data) // 2 + 8] = bytes(8)
         path.write_bytes(data)
         self.assert_refused(path, "damaged or cut short")
 
-    def test_the_file_that_was_named_is_read_also_when_an_unpacked_one_lies_beside_it(self):
+    def test_the_named_file_is_read_also_beside_an_uncompressed_one(self):
         self.save(array().T // 2, name="a.nii")
         packed = self.save(name="a.nii.gz")
         np.testing.assert_array_equal(read_volume(packed).array, array())
 
-    def test_the_content_counts_and_not_the_name(self):
+    def test_the_content_gives_the_format_and_not_the_name(self):
         path = self.save()
         path.rename(self.folder / "scan")
         np.testing.assert_array_equal(read_volume(self.folder / "scan").array, array())
         (self.folder / "b.nii").write_bytes(gzip.compress((self.folder / "scan").read_bytes()))
         np.testing.assert_array_equal(read_volume(self.folder / "b.nii").array, array())
 
-    def test_a_header_and_its_voxels_may_be_two_files(self):
+    def test_header_and_voxels_may_be_two_files(self):
         pair = nibabel.Nifti1Pair(array().T, grid())
         nibabel.save(pair, self.folder / "a.hdr")
         volume = read_volume(self.folder / "a.hdr")
@@ -203,7 +203,7 @@ class NiftiFilesTest(FolderTest):
         (self.folder / "a.img").unlink()
         self.assert_refused(self.folder / "a.hdr", "are not beside it")
 
-    def test_analyze_is_refused_as_it_does_not_say_left_from_right(self):
+    def test_analyze_is_refused_because_it_does_not_tell_left_from_right(self):
         nibabel.save(
             nibabel.Spm99AnalyzeImage(array().T, np.diag([2, 2, 2, 1])), self.folder / "a.img"
         )
@@ -256,9 +256,7 @@ class NiftiFilesTest(FolderTest):
         st.lists(st.tuples(st.integers(0, 347), st.integers(0, 255)), min_size=1, max_size=6),
         st.sampled_from("<>"),
     )
-    def test_whatever_the_header_says_the_answer_is_a_volume_or_a_sentence(
-        self, changes, endianness
-    ):
+    def test_any_header_gives_a_volume_or_one_sentence(self, changes, endianness):
         data = bytearray(self.save(endianness=endianness).read_bytes())
         for position, value in changes:
             data[position] = value

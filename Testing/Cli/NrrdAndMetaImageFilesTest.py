@@ -13,9 +13,13 @@ from made_files import TYPES, FolderTest, array
 
 VOXELS = np.arange(120, dtype="<i2")
 STRAIGHT = "space directions: (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
+FRAMES = (
+    "space: LPS\nkinds: {} domain domain domain\n"
+    "space directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
+)
 META = (
-    "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n{}DimSize = 6 5 4\n"
-    "ElementType = MET_SHORT\nElementDataFile = {}\n"
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n"
+    "CompressedData = False\n{}DimSize = 6 5 4\nElementType = MET_SHORT\nElementDataFile = {}\n"
 )
 
 
@@ -27,7 +31,8 @@ class ReadingTest(FolderTest):
     def nrrd(self, fields, sizes="6 5 4", voxels=VOXELS.tobytes()):
         return self.write(
             "a.nrrd",
-            f"NRRD0004\ntype: short\ndimension: {len(sizes.split())}\n{fields}sizes: {sizes}\nendian: little\nencoding: raw\n\n",
+            f"NRRD0004\ntype: short\ndimension: {len(sizes.split())}\n{fields}sizes: {sizes}\n"
+            "endian: little\nencoding: raw\n\n",
             voxels,
         )
 
@@ -60,7 +65,7 @@ class NrrdFilesTest(ReadingTest):
                 self.assertEqual(volume.messages, ())
                 np.testing.assert_array_equal(volume.array.ravel(), VOXELS)
 
-    def test_a_space_that_is_not_anatomical_or_missing_is_told(self):
+    def test_a_missing_or_non_anatomical_space_is_a_warning(self):
         for fields in (
             "",
             "spacings: 2 2 3\n",
@@ -75,25 +80,28 @@ class NrrdFilesTest(ReadingTest):
                 )
 
     def test_sheared_and_degenerate_grids_are_refused(self):
-        space = "space: left-posterior-superior\nspace origin: (1,2,3)\nspace directions: (2,0,0) (0,2,0) "
+        space = (
+            "space: left-posterior-superior\nspace origin: (1,2,3)\n"
+            "space directions: (2,0,0) (0,2,0) "
+        )
         self.assert_refused(self.nrrd(space + "(0,1,3)\n"), "sheared .*gantry")
         self.assert_refused(self.nrrd(space + "(0,0,0)\n"), "no usable voxel size")
         self.assert_refused(self.nrrd("spacings: 0 2 3\n"), "no usable voxel size")
 
-    def test_missing_voxels_are_told(self):
+    def test_missing_voxels_are_refused(self):
         for cut in (1, 2, 200):
             self.assert_refused(
                 self.nrrd(f"space: LPS\n{STRAIGHT}", voxels=VOXELS.tobytes()[:-cut]), "cut short"
             )
 
-    def test_of_a_sequence_as_slicer_saves_it_one_frame_can_be_chosen(self):
-        fields = "space: LPS\nkinds: list domain domain domain\nspace directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
+    def test_one_frame_of_a_sequence_saved_by_slicer_can_be_chosen(self):
+        fields = FRAMES.format("list")
         path = self.nrrd(fields, sizes="2 5 4 3")
         self.assert_refused(path, "holds 2 frames .*--frame")
         np.testing.assert_array_equal(read_volume(path, frame=1).array.ravel(), VOXELS[1::2])
 
     def test_vectors_colors_and_segmentations_are_refused(self):
-        fields = "space: LPS\nkinds: {} domain domain domain\nspace directions: none (2,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
+        fields = FRAMES
         self.assert_refused(
             self.nrrd(fields.format("vector"), sizes="2 5 4 3"), "2 values per voxel"
         )
@@ -107,7 +115,7 @@ class NrrdFilesTest(ReadingTest):
 
 
 class MetaImageFilesTest(ReadingTest):
-    def test_every_type_packed_or_not_is_read(self):
+    def test_every_type_is_read_compressed_or_not(self):
         for dtype in TYPES:
             for packed in (False, True):
                 for name in ("a.mha", "a.mhd", "a.nrrd", "a.nhdr"):
@@ -130,7 +138,7 @@ class MetaImageFilesTest(ReadingTest):
         for spacing in ("0 1 2", "nan 1 2"):
             self.assert_refused(self.meta(f"ElementSpacing = {spacing}\n"), "no usable voxel size")
 
-    def test_missing_voxels_are_told(self):
+    def test_missing_voxels_are_refused(self):
         self.assert_refused(
             self.write("a.mha", META.format("", "LOCAL"), VOXELS.tobytes()[:-1]), "cut short"
         )
@@ -151,7 +159,7 @@ class MetaImageFilesTest(ReadingTest):
         )
         np.testing.assert_array_equal(read_volume(self.folder / "a.mha").array, frames[0])
 
-    def test_a_2d_image_is_a_volume_of_one_slice_and_its_thickness_is_told_to_be_unknown(self):
+    def test_a_2d_image_is_a_volume_of_one_slice_with_a_warning(self):
         sitk.WriteImage(sitk.GetImageFromArray(array()[0]), str(self.folder / "a.mha"))
         volume = read_volume(self.folder / "a.mha")
         self.assertEqual(volume.array.shape, (1, 5, 6))
@@ -169,10 +177,10 @@ class MetaImageFilesTest(ReadingTest):
 
 
 class NoVolumeTest(ReadingTest):
-    def test_a_missing_file_is_told(self):
+    def test_a_missing_file_is_refused(self):
         self.assert_refused(self.folder / "none.nii", "none.nii does not exist. Check the name")
 
-    def test_files_of_other_kinds_are_refused_with_the_kinds_that_are_read(self):
+    def test_other_files_are_refused_with_a_list_of_formats(self):
         sitk.WriteImage(
             sitk.GetImageFromArray(np.zeros((9, 9), np.uint8)), str(self.folder / "a.png")
         )
@@ -184,17 +192,17 @@ class NoVolumeTest(ReadingTest):
         ):
             self.assert_refused(path, "is not a volume that can be read. Use a NIfTI")
 
-    def test_empty_files_are_told(self):
+    def test_empty_files_are_refused(self):
         for name in ("a.nii", "a.nrrd", "a.nii.gz"):
             self.assert_refused(self.write(name, "", b""), "is empty or damaged")
 
-    def test_a_file_that_must_not_be_read_is_told(self):
+    def test_a_file_without_read_permission_is_refused(self):
         with mock.patch("builtins.open", side_effect=PermissionError(13, "Permission denied")):
             self.assert_refused(
                 self.nrrd(""), "cannot be read .Permission denied.. Check its permissions"
             )
 
-    def test_a_series_is_chosen_from_folders_only(self):
+    def test_a_series_can_be_chosen_only_in_a_folder(self):
         self.assert_refused(self.nrrd(""), "single file. Omit --series", series="1.2.3")
 
 

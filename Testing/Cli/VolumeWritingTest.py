@@ -1,4 +1,4 @@
-"""Volumes to files and back: nothing is lost, nothing moves, nothing is left half done."""
+"""Writing volumes: no loss, no shift, no incomplete files."""
 
 import errno
 import json
@@ -28,7 +28,7 @@ PROVENANCE = {
 
 class VolumeWritingTest(FolderTest):
     def fresh(self, extension):
-        """A name of its own for each format: ITK reads a.nii where a.nii.gz was asked for and both are there."""
+        """Return a name for each format: ITK reads a.nii instead of a.nii.gz if both exist."""
         return self.folder / f"a{extension.replace('.', '-')}{extension}"
 
     def read_by_itk(self, path):
@@ -48,7 +48,7 @@ class VolumeWritingTest(FolderTest):
                         self.assertEqual(voxels.dtype, np.dtype(dtype))
                         np.testing.assert_array_equal(voxels, array(dtype))
 
-    def test_every_format_keeps_the_place_of_every_grid_and_itk_agrees(self):
+    def test_every_format_keeps_the_position_of_every_grid_and_itk_agrees(self):
         for extension in FORMATS:
             for name, matrix in GRIDS.items():
                 with self.subTest(extension, grid=name):
@@ -67,7 +67,7 @@ class VolumeWritingTest(FolderTest):
         st.lists(st.floats(-500, 500), min_size=3, max_size=3),
         st.tuples(*[st.integers(1, 9)] * 3),
     )
-    def test_any_grid_and_size_stays_where_it_is(
+    def test_any_grid_and_size_stays_in_place(
         self, extension, angles, spacing, order, signs, origin, shape
     ):
         matrix = grid(angles, spacing, order, signs, origin)
@@ -76,7 +76,7 @@ class VolumeWritingTest(FolderTest):
         for read in (read_volume(path).ijk_to_ras, self.read_by_itk(path)[1]):
             self.assert_same_place(matrix, shape, read, shape)
 
-    def test_a_view_that_is_not_contiguous_and_big_endian_voxels_are_written_right(self):
+    def test_views_and_big_endian_voxels_are_written_correctly(self):
         whole = array("int32", (6, 5, 4))
         for extension in FORMATS:
             for voxels in (whole.transpose(2, 0, 1), whole[::-1, ::2], whole.astype(">i4")):
@@ -84,7 +84,7 @@ class VolumeWritingTest(FolderTest):
                 write_volume(path, Volume(voxels, grid(), provenance=PROVENANCE))
                 np.testing.assert_array_equal(read_volume(path).array, voxels)
 
-    def test_the_provenance_lies_beside_the_output_and_in_its_header(self):
+    def test_provenance_is_beside_the_output_and_in_its_header(self):
         for extension in (".nrrd", ".mha"):
             path = self.folder / f"{extension[1:]}{extension}"
             write_volume(path, Volume(array(), grid(), provenance=PROVENANCE))
@@ -99,7 +99,7 @@ class VolumeWritingTest(FolderTest):
                 PROVENANCE,
             )
 
-    def test_nifti_carries_the_notice_in_its_description_and_all_of_the_provenance_in_an_extension(
+    def test_nifti_has_the_notice_in_its_description_and_the_provenance_in_an_extension(
         self,
     ):
         import nibabel
@@ -111,7 +111,7 @@ class VolumeWritingTest(FolderTest):
         self.assertEqual(json.loads(header.extensions[0].get_content()), PROVENANCE)
         self.assert_files("a.nii.gz", "a.nii.gz.json")
 
-    def test_nibabel_finds_the_same_place_in_sform_and_qform(self):
+    def test_sform_and_qform_give_the_same_position(self):
         import nibabel
 
         for name, matrix in GRIDS.items():
@@ -121,7 +121,7 @@ class VolumeWritingTest(FolderTest):
                 np.testing.assert_allclose(image.get_sform(), matrix, atol=1e-5)
                 np.testing.assert_allclose(image.get_qform(), matrix, atol=1e-4)
 
-    def test_a_type_that_no_format_stores_is_refused_before_anything_is_written(self):
+    def test_an_unsupported_type_is_refused_before_anything_is_written(self):
         for dtype, words in (
             (np.float16, "cannot be stored .* float32"),
             (np.complex64, "complex64"),
@@ -143,7 +143,7 @@ class VolumeWritingTest(FolderTest):
             self.assertFalse(path.with_name(f"{path.name}.json").exists())
             np.testing.assert_array_equal(read_volume(path).array, array())
 
-    def test_an_axis_that_is_too_long_for_nifti_is_refused_with_the_formats_that_hold_it(self):
+    def test_an_axis_too_long_for_nifti_is_refused_with_other_formats(self):
         with self.assertRaisesRegex(SuperResolutionError, "32767 .* 40000. Write a .nrrd or .mha"):
             write_volume(
                 self.folder / "a.nii",
@@ -166,7 +166,7 @@ class FailedWritingTest(FolderTest):
         with mock.patch(function, side_effect=error):
             write_volume(self.path, Volume(array("uint8"), grid(), provenance=PROVENANCE))
 
-    def test_a_full_disk_is_named_and_leaves_the_old_output_as_it_was(self):
+    def test_a_full_disk_leaves_the_old_output_unchanged(self):
         with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*Free some space"):
             self.fail_with(
                 "MRISuperResLib.core.io.formats.write_itk",
@@ -174,12 +174,12 @@ class FailedWritingTest(FolderTest):
             )
         self.assert_nothing_changed()
 
-    def test_a_file_that_another_program_holds_leaves_the_old_output_as_it_was(self):
+    def test_a_file_open_in_another_program_leaves_the_old_output_unchanged(self):
         with self.assertRaisesRegex(SuperResolutionError, "close that program"):
             self.fail_with("os.replace", PermissionError(errno.EACCES, "Permission denied"))
         self.assert_nothing_changed()
 
-    def test_a_stop_in_the_middle_of_the_voxels_leaves_the_old_output_as_it_was(self):
+    def test_an_interrupt_leaves_the_old_output_unchanged(self):
         def stop(path, *volume):
             path.write_bytes(b"NRRD")
             raise KeyboardInterrupt
@@ -188,7 +188,7 @@ class FailedWritingTest(FolderTest):
             self.fail_with("MRISuperResLib.core.io.formats.write_itk", stop)
         self.assert_nothing_changed()
 
-    def test_a_file_that_itk_has_not_written_completely_is_no_result(self):
+    def test_an_incomplete_file_from_itk_is_no_result(self):
         def forget_a_voxel(image, path, **options):
             image[0, 0, 0] = 1 if image[0, 0, 0] == 0 else 0
             write_image(image, path, **options)
@@ -201,7 +201,7 @@ class FailedWritingTest(FolderTest):
             write_volume(self.path, Volume(array(), grid(), provenance=PROVENANCE))
         self.assert_nothing_changed()
 
-    def test_any_other_failure_leaves_the_old_output_as_it_was(self):
+    def test_any_other_failure_leaves_the_old_output_unchanged(self):
         with self.assertRaises(ZeroDivisionError):
             self.fail_with("MRISuperResLib.core.io.formats.write_itk", ZeroDivisionError)
         self.assert_nothing_changed()
@@ -215,7 +215,7 @@ class CheckOutputTest(FolderTest):
         self.assertIn(caught.exception.kind, ("settings", "environment"))
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
-    def test_a_good_place_is_accepted_and_nothing_is_left_there(self):
+    def test_a_valid_output_is_accepted_and_nothing_is_left_behind(self):
         for extension in (*FORMATS, ".NII.GZ", ".NRRD"):
             check_output(self.folder / f"a.b{extension}", self.folder / "in.nii.gz")
         self.assert_files()
@@ -224,10 +224,10 @@ class CheckOutputTest(FolderTest):
         for name in ("out", "out.png", "out.gz", "out.nii.bz2", ".nrrd", "out.mhd"):
             self.assert_refused(self.folder / name, "which format .* .nii, .nii.gz, .nrrd or .mha")
 
-    def test_a_folder_that_is_missing_is_refused(self):
+    def test_a_missing_folder_is_refused(self):
         self.assert_refused(self.folder / "none" / "out.nrrd", "none does not exist. Create it")
 
-    def test_a_folder_in_the_place_of_the_file_is_refused(self):
+    def test_a_folder_instead_of_a_file_is_refused(self):
         (self.folder / "out.nrrd").mkdir()
         self.assert_refused(self.folder / "out.nrrd", "is a folder. Add a file name")
 
@@ -236,7 +236,7 @@ class CheckOutputTest(FolderTest):
         with mock.patch("os.open", side_effect=error):
             self.assert_refused(self.folder / "out.nrrd", "cannot be written: permission denied")
 
-    def test_the_input_is_never_overwritten_under_whatever_name(self):
+    def test_the_input_is_never_overwritten_under_any_name(self):
         source = self.folder / "in.nrrd"
         source.write_bytes(b"volume")
         hard = self.folder / "hard.nrrd"
@@ -253,7 +253,7 @@ class CheckOutputTest(FolderTest):
             self.assert_refused(path, "is the input itself", source)
         self.assert_refused(source, "is the input itself", soft)
 
-    def test_a_link_is_written_through_and_stays_a_link(self):
+    def test_a_link_is_followed_and_stays_a_link(self):
         (self.folder / "place").mkdir()
         link = self.folder / "link.nrrd"
         link.symlink_to(self.folder / "place" / "real.nrrd")
@@ -270,7 +270,7 @@ class CheckOutputTest(FolderTest):
             ["blob", "blob.json", "real.nrrd", "real.nrrd.json"],
         )
 
-    def test_outputs_of_one_name_in_several_formats_lie_side_by_side_each_with_its_own_description(
+    def test_outputs_of_one_name_in_several_formats_each_have_a_provenance_file(
         self,
     ):
         for extension in FORMATS:

@@ -1,4 +1,4 @@
-"""Made-up MR series that keep all rules of the standard, from which derived ones are made, and what the standard's checker says of a file."""
+"""Synthetic MR series that keep the standard, and the checks of dicom3tools."""
 
 import subprocess
 import warnings
@@ -74,7 +74,14 @@ ACQUISITION = {
 
 
 def write_mr_series(folder, stored, ijk_to_ras, **changes):
-    """One file a slice. stored: (k, j, i) int16 or uint16 pixels; ijk_to_ras: (4, 4), k perpendicular to the slices; changes: attributes by keyword, None: left out."""
+    """Write one file per slice.
+
+    Args:
+        folder: An existing folder.
+        stored: Pixels (k, j, i), int16 or uint16.
+        ijk_to_ras: (4, 4), mm, with k perpendicular to the slices.
+        changes: Attributes by keyword; None drops one.
+    """
     lps = np.diag([-1, -1, 1, 1]) @ ijk_to_ras
     spacing = geometry.spacing(ijk_to_ras)
     for k, image in enumerate(stored):
@@ -123,7 +130,7 @@ def decimals(numbers):
 
 
 def standard_errors(path):
-    """The errors that dciodvfy finds in a file, attributes by keyword."""
+    """Return the errors that dciodvfy finds in a file."""
     said = _said("dciodvfy", "-new", path)
     if not any(line.endswith("Image") for line in said):
         raise AssertionError(f"dciodvfy has not recognized the image: {said}")
@@ -131,12 +138,12 @@ def standard_errors(path):
 
 
 def contradictions(paths):
-    """What dcentvfy finds that several files say differently of one patient, study, series or frame of reference, and references to files that are not there."""
+    """Return the contradictions and missing references that dcentvfy finds among files."""
     return _said("dcentvfy", *paths)
 
 
 def _said(program, *arguments):
-    """Lines that a program of David Clunie's dicom3tools has printed."""
+    """Return the lines that a program of David Clunie's dicom3tools prints."""
     done = subprocess.run(
         [Path(dicom3tools.bin_dir(), program), *arguments],
         capture_output=True,

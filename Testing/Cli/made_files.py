@@ -1,4 +1,4 @@
-"""What the tests of this folder share: where the data is, made-up volumes and DICOM series, and the command line in process."""
+"""Shared by the tests: data folders, synthetic volumes and DICOM series, the command line."""
 
 import contextlib
 import io
@@ -43,7 +43,7 @@ def grid(
     signs=(1, 1, 1),
     origin=(-87.3, 41.7, -13.9),
 ):
-    """IJKToRAS: angles in degrees; order: which patient axis i, j, k follow; signs: of the voxel axes."""
+    """Return IJKToRAS; angles in degrees; order: patient axes of i, j, k; signs: of the axes."""
     matrix = np.eye(4)
     matrix[:3, :3] = (
         Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
@@ -66,7 +66,7 @@ GRIDS = {
 
 
 def array(dtype="int16", shape=(4, 5, 6)):
-    """Voxels up to both ends of the type (±2^53 for 64 bits), or digits that only it can hold."""
+    """Return voxels up to both ends of the type (64-bit: ±2^53), or with all digits."""
     dtype = np.dtype(dtype)
     rng = np.random.default_rng(7)
     if dtype.kind == "f":
@@ -86,7 +86,7 @@ def extent(matrix, shape):
 
 
 class FolderTest(unittest.TestCase):
-    """A test with a temporary folder that it works in."""
+    """Test with a temporary folder."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -107,7 +107,7 @@ class FolderTest(unittest.TestCase):
 
 
 def run(*words):
-    """(exit code, standard output, standard error) of the command line, in this process."""
+    """Run the command line in this process; return exit code, standard output and error."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(word) for word in words])
@@ -115,7 +115,7 @@ def run(*words):
 
 
 def subprocess_arguments(*words):
-    """For subprocess: the true command line, where the library is found as in an installed extension."""
+    """Return subprocess arguments for the command line of an installed extension."""
     return dict(
         args=[sys.executable, "-m", "MRISuperResLib", *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(LIBRARY_FOLDER)},
@@ -123,7 +123,7 @@ def subprocess_arguments(*words):
 
 
 def write_dicom(path, pixels, **tags):
-    """One MR image. pixels: (rows, columns); tags: values by names of TAGS."""
+    """Write one MR image. pixels: (rows, columns); tags: values by names of TAGS."""
     image = sitk.GetImageFromArray(pixels[None])
     values = {
         "modality": "MR",
@@ -171,7 +171,7 @@ TAGS = {
 def write_series(
     folder, count=5, gap=3.0, series="1.2.3", along=(0, 0, 1), names=None, pixels=None, **tags
 ):
-    """count slices, gap mm apart along a direction, in files whose names are in another order than the slices."""
+    """Write slices, gap mm apart along a direction, in files that are not named in order."""
     for n in range(count):
         position = "\\".join(f"{10 + n * gap * x:.6f}" for x in along)
         image = pixels[n] if pixels is not None else np.full((6, 4), 100 + n, np.int16)

@@ -8,7 +8,6 @@ the source lacks stays empty or missing.
 
 from __future__ import annotations
 
-import copy
 import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -182,7 +181,8 @@ def derived_headers(
             common, sources = _shared_attributes(original), _references(original)
         header = Dataset()
         for element in (*common, *new):
-            header.add(copy.deepcopy(element))  # setting an attribute changes its element
+            # a new element: setting an attribute of this header must not change the others
+            header.add(DataElement(element.tag, element.VR, element.value))
         header.SourceImageSequence = sources
         header.SOPInstanceUID = generate_uid(prefix=None)
         header.InstanceNumber = number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,17 +45,20 @@ class Slice:
     @property
     def size(self) -> tuple[int, int]:
         """Pixel counts (ni, nj)."""
-        return int(self.dataset.Columns), int(self.dataset.Rows)
+        columns, rows = self.numbers("Columns", 1), self.numbers("Rows", 1)
+        return (
+            0 if columns is None else int(columns[0]),
+            0 if rows is None else int(rows[0]),
+        )
 
     def text(self, keyword: str) -> str:
         """Return an element as text; "" if it is missing or damaged."""
         try:
             value = self._value(keyword)
-            parts = [value] if value is None or isinstance(value, str) else list(value)
-        except TypeError:  # a single number
-            parts = [value]
         except DAMAGED:
             return ""
+        is_single = value is None or isinstance(value, str) or not isinstance(value, Iterable)
+        parts = [value] if is_single else list(value)
         return "\\".join(str(part) for part in parts if part is not None).strip(" \0")
 
     def _value(self, keyword: str) -> Any:

@@ -116,6 +116,8 @@ def _header(path: Path, force: bool = False) -> Slice:
     """Read the elements of a file with an image; `force`: also without the DICOM preamble."""
     try:
         dataset = pydicom.dcmread(path, defer_size=DEFERRED, force=force)
+        sop_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+        is_cut = _is_cut(dataset)
     except InvalidDicomError as e:
         raise _not_dicom(path) from e
     except OSError as e:
@@ -125,14 +127,13 @@ def _header(path: Path, force: bool = False) -> Slice:
     except DAMAGED as e:
         raise _undecodable(path) from e
     image = Slice(path, dataset)
-    if _is_cut(dataset):
+    if is_cut:
         raise _undecodable(path)
-    if image.numbers("Rows", 1) and image.numbers("Columns", 1) and PIXEL_DATA in dataset:
+    if min(image.size) > 0 and PIXEL_DATA in dataset:
         return image
     if dataset.preamble is None:
         raise _not_dicom(path)
-    sop_class = dataset.file_meta.get("MediaStorageSOPClassUID") or image.text("SOPClassUID")
-    if "Image Storage" in UID(sop_class).name:
+    if "Image Storage" in UID(sop_class or image.text("SOPClassUID")).name:
         raise _undecodable(path)
     modality = image.text("Modality")
     raise _NoImageError(
