@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 
 MODULE = Path(__file__).resolve().parents[2] / "MRISuperRes"
 SIZE = 260, 280  # as Slicer's template for modules proposes
