@@ -1,8 +1,8 @@
-"""What a comparison costs beside the networks in it: python Testing/Benchmarks/compare_benchmark.py
+"""Cost of a comparison beside its networks: python Testing/Benchmarks/compare_benchmark.py
 
-Both are timed in one process, in turns: the comparison, and its networks alone on the same low-resolution slices. Printed are
-medians, the ratio first. Run it on a machine that does nothing else; or, where that can't be had, with OMP_NUM_THREADS=1 and
---processor-time, which other programs disturb little.
+The comparison, and its networks alone on the same low-resolution slices, are timed in one process,
+in turns. The output is medians, the ratio first. Run it on an idle machine, or with
+OMP_NUM_THREADS=1 and --processor-time, which other programs disturb little.
 """
 
 import argparse
@@ -12,22 +12,23 @@ import time
 
 import numpy as np
 from benchmark_tools import body, cores, in_turns, ratio
-from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.stack import SliceStack
 from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.volume import Volume
 
 METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
 
 
-def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
+def measure(volume, matrix, options, registry, repeats, clock=time.perf_counter):
     """{"ratio", "comparison", "networks": s}: medians."""
-    stack = SliceStack(volume, matrix, job)
+    stack = SliceStack(Volume(volume, matrix), options)
     low = np.stack([stack.read(number)[0] for number in range(len(stack))])
     networks = {
         method.name: method
-        for name in job.methods
-        for method in [cache.get(job.upsampling_options(name.removesuffix("+bp")))]
+        for name in options.methods
+        for method in [registry.get(options.upsampling_options(name.removesuffix("+bp")))]
         if method.cards
     }
     if not networks:
@@ -40,7 +41,12 @@ def measure(volume, matrix, job, cache, repeats, clock=time.perf_counter):
                 network(low[start : start + size])
 
     times = in_turns(
-        {"networks": networks_alone, "comparison": lambda: compare(volume, matrix, job, cache)},
+        {
+            "networks": networks_alone,
+            "comparison": lambda: compare_methods(
+                Volume(volume, matrix), options, registry=registry
+            ),
+        },
         repeats,
         clock,
     )
@@ -74,23 +80,26 @@ def main():
     )
     arguments = parser.parse_args()
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
-    volume, matrix, cache = (
+    volume, matrix, registry = (
         body(arguments.size[::-1]),
         np.diag([1.0, 1.0, 3.0, 1.0]),
         MethodRegistry(),
     )
     print(
-        f"{'×'.join(map(str, arguments.size))} voxels, {len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
+        f"{'×'.join(map(str, arguments.size))} voxels, "
+        f"{len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
         f"{cores()} CPU cores, device {arguments.device}, "
-        f"{'processor' if arguments.processor_time else 'clock'} time, median of {arguments.repeats}"
+        f"{'processor' if arguments.processor_time else 'clock'} time, "
+        f"median of {arguments.repeats}"
     )
     print("mode           ratio  comparison  networks alone  all the rest")
     clock = time.process_time if arguments.processor_time else time.perf_counter
     for reference in (True, False):
-        job = ComparisonOptions(methods, arguments.scale, reference, device=arguments.device)
-        found = measure(volume, matrix, job, cache, arguments.repeats, clock)
+        options = ComparisonOptions(methods, arguments.scale, reference, device=arguments.device)
+        found = measure(volume, matrix, options, registry, arguments.repeats, clock)
         print(
-            f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  {found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
+            f"{'reference' if reference else 'no reference':13}  {found['ratio']:5.2f}  "
+            f"{found['comparison']:8.2f} s  {found['networks']:12.2f} s  "
             f"{found['comparison'] - found['networks']:10.2f} s",
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""The command audit: its folder, its tables, the cards that it changes, and what goes wrong."""
+"""The command audit: folder, tables, changed cards, and failures."""
 
 import csv
 import errno
@@ -16,12 +16,13 @@ import numpy as np
 from compare_helpers import PATIENCE, body
 from made_files import FolderTest, grid, run, subprocess_arguments
 from made_models import write_model
-from MRISuperResLib.cli import parser
-from MRISuperResLib.core.audit.audit import audit
+from MRISuperResLib.cli import help_texts, parser
+from MRISuperResLib.core.audit.audit import audit_volume
 from MRISuperResLib.core.options import AuditOptions
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import read_volume, write_volume
-from MRISuperResLib.core.models.card import AUDITED, ModelCard
+from MRISuperResLib.core.io.formats import read_volume, write_volume
+from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, SHIPPED
 
 FILES = ["audit.csv", "audit.json", "audit.md", "audit.png", "lesions.csv", "maps", "summary.csv"]
@@ -47,7 +48,10 @@ class AuditCommandTest(FolderTest):
             self.make(f"study/{name}.nrrd", seed=seed)
 
     def make(self, name, shape=(4, 72, 88), seed=0):
-        write_volume(self.folder / name, body(shape, seed=seed), grid(angles=(5, 0, 20)), {})
+        write_volume(
+            self.folder / name,
+            Volume(body(shape, seed=seed), grid(angles=(5, 0, 20)), provenance={}),
+        )
         (self.folder / f"{name}.json").unlink()
 
     def audit(self, *words, code=0, out=None):
@@ -74,7 +78,7 @@ class AuditCommandTest(FolderTest):
 class FolderOfResultsTest(AuditCommandTest):
     has_picture = True
 
-    def test_it_holds_tables_a_picture_maps_and_how_they_were_made(self):
+    def test_the_folder_contains_tables_a_figure_maps_and_a_record(self):
         self.audit("--slices", "3", "--seed", "5")
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), FILES)
         self.assertEqual(
@@ -87,7 +91,7 @@ class FolderOfResultsTest(AuditCommandTest):
         self.assertEqual(
             [
                 (job["methods"], job["slices"], job["seed"], job["precision"])
-                for job in record["jobs"]
+                for job in record["options"]
             ],
             [(METHODS, 3, 5, "float32")],
         )
@@ -105,15 +109,14 @@ class FolderOfResultsTest(AuditCommandTest):
         self.assertIn("numpy", record["versions"])
         self.assertIn("not for diagnosis", record["notice"])
 
-    def test_the_numbers_and_maps_are_the_cores(self):
+    def test_figures_and_maps_are_those_of_the_core(self):
         self.audit("--noise", "2", "--degradation", "kspace", "--slices", "all")
         rows = {(row["volume"], row["method"]): row for row in self.table("audit.csv")}
         lesions = self.table("lesions.csv")
         for name in "ab":
             volume = read_volume(self.folder / "study" / f"{name}.nrrd")
-            found = audit(
-                volume.array,
-                volume.ijk_to_ras,
+            found = audit_volume(
+                volume,
                 AuditOptions(("tiny-psnr",), noise=2.0, degradation="kspace", slices=None),
             )
             for method, result in found.methods.items():
@@ -134,15 +137,15 @@ class FolderOfResultsTest(AuditCommandTest):
                 )
                 self.assertEqual(
                     [
-                        row["word"]
+                        row["outcome"]
                         for row in lesions
                         if (row["volume"], row["method"]) == (name, method)
                     ],
-                    [lesion.score.word for lesion in result.findings.lesions],
+                    [lesion.score.outcome for lesion in result.findings.lesions],
                 )
         self.assertEqual(rows, {})
 
-    def test_the_summary_takes_volumes_together_and_the_text_shows_it(self):
+    def test_the_summary_combines_the_volumes(self):
         text = self.audit()
         volumes, summary = self.table("audit.csv"), self.table("summary.csv")
         self.assertEqual(
@@ -152,11 +155,11 @@ class FolderOfResultsTest(AuditCommandTest):
         for row in summary:
             both = [other for other in volumes if other["method"] == row["method"]]
             self.assertAlmostEqual(
-                float(row["invented"]),
-                sum(float(other["invented"]) for other in both) / 2,
+                float(row["hallucinated"]),
+                sum(float(other["hallucinated"]) for other in both) / 2,
                 places=5,
             )
-            self.assertEqual(int(row["planted"]), sum(int(other["planted"]) for other in both))
+            self.assertEqual(int(row["lesions"]), sum(int(other["lesions"]) for other in both))
             self.assertRegex(
                 text, rf"(?m)^\| `{re.escape(row['method'])}` \| {float(row['unfaithful']):.2f} \|"
             )
@@ -166,12 +169,12 @@ class FolderOfResultsTest(AuditCommandTest):
             "## ×2: 2 volumes, 8 slices",
             "How to read it",
             "Unfaithful patches",
-            "at most 20 slices of every volume; seed 0",
+            "at most 20 slices per volume; seed 0",
         ):
             self.assertIn(part, markdown)
-        self.assertRegex(text, rf"\nWritten: {re.escape(str(self.out))}, \d+ s\n$")
+        self.assertRegex(text, rf"\nDone in \d+ s: {re.escape(str(self.out))}\n$")
 
-    def test_models_of_several_scales_have_a_table_each(self):
+    def test_every_scale_has_its_own_table(self):
         code, text, err = run(
             "audit",
             self.folder / "study",
@@ -198,7 +201,7 @@ class FolderOfResultsTest(AuditCommandTest):
             ["bicubic", "bicubic+bp", "fast-x2-psnr", "tiny-psnr", "fast-x2-gan"],
         )
 
-    def test_the_same_call_gives_the_same_tables_in_another_process_and_another_seed_others(self):
+    def test_tables_are_reproducible_in_another_process_and_depend_on_the_seed(self):
         tables = []
         for seed in (5, 5, 6):
             out = self.folder / f"{seed}-{len(tables)}"
@@ -216,7 +219,8 @@ class FolderOfResultsTest(AuditCommandTest):
                 "--device",
                 "cpu",
             )
-            subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
+            result = subprocess.run(**words, capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual(result.returncode, 0, result.stderr)
             tables.append(
                 [
                     (out / name).read_bytes()
@@ -226,7 +230,7 @@ class FolderOfResultsTest(AuditCommandTest):
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0][0], tables[2][0])
 
-    def test_progress_and_notes_are_not_among_the_results(self):
+    def test_progress_and_notes_go_to_standard_error(self):
         words = subprocess_arguments(
             "audit", self.folder / "study", "--out", self.out, "--models", "tiny-psnr"
         )
@@ -248,13 +252,15 @@ class FolderOfResultsTest(AuditCommandTest):
             "--degradation",
             "--noise",
             "--seed",
-            "--axis",
+            "--slice-axis",
             "--device",
         ):
             self.assertIn(option, out)
         self.assertNotIn("--precision", out)
         examples = re.findall(
-            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$", parser.AUDIT_EXAMPLES, re.MULTILINE
+            rf"^  {re.escape(help_texts.PROGRAM)} (.+?)(?:   .*)?$",
+            help_texts.AUDIT_EXAMPLES,
+            re.MULTILINE,
         )
         self.assertGreater(len(examples), 3)
         for example in examples:
@@ -262,7 +268,7 @@ class FolderOfResultsTest(AuditCommandTest):
 
 
 class CardTest(AuditCommandTest):
-    def test_the_figures_come_into_the_card_beside_those_of_other_anatomies(self):
+    def test_a_card_keeps_one_audit_per_anatomy(self):
         before = json.loads((self.own / "tiny-psnr.json").read_text())
         text = self.audit("--card", "fetal", "--seed", "4")
         self.assertIn("and the cards of tiny-psnr", text)
@@ -280,8 +286,8 @@ class CardTest(AuditCommandTest):
         )
         for name, figures in ({"tiny-psnr": entry} | entry["baselines"]).items():
             self.assertEqual(
-                {key: round(float(summary[name][key]), 4) for key in AUDITED},
-                {key: figures[key] for key in AUDITED},
+                {key: round(float(summary[name][key]), 4) for key in AUDIT_FIGURES},
+                {key: figures[key] for key in AUDIT_FIGURES},
             )
         self.assertEqual(list(entry["baselines"]), ["bicubic", "bicubic+bp"])
         self.audit("--card", "brain", out=self.folder / "second")
@@ -298,21 +304,21 @@ class CardTest(AuditCommandTest):
             ["tiny-psnr.json", "tiny-psnr.safetensors", "tiny-x4.json", "tiny-x4.safetensors"],
         )
 
-    def test_models_show_tells_them(self):
+    def test_models_show_includes_the_audit(self):
         self.audit("--card", "brain")
         code, text, _ = run("models", "show", "tiny-psnr")
         self.assertEqual(code, 0)
         self.assertIn("Audit, brain (2 volumes, 8 slices):", text)
         row = next(row for row in self.table("summary.csv") if row["method"] == "tiny-psnr")
         self.assertRegex(text, rf"(?m)^unfaithful patches, % .* {float(row['unfaithful']):.2f}$")
-        self.assertIn("Unfaithful patches show", text)
+        self.assertIn("Unfaithful patches contradict", text)
         self.assertNotIn("baselines", text)
 
-    def test_cards_that_are_not_the_users_own_stay_as_they_are(self):
+    def test_cards_of_the_extension_are_not_changed(self):
         card = (SHIPPED / "fast-x2-psnr.json").read_bytes()
         for models, pattern in (
-            ("fast-x2-psnr", "came with the extension"),
-            ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr came with the extension"),
+            ("fast-x2-psnr", "is part of the extension"),
+            ("tiny-psnr,fast-x2-psnr", "fast-x2-psnr is part of the extension"),
             ("tiny-psnr+bp", "no model “tiny-psnr.bp”"),
             ("bicubic", "no model “bicubic”"),
         ):
@@ -337,7 +343,7 @@ class CardTest(AuditCommandTest):
         self.assertEqual((SHIPPED / "fast-x2-psnr.json").read_bytes(), card)
         self.assertFalse(self.out.exists())
 
-    def test_a_card_that_cannot_be_written_is_told_and_the_folder_stays(self):
+    def test_a_card_that_cannot_be_written_is_reported_and_the_folder_stays(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
         with mock.patch(
             "MRISuperResLib.core.models.user_models.write_json",
@@ -348,12 +354,13 @@ class CardTest(AuditCommandTest):
             err = self.audit("--card", "brain", code=2)
         self.assertRegex(
             err,
-            r"error: The audit is in .*audit, but not in all cards. tiny-psnr.json can't be written: you may not write there.\n$",
+            r"error: The audit is in .*audit, but not in all cards. "
+            r"tiny-psnr.json can't be written: you may not write there.\n$",
         )
         self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)
         self.assertTrue((self.out / "audit.md").is_file())
 
-    def test_a_failing_volume_or_a_stop_leaves_the_cards_alone(self):
+    def test_a_failing_volume_or_a_cancellation_changes_no_card(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
         (self.folder / "study" / "c.nrrd").write_bytes(b"no volume")
         self.assertIn("no card was changed", self.audit("--card", "brain", code=2))
@@ -372,11 +379,12 @@ class WrongTest(AuditCommandTest):
         self.assertEqual((status, out), (2, ""), err)
         self.assertRegex(
             err,
-            f"^((note|warning|error): .*\n|\\d+/\\d+ slices.*\n|\\[.*\n)*error: .*{pattern}[^\n]*\n$",
+            "^((note|warning|error): .*\n|\\d+/\\d+ slices.*\n|\\[.*\n)*"
+            f"error: .*{pattern}[^\n]*\n$",
         )
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
-    def test_what_is_wrong_is_one_sentence_and_is_said_before_any_work(self):
+    def test_errors_are_one_sentence_before_any_work(self):
         study = self.folder / "study"
         self.make("a.nrrd")
 
@@ -386,30 +394,30 @@ class WrongTest(AuditCommandTest):
         cases = [
             ((study,), "required: --out; see .* audit --help"),
             (("--out", self.out), "required: IN"),
-            ((self.folder / "gone", "--out", self.out), "no file or folder .*gone"),
-            ((self.folder / "models", "--out", self.out), "There is no volume in what was given"),
-            ((study, self.folder / "a.nrrd", "--out", self.out), "would both become"),
+            ((self.folder / "gone", "--out", self.out), "File or folder not found: .*gone"),
+            ((self.folder / "models", "--out", self.out), "No volume found"),
+            ((study, self.folder / "a.nrrd", "--out", self.out), "would both be written to"),
             (with_out("--models", "none-such"), "There is no model “none-such”"),
-            (with_out("--models", "tiny-psnr,tiny-psnr"), "Named twice: tiny-psnr"),
-            (with_out("--models", "tiny-psnr", "--scale", 4), "enlarges ×2, not ×4"),
-            (with_out("--scale", 3), "scale must be 2, 4 or 8, not 3"),
-            (with_out("--slices", 0), "number of slices must be 1 or more, or all, not 0"),
-            (with_out("--slices", "few"), "“few” is no number of slices"),
-            (with_out("--noise", 21), "between 0 and 20 %"),
-            (with_out("--seed", -1), "seed must be"),
-            (with_out("--degradation", "blur"), "no degradation “blur”"),
-            (with_out("--axis", "up"), "no slice direction “up”"),
-            (with_out("--device", "tpu"), "no device “tpu”"),
+            (with_out("--models", "tiny-psnr,tiny-psnr"), "Listed twice: tiny-psnr"),
+            (with_out("--models", "tiny-psnr", "--scale", 4), "upsamples ×2, not ×4"),
+            (with_out("--scale", 3), "“scale” must be one of 2, 4, 8, not 3"),
+            (with_out("--slices", 0), "“slices” must be a whole number of at least 1"),
+            (with_out("--slices", "few"), "“few” is not a number of slices"),
+            (with_out("--noise", 21), "“noise” must be a number from 0 to 20"),
+            (with_out("--seed", -1), "“seed” must be"),
+            (with_out("--degradation", "blur"), "“degradation” must be one of bicubic, kspace"),
+            (with_out("--slice-axis", "up"), "“slice_axis” must be one of auto, axial"),
+            (with_out("--device", "tpu"), "“device” must be auto, cpu"),
             (with_out("--precision", "auto"), "unrecognized arguments: --precision"),
-            (with_out("--card", "brain"), "Name with --models the models of your own"),
+            (with_out("--card", "brain"), "--card needs --models"),
             (
                 with_out("--card", " ", "--models", "tiny-psnr"),
-                "Say after --card what the volumes show",
+                "--card needs the anatomy",
             ),
-            ((study, "--out", self.own), "is not empty: empty it, or give the name of a new one"),
+            ((study, "--out", self.own), "is not empty. Empty it or choose a new name"),
             (
                 (study, "--out", self.folder / "none" / "out"),
-                "There is no folder .*none: make it first",
+                "The folder .*none does not exist. Create it",
             ),
         ]
         with mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")):
@@ -417,7 +425,7 @@ class WrongTest(AuditCommandTest):
                 with self.subTest(words):
                     self.assert_refused(pattern, *words)
 
-    def test_a_missing_matplotlib_is_told_before_any_work(self):
+    def test_a_missing_matplotlib_is_reported_before_any_work(self):
         with (
             mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
             mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")),
@@ -426,30 +434,31 @@ class WrongTest(AuditCommandTest):
                 "needs the package matplotlib", self.folder / "study", "--out", self.out
             )
 
-    def test_a_volume_that_cannot_be_audited_is_named_and_does_not_stop_the_others(self):
+    def test_a_volume_that_cannot_be_audited_is_named_and_skipped(self):
         (self.folder / "study" / "aa.nrrd").write_bytes(b"no volume")
         write_volume(
-            self.folder / "study" / "dark.nrrd", np.zeros((3, 40, 40), np.int16), grid(), {}
+            self.folder / "study" / "dark.nrrd",
+            Volume(np.zeros((3, 40, 40), np.int16), grid(), provenance={}),
         )
         err = self.audit(code=2)
         self.assertRegex(
             err.splitlines()[-1],
-            rf"The audit of the others is in {re.escape(str(self.out))}; what could not be audited: "
-            r".*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: There is nothing to judge",
+            rf"The audit of the other volumes is in {re.escape(str(self.out))}. Not audited: "
+            r".*aa.nrrd: aa.nrrd .* .*dark.nrrd, ×2: No patch can be judged",
         )
         self.assertEqual({row["volume"] for row in self.table("audit.csv")}, {"a", "b"})
         markdown = (self.out / "audit.md").read_text(encoding="utf-8")
-        self.assertIn("Left out:", markdown)
+        self.assertIn("Skipped:", markdown)
         self.assertIn("aa.nrrd", markdown)
         self.assertEqual(
             len(json.loads((self.out / "audit.json").read_text(encoding="utf-8"))["skipped"]), 2
         )
 
-    def test_where_none_can_be_audited_nothing_is_written(self):
+    def test_nothing_is_written_if_no_volume_can_be_audited(self):
         for name in "ab":
             (self.folder / "study" / f"{name}.nrrd").write_bytes(b"no volume")
         self.assert_refused(
-            "Nothing could be audited. .*a.nrrd", self.folder / "study", "--out", self.out
+            "No volume could be audited. .*a.nrrd", self.folder / "study", "--out", self.out
         )
 
     def test_a_volume_too_small_for_one_scale_is_audited_at_the_others(self):
@@ -460,17 +469,17 @@ class WrongTest(AuditCommandTest):
         self.assertEqual(code, 2)
         self.assertRegex(
             err,
-            "b.nrrd, ×4: The slices have 28×28 pixels, which is too little for patches of 32×32",
+            "b.nrrd, ×4: Slices of 28×28 pixels are too small for patches of 32×32",
         )
         self.assertEqual(
             {(row["scale"], row["volume"]) for row in self.table("audit.csv")},
             {("2", "a"), ("2", "b"), ("4", "a")},
         )
 
-    def test_too_little_memory_for_a_volume_is_told_of_it(self):
-        with mock.patch("MRISuperResLib.cli.audit.audit", side_effect=MemoryError):
+    def test_out_of_memory_is_reported_with_the_volume(self):
+        with mock.patch("MRISuperResLib.cli.audit.audit_volume", side_effect=MemoryError):
             self.assert_refused(
-                "Nothing could be audited.*a.nrrd, ×2: there is not enough memory",
+                "No volume could be audited.*a.nrrd, ×2: Out of memory",
                 self.folder / "study",
                 "--out",
                 self.out,
@@ -482,13 +491,13 @@ class NothingLeftTest(AuditCommandTest):
     PLACES = (
         "cli.audit.read_volume",
         "cli.console.Console.progress",
-        "cli.audit.audit",
+        "cli.audit.audit_volume",
         "cli.audit_files.write_volume",
         "cli.audit_files.tables.volumes_csv",
         "cli.audit_files.WorstSlices.draw",
     )
 
-    def test_a_stop_at_any_time_leaves_nothing(self):
+    def test_a_cancellation_at_any_time_leaves_nothing(self):
         for place in self.PLACES:
             with (
                 self.subTest(place),
@@ -497,7 +506,7 @@ class NothingLeftTest(AuditCommandTest):
                     side_effect=lambda *_, **__: signal.raise_signal(signal.SIGINT),
                 ),
             ):
-                self.assertRegex(self.audit(code=130), "error: stopped, nothing was written.\n$")
+                self.assertRegex(self.audit(code=130), "error: Cancelled; nothing was written.\n$")
                 self.assert_files("models", "study")
 
     def test_a_failure_at_any_time_leaves_nothing(self):
@@ -505,16 +514,16 @@ class NothingLeftTest(AuditCommandTest):
             (
                 OSError(errno.ENOSPC, "No space left on device"),
                 2,
-                r"audit(/\S+)? can't be written: the disk is full",
+                r"audit(/\S+)? cannot be written: the disk is full",
             ),
-            (ValueError("ours"), 1, "please report it"),
+            (ValueError("ours"), 1, "Please report it"),
         ):
             for place in self.PLACES[3:]:
                 with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=error):
                     err = self.audit(code=code)
                     self.assertRegex(err, f"error: .*{sentence}[^\n]*\n$")
                     self.assert_files("models", "study")
-                    for log in re.findall(r"file (\S+\.log)\.", err):
+                    for log in re.findall(r"attach (\S+\.log)\.", err):
                         Path(log).unlink()
 
 

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from made_files import FolderTest, grid, run
-from MRISuperResLib.core.comparison.compare import compare
+from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.io import read_volume, write_volume
+from MRISuperResLib.core.io.formats import read_volume, write_volume
+from MRISuperResLib.core.volume import Volume
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from made_bodies import body
@@ -23,7 +24,12 @@ class CompareTest(FolderTest):
         super().setUp()
         self.input, self.out = self.folder / "in.nrrd", self.folder / "comparison"
         write_volume(
-            self.input, body((4, 72, 88)), grid(angles=(5, 0, 20)), {"software": "MRISuperRes test"}
+            self.input,
+            Volume(
+                body((4, 72, 88)),
+                grid(angles=(5, 0, 20)),
+                provenance={"software": "MRISuperRes test"},
+            ),
         )
         (self.folder / "in.nrrd.json").unlink()
 
@@ -38,7 +44,7 @@ class CompareTest(FolderTest):
         """What the core makes of the input, and the job."""
         volume = read_volume(self.input)
         job = ComparisonOptions(METHODS, **settings)
-        return compare(volume.array, volume.ijk_to_ras, job), job
+        return compare_methods(volume, job), job
 
     def table(self, name):
         with open(self.out / name, encoding="utf-8", newline="") as file:
