@@ -1,4 +1,4 @@
-"""The tutorial for radiologists in Documentation/Tutorials.md, step by step; its pictures are left in build/screenshots."""
+"""Every step of the tutorial for radiologists in Documentation/Tutorials.md, with pictures."""
 
 import unittest
 
@@ -9,11 +9,11 @@ from tutorial_helpers import TutorialTestCase, load
 
 from module_helpers import click
 
-PATIENCE = 300
+TIMEOUT = 300
 
 
 class RadiologistTutorialTest(TutorialTestCase):
-    def test_enlarge_a_volume_and_see_what_can_be_trusted(self):
+    def test_volume_is_upsampled_and_checked_against_a_reference(self):
         slicer.mrmlScene.Clear(0)
         volume = load("SampleBrainT2")  # 1
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
@@ -26,19 +26,19 @@ class RadiologistTutorialTest(TutorialTestCase):
         self.show(widget)
         slicer.util.resetSliceViews()
         self.assertIs(ui.inputSelector.currentNode(), volume)
-        self.assertIn("Slices along", ui.geometryLabel.text)
+        self.assertIn("Axial slices (k): 3", ui.geometryLabel.text)
         self.assertEqual(
             (ui.scaleComboBox.currentText, ui.modelComboBox.currentText),
-            ("×2", "Fast, for a CPU: PSNR model"),
+            ("×2", "Fast (CPU): PSNR model"),
         )  # 3
         before = self.picture("radiologist_1")
 
         click(ui.applyButton)  # 4
         self.assertEqual(ui.applyButton.text, "Cancel")
-        wait_until(lambda: not widget.upsampling.isRunning, timeout=PATIENCE)
+        wait_until(lambda: not widget.upsampling.isRunning, timeout=TIMEOUT)
         process_events()
         output = slicer.util.getNode("SampleBrainT2 SR x2 fast-x2-psnr")  # 5
-        self.assertIs(widget.upsampling.job.outputNode, output)
+        self.assertIs(widget.upsampling.task.result, output)
         shown = (
             slicer.app.layoutManager()
             .sliceWidget("Red")
@@ -52,7 +52,7 @@ class RadiologistTutorialTest(TutorialTestCase):
         self.addCleanup(self.unfold, ui)
         ui.compareCollapsibleButton.collapsed = False  # 6
         click(ui.compareButton)
-        wait_until(lambda: not widget.comparing.isRunning, timeout=PATIENCE)
+        wait_until(lambda: not widget.comparing.isRunning, timeout=TIMEOUT)
         process_events()
         self.scroll_to(ui.showViewsButton)
         compared = self.picture("radiologist_3")
@@ -60,12 +60,12 @@ class RadiologistTutorialTest(TutorialTestCase):
         self.choose_map(ui, "|SR − reference|")  # 7
         error = self.picture("radiologist_4")
         self.choose_map(ui, "|GAN − PSNR|")
-        invented = self.picture("radiologist_5")
+        added = self.picture("radiologist_5")
         self.assertEqual(
-            len({path.read_bytes() for path in (before, after, compared, error, invented)}), 5
+            len({path.read_bytes() for path in (before, after, compared, error, added)}), 5
         )
 
-        self.assertEqual(ui.showViewsButton.text, "Close, keep results")  # 8
+        self.assertEqual(ui.showViewsButton.text, "Close views")  # 8
         click(ui.showViewsButton)
         self.assertEqual(
             slicer.app.layoutManager().layout,
@@ -76,7 +76,7 @@ class RadiologistTutorialTest(TutorialTestCase):
         box = ui.mapComboBox
         self.assertIn(title, [box.itemText(index) for index in range(box.count)])
         box.setCurrentIndex(box.findText(title))
-        wait_until(lambda: not ui.mapHelpLabel.text.startswith("Map "), timeout=PATIENCE)
+        wait_until(lambda: not ui.mapHelpLabel.text.startswith("Map "), timeout=TIMEOUT)
         process_events()
 
     def end(self, widget):

@@ -1,4 +1,4 @@
-"""What the tutorials have in common: their volumes, and pictures of panel and views as in the application's window."""
+"""Base of the tutorial tests: their volumes, and pictures of panel and views side by side."""
 
 import sys
 import unittest
@@ -18,7 +18,7 @@ SAMPLES = {
 
 
 def load(name):
-    """A sample of the extension where it is at hand, else a phantom of that name."""
+    """Return a sample of the extension if it is available, else a phantom of that name."""
     try:
         node = slicer.util.loadVolume(str(real_data(*SAMPLES[name])))
     except unittest.SkipTest:
@@ -29,10 +29,10 @@ def load(name):
 
 class TutorialTestCase(unittest.TestCase):
     size = 1500, 900
-    """Of the window with panel and views."""
+    """Size of the window in pixels."""
 
     def show(self, panel, shares=(2, 3)):
-        """Panel and views side by side."""
+        """Show panel and views side by side."""
         self.window = QWidget()
         layout = QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -43,7 +43,7 @@ class TutorialTestCase(unittest.TestCase):
         self.picture("size").unlink()  # gives the views their sizes
 
     def take_apart(self):
-        """Else the window would take panel and views with it."""
+        """Keep panel and views when the window is deleted."""
         for part in self.parts:
             part.setParent(None)
 
@@ -51,7 +51,7 @@ class TutorialTestCase(unittest.TestCase):
         return screenshot(self.window, f"tutorial_{name}", self.size)
 
     def scroll_to(self, widget):
-        """Shows a part of the panel that lies below."""
+        """Scroll the panel to a widget."""
         process_events()
         self.parts[0].ensureWidgetVisible(widget, 0, 300)
         process_events()

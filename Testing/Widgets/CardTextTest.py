@@ -4,8 +4,8 @@ import re
 import unittest
 
 import slicer  # noqa: F401 - first, as it loads the modules
-from MRISuperResLib.core.models.card import AUDITED, ModelCard
-from MRISuperResLib.widgets.card_text import asPlainText, cardHtml
+from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
+from MRISuperResLib.widgets.models import asPlainText, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}
 INTERPOLATIONS = {
@@ -34,14 +34,14 @@ def card(**values):
 
 
 def rows(html):
-    """The tables' rows as lists of texts."""
+    """Return the rows of all tables as lists of texts."""
     return [
         re.findall("<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", html)
     ]
 
 
 class CardTextTest(unittest.TestCase):
-    def test_every_measure_has_a_table_with_a_row_per_volume_and_the_model_before_the_baselines(
+    def test_every_metric_has_a_table_with_one_row_per_volume_and_the_model_first(
         self,
     ):
         metrics = [
@@ -68,7 +68,7 @@ class CardTextTest(unittest.TestCase):
             ["this model", "0.9500", "0.9500", "this model", "4.50", "4.50"],
         )
 
-    def test_a_measure_that_some_volume_lacks_has_rows_for_the_others_only(self):
+    def test_volumes_without_a_metric_have_no_row(self):
         measured = {name: scores | {"lpips": 0.2} for name, scores in INTERPOLATIONS.items()}
         metrics = [
             {"data": "sub-1", "anatomy": "brain", **SCORES, "lpips": 0.1, "baselines": measured},
@@ -79,8 +79,12 @@ class CardTextTest(unittest.TestCase):
             ["sub-1", "0.1000", "0.2000", "0.2000", "0.2000", "0.2000"],
         )
 
-    def test_every_audit_has_a_table_with_the_model_before_what_learns_nothing(self):
-        found = dict.fromkeys(AUDITED, 1) | {"unfaithful": 0.25, "contrast": 0.875, "least": None}
+    def test_every_audit_has_a_table_with_the_model_before_the_baselines(self):
+        found = dict.fromkeys(AUDIT_FIGURES, 1) | {
+            "unfaithful": 0.25,
+            "mean_contrast": 0.875,
+            "min_contrast": None,
+        }
         audit = [
             {
                 "anatomy": anatomy,
@@ -95,17 +99,17 @@ class CardTextTest(unittest.TestCase):
         for anatomy in ("brain", "fetal"):
             self.assertIn(f"<p>Audit, {anatomy} (2 volumes, 40 slices):</p>", html)
         table = rows(html)
-        self.assertIn("Unfaithful patches show", html)
-        self.assertEqual(len(table), 2 * (1 + len(AUDITED)))
+        self.assertIn("Unfaithful patches contradict", html)
+        self.assertEqual(len(table), 2 * (1 + len(AUDIT_FIGURES)))
         self.assertEqual(
             table[:2], [["", "this model", "bicubic"], ["unfaithful patches, %", "0.25", "3.50"]]
         )
         self.assertEqual(
-            table[len(AUDITED) - 1 : len(AUDITED) + 1],
-            [["contrast left, mean", "0.88", "0.88"], ["contrast left, least", "–", "–"]],
+            table[len(AUDIT_FIGURES) - 1 : len(AUDIT_FIGURES) + 1],
+            [["mean lesion contrast", "0.88", "0.88"], ["minimum lesion contrast", "–", "–"]],
         )
 
-    def test_data_are_named_with_their_licenses_and_sources(self):
+    def test_training_data_are_listed_with_licenses_and_sources(self):
         training = {
             "steps": 7,
             "loss": "L1",
@@ -123,17 +127,15 @@ class CardTextTest(unittest.TestCase):
         text = cardHtml(card(training=training, license="MIT", made_for="gpu"))
         for part in (
             "<li>a.nii.gz, T2w, CC0, somebody/data</li>",
-            "7 steps (L1; degradation: kspace)",
-            "net-x2-psnr, made for the GPU; license: MIT",
+            "7 steps (loss: L1; degradation: kspace)",
+            "net-x2-psnr; device: GPU; license: MIT",
         ):
             self.assertIn(part, text)
 
-    def test_a_card_that_says_little_gives_a_short_text(self):
-        self.assertEqual(
-            cardHtml(card()), "<p>net-x2-psnr, made for the CPU; license: not stated</p>"
-        )
+    def test_minimal_card_gives_one_line(self):
+        self.assertEqual(cardHtml(card()), "<p>net-x2-psnr; device: CPU; license: not stated</p>")
 
-    def test_nothing_in_a_card_is_taken_for_markup(self):
+    def test_markup_in_a_card_is_escaped(self):
         self.assertNotIn(
             "<img", cardHtml(card(license="<img src='x'>", training={"data": [{"path": "<img>"}]}))
         )
@@ -141,7 +143,7 @@ class CardTextTest(unittest.TestCase):
             asPlainText("<b>Mine</b>\n& yours"), "<p>&lt;b&gt;Mine&lt;/b&gt;<br>&amp; yours</p>"
         )
 
-    def test_whatever_a_card_tells_of_its_training_can_be_shown(self):
+    def test_odd_training_values_are_shown(self):
         for odd in (None, 10**400, float("nan"), "{0}", "\x00", [], {"a": [{}]}, True):
             self.assertIn(
                 "net-x2-psnr",

@@ -1,4 +1,4 @@
-"""The part of the panel that compares methods, as a user meets it: choosing, comparing, cancelling, missing packages."""
+"""Comparison in the panel: options, task, faults and missing packages."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from slicerhost.testing import answer_next, expect_error, leave_module, shown_di
 
 
 class ChoosingTest(ComparePanelTestCase):
-    def test_interpolations_the_floor_and_the_models_of_the_scale_are_checked_at_first(self):
+    def test_baselines_and_models_of_the_scale_are_checked_by_default(self):
         models = self.widget.upsampling.models._store
         self.parameters.changedMethods = ""
         for index, scale in enumerate((2, 4, 8)):
@@ -25,13 +25,13 @@ class ChoosingTest(ComparePanelTestCase):
             cards = tuple(card.name for card in models.cards(scale))
             self.assertEqual(self.widget.comparing.methods.names, (METHODS + cards)[:8])
 
-    def test_every_model_is_offered_with_its_back_projection(self):
+    def test_every_model_is_listed_with_its_back_projection(self):
         for card in self.widget.upsampling.models._store.cards(2):
             self.assertIn(card.name, self.items())
             self.assertIn(card.name + "+bp", self.items())
             self.assertIn(card.summary(), self.items()[card.name].toolTip())
 
-    def test_names_in_the_list_are_those_of_the_tables(self):
+    def test_list_items_start_with_the_method_name(self):
         for name, item in self.items().items():
             self.assertTrue(item.text().startswith(f"{name} – "))
 
@@ -40,11 +40,11 @@ class ChoosingTest(ComparePanelTestCase):
         self.assertFalse(self.ui.compareButton.enabled)
         self.assertEqual(
             (self.status, self.ui.compareButton.toolTip),
-            ("Check 2 to 8 methods: 1 are checked.",) * 2,
+            ("Check 2 to 8 methods (1 checked).",) * 2,
         )
         self.check("bicubic")
         self.assertTrue(self.ui.compareButton.enabled)
-        with mock.patch("MRISuperResLib.widgets.comparison.panel.MOST", 2):
+        with mock.patch("MRISuperResLib.widgets.comparison.panel.MAX_METHODS", 2):
             self.check("nearest")
             self.assertFalse(self.ui.compareButton.enabled)
 
@@ -54,16 +54,17 @@ class ChoosingTest(ComparePanelTestCase):
         self.assertEqual(self.status, "Choose an input volume.")
         self.assertEqual(self.ui.comparisonHelpLabel.text, "")
 
-    def test_panel_says_what_will_be_done_with_the_volume(self):
+    def test_description_follows_mode_and_scale(self):
         self.assertIn(
-            "“Phantom” is the truth: it is made 2 times smaller", self.ui.comparisonHelpLabel.text
+            "“Phantom” is the reference. Every method restores it after ×2",
+            self.ui.comparisonHelpLabel.text,
         )
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
-        self.assertIn("“Phantom” is made 2 times larger", self.ui.comparisonHelpLabel.text)
+        self.assertIn("“Phantom” is upsampled by ×2", self.ui.comparisonHelpLabel.text)
         self.ui.scaleComboBox.setCurrentIndex(1)
-        self.assertIn("4 times", self.ui.comparisonHelpLabel.text)
+        self.assertIn("×4", self.ui.comparisonHelpLabel.text)
 
-    def test_noise_is_for_the_degraded_volume_only_and_the_seed_for_the_noise(self):
+    def test_noise_needs_a_reference_and_the_seed_needs_noise(self):
         self.assertEqual((self.ui.noiseSpinBox.enabled, self.ui.seedSpinBox.enabled), (True, False))
         self.ui.noiseSpinBox.value = 2
         self.assertTrue(self.ui.seedSpinBox.enabled)
@@ -72,7 +73,7 @@ class ChoosingTest(ComparePanelTestCase):
             (self.ui.noiseSpinBox.enabled, self.ui.seedSpinBox.enabled), (False, False)
         )
 
-    def test_settings_are_saved_with_the_scene_and_come_back(self):
+    def test_settings_are_restored_with_the_scene(self):
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
         self.ui.degradationComboBox.setCurrentIndex(1)
         self.ui.noiseSpinBox.value, self.ui.seedSpinBox.value = 2.5, 7
@@ -105,55 +106,53 @@ class ChoosingTest(ComparePanelTestCase):
         )
         self.assertEqual(self.widget.comparing.methods.names, METHODS[1:])
 
-    def test_what_was_unchecked_stays_so_at_another_scale_and_back(self):
+    def test_unchecked_method_stays_unchecked_at_other_scales(self):
         self.uncheck("nearest")
         self.ui.scaleComboBox.setCurrentIndex(2)
         self.assertNotIn("nearest", self.widget.comparing.methods.names)
         self.ui.scaleComboBox.setCurrentIndex(0)
         self.assertEqual(self.widget.comparing.methods.names, METHODS[1:])
 
-    def test_every_setting_reaches_the_job(self):
+    def test_every_setting_reaches_the_options(self):
         self.ui.scaleComboBox.setCurrentIndex(1)
         self.uncheck_models()
-        self.ui.sliceDirectionComboBox.setCurrentIndex(
-            self.ui.sliceDirectionComboBox.findText("Sagittal")
-        )
+        self.ui.sliceAxisComboBox.setCurrentIndex(self.ui.sliceAxisComboBox.findText("Sagittal"))
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.ui.degradationComboBox.setCurrentIndex(1)
         self.ui.noiseSpinBox.value, self.ui.seedSpinBox.value = 1.5, 3
-        run = self.compare()
-        run.cancel()
-        wait_for_end(run)
-        job = run.job
+        task = self.compare()
+        task.cancel()
+        wait_for_end(task)
+        options = task.strategy._options
         self.assertEqual(
             (
-                job.methods,
-                job.scale,
-                job.reference,
-                job.slice_axis,
-                job.device,
-                job.degradation,
-                job.noise,
-                job.seed,
-                job.perceptual,
+                options.methods,
+                options.scale,
+                options.reference,
+                options.slice_axis,
+                options.device,
+                options.degradation,
+                options.noise,
+                options.seed,
+                options.perceptual,
             ),
             (METHODS, 4, True, "sagittal", "cpu", "kspace", 1.5, 3, "none"),
         )
 
-    def test_noise_of_the_other_mode_is_no_obstacle(self):
+    def test_noise_is_ignored_without_a_reference(self):
         self.ui.noiseSpinBox.value = 1.5
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
         comparison = self.compare_to_the_end()
-        self.assertEqual((comparison.job.noise, comparison.reference), (0, None))
+        self.assertEqual((comparison.options.noise, comparison.reference), (0, None))
 
 
 class RunTest(ComparePanelTestCase):
-    def test_click_on_compare_shows_the_pictures_side_by_side(self):
-        run = self.compare()
+    def test_compare_shows_the_images_side_by_side(self):
+        task = self.compare()
         self.assertEqual(self.ui.compareButton.text, "Cancel")
         self.assertIn("Running: Phantom", self.status)
-        self.assert_idle(run, TaskState.FINISHED, "“Comparison of Phantom x2”")
-        self.assertIn("slices along k", self.status)
+        self.assert_idle(task, TaskState.FINISHED, "“Comparison of Phantom x2”")
+        self.assertIn("(k)", self.ui.compareDetailsLabel.text)
         self.assert_results(areOpen=True)
         shown = [
             slicer.app.layoutManager()
@@ -163,10 +162,10 @@ class RunTest(ComparePanelTestCase):
             .GetBackgroundVolumeID()
             for name in slicer.app.layoutManager().sliceViewNames()
         ]
-        for node in (run.comparison.reference, *run.comparison.outputs.values()):
+        for node in (task.result.reference, *task.result.outputs.values()):
             self.assertIn(node.GetID(), shown)
 
-    def test_table_shows_one_part_of_the_numbers_at_a_time(self):
+    def test_table_shows_one_region_at_a_time(self):
         comparison = self.compare_to_the_end()
         view = self.results._tableView
         self.assertIs(view.mrmlTableNode(), comparison.tableNode)
@@ -180,8 +179,8 @@ class RunTest(ComparePanelTestCase):
             self.assertTrue(shown)
             self.assertEqual(set(shown), {region})
         self.assertFalse(view.isColumnHidden(0))
-        self.choose(self.ui.tableComboBox, "dots")
-        self.assertIs(view.mrmlTableNode(), comparison.dotsTableNode)
+        self.choose(self.ui.tableComboBox, "lesions")
+        self.assertIs(view.mrmlTableNode(), comparison.lesionTableNode)
         self.assertFalse(view.isColumnHidden(1))
 
     def test_plot_shows_the_chosen_metric(self):
@@ -194,7 +193,7 @@ class RunTest(ComparePanelTestCase):
             chart.GetAxis(0).GetTitle(), comparison.table.metric("rmse_foreground").heading
         )
 
-    def test_plot_view_is_no_part_of_the_application_and_is_not_saved(self):
+    def test_plot_view_is_private_and_not_saved(self):
         self.compare_to_the_end()
         (node,) = [
             node
@@ -204,7 +203,7 @@ class RunTest(ComparePanelTestCase):
         self.assertFalse(node.GetSaveWithScene() or node.GetDoPropagatePlotChartSelection())
         self.assertIsNotNone(node.GetParentLayoutNode())
 
-    def test_zoomed_views_can_be_switched_off(self):
+    def test_zoomed_views_can_be_hidden(self):
         self.compare_to_the_end()
         self.addCleanup(lambda: setattr(self.ui.zoomCheckBox, "checked", True))
         for zoomed in (5, 0):
@@ -226,38 +225,38 @@ class RunTest(ComparePanelTestCase):
             slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetCurrentLayoutDescription(),
         )
 
-    def test_progress_is_shown_and_the_panel_stays_alive_during_a_run(self):
+    def test_panel_shows_progress_and_stays_responsive(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        run = self.compare_and_wait_for_progress()
+        task = self.compare_and_wait_for_progress()
         self.assertTrue(self.ui.compareProgressBar.visible)
         self.ui.scaleComboBox.setCurrentIndex(2)
         leave_module()
         self.open()
         self.assertEqual(self.ui.compareButton.text, "Cancel")
         gate.open()
-        self.assert_idle(run, TaskState.FINISHED, "Finished")
-        self.assertEqual(run.comparison.job.scale, 2)
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
+        self.assertEqual(task.result.options.scale, 2)
 
-    def test_apply_and_compare_wait_for_each_other(self):
+    def test_apply_and_compare_exclude_each_other(self):
         gate = Gate()
         self.use_double("gated", gate.path)
         self.assertEqual(self.ui.applyButton.enabled, True)
-        run = self.compare_and_wait_for_progress()
+        task = self.compare_and_wait_for_progress()
         self.assertFalse(self.ui.applyButton.enabled)
-        self.assertIn("Another volume is being processed", self.ui.applyButton.toolTip)
+        self.assertIn("Another task is running", self.ui.applyButton.toolTip)
         gate.open()
-        self.assert_idle(run, TaskState.FINISHED, "Finished")
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
         self.assertTrue(self.ui.applyButton.enabled)
         self.choose(self.ui.modelComboBox, "bicubic")
         message = self.status
         click(self.ui.applyButton)
         self.assertFalse(self.ui.compareButton.enabled)
-        wait_for_end(self.widget.upsampling.job)
+        wait_for_end(self.widget.upsampling.task)
         self.assertTrue(self.ui.compareButton.enabled)
         self.assertEqual(self.status, message)
 
-    def test_second_comparison_is_shown_instead_and_the_first_can_be_chosen(self):
+    def test_second_comparison_replaces_the_first_which_stays_selectable(self):
         first, second = self.compare_to_the_end(), self.compare_to_the_end()
         self.assertEqual(
             [
@@ -288,58 +287,58 @@ class FaultTest(ComparePanelTestCase):
         super().setUp()
         self.use_double("until_cancelled")
 
-    def test_click_on_cancel_ends_the_run_and_leaves_nothing(self):
-        run = self.compare_and_wait_for_progress()
+    def test_cancel_ends_the_task_without_output(self):
+        task = self.compare_and_wait_for_progress()
         before = node_ids()
         click(self.ui.compareButton)
         self.assertEqual((self.status, self.ui.compareButton.enabled), ("Cancelling …", False))
-        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: nothing was changed.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled. Nothing was changed.")
         self.assertEqual(node_ids(), before)
         self.assert_no_results()
 
-    def test_input_deleted_during_a_run_ends_it_with_a_message(self):
-        run = self.compare_and_wait_for_progress()
+    def test_deleted_input_cancels_the_task_with_a_message(self):
+        task = self.compare_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
-        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: the input volume was deleted.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled: the input was deleted.")
         self.assert_no_results()
 
-    def test_scene_closed_during_a_run_ends_it_with_a_message(self):
-        run = self.compare_and_wait_for_progress()
+    def test_closed_scene_cancels_the_task_with_a_message(self):
+        task = self.compare_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
-        self.assert_idle(run, TaskState.CANCELLED, "Cancelled: the scene was closed.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled: the scene was closed.")
         self.assert_no_results()
 
-    def test_worker_killed_during_a_run_is_an_error_and_the_next_comparison_works(self):
-        run = self.compare_and_wait_for_progress()
+    def test_killed_worker_is_an_error_and_the_next_comparison_works(self):
+        task = self.compare_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
             self.assert_idle(
-                run, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
+                task, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
             )
         self.widget.logic._worker = None
         self.compare_to_the_end()
 
-    def test_worker_that_another_run_uses_is_an_error_and_the_panel_stays_usable(self):
+    def test_busy_worker_is_an_error_and_the_panel_stays_usable(self):
         other = self.widget.logic.upsample(self.input, model="bicubic", waitForCompletion=False)
-        with expect_error("Another volume is being processed"):
+        with expect_error("Another task is running"):
             self.compare()
         self.assertEqual(self.ui.compareButton.text, "Compare")
-        self.assertIn("Another volume is being processed", self.status)
+        self.assertIn("Another task is running", self.status)
         other.cancel()
         wait_for_end(other)
 
-    def test_cleanup_during_a_run_ends_everything_silently(self):
-        run = self.compare_and_wait_for_progress()
+    def test_cleanup_during_a_task_ends_it_silently(self):
+        task = self.compare_and_wait_for_progress()
         pid, status = self.widget.logic.worker.pid, self.status
         self.widget.cleanup()
         self.assertFalse(is_alive(pid))
         self.assertEqual(self.status, status)
-        self.assertIs(run.state, TaskState.CANCELLED)
+        self.assertIs(task.state, TaskState.CANCELLED)
         self.widget.setup()
 
 
 class PackagesTest(ComparePanelTestCase):
-    """pyiqa is missing; the installation itself is replaced."""
+    """pyiqa is missing, and its installation is a double."""
 
     def setUp(self):
         super().setUp()
@@ -350,34 +349,34 @@ class PackagesTest(ComparePanelTestCase):
             ("_exists", lambda name: False),
             (
                 "checkPackages",
-                lambda wanted: {each: PackageState(each, "", "usable") for each in wanted},
+                lambda requested: {each: PackageState(each, "", "usable") for each in requested},
             ),
         ):
             patch = mock.patch.object(packages, name, double)
             patch.start()
             self.addCleanup(patch.stop)
         self.ui.perceptualComboBox.setCurrentIndex(1)
-        self.jobBefore = self.widget.comparing.job
+        self.taskBefore = self.widget.comparing.task
 
     def install(self, arguments):
         self.installed.append(arguments)
         self.missing.clear()
 
-    def test_user_is_asked_with_the_license_and_the_comparison_starts_after_the_installation(self):
+    def test_comparison_starts_after_the_user_accepts_license_and_installation(self):
         self.use_double("until_cancelled")
         answer_next(True)
-        run = self.compare()
+        task = self.compare()
         self.assertEqual(len(shown_dialogs("PolyForm Noncommercial")), 1)
         self.assertEqual(len(self.installed), 1)
-        self.assertEqual(run.job.perceptual, "niqe")
-        run.cancel()
-        wait_for_end(run)
+        self.assertEqual(task.strategy._options.perceptual, "niqe")
+        task.cancel()
+        wait_for_end(task)
 
-    def test_user_who_declines_is_not_asked_again(self):
+    def test_declined_installation_is_not_offered_again(self):
         answer_next(False)
-        self.assertIs(self.compare(), self.jobBefore)
+        self.assertIs(self.compare(), self.taskBefore)
         self.assertIs(self.parameters.perceptualScore, PerceptualScore.NONE)
-        self.assertIn("the score was switched off", self.status)
+        self.assertIn("No-reference metric switched off", self.status)
         self.assertTrue(self.ui.compareButton.enabled)
         self.compare_to_the_end()
         self.assertEqual(len(shown_dialogs()), 1)
@@ -389,16 +388,16 @@ class PackagesTest(ComparePanelTestCase):
             expect_error("no network"),
         ):
             self.compare()
-        self.assertIs(self.widget.comparing.job, self.jobBefore)
+        self.assertIs(self.widget.comparing.task, self.taskBefore)
         self.assertTrue(self.ui.compareButton.enabled)
 
-    def test_installed_packages_are_not_asked_for(self):
+    def test_installed_packages_need_no_question(self):
         self.missing.clear()
         self.use_double("until_cancelled")
-        run = self.compare()
+        task = self.compare()
         self.assertEqual(shown_dialogs(), [])
-        run.cancel()
-        wait_for_end(run)
+        task.cancel()
+        wait_for_end(task)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the comparison looks like: the right voxels in the right place, and pictures of it in build/screenshots."""
+"""Pixels of the comparison views, and pictures of them."""
 
 import unittest
 
@@ -9,8 +9,8 @@ from comparison_views_helpers import comparison, make_comparison, phantom
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.scene.comparison.layout import mainViewNames, zoomViewNames
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
-from MRISuperResLib.scene.slice_plane import ijkToWorld
-from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.scene.comparison.slice_plane import ijkToWorld
+from MRISuperResLib.scene.nodes import ijkToRAS
 from slicerhost.testing import process_events, real_data, screenshot, turn_wheel
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
@@ -28,7 +28,7 @@ EIGHT = (
 
 
 def pixels(widget):
-    """The gray values that a view shows, (height, width)."""
+    """Return the gray values of a view, (height, width)."""
     image = widget.sliceView().grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
     return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
         image.height(), image.bytesPerLine()
@@ -53,7 +53,7 @@ class ComparisonPicturesTest(unittest.TestCase):
         self.zooms = [self.manager.sliceWidget(name) for name in zoomViewNames(count)]
 
     def real_comparison(self):
-        """A few slices of a real volume where it is at hand, else of a phantom."""
+        """Compare on a few slices of a real volume if it is available, else on a phantom."""
         try:
             node = slicer.util.loadVolume(str(real_data(*VOLUME)))
         except unittest.SkipTest:
@@ -72,7 +72,7 @@ class ComparisonPicturesTest(unittest.TestCase):
         )
 
     def assert_shows_its_voxels(self, widget, volume):
-        """At random places below the text."""
+        """Check random pixels below the text."""
         shown, array, toIJK = (
             pixels(widget),
             slicer.util.arrayFromVolume(volume),
@@ -112,12 +112,12 @@ class ComparisonPicturesTest(unittest.TestCase):
             ):
                 self.assert_shows_its_voxels(widget, volume)
 
-    def test_the_zoom_views_show_the_voxels_of_their_volume(self):
+    def test_zoomed_views_show_the_voxels_of_their_volume(self):
         self.show(comparison())
         for widget, volume in zip(self.zooms, (self.nodes.reference, *self.nodes.outputs.values())):
             self.assert_shows_its_voxels(widget, volume)
 
-    def test_the_texts_and_the_frame_are_seen(self):
+    def test_texts_and_frame_are_visible(self):
         self.show(comparison())
         before = [pixels(widget) for widget in self.mains]
         self.views.showZoom(False)
@@ -140,7 +140,7 @@ class ComparisonPicturesTest(unittest.TestCase):
         self.views.showZoom(False)
         screenshot(self.manager.viewport(), "comparison_maps", SIZE)
 
-    def test_a_reference_and_eight_methods_have_room(self):
+    def test_reference_and_eight_methods_fit(self):
         self.show(comparison(phantom((64, 64, 3)), methods=EIGHT))
         screenshot(self.manager.viewport(), "comparison_nine", SIZE)
         self.assertEqual(len({(widget.x, widget.y) for widget in self.mains + self.zooms}), 18)

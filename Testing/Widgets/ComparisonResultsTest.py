@@ -1,4 +1,4 @@
-"""What came of a comparison, in the panel: closing, removing, maps, files, and whatever happens to the scene meanwhile."""
+"""Results of a comparison in the panel: views, maps, files and changes of the scene."""
 
 import os
 import tempfile
@@ -25,17 +25,17 @@ class CloseTest(ComparePanelTestCase):
         super().setUp()
         self.comparison = self.compare_to_the_end()
 
-    def test_close_keeps_the_results_and_brings_the_layout_back(self):
+    def test_closing_the_views_restores_the_layout_and_keeps_the_results(self):
         click(self.ui.showViewsButton)
         self.assert_results(areOpen=False)
         self.assertEqual(tuple(self.comparison.outputs), METHODS)
 
-    def test_closed_comparison_can_be_shown_again(self):
+    def test_closed_views_open_again(self):
         click(self.ui.showViewsButton)
         click(self.ui.showViewsButton)
         self.assert_results(areOpen=True)
 
-    def test_remove_brings_the_layout_back_and_leaves_the_scene_as_it_was(self):
+    def test_removal_restores_layout_and_scene(self):
         click(self.ui.removeComparisonButton)
         self.assertFalse([node for node in node_ids() if "MRISuperResPlot" in node])
         before = node_ids()  # with the slice nodes of the views, which the application keeps
@@ -46,7 +46,7 @@ class CloseTest(ComparePanelTestCase):
         self.assert_no_results()
         self.assertEqual(node_ids(), before)
 
-    def test_remove_shows_the_comparison_of_before(self):
+    def test_removal_shows_the_previous_comparison(self):
         second = self.compare_to_the_end()
         click(self.ui.removeComparisonButton)
         self.assertFalse(second.isPresent)
@@ -65,7 +65,7 @@ class MapTest(ComparePanelTestCase):
         self.comparison = self.compare_to_the_end()
 
     def foregrounds(self):
-        """Names of the volumes that are laid over the pictures."""
+        """Return the names of the volumes over the images."""
         composites = [
             slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
             for name in slicer.app.layoutManager().sliceViewNames()
@@ -86,7 +86,7 @@ class MapTest(ComparePanelTestCase):
         )
 
     def legends(self):
-        """Names of the methods whose legends are seen, one for each view in which one is."""
+        """Return the methods whose legends are visible, once per view."""
         shown = []
         nodes = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
         for name in slicer.app.layoutManager().sliceViewNames():
@@ -108,32 +108,33 @@ class MapTest(ComparePanelTestCase):
             ]
         return sorted(shown)
 
-    def test_maps_are_laid_over_the_pictures_of_the_methods(self):
+    def test_maps_overlay_the_images_of_the_methods(self):
         self.show_map("error")
         self.assertEqual(
-            self.foregrounds(), [f"Phantom rebuilt x2 {method} error" for method in METHODS]
+            self.foregrounds(), [f"Phantom restored x2 {method} error" for method in METHODS]
         )
-        self.assertIn("truth", self.ui.mapHelpLabel.text)
+        self.assertIn("reference", self.ui.mapHelpLabel.text)
         self.show_map("consistency")
         self.assertEqual(
-            self.foregrounds(), [f"Phantom rebuilt x2 {method} inconsistency" for method in METHODS]
+            self.foregrounds(),
+            [f"Phantom restored x2 {method} inconsistency" for method in METHODS],
         )
 
-    def test_no_map_takes_them_away_and_keeps_the_volumes(self):
+    def test_none_hides_the_maps_and_keeps_their_volumes(self):
         self.show_map("error")
         self.show_map(None)
         self.assertEqual(self.foregrounds(), [])
         self.assertFalse(self.ui.mapHelpLabel.visible)
         self.assertEqual(len(self.results._maps.found("error")), len(METHODS))
 
-    def test_legend_is_shown_in_the_views_with_the_map(self):
+    def test_legend_is_visible_with_the_map(self):
         self.show_map("error")
         self.assertEqual(self.legends(), sorted(METHODS))
         self.show_map(None)
         self.assertEqual(self.legends(), [])
 
-    def test_legend_is_shown_also_in_views_that_are_younger_than_the_map(self):
-        """As after loading a scene: a view that is made now has not seen how the legends came into the scene."""
+    def test_legend_is_visible_in_views_made_after_the_map(self):
+        """Views made after the legends, as those of a loaded scene, got no event of the legends."""
         methods = ("nearest", "bilinear", "bicubic", "nearest+bp", "bilinear+bp", "bicubic+bp")
         comparison = self.widget.logic.compare(self.input, methods)
         ComparisonMaps(comparison).make("error")
@@ -142,26 +143,26 @@ class MapTest(ComparePanelTestCase):
         self.show_map("error")
         self.assertEqual(self.legends(), sorted(methods))
 
-    def test_map_stays_chosen_when_the_views_are_closed_and_shown_again(self):
+    def test_map_stays_selected_when_the_views_open_again(self):
         self.show_map("error")
         click(self.ui.showViewsButton)
         click(self.ui.showViewsButton)
         wait_until(self.foregrounds)
         self.assertEqual(len(self.foregrounds()), len(METHODS))
 
-    def test_choosing_another_map_or_removing_everything_meanwhile_is_no_problem(self):
+    def test_another_map_or_removal_interrupts_the_maps(self):
         self.choose(self.ui.mapComboBox, "error")
         self.choose(self.ui.mapComboBox, "consistency")
         click(self.ui.removeComparisonButton)
         process_events()
         self.assert_no_results()
 
-    def test_map_that_cannot_be_made_is_an_error_with_a_sentence(self):
+    def test_out_of_memory_for_maps_is_an_error(self):
         with (
             mock.patch(
                 "MRISuperResLib.scene.comparison.maps.maps.difference_map", side_effect=MemoryError
             ),
-            expect_error("not enough memory"),
+            expect_error("Out of memory"),
         ):
             self.choose(self.ui.mapComboBox, "error")
             process_events()
@@ -176,7 +177,7 @@ class ExportTest(ComparePanelTestCase):
         self.addCleanup(folder.cleanup)
         self.path = Path(folder.name, "numbers.csv")
 
-    def test_table_and_slices_are_saved_as_numbers(self):
+    def test_summary_and_slices_are_saved_as_csv(self):
         for button, text in (
             (self.ui.saveTableButton, self.comparison.table.csv()),
             (self.ui.saveSlicesButton, self.comparison.table.slice_csv()),
@@ -186,14 +187,14 @@ class ExportTest(ComparePanelTestCase):
             self.assertEqual(self.path.read_text(encoding="utf-8"), text)
         self.assertIn("Comparison of Phantom x2.csv", shown_dialogs("getSaveFileName")[0].text)
 
-    def test_nothing_is_saved_where_the_user_thinks_better_of_it(self):
+    def test_cancelled_file_dialog_saves_nothing(self):
         answer_next("")
         click(self.ui.saveTableButton)
         self.assertFalse(self.path.exists())
 
-    def test_place_that_cannot_be_written_to_is_an_error_with_a_sentence(self):
+    def test_unwritable_path_is_an_error(self):
         answer_next(str(self.path / "nowhere" / "x.csv"))
-        with expect_error("cannot be written .*: choose another folder"):
+        with expect_error("cannot be written .*\\. Choose another folder"):
             click(self.ui.saveTableButton)
 
 
@@ -202,7 +203,7 @@ class SceneTest(ComparePanelTestCase):
         super().setUp()
         self.comparison = self.compare_to_the_end()
 
-    def test_closed_scene_shows_no_results_and_the_next_comparison_works(self):
+    def test_closed_scene_hides_the_results_and_the_next_comparison_works(self):
         slicer.mrmlScene.Clear(0)
         self.assert_no_results()
         self.assertIsNone(self.results._tableView.mrmlTableNode())
@@ -212,7 +213,7 @@ class SceneTest(ComparePanelTestCase):
         self.compare_to_the_end()
         self.assert_results(areOpen=True)
 
-    def test_comparison_of_a_loaded_scene_is_listed_and_can_be_shown(self):
+    def test_comparison_of_a_loaded_scene_is_listed_and_opens(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")
             self.assertTrue(slicer.util.saveScene(path))
@@ -224,7 +225,7 @@ class SceneTest(ComparePanelTestCase):
         self.assertTrue(self.results.views.isOpen)
         self.assertEqual(self.results._plot._view.chart().GetNumberOfPlots(), len(METHODS))
 
-    def test_deleted_output_leaves_the_rest_on_screen(self):
+    def test_deleted_output_keeps_the_others_visible(self):
         slicer.mrmlScene.RemoveNode(self.comparison.outputs["bicubic"])
         process_events()
         self.assert_results(areOpen=True)
@@ -237,13 +238,13 @@ class SceneTest(ComparePanelTestCase):
         self.choose(self.ui.plotComboBox, "rmse")
         self.assertEqual(self.results._plot._view.chart().GetNumberOfPlots(), 0)
 
-    def test_results_go_when_all_outputs_are_deleted(self):
+    def test_results_are_hidden_when_all_outputs_are_deleted(self):
         for node in self.comparison.outputs.values():
             slicer.mrmlScene.RemoveNode(node)
         process_events()
         self.assert_no_results()
 
-    def test_results_are_there_again_after_leaving_and_entering_the_module(self):
+    def test_results_stay_when_the_module_is_left_and_entered(self):
         leave_module()
         self.open()
         self.assert_results(areOpen=True)
@@ -254,7 +255,7 @@ class SceneTest(ComparePanelTestCase):
         self.assertEqual(self.results.comparison, self.comparison)
         self.assert_results(areOpen=False)
 
-    def test_removing_the_input_keeps_the_results(self):
+    def test_deleted_input_keeps_the_results(self):
         slicer.mrmlScene.RemoveNode(self.input)
         process_events()
         self.assert_results(areOpen=True)

@@ -1,4 +1,4 @@
-"""The comparison on screen, worked with as a user does: wheel, drags, other layouts, closed scenes."""
+"""Comparison views under user actions: wheel, drags, other layouts, closed scenes."""
 
 import gc
 import unittest
@@ -11,9 +11,9 @@ from comparison_views_helpers import METHODS, comparison, phantom
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
-from MRISuperResLib.widgets.comparison.view_overlay import scoreText
-from MRISuperResLib.widgets.view_helpers import showInSliceViews
-from MRISuperResLib.scene.comparison.display import ComparisonDisplay
+from MRISuperResLib.widgets.comparison.cell import scoreText
+from MRISuperResLib.widgets.upsample import showInSliceViews
+from MRISuperResLib.scene.comparison.layout import ComparisonDisplay
 from MRISuperResLib.scene.comparison.layout import (
     COMPARISON_LAYOUT_ID,
     mainViewNames,
@@ -22,7 +22,7 @@ from MRISuperResLib.scene.comparison.layout import (
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.linked_slices import LinkedSlices
 from MRISuperResLib.scene.comparison.point_of_interest import PointOfInterest
-from MRISuperResLib.scene.slice_plane import pixelSize, viewCenter
+from MRISuperResLib.scene.comparison.slice_plane import pixelSize, viewCenter
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from slicerhost.testing import drag, process_events, turn_wheel
@@ -47,7 +47,7 @@ class ComparisonViewsTestCase(unittest.TestCase):
         process_events()
 
     def show(self, nodes=None, **options):
-        """Opens the views; the test's end closes them."""
+        """Open the views until the end of the test."""
         self.nodes = nodes or comparison(**options)
         closed = self.closed = []
         self.views = ComparisonViews(self.nodes, lambda: closed.append(True))
@@ -80,7 +80,7 @@ class ComparisonViewsTestCase(unittest.TestCase):
         np.testing.assert_allclose(self.pixel_sizes(widgets), self.pixel_sizes(widgets)[0])
 
     def assert_zoom_views_follow(self):
-        """They look at the point of interest, in the plane of the pictures, and enlarge as much as they say."""
+        """Check center, plane and magnification of the zoomed views."""
         np.testing.assert_allclose(
             self.centers(self.zooms), [self.views.pointOfInterest] * len(self.zooms), atol=1e-6
         )
@@ -91,13 +91,13 @@ class ComparisonViewsTestCase(unittest.TestCase):
         np.testing.assert_allclose(self.offsets(self.zooms), self.offsets(self.mains), atol=1e-6)
 
     def pixel_of(self, point, n):
-        """Where the n-th picture shows a point of the world, (x, y) from the upper left corner."""
+        """Return the pixel (x, y) of a world point in a view, from the upper left corner."""
         x, y, _ = self.view(n).convertRASToXYZ(list(point))
         return x, self.view(n).height - 1 - y
 
 
 class OpeningTest(ComparisonViewsTestCase):
-    def test_each_volume_gets_a_view_with_its_name_the_reference_first(self):
+    def test_every_volume_has_a_named_view_and_the_reference_is_first(self):
         self.show()
         self.assertEqual(self.manager.layout, COMPARISON_LAYOUT_ID)
         shown = [widget.sliceLogic().GetBackgroundLayer().GetVolumeNode() for widget in self.mains]
@@ -107,14 +107,14 @@ class OpeningTest(ComparisonViewsTestCase):
             all(widget.isVisibleTo(self.manager.viewport()) for widget in self.mains + self.zooms)
         )
 
-    def test_without_a_reference_the_input_comes_first(self):
+    def test_input_is_first_without_a_reference(self):
         self.show(reference=False)
         self.assertIs(
             self.mains[0].sliceLogic().GetBackgroundLayer().GetVolumeNode(), self.nodes.low
         )
         self.assertEqual(self.texts()[0].split("\n")[0], "input")
 
-    def test_all_of_the_volume_is_seen_at_its_middle_slice_whatever_the_size_of_the_window(self):
+    def test_views_fit_the_middle_slice_at_any_window_size(self):
         nodes = comparison()
         for size in ((900, 700), (1500, 400), (500, 900)):
             with self.subTest(size):
@@ -130,7 +130,7 @@ class OpeningTest(ComparisonViewsTestCase):
                 self.assert_zoom_views_follow()
                 self.views.close()
 
-    def test_views_that_get_their_size_after_opening_show_all_of_the_volume_too(self):
+    def test_views_resized_after_opening_fit_the_volume(self):
         self.views = ComparisonViews(comparison())
         self.addCleanup(self.views.close)
         self.views.open()
@@ -141,11 +141,11 @@ class OpeningTest(ComparisonViewsTestCase):
         )
         self.assertAlmostEqual(min(width / 48, height / 40), 1, delta=0.02)
 
-    def test_views_lie_in_the_slices_whatever_their_direction(self):
+    def test_views_are_parallel_to_the_slices_in_every_direction(self):
         array = phantom((24, 20, 16))
         for axis in "ijk":
             with self.subTest(axis):
-                self.show(array=array, matrix=OBLIQUE, axis=axis)
+                self.show(array=array, matrix=OBLIQUE, slice_axis=axis)
                 column = np.array(OBLIQUE)[:3, "ijk".index(axis)]
                 normal = slicer.util.arrayFromVTKMatrix(
                     self.mains[2].mrmlSliceNode().GetSliceToRAS()
@@ -157,7 +157,7 @@ class OpeningTest(ComparisonViewsTestCase):
                 self.assert_all_show_the_same(self.mains)
                 self.views.close()
 
-    def test_a_transform_above_the_volumes_turns_the_views(self):
+    def test_parent_transform_rotates_the_views(self):
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         matrix = np.array([[0.8, 0, -0.6, 5], [0, 1, 0, 0], [0.6, 0, 0.8, 0], [0, 0, 0, 1]])
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
@@ -168,7 +168,7 @@ class OpeningTest(ComparisonViewsTestCase):
         np.testing.assert_allclose(normal, matrix[:3, 2])
         self.assertIn("k = 4", self.texts()[0])
 
-    def test_a_volume_that_is_loaded_meanwhile_stays_out(self):
+    def test_volume_loaded_meanwhile_is_not_shown_in_the_views(self):
         self.show()
         other = slicer.util.addVolumeFromArray(phantom(), name="Other")
         logic = slicer.app.applicationLogic()
@@ -179,13 +179,13 @@ class OpeningTest(ComparisonViewsTestCase):
             self.nodes.outputs["nearest"],
         )
 
-    def test_without_a_main_window_nothing_is_opened(self):
+    def test_views_stay_closed_without_a_main_window(self):
         views = ComparisonViews(comparison())
         with unittest.mock.patch.object(type(slicer.app), "layoutManager", lambda app: None):
             self.assertFalse(views.open())
         self.assertFalse(views.isOpen)
 
-    def test_without_volumes_nothing_is_opened(self):
+    def test_views_stay_closed_without_volumes(self):
         nodes = comparison()
         nodes.remove()
         self.assertFalse(ComparisonViews(nodes).open())
@@ -201,7 +201,7 @@ class OpeningTest(ComparisonViewsTestCase):
 
 
 class LinkTest(ComparisonViewsTestCase):
-    def test_the_wheel_scrolls_all_views_and_their_numbers(self):
+    def test_wheel_scrolls_all_views_and_their_scores(self):
         self.show()
         turn_wheel(self.view(2), 3)
         self.assertEqual(self.offsets(self.mains), [12 + 3 * 3] * 4)
@@ -211,12 +211,12 @@ class LinkTest(ComparisonViewsTestCase):
             psnr, ssim = (self.nodes.table.values(method, key)[7] for key in ("psnr", "ssim_wang"))
             self.assertEqual(text, f"{method}\nPSNR {psnr:.2f} dB  SSIM {ssim:.4f}")
 
-    def test_the_wheel_stops_at_the_last_slice(self):
+    def test_wheel_stops_at_the_last_slice(self):
         self.show()
         turn_wheel(self.view(0), 20)
         self.assertIn("k = 8", self.texts()[0])
 
-    def test_the_slider_above_any_view_scrolls_all(self):
+    def test_slider_of_any_view_scrolls_all(self):
         self.show()
         self.mains[3].sliceController().setSliceOffsetValue(3)
         self.assertEqual(self.offsets(self.mains), [3] * 4)
@@ -230,7 +230,7 @@ class LinkTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
-    def test_zooming_with_the_wheel_moves_all_views_to_the_same_place(self):
+    def test_zooming_with_the_wheel_moves_all_views_to_one_position(self):
         self.show()
         before = self.centers(self.mains)
         turn_wheel(self.view(3), -3, at=(30, 40), modifiers=Qt.ControlModifier)
@@ -262,7 +262,7 @@ class LinkTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
-    def test_views_that_are_no_longer_linked_move_alone(self):
+    def test_unlinked_views_move_alone(self):
         self.show()
         self.mains[0].sliceController().setSliceLink(False)
         turn_wheel(self.view(1), 2)
@@ -271,7 +271,7 @@ class LinkTest(ComparisonViewsTestCase):
         self.assertIn("k = 4", self.texts()[0])
         self.assertIn(f"{self.nodes.table.values('nearest', 'psnr')[6]:.2f}", self.texts()[1])
 
-    def test_a_single_view_that_is_unlinked_leads_no_other_but_follows_as_slicer_lets_it(self):
+    def test_single_unlinked_view_follows_but_does_not_lead(self):
         self.show()
         self.mains[1].sliceLogic().GetSliceCompositeNode().SetLinkedControl(False)
         turn_wheel(self.view(1), 2)
@@ -279,7 +279,7 @@ class LinkTest(ComparisonViewsTestCase):
         turn_wheel(self.view(2), -1)
         self.assertEqual(self.offsets(self.mains), [9, 9, 9, 9])
 
-    def test_slicers_own_views_do_not_follow(self):
+    def test_other_views_of_slicer_do_not_follow(self):
         red = self.manager.sliceWidget("Red")
         self.show()
         red.sliceLogic().GetSliceCompositeNode().SetLinkedControl(True)
@@ -290,7 +290,7 @@ class LinkTest(ComparisonViewsTestCase):
             (red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())), before
         )
 
-    def test_turned_views_show_the_means(self):
+    def test_rotated_views_show_mean_scores(self):
         self.show()
         node = self.mains[0].mrmlSliceNode()
         node.SetOrientation("Sagittal")
@@ -299,15 +299,15 @@ class LinkTest(ComparisonViewsTestCase):
             self.texts()[:2], ["reference", f"nearest\nmean PSNR {psnr:.2f} dB  SSIM {ssim:.4f}"]
         )
 
-    def test_without_a_reference_the_consistency_is_shown(self):
+    def test_data_consistency_is_shown_without_a_reference(self):
         self.show(reference=False)
         turn_wheel(self.view(1), 1)
         self.assertEqual(
             self.texts()[1],
-            f"nearest\nInconsistency {self.nodes.table.values('nearest', 'consistency')[5]:.2f}",
+            f"nearest\nInconsistency {self.nodes.table.values('nearest', 'inconsistency')[5]:.2f}",
         )
 
-    def test_dragging_in_the_window_level_mode_changes_the_gray_levels_of_all(self):
+    def test_window_level_changes_apply_to_all_views(self):
         self.show()
         mode = slicer.app.applicationLogic().GetInteractionNode()
         mode.SetCurrentInteractionMode(mode.AdjustWindowLevel)
@@ -323,7 +323,7 @@ class LinkTest(ComparisonViewsTestCase):
             len({(display.GetWindow(), display.GetLevel()) for display in displays}), 1
         )
 
-    def test_nothing_is_smoothed_by_the_display(self):
+    def test_display_does_not_interpolate(self):
         self.show()
         volumes = (self.nodes.reference, *self.nodes.outputs.values())
         self.assertEqual([volume.GetDisplayNode().GetInterpolate() for volume in volumes], [0] * 4)
@@ -338,25 +338,25 @@ class ScoreTextTest(unittest.TestCase):
         ]
         return ScoreTable(metrics, {"a": {key: [1.0, None, 2.0] for key in keys}})
 
-    def test_numbers_of_the_slice_or_their_means_are_shown(self):
-        table = self.table("psnr", "ssim_wang", "rmse", "consistency")
+    def test_scores_of_a_slice_or_their_means_are_shown(self):
+        table = self.table("psnr", "ssim_wang", "rmse", "inconsistency")
         self.assertEqual(scoreText(table, "a", 2), "PSNR 2.00 dB  SSIM 2.0000")
         self.assertEqual(scoreText(table, "a", None), "mean PSNR 1.50 dB  SSIM 1.5000")
 
-    def test_a_number_that_is_not_defined_is_a_dash(self):
+    def test_undefined_score_is_a_dash(self):
         self.assertEqual(scoreText(self.table("psnr", "ssim_wang"), "a", 1), "PSNR –  SSIM –")
 
-    def test_without_a_reference_the_perceptual_metric_stands_beside_the_consistency(self):
+    def test_no_reference_metric_is_shown_beside_data_consistency(self):
         self.assertEqual(
-            scoreText(self.table("consistency", "niqe"), "a", 0), "Inconsistency 1.00  NIQE 1.00"
+            scoreText(self.table("inconsistency", "niqe"), "a", 0), "Inconsistency 1.00  NIQE 1.00"
         )
         self.assertEqual(
-            scoreText(self.table("consistency", "pi"), "a", 1), "Inconsistency –  PI –"
+            scoreText(self.table("inconsistency", "pi"), "a", 1), "Inconsistency –  PI –"
         )
 
 
 class ZoomTest(ComparisonViewsTestCase):
-    def test_dragging_the_point_moves_all_zoom_views(self):
+    def test_dragging_the_point_moves_all_zoomed_views(self):
         self.show()
         x, y = self.pixel_of(self.views.pointOfInterest, 1)
         drag(self.view(1), (x, y), (x + 30, y - 20))
@@ -371,7 +371,7 @@ class ZoomTest(ComparisonViewsTestCase):
             err_msg="the pictures stay",
         )
 
-    def test_the_point_goes_with_the_slice(self):
+    def test_point_follows_the_slice(self):
         self.show()
         x, y = self.pixel_of(self.views.pointOfInterest, 1)
         drag(self.view(1), (x, y), (x + 30, y - 20))
@@ -381,7 +381,7 @@ class ZoomTest(ComparisonViewsTestCase):
         drag(self.view(3), (x + 30, y - 20), (x, y))
         np.testing.assert_allclose(self.pixel_of(self.views.pointOfInterest, 1), (x, y), atol=1.5)
 
-    def test_the_frame_shows_what_is_zoomed(self):
+    def test_frame_outlines_the_zoomed_area(self):
         self.show()
         self.views.lensFactor = 5
         frame = slicer.util.getNode(FRAME)
@@ -392,14 +392,14 @@ class ZoomTest(ComparisonViewsTestCase):
             (bounds[[1, 3, 5]] + bounds[[0, 2, 4]]) / 2, self.views.pointOfInterest, atol=1e-4
         )
 
-    def test_scrolling_over_a_zoom_view_scrolls_everything(self):
+    def test_scrolling_in_a_zoomed_view_scrolls_all_views(self):
         self.show()
         turn_wheel(self.zooms[2].sliceView(), -2)
         self.assertEqual(self.offsets(self.mains), [6] * 4)
         self.assertIn("k = 2", self.texts()[0])
         self.assert_zoom_views_follow()
 
-    def test_panning_a_zoom_view_moves_the_point(self):
+    def test_panning_a_zoomed_view_moves_the_point(self):
         self.show()
         before, size = self.views.pointOfInterest, self.pixel_sizes(self.zooms)[0]
         drag(self.zooms[1].sliceView(), (50, 60), (80, 60), Qt.MiddleButton)
@@ -408,7 +408,7 @@ class ZoomTest(ComparisonViewsTestCase):
         )
         self.assert_zoom_views_follow()
 
-    def test_zooming_a_zoom_view_changes_the_lens_of_all(self):
+    def test_zooming_a_zoomed_view_changes_the_magnification_of_all(self):
         self.show()
         drag(self.zooms[3].sliceView(), (50, 60), (50, 100), Qt.RightButton)
         self.assertGreater(self.views.lensFactor, 4.2)
@@ -418,20 +418,20 @@ class ZoomTest(ComparisonViewsTestCase):
             f"reference ×{self.views.lensFactor:.3g}",
         )
 
-    def test_the_lens_has_limits(self):
+    def test_magnification_is_limited(self):
         self.show()
         for asked, got in ((0.1, 1.5), (1000, 40)):
             self.views.lensFactor = asked
             self.assertEqual(self.views.lensFactor, got)
             self.assert_zoom_views_follow()
 
-    def test_resetting_all_views_leaves_the_lens(self):
+    def test_resetting_all_views_keeps_the_magnification(self):
         self.show()
         self.manager.resetSliceViews()
         self.assertEqual(self.views.lensFactor, 4)
         self.assert_zoom_views_follow()
 
-    def test_a_window_of_another_size_keeps_the_lens(self):
+    def test_resized_window_keeps_the_magnification(self):
         self.show()
         before = [widget.mrmlSliceNode().GetFieldOfView()[1] for widget in self.mains]
         self.manager.viewport().resize(1100, 500)
@@ -442,7 +442,7 @@ class ZoomTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
-    def test_every_pixel_is_where_the_field_of_view_has_it_after_the_window_got_another_size(self):
+    def test_pixels_match_the_field_of_view_after_a_resize(self):
         self.manager.viewport().resize(300, 300)
         self.show()
         for widget in (*self.mains, *self.zooms):
@@ -457,13 +457,13 @@ class ZoomTest(ComparisonViewsTestCase):
                     np.linalg.norm(pixel), node.GetFieldOfView()[0] / node.GetDimensions()[0], 9
                 )
 
-    def test_a_script_moves_the_point_to_another_slice(self):
+    def test_script_moves_the_point_to_another_slice(self):
         self.show()
         self.views.pointOfInterest = [10, 12, 21]
         self.assertIn("k = 7", self.texts()[0])
         self.assert_zoom_views_follow()
 
-    def test_the_zoom_row_can_be_taken_away_and_comes_back_as_it_was(self):
+    def test_hidden_zoom_row_is_restored_unchanged(self):
         self.show()
         drag(self.zooms[1].sliceView(), (50, 60), (80, 60), Qt.MiddleButton)
         self.views.lensFactor = 6
@@ -481,14 +481,14 @@ class ZoomTest(ComparisonViewsTestCase):
         self.assertIn("k = 6", self.texts()[0])
         self.assert_zoom_views_follow()
 
-    def test_a_deleted_point_leaves_the_zoom_views(self):
+    def test_deleted_point_keeps_the_zoomed_views(self):
         self.show()
         slicer.mrmlScene.RemoveNode(slicer.util.getNodesByClass("vtkMRMLMarkupsNode")[0])
         slicer.mrmlScene.RemoveNode(slicer.util.getNode(FRAME))
         turn_wheel(self.view(1), 1)
         self.assert_zoom_views_follow()
 
-    def test_the_point_can_not_be_multiplied_nor_seen_elsewhere(self):
+    def test_point_is_unique_and_visible_in_the_comparison_only(self):
         self.show()
         point = slicer.util.getNodesByClass("vtkMRMLMarkupsNode")[0]
         self.assertTrue(point.GetFixedNumberOfControlPoints())
@@ -505,7 +505,7 @@ class MapTest(ComparisonViewsTestCase):
     def foregrounds(self, widgets):
         return [widget.sliceLogic().GetForegroundLayer().GetVolumeNode() for widget in widgets]
 
-    def test_maps_lie_over_the_pictures_and_can_be_taken_away(self):
+    def test_maps_overlay_the_images_and_can_be_removed(self):
         self.show()
         one, other = (slicer.util.addVolumeFromArray(phantom(), name=name) for name in "ab")
         self.views.showMaps({"nearest": one, "bicubic": other, "bilinear": None})
@@ -522,7 +522,7 @@ class MapTest(ComparisonViewsTestCase):
         self.views.showMaps({})
         self.assertEqual(self.foregrounds(self.mains), [None] * 4)
 
-    def test_maps_outlast_the_change_of_the_zoom_row(self):
+    def test_maps_stay_when_the_zoom_row_changes(self):
         self.show()
         one = slicer.util.addVolumeFromArray(phantom(), name="a")
         self.views.showMaps({"nearest": one})
@@ -531,7 +531,7 @@ class MapTest(ComparisonViewsTestCase):
             self.assertEqual(self.foregrounds(self.mains), [None, one, None, None])
         self.assertEqual(self.foregrounds(self.zooms), [None] * 4)
 
-    def test_the_legend_of_a_map_is_seen_only_with_the_map(self):
+    def test_legend_is_visible_only_with_its_map(self):
         self.show()
         maps = ComparisonMaps(self.nodes).make(ERROR)
         legend = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")[0]
@@ -543,7 +543,7 @@ class MapTest(ComparisonViewsTestCase):
         self.views.close()
         self.assertEqual([*seen, manager.GetColorLegendActor(legend).GetVisibility()], [1, 0, 1, 0])
 
-    def test_a_deleted_map_does_no_harm(self):
+    def test_deleted_map_is_tolerated(self):
         self.show()
         one = slicer.util.addVolumeFromArray(phantom(), name="a")
         self.views.showMaps({"nearest": one})
@@ -562,7 +562,7 @@ class ClosingTest(ComparisonViewsTestCase):
         for widget in self.mains + self.zooms:
             self.assertIsNone(widget.sliceLogic().GetBackgroundLayer().GetVolumeNode())
 
-    def test_closing_brings_back_the_layout_and_the_look_of_the_volumes(self):
+    def test_closing_restores_layout_and_display_settings(self):
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         nodes = comparison()
         display = nodes.outputs["bicubic"].GetDisplayNode()
@@ -579,13 +579,13 @@ class ClosingTest(ComparisonViewsTestCase):
             (display.GetWindow(), display.GetLevel(), display.GetInterpolate()), (11, 12, 1)
         )
 
-    def test_closing_twice_is_closing_once(self):
+    def test_closing_twice_equals_closing_once(self):
         self.show()
         self.views.close()
         self.views.close()
         self.assert_closed()
 
-    def test_after_closing_nothing_is_called_any_more(self):
+    def test_closed_views_get_no_callbacks(self):
         called = self.record_calls(
             (LinkedSlices, "_onMainModified"),
             (LinkedSlices, "_onZoomModified"),
@@ -624,7 +624,7 @@ class ClosingTest(ComparisonViewsTestCase):
         return called
 
     def disturb(self, point):
-        """Changes everything that anyone could watch."""
+        """Modify everything that has observers."""
         for node in (
             *slicer.util.getNodesByClass("vtkMRMLSliceNode"),
             *slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"),
@@ -637,7 +637,7 @@ class ClosingTest(ComparisonViewsTestCase):
         slicer.mrmlScene.RemoveNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode"))
         slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.EndImportEvent)
 
-    def test_closed_views_are_let_go(self):
+    def test_closed_views_are_released(self):
         views = ComparisonViews(comparison())
         views.open()
         process_events()
@@ -647,7 +647,7 @@ class ClosingTest(ComparisonViewsTestCase):
         gc.collect()
         self.assertIsNone(alive())
 
-    def test_it_can_be_opened_again(self):
+    def test_closed_views_open_again(self):
         self.show()
         turn_wheel(self.view(1), 2)
         self.views.close()
@@ -656,7 +656,7 @@ class ClosingTest(ComparisonViewsTestCase):
         turn_wheel(self.view(1), 1)
         self.assertEqual(self.offsets(self.mains), [15] * 4)
 
-    def test_another_layout_chosen_by_the_user_closes_it_and_stays(self):
+    def test_layout_chosen_by_the_user_closes_the_views_and_stays(self):
         self.show()
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.assert_closed()
@@ -664,7 +664,7 @@ class ClosingTest(ComparisonViewsTestCase):
             self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
         )
 
-    def test_a_volume_that_is_shown_in_the_slice_views_closes_it(self):
+    def test_volume_shown_in_the_slice_views_closes_the_comparison(self):
         self.show()
         showInSliceViews(self.nodes.low)
         self.assertEqual(
@@ -675,7 +675,7 @@ class ClosingTest(ComparisonViewsTestCase):
             self.nodes.low,
         )
 
-    def test_a_view_that_is_maximized_does_not_close_it(self):
+    def test_maximized_view_keeps_the_comparison_open(self):
         self.show()
         for _ in range(2):
             QTest.mouseDClick(self.view(1), Qt.LeftButton)
@@ -685,7 +685,7 @@ class ClosingTest(ComparisonViewsTestCase):
             self.assert_all_show_the_same([self.mains[0], self.mains[2], self.mains[3]])
         self.assertIn("k = 6", self.texts()[0])
 
-    def test_closing_the_scene_closes_it_and_brings_back_the_layout(self):
+    def test_closed_scene_closes_the_views_and_restores_the_layout(self):
         self.show()
         slicer.mrmlScene.Clear(0)
         process_events()
@@ -693,14 +693,14 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assertEqual(self.manager.layout, FOUR_UP)
         self.assertTrue(self.manager.sliceWidget("Red").isVisibleTo(self.manager.viewport()))
 
-    def test_it_closes_before_the_scene_does(self):
+    def test_views_close_before_the_scene(self):
         nodes, found = comparison(), []
         views = ComparisonViews(nodes, lambda: found.append(nodes.isPresent))
         views.open()
         slicer.mrmlScene.Clear(0)
         self.assertEqual(found, [True], "the volumes were still there")
 
-    def test_after_a_closed_scene_the_next_comparison_is_linked_and_turned_as_before(self):
+    def test_next_comparison_after_a_closed_scene_is_linked_and_rotated(self):
         self.show()
         slicer.mrmlScene.Clear(0)
         self.show(matrix=OBLIQUE)
@@ -709,7 +709,7 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
-    def test_a_deleted_output_leaves_the_others(self):
+    def test_deleted_output_keeps_the_others(self):
         self.show()
         slicer.mrmlScene.RemoveNode(self.nodes.outputs["bilinear"])
         self.assertTrue(self.views.isOpen)
@@ -717,21 +717,21 @@ class ClosingTest(ComparisonViewsTestCase):
         turn_wheel(self.view(1), 1)
         self.assertIn("k = 5", self.texts()[0])
 
-    def test_it_closes_with_the_last_output(self):
+    def test_views_close_with_the_last_output(self):
         self.show()
         for volume in self.nodes.outputs.values():
             slicer.mrmlScene.RemoveNode(volume)
         self.assert_closed()
         self.assertEqual(self.manager.layout, FOUR_UP)
 
-    def test_another_volume_in_a_view_is_called_by_its_name(self):
+    def test_another_volume_in_a_view_shows_its_own_name(self):
         self.show()
         self.mains[1].sliceLogic().GetSliceCompositeNode().SetBackgroundVolumeID(
             self.nodes.low.GetID()
         )
         self.assertEqual(self.texts()[1], self.nodes.low.GetName())
 
-    def test_an_imported_scene_does_not_disturb_it(self):
+    def test_imported_scene_does_not_change_the_views(self):
         self.show()
         path = f"{slicer.app.temporaryPath}/saved.mrml"
         self.assertTrue(slicer.util.saveScene(path))
@@ -747,7 +747,7 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
 
-    def test_a_failure_while_opening_leaves_nothing_behind(self):
+    def test_failed_opening_restores_everything(self):
         nodes = comparison()
         views = ComparisonViews(nodes)
         with unittest.mock.patch(

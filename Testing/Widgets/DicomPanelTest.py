@@ -7,7 +7,7 @@ from pathlib import Path
 
 import slicer
 from module_helpers import click, make_volume, mute_error_log, show_panel, wait_for_end
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 from slicerhost.testing import answer_next, expect_error, leave_module, open_module
 
 from dicom_helpers import DatabaseDouble, load_series, opened  # found by module_helpers
@@ -32,48 +32,48 @@ class DicomPanelTest(unittest.TestCase):
 
     def apply(self):
         click(self.ui.applyButton)
-        wait_for_end(self.widget.upsampling.job)
-        return self.widget.upsampling.job.outputNode
+        wait_for_end(self.widget.upsampling.task)
+        return self.widget.upsampling.task.result
 
     def assert_disabled(self, words):
         self.assertFalse(self.ui.exportDicomButton.enabled)
         self.assertIn(words, self.ui.exportDicomButton.toolTip)
 
-    def test_the_result_is_written_into_a_folder_with_its_name(self):
-        self.assert_disabled("press Apply first")
+    def test_result_is_written_to_a_folder_of_its_name(self):
+        self.assert_disabled("There is no output yet. Press Apply first.")
         output = self.apply()
         answer_next(str(self.folder))
         click(self.ui.exportDicomButton)
         self.assertEqual(sorted(os.listdir(self.folder)), ["T2_ HASTE SR x2 bicubic", "in"])
         self.assertEqual(
-            self.ui.statusLabel.text, f"Written: {self.folder / 'T2_ HASTE SR x2 bicubic'}"
+            self.ui.statusLabel.text, f"Written to {self.folder / 'T2_ HASTE SR x2 bicubic'}."
         )
         self.assertEqual(
             read_volume(self.folder / "T2_ HASTE SR x2 bicubic").array.shape,
             slicer.util.arrayFromVolume(output).shape,
         )
 
-    def test_an_output_volume_that_is_chosen_goes_before_that_of_the_last_run(self):
+    def test_chosen_output_volume_precedes_the_last_result(self):
         self.apply()
         self.ui.outputSelector.setCurrentNode(make_volume())
-        self.assert_disabled("press Apply first")
+        self.assert_disabled("There is no output yet. Press Apply first.")
 
-    def test_nothing_is_offered_while_a_run_goes_on_or_of_a_volume_without_patient_and_study(self):
+    def test_export_is_disabled_during_a_task_and_without_a_dicom_source(self):
         self.apply()
         self.assertTrue(self.ui.exportDicomButton.enabled)
         self.ui.inputSelector.setCurrentNode(make_volume())
         click(self.ui.applyButton)
         self.assertFalse(self.ui.exportDicomButton.enabled)
-        wait_for_end(self.widget.upsampling.job)
-        self.assert_disabled("was not loaded by the module DICOM")
+        wait_for_end(self.widget.upsampling.task)
+        self.assert_disabled("was not loaded from DICOM")
 
-    def test_a_declined_folder_writes_nothing(self):
+    def test_cancelled_folder_dialog_writes_nothing(self):
         self.apply()
         answer_next("")
         click(self.ui.exportDicomButton)
         self.assertEqual(os.listdir(self.folder), ["in"])
 
-    def test_a_failure_is_shown_and_the_panel_stays_as_it_is(self):
+    def test_failed_export_is_shown_and_the_panel_is_unchanged(self):
         self.apply()
         answer_next(str(self.folder))
         click(self.ui.exportDicomButton)
@@ -83,16 +83,16 @@ class DicomPanelTest(unittest.TestCase):
             click(self.ui.exportDicomButton)
         self.assertEqual(self.ui.statusLabel.text, before)
 
-    def test_a_result_that_was_deleted_is_not_offered_any_more(self):
+    def test_deleted_result_disables_the_export(self):
         slicer.mrmlScene.RemoveNode(self.apply())
         click(self.ui.exportDicomButton)
-        self.assert_disabled("press Apply first")
+        self.assert_disabled("There is no output yet. Press Apply first.")
 
-    def test_a_script_gets_the_same_or_a_sentence(self):
+    def test_script_exports_the_same_or_gets_the_reason(self):
         output = self.apply()
         self.widget.logic.exportDicom(output, str(self.folder / "series"))
         self.assertTrue((self.folder / "series" / "0004.dcm").is_file())
-        with self.assertRaisesRegex(RuntimeError, "press Apply first"):
+        with self.assertRaisesRegex(RuntimeError, "There is no output yet. Press Apply first."):
             self.widget.logic.exportDicom(self.input, str(self.folder / "other"))
 
 

@@ -1,4 +1,4 @@
-"""What is read and what is left when GPU, worker or application go away in the middle of a run. More of it: WorkerProcessTest, PanelTest, ComparePanelTest."""
+"""Failures of GPU, worker and application during a task; see also WorkerProcessTest."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ from slicerhost.testing import answer_next, leave_module, open_module, shown_dia
 METHODS = ("nearest", "bicubic")
 KINDS = ("upsample", "compare")
 RUN = Path(__file__).resolve().parents[1] / "Host" / "run.py"
-PATIENCE = 120  # s, after which an application that hangs is killed
+TIMEOUT = 120  # s, after which an application that hangs is killed
 
 APPLICATION = """
 import sys, unittest
@@ -45,16 +45,22 @@ from slicerhost.testing import wait_until
 class ApplicationTest(unittest.TestCase):
     def test_it(self):
         logic, progress = MRISuperResLogic(worker=double_worker(self, "deaf")), []
-        logic.upsample(make_volume(), model="bicubic", waitForCompletion=False, progressCallback=lambda *state: progress.append(state))
+        logic.upsample(
+            make_volume(),
+            model="bicubic",
+            waitForCompletion=False,
+            progressCallback=progress.append,
+        )
         wait_until(lambda: progress)
-        print("started", logic.worker.pid, slicer.app.temporaryPath + "/" + job_folders()[0], flush=True)
+        folder = slicer.app.temporaryPath + "/" + job_folders()[0]
+        print("started", logic.worker.pid, folder, flush=True)
         wait_until(lambda: False, {patience})
 """
-"""A test that is in the middle of a run for good."""
+"""A test whose task never ends."""
 
 
 class FaultsTest(unittest.TestCase):
-    """Both kinds of run, as a script starts them."""
+    """Upsampling and comparison, started by a script."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -64,29 +70,29 @@ class FaultsTest(unittest.TestCase):
         self.addCleanup(MRISuperResLogic().worker.cleanup)
 
     def start(self, logic, kind):
-        """An upsampling or a comparison, of which the worker is in the middle."""
+        """Start a task and wait for its first progress."""
         progress, options = (
             [],
             {"waitForCompletion": False, "progressCallback": lambda *state: progress.append(state)},
         )
-        run = (
+        task = (
             logic.upsample(self.input, model="bicubic", **options)
             if kind == "upsample"
             else logic.compare(self.input, METHODS, **options)
         )
-        wait_until(lambda: progress or not run.isRunning)
-        return run
+        wait_until(lambda: progress or not task.isRunning)
+        return task
 
-    def runs(self, logic):
-        """One of each kind, one after the other."""
+    def tasks(self, logic):
+        """Yield a task of each kind."""
         for kind in KINDS:
             yield self.start(logic, kind)
 
-    def assert_clean(self, run, state, words):
-        """The run has ended and left neither node nor file."""
-        wait_for_end(run)
-        self.assertIs(run.state, state)
-        self.assertIn(words, run.message)
+    def assert_clean(self, task, state, words):
+        """Check that the task ended and left neither nodes nor files."""
+        wait_for_end(task)
+        self.assertIs(task.state, state)
+        self.assertIn(words, task.message)
         self.assertEqual(node_ids(), self.nodes)
         self.assertEqual(job_folders(), [])
 
@@ -97,54 +103,52 @@ class FaultsTest(unittest.TestCase):
         for node in set(node_ids()) - self.nodes:
             slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetNodeByID(node))
 
-    def test_gpu_that_vanishes_is_told_and_the_next_run_has_a_new_worker(self):
+    def test_lost_gpu_is_reported_and_the_next_task_has_a_new_worker(self):
         logic = MRISuperResLogic(worker=double_worker(self, "losing_the_gpu"))
-        for run in self.runs(logic):
+        for task in self.tasks(logic):
             pid = logic.worker.pid
             self.assert_clean(
-                run,
+                task,
                 TaskState.FAILED,
-                "The GPU has failed (CUDA error: unspecified launch failure), nothing was changed: start the run again",
+                "The GPU failed (CUDA error: unspecified launch failure); nothing was changed.",
             )
-            self.assertEqual(run.errorKind, "device")
+            self.assertEqual(task.errorKind, "device")
             self.assertFalse(pid is not None and is_alive(pid))
         logic.worker._command = command_of("talkative")
         self.assert_works(logic)
 
-    def test_killed_worker_is_told_and_the_next_run_works(self):
+    def test_killed_worker_is_reported_and_the_next_task_works(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        for run in self.runs(logic):
+        for task in self.tasks(logic):
             os.kill(logic.worker.pid, signal.SIGKILL)
             self.assert_clean(
-                run,
+                task,
                 TaskState.FAILED,
-                "The worker process ended unexpectedly (signal 9), perhaps for want of memory",
+                "The worker process ended unexpectedly (signal 9), possibly out of memory",
             )
         self.assert_works(MRISuperResLogic())
 
-    def test_application_that_quits_leaves_no_process_and_no_file(self):
+    def test_quitting_application_leaves_no_process_and_no_file(self):
         worker = MRISuperResLogic().worker
         command, worker._command = worker._command, command_of("deaf")
         self.addCleanup(setattr, worker, "_command", command)
-        for run in self.runs(MRISuperResLogic()):
+        for task in self.tasks(MRISuperResLogic()):
             pid = worker.pid
             slicer.app.aboutToQuit.emit()
             self.assertFalse(is_alive(pid))
-            self.assert_clean(run, TaskState.CANCELLED, "Cancelled")
+            self.assert_clean(task, TaskState.CANCELLED, "Cancelled")
 
-    def test_application_that_crashes_leaves_no_process_and_no_voxels(self):
+    def test_crashed_application_leaves_no_process_and_no_voxels(self):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "ApplicationTest.py")
-            file.write_text(
-                APPLICATION.format(folder=str(Path(__file__).parent), patience=PATIENCE)
-            )
+            file.write_text(APPLICATION.format(folder=str(Path(__file__).parent), patience=TIMEOUT))
             with subprocess.Popen(
                 [sys.executable, RUN, file],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
             ) as application:
-                watchdog = threading.Timer(PATIENCE, application.kill)
+                watchdog = threading.Timer(TIMEOUT, application.kill)
                 watchdog.start()
                 pid, jobFolder = (
                     next(line for line in application.stdout if "started " in line)
@@ -159,35 +163,35 @@ class FaultsTest(unittest.TestCase):
             wait_until(lambda: not jobFolder.exists())
             wait_until(lambda: not is_alive(pid))
 
-    def test_module_that_is_reloaded_ends_the_comparison_and_works_again(self):
+    def test_reloaded_module_ends_the_comparison_and_works_again(self):
         for kind in KINDS:
             widget = open_module("MRISuperRes")
             self.nodes = node_ids()
             widget.logic._worker = double_worker(self, "until_cancelled")
-            run, pid = self.start(widget.logic, kind), widget.logic.worker.pid
+            task, pid = self.start(widget.logic, kind), widget.logic.worker.pid
             slicer.util.reloadScriptedModule("MRISuperRes")
             self.assertFalse(is_alive(pid))
-            self.assert_clean(run, TaskState.CANCELLED, "Cancelled")
+            self.assert_clean(task, TaskState.CANCELLED, "Cancelled")
         leave_module()
         self.assert_works(MRISuperResLogic())
 
-    def test_scene_that_is_closed_and_nodes_that_are_deleted_end_the_run_and_nothing_comes_back(
+    def test_closed_scene_and_deleted_nodes_end_the_task_without_output(
         self,
     ):
         for remove, words in (
-            (lambda: slicer.mrmlScene.RemoveNode(self.input), "the input volume was deleted"),
+            (lambda: slicer.mrmlScene.RemoveNode(self.input), "the input was deleted"),
             (lambda: slicer.mrmlScene.Clear(0), "the scene was closed"),
         ):
             logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-            for run in self.runs(logic):
+            for task in self.tasks(logic):
                 remove()
                 self.nodes = node_ids()
-                self.assert_clean(run, TaskState.CANCELLED, f"Cancelled: {words}.")
+                self.assert_clean(task, TaskState.CANCELLED, f"Cancelled: {words}.")
                 self.input = make_volume(size=(20, 18, 3))
 
 
 class BrokenTorchTest(unittest.TestCase):
-    """A PyTorch that is installed and can't be imported, in the worker and in the process that looks at it; only pip is a double."""
+    """An installed PyTorch that cannot be imported; only pip is a double."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -215,7 +219,7 @@ class BrokenTorchTest(unittest.TestCase):
         self.widget.logic.worker.cleanup()  # the next one gets the environment
         show_panel(self.widget)
 
-    def test_it_is_found_out_by_the_first_apply_repaired_after_a_question_and_the_run_begins_again(
+    def test_broken_torch_is_repaired_after_a_question_and_the_task_restarts(
         self,
     ):
         installed = []
@@ -227,20 +231,22 @@ class BrokenTorchTest(unittest.TestCase):
         answer_next(True)
         with mock.patch.object(packages, "_pipInstall", pip):
             click(self.widget.ui.applyButton)
-            first = self.widget.upsampling.job
-            wait_until(lambda: self.widget.upsampling.job is not first, timeout=120)
+            first = self.widget.upsampling.task
+            wait_until(lambda: self.widget.upsampling.task is not first, timeout=120)
         self.assertEqual((first.state, first.errorKind), (TaskState.FAILED, "packages"))
         self.assertIn(
-            "can't be imported here (libc10.so: cannot open shared object file)", first.message
+            "cannot be imported (libc10.so: cannot open shared object file)", first.message
         )
         self.assertEqual(
             [dialog.text.partition(",")[0] for dialog in shown_dialogs()],
             ["MRISuperRes needs the Python packages torch"],
         )
-        self.assertEqual([arguments[-1] for arguments in installed], ["torch>=2.2"] * 2)
-        wait_until(lambda: not self.widget.upsampling.job.isRunning, timeout=120)
+        self.assertEqual([arguments[-1] for arguments in installed], ["torch>=2.3"] * 2)
+        wait_until(lambda: not self.widget.upsampling.task.isRunning, timeout=120)
         self.assertIs(
-            self.widget.upsampling.job.state, TaskState.FINISHED, self.widget.upsampling.job.message
+            self.widget.upsampling.task.state,
+            TaskState.FINISHED,
+            self.widget.upsampling.task.message,
         )
 
 

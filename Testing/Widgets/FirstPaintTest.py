@@ -1,4 +1,4 @@
-"""The panels come up without what only the worker needs: importing PyTorch alone would take longer than all of a panel."""
+"""Panels open without the packages of the worker, whose import takes seconds."""
 
 import sys
 import unittest
@@ -11,7 +11,7 @@ HEAVY = {"torch", "safetensors", "accelerate", "nibabel", "matplotlib", "spandre
 
 
 class FirstPaintTest(unittest.TestCase):
-    def test_no_panel_imports_what_only_the_worker_needs(self):
+    def test_panels_import_no_packages_of_the_worker(self):
         slicer.mrmlScene.Clear(0)
         make_volume()
         for module in ("MRISuperRes", "MRISuperResTraining"):

@@ -48,7 +48,9 @@ class LogicTest(unittest.TestCase):
         self.assertEqual(job_folders(), [])
 
     def test_every_setting_reaches_the_core(self):
-        output = self.logic.upsample(self.input, model="nearest", scale=2, axis="i", device="cpu")
+        output = self.logic.upsample(
+            self.input, model="nearest", scale=2, sliceAxis="i", device="cpu"
+        )
         self.assertEqual(output.GetImageData().GetDimensions(), (5, 12, 14))
         np.testing.assert_array_equal(
             slicer.util.arrayFromVolume(output)[::2, ::2], slicer.util.arrayFromVolume(self.input)
@@ -58,7 +60,7 @@ class LogicTest(unittest.TestCase):
         output = make_volume(name="Mine")
         self.assertIs(self.logic.upsample(self.input, model="bicubic", outputVolume=output), output)
 
-    def test_the_worker_stays_warm_for_other_logics(self):
+    def test_logics_share_one_worker(self):
         self.logic.upsample(self.input, model="bicubic")
         pid = self.logic.worker.pid
         other = MRISuperResLogic()
@@ -70,19 +72,19 @@ class LogicTest(unittest.TestCase):
         self.logic.upsample(
             self.input,
             model="bicubic",
-            progressCallback=lambda done, total: reports.append((done, total)),
+            progressCallback=lambda progress: reports.append((progress.done, progress.total)),
         )
         self.assertEqual((reports[0], reports[-1]), ((0, 7), (7, 7)))
 
-    def test_progress_callback_that_returns_false_cancels(self):
+    def test_progress_callback_cancels_by_returning_false(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         self.assertIsNone(
-            logic.upsample(self.input, model="bicubic", progressCallback=lambda done, total: False)
+            logic.upsample(self.input, model="bicubic", progressCallback=lambda progress: False)
         )
         self.assertEqual(job_folders(), [])
 
-    def test_error_in_the_progress_callback_cancels_and_reaches_the_script(self):
-        def fail(done, total):
+    def test_error_in_the_progress_callback_cancels_and_is_raised(self):
+        def fail(progress):
             raise ZeroDivisionError("in the callback")
 
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
@@ -90,7 +92,7 @@ class LogicTest(unittest.TestCase):
             logic.upsample(self.input, model="bicubic", progressCallback=fail)
         self.assertFalse(logic.worker.isBusy)
 
-    def test_impossible_input_raises_the_sentence(self):
+    def test_invalid_input_raises_the_reason(self):
         labels = slicer.util.addVolumeFromArray(
             np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
         )
@@ -98,60 +100,60 @@ class LogicTest(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsample(node)
 
-    def test_impossible_settings_raise_the_sentence(self):
+    def test_invalid_options_raise_the_reason(self):
         for settings, words in (
-            ({"scale": 3}, "scale must be"),
-            ({"axis": "up"}, "slice direction"),
-            ({"device": "abacus"}, "no device"),
+            ({"scale": 3}, "“scale” must be one of 2, 4, 8, or none, not 3"),
+            ({"sliceAxis": "up"}, "“slice_axis” must be one of"),
+            ({"device": "abacus"}, "“device” must be auto, cpu"),
             ({"model": "no-such-model"}, "no-such-model"),
         ):
             with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsample(self.input, **settings)
 
-    def test_failed_run_raises_the_sentence_of_the_worker(self):
+    def test_failed_task_raises_the_reason(self):
         logic = MRISuperResLogic(worker=double_worker(self, "out_of_memory"))
-        with self.assertRaisesRegex(RuntimeError, "memory of this computer is not enough"):
+        with self.assertRaisesRegex(RuntimeError, "Out of memory"):
             logic.upsample(self.input, model="bicubic")
 
-    def test_worker_that_dies_raises_a_sentence_and_the_next_run_works(self):
+    def test_crashed_worker_raises_an_error_and_the_next_task_works(self):
         logic = MRISuperResLogic(worker=double_worker(self, "crashing"))
         with self.assertRaisesRegex(RuntimeError, "ended unexpectedly"):
             logic.upsample(self.input, model="bicubic")
         self.assertIsNotNone(self.logic.upsample(self.input, model="bicubic"))
 
-    def test_input_that_is_deleted_meanwhile_raises_the_sentence(self):
+    def test_input_deleted_during_the_task_raises_the_reason(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        with self.assertRaisesRegex(RuntimeError, "input volume was deleted"):
+        with self.assertRaisesRegex(RuntimeError, "input was deleted"):
             logic.upsample(
                 self.input,
                 model="bicubic",
-                progressCallback=lambda done, total: slicer.mrmlScene.RemoveNode(self.input),
+                progressCallback=lambda progress: slicer.mrmlScene.RemoveNode(self.input),
             )
 
-    def test_run_in_the_background_is_a_job_that_tells_its_end(self):
+    def test_background_task_reports_its_end(self):
         ended = []
-        job = self.logic.upsample(
+        task = self.logic.upsample(
             self.input, model="bicubic", waitForCompletion=False, onFinished=ended.append
         )
-        self.assertTrue(job.isRunning)
+        self.assertTrue(task.isRunning)
         wait_until(lambda: ended)
-        self.assertIs(job.state, TaskState.FINISHED)
-        self.assertEqual(job.outputNode.GetName(), "Fetus SR x2 bicubic")
+        self.assertIs(task.state, TaskState.FINISHED)
+        self.assertEqual(task.result.GetName(), "Fetus SR x2 bicubic")
 
-    def test_run_in_the_background_can_be_cancelled(self):
+    def test_background_task_can_be_cancelled(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
-        job.cancel()
-        wait_for_end(job)
-        self.assertIs(job.state, TaskState.CANCELLED)
+        task = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
+        task.cancel()
+        wait_for_end(task)
+        self.assertIs(task.state, TaskState.CANCELLED)
 
-    def test_second_run_while_one_is_running_is_refused_and_does_it_no_harm(self):
+    def test_second_task_is_refused_and_the_first_continues(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
-        with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
+        task = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
+        with self.assertRaisesRegex(RuntimeError, "Another task is running"):
             logic.upsample(self.input, model="bicubic")
-        job.cancel()
-        wait_for_end(job)
+        task.cancel()
+        wait_for_end(task)
         self.assertEqual(job_folders(), [])
 
 
@@ -178,7 +180,7 @@ class CompareTest(unittest.TestCase):
         settings = {
             "scale": 2,
             "reference": True,
-            "axis": "j",
+            "sliceAxis": "j",
             "device": "cpu",
             "degradation": "kspace",
             "noise": 3.0,
@@ -187,11 +189,12 @@ class CompareTest(unittest.TestCase):
         comparison = self.logic.compare(
             make_volume(size=(20, 18, 12)), ("nearest", "bicubic"), **settings
         )
-        self.assertEqual(comparison.job, ComparisonOptions(("nearest", "bicubic"), **settings))
+        settings["slice_axis"] = settings.pop("sliceAxis")
+        self.assertEqual(comparison.options, ComparisonOptions(("nearest", "bicubic"), **settings))
         self.assertEqual(comparison.axis.name, "j")
         self.assertEqual(comparison.low.GetImageData().GetDimensions(), (10, 18, 6))
 
-    def test_same_seed_gives_the_same_numbers_and_another_seed_others(self):
+    def test_scores_depend_on_the_seed_of_the_noise_alone(self):
         tables = [
             self.logic.compare(
                 self.input, ("nearest", "bicubic"), noise=5.0, seed=seed
@@ -201,16 +204,18 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0], tables[2])
 
-    def test_interpolations_the_floor_and_the_installed_models_are_compared_where_none_are_named(
+    def test_default_methods_are_compared_if_none_are_given(
         self,
     ):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        run = logic.compare(self.input, scale=4, waitForCompletion=False)
-        run.cancel()
-        wait_for_end(run)
-        self.assertEqual(run.job.methods, default_comparison_methods(4, ModelStore()))
+        task = logic.compare(self.input, scale=4, waitForCompletion=False)
+        task.cancel()
+        wait_for_end(task)
+        self.assertEqual(
+            task.strategy._options.methods, default_comparison_methods(4, ModelStore())
+        )
 
-    def test_models_of_a_pair_and_their_blend_are_compared_and_used_for_upsampling(self):
+    def test_models_of_a_pair_and_their_blend_can_be_compared_and_used(self):
         if importlib.util.find_spec("torch") is None:
             self.skipTest("torch is not installed")
         from made_models import write_model
@@ -240,10 +245,10 @@ class CompareTest(unittest.TestCase):
                     "net-gan+bp": "net-psnr",
                 },
             )
-            self.assertIn("invented", [kind.key for kind in mapKinds(comparison)])
+            self.assertIn("hallucination", [kind.key for kind in mapKinds(comparison)])
             self.assertLess(
-                comparison.table.mean("net-gan+bp", "consistency"),
-                comparison.table.mean("net-gan", "consistency"),
+                comparison.table.mean("net-gan+bp", "inconsistency"),
+                comparison.table.mean("net-gan", "inconsistency"),
             )
             output = logic.upsample(self.input, model="net@0.5", device="cpu")
             self.assertEqual(output.GetAttribute("MRISuperRes.Model"), "net@0.5")
@@ -253,7 +258,7 @@ class CompareTest(unittest.TestCase):
         self.logic.compare(
             self.input,
             ("nearest", "bicubic"),
-            progressCallback=lambda done, total: reports.append((done, total)),
+            progressCallback=lambda progress: reports.append((progress.done, progress.total)),
         )
         self.assertEqual(
             (reports[0], reports[-1]), ((0, 4), (4, 4))
@@ -262,19 +267,19 @@ class CompareTest(unittest.TestCase):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         self.assertIsNone(
             logic.compare(
-                self.input, ("nearest", "bicubic"), progressCallback=lambda done, total: False
+                self.input, ("nearest", "bicubic"), progressCallback=lambda progress: False
             )
         )
         self.assertEqual(node_ids(), before)
 
-    def test_impossible_input_and_settings_raise_the_sentence(self):
+    def test_invalid_input_and_options_raise_the_reason(self):
         with self.assertRaisesRegex(RuntimeError, "Choose an input volume"):
             self.logic.compare(None)
         for settings, words in (
             ({"methods": ["bicubic"]}, "2 to 8 methods"),
-            ({"methods": ["bicubic"] * 2}, "Named twice"),
-            ({"scale": 3}, "scale must be"),
-            ({"noise": 21}, "noise must lie"),
+            ({"methods": ["bicubic"] * 2}, "Listed twice"),
+            ({"scale": 3}, "“scale” must be one of 2, 4, 8, not 3"),
+            ({"noise": 21}, "“noise” must be a number from 0 to 20"),
             ({"perceptual": "taste"}, "perceptual"),
             ({"degradation": "age"}, "degradation"),
             ({"methods": ["bicubic", "no-such-model"]}, "no-such-model"),
@@ -282,22 +287,22 @@ class CompareTest(unittest.TestCase):
             with self.subTest(settings), self.assertRaisesRegex(RuntimeError, words):
                 self.logic.compare(self.input, **settings)
 
-    def test_run_in_the_background_tells_its_end(self):
+    def test_background_task_reports_its_end(self):
         ended = []
-        run = self.logic.compare(
+        task = self.logic.compare(
             self.input, ("nearest", "bicubic"), waitForCompletion=False, onFinished=ended.append
         )
-        self.assertTrue(run.isRunning)
+        self.assertTrue(task.isRunning)
         wait_until(lambda: ended)
-        self.assertEqual(run.comparison.title, "Comparison of Fetus x2")
+        self.assertEqual(task.result.title, "Comparison of Fetus x2")
 
-    def test_comparison_while_a_volume_is_upsampled_is_refused(self):
+    def test_comparison_is_refused_during_upsampling(self):
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
-        job = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
-        with self.assertRaisesRegex(RuntimeError, "Another volume is being processed"):
+        task = logic.upsample(self.input, model="bicubic", waitForCompletion=False)
+        with self.assertRaisesRegex(RuntimeError, "Another task is running"):
             logic.compare(self.input, ("nearest", "bicubic"))
-        job.cancel()
-        wait_for_end(job)
+        task.cancel()
+        wait_for_end(task)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def card(name, stage="psnr"):
 
 
 class StoreDouble:
-    """×2: a pair; ×4: two pairs; ×8: nothing."""
+    """Models: a pair for ×2, two pairs for ×4, none for ×8."""
 
     def cards(self, scale):
         return {
@@ -51,7 +51,7 @@ class MethodListTest(unittest.TestCase):
         self.methods.show(2, "")
 
     def on_changed(self, text):
-        """What the parameter node does: keeps the text, and shows it."""
+        """Keep and show the state, as the parameter node does."""
         self.text = text
         self.methods.show(self.scale, text)
 
@@ -67,25 +67,25 @@ class MethodListTest(unittest.TestCase):
             qt.Qt.Checked if isChecked else qt.Qt.Unchecked
         )
 
-    def test_interpolations_come_first_then_models_then_their_back_projections(self):
+    def test_list_has_interpolations_then_models_then_back_projections(self):
         self.assertEqual(
             self.listed(), [*FIRST, "net-psnr", "net-gan", "net-psnr+bp", "net-gan+bp"]
         )
         self.assertEqual(self.methods.names, (*FIRST, "net-psnr", "net-gan"))
 
-    def test_items_say_what_they_are(self):
+    def test_items_name_the_kind_of_method(self):
         texts = [self.list.item(n).text() for n in range(self.list.count)]
         self.assertEqual(
             texts[3:6],
             [
-                "bicubic+bp – the best without learning",
+                "bicubic+bp – best without learning",
                 "net-psnr – PSNR model",
                 "net-gan – GAN model",
             ],
         )
         self.assertIn("what the card of net-gan says", self.list.item(5).toolTip())
 
-    def test_only_differences_from_the_default_are_kept(self):
+    def test_state_holds_differences_from_the_default_only(self):
         self.set("nearest", False)
         self.set("net-gan+bp", True)
         self.assertEqual(self.text, "nearest net-gan+bp")
@@ -94,7 +94,7 @@ class MethodListTest(unittest.TestCase):
         self.set("net-gan+bp", False)
         self.assertEqual(self.text, "")
 
-    def test_models_of_another_scale_are_checked_whatever_was_unchecked_here(self):
+    def test_models_of_another_scale_keep_their_default(self):
         self.set("net-gan", False)
         self.set("bilinear", False)
         self.show(4)
@@ -129,14 +129,14 @@ class MethodListTest(unittest.TestCase):
         self.show(2)
         self.assertIn("net@0.7", self.methods.names)
 
-    def test_names_that_are_no_methods_are_ignored_and_kept(self):
+    def test_unknown_names_are_kept_in_the_state_and_not_shown(self):
         self.text = "gone@0.5 what? removed-model"
         self.show(2)
         self.assertEqual(self.methods.names, (*FIRST, "net-psnr", "net-gan"))
         self.set("nearest", False)
         self.assertEqual(self.text, "gone@0.5 what? removed-model nearest")
 
-    def test_blending_is_offered_where_there_is_a_pair_and_pairs_where_there_are_several(self):
+    def test_blend_controls_need_a_pair_and_the_pair_list_needs_several(self):
         self.assertEqual((self.widget.isHidden(), self.pairs.isHidden()), (False, True))
         self.show(4)
         self.assertEqual((self.widget.isHidden(), self.pairs.isHidden()), (False, False))

@@ -1,4 +1,4 @@
-"""The list of models with the slider of their blends, as a user meets it; the models are only cards."""
+"""The list of models and its blend slider; the models have cards only."""
 
 import unittest
 from types import SimpleNamespace
@@ -19,14 +19,14 @@ def card(name, pair="", stage="psnr"):
         license=f"license of {title}",
         training={},
         audit=[],
-        figures=list,
-        audited=list,
-        summary=lambda: f"{title}\nwhat the card says of it",
+        metric_tables=list,
+        audit_tables=list,
+        summary=lambda: f"{title}\nsummary of the card",
     )
 
 
 class StoreDouble:
-    """×2: a pair, and a model of its own; ×4: nothing."""
+    """Models: a pair and a single one for ×2, none for ×4."""
 
     def cards(self, scale):
         return (
@@ -38,8 +38,8 @@ class StoreDouble:
     def pairs(self, scale):
         return {"net": (card("net-psnr"), card("net-gan"))} if scale == 2 else {}
 
-    def default_name(self, scale, machine):
-        return {"cpu": "net-psnr", "gpu": "other"}[machine]
+    def default_model(self, scale, kind):
+        return SimpleNamespace(name={"cpu": "net-psnr", "gpu": "other"}[kind])
 
 
 class ModelSelectorTest(unittest.TestCase):
@@ -66,28 +66,28 @@ class ModelSelectorTest(unittest.TestCase):
         self.box.setCurrentIndex(self.box.findData(data))
 
     def assert_shown(self, name, alpha):
-        """alpha: where the slider stands; None where it is hidden."""
+        """Check method name and slider; alpha None: the slider is hidden."""
         self.assertEqual(self.selector.name, name)
         self.assertEqual(None if self.slider.isHidden() else self.slider.value, alpha)
         self.assertEqual(self.label.isHidden(), self.slider.isHidden())
 
-    def test_pair_is_offered_as_a_blend_between_models_and_interpolations(self):
+    def test_blend_is_listed_between_models_and_interpolations(self):
         names = [self.box.itemData(n) for n in range(self.box.count)]
         self.assertEqual(
             names, ["net-psnr", "other", "net-gan", "net@", "nearest", "bilinear", "bicubic"]
         )
 
-    def test_the_two_models_of_a_pair_can_be_told_apart(self):
+    def test_models_of_a_pair_have_different_texts(self):
         self.assertEqual(
             [self.box.itemText(n) for n in range(3)],
             ["Net Psnr: PSNR model", "Other: PSNR model", "Net Gan: GAN model"],
         )
 
-    def test_nothing_in_a_card_is_taken_for_markup(self):
+    def test_markup_in_a_card_is_escaped(self):
         self.assertEqual(self.summary.textFormat, qt.Qt.PlainText)
-        self.assertEqual(self.box.toolTip, "<p>what the card says of it</p>")
+        self.assertEqual(self.box.toolTip, "<p>summary of the card</p>")
 
-    def test_slider_is_shown_for_models_of_a_pair_only(self):
+    def test_slider_is_visible_for_models_of_a_pair_only(self):
         self.assert_shown("net-psnr", 0.0)
         self.choose("net-gan")
         self.assert_shown("net-gan", 1.0)
@@ -95,14 +95,14 @@ class ModelSelectorTest(unittest.TestCase):
             self.choose(name)
             self.assert_shown(name, None)
 
-    def test_moving_the_slider_makes_a_blend_of_the_pair(self):
+    def test_moving_the_slider_selects_the_blend(self):
         self.choose("net-gan")
         self.slider.value = 0.35
         self.assert_shown("net@0.35", 0.35)
         self.assertEqual((self.box.currentData, self.chosen), ("net@", ["net-gan", "net@0.35"]))
         self.assertIn("Net Gan", self.summary.text)
 
-    def test_choosing_the_blend_in_the_list_starts_where_the_slider_stands(self):
+    def test_selected_blend_starts_at_the_slider_position(self):
         self.slider.value = 0.5
         self.choose("net-psnr")
         self.assert_shown("net-psnr", 0.0)
@@ -111,17 +111,17 @@ class ModelSelectorTest(unittest.TestCase):
         self.slider.value = 0.25
         self.assertEqual(self.chosen[-1], "net@0.25")
 
-    def test_saved_blend_is_shown_again_and_tells_nobody(self):
+    def test_saved_blend_is_shown_without_a_callback(self):
         self.selector.show(2, "net@0.7", "cpu")
         self.assert_shown("net@0.7", 0.7)
         self.assertEqual(self.chosen, [])
 
-    def test_name_that_is_not_among_the_models_gives_the_default(self):
+    def test_unknown_name_selects_the_default(self):
         for name in ("gone", "gone@0.5", "net-gan@0.5", "net-gan+bp", "no name at all"):
             self.selector.show(2, name, "cpu")
             self.assert_shown("net-psnr", 0.0)
 
-    def test_default_is_that_for_the_machine_and_an_explicit_choice_stays(self):
+    def test_default_follows_the_device_and_an_explicit_choice_stays(self):
         self.selector.show(2, "", "gpu")
         self.assert_shown("other", None)
         self.selector.show(2, "", "cpu")
@@ -129,7 +129,7 @@ class ModelSelectorTest(unittest.TestCase):
         self.selector.show(2, "net-gan", "gpu")
         self.assert_shown("net-gan", 1.0)
 
-    def test_cards_are_those_of_the_chosen_model_of_a_blend_both_of_an_interpolation_none(self):
+    def test_blend_has_two_cards_and_interpolation_none(self):
         for chosen, names in (
             ("other", ["other"]),
             ("net@", ["net-psnr", "net-gan"]),
@@ -138,7 +138,7 @@ class ModelSelectorTest(unittest.TestCase):
             self.choose(chosen)
             self.assertEqual([card.name for card in self.selector.cards], names)
 
-    def test_whole_card_is_shown_of_a_blend_both_and_none_of_an_interpolation(self):
+    def test_card_texts_are_shown_for_models_and_blends_only(self):
         for chosen, licenses in (
             ("other", ["Other"]),
             ("net@", ["Net Psnr", "Net Gan"]),
@@ -155,7 +155,7 @@ class ModelSelectorTest(unittest.TestCase):
             )
             self.assertEqual(self.section.isHidden(), not licenses)
 
-    def test_scale_without_models_has_the_interpolations(self):
+    def test_scale_without_models_lists_the_interpolations(self):
         self.selector.show(4, "net@0.7", "cpu")
         self.assert_shown("bicubic", None)
         self.selector.show(2, "net@0.7", "cpu")

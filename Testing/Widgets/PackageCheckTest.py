@@ -1,4 +1,4 @@
-"""Whether packages can be used is found out by importing them, in a process that they may end."""
+"""Checks of packages by importing them in a child process."""
 
 import os
 import sys
@@ -20,6 +20,7 @@ from MRISuperResLib.worker.client import LIBRARY_FOLDER
 from module_helpers import is_alive
 from slicerhost.testing import wait_until
 
+PROBE = "from MRISuperResLib.worker.package_probe import main; main()"
 PACKAGES = {
     "madegood": "__version__ = '1.2.3'",
     "madeold": "__version__ = '0.9.12'",
@@ -46,12 +47,12 @@ class PackageCheckTest(unittest.TestCase):
     def command(self, words):
         return sys.executable, [
             "-c",
-            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; from MRISuperResLib.worker.package_probe import main; main()",
+            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; {PROBE}",
             *words,
         ]
 
     def check(self, *names, **options):
-        """{name: PackageState}, or None where the check was stopped."""
+        """Return {name: PackageState}."""
         done = []
         check = PackageCheck(
             {name: (name, f"{name}>=1.0") for name in names}, done.append, **options
@@ -61,7 +62,7 @@ class PackageCheckTest(unittest.TestCase):
         del check
         return done[0]
 
-    def test_usable_missing_and_old_packages_are_told_apart(self):
+    def test_states_distinguish_usable_missing_and_old_packages(self):
         states = self.check("madegood", "madenowhere", "madeold", "madetalkative")
         self.assertEqual(
             list(states.values()),
@@ -78,21 +79,21 @@ class PackageCheckTest(unittest.TestCase):
             ["usable", "not installed", "too old", "usable"],
         )
 
-    def test_broken_package_says_why_in_one_line(self):
+    def test_broken_package_has_a_one_line_reason(self):
         states = self.check("madebroken", "madehalf")
         self.assertEqual(
-            states["madebroken"].text(), "broken, libtorch.so: cannot open shared object file"
+            states["madebroken"].text(), "broken (libtorch.so: cannot open shared object file)"
         )
-        self.assertEqual(states["madehalf"].text(), "broken, No module named 'no_such_part'")
+        self.assertEqual(states["madehalf"].text(), "broken (No module named 'no_such_part')")
 
-    def test_package_that_ends_python_is_broken_and_the_others_are_looked_at_all_the_same(self):
+    def test_package_that_ends_python_is_broken_and_the_others_are_checked(self):
         states = self.check("madegood", "madedeadly", "madeexiting", "madeold")
         self.assertEqual(
             [state.state for state in states.values()], ["usable", "broken", "broken", "old"]
         )
-        self.assertEqual(states["madedeadly"].reason, "it ends Python (code 3)")
+        self.assertEqual(states["madedeadly"].reason, "the import ends Python, exit code 3")
 
-    def test_what_python_says_at_its_start_is_no_answer(self):
+    def test_output_of_python_at_its_start_is_ignored(self):
         def command(words):
             program, (option, code, *rest) = self.command(words)
             return program, [option, "print('hello'); print([1]); print('{}'); " + code, *rest]
@@ -100,24 +101,24 @@ class PackageCheckTest(unittest.TestCase):
         self.use(command)
         self.assertTrue(self.check("madegood")["madegood"].isUsable)
 
-    def test_package_whose_import_does_not_end_is_broken(self):
-        states = self.check("madeendless", "madegood", patience=1500)
-        self.assertEqual(states["madeendless"].text(), "broken, its import does not end")
+    def test_import_that_times_out_is_broken(self):
+        states = self.check("madeendless", "madegood", timeout=1500)
+        self.assertEqual(states["madeendless"].text(), "broken (the import timed out)")
         self.assertTrue(states["madegood"].isUsable)
 
-    def test_without_python_nothing_can_be_used_and_the_reason_is_told(self):
+    def test_missing_python_makes_all_packages_broken(self):
         self.use(lambda words: ("/no/such/python", words))
         states = self.check("madegood")
-        self.assertIn("broken, ", states["madegood"].text())
+        self.assertIn("broken (", states["madegood"].text())
         with (
             mock.patch("shutil.which", return_value=None),
             mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"),
         ):
             self.use(probeCommand)
             states = self.check("madegood")
-        self.assertIn("The Python of this application was not found", states["madegood"].reason)
+        self.assertIn("The Python of the application was not found", states["madegood"].reason)
 
-    def test_check_that_is_stopped_says_nothing_more_and_leaves_no_process(self):
+    def test_stopped_check_has_no_callback_and_no_process(self):
         done = []
         check = PackageCheck({"madeendless": ("madeendless", "madeendless>=1")}, done.append)
         check._process.waitForStarted()
@@ -126,12 +127,12 @@ class PackageCheckTest(unittest.TestCase):
         self.assertFalse(is_alive(pid))
         self.assertEqual(done, [])
 
-    def test_the_application_can_wait_for_it(self):
+    def test_application_can_wait_for_the_check(self):
         self.assertTrue(
             checkPackages({"madegood": ("madegood", "madegood>=1.0")})["madegood"].isUsable
         )
 
-    def test_packages_of_this_environment_are_found_with_their_versions(self):
+    def test_installed_package_is_found_with_its_version(self):
         self.use(probeCommand)
         state = self.check("numpy")["numpy"]
         self.assertTrue(state.isUsable)
@@ -156,7 +157,7 @@ class VersionTest(unittest.TestCase):
     def test_probe_needs_nothing_but_the_standard_library(self):
         import subprocess
 
-        code = f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); sys.modules['numpy'] = None; from MRISuperResLib.worker.package_probe import main; main()"
+        code = f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); sys.modules['numpy'] = None; {PROBE}"
         run = subprocess.run(
             [sys.executable, "-c", code, "json", "json", "json", "1"],
             capture_output=True,

@@ -1,4 +1,4 @@
-"""The section Packages of the panel: what is shown when, what is installed, and what is said where that fails."""
+"""The section Packages of the panel: states, installation and its failures."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from unittest import mock
 import qt
 import slicer
 from MRISuperResLib.widgets import package_check, packages
-from MRISuperResLib.widgets.packages_panel import NAME, NEEDED, PURPOSE, STATE, VERSION
+from MRISuperResLib.widgets.packages_panel import NAME, PURPOSE, REQUIRED, STATE, VERSION
 from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
 from slicerhost.testing import (
     answer_next,
@@ -35,7 +35,7 @@ for name in sys.argv[1::4]:
 
 
 class PackagesPanelTest(unittest.TestCase):
-    """The child process answers what the test says; pip does nothing."""
+    """The child process gives prepared answers, and pip is a double."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -59,7 +59,7 @@ class PackagesPanelTest(unittest.TestCase):
         return sys.executable, ["-c", ANSWERS.format(path=str(self.file), usable=USABLE), *words]
 
     def answer(self, **states):
-        """name=(version, state, reason) for what is not usable."""
+        """Prepare the answers: name=(version, state, reason) for unusable packages."""
         self.file.write_text(json.dumps(states))
 
     def open(self):
@@ -73,7 +73,7 @@ class PackagesPanelTest(unittest.TestCase):
         row = list(packages.ALL).index(name)
         return [
             self.ui.packagesTable.item(row, column).text()
-            for column in (NAME, VERSION, NEEDED, STATE, PURPOSE)
+            for column in (NAME, VERSION, REQUIRED, STATE, PURPOSE)
         ]
 
     def choose(self, name):
@@ -81,7 +81,7 @@ class PackagesPanelTest(unittest.TestCase):
             qt.Qt.Checked
         )
 
-    def test_nothing_is_looked_at_before_the_section_is_opened(self):
+    def test_packages_are_checked_when_the_section_is_opened_first(self):
         self.assertTrue(self.ui.packagesCollapsibleButton.collapsed)
         leave_module()
         open_module("MRISuperRes")
@@ -93,16 +93,16 @@ class PackagesPanelTest(unittest.TestCase):
         self.open()
         self.assertEqual(len(self.checks), 1)
 
-    def test_table_says_what_is_installed_needed_and_whether_it_can_be_used(self):
+    def test_table_shows_installed_required_and_state(self):
         self.answer(
             torch=("2.13.0", "broken", "no c10.dll"),
             accelerate=("", "missing", ""),
             nibabel=("3.0", "old", ""),
         )
         self.open()
-        self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.2", "broken", "networks"])
+        self.assertEqual(self.row("torch"), ["torch", "2.13.0", "≥ 2.3", "broken", "networks"])
         self.assertIn(
-            "The networks can't be used: torch is broken, no c10.dll. Press Install / repair",
+            "Networks cannot run: torch is broken (no c10.dll). Press “Install or repair”",
             self.ui.packagesStatusLabel.text,
         )
         self.assertEqual(
@@ -112,54 +112,54 @@ class PackagesPanelTest(unittest.TestCase):
             self.row("cv2"), ["opencv-python-headless", "3.1", "≥ 4.5", "usable", "NIQE, PI"]
         )
         self.assertEqual(self.row("torchvision")[4], "NIQE, PI, import")
-        self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 0.30", "not installed", "training"])
+        self.assertEqual(self.row("accelerate")[1:], ["–", "≥ 1.0", "not installed", "training"])
         self.assertEqual(self.row("nibabel")[3], "too old")
 
-    def test_what_the_networks_need_is_chosen_and_what_is_optional_is_not(self):
+    def test_missing_packages_of_the_networks_are_checked_and_optional_ones_are_not(self):
         self.answer(torch=("", "missing", ""), pyiqa=("", "missing", ""))
         self.open()
         self.assertEqual(self.widget.packages.chosen, ["torch"])
         self.assertTrue(self.ui.installPackagesButton.enabled)
         self.assertIn(
-            "The networks can't be used: torch is not installed. Press Install / repair",
+            "Networks cannot run: torch is not installed. Press “Install or repair”",
             self.ui.packagesStatusLabel.text,
         )
 
-    def test_with_all_that_the_networks_need_there_is_nothing_to_install_until_something_is_checked(
+    def test_install_button_needs_a_checked_package(
         self,
     ):
         self.open()
-        self.assertIn("The networks have all that they need", self.ui.packagesStatusLabel.text)
+        self.assertIn("Networks can run", self.ui.packagesStatusLabel.text)
         self.assertEqual(
             (self.widget.packages.chosen, self.ui.installPackagesButton.enabled), ([], False)
         )
         self.choose("accelerate")
         self.assertTrue(self.ui.installPackagesButton.enabled)
 
-    def test_what_pyiqa_imports_comes_along(self):
+    def test_checking_pyiqa_checks_its_imports(self):
         self.answer(pyiqa=("", "missing", ""), cv2=("", "missing", ""), yaml=("1.0", "old", ""))
         self.open()
         self.assertEqual(self.widget.packages.chosen, [])
         self.choose("pyiqa")
         self.assertEqual(self.widget.packages.chosen, ["cv2", "yaml", "pyiqa"])
 
-    def test_panel_stays_alive_while_it_looks_and_says_so(self):
+    def test_panel_stays_responsive_during_a_check(self):
         self.ui.packagesCollapsibleButton.collapsed = False
-        self.assertEqual(self.ui.packagesStatusLabel.text, "Looking at the packages …")
+        self.assertEqual(self.ui.packagesStatusLabel.text, "Checking packages …")
         self.assertFalse(
             self.ui.checkPackagesButton.enabled or self.ui.installPackagesButton.enabled
         )
         self.wait()
         self.assertTrue(self.ui.checkPackagesButton.enabled)
 
-    def test_check_looks_again(self):
+    def test_check_button_repeats_the_check(self):
         self.open()
         self.answer(torch=("", "missing", ""))
         click(self.ui.checkPackagesButton)
         self.wait()
         self.assertEqual(self.row("torch")[3], "not installed")
 
-    def test_install_asks_installs_and_looks_again_and_the_worker_starts_anew(self):
+    def test_installation_follows_a_question_and_restarts_check_and_worker(self):
         self.answer(torch=("", "missing", ""))
         self.open()
         with (
@@ -169,14 +169,12 @@ class PackagesPanelTest(unittest.TestCase):
             answer_next(True)
             click(self.ui.installPackagesButton)
             self.wait()
-        self.assertEqual(
-            len(shown_dialogs("torch, which are not installed yet, or can't be used")), 1
-        )
+        self.assertEqual(len(shown_dialogs("torch, which are missing or unusable")), 1)
         installed.assert_called_once_with()
         self.assertEqual(self.row("torch")[3], "usable")
         self.assertFalse(self.ui.installPackagesButton.enabled)
 
-    def test_user_who_declines_is_left_alone(self):
+    def test_declined_question_installs_nothing(self):
         self.answer(torch=("", "missing", ""))
         self.open()
         answer_next(False)
@@ -184,15 +182,15 @@ class PackagesPanelTest(unittest.TestCase):
         self.wait()
         self.assertEqual((self.pip, len(shown_dialogs())), ([], 1))
 
-    def test_failed_installation_is_told_in_a_sentence_and_the_state_is_shown(self):
+    def test_failed_installation_is_an_error_and_the_states_are_refreshed(self):
         self.answer(torch=("", "missing", ""))
         self.open()
         for double, words in (
             (
                 mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
-                "torch could not be installed .pip has ended with code 1",
+                "torch could not be installed .pip exit code 1",
             ),
-            (self.pip.append, "not everything can be used .torch: not installed"),
+            (self.pip.append, "Installed, but not usable: torch not installed"),
         ):
             answer_next(True)
             with mock.patch.object(packages, "_pipInstall", double), expect_error(words):
@@ -200,12 +198,12 @@ class PackagesPanelTest(unittest.TestCase):
             self.wait()
             self.assertEqual(self.row("torch")[3], "not installed")
 
-    def test_nothing_is_installed_while_a_volume_is_processed(self):
+    def test_installation_is_refused_during_a_task(self):
         self.open()
         self.choose("accelerate")
         self.widget.logic._worker = double_worker(self, "until_cancelled")
         run = self.widget.logic.upsample(make_volume(), model="bicubic", waitForCompletion=False)
-        with expect_error("A volume is being processed with them: wait until it is finished"):
+        with expect_error("The packages are in use. Cancel the running task"):
             click(self.ui.installPackagesButton)
         self.wait()
         self.assertTrue(run.isRunning)
@@ -213,7 +211,7 @@ class PackagesPanelTest(unittest.TestCase):
         wait_for_end(run)
         self.assertEqual(shown_dialogs("Install them now"), [])
 
-    def test_offline_folder_is_kept_for_the_next_session_and_shown(self):
+    def test_wheel_folder_is_kept_for_the_next_session(self):
         folder = str(self.file.parent)
         self.ui.wheelFolderLineEdit.currentPath = folder
         self.assertEqual(packages.wheelFolder(), folder)
@@ -223,15 +221,15 @@ class PackagesPanelTest(unittest.TestCase):
         self.widget.ui.wheelFolderLineEdit.currentPath = ""
         self.assertEqual(packages.wheelFolder(), "")
 
-    def test_folder_without_wheels_is_told(self):
+    def test_folder_without_wheels_is_an_error(self):
         self.open()
         self.choose("accelerate")
         self.ui.wheelFolderLineEdit.currentPath = str(self.file.parent)
-        with expect_error("There is no wheel .* in the folder"):
+        with expect_error("No wheel .* in the folder"):
             click(self.ui.installPackagesButton)
         self.wait()
 
-    def test_panel_that_goes_away_while_it_looks_leaves_no_process(self):
+    def test_cleanup_during_a_check_leaves_no_process(self):
         self.ui.packagesCollapsibleButton.collapsed = False
         process = self.widget.packages._check._process
         process.waitForStarted()
@@ -240,8 +238,8 @@ class PackagesPanelTest(unittest.TestCase):
         self.assertFalse(is_alive(pid))
         self.widget.setup()
 
-    def test_screenshot(self):
-        """A picture of the section for whoever wants to look at it."""
+    def test_section_changes_with_the_states(self):
+        """Take a picture of the section."""
         self.answer(
             torch=(
                 "2.13.0+cpu",

@@ -1,4 +1,4 @@
-"""Which packages are missing or broken, and by which of Slicer's ways they are installed; nothing is really installed."""
+"""Missing and broken packages, and their installation by Slicer; pip is a double."""
 
 import importlib.metadata
 import os
@@ -19,7 +19,7 @@ from slicerhost.testing import answer_next, shown_dialogs
 
 
 class PackagesTestCase(unittest.TestCase):
-    """present: names of what is there; broken: {name: reason} of what of it can't be imported."""
+    """present: installed packages; broken: {name: reason} of those that fail to import."""
 
     def setUp(self):
         self.installed, self.byPyTorchUtils, self.calls, self.constraints = [], [], [], None
@@ -44,7 +44,7 @@ class PackagesTestCase(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def provide(self, name, **members):
-        """A module that is there, with these members."""
+        """Provide a module with these members."""
         module = types.ModuleType(name)
         vars(module).update(members)
         patch = mock.patch.dict(sys.modules, {name: module})
@@ -53,7 +53,7 @@ class PackagesTestCase(unittest.TestCase):
         self.present.add(name)
 
     def check(self, wanted):
-        """What the child process would find."""
+        """Return the states that a child process would find."""
         return {
             name: PackageState(
                 name,
@@ -69,7 +69,7 @@ class PackagesTestCase(unittest.TestCase):
         }
 
     def pipInstall(self, arguments):
-        """What pip would do: remembers the constraints, installs the rest, and mends what it installs by force."""
+        """Record the constraints, and mark the packages as installed and repaired."""
         place = arguments.index("--constraint")
         with open(arguments[place + 1]) as file:
             self.constraintFile, self.constraints = (
@@ -91,7 +91,7 @@ class PackagesTest(PackagesTestCase):
         self.present.add("safetensors")
         self.assertEqual(packages.missingPackages(), ["torch"])
 
-    def test_import_of_checkpoints_needs_more(self):
+    def test_import_of_checkpoints_needs_spandrel(self):
         self.present |= {"torch", "safetensors", "torchvision"}
         self.assertEqual(
             (packages.missingPackages(), packages.missingPackages(checkpoints=True)),
@@ -101,32 +101,32 @@ class PackagesTest(PackagesTestCase):
         self.assertTrue(packages.installPackages(["spandrel"]))
         self.assertIn("torch", self.constraints)
 
-    def test_packages_are_looked_for_without_importing_them(self):
+    def test_packages_are_found_without_importing_them(self):
         before = set(sys.modules)
         self.doCleanups()
         packages.missingPackages()
         self.assertFalse({"torch", "safetensors"} & (set(sys.modules) - before))
 
-    def test_user_is_told_what_is_installed(self):
+    def test_question_lists_the_packages(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
         self.assertEqual(
             [dialog.kind for dialog in shown_dialogs("torch, safetensors")], ["question"]
         )
 
-    def test_nothing_is_installed_where_the_user_declines(self):
+    def test_declined_question_installs_nothing(self):
         answer_next(False)
         self.assertFalse(packages.installPackages(["torch"]))
         self.assertEqual(self.installed, [])
 
-    def test_only_lower_bounds_are_asked_for(self):
+    def test_requirements_have_only_lower_bounds(self):
         answer_next(True)
         packages.installPackages(["torch", "safetensors"])
         for requirement in self.installed:
             self.assertRegex(requirement, r"^\w+>=[\d.]+$")
         self.assertEqual(len(self.installed), 2)
 
-    def test_torch_comes_through_the_extension_pytorch_where_it_is_there(self):
+    def test_torch_is_installed_by_the_extension_pytorch_if_present(self):
         test = self
 
         class PyTorchUtilsLogic:
@@ -151,7 +151,7 @@ class PackagesTest(PackagesTestCase):
         self.provide("PyTorchUtils", PyTorchUtilsLogic=PyTorchUtilsLogic)
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
-        self.assertEqual(self.byPyTorchUtils[0], ("install", False, ">=2.2"))
+        self.assertEqual(self.byPyTorchUtils[0], ("install", False, ">=2.3"))
         self.assertIn(f"numpy=={importlib.metadata.version('numpy')}", self.byPyTorchUtils[1])
         self.assertNotIn("torch", self.byPyTorchUtils[1])
         self.assertEqual(
@@ -168,7 +168,7 @@ class PackagesTest(PackagesTestCase):
             ["uninstall", "install"],
         )
 
-    def test_newer_slicer_installs_through_its_packaging_module(self):
+    def test_newer_slicer_installs_by_its_packaging_module(self):
         newer = []
         self.provide("slicer.packaging", pip_install=newer.extend)
         answer_next(True)
@@ -176,22 +176,22 @@ class PackagesTest(PackagesTestCase):
             packages.installPackages(["safetensors"])
         self.assertEqual((newer[-1], self.installed), ("safetensors>=0.4", []))
 
-    def test_installation_that_brings_nothing_is_no_success(self):
+    def test_installation_without_effect_is_an_error(self):
         self.replace(slicer.util, "pip_install", lambda requirements: None)
         answer_next(True)
         with self.assertRaisesRegex(
             RuntimeError,
-            "not everything can be used .*torch: not installed.*: restart the application",
+            "Installed, but not usable: torch not installed. Restart the application",
         ):
             packages.installPackages(["torch"])
 
-    def test_what_can_not_be_imported_afterwards_is_no_success_whatever_pip_says(self):
+    def test_package_that_fails_to_import_after_installation_is_an_error(self):
         self.broken["safetensors"] = "DLL load failed"
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, "safetensors: broken, DLL load failed"):
+        with self.assertRaisesRegex(RuntimeError, "safetensors broken \\(DLL load failed"):
             packages.installPackages(["safetensors"])
 
-    def test_failure_of_pip_is_told_in_a_sentence_that_says_what_to_do(self):
+    def test_failure_of_pip_names_cause_and_action(self):
         self.replace(
             slicer.util,
             "pip_install",
@@ -200,11 +200,11 @@ class PackagesTest(PackagesTestCase):
         answer_next(True)
         with self.assertRaisesRegex(
             RuntimeError,
-            r"safetensors could not be installed \(pip has ended with code 1\): check the network, or choose a folder of wheels",
+            r"safetensors could not be installed \(pip exit code 1\)\. Check the network, or set ",
         ):
             packages.installPackages(["safetensors"])
 
-    def test_no_file_is_left_whatever_happens(self):
+    def test_installation_leaves_no_temporary_file(self):
         before = set(os.listdir(slicer.app.temporaryPath))
         answer_next(True)
         packages.installPackages(["safetensors"])
@@ -218,7 +218,7 @@ class PackagesTest(PackagesTestCase):
             packages.installPackages(["torch"])
         self.assertEqual(set(os.listdir(slicer.app.temporaryPath)), before)
 
-    def test_nothing_that_the_application_relies_on_is_replaced(self):
+    def test_packages_of_the_application_keep_their_versions(self):
         answer_next(True)
         packages.installPackages(["torch", "safetensors"])
         self.assertEqual(
@@ -230,69 +230,69 @@ class PackagesTest(PackagesTestCase):
         packages.installPackages(["safetensors"])
         self.assertEqual(self.constraints["torch"], importlib.metadata.version("torch"))
         self.assertIn(
-            "no other version of numpy, scipy, SimpleITK, torch replaces", shown_dialogs()[-1].text
+            "numpy, scipy, SimpleITK, torch will keep their versions", shown_dialogs()[-1].text
         )
 
-    def test_torch_is_announced_as_large_and_nothing_else_is(self):
+    def test_only_torch_is_announced_as_large(self):
         for names, isLarge in ((["torch"], True), (["safetensors"], False)):
             answer_next(False)
             packages.installPackages(names)
             self.assertEqual("GB" in shown_dialogs()[-1].text, isLarge)
 
-    def test_where_none_is_missing_those_that_can_not_be_imported_are_unusable(self):
+    def test_packages_that_fail_to_import_are_unusable_if_none_is_missing(self):
         self.assertEqual(packages.unusablePackages(), ["torch", "safetensors"])
         self.present.update(("torch", "safetensors"))
         self.assertEqual(packages.unusablePackages(), [])
         self.broken["torch"] = "no c10.dll"
         self.assertEqual(packages.unusablePackages(), ["torch"])
 
-    def test_what_is_there_and_broken_is_replaced_alone_and_then_completed(self):
+    def test_broken_package_is_replaced_alone_before_its_dependencies(self):
         self.present.update(("torch", "safetensors"))
         self.broken["torch"] = "no c10.dll"
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch"]))
         self.assertEqual(
-            self.calls, [["--no-deps", "--force-reinstall", "torch>=2.2"], ["torch>=2.2"]]
+            self.calls, [["--no-deps", "--force-reinstall", "torch>=2.3"], ["torch>=2.3"]]
         )
         self.assertNotIn("torch", self.constraints)
 
-    def test_older_torch_is_not_replaced_and_the_user_is_told_how_to(self):
+    def test_older_torch_is_kept_and_the_error_explains_the_upgrade(self):
         self.replace(packages, "installed_version", lambda name: "2.1.2+cu118")
         with self.assertRaisesRegex(
             RuntimeError,
-            r"PyTorch 2\.1\.2\+cu118 is installed, but 2\.2 or later is needed\. It is not replaced",
+            r"PyTorch 2\.1\.2\+cu118 is installed, but 2\.3 or later is required\. It is not ",
         ):
             packages.installPackages(["torch"])
         self.assertEqual((shown_dialogs(), self.calls), ([], []))
 
 
 class OfflineTest(PackagesTestCase):
-    """From a folder of wheels, without the network."""
+    """Installation from a folder of wheels."""
 
     def setUp(self):
         super().setUp()
         self.folder = self.enterContext(tempfile.TemporaryDirectory(prefix="wheels of mine "))
         Path(self.folder, "safetensors-0.5-py3-none-any.whl").touch()
 
-    def test_pip_is_kept_from_the_network(self):
+    def test_wheel_folder_keeps_pip_off_the_network(self):
         packages.setWheelFolder(self.folder)
         answer_next(True)
         packages.installPackages(["torch", "safetensors"])
         self.assertEqual(
             self.calls,
-            [["--no-index", "--find-links", self.folder, "torch>=2.2", "safetensors>=0.4"]],
+            [["--no-index", "--find-links", self.folder, "torch>=2.3", "safetensors>=0.4"]],
         )
         self.assertIn(
-            f"They will be installed from the folder {self.folder};", shown_dialogs()[0].text
+            f"They will be installed from the folder {self.folder}.", shown_dialogs()[0].text
         )
 
-    def test_the_extension_pytorch_is_not_asked_because_it_needs_the_network(self):
+    def test_extension_pytorch_is_not_used_offline(self):
         self.provide("PyTorchUtils")
         packages.setWheelFolder(self.folder)
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch"]))
 
-    def test_folder_of_the_environment_counts_where_none_was_chosen(self):
+    def test_environment_variable_sets_the_wheel_folder_unless_the_panel_does(self):
         with mock.patch.dict(os.environ, {packages.WHEELS_VARIABLE: self.folder}):
             self.assertEqual(packages.wheelFolder(), self.folder)
             packages.setWheelFolder("/elsewhere")
@@ -300,19 +300,19 @@ class OfflineTest(PackagesTestCase):
         packages.setWheelFolder("")
         self.assertEqual(packages.wheelFolder(), "")
 
-    def test_folder_without_wheels_is_told_before_the_question(self):
+    def test_folder_without_wheels_is_an_error_before_the_question(self):
         for folder in (
             os.path.join(self.folder, "gone"),
             self.enterContext(tempfile.TemporaryDirectory()),
         ):
             packages.setWheelFolder(folder)
             with self.assertRaisesRegex(
-                RuntimeError, f"There is no wheel .* in the folder {folder}: choose another one"
+                RuntimeError, f"No wheel .* in the folder {folder}. Choose another folder"
             ):
                 packages.installPackages(["safetensors"])
         self.assertEqual(shown_dialogs(), [])
 
-    def test_failure_of_pip_says_what_the_folder_lacks(self):
+    def test_offline_failure_of_pip_names_the_folder(self):
         packages.setWheelFolder(self.folder)
         self.replace(
             slicer.util,
@@ -321,7 +321,7 @@ class OfflineTest(PackagesTestCase):
         )
         answer_next(True)
         with self.assertRaisesRegex(
-            RuntimeError, f"put their wheels, and those of what they need, into {self.folder}"
+            RuntimeError, f"Add their wheels and those of their dependencies to {self.folder}"
         ):
             packages.installPackages(["torch"])
 
@@ -331,11 +331,13 @@ class TrainingTest(PackagesTestCase):
         super().setUp()
         self.present.update({"torch", "safetensors"})
 
-    def test_packages_of_the_training_are_missing_only_for_whom_trains(self):
+    def test_packages_of_training_are_required_for_training_only(self):
         self.assertEqual(packages.missingPackages(), [])
-        self.assertEqual(packages.missingPackages(training=True), ["accelerate", "nibabel"])
+        self.assertEqual(
+            packages.missingPackages(training=True), ["accelerate", "nibabel", "psutil"]
+        )
 
-    def test_packages_of_the_training_replace_nothing_that_is_there(self):
+    def test_packages_of_training_keep_installed_versions(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(training=True)))
         self.assertIn("numpy", self.constraints)
@@ -343,26 +345,26 @@ class TrainingTest(PackagesTestCase):
 
 
 class PerceptualTest(PackagesTestCase):
-    """pyiqa, for NIQE and PI, beside an installed PyTorch."""
+    """Packages for NIQE and PI, with PyTorch installed."""
 
     def setUp(self):
         super().setUp()
         self.present.update({"torch", "safetensors"})
 
-    def test_packages_of_niqe_are_missing_only_for_whom_asks_for_niqe(self):
+    def test_packages_of_niqe_are_required_for_niqe_only(self):
         self.assertEqual(packages.missingPackages(), [])
         self.assertEqual(
             packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS)
         )
 
-    def test_license_is_shown_in_the_one_question_that_is_asked(self):
+    def test_question_shows_the_license_of_pyiqa(self):
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
         (question,) = shown_dialogs()
         self.assertIn("PolyForm Noncommercial 1.0.0, allows no commercial use", question.text)
         self.assertNotIn("GB", question.text)
 
-    def test_license_is_not_mentioned_where_pyiqa_is_not_needed(self):
+    def test_question_without_pyiqa_shows_no_license(self):
         answer_next(False)
         packages.installPackages(["safetensors"])
         self.assertNotIn("PolyForm", shown_dialogs()[0].text)
@@ -373,27 +375,27 @@ class PerceptualTest(PackagesTestCase):
         self.assertEqual(self.calls[0], ["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]])
         self.assertNotIn("pyiqa", " ".join(self.calls[1]))
 
-    def test_package_that_pip_does_not_know_needs_no_constraint(self):
+    def test_package_without_metadata_has_no_constraint(self):
         with mock.patch.object(packages, "KEPT", ("no-such-package", "numpy")):
             answer_next(True)
             packages.installPackages(packages.missingPackages(perceptual=True))
         self.assertEqual(list(self.constraints), ["numpy"])
         self.assertFalse(os.path.exists(self.constraintFile))
 
-    def test_only_what_is_missing_is_installed(self):
+    def test_only_missing_packages_are_installed(self):
         self.present.update(set(packages.PERCEPTUAL_REQUIREMENTS) - {"pyiqa"})
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
         self.assertEqual(self.calls, [["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]]])
 
-    def test_torch_is_installed_along_where_it_is_missing_too(self):
+    def test_missing_torch_is_installed_with_pyiqa(self):
         self.present.clear()
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
-        self.assertIn("torch>=2.2", self.installed)
+        self.assertIn("torch>=2.3", self.installed)
         self.assertEqual(len(shown_dialogs()), 1)
 
-    def test_nothing_is_installed_where_the_user_declines_the_license(self):
+    def test_declined_license_installs_nothing(self):
         answer_next(False)
         self.assertFalse(packages.installPackages(packages.missingPackages(perceptual=True)))
         self.assertEqual(self.calls, [])

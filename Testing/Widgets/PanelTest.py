@@ -1,4 +1,4 @@
-"""The panel, as a user meets it: choosing, applying, cancelling, and everything that may happen to the scene meanwhile."""
+"""The panel: choosing, applying, cancelling, and changes of the scene meanwhile."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from module_helpers import (
     show_panel,
     wait_for_end,
 )
-from MRISuperResLib.widgets.card_text import asPlainText
+from MRISuperResLib.widgets.models import asPlainText
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.scene.tasks import TaskState
@@ -70,19 +70,19 @@ class PanelTestCase(unittest.TestCase):
         return slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
 
     def apply(self):
-        """Clicks Apply; returns the run."""
+        """Click Apply and return the task."""
         self.assertEqual(self.ui.applyButton.text, "Apply")
         click(self.ui.applyButton)
-        return self.widget.upsampling.job
+        return self.widget.upsampling.task
 
     def apply_and_wait_for_progress(self):
-        job = self.apply()
+        task = self.apply()
         wait_until(lambda: "slices" in self.ui.progressLabel.text)
-        return job
+        return task
 
-    def assert_idle(self, job, state, words):
-        wait_for_end(job)
-        self.assertIs(job.state, state)
+    def assert_idle(self, task, state, words):
+        wait_for_end(task)
+        self.assertIs(task.state, state)
         self.assertIn(words, self.status)
         self.assertEqual(self.ui.applyButton.text, "Apply")
         self.assertFalse(self.ui.progressBar.visible)
@@ -94,21 +94,28 @@ class ChoosingTest(PanelTestCase):
         self.assertTrue(self.ui.applyButton.enabled)
         self.assertEqual(self.status, "Ready.")
 
-    def test_volume_with_other_pixels_than_the_model_has_seen_is_warned_of_before_apply(self):
+    def test_spacing_outside_the_training_data_shows_a_warning(self):
         self.choose("fast-x2-psnr")
-        low, high = self.widget.upsampling.models.cards[0].spacing_range
+        (card,) = self.widget.upsampling.models.cards
+        trained = sorted(
+            side
+            for spacings in card.training_spacings().values()
+            for spacing in spacings
+            for side in spacing
+        )
+        unknown = trained[-1] * 4
         for spacing, words in (
-            (high * 2, f"was trained on pixels of {low:.3g}–{high:.3g} mm"),
-            ((low + high) / 2, ""),
+            (unknown, f"fast-x2-psnr was not trained on an in-plane spacing of {unknown:.3g}"),
+            (trained[0], ""),
         ):
             self.input.SetSpacing(spacing, spacing, spacing)
             self.assertIn(words, self.ui.modelWarningLabel.text)
             self.assertEqual(self.ui.modelWarningLabel.isHidden(), not words)
-        self.input.SetSpacing(high * 2, high * 2, high * 2)
+        self.input.SetSpacing(unknown, unknown, unknown)
         self.choose("bicubic")
         self.assertEqual(self.ui.modelWarningLabel.text, "")
 
-    def test_default_model_is_that_which_is_made_for_the_device(self):
+    def test_default_model_suits_the_device(self):
         asked = []
         with mock.patch.object(
             self.widget.upsampling.models, "show", side_effect=lambda *given: asked.append(given[2])
@@ -125,11 +132,11 @@ class ChoosingTest(PanelTestCase):
         )
         self.assertEqual(self.ui.geometryLabel.text, "")
 
-    def test_volume_without_image_disables_apply_until_it_has_one(self):
+    def test_empty_volume_disables_apply_until_it_has_voxels(self):
         empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
         self.ui.inputSelector.setCurrentNode(empty)
         self.assertFalse(self.ui.applyButton.enabled)
-        self.assertIn("holds no image", self.status)
+        self.assertIn("has no voxels", self.status)
         slicer.util.updateVolumeFromArray(empty, np.ones((3, 4, 5), np.int16))
         self.assertTrue(self.ui.applyButton.enabled)
 
@@ -146,27 +153,23 @@ class ChoosingTest(PanelTestCase):
 
     def test_disabled_apply_starts_nothing(self):
         self.ui.inputSelector.setCurrentNode(None)
-        before = self.widget.upsampling.job
+        before = self.widget.upsampling.task
         click(self.ui.applyButton)
-        self.assertIs(self.widget.upsampling.job, before)
+        self.assertIs(self.widget.upsampling.task, before)
 
-    def test_panel_says_which_slices_are_taken_and_why(self):
-        self.assertIn(
-            "Slices along k (axial): the acquired slices, 4 mm apart", self.ui.geometryLabel.text
-        )
-        self.ui.sliceDirectionComboBox.setCurrentIndex(
-            self.ui.sliceDirectionComboBox.findText("Sagittal")
-        )
-        self.assertIn("sagittal", self.ui.geometryLabel.text)
+    def test_panel_shows_slice_direction_and_output_size(self):
+        self.assertIn("Axial slices (k): 4 mm slice spacing", self.ui.geometryLabel.text)
+        self.ui.sliceAxisComboBox.setCurrentIndex(self.ui.sliceAxisComboBox.findText("Sagittal"))
+        self.assertIn("Sagittal slices (i)", self.ui.geometryLabel.text)
         self.ui.scaleComboBox.setCurrentIndex(1)
         self.assertIn("5 × 6 × 7 → ", self.ui.geometryLabel.text)
         self.assertIn("24 × 28 voxels", self.ui.geometryLabel.text)
 
     def test_geometry_follows_the_volume(self):
         self.input.SetSpacing(1.5, 1.5, 9)
-        self.assertIn("9 mm apart", self.ui.geometryLabel.text)
+        self.assertIn("9 mm slice spacing", self.ui.geometryLabel.text)
 
-    def test_models_of_the_scale_are_offered_before_the_baselines(self):
+    def test_models_of_the_scale_are_listed_before_the_interpolations(self):
         models = self.widget.upsampling.models._store
         for index, scale in enumerate((2, 4, 8)):
             self.ui.scaleComboBox.setCurrentIndex(index)
@@ -179,7 +182,7 @@ class ChoosingTest(PanelTestCase):
                 + ["nearest", "bilinear", "bicubic"],
             )
 
-    def test_models_that_were_installed_meanwhile_are_offered_when_the_module_is_entered_again(
+    def test_models_installed_meanwhile_are_listed_when_the_module_is_entered(
         self,
     ):
         card = self.widget.upsampling.models._store.cards(2)[0]
@@ -204,7 +207,7 @@ class ChoosingTest(PanelTestCase):
             )
 
     def test_card_of_the_chosen_model_is_shown(self):
-        self.assertIn("interpolation", self.ui.modelSummaryLabel.text)
+        self.assertIn("Interpolation", self.ui.modelSummaryLabel.text)
         for card in self.widget.upsampling.models._store.cards(2):
             self.choose(card.name)
             self.assertEqual(
@@ -215,20 +218,20 @@ class ChoosingTest(PanelTestCase):
                 self.ui.modelComboBox.toolTip, asPlainText(self.ui.modelSummaryLabel.text)
             )
 
-    def test_choices_are_kept_when_the_scale_changes_and_back(self):
+    def test_interpolation_stays_selected_at_another_scale(self):
         self.choose("nearest")
         self.ui.scaleComboBox.setCurrentIndex(2)
         self.assertEqual(self.ui.modelComboBox.currentData, "nearest")
 
-    def test_settings_are_saved_with_the_scene_and_come_back(self):
+    def test_settings_are_restored_with_the_scene(self):
         parameters = self.widget._parameterNode
         self.ui.scaleComboBox.setCurrentIndex(1)
-        self.ui.sliceDirectionComboBox.setCurrentIndex(3)
+        self.ui.sliceAxisComboBox.setCurrentIndex(3)
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.choose("nearest")
         self.ui.outputSelector.setCurrentNode(make_volume(name="Mine"))
         self.assertEqual(
-            (parameters.scale, parameters.sliceDirection, parameters.device, parameters.model),
+            (parameters.scale, parameters.sliceAxis, parameters.device, parameters.model),
             (Scale.X4, SliceDirection.CORONAL, Device.CPU, "nearest"),
         )
         with tempfile.TemporaryDirectory() as folder:
@@ -242,7 +245,7 @@ class ChoosingTest(PanelTestCase):
         self.assertEqual(
             (
                 self.ui.scaleComboBox.currentText,
-                self.ui.sliceDirectionComboBox.currentText,
+                self.ui.sliceAxisComboBox.currentText,
                 self.ui.deviceComboBox.currentText,
             ),
             ("×4", "Coronal", "CPU"),
@@ -260,7 +263,7 @@ class ChoosingTest(PanelTestCase):
     def test_running_state_is_not_saved_with_the_scene(self):
         node = self.widget._parameterNode.parameterNode
         before = sorted(node.GetParameterNames())
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         self.assertEqual(sorted(node.GetParameterNames()), before)
 
     def test_leaving_and_entering_the_module_keeps_everything(self):
@@ -272,63 +275,65 @@ class ChoosingTest(PanelTestCase):
 
 
 class RunTest(PanelTestCase):
-    def test_click_on_apply_makes_a_volume_beside_the_input(self):
+    def test_apply_creates_a_volume_and_keeps_the_input(self):
         before = slicer.util.arrayFromVolume(self.input).copy()
-        job = self.apply()
+        task = self.apply()
         self.assertEqual(self.ui.applyButton.text, "Cancel")
         self.assertIn("Running: Fetus", self.status)
-        self.assert_idle(job, TaskState.FINISHED, "Finished in")
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
         self.assertIn("Fetus SR x2 bicubic", self.status)
-        self.assertIn("acquired slices", self.status)
+        self.assertEqual(self.status.count("\n"), 0)  # nothing normal is a warning
+        self.assertIn("Axial slices (k)", self.ui.detailsLabel.text)
+        self.assertFalse(self.ui.detailsButton.isHidden())
         self.assertEqual(
             [node.GetName() for node in self.volumes()], ["Fetus", "Fetus SR x2 bicubic"]
         )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(self.input), before)
         self.assertTrue(self.ui.applyButton.enabled)
 
-    def test_result_is_shown_where_the_input_was_and_zoom_is_kept(self):
+    def test_result_replaces_the_input_in_the_views_and_keeps_the_zoom(self):
         slicer.util.setSliceViewerLayers(background=self.input, fit=True)
         sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
         sliceNode.SetFieldOfView(33, 22, 1)
-        job = self.apply()
-        self.assert_idle(job, TaskState.FINISHED, "Finished")
+        task = self.apply()
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
         for name in slicer.app.layoutManager().sliceViewNames():
             composite = (
                 slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
             )
-            self.assertEqual(composite.GetBackgroundVolumeID(), job.outputNode.GetID())
+            self.assertEqual(composite.GetBackgroundVolumeID(), task.result.GetID())
         self.assertEqual(sliceNode.GetFieldOfView(), (33, 22, 1))
 
     def test_chosen_output_volume_is_updated(self):
         output = make_volume(name="Mine")
         self.ui.outputSelector.setCurrentNode(output)
-        job = self.apply()
-        self.assert_idle(job, TaskState.FINISHED, "Mine")
-        self.assertIs(job.outputNode, output)
+        task = self.apply()
+        self.assert_idle(task, TaskState.FINISHED, "Mine")
+        self.assertIs(task.result, output)
         self.assertEqual(output.GetImageData().GetDimensions(), (10, 12, 7))
 
-    def test_second_apply_uses_the_warm_worker_and_makes_another_volume(self):
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+    def test_second_apply_reuses_the_worker_and_creates_another_volume(self):
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         pid = self.widget.logic.worker.pid
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         self.assertEqual(self.widget.logic.worker.pid, pid)
         self.assertEqual(len(self.volumes()), 3)
 
     def test_progress_shows_slices_rate_and_time_left(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        job = self.apply()
+        task = self.apply()
         wait_until(lambda: self.ui.progressLabel.text.startswith("3/7 slices"))
         self.assertRegex(self.ui.progressLabel.text, r"3/7 slices, .+ slices/s, .+ left")
         self.assertEqual((self.ui.progressBar.value, self.ui.progressBar.maximum), (3, 7))
         self.assertTrue(self.ui.progressBar.visible)
         gate.open()
-        self.assert_idle(job, TaskState.FINISHED, "Finished")
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
 
-    def test_panel_stays_alive_during_a_run(self):
+    def test_panel_stays_responsive_during_a_task(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        job = self.apply_and_wait_for_progress()
+        task = self.apply_and_wait_for_progress()
         self.ui.scaleComboBox.setCurrentIndex(2)
         self.ui.inputSelector.setCurrentNode(None)
         self.ui.inputSelector.setCurrentNode(self.input)
@@ -338,12 +343,12 @@ class RunTest(PanelTestCase):
         self.open()
         self.assertEqual(self.ui.applyButton.text, "Cancel")
         gate.open()
-        self.assert_idle(job, TaskState.FINISHED, "Finished")
-        self.assertEqual(job.outputNode.GetImageData().GetDimensions(), (10, 12, 7))
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
+        self.assertEqual(task.result.GetImageData().GetDimensions(), (10, 12, 7))
 
-    def test_run_works_without_a_layout_manager(self):
+    def test_apply_works_without_a_layout_manager(self):
         with mock.patch.object(type(slicer.app), "layoutManager", lambda app: None):
-            self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+            self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
 
 
 class CancelTest(PanelTestCase):
@@ -351,28 +356,28 @@ class CancelTest(PanelTestCase):
         super().setUp()
         self.use_double("until_cancelled")
 
-    def test_click_on_cancel_ends_the_run_and_leaves_nothing(self):
-        job = self.apply_and_wait_for_progress()
+    def test_cancel_ends_the_task_without_output(self):
+        task = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
         self.assertEqual((self.status, self.ui.applyButton.enabled), ("Cancelling …", False))
-        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: nothing was changed.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled. Nothing was changed.")
         self.assertEqual(self.volumes(), [self.input])
         self.assertTrue(self.ui.applyButton.enabled)
 
-    def test_worker_is_still_warm_after_a_cancel(self):
-        job = self.apply_and_wait_for_progress()
+    def test_worker_survives_a_cancel(self):
+        task = self.apply_and_wait_for_progress()
         pid = self.widget.logic.worker.pid
         click(self.ui.applyButton)
-        wait_for_end(job)
-        job = self.apply_and_wait_for_progress()
+        wait_for_end(task)
+        task = self.apply_and_wait_for_progress()
         self.assertEqual(self.widget.logic.worker.pid, pid)
         click(self.ui.applyButton)
-        wait_for_end(job)
+        wait_for_end(task)
 
     def test_cancel_before_the_worker_is_ready_works(self):
-        job = self.apply()
+        task = self.apply()
         click(self.ui.applyButton)
-        self.assert_idle(job, TaskState.CANCELLED, "Cancelled")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled")
 
 
 class FaultTest(PanelTestCase):
@@ -380,73 +385,71 @@ class FaultTest(PanelTestCase):
         super().setUp()
         self.use_double("until_cancelled")
 
-    def test_input_deleted_during_a_run_ends_it_with_a_message(self):
-        job = self.apply_and_wait_for_progress()
+    def test_deleted_input_cancels_the_task_with_a_message(self):
+        task = self.apply_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
-        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: the input volume was deleted.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled: the input was deleted.")
         self.assertEqual(self.volumes(), [])
         self.assertFalse(self.ui.applyButton.enabled)
 
-    def test_scene_closed_during_a_run_ends_it_with_a_message(self):
-        job = self.apply_and_wait_for_progress()
+    def test_closed_scene_cancels_the_task_with_a_message(self):
+        task = self.apply_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
-        self.assert_idle(job, TaskState.CANCELLED, "Cancelled: the scene was closed.")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled: the scene was closed.")
         self.assertEqual(self.volumes(), [])
         make_volume(name="Next")
         self.ui.inputSelector.setCurrentNodeIndex(0)
         self.assertTrue(self.ui.applyButton.enabled)
 
-    def test_worker_killed_during_a_run_is_an_error_and_the_next_apply_works(self):
-        job = self.apply_and_wait_for_progress()
+    def test_killed_worker_is_an_error_and_the_next_apply_works(self):
+        task = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
             self.assert_idle(
-                job, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
+                task, TaskState.FAILED, "The worker process ended unexpectedly (signal 9)"
             )
         self.assertEqual(self.volumes(), [self.input])
-        job = self.apply_and_wait_for_progress()
+        task = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
-        self.assert_idle(job, TaskState.CANCELLED, "Cancelled")
+        self.assert_idle(task, TaskState.CANCELLED, "Cancelled")
 
     def test_error_of_the_core_is_shown_as_one_sentence(self):
         self.use_double("out_of_memory")
-        with expect_error("The memory of this computer is not enough"):
-            self.assert_idle(
-                self.apply(), TaskState.FAILED, "The memory of this computer is not enough"
-            )
+        with expect_error("Out of memory"):
+            self.assert_idle(self.apply(), TaskState.FAILED, "Out of memory")
         self.assertNotIn("Traceback", self.status + shown_dialogs()[-1].text)
 
-    def test_worker_that_another_run_uses_is_an_error_and_the_panel_stays_usable(self):
+    def test_busy_worker_is_an_error_and_the_panel_stays_usable(self):
         other = self.widget.logic.upsample(self.input, model="bicubic", waitForCompletion=False)
-        with expect_error("Another volume is being processed"):
+        with expect_error("Another task is running"):
             self.apply()
         self.assertEqual(self.ui.applyButton.text, "Apply")
-        self.assertIn("Another volume is being processed", self.status)
+        self.assertIn("Another task is running", self.status)
         other.cancel()
         wait_for_end(other)
 
-    def test_cleanup_during_a_run_ends_everything_silently(self):
-        job = self.apply_and_wait_for_progress()
+    def test_cleanup_during_a_task_ends_it_silently(self):
+        task = self.apply_and_wait_for_progress()
         pid, status = self.widget.logic.worker.pid, self.status
         self.widget.cleanup()
         self.assertFalse(is_alive(pid))
         self.assertEqual(self.status, status)
-        self.assertIs(job.state, TaskState.CANCELLED)
+        self.assertIs(task.state, TaskState.CANCELLED)
         self.assertEqual(job_folders(), [])
         self.widget.setup()
 
-    def test_module_can_be_reloaded_during_a_run(self):
+    def test_module_can_be_reloaded_during_a_task(self):
         self.apply_and_wait_for_progress()
         pid = self.widget.logic.worker.pid
         slicer.util.reloadScriptedModule("MRISuperRes")
         self.assertFalse(is_alive(pid))
         self.open()
         self.choose("bicubic")
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
 
 
 class MissingPackagesTest(PanelTestCase):
-    """torch is missing in the worker; the installation itself is replaced."""
+    """torch is missing in the worker, and its installation is a double."""
 
     def setUp(self):
         super().setUp()
@@ -475,15 +478,15 @@ class MissingPackagesTest(PanelTestCase):
             "talkative"
         )  # works, once the process has been started again
 
-    def test_user_is_asked_and_the_run_starts_again_after_the_installation(self):
+    def test_task_restarts_after_the_user_accepts_the_installation(self):
         answer_next(True)
-        job = self.apply()
-        wait_until(lambda: self.widget.upsampling.job is not job)
-        self.assert_idle(self.widget.upsampling.job, TaskState.FINISHED, "Finished")
+        task = self.apply()
+        wait_until(lambda: self.widget.upsampling.task is not task)
+        self.assert_idle(self.widget.upsampling.task, TaskState.FINISHED, "Done in")
         self.assertEqual(len(shown_dialogs("torch")), 1)
         self.assertRegex(self.installed[-1], "^torch>=")
 
-    def test_user_who_declines_is_left_alone(self):
+    def test_declined_question_installs_nothing(self):
         answer_next(False)
         self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
         self.assertEqual((self.installed, len(shown_dialogs())), ([], 1))
@@ -498,17 +501,17 @@ class MissingPackagesTest(PanelTestCase):
         ):
             self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")
 
-    def test_packages_that_can_not_be_imported_afterwards_are_told_and_nothing_starts(self):
+    def test_packages_that_fail_to_import_after_installation_are_an_error(self):
         answer_next(True)
         with (
             mock.patch("MRISuperResLib.widgets.packages._pipInstall"),
-            expect_error("not everything can be used .torch: not installed"),
+            expect_error("Installed, but not usable: torch not installed"),
         ):
-            job = self.apply()
-            self.assert_idle(job, TaskState.FAILED, "PyTorch is missing.")
-        self.assertIs(self.widget.upsampling.job, job)
+            task = self.apply()
+            self.assert_idle(task, TaskState.FAILED, "PyTorch is missing.")
+        self.assertIs(self.widget.upsampling.task, task)
 
-    def test_error_of_the_packages_where_all_can_be_used_is_only_shown(self):
+    def test_package_error_with_usable_packages_is_shown_without_a_question(self):
         self.missing.clear()
         with expect_error("PyTorch is missing."):
             self.assert_idle(self.apply(), TaskState.FAILED, "PyTorch is missing.")

@@ -1,4 +1,4 @@
-"""The installation of packages by pip itself, in an environment that is made for the test, with wheels that are made for it, without the network."""
+"""Installation of made-up wheels by pip in an environment of the test, offline."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ class RealPipTest(unittest.TestCase):
         answer_next(True)
 
     def make(self, name, version, *needs):
-        """A wheel of a package that holds nothing but its version."""
+        """Make a wheel of an empty package."""
         info = f"{name}-{version}.dist-info"
         path = self.wheels / f"{name}-{version}-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
@@ -91,7 +91,7 @@ class RealPipTest(unittest.TestCase):
             None,
         )
 
-    def check(self, wanted):
+    def check(self, requested):
         return {
             name: PackageState(
                 name,
@@ -99,10 +99,10 @@ class RealPipTest(unittest.TestCase):
                 "usable" if (self.site / name / "__init__.py").exists() else "broken",
                 "no __init__",
             )
-            for name in wanted
+            for name in requested
         }
 
-    def test_packages_come_from_the_folder_and_numpy_stays(self):
+    def test_packages_are_installed_from_the_folder_and_numpy_is_kept(self):
         self.make("torch", "2.5", "numpy")
         self.make("safetensors", "0.5")
         self.make("numpy", "2.9")
@@ -112,25 +112,25 @@ class RealPipTest(unittest.TestCase):
             ["2.5", "0.5", "1.26"],
         )
 
-    def test_version_that_would_replace_numpy_is_passed_over(self):
+    def test_version_that_would_replace_numpy_is_skipped(self):
         self.make("torch", "2.5", "numpy<2")
         self.make("torch", "2.6", "numpy>=2")
         self.make("numpy", "2.9")
         self.assertTrue(packages.installPackages(["torch"]))
         self.assertEqual([self.version(name) for name in ("torch", "numpy")], ["2.5", "1.26"])
 
-    def test_where_only_such_versions_are_there_nothing_is_installed(self):
+    def test_nothing_is_installed_if_every_version_would_replace_numpy(self):
         self.make("torch", "2.6", "numpy>=2")
         self.make("numpy", "2.9")
         with self.assertRaisesRegex(RuntimeError, "torch could not be installed"):
             packages.installPackages(["torch"])
         self.assertEqual([self.version(name) for name in ("torch", "numpy")], [None, "1.26"])
 
-    def test_what_the_folder_lacks_is_no_success(self):
+    def test_missing_dependency_is_an_error(self):
         self.make("torch", "2.5", "sympy")
         with self.assertRaisesRegex(
             RuntimeError,
-            f"torch could not be installed .*: put their wheels, and those of what they need, into {self.wheels}",
+            f"torch could not be installed .*Add their wheels .* to {self.wheels}",
         ):
             packages.installPackages(["torch"])
         self.assertIsNone(self.version("torch"))

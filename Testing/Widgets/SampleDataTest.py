@@ -1,4 +1,4 @@
-"""Volumes to try the extension with: in Slicer's module Sample Data, and by one click in the panel."""
+"""Samples in the module Sample Data and in the panel."""
 
 import hashlib
 import struct
@@ -29,7 +29,7 @@ class RegisteredSamplesTest(unittest.TestCase):
             if source["category"] == sample_data.CATEGORY
         }
 
-    def test_the_module_registers_its_samples_once_when_the_application_has_started(self):
+    def test_samples_are_registered_once_at_startup(self):
         self.assertEqual(list(self.sources), [sample.name for sample in sample_data.SAMPLES])
         slicer.app.startupCompleted.emit()
         self.assertEqual(
@@ -43,7 +43,7 @@ class RegisteredSamplesTest(unittest.TestCase):
             len(sample_data.SAMPLES),
         )
 
-    def test_every_sample_has_an_address_that_never_serves_another_file_and_its_hash(self):
+    def test_every_sample_has_a_permanent_url_and_a_hash(self):
         for source in self.sources.values():
             with self.subTest(source["sampleName"]):
                 self.assertRegex(
@@ -53,7 +53,7 @@ class RegisteredSamplesTest(unittest.TestCase):
                 self.assertRegex(source["checksums"], r"^SHA256:[0-9a-f]{64}$")
                 self.assertTrue(source["fileNames"].endswith(".nii.gz"))
 
-    def test_every_sample_has_a_thumbnail_of_the_size_that_slicer_proposes(self):
+    def test_every_sample_has_a_thumbnail_of_the_recommended_size(self):
         for source in self.sources.values():
             with self.subTest(source["sampleName"]):
                 data = Path(source["thumbnailFileName"]).read_bytes()
@@ -61,20 +61,21 @@ class RegisteredSamplesTest(unittest.TestCase):
                     (data[:4], struct.unpack(">II", data[16:24])), (b"\x89PNG", (260, 280))
                 )
 
-    def test_every_sample_is_credited_in_the_help_of_the_module(self):
+    def test_every_sample_is_credited_in_the_module_help(self):
         text = slicer.modules.MRISuperResInstance.parent.acknowledgementText
         for sample in sample_data.SAMPLES:
             self.assertIn(sample.credit, text)
 
-    def test_a_slicer_without_the_module_sample_data_starts_all_the_same(self):
+    def test_module_works_without_the_module_sample_data(self):
         with mock.patch.dict(sys.modules, {"SampleData": None}):
             sample_data.registerSamples()
             with self.assertRaisesRegex(
-                RuntimeError, "^This Slicer has no module Sample Data: load a volume of your own.$"
+                RuntimeError,
+                r"^This Slicer lacks the module Sample Data\. Load a volume of your own\.$",
             ):
                 sample_data.loadSample(sample_data.FETUS)
 
-    def test_the_hashes_are_those_of_the_real_volumes(self):
+    def test_hashes_match_the_real_volumes(self):
         for sample in sample_data.SAMPLES:
             with self.subTest(sample.name):
                 self.assertEqual(
@@ -84,7 +85,7 @@ class RegisteredSamplesTest(unittest.TestCase):
 
 
 class SampleButtonTest(unittest.TestCase):
-    """With a network that serves a made-up volume instead of the real one."""
+    """A network double serves a made-up volume."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -98,7 +99,7 @@ class SampleButtonTest(unittest.TestCase):
         sample = replace(
             sample_data.FETUS, name="Made up", sha256=hashlib.sha256(self.data).hexdigest()
         )
-        self.enterContext(mock.patch("MRISuperResLib.widgets.sample_button.FETUS", sample))
+        self.enterContext(mock.patch("MRISuperResLib.widgets.upsample.FETUS", sample))
         self.enterContext(mock.patch.object(SampleData, "sources", []))
         self.enterContext(mock.patch.object(SampleData, "served", {sample.url: self.data}))
         self.enterContext(mock.patch.object(sample_data, "SAMPLES", (sample,)))
@@ -109,7 +110,7 @@ class SampleButtonTest(unittest.TestCase):
         show_panel(self.widget)
         self.addCleanup(leave_module)
 
-    def test_one_click_loads_a_volume_makes_it_the_input_and_shows_it(self):
+    def test_click_loads_the_sample_as_input_and_shows_it(self):
         self.assertTrue(self.ui.sampleButton.visible)
         click(self.ui.sampleButton)
         node = self.ui.inputSelector.currentNode()
@@ -122,25 +123,25 @@ class SampleButtonTest(unittest.TestCase):
         )
         self.assertEqual(composite.GetBackgroundVolumeID(), node.GetID())
 
-    def test_the_button_is_there_only_while_there_is_no_input(self):
+    def test_button_is_visible_only_without_an_input(self):
         click(self.ui.sampleButton)
         self.assertFalse(self.ui.sampleButton.visible)
         slicer.mrmlScene.Clear(0)
         self.assertTrue(self.ui.sampleButton.visible)
 
-    def test_without_a_network_one_sentence_says_so_and_nothing_is_left(self):
+    def test_missing_network_is_an_error_and_leaves_no_node(self):
         before = slicer.mrmlScene.GetNumberOfNodes()
         SampleData.served.clear()
         with expect_error(
-            r"could not be fetched from https://.*: look at the network connection, or load a volume of your own\."
+            r"Download failed: https://.*\. Check the network, or load a volume of your own\."
         ):
             click(self.ui.sampleButton)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
         self.assertTrue(self.ui.sampleButton.visible)
 
-    def test_a_file_that_is_not_the_sample_is_refused(self):
+    def test_file_with_another_hash_is_refused(self):
         SampleData.served[self.sample.url] = self.data + b" "
-        with expect_error("could not be fetched"):
+        with expect_error("Download failed"):
             click(self.ui.sampleButton)
         self.assertIsNone(self.ui.inputSelector.currentNode())
 

@@ -1,10 +1,10 @@
-"""Pictures of the panel: before, during and after a run and a comparison of a real volume, with a sequence, many volumes and a model card, in build/screenshots."""
+"""Pictures of the panel before, during and after tasks."""
 
 import unittest
 
 import slicer
 from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
-from MRISuperResLib.scene.volume_nodes import ijkToRAS
+from MRISuperResLib.scene.nodes import ijkToRAS
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from sequence_helpers import make_browser, make_sequence
 from slicerhost.testing import (
@@ -25,7 +25,7 @@ class ScreenshotTest(unittest.TestCase):
         self.addCleanup(leave_module)
 
     def load(self):
-        """A few slices of the real volume where it is at hand, else a phantom."""
+        """Return a few slices of the real volume if it is available, else a phantom."""
         try:
             node = slicer.util.loadVolume(str(real_data(*VOLUME)))
         except unittest.SkipTest:
@@ -40,7 +40,7 @@ class ScreenshotTest(unittest.TestCase):
         return node
 
     def show(self, panel):
-        """Panel and views side by side, as in the application's main window."""
+        """Show panel and views side by side, as in the main window."""
         self.window = QWidget()
         layout = QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -50,11 +50,11 @@ class ScreenshotTest(unittest.TestCase):
         self.addCleanup(self.take_apart)
 
     def take_apart(self):
-        """Else the window would take panel and views with it."""
+        """Keep panel and views when the window is deleted."""
         for part in self.parts:
             part.setParent(None)
 
-    def test_panel_before_during_and_after_a_run(self):
+    def test_panel_changes_before_during_and_after_a_task(self):
         volume = self.load()
         widget = open_module("MRISuperRes")
         gate = Gate()
@@ -78,12 +78,12 @@ class ScreenshotTest(unittest.TestCase):
         during = screenshot(self.window, "panel_during", size)
 
         gate.open()
-        wait_until(lambda: not widget.upsampling.job.isRunning, timeout=300)
-        wait_for_end(widget.upsampling.job)
+        wait_until(lambda: not widget.upsampling.task.isRunning, timeout=300)
+        wait_for_end(widget.upsampling.task)
         after = screenshot(self.window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 
-    def test_model_card_and_the_warning_of_pixels_that_the_model_has_not_seen(self):
+    def test_model_card_and_spacing_warning_are_shown(self):
         volume = self.load()
         widget = open_module("MRISuperRes")
         ui = widget.ui
@@ -97,7 +97,7 @@ class ScreenshotTest(unittest.TestCase):
             screenshot(area, "panel_card_warning", (520, 1500)).read_bytes(), fitting.read_bytes()
         )
 
-    def test_sequence_and_many_volumes_in_the_panel(self):
+    def test_sequence_and_batch_are_shown(self):
         volume = self.load()
         volumes = [
             slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volume, name)
@@ -119,22 +119,22 @@ class ScreenshotTest(unittest.TestCase):
         wait_until(lambda: ui.progressLabel.text.startswith("Frame 1 of 20: 3/"), timeout=300)
         sequence = screenshot(area, "sequence_during", (440, 640))
 
-        widget.upsampling.job.cancel()
-        wait_for_end(widget.upsampling.job)
-        ui.manyCollapsibleButton.collapsed = False
-        self.addCleanup(setattr, ui.manyCollapsibleButton, "collapsed", True)
+        widget.upsampling.task.cancel()
+        wait_for_end(widget.upsampling.task)
+        ui.batchCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, ui.batchCollapsibleButton, "collapsed", True)
         process_events()
-        click(ui.manyButton)
-        wait_until(lambda: "slices" in ui.manyProgressLabel.text, timeout=300)
-        many = screenshot(area, "many_during", (440, 1000))
+        click(ui.batchButton)
+        wait_until(lambda: "slices" in ui.batchProgressLabel.text, timeout=300)
+        many = screenshot(area, "batch_during", (440, 1000))
         gate.open()
-        wait_for_end(widget.many.job)
+        wait_for_end(widget.batch.task)
         self.assertNotEqual(
-            screenshot(area, "many_after", (440, 1000)).read_bytes(), many.read_bytes()
+            screenshot(area, "batch_after", (440, 1000)).read_bytes(), many.read_bytes()
         )
         self.assertNotEqual(sequence.read_bytes(), many.read_bytes())
 
-    def test_comparison_in_the_panel_before_during_and_after(self):
+    def test_comparison_changes_before_during_and_after_a_task(self):
         self.load()
         widget = open_module("MRISuperRes")
         gate = Gate()
@@ -155,7 +155,7 @@ class ScreenshotTest(unittest.TestCase):
 
         gate.open()
         wait_until(lambda: not widget.comparing.isRunning, timeout=300)
-        wait_for_end(widget.comparing.job)
+        wait_for_end(widget.comparing.task)
         after = screenshot(area, "compare_panel_after", (440, 1350))
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 

@@ -1,4 +1,4 @@
-"""Sequences in the panel and in scripts: all frames of what is shown, and what may happen meanwhile."""
+"""Sequences in the panel and in scripts."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from unittest import mock
 import slicer
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.scene.tasks import TaskState
-from MRISuperResLib.scene.sequence_nodes import framesOf
+from MRISuperResLib.scene.sequences import framesOf
 from module_helpers import click, double_worker, job_folders, make_volume, mute_error_log, node_ids
 from PanelTest import PanelTestCase
 from sequence_helpers import make_browser, make_sequence
@@ -27,11 +27,11 @@ class SequencePanelTestCase(PanelTestCase):
 
 
 class ChoosingTest(SequencePanelTestCase):
-    def test_check_box_is_there_for_a_volume_of_a_sequence_only(self):
+    def test_check_box_is_visible_for_volumes_of_a_sequence_only(self):
         box = self.ui.allFramesCheckBox
         self.assertEqual(
             (box.isHidden(), box.enabled, box.text, box.checked),
-            (False, True, "All 3 frames of the sequence", False),
+            (False, True, "All 3 frames", False),
         )
         self.ui.inputSelector.setCurrentNode(self.input)
         self.assertTrue(box.isHidden())
@@ -39,7 +39,7 @@ class ChoosingTest(SequencePanelTestCase):
         self.ui.inputSelector.setCurrentNode(None)
         self.assertTrue(box.isHidden())
 
-    def test_all_frames_make_a_new_sequence_so_that_no_output_volume_is_chosen(self):
+    def test_all_frames_disable_the_output_selector(self):
         self.assertTrue(self.ui.outputSelector.enabled)
         click(self.ui.allFramesCheckBox)
         self.assertFalse(self.ui.outputSelector.enabled)
@@ -49,7 +49,7 @@ class ChoosingTest(SequencePanelTestCase):
         self.assertTrue(self.ui.outputSelector.enabled)
         self.assertEqual(self.ui.outputSelector.noneDisplay, "Create new volume")
 
-    def test_what_the_run_needs_is_told_for_all_frames(self):
+    def test_estimate_covers_all_frames(self):
         size = 2 * 10 * 12 * 4
         slicer.util.updateVolumeFromArray(
             framesOf(self.sequence)[0],
@@ -57,10 +57,10 @@ class ChoosingTest(SequencePanelTestCase):
         )
         self.browser.SetSelectedItemNumber(1)
         self.browser.SetSelectedItemNumber(0)
-        one = f"Result: {round(size * 40000 / 2**20)} MiB"
+        one = f"Output: {round(size * 40000 / 2**20)} MiB"
         self.assertIn(one, self.ui.geometryLabel.text)
         click(self.ui.allFramesCheckBox)
-        self.assertIn(f"Result: {round(3 * size * 40000 / 2**20)} MiB", self.ui.geometryLabel.text)
+        self.assertIn(f"Output: {round(3 * size * 40000 / 2**20)} MiB", self.ui.geometryLabel.text)
 
     def test_choice_is_saved_with_the_scene(self):
         click(self.ui.allFramesCheckBox)
@@ -72,13 +72,13 @@ class RunTest(SequencePanelTestCase):
         super().setUp()
         click(self.ui.allFramesCheckBox)
 
-    def test_click_on_apply_makes_a_sequence_that_is_shown_and_played_with_the_input(self):
-        job = self.apply()
-        self.assert_idle(job, TaskState.FINISHED, "“Cine SR x2 bicubic”")
+    def test_apply_creates_a_sequence_that_is_played_with_the_input(self):
+        task = self.apply()
+        self.assert_idle(task, TaskState.FINISHED, "“Cine SR x2 bicubic”")
         self.assertEqual(
             [node.GetName() for node in self.sequences()], ["Cine", "Cine SR x2 bicubic"]
         )
-        shown = self.browser.GetProxyNode(job.outputNode)
+        shown = self.browser.GetProxyNode(task.result)
         for name in slicer.app.layoutManager().sliceViewNames():
             composite = (
                 slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
@@ -87,42 +87,45 @@ class RunTest(SequencePanelTestCase):
 
     def test_progress_counts_the_slices_of_all_frames(self):
         texts = []
-        run = self.widget.upsampling._run
-        original = run.showProgress
+        status = self.widget.upsampling._status
+        original = status.showProgress
         self.enterContext(
             mock.patch.object(
-                run,
+                status,
                 "showProgress",
-                lambda *progress, part: (texts.append(progress[:2]), original(*progress, part)),
+                lambda progress, part: (
+                    texts.append((progress.done, progress.total)),
+                    original(progress, part),
+                ),
             )
         )
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         self.assertEqual((texts[0], texts[-1]), ((0, 12), (12, 12)))
         self.assertEqual([done for done, _total in texts], sorted(done for done, _total in texts))
         self.assertRegex(self.ui.progressLabel.text, "^Frame 3 of 3: 12/12 slices")
 
-    def test_without_the_check_mark_the_shown_frame_makes_a_volume(self):
+    def test_unchecked_box_upsamples_the_current_frame_only(self):
         click(self.ui.allFramesCheckBox)
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         self.assertEqual(len(self.sequences()), 1)
 
-    def test_click_on_cancel_leaves_nothing(self):
+    def test_cancel_leaves_no_nodes(self):
         self.use_double("until_cancelled")
         before = node_ids()
-        job = self.apply_and_wait_for_progress()
+        task = self.apply_and_wait_for_progress()
         click(self.ui.applyButton)
-        self.assert_idle(job, TaskState.CANCELLED, "nothing was changed")
+        self.assert_idle(task, TaskState.CANCELLED, "Nothing was changed")
         self.assertEqual(node_ids(), before)
 
-    def test_scene_closed_or_sequence_deleted_during_a_run_ends_it_with_a_message(self):
+    def test_closed_scene_and_deleted_sequence_cancel_the_task_with_a_message(self):
         self.use_double("until_cancelled")
         for change, words in (
-            (lambda: slicer.mrmlScene.RemoveNode(self.sequence), "sequence was deleted"),
+            (lambda: slicer.mrmlScene.RemoveNode(self.sequence), "input was deleted"),
             (lambda: slicer.mrmlScene.Clear(0), "scene was closed"),
         ):
-            job = self.apply_and_wait_for_progress()
+            task = self.apply_and_wait_for_progress()
             change()
-            self.assert_idle(job, TaskState.CANCELLED, words)
+            self.assert_idle(task, TaskState.CANCELLED, words)
             self.assertFalse([node for node in self.sequences() if "SR" in node.GetName()])
             self.sequence = make_sequence()
             self.browser, self.volume = make_browser(self.sequence)
@@ -131,16 +134,16 @@ class RunTest(SequencePanelTestCase):
                 click(self.ui.allFramesCheckBox)
             self.choose("bicubic")
 
-    def test_worker_killed_in_the_middle_names_the_frame_and_leaves_nothing(self):
+    def test_killed_worker_is_reported_with_the_frame_and_leaves_no_nodes(self):
         self.use_double("until_cancelled")
         before = node_ids()
-        job = self.apply_and_wait_for_progress()
+        task = self.apply_and_wait_for_progress()
         with expect_error("ended unexpectedly"):
             os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
             self.assert_idle(
-                job,
+                task,
                 TaskState.FAILED,
-                "Frame 1 of 3 failed, and nothing was made: The worker process ended unexpectedly",
+                "Frame 1 of 3 failed, no output was created: The worker process ended unexpectedly",
             )
         self.assertEqual(node_ids(), before)
 
@@ -162,7 +165,7 @@ class ScriptTest(unittest.TestCase):
             self.sequence,
             model="bicubic",
             scale=4,
-            progressCallback=lambda done, total: reports.append((done, total)),
+            progressCallback=lambda progress: reports.append((progress.done, progress.total)),
         )
         self.assertEqual(
             [frame.GetImageData().GetDimensions() for frame in framesOf(output)], [(20, 24, 4)] * 3
@@ -170,30 +173,30 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual((reports[0], reports[-1]), ((0, 12), (12, 12)))
         self.assertEqual(job_folders(), [])
 
-    def test_script_can_go_on_meanwhile_and_is_told_of_the_end(self):
+    def test_background_task_reports_its_end(self):
         ended = []
-        job = self.logic.upsampleSequence(
+        task = self.logic.upsampleSequence(
             self.sequence, model="bicubic", waitForCompletion=False, onFinished=ended.append
         )
-        self.assertTrue(job.isRunning)
+        self.assertTrue(task.isRunning)
         wait_until(lambda: ended)
-        self.assertIs(job.state, TaskState.FINISHED)
-        self.assertEqual(job.outputNode.GetName(), "Cine SR x2 bicubic")
+        self.assertIs(task.state, TaskState.FINISHED)
+        self.assertEqual(task.result.GetName(), "Cine SR x2 bicubic")
 
     def test_script_can_cancel(self):
         before = node_ids()
         self.assertIsNone(
             self.logic.upsampleSequence(
-                self.sequence, model="bicubic", progressCallback=lambda done, total: done < 5
+                self.sequence, model="bicubic", progressCallback=lambda progress: progress.done < 5
             )
         )
         self.assertEqual(node_ids(), before)
 
-    def test_what_is_impossible_raises_the_sentence(self):
+    def test_invalid_input_and_failures_raise_the_reason(self):
         with self.assertRaisesRegex(RuntimeError, "Choose a sequence"):
             self.logic.upsampleSequence(make_volume())
         with self.assertRaisesRegex(
-            RuntimeError, "Frame 1 of 3 failed, and nothing was made: There is no model"
+            RuntimeError, "Frame 1 of 3 failed, no output was created: There is no model"
         ):
             self.logic.upsampleSequence(self.sequence, model="no-such-model")
         logic = MRISuperResLogic(worker=double_worker(self, "crashing"))

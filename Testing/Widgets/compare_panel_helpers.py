@@ -1,4 +1,4 @@
-"""What the tests of the comparison in the panel share: settings, clicks, and what must be seen."""
+"""Base of the tests of the comparison in the panel."""
 
 import unittest
 
@@ -29,7 +29,7 @@ class ComparePanelTestCase(unittest.TestCase):
         self.layout = slicer.app.layoutManager().layout
 
     def tearDown(self):
-        """The worker stays warm: starting it takes longer than comparing."""
+        """Keep the worker, whose start takes longer than a comparison."""
         self.widget.logic._worker = None
         slicer.mrmlScene.Clear(0)
         leave_module()
@@ -72,31 +72,31 @@ class ComparePanelTestCase(unittest.TestCase):
         self.check(*names, state=qt.Qt.Unchecked)
 
     def uncheck_models(self):
-        """The networks need torch, which takes seconds to be loaded."""
+        """Uncheck the networks, since the import of torch takes seconds."""
         self.uncheck(*set(self.widget.comparing.methods.names) - set(METHODS))
 
     def choose(self, comboBox, data):
         comboBox.setCurrentIndex(comboBox.findData(data))
 
     def compare(self):
-        """Clicks Compare; returns the run."""
+        """Click Compare and return the task."""
         self.assertEqual(self.ui.compareButton.text, "Compare")
         click(self.ui.compareButton)
-        return self.widget.comparing.job
+        return self.widget.comparing.task
 
     def compare_to_the_end(self):
-        run = self.compare()
-        self.assert_idle(run, TaskState.FINISHED, "Finished in")
-        return run.comparison
+        task = self.compare()
+        self.assert_idle(task, TaskState.FINISHED, "Done in")
+        return task.result
 
     def compare_and_wait_for_progress(self):
-        run = self.compare()
+        task = self.compare()
         wait_until(lambda: "slices" in self.ui.compareProgressLabel.text)
-        return run
+        return task
 
-    def assert_idle(self, run, state, words):
-        wait_for_end(run)
-        self.assertIs(run.state, state)
+    def assert_idle(self, task, state, words):
+        wait_for_end(task)
+        self.assertIs(task.state, state)
         self.assertIn(words, self.status)
         self.assertEqual(self.ui.compareButton.text, "Compare")
         self.assertFalse(self.ui.compareProgressBar.visible)
@@ -109,7 +109,5 @@ class ComparePanelTestCase(unittest.TestCase):
         self.assertTrue(self.ui.comparisonResultsWidget.visible)
         self.assertEqual(self.results.views.isOpen, areOpen)
         self.assertEqual(slicer.app.layoutManager().layout == self.layout, not areOpen)
-        self.assertEqual(
-            self.ui.showViewsButton.text, "Close, keep results" if areOpen else "Show again"
-        )
+        self.assertEqual(self.ui.showViewsButton.text, "Close views" if areOpen else "Show views")
         self.assertEqual(self.ui.mapComboBox.enabled, areOpen)

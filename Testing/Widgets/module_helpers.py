@@ -1,4 +1,4 @@
-"""What the tests of the module share: volumes, real worker processes that run test doubles, clicks."""
+"""Volumes, worker processes that run test doubles, and clicks."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from unittest import mock
 import numpy as np
 import slicer
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtWidgets import QCheckBox, QScrollArea
 from slicerhost import testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,11 +20,12 @@ from scene_helpers import make_volume, node_ids  # noqa: E402, F401
 
 
 def command_of(double, *arguments):
-    """The command of a worker that runs a function of Testing/Worker/worker_doubles.py instead of the core."""
+    """Return the command of a worker that runs a double of Testing/Worker/worker_doubles.py."""
     program = (
         f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, WORKER_TESTS]!r}; import worker_doubles; "
     )
-    program += f"from MRISuperResLib.worker.child import main; main(**worker_doubles.for_both_jobs({double!r}))"
+    program += "from MRISuperResLib.worker.child import main; "
+    program += f"main(**worker_doubles.for_both_jobs({double!r}))"
     return lambda: (sys.executable, ["-c", program, *arguments])
 
 
@@ -36,15 +37,16 @@ def double_worker(test, double, *arguments):
 
 
 def mute_error_log(test):
-    """Tests of faults write tracebacks into the application log; they would look like failures."""
+    """Mute tracebacks of expected faults in the application log."""
     patch = mock.patch("MRISuperResLib.scene.tasks.logging.error")
     patch.start()
     test.addCleanup(patch.stop)
 
 
 def click(button):
-    """As with the mouse; a disabled button does nothing."""
-    QTest.mouseClick(button, Qt.LeftButton)
+    """Click a button, or the mark of a check box; a disabled one does nothing."""
+    mark = QPoint(8, button.height // 2) if isinstance(button, QCheckBox) else QPoint()
+    QTest.mouseClick(button, Qt.LeftButton, pos=mark)
 
 
 def is_alive(pid):
@@ -62,7 +64,7 @@ def job_folders():
 
 
 def show_panel(widget, size=(440, 700)):
-    """Shows a panel in a scroll area, as the application does; returns the area."""
+    """Show a panel in a scroll area, as the application does, and return the area."""
     area = widget.parent.parentWidget()
     while area is not None and not isinstance(area, QScrollArea):
         area = area.parentWidget()
@@ -79,7 +81,7 @@ _areas = {}  # keeps them alive
 
 
 class Gate:
-    """Holds up the double `gated` halfway through its slices until it is opened."""
+    """Stops the double `gated` halfway through its slices until it is opened."""
 
     def __init__(self):
         self.path = os.path.join(tempfile.mkdtemp(), "open")
@@ -89,13 +91,13 @@ class Gate:
             pass
 
 
-def wait_for_end(job):
-    testing.wait_until(lambda: not job.isRunning, message="the run did not end")
+def wait_for_end(task):
+    testing.wait_until(lambda: not task.isRunning, message="the task did not end")
     testing.process_events()
 
 
 def make_phantom(size=(96, 96, 12)):
-    """A volume with thick slices that shows a round thing with some structure in it. size: (i, j, k)."""
+    """Return a phantom with thick slices; size: (i, j, k)."""
     k, j, i = np.mgrid[: size[2], : size[1], : size[0]].astype(float)
     i, j = i * 96 / size[0], j * 96 / size[1]
     radius = np.hypot((i - 48) / 38, (j - 48) / 44)

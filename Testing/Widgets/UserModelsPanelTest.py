@@ -1,4 +1,4 @@
-"""Models of the user's own in the panel: installed, imported, removed; each refused with a reason where it can't be."""
+"""User models in the panel: installation, import, removal and their failures."""
 
 import importlib.util
 import os
@@ -23,14 +23,17 @@ INSTALL, IMPORT, REMOVE, OPEN = range(4)  # entries of the menu
 
 
 def worker_with_torchvision():
-    """The command of a worker in which spandrel can be imported, whatever torchvision was built for."""
-    program = f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, CORE_TESTS]!r}; from made_torchvision import declare_missing_operators; declare_missing_operators(); "
+    """Return the command of a worker that can import spandrel with any torchvision."""
+    program = (
+        f"import sys; sys.path[:0] = {[LIBRARY_FOLDER, CORE_TESTS]!r}; "
+        "from made_torchvision import declare_missing_operators; declare_missing_operators(); "
+    )
     return sys.executable, ["-c", program + "from MRISuperResLib.worker.child import main; main()"]
 
 
 @unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")
-class OwnModelsTestCase(PanelTestCase):
-    """With an empty folder of the user's."""
+class UserModelsTestCase(PanelTestCase):
+    """The folder of user models is empty."""
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -65,17 +68,17 @@ class OwnModelsTestCase(PanelTestCase):
 
     def choose_entry(self, number, *answers):
         answer_next(*answers)
-        self.widget.ownModels.menu.actions()[number].trigger()
+        self.widget.userModels.menu.actions()[number].trigger()
 
     def wait(self):
-        wait_until(lambda: not self.widget.ownModels.isRunning)
+        wait_until(lambda: not self.widget.userModels.isRunning)
         process_events()
 
     @property
-    def told(self):
-        return self.ui.ownModelsLabel.text
+    def message(self):
+        return self.ui.userModelsLabel.text
 
-    def own(self):
+    def userModels(self):
         return sorted(path.name for path in user_models_folder().glob("*"))
 
     def install(self):
@@ -83,25 +86,25 @@ class OwnModelsTestCase(PanelTestCase):
         self.wait()
 
 
-class InstallTest(OwnModelsTestCase):
-    def test_installed_model_is_chosen_with_its_scale_and_can_be_used(self):
+class InstallTest(UserModelsTestCase):
+    def test_installed_model_is_selected_with_its_scale(self):
         self.choose_entry(INSTALL, str(self.card))
         self.assertEqual(
             (
-                self.translate_device_errors,
-                self.ui.ownModelsButton.enabled,
+                self.message,
+                self.ui.userModelsButton.enabled,
                 self.ui.applyButton.enabled,
             ),
             ("Installing mine-x4.json …", False, False),
         )
         self.wait()
-        self.assertEqual(self.own(), ["mine-x4.json", "mine-x4.safetensors"])
+        self.assertEqual(self.userModels(), ["mine-x4.json", "mine-x4.safetensors"])
         self.assertEqual(
             (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
             ("mine-x4", "×4"),
         )
-        self.assertIn("“mine-x4” is one of your own", self.told)
-        self.assertTrue(self.ui.ownModelsButton.enabled and self.ui.applyButton.enabled)
+        self.assertIn("Installed “mine-x4”", self.message)
+        self.assertTrue(self.ui.userModelsButton.enabled and self.ui.applyButton.enabled)
         self.assertIn(
             "mine-x4",
             " ".join(
@@ -110,25 +113,25 @@ class InstallTest(OwnModelsTestCase):
             ),
         )
 
-    def test_what_was_told_is_over_when_something_else_is_chosen(self):
+    def test_message_is_hidden_when_another_model_is_selected(self):
         self.install()
-        self.assertFalse(self.ui.ownModelsLabel.isHidden())
+        self.assertFalse(self.ui.userModelsLabel.isHidden())
         self.choose("nearest")
-        self.assertTrue(self.ui.ownModelsLabel.isHidden())
+        self.assertTrue(self.ui.userModelsLabel.isHidden())
 
-    def test_file_dialog_that_is_closed_does_nothing(self):
+    def test_cancelled_file_dialog_installs_nothing(self):
         self.choose_entry(INSTALL, "")
-        self.assertFalse(self.widget.ownModels.isRunning)
-        self.assertEqual(self.translate_device_errors, "")
+        self.assertFalse(self.widget.userModels.isRunning)
+        self.assertEqual(self.message, "")
 
-    def test_model_that_cannot_be_used_is_refused_with_the_sentence_of_the_core(self):
+    def test_invalid_model_is_refused_with_the_reason(self):
         self.card.write_text("{}")
-        with expect_error("mine-x4.json can't be used"):
+        with expect_error("mine-x4.json cannot be used"):
             self.install()
-        self.assertIn("can't be used", self.told)
-        self.assertEqual((self.own(), self.ui.modelComboBox.currentData), ([], "bicubic"))
+        self.assertIn("cannot be used", self.message)
+        self.assertEqual((self.userModels(), self.ui.modelComboBox.currentData), ([], "bicubic"))
 
-    def test_worker_that_dies_leaves_no_model_and_the_panel_usable(self):
+    def test_crashed_worker_leaves_no_model_and_a_usable_panel(self):
         worker = WorkerProcess(
             lambda: (sys.executable, ["-c", "import sys; sys.stdin.readline(); sys.exit(3)"])
         )
@@ -136,41 +139,41 @@ class InstallTest(OwnModelsTestCase):
         self.widget.logic._worker = worker
         with expect_error("The worker process .* 3"):
             self.install()
-        self.assertEqual(self.own(), [])
-        self.assertTrue(self.ui.ownModelsButton.enabled and self.ui.applyButton.enabled)
+        self.assertEqual(self.userModels(), [])
+        self.assertTrue(self.ui.userModelsButton.enabled and self.ui.applyButton.enabled)
 
-    def test_worker_that_cannot_be_started_is_an_error_and_the_panel_stays_usable(self):
+    def test_failed_worker_start_is_an_error_and_the_panel_stays_usable(self):
         def noPython():
-            raise RuntimeError("The Python of this application was not found.")
+            raise RuntimeError("The Python of the application was not found.")
 
         self.widget.logic._worker = WorkerProcess(noPython)
-        with expect_error("Python of this application was not found"):
+        with expect_error("Python of the application was not found"):
             self.install()
-        self.assertTrue(self.ui.ownModelsButton.enabled and self.ui.applyButton.enabled)
+        self.assertTrue(self.ui.userModelsButton.enabled and self.ui.applyButton.enabled)
 
-    def test_worker_that_is_busy_with_a_volume_is_an_error(self):
+    def test_busy_worker_is_an_error(self):
         self.use_double("until_cancelled")
-        job = self.apply_and_wait_for_progress()
-        with expect_error("Another volume is being processed"):
+        task = self.apply_and_wait_for_progress()
+        with expect_error("Another task is running"):
             self.choose_entry(INSTALL, str(self.card))
-        self.assertFalse(self.widget.ownModels.isRunning)
-        job.cancel()
-        wait_until(lambda: not job.isRunning)
+        self.assertFalse(self.widget.userModels.isRunning)
+        task.cancel()
+        wait_until(lambda: not task.isRunning)
 
-    def test_missing_packages_are_asked_for_and_nothing_happens_without_them(self):
+    def test_declined_packages_install_no_model(self):
         self.missing = ["torch"]
         self.choose_entry(INSTALL, str(self.card), False)
         self.assertEqual(len(shown_dialogs("needs the Python packages torch")), 1)
-        self.assertFalse(self.widget.ownModels.isRunning)
+        self.assertFalse(self.widget.userModels.isRunning)
 
-    def test_panel_that_goes_away_meanwhile_hears_nothing(self):
+    def test_cleanup_during_an_installation_ignores_its_end(self):
         self.choose_entry(INSTALL, str(self.card))
         self.widget.cleanup()
         self.widget.setup()
-        self.assertEqual(self.ui.ownModelsLabel.text, "Installing mine-x4.json …")
+        self.assertEqual(self.ui.userModelsLabel.text, "Installing mine-x4.json …")
 
 
-class ImportTest(OwnModelsTestCase):
+class ImportTest(UserModelsTestCase):
     def setUp(self):
         super().setUp()
         if importlib.util.find_spec("spandrel") is None:
@@ -180,7 +183,7 @@ class ImportTest(OwnModelsTestCase):
         self.widget.logic._worker = worker
 
     def write_checkpoint(self, name):
-        """A small ESRGAN for photographs."""
+        """Write a small ESRGAN checkpoint and return its path."""
         declare_missing_operators()
         import torch
         from spandrel.architectures.ESRGAN import ESRGAN
@@ -191,66 +194,69 @@ class ImportTest(OwnModelsTestCase):
         )
         return path
 
-    def test_imported_checkpoint_is_chosen_under_the_name_that_was_given(self):
+    def test_imported_checkpoint_is_selected_by_its_new_name(self):
         self.choose_entry(IMPORT, str(self.write_checkpoint("Real ESRGAN.pth")), "photographs")
-        self.assertEqual(self.translate_device_errors, "Importing Real ESRGAN.pth …")
+        self.assertEqual(self.message, "Importing Real ESRGAN.pth …")
         self.wait()
-        self.assertEqual(self.own(), ["photographs.json", "photographs.safetensors"])
+        self.assertEqual(self.userModels(), ["photographs.json", "photographs.safetensors"])
         self.assertEqual(
             (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
             ("photographs", "×4"),
         )
-        self.assertIn("very likely photographs", self.ui.modelSummaryLabel.text)
+        self.assertIn("most likely photographs", self.ui.modelSummaryLabel.text)
 
-    def test_name_is_suggested_after_the_file_and_none_means_no_import(self):
+    def test_suggested_name_derives_from_the_file_and_no_name_cancels(self):
         with mock.patch.object(
             qt.QInputDialog, "getText", staticmethod(lambda *arguments: asked.append(arguments[-1]))
         ):
             asked = []
             self.choose_entry(IMPORT, str(self.folder / "_Real ESRGAN×4+.v2.pth"))
-        self.assertEqual((asked, self.widget.ownModels.isRunning), (["Real-ESRGAN-4-.v2"], False))
+        self.assertEqual((asked, self.widget.userModels.isRunning), (["Real-ESRGAN-4-.v2"], False))
 
-    def test_what_is_no_checkpoint_and_a_name_that_is_taken_are_refused_with_the_sentence_of_the_core(
+    def test_invalid_checkpoints_and_names_are_refused_with_the_reason(
         self,
     ):
         path = self.folder / "text.pth"
         path.write_text("no weights")
         shipped = ModelStore().cards(2)[0].name
         for name, words in (
-            ("photographs", "text.pth can't be imported"),
-            (shipped, "There is a model"),
+            ("photographs", "text.pth cannot be imported"),
+            (shipped, "There is already a model"),
             ("no name", "is not made of letters"),
         ):
             with expect_error(words):
                 self.choose_entry(IMPORT, str(path), name)
                 self.wait()
-            self.assertIn(words, self.told)
-        self.assertEqual(self.own(), [])
+            self.assertIn(words, self.message)
+        self.assertEqual(self.userModels(), [])
 
 
-class RemoveTest(OwnModelsTestCase):
-    def test_own_model_is_removed_after_a_question_and_the_default_is_chosen(self):
+class RemoveTest(UserModelsTestCase):
+    def test_user_model_is_removed_after_a_question_and_the_default_is_selected(self):
         self.install()
         self.choose_entry(REMOVE, False)
-        self.assertEqual(len(self.own()), 2)
+        self.assertEqual(len(self.userModels()), 2)
         self.choose_entry(REMOVE, True)
-        self.assertEqual((self.own(), self.told), ([], "Removed: mine-x4"))
+        self.assertEqual((self.userModels(), self.message), ([], "Removed “mine-x4”."))
         self.assertEqual(self.ui.modelComboBox.findData("mine-x4"), -1)
         self.assertEqual(len(shown_dialogs("Delete the model “mine-x4”")), 2)
 
-    def test_what_came_with_the_extension_and_what_is_no_model_is_refused_with_a_reason_and_without_a_question(
+    def test_shipped_models_and_interpolations_are_not_removed(
         self,
     ):
         shipped = ModelStore().cards(2)[0].name
-        for name, words in ((shipped, "not among your own"), ("bicubic", "“bicubic” is no model")):
+        for name, words in (
+            (shipped, "can be removed here"),
+            ("bicubic", "“bicubic” is not a model"),
+        ):
             self.choose(name)
             with expect_error(words):
                 self.choose_entry(REMOVE)
         self.assertIn(shipped, ModelStore().names())
 
 
-class FolderTest(OwnModelsTestCase):
-    def test_folder_is_made_and_opened(self):
+class FolderTest(UserModelsTestCase):
+    def test_model_folder_is_created_and_opened(self):
         opened = []
         with mock.patch.object(qt.QDesktopServices, "openUrl", staticmethod(opened.append)):
             self.choose_entry(OPEN)

@@ -1,4 +1,4 @@
-"""Many volumes in the panel and in scripts: choosing, one after the other, and a report of all."""
+"""Batches in the panel and in scripts."""
 
 import os
 import signal
@@ -24,24 +24,24 @@ from sequence_helpers import make_browser, make_sequence
 from slicerhost.testing import expect_error, process_events, wait_until
 
 
-class ManyPanelTestCase(PanelTestCase):
+class BatchPanelTestCase(PanelTestCase):
     def setUp(self):
         super().setUp()
         self.second, self.third = (
             make_volume(name="Second"),
             make_volume(name="Third", size=(4, 4, 3)),
         )
-        self.ui.manyCollapsibleButton.collapsed = False
-        self.addCleanup(setattr, self.ui.manyCollapsibleButton, "collapsed", True)
+        self.ui.batchCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, self.ui.batchCollapsibleButton, "collapsed", True)
         process_events()
 
     @property
-    def many_status(self):
-        return self.ui.manyStatusLabel.text
+    def batch_status(self):
+        return self.ui.batchStatusLabel.text
 
     def rows(self):
-        """{name: (whether it is checked, what became of it)}"""
-        table = self.ui.manyTable
+        """Return {name: (is checked, result)} of the table."""
+        table = self.ui.batchTable
         return {
             table.item(row, 0).text(): (
                 table.item(row, 0).checkState() == Qt.Checked,
@@ -51,73 +51,73 @@ class ManyPanelTestCase(PanelTestCase):
         }
 
     def check(self, name, isChecked):
-        table = self.ui.manyTable
+        table = self.ui.batchTable
         item = next(
             table.item(row, 0) for row in range(table.rowCount) if table.item(row, 0).text() == name
         )
         item.setCheckState(Qt.Checked if isChecked else Qt.Unchecked)
 
     def start(self):
-        click(self.ui.manyButton)
-        return self.widget.many.job
+        click(self.ui.batchButton)
+        return self.widget.batch.task
 
     def start_and_wait_for_progress(self):
-        job = self.start()
-        wait_until(lambda: "slices" in self.ui.manyProgressLabel.text)
-        return job
+        task = self.start()
+        wait_until(lambda: "slices" in self.ui.batchProgressLabel.text)
+        return task
 
-    def assert_many_idle(self, job, state, words):
-        wait_for_end(job)
-        self.assertIs(job.state, state)
-        self.assertIn(words, self.many_status)
-        self.assertEqual(self.ui.manyButton.text, "Upsample the checked volumes")
-        self.assertFalse(self.ui.manyProgressBar.visible)
+    def assert_batch_idle(self, task, state, words):
+        wait_for_end(task)
+        self.assertIs(task.state, state)
+        self.assertIn(words, self.batch_status)
+        self.assertEqual(self.ui.batchButton.text, "Upsample checked volumes")
+        self.assertFalse(self.ui.batchProgressBar.visible)
 
 
-class ChoosingTest(ManyPanelTestCase):
+class ChoosingTest(BatchPanelTestCase):
     def test_volumes_of_the_scene_are_listed_and_checked(self):
         self.assertEqual(self.rows(), dict.fromkeys(("Fetus", "Second", "Third"), (True, "")))
-        self.assertTrue(self.ui.manyButton.enabled)
+        self.assertTrue(self.ui.batchButton.enabled)
 
-    def test_volumes_that_come_and_go_are_listed(self):
+    def test_added_and_removed_volumes_update_the_list(self):
         make_volume(name="Fourth")
         slicer.mrmlScene.RemoveNode(self.second)
         process_events()
         self.assertEqual(list(self.rows()), ["Fetus", "Third", "Fourth"])
 
-    def test_what_is_no_image_and_results_are_not_offered(self):
+    def test_empty_volumes_label_maps_and_results_are_not_listed(self):
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
         slicer.util.addVolumeFromArray(
             np.zeros((2, 3, 4), np.uint8), nodeClassName="vtkMRMLLabelMapVolumeNode"
         )
-        self.assert_idle(self.apply(), TaskState.FINISHED, "Finished")
+        self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")
         self.assertEqual(list(self.rows()), ["Fetus", "Second", "Third"])
 
-    def test_volume_of_a_sequence_is_listed_as_its_present_frame(self):
+    def test_volume_of_a_sequence_is_listed_as_current_frame(self):
         make_browser(make_sequence())
         process_events()
-        self.assertEqual(list(self.rows())[-1], "Cine (present frame)")
+        self.assertEqual(list(self.rows())[-1], "Cine (current frame)")
 
-    def test_what_the_run_needs_is_told_for_all_checked_volumes(self):
+    def test_estimate_covers_all_checked_volumes(self):
         for volume in (self.input, self.second):
             slicer.util.updateVolumeFromArray(volume, np.zeros((20, 256, 256), np.int16))
         process_events()
         self.check("Third", False)
-        self.assertIn("Result: 20 MiB", self.ui.manyNeedLabel.text)
+        self.assertIn("Output: 20 MiB", self.ui.batchEstimateLabel.text)
         self.check("Second", False)
-        self.assertIn("Result: 10 MiB", self.ui.manyNeedLabel.text)
+        self.assertIn("Output: 10 MiB", self.ui.batchEstimateLabel.text)
 
-    def test_all_and_none_check_and_uncheck(self):
-        click(self.ui.manyNoneButton)
+    def test_buttons_check_all_and_none(self):
+        click(self.ui.batchNoneButton)
         self.assertFalse(any(isChecked for isChecked, _result in self.rows().values()))
         self.assertEqual(
-            (self.ui.manyButton.enabled, self.many_status), (False, "Check one volume at least.")
+            (self.ui.batchButton.enabled, self.batch_status), (False, "Check at least one volume.")
         )
-        click(self.ui.manyAllButton)
+        click(self.ui.batchAllButton)
         self.assertTrue(all(isChecked for isChecked, _result in self.rows().values()))
-        self.assertTrue(self.ui.manyButton.enabled)
+        self.assertTrue(self.ui.batchButton.enabled)
 
-    def test_choice_stays_when_the_list_is_made_anew(self):
+    def test_check_marks_are_kept_when_the_list_is_refilled(self):
         self.check("Second", False)
         make_volume(name="Fourth")
         process_events()
@@ -125,23 +125,23 @@ class ChoosingTest(ManyPanelTestCase):
             [isChecked for isChecked, _result in self.rows().values()], [True, False, True, True]
         )
 
-    def test_scene_without_volumes_says_what_to_do(self):
+    def test_empty_scene_disables_the_button_with_a_reason(self):
         slicer.mrmlScene.Clear(0)
         process_events()
         self.assertEqual(
-            (self.ui.manyButton.enabled, self.many_status, self.rows()),
+            (self.ui.batchButton.enabled, self.batch_status, self.rows()),
             (False, "Load volumes into the scene.", {}),
         )
 
 
-class RunTest(ManyPanelTestCase):
-    def test_checked_volumes_are_upsampled_with_the_settings_above(self):
+class RunTest(BatchPanelTestCase):
+    def test_checked_volumes_are_upsampled_with_the_options_of_the_panel(self):
         self.check("Second", False)
         self.ui.scaleComboBox.setCurrentIndex(1)
-        job = self.start()
-        self.assertEqual(self.ui.manyButton.text, "Cancel")
-        self.assertIn("finished stay", self.ui.manyButton.toolTip)
-        self.assert_many_idle(job, TaskState.FINISHED, "2 of 2 volumes")
+        task = self.start()
+        self.assertEqual(self.ui.batchButton.text, "Cancel")
+        self.assertIn("finished volumes are kept", self.ui.batchButton.toolTip)
+        self.assert_batch_idle(task, TaskState.FINISHED, "2 of 2 volumes")
         self.assertEqual(
             self.rows(),
             {
@@ -150,98 +150,98 @@ class RunTest(ManyPanelTestCase):
                 "Third": (True, "Third SR x4 bicubic"),
             },
         )
-        self.assertEqual(job.results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
-        self.assertEqual(UpsamplingOptions.from_dict({"model": "bicubic", "scale": 4}), job._job)
+        self.assertEqual(task.results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
+        self.assertEqual(
+            UpsamplingOptions.from_dict({"model": "bicubic", "scale": 4}), task._options
+        )
 
     def test_progress_names_the_volume_and_counts_all_slices(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        job = self.start()
-        wait_until(lambda: self.ui.manyProgressLabel.text.startswith("Volume 1 of 3: 3/17 slices"))
+        task = self.start()
+        wait_until(lambda: self.ui.batchProgressLabel.text.startswith("Volume 1 of 3: 3/17 slices"))
         self.assertEqual(self.rows()["Fetus"][1], "running …")
         self.assertEqual(self.rows()["Third"][1], "waiting …")
         gate.open()
-        self.assert_many_idle(job, TaskState.FINISHED, "3 of 3 volumes")
+        self.assert_batch_idle(task, TaskState.FINISHED, "3 of 3 volumes")
 
-    def test_other_runs_wait_meanwhile(self):
+    def test_other_tasks_are_disabled_during_a_batch(self):
         self.use_double("until_cancelled")
-        job = self.start_and_wait_for_progress()
+        task = self.start_and_wait_for_progress()
         for button in (self.ui.applyButton, self.ui.compareButton):
             self.assertFalse(button.enabled)
-            self.assertIn("Another volume is being processed", button.toolTip)
-        click(self.ui.manyButton)
-        wait_for_end(job)
+            self.assertIn("Another task is running", button.toolTip)
+        click(self.ui.batchButton)
+        wait_for_end(task)
         self.assertTrue(self.ui.applyButton.enabled)
 
-    def test_failing_volume_is_told_in_the_table_and_below_and_does_not_stop_the_rest(self):
+    def test_failed_volume_is_reported_and_does_not_stop_the_others(self):
         self.use_double("only_small")
-        job = self.start()
-        self.assert_many_idle(job, TaskState.FINISHED, "1 of 3 volumes")
-        self.assertIn(
-            "“Fetus”, “Second”: The memory of this computer is not enough", self.many_status
-        )
-        self.assertIn("The memory of this computer is not enough", self.rows()["Second"][1])
+        task = self.start()
+        self.assert_batch_idle(task, TaskState.FINISHED, "1 of 3 volumes")
+        self.assertIn("“Fetus”, “Second”: Out of memory", self.batch_status)
+        self.assertIn("Out of memory", self.rows()["Second"][1])
         self.assertEqual(self.rows()["Third"][1], "Third SR x2 bicubic")
 
-    def test_cancel_keeps_what_is_finished(self):
+    def test_cancel_keeps_finished_volumes(self):
         gate = Gate()
         self.use_double("second_gated", gate.path)
-        job = self.start()
+        task = self.start()
         wait_until(
             lambda: (
                 self.rows()["Second"][1] == "running …"
-                and "Volume 2 of 3" in self.ui.manyProgressLabel.text
+                and "Volume 2 of 3" in self.ui.batchProgressLabel.text
             )
         )
-        click(self.ui.manyButton)
-        self.assert_many_idle(
-            job, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes are finished and stay."
+        click(self.ui.batchButton)
+        self.assert_batch_idle(
+            task, TaskState.CANCELLED, "Cancelled: 1 of 3 volumes were upsampled and are kept."
         )
         self.assertEqual(
             [result for _checked, result in self.rows().values()],
-            ["Fetus SR x2 bicubic", "Cancelled.", "Not begun."],
+            ["Fetus SR x2 bicubic", "Cancelled.", "Not started."],
         )
 
 
-class FaultTest(ManyPanelTestCase):
-    def test_scene_closed_during_a_run_ends_it(self):
+class FaultTest(BatchPanelTestCase):
+    def test_closed_scene_ends_the_batch(self):
         self.use_double("until_cancelled")
-        job = self.start_and_wait_for_progress()
+        task = self.start_and_wait_for_progress()
         slicer.mrmlScene.Clear(0)
-        wait_for_end(job)
-        self.assertIs(job.state, TaskState.CANCELLED)
+        wait_for_end(task)
+        self.assertIs(task.state, TaskState.CANCELLED)
         self.assertEqual((self.rows(), self.volumes()), ({}, []))
 
-    def test_volume_deleted_in_its_turn_is_passed_over(self):
+    def test_deleted_volume_is_skipped(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        job = self.start_and_wait_for_progress()
+        task = self.start_and_wait_for_progress()
         slicer.mrmlScene.RemoveNode(self.input)
         gate.open()
-        self.assert_many_idle(job, TaskState.FINISHED, "2 of 3 volumes")
-        self.assertIn("“Fetus”: Cancelled: the input volume was deleted.", self.many_status)
+        self.assert_batch_idle(task, TaskState.FINISHED, "2 of 3 volumes")
+        self.assertIn("“Fetus”: Cancelled: the input was deleted.", self.batch_status)
 
-    def test_worker_that_dies_costs_one_volume_and_starts_again(self):
+    def test_crashed_worker_fails_one_volume_and_restarts(self):
         gate = Gate()
         self.use_double("gated", gate.path)
-        job = self.start_and_wait_for_progress()
+        task = self.start_and_wait_for_progress()
         gate.open()
         os.kill(self.widget.logic.worker.pid, signal.SIGKILL)
-        self.assert_many_idle(job, TaskState.FINISHED, "2 of 3 volumes")
+        self.assert_batch_idle(task, TaskState.FINISHED, "2 of 3 volumes")
         self.assertIn("ended unexpectedly", self.rows()["Fetus"][1])
 
-    def test_missing_packages_end_the_run_with_the_sentence(self):
+    def test_missing_packages_end_the_batch_with_the_reason(self):
         self.use_double("without_packages")
         with expect_error("PyTorch is missing."):
-            self.assert_many_idle(self.start(), TaskState.FAILED, "PyTorch is missing.")
+            self.assert_batch_idle(self.start(), TaskState.FAILED, "PyTorch is missing.")
             process_events()
-        self.assertEqual(self.rows()["Third"][1], "Not begun.")
+        self.assertEqual(self.rows()["Third"][1], "Not started.")
 
-    def test_cleanup_during_a_run_ends_everything_silently(self):
+    def test_cleanup_during_a_task_ends_it_silently(self):
         self.use_double("until_cancelled")
-        job = self.start_and_wait_for_progress()
+        task = self.start_and_wait_for_progress()
         self.widget.cleanup()
-        self.assertFalse(job.isRunning)
+        self.assertFalse(task.isRunning)
         self.assertEqual(job_folders(), [])
         self.widget.setup()
 
@@ -257,35 +257,35 @@ class ScriptTest(unittest.TestCase):
     def tearDownClass(cls):
         MRISuperResLogic().worker.cleanup()
 
-    def test_script_gets_a_result_for_each(self):
+    def test_script_gets_a_result_for_every_volume(self):
         self.nodes[0].SetAndObserveImageData(None)
         results = self.logic.upsampleBatch(self.nodes, model="bicubic", scale=4)
         self.assertEqual([result.name for result in results], ["A", "B"])
         self.assertIsNone(results[0].outputNode)
-        self.assertIn("holds no image", results[0].message)
+        self.assertIn("has no voxels", results[0].message)
         self.assertEqual(results[1].outputNode.GetImageData().GetDimensions(), (16, 16, 3))
 
-    def test_script_that_cancels_keeps_what_is_finished(self):
+    def test_cancelling_script_keeps_finished_volumes(self):
         results = self.logic.upsampleBatch(
-            self.nodes, model="bicubic", progressCallback=lambda done, total: done <= 7
+            self.nodes, model="bicubic", progressCallback=lambda progress: progress.done <= 7
         )
         self.assertEqual([result.outputNode is not None for result in results], [True, False])
 
-    def test_run_in_the_background_tells_its_end(self):
+    def test_background_task_reports_its_end(self):
         ended = []
-        job = self.logic.upsampleBatch(
+        task = self.logic.upsampleBatch(
             self.nodes, model="bicubic", waitForCompletion=False, onFinished=ended.append
         )
         wait_until(lambda: ended)
         self.assertEqual(
-            [result.outputNode.GetName() for result in job.results],
+            [result.outputNode.GetName() for result in task.results],
             ["A SR x2 bicubic", "B SR x2 bicubic"],
         )
 
-    def test_what_all_volumes_would_miss_and_impossible_settings_raise_the_sentence(self):
+    def test_missing_packages_and_invalid_options_raise_the_reason(self):
         for arguments, words in (
-            (([], "bicubic"), "Choose one volume"),
-            ((self.nodes, "bicubic", 3), "scale must be"),
+            (([], "bicubic"), "Choose at least one volume"),
+            ((self.nodes, "bicubic", 3), "“scale” must be one of"),
         ):
             with self.assertRaisesRegex(RuntimeError, words):
                 self.logic.upsampleBatch(*arguments)
