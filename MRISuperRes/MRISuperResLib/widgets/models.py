@@ -234,6 +234,8 @@ def _list(texts: Iterable[str]) -> str:
 
 def _table(header, rows):
     cells = ["".join(f"<th align='left'>{escape(cell)}</th>" for cell in header)]
+    # zero-width spaces let long names of volumes wrap in a narrow panel
+    rows = [[name.replace("_", "_\u200b"), *others] for name, *others in rows]
     cells += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f"<table cellspacing='2' style='font-size: small'>{body}</table>"

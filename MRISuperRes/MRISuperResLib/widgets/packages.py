@@ -34,7 +34,11 @@ PERCEPTUAL_REQUIREMENTS = {
 }
 """For NIQE and PI: pyiqa and what it imports for them. Its other 60 dependencies are not used."""
 
-TRAINING_REQUIREMENTS = {"accelerate": "accelerate>=0.30", "nibabel": "nibabel>=5.0"}
+TRAINING_REQUIREMENTS = {
+    "accelerate": "accelerate>=1.0",
+    "nibabel": "nibabel>=5.2",
+    "psutil": "psutil>=5.9",
+}
 
 CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.18", "spandrel": "spandrel>=0.4"}
 
