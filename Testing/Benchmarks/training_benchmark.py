@@ -1,7 +1,9 @@
 """How fast the GAN stage trains: python Testing/Benchmarks/training_benchmark.py
 
-Our step against a plain loop with the order of work of BasicSR's ESRGANModel (five passes of the discriminator, both networks in float32, NCHW), with
-the same networks, the same batch, on one device, in one process, in turns; and what part of the time a training waits for its data. VGG19 has random weights.
+Our step against a plain loop with the order of work of BasicSR's ESRGANModel (five passes of the
+discriminator, both networks in float32, NCHW), with the same networks and batch, on one device, in
+one process, in turns; and the share of the time that a training waits for its data. VGG19 has
+random weights.
 Run it on a machine that does nothing else.
 """
 
@@ -216,7 +218,8 @@ def main():
         waits = waiting(settings, vgg, folder, 2 * arguments.repeats)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     print(
-        f"{arguments.generator} ×{arguments.scale}, batches of {arguments.batch} patches of {arguments.patch}; {name}, PyTorch {torch.__version__}, "
+        f"{arguments.generator} ×{arguments.scale}, batches of {arguments.batch} patches of "
+        f"{arguments.patch}; {name}, PyTorch {torch.__version__}, "
         f"median of {arguments.repeats}"
     )
     rows = [("plain, float32", "1.00", f"{1 / statistics.median(times['float32']['plain']):.2f}")]

@@ -40,7 +40,8 @@ torch.save = torn
 if os.path.exists(run + "/run.json"):
     trainer.resume(run, on_event)
 else:
-    changes = dict(ema=0.9, precision="bfloat16", psnr={"steps": 24}, gan={"steps": 6}, checkpoint_every=4)
+    changes = dict(ema=0.9, precision="bfloat16", psnr={"steps": 24}, gan={"steps": 6})
+    changes["checkpoint_every"] = 4
     sources = read_sources([folder])[0]
     trainer.train(settings(**changes), sources, run, None, folder + "/cache", on_event)
 """

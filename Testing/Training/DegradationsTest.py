@@ -1,4 +1,4 @@
-"""From high to low resolution: the same for a patch as for its slice, in place, and of the strength that was drawn."""
+"""Degradations: equal for patch and slice, centered, and of the drawn strength."""
 
 import unittest
 
@@ -25,7 +25,7 @@ def of_every_kind(**noise):
 
 
 class WholeSlicesTest(unittest.TestCase):
-    def test_each_kind_is_what_it_says(self):
+    def test_each_kind_equals_its_definition(self):
         truth = image()
         for scale in SCALES:
             # independent of it: the two-dimensional filter on the image, mirrored at its edges
@@ -48,7 +48,8 @@ class WholeSlicesTest(unittest.TestCase):
         low = degrade(truth, scale, Degradation("kspace"))
         spectrum, kept = np.fft.fft2(truth), np.fft.fft2(low) * scale**2
         rows, columns = (np.fft.fftfreq(side // scale) for side in truth.shape)
-        # the pixel centers lie (scale − 1)/2 high-resolution pixels, (scale − 1)/(2·scale) of a low one, further on
+        # pixel centers are shifted by (scale − 1)/2 high-resolution pixels,
+        # (scale − 1)/(2·scale) of a low-resolution one
         ramp = np.exp(2j * np.pi * (rows[:, None] + columns) * (scale - 1) / 2 / scale)
         lowest = [
             np.fft.fftfreq(side, 1 / side).astype(int)[
@@ -107,7 +108,7 @@ class PartsTest(unittest.TestCase):
         ]
         np.testing.assert_allclose(part, expected, atol=1e-5)
 
-    def test_what_lies_beyond_a_patch_enters_as_in_the_slice(self):
+    def test_pixels_beyond_a_patch_contribute_as_in_the_slice(self):
         dark, scale = np.zeros((64, 64), np.float32), 4
         bright = dark.copy()
         bright[:, 32:] = 1

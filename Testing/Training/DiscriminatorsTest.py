@@ -11,7 +11,7 @@ def parameters(net):
 
 
 def without_normalization(net):
-    """The body with identities in place of the normalizations, through which every pixel of a batch sees every other."""
+    """The body without normalizations, through which every pixel depends on all others."""
     return nn.Sequential(
         *(nn.Identity() if isinstance(layer, BatchNorm) else layer for layer in net.body)
     )
@@ -35,7 +35,7 @@ class DiscriminatorsTest(unittest.TestCase):
                         (2, 1),
                     )
 
-    def test_the_thesis_has_eight_convolutions_of_3_every_second_strided_each_with_normalization_and_activation(
+    def test_the_thesis_has_eight_normalized_3x3_convolutions_every_second_strided(
         self,
     ):
         layers = list(make_discriminator("thesis", 128).body)

@@ -48,13 +48,16 @@ from made_runs import RunTest, Squares, settings
 torch.set_default_dtype(torch.float64)
 torch.Tensor.float = torch.Tensor.double
 test = RunTest()
-stage = test.gan_stage(settings(gan={"adversarial_terms": "both", "adversarial_weight": 0.1, "learning_rate": 1e-3}, micro_batch=1))
+gan = {"adversarial_terms": "both", "adversarial_weight": 0.1, "learning_rate": 1e-3}
+stage = test.gan_stage(settings(gan=gan, micro_batch=1))
 accelerator = stage.accelerator
 for step in range(6):
-    low, high = Squares(stage.settings).batch(step, accelerator.process_index, accelerator.num_processes)
+    part, parts = accelerator.process_index, accelerator.num_processes
+    low, high = Squares(stage.settings).batch(step, part, parts)
     stage.advance(torch.from_numpy(low).double(), torch.from_numpy(high).double())
 if accelerator.is_main_process:
-    torch.save({"processes": accelerator.num_processes} | stage.generator.net.state_dict() | stage.discriminator.net.state_dict(prefix="D."), sys.argv[2])
+    weights = stage.generator.net.state_dict() | stage.discriminator.net.state_dict(prefix="D.")
+    torch.save({"processes": accelerator.num_processes} | weights, sys.argv[2])
 test.doCleanups()
 """
 
@@ -92,7 +95,7 @@ class DistributedTest(RunTest):
         self.one = self.train("one", **CHANGES)
 
     def launch(self, launcher, run):
-        """Trains with the same settings in processes of a launcher; returns (RunFolder, its standard error)."""
+        """Train with the same settings in processes of a launcher: (RunFolder, standard error)."""
         file = self.folder / "settings.json"
         file.write_text(json.dumps(settings(**CHANGES).to_dict()))
         words = [
@@ -118,7 +121,7 @@ class DistributedTest(RunTest):
 
     def assert_same_models(self, other, processes):
         self.assertEqual(self.events(other.path.name, "start")[0]["processes"], processes)
-        # Adam's first steps are as large as the learning rate, also where a gradient is 0 but for rounding
+        # Adam's first steps are as large as the learning rate even if a gradient is rounding
         for name, tolerance in (("psnr-last", 1e-5), ("psnr-best", 1e-5), ("gan-last", 3e-4)):
             self.assert_same_weights(self.one.weights(name), other.weights(name), tolerance)
         for mine, others in zip(

@@ -23,7 +23,7 @@ from MRISuperResTrainingLib.networks.vgg import VGG, find_vgg, load_vgg
 from scipy.signal import correlate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"))
-import convert_caffe_vgg  # noqa: E402
+import convert_caffe_vgg
 
 WEIGHTS = Path(
     os.environ.get(
@@ -105,7 +105,7 @@ class VggTest(FolderTest):
             ("none.pth", lambda path: None),
             ("other.pth", lambda path: torch.save({"a": torch.zeros(2)}, path)),
             ("list.pth", lambda path: torch.save([1], path)),
-            ("original.pth", lambda path: np.savez(open(path, "wb"), a=np.zeros(2))),
+            ("original.pth", lambda path: path.write_bytes(b"PK")),
             (
                 "vgg16.pth",
                 lambda path: made_vgg.write_torchvision(
@@ -197,7 +197,7 @@ class LpipsTest(FolderTest):
     def test_the_published_linear_weights_are_readable(self):
         if not (WEIGHTS / LINEAR_FILE).is_file():
             self.skipTest(
-                f"no {LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+                f"no {LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder with it"
             )
         self.assertEqual(
             [tuple(w.shape) for w in perceptual_distance._read(WEIGHTS / LINEAR_FILE)],

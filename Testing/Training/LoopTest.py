@@ -107,8 +107,10 @@ class PsnrStageTest(RunTest):
 
 class GanStageTest(RunTest):
     def gradients_by_the_book(self, stage, low, high):
-        """({name: gradient} of the generator, of the discriminator): L_percep + λ·L_adv + η·L_content, and the discriminator's loss; four passes of the
-        discriminator, one batch, no shared graphs."""
+        """{name: gradient} of the generator and of the discriminator, from the formulas.
+
+        Four passes of the discriminator, one batch, no shared graphs.
+        """
         generator, discriminator, numbers = (
             stage.generator.net,
             stage.discriminator.net,
@@ -321,7 +323,8 @@ class NanGuardTest(RunTest):
     def test_repeated_divergence_ends_the_run(self):
         with self.assertRaisesRegex(
             SuperResolutionError,
-            r"diverged 6 times \(last before step 10 of the stage psnr\): train again with a smaller learning rate",
+            r"diverged 6 times \(last before step 10 of the stage psnr\): "
+            "train again with a smaller learning rate",
         ):
             self.run_stage({7: 100})
 
@@ -338,7 +341,8 @@ class NanGuardTest(RunTest):
         ):
             with self.assertRaisesRegex(
                 SuperResolutionError,
-                r"Out of memory on cpu with 4 patches at a time: choose a smaller “micro_batch”, for example 2",
+                r"Out of memory on cpu with 4 patches at a time: "
+                "choose a smaller “micro_batch”, for example 2",
             ) as caught:
                 self.run_stage({})
         self.assertEqual(caught.exception.kind, "memory")

@@ -1,4 +1,4 @@
-"""Every loss on tensors that are made by hand, against a computation that follows its formula word by word."""
+"""Every loss equals a computation that follows its formula term by term."""
 
 import math
 import tempfile

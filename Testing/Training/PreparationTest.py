@@ -280,7 +280,7 @@ class UnsuitableTest(PreparationTest):
         ]
         if not files:
             self.skipTest(
-                "no real MRI at hand: set MRISUPERRES_TEST_DATA to a folder with fetal/, brain/ and edge/"
+                "no real MRI: set MRISUPERRES_TEST_DATA to a folder with fetal/, brain/ and edge/"
             )
         files = [path for path in files if path.stat().st_size < 3e6]
         volumes, unsuitable = self.prepare(*files, data=DataSettings(patch=32))
@@ -399,11 +399,14 @@ class CacheTest(PreparationTest):
     def test_two_processes_may_prepare_at_once(self):
         paths = [write(self.folder / f"{n}.nii.gz", tissue(n)) for n in range(4)]
         code = (
-            "import sys; from MRISuperResTrainingLib.data.sources import read_sources; from MRISuperResTrainingLib.data.preparation import prepare\n"
+            "import sys; from MRISuperResTrainingLib.data.sources import read_sources\n"
+            "from MRISuperResTrainingLib.data.preparation import prepare\n"
             "from MRISuperResTrainingLib.options.settings import DataSettings\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
-            "volumes, unusable = prepare(read_sources([sys.argv[1]])[0], DataSettings(patch=16), sys.argv[2])\n"
-            "print([volume.sha256 for volume in volumes], [float(volume.slices.sum()) for volume in volumes], unusable)"
+            "sources, _ = read_sources([sys.argv[1]])\n"
+            "volumes, unusable = prepare(sources, DataSettings(patch=16), sys.argv[2])\n"
+            "sums = [float(volume.slices.sum()) for volume in volumes]\n"
+            "print([volume.sha256 for volume in volumes], sums, unusable)"
         )
         with contextlib.ExitStack() as stack:
             processes = [
@@ -427,12 +430,8 @@ class CacheTest(PreparationTest):
         self.assertEqual(len(outputs), 1)
         self.assertEqual(len(self.cached()), len(paths))
         volumes, _ = self.prepare(*paths)
-        self.assertEqual(
-            outputs,
-            {
-                f"{[volume.sha256 for volume in volumes]} {[float(volume.slices.sum()) for volume in volumes]} []\n"
-            },
-        )
+        sums = [float(volume.slices.sum()) for volume in volumes]
+        self.assertEqual(outputs, {f"{[volume.sha256 for volume in volumes]} {sums} []\n"})
 
     def test_a_full_disk_is_reported_and_leaves_no_files(self):
         path = write(self.folder / "a.nii.gz")

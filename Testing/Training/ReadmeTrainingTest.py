@@ -1,4 +1,4 @@
-"""The command lines of the training in the README, typed in their order in a folder that has the files which they name."""
+"""The training commands of the documentation work, in their order."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from readme_examples import commands, text
 
 
 class ReadmeTrainingTest(RunTest):
-    """/data is a folder of the test, and the trainings are made smaller."""
+    """/data is a folder of the test, and the runs are small."""
 
     def setUp(self):
         super().setUp()
@@ -33,7 +33,7 @@ class ReadmeTrainingTest(RunTest):
             made_volumes.write(self.folder / "data" / f"{name}.nii.gz", made_volumes.tissue(seed))
         Path("settings.json").write_text(json.dumps(TINY))
 
-    def test_every_command_line_does_what_it_says(self):
+    def test_every_command_makes_its_output(self):
         examples = list(dict.fromkeys(map(tuple, commands("mrisuperres-train"))))
         self.assertGreater(len(examples), 4)
         for words in examples:
@@ -50,7 +50,7 @@ class ReadmeTrainingTest(RunTest):
                 self.assertEqual(main(words), 0)
                 self.assertTrue(output.exists())
 
-    def test_every_setting_that_is_named_exists(self):
+    def test_every_named_setting_exists(self):
         examples = re.findall(r"`--set ([^`…]+)`", text())
         self.assertGreater(len(examples), 2)
         for changes in examples:

@@ -113,7 +113,7 @@ class PatchTest(SamplerTest):
             )
             self.assertEqual({low.dtype, high.dtype}, {np.dtype(np.float32)})
 
-    def test_a_pair_shows_the_same_place_whatever_its_symmetry(self):
+    def test_both_patches_of_a_pair_show_the_same_place(self):
         for scale in (2, 4):
             low, high = self.sampler(scale=scale).batch(0)
             # away from the edges, where the slice went on and the patch does not
@@ -221,7 +221,7 @@ class PatchTest(SamplerTest):
 
 
 class SlicePairsTest(SamplerTest):
-    def test_every_kept_slice_is_there_once_and_whole(self):
+    def test_pairs_hold_every_kept_slice_once(self):
         volumes = [self.volumes[0].restricted((1, 6), {}), self.volumes[2]]
         pairs = SlicePairs(volumes, self.settings(scale=4))
         self.assertEqual(len(pairs), 2 + 4)

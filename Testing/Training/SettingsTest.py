@@ -263,7 +263,7 @@ class RecipeTest(unittest.TestCase):
             )
             self.assertLess(15 * fast, large)
 
-    def test_the_volumes_of_the_recipes_are_attributed_and_nothing_is_learnt_from_those_for_evaluation(
+    def test_recipe_volumes_are_attributed_and_evaluation_volumes_are_for_test_only(
         self,
     ):
         with open(RECIPES / "data.tsv", encoding="utf-8") as file:

@@ -147,8 +147,10 @@ class ListTest(SourcesTest):
     def test_tables_give_subject_anatomy_and_use(self):
         a, b = self.touch("data/a.nii.gz", "data/b,c.nii.gz")
         tables = {
-            "list.tsv": "path\tsubject\tanatomy\tuse\n# the first\ndata/a.nii.gz\tAnn\tfetal\ttest\n\ndata/b,c.nii.gz\tBea\t\t\n",
-            "list.csv": '\ufeffPath,Subject,Anatomy,Use\r\ndata/a.nii.gz, Ann,fetal,test\r\n"data/b,c.nii.gz",Bea,,\r\n',
+            "list.tsv": "path\tsubject\tanatomy\tuse\n# first\ndata/a.nii.gz\tAnn\tfetal\ttest\n"
+            "\ndata/b,c.nii.gz\tBea\t\t\n",
+            "list.csv": "\ufeffPath,Subject,Anatomy,Use\r\ndata/a.nii.gz, Ann,fetal,test\r\n"
+            '"data/b,c.nii.gz",Bea,,\r\n',
             "excel.csv": f"path;subject;anatomy;use\n{a};Ann;fetal;test\ndata/b,c.nii.gz;Bea;;\n",
         }
         for name, text in tables.items():
@@ -251,7 +253,7 @@ class RecipeSourcesTest(SourcesTest):
             [
                 (
                     str(self.folder / "data" / "b.nii.gz"),
-                    f"The file of line 3 of {self.folder / 'recipes' / 'volumes.tsv'} does not exist.",
+                    f"The file of line 3 of {self.recipe.with_name('volumes.tsv')} does not exist.",
                 )
             ],
         )

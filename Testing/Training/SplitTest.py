@@ -78,9 +78,7 @@ class SplitTest(unittest.TestCase):
 
     @settings(max_examples=100, deadline=None)
     @given(PEOPLE, st.randoms(use_true_random=False), st.integers(0, 100))
-    def test_neither_order_nor_number_of_volumes_changes_who_is_held_back(
-        self, people, random, seed
-    ):
+    def test_order_and_number_of_volumes_do_not_change_the_split(self, people, random, seed):
         split = self.split(people, seed=seed)
         shuffled = volumes_of(
             {name: (anatomy, use, 1) for name, (anatomy, use, _) in people.items()}

@@ -214,7 +214,7 @@ class ContrastTest(unittest.TestCase):
         ).mean()
         self.assertAlmostEqual(contrast(image, truth), expected, places=9)
 
-    def test_both_smoothing_and_noise_cost_and_a_texture_that_has_moved_costs_less_than_a_smooth_one(
+    def test_smoothing_and_noise_cost_contrast_and_a_moved_texture_costs_less(
         self,
     ):
         truth = self.texture()

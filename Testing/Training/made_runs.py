@@ -71,7 +71,7 @@ class Squares:
 
 
 class RunTest(unittest.TestCase):
-    """A test with a folder, and stages that end with it; without weights of others, whatever this computer has."""
+    """A test with a folder, and without VGG weights, whatever this computer has."""
 
     def setUp(self):
         self.enterContext(mock.patch.dict(os.environ, {FOLDERS_VARIABLE: ""}))

@@ -12,7 +12,7 @@ from MRISuperResTrainingLib.data.sources import Source
 
 
 def tissue(seed=0, shape=(8, 48, 56)):
-    """Blobs with sharp borders and a little noise, int16 (k, j, i): a network learns to sharpen them within a few steps."""
+    """Blobs with sharp borders and a little noise, int16 (k, j, i), easy to sharpen."""
     rng = np.random.default_rng(seed)
     smooth = gaussian_filter(rng.random(shape), (0, 3, 3))
     levels = np.digitize(smooth, np.quantile(smooth, (0.3, 0.6, 0.8)))

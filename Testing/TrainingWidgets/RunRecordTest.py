@@ -106,7 +106,10 @@ class StateTest(RunFolderTestCase):
         self.assertIs(self.state, RunState.STOPPED)
 
     def test_a_killed_process_leaves_an_interrupted_run_that_can_be_locked(self):
-        code = f"import os, signal\nfrom MRISuperResTrainingLib.runs import lock\nwith lock.locked_run({str(self.path)!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
+        code = (
+            "import os, signal\nfrom MRISuperResTrainingLib.runs import lock\n"
+            f"with lock.locked_run({str(self.path)!r}):\n os.kill(os.getpid(), signal.SIGKILL)"
+        )
         subprocess.run(
             [sys.executable, "-c", code],
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),

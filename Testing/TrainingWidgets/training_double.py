@@ -1,4 +1,4 @@
-"""A training that does nothing: it writes into the run's folder what a real one would, and waits where a test wants it to.
+"""A stand-in for the training: it writes a run folder, and waits if a test asks for it.
 
     python training_double.py MODE GATE train|resume|export …
 
