@@ -1,8 +1,10 @@
 """A task over one volume, with a worker double: nodes, files and messages."""
 
+import gc
 import os
 import unittest
 import unittest.mock
+import weakref
 
 import numpy as np
 import slicer
@@ -140,6 +142,7 @@ class VolumeTaskTest(unittest.TestCase):
         self.assertEqual(self.worker.cancelCount, 1)
         self.worker.finish()
         self.assert_ended(task, TaskState.CANCELLED, "scene was closed")
+        self.assertIsNone(task.inputNode)
         self.assert_nothing_was_added()
 
     def test_output_is_named_after_a_renamed_input(self):
@@ -197,6 +200,14 @@ class VolumeTaskTest(unittest.TestCase):
         self.assertIs(task.state, TaskState.FINISHED)
         self.assertIsNone(task.result)
         self.assertEqual(len(self.ended), 1)
+
+    def test_finished_task_is_released_by_scene_and_worker(self):
+        task = weakref.ref(self.start())
+        self.worker.finish()
+        self.worker = None
+        self.ended.clear()
+        gc.collect()
+        self.assertIsNone(task())
 
     def test_full_temporary_folder_is_an_error_with_a_sentence(self):
         full = unittest.mock.patch("numpy.save", side_effect=OSError(28, "No space left on device"))

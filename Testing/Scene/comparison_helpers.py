@@ -57,8 +57,8 @@ def result_of(node, options):
             "ijkToRAS": volume.ijk_to_ras.tolist(),
             "output": folder,
         }
-        jobs = Jobs(compare=compare_with_doubles)
-        fields = jobs.run(request, lambda progress: None, lambda: False)
+        job = Jobs(compare=compare_with_doubles).job_for(request)
+        fields = job(request, lambda progress: None, lambda: False)
         return fields, {file: np.load(os.path.join(folder, file)) for file in os.listdir(folder)}
 
 

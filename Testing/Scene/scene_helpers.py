@@ -61,7 +61,8 @@ class WorkerDouble:
 
     def finish(self):
         """Answer with the result of the core."""
-        result = Jobs().run(self.request, lambda progress: None, lambda: False)
+        job = Jobs().job_for(self.request)
+        result = job(self.request, lambda progress: None, lambda: False)
         self.end("result", **result)
 
     def end(self, event, **fields):

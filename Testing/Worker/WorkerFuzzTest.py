@@ -171,7 +171,8 @@ class WorkerFuzzTest(unittest.TestCase):
             )
 
     def test_folder_without_the_prefix_is_refused(self):
-        for folder in ("/", "..", self.folder, "", "MRISuperRes-\0"):
+        # only folders of this test: a broken check would delete them
+        for folder in (self.folder, os.path.join(self.folder, "other"), "", "MRISuperRes-\0"):
             error, *_ = self.ask([self.job("one", folder=folder)])
             self.assertEqual((error["event"], error["kind"]), ("error", "request"))
         self.assertTrue(os.path.isdir(self.folder))

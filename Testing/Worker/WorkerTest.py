@@ -314,6 +314,8 @@ class BadRequestTest(WorkerTestCase):
             {"output": 1},
             {"ijkToRAS": 1},
             {"ijkToRAS": [[1, 0], [0, 1]]},
+            {"ijkToRAS": [[1, 0, 0]] * 4},
+            {"ijkToRAS": IDENTITY[:3]},
             {"ijkToRAS": [["1"] * 4] * 4},
         ):
             with self.subTest(fields):

@@ -105,7 +105,7 @@ class Task(BackgroundTask):
             self._scene.AddObserver(self._scene.NodeRemovedEvent, self._onNodeRemoved),
             self._scene.AddObserver(self._scene.StartCloseEvent, self._onSceneClose),
         ]
-        self._send(volume)
+        worker.run(self._request(volume), self._onEvent)
 
     @property
     def inputNode(self) -> slicer.vtkMRMLNode | None:
@@ -153,17 +153,14 @@ class Task(BackgroundTask):
                 "memory",
             ) from error
 
-    def _send(self, volume: Volume) -> None:
-        self._worker.run(
-            {
-                "id": uuid.uuid4().hex,
-                "input": self._inputPath,
-                "ijkToRAS": volume.ijk_to_ras.tolist(),
-                "folder": self._folder,
-                **self.strategy.request(self._folder),
-            },
-            self._onEvent,
-        )
+    def _request(self, volume: Volume) -> dict[str, Any]:
+        return {
+            "id": uuid.uuid4().hex,
+            "input": self._inputPath,
+            "ijkToRAS": volume.ijk_to_ras.tolist(),
+            "folder": self._folder,
+            **self.strategy.request(self._folder),
+        }
 
     def _removeFolder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -201,7 +198,7 @@ class Task(BackgroundTask):
             self.messages = mergedMessages(self._messages)
             if following is not None:
                 self._saveInput(following)
-                self._send(following)
+                self._worker.run(self._request(following), self._onEvent)
         except FileNotFoundError:
             logging.exception("MRISuperRes: the result is missing")
             self._fail(_("The result is missing from the temporary folder. Try again."))

@@ -78,7 +78,15 @@ class Worker:
         self._events.send("ready", pid=os.getpid(), version=__version__)
         threading.Thread(target=self._read_requests, daemon=True).start()
         for request in iter(self._queue.get, None):
-            if self._run_job(request) == "device":
+            event, fields = self._run_job(request)
+            # only now, when the exception and the arrays of its frames are gone: Windows could not
+            # delete the files behind them
+            if event != "result" and self._jobs is not None:
+                self._jobs.discard(request)
+            del self._cancels[request["id"]]
+            self._events.send(event, id=request["id"], **fields)
+            self._folders.pop(request["id"], None)
+            if event == "error" and fields["kind"] == "device":
                 return
 
     def _read_requests(self) -> None:
@@ -110,20 +118,8 @@ class Worker:
         elif isinstance(job_id, str) and (cancel := self._cancels.get(job_id)) is not None:
             cancel.set()
 
-    def _run_job(self, request: Request) -> str | None:
-        """Run a job, report its end, and return the kind of its error, if any."""
-        event, fields = self._compute(request)
-        # only now, when the exception and the arrays of its frames are gone: Windows could not
-        # delete the files behind them
-        if event != "result" and self._jobs is not None:
-            self._jobs.discard(request)
-        del self._cancels[request["id"]]
-        self._events.send(event, id=request["id"], **fields)
-        self._folders.pop(request["id"], None)
-        return fields.get("kind") if event == "error" else None
-
-    def _compute(self, request: Request) -> tuple[str, dict[str, Any]]:
-        """Return name and fields of the last event of a job."""
+    def _run_job(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Run a job and return name and fields of its last event."""
         job_id = request["id"]
         is_cancelled = self._cancels[job_id].is_set
         try:
@@ -134,7 +130,8 @@ class Worker:
 
             if self._jobs is None:
                 self._jobs = Jobs(**self._doubles)
-            return "result", self._jobs.run(
+            job = self._jobs.job_for(request)
+            return "result", job(
                 request,
                 lambda progress: self._events.send("progress", id=job_id, **progress.to_dict()),
                 is_cancelled,

@@ -131,13 +131,13 @@ class WorkerProcess:
             except RuntimeError as error:
                 self._endJob("error", kind="environment", message=str(error), log="")
         if self.isBusy:  # otherwise the process did not start
-            self._send(request)
+            self._process.write(toLine(request))
 
     def cancel(self) -> None:
         """Request the end of the running job; a worker that does not answer is killed."""
         if self.state is WorkerState.BUSY:
             self.state = WorkerState.CANCELLING
-            self._send({"request": "cancel", "id": self._jobId})
+            self._process.write(toLine({"request": "cancel", "id": self._jobId}))
             self._cancelTimer.start()
 
     def cleanup(self) -> None:
@@ -158,9 +158,6 @@ class WorkerProcess:
         program, arguments = self._command()
         self.pid, self._lastError, self._output, self._log = None, None, b"", ""
         self._process.start(program, arguments)
-
-    def _send(self, request):
-        self._process.write(json.dumps(request).encode() + b"\n")
 
     def _readOutput(self):
         self._output += toBytes(self._process.readAllStandardOutput())
@@ -269,6 +266,11 @@ class WorkerProcess:
             except OSError:
                 pass  # it has ended by itself
         self._process.kill()
+
+
+def toLine(request: Request) -> bytes:
+    """Return a request as a line of the protocol."""
+    return json.dumps(request).encode() + b"\n"
 
 
 def toBytes(byteArray: qt.QByteArray) -> bytes:

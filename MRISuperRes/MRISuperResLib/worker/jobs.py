@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..core.messages import Message
 
 
+Job = Callable[[Request, ProgressCallback, CancelCheck], dict[str, Any]]
+"""Called as job(request, on_progress, is_cancelled); returns the fields of the result event."""
+
+
 class Upsample(Protocol):
     """Signature of `core.upsampling.upsample_volume` as the worker calls it."""
 
@@ -70,27 +74,15 @@ class Jobs:
         self._upsample, self._compare = upsample, compare
         self._registry = MethodRegistry()
 
-    def run(
-        self, request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
-    ) -> dict[str, Any]:
-        """Run a job and return the fields of its result event.
-
-        upsample: output ijkToRAS provenance messages
-        compare:  output (the folder of the files below), outputs (name stage file provenance),
-                  ijkToRAS, reference and low (files; no reference: None), lowIJKToRAS, axis
-                  (fields of `SliceAxis`), table, lesions, messages
-        install, import: name and scale of the model
-
-        Raises:
-            SuperResolutionError: An error that the user can fix.
-            Cancelled: `is_cancelled` returned True.
-        """
-        name = request["request"]
-        if name == "install" or name == "import":
-            return _add_model(request)
-        volume = Volume(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float))
-        run = self._run_compare if name == "compare" else self._run_upsample
-        return {"output": request["output"], **run(volume, request, on_progress, is_cancelled)}
+    def job_for(self, request: Request) -> Job:
+        """Return the function that runs a request."""
+        jobs: dict[str, Job] = {
+            "upsample": self.upsample,
+            "compare": self.compare,
+            "install": install,
+            "import": import_checkpoint,
+        }
+        return jobs[request["request"]]
 
     @staticmethod
     def discard(request: Request) -> None:
@@ -99,17 +91,19 @@ class Jobs:
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
 
-    def _run_upsample(
-        self,
-        volume: Volume,
-        request: Request,
-        on_progress: ProgressCallback,
-        is_cancelled: CancelCheck,
+    def upsample(
+        self, request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
     ) -> dict[str, Any]:
+        """Upsample a volume; result fields: output, ijkToRAS, provenance, messages.
+
+        Raises:
+            SuperResolutionError: An error that the user can fix.
+            Cancelled: `is_cancelled` returned True.
+        """
         from ..core.upsampling import upsample_volume
 
         result = (self._upsample or upsample_volume)(
-            volume,
+            _input(request),
             UpsamplingOptions.from_dict(request["options"]),
             registry=self._registry,
             on_progress=on_progress,
@@ -118,18 +112,25 @@ class Jobs:
         )
         _flush(result.array)
         return {
+            "output": request["output"],
             "ijkToRAS": result.ijk_to_ras.tolist(),
             "provenance": result.provenance,
             "messages": _to_dicts(result.messages),
         }
 
-    def _run_compare(
-        self,
-        volume: Volume,
-        request: Request,
-        on_progress: ProgressCallback,
-        is_cancelled: CancelCheck,
+    def compare(
+        self, request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
     ) -> dict[str, Any]:
+        """Compare methods on a volume.
+
+        Result fields: output (the folder of the files below), outputs (each with name, stage, file
+        and provenance), ijkToRAS, reference and low (files; without reference: None), lowIJKToRAS,
+        axis (fields of `SliceAxis`), table, lesions, messages.
+
+        Raises:
+            SuperResolutionError: An error that the user can fix.
+            Cancelled: `is_cancelled` returned True.
+        """
         from ..core.comparison.compare import compare_methods
 
         folder = request["output"]
@@ -140,7 +141,7 @@ class Jobs:
             return map_array(os.path.join(folder, files[name]), shape, dtype)
 
         result = (self._compare or compare_methods)(
-            volume,
+            _input(request),
             ComparisonOptions.from_dict(request["options"]),
             registry=self._registry,
             on_progress=on_progress,
@@ -153,6 +154,7 @@ class Jobs:
             if kept is not None:
                 write_array(os.path.join(folder, f"{name}.npy"), kept.array)
         return {
+            "output": folder,
             "outputs": [
                 {
                     "name": output.name,
@@ -173,16 +175,28 @@ class Jobs:
         }
 
 
-def _add_model(request: Request) -> dict[str, Any]:
-    if request["request"] == "install":
-        from ..core.models.user_models import install_model
+def install(
+    request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
+) -> dict[str, Any]:
+    """Install a model; result fields: name, scale."""
+    from ..core.models.user_models import install_model
 
-        card = install_model(request["path"])
-    else:
-        from ..core.models.convert import import_checkpoint
-
-        card = import_checkpoint(request["path"], request["name"])
+    card = install_model(request["path"])
     return {"name": card.name, "scale": card.scale}
+
+
+def import_checkpoint(
+    request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
+) -> dict[str, Any]:
+    """Import a checkpoint as a model; result fields: name, scale."""
+    from ..core.models import convert
+
+    card = convert.import_checkpoint(request["path"], request["name"])
+    return {"name": card.name, "scale": card.scale}
+
+
+def _input(request: Request) -> Volume:
+    return Volume(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float))
 
 
 def _to_dicts(messages: tuple[Message, ...] | list[Message]) -> list[dict[str, str]]:

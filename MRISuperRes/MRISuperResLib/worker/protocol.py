@@ -16,7 +16,7 @@ Requests, with their fields:
 Events, with their fields:
     ready      pid version
     progress   id and the fields of `Progress`
-    result     id and the fields of the job, see `jobs.Jobs`
+    result     id and the fields of the job, see `jobs`
     cancelled  id
     error      id kind message log                         id is None if it is not known
 
