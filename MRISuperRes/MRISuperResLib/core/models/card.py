@@ -335,11 +335,8 @@ class ModelCard(Validated):
                 "In-plane spacing of training: {:.3g}–{:.3g} mm".format(*self.spacing_range)
             )
         for anatomy in sorted({m["anatomy"] for m in self.metrics}):
-            gains = [
-                m["psnr"] - m["baselines"]["bicubic"]["psnr"]
-                for m in self.metrics
-                if m["anatomy"] == anatomy
-            ]
+            held_out = [m for m in self.metrics if m["anatomy"] == anatomy]
+            gains = [m["psnr"] - m["baselines"]["bicubic"]["psnr"] for m in held_out]
             lines.append(
                 f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to "
                 f"{max(gains):+.1f} dB over bicubic"
