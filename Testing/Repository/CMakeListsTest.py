@@ -36,14 +36,17 @@ class ModulesTest(unittest.TestCase):
         for module in MODULES:
             folder = PROJECT / module
             scripts, resources = installed(module)
-            for listed, pattern in ((scripts, "*.py"), (resources, "Resources/**/*")):
-                present = [
-                    path.relative_to(folder).as_posix()
-                    for path in folder.rglob(pattern)
-                    if path.is_file() and "__pycache__" not in path.parts
-                ]
-                with self.subTest(module, pattern=pattern):
-                    self.assertCountEqual(listed, present)
+            present = {
+                path.relative_to(folder).as_posix()
+                for part in (f"{module}.py", f"{module}Lib", "Resources")
+                for path in [folder / part, *(folder / part).rglob("*")]
+                if path.is_file() and "__pycache__" not in path.parts
+            }
+            code = {path for path in present if path.endswith(".py")}
+            with self.subTest(module, kind="scripts"):
+                self.assertCountEqual(scripts, code)
+            with self.subTest(module, kind="resources"):
+                self.assertCountEqual(resources, present - code)
 
     def test_no_two_modules_install_the_same_path_as_they_share_one_folder(self):
         paths = [path for module in MODULES for files in installed(module) for path in files]

@@ -13,7 +13,7 @@ from ..errors import SuperResolutionError
 from ..options import DEFAULT_SCALE, SCALES
 from .card import STAGES, ModelCard
 
-SHIPPED = Path(__file__).resolve().parents[3] / "Resources" / "Models"
+SHIPPED = Path(__file__).resolve().parents[2] / "shipped_models"
 WEIGHTS, CARD = ".safetensors", ".json"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
 """Environment variable: more model folders, separated as in PATH."""
