@@ -17,7 +17,7 @@ endmacro()
 
 function(host_check_files name listed)
   file(GLOB_RECURSE present CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}"
-    "${CMAKE_CURRENT_SOURCE_DIR}/*.py" "${CMAKE_CURRENT_SOURCE_DIR}/Resources/*")
+    "${CMAKE_CURRENT_SOURCE_DIR}/${name}.py" "${CMAKE_CURRENT_SOURCE_DIR}/${name}Lib/*" "${CMAKE_CURRENT_SOURCE_DIR}/Resources/*")
   list(FILTER present EXCLUDE REGEX "__pycache__|\\.qrc$")
   foreach(file IN LISTS listed)
     if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
