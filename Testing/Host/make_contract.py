@@ -1,9 +1,10 @@
-"""Writes slicerhost/contract.json: the member names that Slicer 5.8.1 shows to Python, for the classes that the host offers.
+"""Write slicerhost/contract.json: the members of the stand-in classes in Slicer 5.8.1.
 
     python Testing/Host/make_contract.py FOLDER
 
-FOLDER holds two tables: slicer_5_8_1_members.json (names read from a running Slicer 5.8.1) and slicer_widgets.json
-(properties, slots and signals read from the CTK and qMRML headers). Run it again when a stand-in is added.
+FOLDER holds two tables. slicer_5_8_1_members.json lists names read from a running Slicer 5.8.1.
+slicer_widgets.json lists properties, slots and signals read from the CTK and qMRML headers.
+Run this script again after adding a stand-in.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# Classes of Qt itself that panels use and whose members are checked.
+# Qt classes that panels use and whose members are checked.
 QT_OBJECTS = ["QTimer", "QProcess", "QSettings", "QFormLayout", "QVBoxLayout"]
 QT_WIDGETS = [
     "QComboBox",
@@ -35,7 +36,7 @@ QT_WIDGETS = [
     "QGroupBox",
 ]
 
-# Stand-ins that are no widgets, and their names in the tables.
+# Stand-ins that are not widgets, with their names in the tables.
 OBJECTS = {
     "qSlicerApplication": "slicer.app",
     "qSlicerCoreIOManager": "coreIOManager",
@@ -44,7 +45,7 @@ OBJECTS = {
 
 
 def normalized(arguments):
-    """'const QString& path, int n' -> 'QString,int', as Qt writes a signal."""
+    """Normalize signal arguments as Qt does: 'const QString& path, int n' -> 'QString,int'."""
     types = []
     for argument in filter(None, (a.strip() for a in arguments.split(","))):
         pointer = "*" if "*" in argument else ""
@@ -54,12 +55,17 @@ def normalized(arguments):
 
 
 class Tables:
+    """Member tables of the running application and of the headers."""
+
     def __init__(self, folder):
         self.live = json.loads((folder / "slicer_5_8_1_members.json").read_text())
         self.headers = json.loads((folder / "slicer_widgets.json").read_text())
 
     def members(self, name, base):
-        """The names beyond QObject and QWidget; from the running application where it was asked, else from the headers."""
+        """Return the names beyond QObject and QWidget.
+
+        The running application takes precedence over the headers.
+        """
         live = self.live["members"]
         if name in live:
             return set(live[name])
@@ -76,7 +82,7 @@ class Tables:
         return own | (self.members(header["base"], base) if header["base"] != base else set())
 
     def signals(self, name, members):
-        """The signatures of the signals that the class or its bases in the table declare and the application has."""
+        """Return the signal signatures that the headers declare and the application has."""
         header = self.headers.get(name)
         if header is None:
             return set()
@@ -95,13 +101,13 @@ def make(folder, standIns):
         "QObject": {"base": "", "members": sorted(live["QObject"])},
         "QWidget": {"base": "QObject", "members": sorted(live["QWidget (beyond QObject)"])},
     }
-    wanted = dict.fromkeys(QT_OBJECTS, "QObject") | dict.fromkeys(QT_WIDGETS, "QWidget")
-    wanted |= dict.fromkeys(OBJECTS, "QObject") | {
+    requested = dict.fromkeys(QT_OBJECTS, "QObject") | dict.fromkeys(QT_WIDGETS, "QWidget")
+    requested |= dict.fromkeys(OBJECTS, "QObject") | {
         name: "QWidget" for name in standIns if name not in OBJECTS
     }
-    for name, base in wanted.items():
+    for name, base in requested.items():
         if not {OBJECTS.get(name, name), name} & (set(live) | set(tables.headers)):
-            continue  # no table says anything about it
+            continue  # in neither table
         members = tables.members(OBJECTS.get(name, name), base)
         header = "qMRMLLayoutManager" if name == "qSlicerLayoutManager" else name
         classes[name] = {
@@ -112,7 +118,8 @@ def make(folder, standIns):
     from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
     offered = {n for m in (QtCore, QtGui, QtUiTools, QtWidgets) for n in dir(m)}
-    # QTextEdit & co. moved between the modules of Qt 5 and Qt 6, but the namespace `qt` is flat: names are enough.
+    # Some classes moved between the modules of Qt 5 and Qt 6. The namespace `qt` is flat, so
+    # names suffice.
     return {
         "slicer": tables.live["slicer"],
         "namespaces": {
@@ -130,7 +137,7 @@ def make(folder, standIns):
 
 
 def write(contract, path):
-    """One line a class, names separated by spaces: short, and a change reads well in a diff."""
+    """Write one line per class, names separated by spaces, for short files and clear diffs."""
 
     def joined(value):
         if isinstance(value, list):

@@ -1,9 +1,10 @@
-"""Runs one test file on the test host.
+"""Run one test file on the test host.
 
     python Testing/Host/run.py [--module-paths ROOT] TESTFILE.py [CLASS[.METHOD]]
     python Testing/Host/run.py [--module-paths ROOT] --generic MODULE | --self-test MODULE
 
-Exit status 0: passed. 1: a failure, an error, an exception in a slot, an unexpected error display, no tests at all. 77: everything was skipped.
+Exit status 0: passed. 77: all tests were skipped. 1: a failure, an error, an exception in a slot,
+an unexpected error display, or no tests.
 """
 
 import argparse
@@ -22,13 +23,13 @@ def arguments():
         "--module-paths",
         metavar="ROOT",
         default=HOST.parents[1],
-        help="a folder that holds FOLDER/FOLDER.py modules; the project by default",
+        help="folder of FOLDER/FOLDER.py modules; default: the project",
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--generic", metavar="MODULE", help="the checks that every module must stand")
-    what.add_argument("--self-test", metavar="MODULE", help="the module's own MODULETest")
-    what.add_argument("file", nargs="?", help="a unittest file")
-    parser.add_argument("name", nargs="?", help="only this class or method")
+    what.add_argument("--generic", metavar="MODULE", help="checks common to all modules")
+    what.add_argument("--self-test", metavar="MODULE", help="the module's MODULETest")
+    what.add_argument("file", nargs="?", help="unittest file")
+    parser.add_argument("name", nargs="?", help="run only this class or method")
     return parser.parse_args()
 
 
@@ -39,9 +40,8 @@ def main():
     files = boot.modulesIn(args.module_paths)
     sys.path[:0] = [str(file.parent) for file in files]
     sys.meta_path.insert(0, boot.StartOnImport(lambda: files))
-    if (
-        args.file and Path(args.file).resolve() in files
-    ):  # CTest gives the module file for the module's own test
+    # CTest passes the module file to run the module's self test
+    if args.file and Path(args.file).resolve() in files:
         args.self_test = Path(args.file).stem
     if args.self_test:
         suite = runner.suiteFor(runner.SelfTest, args.self_test)

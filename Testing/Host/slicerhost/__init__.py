@@ -1,1 +1,1 @@
-"""A stand-in of the Slicer application for tests: slicer-core and PySide6, dressed as Slicer's Python sees them."""
+"""Stand-in for the Slicer application in tests, made from slicer-core and PySide6."""

@@ -1,4 +1,4 @@
-"""Starts the stand-in of the application; once a process."""
+"""Start of the stand-in application, once per process."""
 
 import atexit
 import ctypes
@@ -12,7 +12,7 @@ HOST = Path(__file__).resolve().parents[1]
 
 
 def start(moduleFiles=()):
-    """Build scene, namespaces, application and layout, load the modules, and say that the start is complete."""
+    """Build scene, namespaces, application and layout, load the modules, and complete the start."""
     keepSingletons()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
@@ -58,14 +58,18 @@ def start(moduleFiles=()):
 
 
 def keepSingletons():
-    """PySide 6.12 loses a reference to None or a bool at every call that gives one: after some thousands Python 3.11 would end itself."""
-    if sys.version_info < (3, 12):  # since then they cannot die
+    """Protect None, True and False from the reference leak of PySide 6.12.
+
+    PySide drops one reference too many whenever a call returns one of them. After some thousand
+    calls, Python 3.11 would abort.
+    """
+    if sys.version_info < (3, 12):  # singletons are immortal from Python 3.12 on
         for singleton in (None, True, False):
             ctypes.c_ssize_t.from_address(id(singleton)).value += 1 << 60
 
 
 def printQtMessage(kind, context, message):
-    if "propagateSizeHints" not in message:  # said at every window that is shown off screen
+    if "propagateSizeHints" not in message:  # printed for every window shown off screen
         print(f"Qt: {message}", file=sys.stderr)
 
 
@@ -74,7 +78,7 @@ def started():
 
 
 def stop():
-    """What happens when the user closes the application."""
+    """Do the steps of closing the application."""
     import slicer
 
     slicer.app._moduleManager._unloadAll()
@@ -83,13 +87,16 @@ def stop():
 
 
 def modulesIn(root):
-    """The module files of an extension: FOLDER/FOLDER.py."""
+    """Return the module files of an extension: FOLDER/FOLDER.py."""
     folders = sorted(folder for folder in Path(root).iterdir() if folder.is_dir())
     return [file for folder in folders if (file := folder / f"{folder.name}.py").is_file()]
 
 
 class StartOnImport:
-    """Starts the host when a test imports `slicer`, `qt`, `ctk` or `SampleData` for the first time: other tests do not pay for it."""
+    """Import hook that starts the host at the first import of one of NAMES.
+
+    Tests that import none of them run without the host.
+    """
 
     NAMES = {"slicer", "qt", "ctk", "SampleData"}
 
@@ -106,7 +113,7 @@ class StartOnImport:
 
 
 class _Started:
-    """Loader of a module that starting the host has imported already: importlib would run its code again."""
+    """Loader for a module that starting the host has imported, so that it is not run twice."""
 
     def __init__(self, module):
         self._module, self._original = module, module.__spec__

@@ -1,4 +1,4 @@
-"""What Slicer 5.8.1 offers to Python, read from contract.json (written by make_contract.py)."""
+"""Python interface of Slicer 5.8.1, read from contract.json (written by make_contract.py)."""
 
 import functools
 import json
@@ -6,22 +6,22 @@ from pathlib import Path
 
 _table = json.loads((Path(__file__).parent / "contract.json").read_text(encoding="utf-8"))
 
-# PythonQt answers these although its dir() does not list them.
+# Members that PythonQt has although its dir() does not list them.
 _ALWAYS = {"name", "exec_", "raise_", "print_"}
 
 
 def namespace(name):
-    """The public names of `qt`, `ctk`, `slicer` or `slicer.util`."""
+    """Return the public names of `qt`, `ctk`, `slicer` or `slicer.util`."""
     return frozenset(_table["namespaces"][name].split())
 
 
-def knows(className):
+def lists(className):
     return className in _table["classes"]
 
 
 @functools.cache
 def members(className):
-    """All member names that Python may use on an object of this C++ class."""
+    """Return all member names that Python may use on an object of this C++ class."""
     entry = _table["classes"][className]
     inherited = members(entry["base"]) if entry["base"] else _ALWAYS
     return frozenset(entry["members"].split()) | inherited
@@ -29,5 +29,5 @@ def members(className):
 
 @functools.cache
 def signals(className):
-    """The signatures of the signals that the class itself and its CTK or qMRML bases declare, as Qt writes them."""
+    """Return the signal signatures of the class and its CTK or qMRML bases, as Qt writes them."""
     return frozenset(_table["classes"][className].get("signals", "").split())

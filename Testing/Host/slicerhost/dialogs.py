@@ -1,4 +1,4 @@
-"""Dialogs that never wait: they are recorded, and a test says beforehand what the user would answer."""
+"""Dialogs that never block: they are recorded, and the test sets the answers in advance."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Shown:
     detail: str = ""
 
 
-shown = []  # everything since the last reset()
+shown = []  # all dialogs since the last reset()
 _answers = []
 
 
@@ -24,7 +24,11 @@ def reset():
 
 
 def answer(*values):
-    """What the user answers to the next questions, in order (True/False for confirmations, a path for a file dialog)."""
+    """Set the answers to the next questions, in order.
+
+    Args:
+        values: True or False for a confirmation, a path for a file dialog.
+    """
     _answers.extend(values)
 
 
@@ -32,7 +36,7 @@ def _ask(kind, text, detail=""):
     shown.append(Shown(kind, text, detail))
     if _answers:
         return _answers.pop(0)
-    problems.record("question", f"{text!r} was asked, and the test had not said what to answer")
+    problems.record("question", f"{text!r} was asked, but the test set no answer")
     return None
 
 
@@ -66,7 +70,7 @@ def _answered(name, arguments, nothing):
 
 
 def install():
-    """Replace the blocking functions of slicer.util and of Qt."""
+    """Replace the blocking functions of slicer.util and Qt."""
     import slicer.util
 
     utilities = vars(slicer.util)

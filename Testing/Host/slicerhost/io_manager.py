@@ -1,4 +1,4 @@
-"""Reading and writing of nodes as slicer.util asks for it, by the real storage nodes and the Volumes logic."""
+"""Reading and writing of nodes for slicer.util, by real storage nodes and the Volumes logic."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def fileType(fileName):
 
 
 def loadNode(scene, kind, properties):
-    """The node read from a file, or None. A scene is read into the present one."""
+    """Read a node from a file; return None on failure."""
     path = str(properties["fileName"])
     name = properties.get("name") or Path(path).name.split(".")[0]
     if kind == "VolumeFile":

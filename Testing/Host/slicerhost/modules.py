@@ -1,4 +1,4 @@
-"""Loads scripted modules from their files, as qSlicerScriptedLoadableModule and its widget do."""
+"""Loading of scripted modules, as qSlicerScriptedLoadableModule and its widget do it."""
 
 import importlib.util
 import sys
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout
 
 
 class Module:
-    """A module of Slicer itself: slicer.modules.volumes.logic()."""
+    """Built-in module of Slicer, for example `slicer.modules.volumes`."""
 
     def __init__(self, name, logic):
         self.name = self.title = name
@@ -27,7 +27,7 @@ class Module:
 
 
 class ScriptedModule:
-    """The C++ module object, as the module's own class gets it (`parent`) and as slicer.modules holds it."""
+    """C++ module object: `parent` of the module's class, and attribute of `slicer.modules`."""
 
     def __init__(self, path):
         self.name, self.path = path.stem, str(path)
@@ -49,7 +49,8 @@ class ScriptedModule:
     def __setattr__(self, name, value):
         if "_representation" in vars(self) and name not in vars(self):
             raise AttributeError(
-                f"'{name}' does not exist on a module object, and creating new attributes on C++ objects is not allowed"
+                f"'{name}' does not exist on a module object, "
+                "and creating new attributes on C++ objects is not allowed"
             )
         super().__setattr__(name, value)
 
@@ -77,7 +78,7 @@ class ScriptedModule:
 
 
 class ModuleManager(QObject):
-    """slicer.app.moduleManager(), and the panel that shows one module at a time."""
+    """Module manager (`slicer.app.moduleManager()`) and the panel that shows one module."""
 
     moduleAboutToBeUnloaded = Signal(str)
     moduleLoaded = Signal(str)
@@ -108,7 +109,7 @@ class ModuleManager(QObject):
         return self.modulesNames()
 
     def _load(self, path):
-        """Run a module file and register the module that it defines."""
+        """Run a module file and register its module."""
         path = Path(path).resolve()
         if str(path.parent) not in sys.path:
             sys.path.insert(0, str(path.parent))
@@ -125,14 +126,14 @@ class ModuleManager(QObject):
         return module
 
     def _enter(self, name):
-        """Show a module's panel: exit() of the one before, enter() of this one."""
+        """Show a module's panel: call exit() of the previous one and enter() of this one."""
         before, self._entered = self._entered, self._modules[name] if name else None
         for module, method in ((before, "exit"), (self._entered, "enter")):
             if module is not None and module.widgetRepresentation() is not None:
                 getattr(module.widgetRepresentation()._python, method, lambda: None)()
 
     def _unloadAll(self):
-        """What happens to the panels when the application ends."""
+        """Leave and unload all panels, as at the end of the application."""
         self._enter(None)
         for module in self._modules.values():
             if getattr(module, "_representation", None) is not None:

@@ -1,4 +1,4 @@
-"""The modules `qt` and `ctk`, and strictness for `slicer` and `slicer.util`."""
+"""Modules `qt` and `ctk`, and restriction of `slicer` and `slicer.util` to the contract."""
 
 import sys
 import types
@@ -11,7 +11,10 @@ QT_MODULES = (QtCore, QtGui, QtUiTools, QtWidgets)
 
 
 class StrictModule(types.ModuleType):
-    """A module that shows no public name beyond the contract. Its own functions still see all their globals."""
+    """Module without public names beyond the contract.
+
+    Its own functions still have access to all globals.
+    """
 
     def __getattribute__(self, name):
         if not name.startswith("_"):
@@ -29,17 +32,19 @@ def restrict(module, allowed):
 
 
 def makeQtStrict():
-    """Patch PySide's classes once: base classes first, so that a derived class finds its getters still in place."""
+    """Patch PySide's classes once.
+
+    Base classes come first, because patching a derived class reads the getters of its own.
+    """
     names = ((module, name) for module in QT_MODULES for name in dir(module))
-    values = [
-        getattr(module, name) for module, name in names
-    ]  # vars() would miss what PySide loads lazily
+    # vars() would miss the classes that PySide loads lazily
+    values = [getattr(module, name) for module, name in names]
     classes = {c for c in values if isinstance(c, type) and issubclass(c, QtCore.QObject)}
     ordered = sorted(classes, key=lambda c: len(c.__mro__))
     for cls in ordered:
         properties.showProperties(cls)
     for cls in ordered:
-        if contract.knows(cls.__name__):
+        if contract.lists(cls.__name__):
             properties.hideUnknownMembers(cls, cls.__name__)
     QtCore.QTimer.singleShot = signals.SingleShot()
     properties.guardNewAttributes(ordered)
@@ -56,19 +61,19 @@ def makeQtStrict():
 
 
 def makeQt():
-    """The flat namespace `qt`; what the contract does not list is an AttributeError."""
+    """Make the flat namespace `qt`, with the names of the contract only."""
     makeQtStrict()
-    qt = types.ModuleType("qt", "Stand-in of PythonQt's Qt module.")
-    wanted = contract.namespace("qt")
+    qt = types.ModuleType("qt", "Stand-in for PythonQt's Qt module.")
+    requested = contract.namespace("qt")
     for module in QT_MODULES:
-        for name in wanted & set(dir(module)):
+        for name in requested & set(dir(module)):
             setattr(qt, name, getattr(module, name))
     sys.modules["qt"] = qt
     return qt
 
 
 def makeCtk(widgets):
-    ctk = types.ModuleType("ctk", "Stand-in of PythonQt's ctk module.")
+    ctk = types.ModuleType("ctk", "Stand-in for PythonQt's ctk module.")
     for name, cls in widgets.items():
         if name.startswith("ctk"):
             setattr(ctk, name, cls)
@@ -76,7 +81,7 @@ def makeCtk(widgets):
 
 
 def dressSlicer(widgets):
-    """slicer gets its widget classes, and loses what the wheel offers beyond the real application."""
+    """Add the widget classes to `slicer` and hide names that the real application lacks."""
     import slicer
     import slicer.util
 
@@ -84,10 +89,9 @@ def dressSlicer(widgets):
         if name.startswith(("qMRML", "qSlicer")):
             setattr(slicer, name, cls)
     names = contract.namespace("slicer")
-    newer = {"packaging"}  # 5.12 and later; products import it under a guard
-    later = {
-        "dicomDatabase"
-    }  # a ctkDICOMDatabase or None, set by the module DICOM after the start; not there without that module
+    newer = {"packaging"}  # Slicer 5.12 and later; the modules import it under a guard
+    # set by the module DICOM after the start: a ctkDICOMDatabase or None
+    later = {"dicomDatabase"}
     restrict(
         slicer,
         lambda name: name in names or name in newer or name in later or name.startswith("vtk"),

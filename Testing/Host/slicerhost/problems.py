@@ -1,6 +1,7 @@
-"""What went wrong where no exception can reach the test: in slots, in observers, in dialogs, in use of the interface.
+"""Problems that raise no exception in the test: in slots, observers and dialogs.
 
-Slicer prints such errors and goes on. The runner asks `take()` after every test and fails it.
+Slicer only prints such errors. The runner calls `take()` after every test and fails the test
+if there are any.
 """
 
 import contextlib
@@ -32,7 +33,7 @@ def record_exception(exception):
 
 
 def take():
-    """The problems since the last call."""
+    """Return the problems since the last call."""
     taken = list(_recorded)
     _recorded.clear()
     return taken
@@ -40,10 +41,13 @@ def take():
 
 @contextlib.contextmanager
 def expect(pattern, kinds=("error display", "exception")):
-    """The block must cause a problem whose text matches the regular expression; those that match are forgiven.
+    """Expect a problem in the block whose text matches a regular expression.
 
-    An error display and the exception that caused it (slicer.util.tryWithErrorDisplay) count together.
-    Yields the list that holds the forgiven problems after the block.
+    Matching problems do not fail the test. An error display and the exception that caused it
+    (slicer.util.tryWithErrorDisplay) count as one problem.
+
+    Yields:
+        The list of matching problems, filled at the end of the block.
     """
     before = take()
     found = []
@@ -58,7 +62,10 @@ def expect(pattern, kinds=("error display", "exception")):
 
 
 def watch_uncaught_exceptions():
-    """PySide and VTK hand exceptions of virtual methods and observers to sys.excepthook, and go on."""
+    """Record exceptions that PySide and VTK pass to sys.excepthook.
+
+    They come from virtual methods and observers, and do not reach the test otherwise.
+    """
 
     def hook(kind, value, trace):
         record_exception(value.with_traceback(trace))

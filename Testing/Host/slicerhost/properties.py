@@ -1,4 +1,4 @@
-"""Qt objects as PythonQt shows them: properties are attributes, and nothing exists that Slicer does not have."""
+"""Qt objects as in PythonQt: properties are attributes, and only Slicer's members exist."""
 
 import contextlib
 import ctypes
@@ -7,12 +7,14 @@ from PySide6 import QtCore
 
 from . import contract, problems
 
-# Virtual functions that Slicer does not list, but that Qt looks up on the Python object: hiding them would break Qt.
+# Virtual functions that Slicer does not list. Qt looks them up on the Python object, so hiding
+# them would break Qt.
 VIRTUAL = frozenset(
     """
     connectNotify disconnectNotify skipData doSetSource
-    closeEditor commitData currentChanged dataChanged editorDestroyed horizontalScrollbarAction horizontalScrollbarValueChanged
-    initViewItemOption itemDelegateForIndex rowsAboutToBeRemoved rowsInserted rowsRemoved selectionChanged supportedDragActions updateEditorData
+    closeEditor commitData currentChanged dataChanged editorDestroyed horizontalScrollbarAction
+    horizontalScrollbarValueChanged initViewItemOption itemDelegateForIndex rowsAboutToBeRemoved
+    rowsInserted rowsRemoved selectionChanged supportedDragActions updateEditorData
     updateEditorGeometries updateGeometries verticalScrollbarAction verticalScrollbarValueChanged
 """.split()
 )
@@ -20,13 +22,12 @@ UNHIDDEN = VIRTUAL | {"staticMetaObject", "cppName"}
 
 
 class QtProperty:
-    """A Qt property: `w.text` reads it, `w.text = "x"` writes it."""
+    """Qt property: `w.text` reads it, `w.text = "x"` writes it."""
 
     def __init__(self, metaProperty, owner):
         self.name, self.writable = metaProperty.name(), metaProperty.isWritable()
-        self.original = getattr(
-            owner, self.name, None
-        )  # PySide's getter method, where it has the property's name
+        # PySide's getter method, if it has the property's name
+        self.original = getattr(owner, self.name, None)
         self.setter = getattr(owner, "set" + self.name[0].upper() + self.name[1:], None)
 
     def __get__(self, obj, owner=None):
@@ -45,7 +46,7 @@ class QtProperty:
 
 
 class Absent:
-    """A member that PySide has and Slicer has not."""
+    """Member that PySide has and Slicer lacks."""
 
     def __init__(self, name, owner):
         self.message = f"'{name}' does not exist on {owner} in Slicer"
@@ -59,7 +60,7 @@ def className(obj):
 
 
 def showProperties(cls):
-    """Turn the getters of all properties, own and inherited, that the class defines anew into attributes."""
+    """Turn the getters of all properties that the class defines or redefines into attributes."""
     meta = cls.staticMetaObject
     for i in range(meta.propertyCount()):
         name = meta.property(i).name()
@@ -71,20 +72,21 @@ def showProperties(cls):
 
 
 def hideUnknownMembers(cls, name):
-    """Shadow every public member of the class that the contract does not list for `name`."""
+    """Hide every public member of the class that the contract does not list for `name`."""
     allowed = contract.members(name)
     for member in dir(cls):
         if not member.startswith("_") and member not in allowed and member not in UNHIDDEN:
             setattr(cls, member, Absent(member, name))
 
 
-# object.__setattr__ refuses PySide's objects, and PySide's own cannot be called for derived classes.
+# object.__setattr__ does not accept PySide's objects, and PySide's version cannot be called for
+# derived classes.
 _genericSetAttr = ctypes.pythonapi.PyObject_GenericSetAttr
 _genericSetAttr.argtypes, _genericSetAttr.restype = [ctypes.py_object] * 3, ctypes.c_int
 
 
 def guardNewAttributes(classes):
-    """No new attributes on C++ objects; on classes derived in Python they are allowed, as in PythonQt."""
+    """Refuse new attributes on C++ objects; allow them on classes derived in Python."""
     for cls in classes:
         cls.__setattr__ = _setAttribute
 
@@ -107,7 +109,7 @@ _ignoring = []
 
 @contextlib.contextmanager
 def newAttributesIgnored():
-    """PySide's own QUiLoader sets the named children as attributes of the top widget; PythonQt does not."""
+    """Ignore new attributes in the block: PySide's QUiLoader adds the named child widgets."""
     _ignoring.append(True)
     try:
         yield
@@ -126,6 +128,9 @@ def _setUndeclared(self, name, value):
     elif name.encode() in map(bytes, self.dynamicPropertyNames()):
         self.setProperty(name, value)
     else:
-        message = f"'{name}' does not exist on {className(self)}, and creating new attributes on C++ objects is not allowed"
+        message = (
+            f"'{name}' does not exist on {className(self)}, "
+            "and creating new attributes on C++ objects is not allowed"
+        )
         problems.record("interface", message)
         raise AttributeError(message)

@@ -1,4 +1,4 @@
-"""Runs unittest files with the host's rules: what Slicer would only print is a failure here, and no skip is silent."""
+"""Runner of unittest files: errors that Slicer only prints are failures, and skips are listed."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ALL_SKIPPED = 77
 
 
 class UnexpectedProblem(AssertionError):
-    """Errors that happened where no exception reaches the test."""
+    """Errors outside the call stack of the test, for example in a slot."""
 
 
 class Result(unittest.TextTestResult):
@@ -37,47 +37,47 @@ class Result(unittest.TextTestResult):
             super().addSuccess(test)
 
     def stopTest(self, test):
-        for problem in problems.take():  # of a test that failed anyway: they often say why
+        # problems of a test that failed anyway often explain the failure
+        for problem in problems.take():
             self.stream.writeln(str(problem))
         super().stopTest(test)
 
 
 def run(suite):
-    """Run a suite; returns the exit status: 0, 1 or 77 (everything was skipped)."""
+    """Run a suite and return the exit status: 0, 1 or 77 (all tests were skipped)."""
     result = unittest.TextTestRunner(sys.stdout, verbosity=2, resultclass=Result).run(suite)
     if boot.started():
         boot.stop()
     late = problems.take()
     for problem in late:
-        print(f"outside of the tests: {problem}")
-    # a skip of a whole class or module is reported without a run
+        print(f"outside the tests: {problem}")
+    # a skipped class or module counts as no test run
     if result.testsRun == 0 and not result.skipped and result.wasSuccessful():
         print("FAILED: no tests were found")
         return 1
     failed = bool(late) or not result.wasSuccessful()
-    return judge(failed, result.testsRun, [(test.id(), reason) for test, reason in result.skipped])
+    return exit_status(
+        failed, result.testsRun, [(test.id(), reason) for test, reason in result.skipped]
+    )
 
 
-def judge(failed, testsRun, skipped):
-    """The exit status after skips have been printed; under CI a skip that was not expected is a failure."""
+def exit_status(failed, testsRun, skipped):
+    """Print the skips and return the exit status; under CI an unexpected skip is a failure."""
     for test, reason in skipped:
         print(f"SKIPPED: {test}: {reason}")
     if os.environ.get("CI"):
         patterns = expectedSkips()
         for test, reason in skipped:
             if not any(re.search(pattern, reason) for pattern in patterns):
-                print(
-                    f"FAILED: skipped under CI, and {EXPECTED_SKIPS.name} does not expect it: {test}"
-                )
+                print(f"FAILED: skipped under CI, not listed in {EXPECTED_SKIPS.name}: {test}")
                 failed = True
     if failed:
         return 1
     if skipped and testsRun <= len(skipped):
         return ALL_SKIPPED
     if skipped:
-        print(
-            "SOME TESTS WERE SKIPPED"
-        )  # printed on success only: CTest marks the file by this line
+        # CTest marks the file as skipped by this line, so it is printed on success only
+        print("SOME TESTS WERE SKIPPED")
     return 0
 
 
@@ -89,18 +89,18 @@ def expectedSkips():
 
 
 def suiteOf(path, name=None):
-    """The tests of a file; `name` is Class or Class.method."""
+    """Load the tests of a file; `name` is Class or Class.method."""
     path = Path(path).resolve()
     sys.path.insert(0, str(path.parent))
     return unittest.defaultTestLoader.loadTestsFromName(".".join(filter(None, [path.stem, name])))
 
 
 class GenericModuleTest(unittest.TestCase):
-    """What every module must stand: metadata, opening, leaving, closing the scene, reloading."""
+    """Checks of every module: metadata, opening, leaving, closing the scene, reloading."""
 
     moduleName = ""
 
-    def test_the_module_says_what_it_is(self):
+    def test_the_module_has_all_metadata(self):
         import slicer
 
         module = slicer.util.getModule(self.moduleName)
@@ -129,7 +129,7 @@ class GenericModuleTest(unittest.TestCase):
 
 
 class SelfTest(unittest.TestCase):
-    """The module's own test, as Slicer's menu 'Self Tests' runs it."""
+    """Self test of the module, as run by Slicer's menu "Self Tests"."""
 
     moduleName = ""
 

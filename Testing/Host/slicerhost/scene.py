@@ -1,4 +1,4 @@
-"""The MRML half of the application: scene, application logic and the logics of Slicer's own modules. No Qt."""
+"""MRML scene, application logic and the logics of Slicer's modules, without Qt."""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +23,7 @@ LOGICS = {
 
 
 def makeScene():
-    """A scene with what Slicer puts into it at its start, and the application logic around it."""
+    """Make a scene with the nodes that Slicer adds at its start, and the application logic."""
     scene = slicer.vtkMRMLScene()
     crosshair = slicer.vtkMRMLCrosshairNode()
     crosshair.SetCrosshairName("default")
@@ -43,7 +43,7 @@ def makeScene():
 
 
 def _addRemoteIO(scene, folder):
-    """Without it no .mrb can be read."""
+    """Add the remote input and output that reading .mrb files requires."""
     remote = scene._remoteIO = slicer.vtkMRMLRemoteIOLogic()
     remote.GetCacheManager().SetRemoteCacheDirectory(str(folder / "RemoteIO"))
     remote.SetMRMLScene(scene)
@@ -51,7 +51,7 @@ def _addRemoteIO(scene, folder):
 
 
 def makeModuleLogics(scene, applicationLogic):
-    """{module name: logic} of the modules that come with Slicer."""
+    """Make the logics of Slicer's modules: {module name: logic}."""
     logics = {"Colors": applicationLogic.GetColorLogic()}
     for name, className in LOGICS.items():
         logic = logics[name] = getattr(slicer, className)()
@@ -65,7 +65,7 @@ def makeModuleLogics(scene, applicationLogic):
 
 
 def sendMessagesTo(path):
-    """VTK's warnings and errors into a file: many are noise of a machine without a display."""
+    """Write VTK's messages into a file; without a display most of them are noise."""
     window = vtk.vtkFileOutputWindow()
     window.SetFileName(str(path))
     window.FlushOn()

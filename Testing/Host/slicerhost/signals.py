@@ -1,4 +1,4 @@
-"""`sender.connect("clicked(bool)", f)` as PythonQt has it, and strict where PythonQt only prints a warning."""
+"""Connections as in PythonQt, `sender.connect("clicked(bool)", f)`, with errors for warnings."""
 
 import inspect
 import re
@@ -19,13 +19,13 @@ def normalized(signature):
 
 
 def standInSignal(sender, signature):
-    """The Python signal that carries a C++ signal of a stand-in, or None.
+    """Return the Python signal for a C++ signal of a stand-in, or None.
 
-    A second overload of a name has the types in the stand-in's attribute: `_currentNodeChanged_bool`.
+    The attribute of a second overload names its types: `_currentNodeChanged_bool`.
     """
     for cls in type(sender).__mro__:
         cppName = cls.__dict__.get("cppName")
-        if cppName and contract.knows(cppName) and signature in contract.signals(cppName):
+        if cppName and contract.lists(cppName) and signature in contract.signals(cppName):
             name, arguments = signature.rstrip(")").split("(")
             overload = f"_{name}_{re.sub('[^a-zA-Z]+', '_', arguments)}"
             return getattr(sender, overload if hasattr(type(sender), overload) else name, None)
@@ -33,16 +33,16 @@ def standInSignal(sender, signature):
 
 
 def isQtSignal(sender, signature):
-    """A signal of a Qt class, which Slicer's version of the class has too."""
+    """Return True for a signal of a Qt class that Slicer's version of the class has as well."""
     name = signature.split("(")[0]
     cls = className(sender)
     return sender.metaObject().indexOfSignal(signature) >= 0 and (
-        not contract.knows(cls) or name in contract.members(cls)
+        not contract.lists(cls) or name in contract.members(cls)
     )
 
 
 def acceptedArguments(function):
-    """How many positional arguments a callable takes; None: any number."""
+    """Return how many positional arguments a callable accepts; None for any number."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -53,7 +53,7 @@ def acceptedArguments(function):
 
 
 def _resolved(receiver, slot):
-    """connect(signal, callable) or connect(signal, object, 'slot(types)')."""
+    """Return the callable of connect(signal, f) or connect(signal, object, "slot(types)")."""
     if slot is None:
         if not callable(receiver):
             raise ValueError(f"cannot connect to {receiver!r}: it is not callable")
@@ -64,7 +64,7 @@ def _resolved(receiver, slot):
 
 
 def _wrapped(function, declared):
-    """Calls with as many arguments as the function takes; an exception ends here, as it does in PythonQt."""
+    """Wrap a slot: pass as many arguments as it accepts and record its exceptions."""
     taken = acceptedArguments(function)
     count = declared if taken is None else min(declared, taken)
 
@@ -98,7 +98,7 @@ def connect(sender, signal, receiver, slot=None, *_):
 
 
 def disconnect(sender, signal=None, receiver=None, slot=None):
-    """Undo connections of `connect`; without arguments all of them. Returns whether there was one."""
+    """Remove the matching connections, all without arguments; return True if there was one."""
     signature = normalized(signal) if signal is not None else None
     function = _resolved(receiver, slot) if receiver is not None else None
     matching = [
@@ -113,7 +113,7 @@ def disconnect(sender, signal=None, receiver=None, slot=None):
 
 
 class SingleShot:
-    """QTimer.singleShot: a static function of the class, a property of its objects."""
+    """`QTimer.singleShot`: a static function of the class and a property of its objects."""
 
     def __init__(self):
         self._running = set()
@@ -125,16 +125,14 @@ class SingleShot:
         timer.setSingleShot(value)
 
     def _later(self, interval, function):
-        timer = (
-            QtCore.QTimer()
-        )  # PySide's own makes one too, and connects it with the connect() that is replaced here
+        # PySide's own singleShot would use the connect() that this module replaces
+        timer = QtCore.QTimer()
         slot = _wrapped(function, 0)
 
         def fire():
             self._running.discard(timer)
-            QtCore.QObject.disconnect(
-                timer, QtCore.SIGNAL("timeout()"), fire
-            )  # or else timer and function would keep each other alive
+            # otherwise timer and function would keep each other alive
+            QtCore.QObject.disconnect(timer, QtCore.SIGNAL("timeout()"), fire)
             slot()
 
         self._running.add(timer)
@@ -144,9 +142,10 @@ class SingleShot:
 
 
 def install(classes):
-    """Every Qt object gets PythonQt's connect and disconnect; PySide's own stay as functions of QtCore.QObject.
+    """Give every Qt object PythonQt's connect and disconnect.
 
-    PySide's classes find their own in C code before they look at the class: each class has to be told.
+    PySide's versions remain as functions of QtCore.QObject. Its C code looks them up before the
+    attributes of the class, so attribute access of each class is replaced.
     """
     for cls in classes:
         cls.__getattribute__ = _finding(cls.__getattribute__)

@@ -1,4 +1,4 @@
-"""Draws one slice node off screen with Slicer's real slice logic and displayable managers."""
+"""Off-screen rendering of a slice node by Slicer's slice logic and displayable managers."""
 
 import slicer
 import vtk
@@ -19,7 +19,10 @@ MANAGERS = [
 
 
 class SliceRenderer:
-    """What ctkVTKSliceView and qMRMLSliceView do around a slice logic: window, image actor, annotation, interaction."""
+    """Window, image actor, annotation and interaction of a slice view.
+
+    They replace what ctkVTKSliceView and qMRMLSliceView build around a slice logic.
+    """
 
     def __init__(self, sliceLogic, size):
         self.logic = sliceLogic
@@ -85,11 +88,11 @@ class SliceRenderer:
             self.renderer.RemoveViewProp(self._image)
         else:
             self._mapper.SetInputConnection(connection)
-            self.renderer.AddViewProp(self._image)  # does nothing when it is there
+            self.renderer.AddViewProp(self._image)  # does nothing if already added
         self.window.Render()
 
     def pixels(self):
-        """What the view shows: uint8 (height, width, 3), first row on top."""
+        """Render the view: uint8 RGB, (height, width, 3), first row on top."""
         self.render()
         grabber = vtk.vtkWindowToImageFilter()
         grabber.SetInput(self.window)

@@ -1,4 +1,4 @@
-"""Helpers for tests of the panel and of MRML code."""
+"""Helpers for tests of panels and MRML code."""
 
 import os
 import re
@@ -9,13 +9,24 @@ from . import dialogs, problems
 
 
 def wait_until(condition, timeout=30.0, message="the condition did not become true"):
-    """Process events until condition() is true; AssertionError after `timeout` seconds. Returns the condition's value."""
+    """Process events until condition() is true.
+
+    Args:
+        condition: Function without arguments.
+        timeout: Limit in seconds.
+        message: Start of the error message.
+
+    Returns:
+        The value of condition().
+
+    Raises:
+        AssertionError: condition() is still false after `timeout` seconds.
+    """
     import qt
 
     loop, timer = qt.QEventLoop(), qt.QTimer()
-    timer.setInterval(
-        10
-    )  # wakes the loop, so that the condition is looked at also when nothing happens
+    # wakes the loop, so that the condition is also checked without other events
+    timer.setInterval(10)
     timer.start()
     end = time.monotonic() + timeout
     while not (value := condition()):
@@ -27,7 +38,7 @@ def wait_until(condition, timeout=30.0, message="the condition did not become tr
 
 
 def wait_for_signal(sender, signature, timeout=30.0):
-    """Process events until the Qt signal comes; returns nothing."""
+    """Process events until the sender emits the signal."""
     came = []
     slot = lambda: came.append(True)  # noqa: E731
     sender.connect(signature, slot)
@@ -38,7 +49,7 @@ def wait_for_signal(sender, signature, timeout=30.0):
 
 
 def process_events(rounds=3):
-    """Let queued signals and deletions happen."""
+    """Process queued signals and deletions."""
     import slicer
 
     for _ in range(rounds):
@@ -46,12 +57,12 @@ def process_events(rounds=3):
 
 
 def expect_error(pattern):
-    """`with expect_error("no space"):` - the block must show an error to the user, or raise it in a slot, that matches."""
+    """Expect a matching error display, or exception in a slot, in the `with` block."""
     return problems.expect(pattern)
 
 
 def shown_dialogs(pattern=""):
-    """What was shown to the user since the test began: objects with .kind, .text and .detail."""
+    """Return the dialogs shown since the test began: objects with .kind, .text and .detail."""
     return [d for d in dialogs.shown if re.search(pattern, d.text)]
 
 
@@ -59,7 +70,7 @@ answer_next = dialogs.answer
 
 
 def open_module(name):
-    """Enter a module as a user does; returns its Python widget."""
+    """Enter a module and return its Python widget."""
     import slicer
 
     slicer.app.moduleManager()._enter(name)
@@ -67,14 +78,21 @@ def open_module(name):
 
 
 def leave_module():
-    """Call the present module's exit()."""
+    """Call exit() of the current module."""
     import slicer
 
     slicer.app.moduleManager()._enter(None)
 
 
 def turn_wheel(widget, steps=1, at=None, modifiers=None):
-    """The user turns the wheel over a widget, away from himself where steps > 0. at: (x, y) in the widget, else its middle."""
+    """Turn the mouse wheel over a widget.
+
+    Args:
+        widget: Qt widget.
+        steps: Number of steps; positive is away from the user.
+        at: (x, y) in pixels in the widget; default: its center.
+        modifiers: Keyboard modifiers.
+    """
     from PySide6.QtCore import QPoint, QPointF, Qt
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
@@ -98,7 +116,16 @@ def turn_wheel(widget, steps=1, at=None, modifiers=None):
 
 
 def drag(widget, start, end, button=None, modifiers=None, steps=4):
-    """The user presses a mouse button (the left one) at `start`, moves the mouse to `end` and lets the button go; (x, y) in the widget."""
+    """Drag the mouse over a widget.
+
+    Args:
+        widget: Qt widget.
+        start: (x, y) of the button press, in pixels in the widget.
+        end: (x, y) of the button release.
+        button: Mouse button; default: left.
+        modifiers: Keyboard modifiers.
+        steps: Number of mouse moves.
+    """
     from PySide6.QtCore import QEvent, QPointF, Qt
     from PySide6.QtGui import QMouseEvent
     from PySide6.QtWidgets import QApplication
@@ -139,7 +166,7 @@ def _place(widget, at):
 
 
 def screenshot(widget, name, size=None):
-    """Save what a widget shows as NAME.png; returns the path. `widget` may also be a module's Python widget."""
+    """Save a picture of a Qt widget, or a module's Python widget, as NAME.png; return the path."""
     widget = getattr(widget, "parent", widget) if not hasattr(widget, "grab") else widget
     if size is not None:
         widget.resize(*size)
@@ -154,13 +181,16 @@ def screenshot(widget, name, size=None):
 
 
 def screenshot_folder():
-    """$MRISUPERRES_SCREENSHOTS, or build/screenshots of the project."""
+    """Return $MRISUPERRES_SCREENSHOTS, or build/screenshots of the project."""
     default = Path(__file__).resolve().parents[3] / "build" / "screenshots"
     return Path(os.environ.get("MRISUPERRES_SCREENSHOTS", default))
 
 
 def real_data(*parts):
-    """A path of the real test data ($MRISUPERRES_TEST_DATA, or shared/data beside the project); SkipTest where it is missing."""
+    """Return a path of the real test data; skip the test if it is missing.
+
+    The folder is $MRISUPERRES_TEST_DATA, or shared/data beside the project.
+    """
     import unittest
 
     default = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -1,4 +1,4 @@
-"""qt.QUiLoader for .ui files that hold CTK and qMRML widgets, strict where Qt's own only warns."""
+"""`qt.QUiLoader` for .ui files with CTK and qMRML widgets, with errors instead of warnings."""
 
 import xml.etree.ElementTree as ET
 
@@ -8,7 +8,10 @@ from . import contract, properties, signals
 
 
 class QUiLoader(QtUiTools.QUiLoader):
-    """Makes the stand-ins, sets their enum properties and connects their signals; unknown names are errors."""
+    """Loader that makes stand-ins, sets their enum properties and connects their signals.
+
+    Unknown classes, properties, signals and slots are errors.
+    """
 
     standIns = {}
 
@@ -50,7 +53,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         return top
 
     def _takeEnums(self, tree):
-        """Qt's builder does not know the enums of stand-ins: take them out, to set them afterwards."""
+        """Remove enum properties of stand-ins, which Qt cannot parse, to set them afterwards."""
         for element in tree.iter("widget"):
             cls = self.standIns.get(element.get("class"))
             for prop in list(element.findall("property")) if cls else []:
@@ -69,14 +72,15 @@ class QUiLoader(QtUiTools.QUiLoader):
                 known = widget.metaObject().indexOfProperty(prop.get("name")) >= 0
                 if not known and prop.get("stdset") != "0":
                     raise RuntimeError(
-                        f"{element.get('class')} '{element.get('name')}' has no property '{prop.get('name')}'"
+                        f"{element.get('class')} '{element.get('name')}' "
+                        f"has no property '{prop.get('name')}'"
                     )
 
 
 def slotOf(receiver, signature):
-    """The slot of a connection made in Designer; it must exist in Slicer."""
+    """Return the slot of a connection made in Designer; it must exist in Slicer."""
     name = signals.normalized(signature).split("(")[0]
     className = receiver.className()
-    if contract.knows(className) and name not in contract.members(className):
+    if contract.lists(className) and name not in contract.members(className):
         raise RuntimeError(f"{className} has no slot {signature}")
     return getattr(receiver, name)

@@ -1,4 +1,4 @@
-"""Stand-in of slicer.ScriptedLoadableModule: the base classes of a scripted module."""
+"""Stand-in for slicer.ScriptedLoadableModule: base classes of scripted modules."""
 
 import importlib
 import logging
@@ -80,7 +80,7 @@ class ScriptedLoadableModuleLogic:
             node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
             if node is None:
                 return self.createParameterNode()
-            node.SetAttribute("ModuleName", self.moduleName)  # closing the scene has taken it away
+            node.SetAttribute("ModuleName", self.moduleName)  # closing the scene removes it
             return node
         return next(iter(self.getAllParameterNodes()), None) or self.createParameterNode()
 
@@ -111,7 +111,7 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         pass
 
     def runTest(self):
-        """Slicer calls everything whose name contains 'test', and so does the stand-in."""
+        """Call every method whose name contains "test", as Slicer does."""
         for name in [
             n
             for n in dir(self)

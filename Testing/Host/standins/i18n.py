@@ -1,4 +1,4 @@
-"""Stand-in of slicer.i18n: no translation."""
+"""Stand-in for slicer.i18n, without translation."""
 
 
 def tr(text):

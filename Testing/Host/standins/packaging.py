@@ -1,6 +1,7 @@
-"""Stand-in of slicer.packaging (Slicer 5.12): records what it is asked and never installs anything.
+"""Stand-in for slicer.packaging (Slicer 5.12) that records calls and installs nothing.
 
-A test says what is installed: `slicer.packaging._fake.installed = {"spandrel"}`, `_fake.failure = "no network"`, and reads `_fake.calls`.
+A test sets the installed packages, `slicer.packaging._fake.installed = {"spandrel"}`, or a failure,
+`_fake.failure = "no network"`, and reads the recorded calls from `_fake.calls`.
 """
 
 import re
@@ -28,7 +29,7 @@ def _list(requirements):
 
 
 def load_requirements(path):
-    """The requirements of a file, without comments."""
+    """Return the requirements of a file, without comments."""
     _fake.calls.append(("load_requirements", str(path)))
     lines = (
         line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()
@@ -37,7 +38,7 @@ def load_requirements(path):
 
 
 def pip_check(requirements):
-    """Whether all requirements are installed."""
+    """Return True if all requirements are installed."""
     _fake.calls.append(("pip_check", requirements))
     return all(map(_fake.has, _list(requirements)))
 
@@ -50,7 +51,7 @@ def pip_install(requirements, **kwargs):
 
 
 def pip_ensure(requirements, **kwargs):
-    """Install what is missing."""
+    """Install the missing requirements."""
     _fake.calls.append(("pip_ensure", requirements))
     missing = [r for r in _list(requirements) if not _fake.has(r)]
     if missing:

@@ -1,11 +1,11 @@
-"""Stand-in of the SampleData module: remembers the registered sources, checks what they say, and fetches from a network of the test."""
+"""Stand-in for the SampleData module: checks registered sources, downloads from a fake network."""
 
 import hashlib
 import re
 from pathlib import Path
 
 sources = []  # the keyword arguments of every registration
-served = {}  # {url: bytes}: what the network has; nothing else can be reached
+served = {}  # {url: bytes}: the files of the fake network
 
 
 def _list(value):
@@ -67,7 +67,12 @@ class SampleDataLogic:
             sources.append(source)
 
     def downloadSamples(self, sampleName):
-        """What Slicer returns: the nodes; the paths of files that it could not use; nothing where there is no such sample, or none could be fetched."""
+        """Download a sample as Slicer does.
+
+        Returns:
+            The nodes, or the paths of files with a wrong checksum. The list is empty if the sample
+            is unknown or cannot be downloaded.
+        """
         import slicer
 
         source = next((source for source in sources if source["sampleName"] == sampleName), None)

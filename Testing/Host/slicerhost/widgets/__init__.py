@@ -1,7 +1,7 @@
-"""Stand-ins of the CTK and qMRML widgets that the modules use, one file per family.
+"""Stand-ins for the CTK and qMRML widgets that the modules use, one file per family.
 
-They are written in PythonQt's manner (`self.width`, no parentheses), because their base classes are dressed so.
-Each class says in `cppName` which C++ class it stands in for; the contract decides what it may offer.
+They use PythonQt's style (`self.width`, no parentheses), because their base classes are patched
+so. `cppName` names the C++ class, and the contract limits the members.
 """
 
 import importlib
@@ -37,7 +37,7 @@ NAMES = [name for names in FAMILIES.values() for name in names]
 
 
 def load():
-    """{name: class} of all stand-ins. Only after Qt has been dressed (namespaces.makeQt)."""
+    """Import all stand-ins, after namespaces.makeQt: {name: class}."""
     from .. import contract, properties
 
     classes = {}
@@ -46,6 +46,6 @@ def load():
         classes.update((name, getattr(module, name)) for name in names)
     for name, cls in sorted(classes.items(), key=lambda item: len(item[1].__mro__)):
         properties.showProperties(cls)
-        if contract.knows(name):
+        if contract.lists(name):
             properties.hideUnknownMembers(cls, name)
     return classes

@@ -1,4 +1,4 @@
-"""slicer.app and its IO manager."""
+"""`slicer.app` and its IO manager."""
 
 import os
 
@@ -53,14 +53,13 @@ class qSlicerCoreIOManager(QObject):
 
     def exportNodes(self, nodeIDs, fileNames, properties, *_):
         nodes = map(slicer.mrmlScene.GetNodeByID, nodeIDs)
-        saved = [
-            io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)
-        ]  # all, also after one has failed
+        # a failure does not end the export of the other nodes
+        saved = [io_manager.saveNode(node, str(name), {}) for node, name in zip(nodes, fileNames)]
         return all(saved)
 
 
 class qSlicerApplication(QObject):
-    """slicer.app. Not the QApplication itself, unlike in Slicer: that one is PySide's."""
+    """`slicer.app`. Unlike in Slicer it is not the QApplication, which is PySide's."""
 
     cppName = "qSlicerApplication"
     startupCompleted = Signal()
@@ -109,7 +108,7 @@ class qSlicerApplication(QObject):
         QApplication.processEvents()
 
     def testingEnabled(self):
-        """False: a test sees what a user sees. Dialogs never wait here."""
+        """Return False, so that tests take the same paths as users; dialogs never block here."""
         return False
 
     def setOverrideCursor(self, cursor):

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QGroupBox, QPushButton
 
 
 def showContents(container, opened):
-    """Shows or hides the widgets inside; what was hidden before it was closed stays hidden, as in CTK."""
+    """Show or hide the child widgets; those hidden before closing stay hidden, as in CTK."""
     for child in container.children():
         if isinstance(child, QWidget):
             if opened:
@@ -20,7 +20,7 @@ def showContents(container, opened):
 
 
 class ctkCollapsibleButton(QAbstractButton):
-    """A header that shows or hides the widgets laid out below it; checked means open."""
+    """Header that shows or hides the widgets below it; checked means open."""
 
     cppName = "ctkCollapsibleButton"
     contentsCollapsed = Signal(bool)
@@ -46,7 +46,7 @@ class ctkCollapsibleButton(QAbstractButton):
         self.contentsCollapsed.emit(not opened)
 
     def showEvent(self, event):
-        """What a .ui file puts into a button that it has collapsed before."""
+        """Hide children that a .ui file adds to a collapsed button."""
         super().showEvent(event)
         if not self.checked:
             for child in self.children():
@@ -91,7 +91,7 @@ class ctkCollapsibleButton(QAbstractButton):
 
 
 class ctkCollapsibleGroupBox(QGroupBox):
-    """A group box whose check mark shows or hides its contents."""
+    """Group box whose check mark shows or hides its contents."""
 
     cppName = "ctkCollapsibleGroupBox"
 
@@ -119,7 +119,7 @@ class ctkMenuButton(QPushButton):
 
 
 class ctkCheckablePushButton(ctkPushButton):
-    """A push button with a check box of its own."""
+    """Push button with an independent check box."""
 
     cppName = "ctkCheckablePushButton"
     checkBoxToggled = Signal(bool)
@@ -148,7 +148,7 @@ class ctkCheckablePushButton(ctkPushButton):
 
 
 class ctkCheckBox(QCheckBox):
-    """A check box with an icon beside its indicator."""
+    """Check box with an icon beside its indicator."""
 
     cppName = "ctkCheckBox"
 

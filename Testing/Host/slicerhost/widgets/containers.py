@@ -1,4 +1,4 @@
-"""Containers that hand the scene to the widgets inside."""
+"""Containers that pass the scene to their child widgets."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -26,7 +26,7 @@ class qSlicerWidget(qMRMLWidget):
 
 
 class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
-    """The C++ side of a module's panel: holds the module's Python widget, which `self()` gives back."""
+    """C++ side of a module's panel; `self()` returns the module's Python widget."""
 
     cppName = "qSlicerScriptedLoadableModuleWidget"
 
@@ -38,6 +38,6 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         return self._python
 
     def reload(self):
-        """Make the Python widget anew from the module's present source."""
+        """Remake the Python widget from the current source of the module."""
         self._python = self._makePython(self)
         self._python.setup()

@@ -1,4 +1,4 @@
-"""The layout manager: real layout logic and view nodes, shown in Qt layouts as CTK's layout manager builds them."""
+"""Layout manager: real layout logic and view nodes, in Qt layouts as built by CTK."""
 
 import xml.etree.ElementTree as ET
 
@@ -22,19 +22,18 @@ SPACING = 1
 
 
 class qSlicerLayoutManager(QObject):
-    """Has a widget for every view node of the scene, shown or not. Other views than slices and plots are empty frames."""
+    """Layout manager with a widget for every view node of the scene, shown or not.
+
+    Views other than slices and plots are empty frames.
+    """
 
     cppName = "qSlicerLayoutManager"
     layoutChanged = Signal(int)
 
     def __init__(self, scene):
         super().__init__()
-        self._scene, self._views, self._description, self._root = (
-            scene,
-            {},
-            None,
-            None,
-        )  # _views: {node: widget}
+        self._scene, self._description, self._root = scene, None, None
+        self._views = {}  # {node: widget}
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._logic.SetMRMLScene(scene)
         self._viewport = QWidget()
@@ -52,7 +51,7 @@ class qSlicerLayoutManager(QObject):
         return self._logic.GetLayoutNode()
 
     def _onLayoutNodeModified(self):
-        """Whatever changes in the layout node, layoutChanged is said; the views are put in place where they must be."""
+        """Rebuild the views if the description changed; emit layoutChanged after any change."""
         if self._scene.IsBatchProcessing():
             return
         description = self._node().GetCurrentLayoutDescription()
@@ -65,13 +64,13 @@ class qSlicerLayoutManager(QObject):
         self.layoutChanged.emit(self._node().GetViewArrangement())
 
     def _clear(self):
-        """Takes the views out of their places; they stay, hidden."""
+        """Remove the views from the layout and hide them."""
         self._description = None
         for widget in self._views.values():
             widget.hide()
             widget.setParent(self._viewport)
         if self._root is not None:
-            self._root.setParent(None)  # out of the layout at once, not only when it is deleted
+            self._root.setParent(None)  # leaves the layout now, not only when it is deleted
             self._root.deleteLater()
             self._root = None
 
@@ -108,7 +107,7 @@ class qSlicerLayoutManager(QObject):
         return view
 
     def _make(self, element):
-        """A QLayout or a QWidget for a <layout> or a <view>."""
+        """Make a QLayout or QWidget for a <layout> or <view> element."""
         if element.tag == "view":
             return self._view(element)
         kind, split = element.get("type", "horizontal"), element.get("split") == "true"
@@ -179,7 +178,7 @@ class qSlicerLayoutManager(QObject):
         self._node().SetViewArrangement(int(layout))
 
     def sliceViewNames(self):
-        """Of all slice views, also of those that the present layout does not show."""
+        """Return the names of all slice views, shown or not."""
         return tuple(node.GetName() for node in self._views if node.IsA("vtkMRMLSliceNode"))
 
     def sliceWidget(self, name):

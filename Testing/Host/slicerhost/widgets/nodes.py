@@ -1,4 +1,4 @@
-"""Node selectors of qMRML, kept up to date by the events of the real scene."""
+"""Node selectors of qMRML, updated by the events of the real scene."""
 
 import weakref
 
@@ -11,7 +11,7 @@ from .numbers import row
 
 
 def setting(kind, name):
-    """A property kept in `_settings`; a change refills the list."""
+    """Make a property stored in `_settings`; a change refills the list."""
 
     def write(self, value):
         self._settings[name] = tuple(value) if kind == "QStringList" else value
@@ -21,7 +21,7 @@ def setting(kind, name):
 
 
 class qMRMLNodeComboBox(QWidget):
-    """Lists the nodes of the scene that pass the type and attribute filters."""
+    """List of the nodes of the scene that pass the type and attribute filters."""
 
     cppName = "qMRMLNodeComboBox"
     currentNodeChanged = Signal(object)
@@ -87,7 +87,7 @@ class qMRMLNodeComboBox(QWidget):
         self._refill()
 
     def _callback(self, method):
-        """For observers, which outlive the widget: the C++ object may even be gone before the Python one."""
+        """Return an observer that does nothing once the Python or C++ object is deleted."""
         this = weakref.ref(self)
         return lambda *_: (
             getattr(this(), method)() if this() is not None and isValid(this()) else None
@@ -123,9 +123,9 @@ class qMRMLNodeComboBox(QWidget):
             return False
         if any(node.IsA(t) for t in s["hideChildNodeTypes"]):
             return False
-        for (nodeType, name), wanted in self._attributes.items():
+        for (nodeType, name), required in self._attributes.items():
             value = node.GetAttribute(name)
-            if node.IsA(nodeType) and (value is None or wanted not in (None, value)):
+            if node.IsA(nodeType) and (value is None or required not in (None, value)):
                 return False
         return True
 
@@ -148,7 +148,7 @@ class qMRMLNodeComboBox(QWidget):
             self._box.addItem(self._settings["noneDisplay"], "")
         for node in nodes:
             self._box.addItem(node.GetName(), node.GetID())
-        # Without "none" the first node is taken, as in Slicer: a panel never starts with an empty choice.
+        # without "none" the first node is selected, as in Slicer
         first = "" if self._settings["noneEnabled"] or not ids else ids[0]
         self._select(self._currentID if self._currentID in ids else first)
 

@@ -1,4 +1,4 @@
-"""Number inputs of CTK and their unit-aware twins of qMRML."""
+"""Number inputs of CTK and their unit-aware versions of qMRML."""
 
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QWidget
@@ -12,7 +12,7 @@ def row(parent, *children):
 
 
 def forwarded(kind, child, name):
-    """A property that lives in a child widget: forwarded(float, "_spin", "value")."""
+    """Make a property of a child widget: forwarded(float, "_spin", "value")."""
     return Property(
         kind,
         lambda self: getattr(getattr(self, child), name),
@@ -60,7 +60,10 @@ class ctkDoubleSpinBox(QWidget):
 
 
 class ctkSliderWidget(QWidget):
-    """A slider and a spin box for one number; without tracking `valueChanged` waits for the release of the slider."""
+    """Slider and spin box for one number.
+
+    Without tracking, `valueChanged` is emitted when the slider is released.
+    """
 
     cppName = "ctkSliderWidget"
     valueChanged = Signal(float)
@@ -138,7 +141,7 @@ class ctkSliderWidget(QWidget):
 
 
 class ctkRangeWidget(QWidget):
-    """Two spin boxes for the ends of a range."""
+    """Pair of spin boxes for the ends of a range."""
 
     cppName = "ctkRangeWidget"
     minimumValueChanged = Signal(float)
@@ -195,7 +198,7 @@ class ctkRangeWidget(QWidget):
 
 
 class _UnitAware:
-    """Units are not simulated: a quantity is only remembered."""
+    """Storage of a quantity; units are not simulated."""
 
     _quantity, _scene = "", None
 

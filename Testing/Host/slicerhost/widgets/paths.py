@@ -1,4 +1,4 @@
-"""Inputs of CTK for files and folders."""
+"""File and folder inputs of CTK."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The plot view of qMRML: a real chart of VTK, drawn off screen from the real chart and series nodes."""
+"""Plot view of qMRML: a VTK chart, drawn off screen from real chart and series nodes."""
 
 import vtk
 from PySide6.QtCore import Signal
@@ -53,7 +53,7 @@ class qMRMLPlotView(QWidget):
         self.update()
 
     def _addPlot(self, series):
-        """Nothing for columns that cannot be drawn, as in Slicer."""
+        """Add a series; skip columns that cannot be drawn, as Slicer does."""
         table = series.GetTableNode().GetTable() if series and series.GetTableNode() else None
         names = [series.GetXColumnName(), series.GetYColumnName()] if table else []
         columns = [table.GetColumnByName(name) for name in names if name]

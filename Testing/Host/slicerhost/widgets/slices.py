@@ -1,4 +1,4 @@
-"""Slice views: real slice logic and displayable managers off screen, painted into the widget."""
+"""Slice views: real slice logic and displayable managers, painted into the widget."""
 
 import slicer
 import vtk
@@ -28,9 +28,9 @@ SLIDER_STEPS = 100  # per mm
 
 
 class qMRMLSliceView(QWidget):
-    """Mouse and key events go to the VTK interactor, so that Slicer's own interactor style answers them.
+    """Slice view that passes mouse and key events to Slicer's interactor style.
 
-    The render window is made when it is first needed: most tests ask a slice view for its logic only.
+    The render window is made at its first use, because most tests need the slice logic only.
     """
 
     cppName = "qMRMLSliceView"
@@ -155,7 +155,7 @@ class qMRMLSliceView(QWidget):
 
 
 class qMRMLSliceControllerWidget(QWidget):
-    """The bar above a slice view: its label, the slider and the offset. The menus are not simulated."""
+    """Bar above a slice view with label, slider and offset; the menus are not simulated."""
 
     cppName = "qMRMLSliceControllerWidget"
 
@@ -234,7 +234,7 @@ class qMRMLSliceControllerWidget(QWidget):
 
 
 class qMRMLSliceWidget(QWidget):
-    """A slice view with its logic and, above it, the bar of its controller."""
+    """Slice view with its logic and the controller bar above it."""
 
     cppName = "qMRMLSliceWidget"
     mrmlSceneChanged = Signal(object)

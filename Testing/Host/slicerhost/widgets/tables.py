@@ -1,4 +1,4 @@
-"""The table view of qMRML, filled from a real table node."""
+"""Table view of qMRML, filled from a real table node."""
 
 import vtk
 from PySide6.QtCore import Property, Signal

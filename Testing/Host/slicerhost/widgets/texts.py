@@ -1,11 +1,11 @@
-"""Texts, choices and messages of CTK."""
+"""Text, choice and message widgets of CTK."""
 
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QMessageBox, QTextBrowser
 
 
 class ctkComboBox(QComboBox):
-    """A combo box that can show a default text while nothing is chosen."""
+    """Combo box with a default text for an empty selection."""
 
     cppName = "ctkComboBox"
     returnRelease = Signal()
@@ -29,7 +29,7 @@ class ctkComboBox(QComboBox):
 
 
 class ctkFittedTextBrowser(QTextBrowser):
-    """A text that is as high as its contents, with a part that can be folded away."""
+    """Text browser as high as its contents, with collapsible details."""
 
     cppName = "ctkFittedTextBrowser"
 
@@ -79,7 +79,7 @@ class ctkFittedTextBrowser(QTextBrowser):
 
 
 class ctkMessageBox(QMessageBox):
-    """Never shown: dialogs.py records it."""
+    """Message box that dialogs.py records and never shows."""
 
     cppName = "ctkMessageBox"
 

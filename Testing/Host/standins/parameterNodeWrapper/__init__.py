@@ -1,4 +1,4 @@
-"""Stand-in of slicer.parameterNodeWrapper: typed access to a vtkMRMLScriptedModuleNode, and its connection to widgets."""
+"""Stand-in for slicer.parameterNodeWrapper: typed parameters in a node, connected to widgets."""
 
 from typing import Annotated
 

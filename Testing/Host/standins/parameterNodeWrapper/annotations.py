@@ -1,4 +1,4 @@
-"""What can stand in Annotated[type, ...] of a parameter."""
+"""Annotations of parameters: Annotated[type, ...]."""
 
 
 class Validator:

@@ -1,4 +1,4 @@
-"""Widgets that show and edit parameters."""
+"""Connections between widgets and parameters."""
 
 import enum
 import functools
@@ -13,7 +13,7 @@ PROPERTY = "SlicerParameterName"
 
 
 def correspondences(root):
-    """{parameter name: widget} of the widgets below a widget, or of those that an object holds as attributes."""
+    """Map parameter names to the children of a widget or the attributes of an object."""
     widgets = (
         slicer.util.findChildren(root) if isinstance(root, qt.QWidget) else vars(root).values()
     )
@@ -28,7 +28,7 @@ def correspondences(root):
 
 
 class Connector:
-    """One widget of one parameter: reads and writes its value, and says when the user changed it."""
+    """Widget of one parameter: reads and writes the value and signals edits."""
 
     widgets, kinds, signal = (), (), ""
 
@@ -65,7 +65,7 @@ class BoolConnector(Connector):
 
 
 class NumberConnector(Connector):
-    """Takes the limits, step and decimals of the annotations over."""
+    """Number widget with the limits of the annotations."""
 
     def setup(self):
         for attribute, target in (("minimum", "minimum"), ("maximum", "maximum")):
@@ -110,7 +110,7 @@ class SliderConnector(NumberConnector):
 
 
 class ComboBoxConnector(Connector):
-    """An Enum or a Choice; the items are made from the values."""
+    """Combo box of an Enum or a Choice, with one item per value."""
 
     widgets, kinds, signal = qt.QComboBox, (enum.Enum, str, int, float), "currentIndexChanged(int)"
 
@@ -148,7 +148,7 @@ class LineConnector(Connector):
         return self.widget.text
 
     def write(self, value):
-        if value != self.widget.text:  # setting it moves the cursor of the user who types
+        if value != self.widget.text:  # setting an equal text would move the cursor
             self.widget.text = value
 
 
@@ -216,12 +216,13 @@ def connectorFor(widget, parameter):
         if connector.takes(widget, parameter):
             return connector(widget, parameter)
     raise RuntimeError(
-        f"no connector between a {widget.className()} and the parameter '{parameter.name}' of type {parameter.kind.__name__}"
+        f"no connector between a {widget.className()} and the parameter '{parameter.name}' "
+        f"of type {parameter.kind.__name__}"
     )
 
 
 class Connection:
-    """Keeps widgets and a parameter node equal until disconnect()."""
+    """Two-way synchronization of widgets and a parameter node until disconnect()."""
 
     def __init__(self, wrapper, pairs):
         self._wrapper, self._updating = wrapper, False

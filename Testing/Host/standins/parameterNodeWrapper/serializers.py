@@ -1,4 +1,4 @@
-"""How a typed value lives in a parameter node: as text, or as a node reference."""
+"""Storage of typed values in a parameter node, as text or as a node reference."""
 
 import enum
 import pathlib
@@ -8,7 +8,7 @@ import slicer
 
 
 class TextSerializer:
-    """str, int, float, bool, Enum and paths, kept as a string parameter."""
+    """Storage of str, int, float, bool, Enum and paths as a string parameter."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -17,8 +17,10 @@ class TextSerializer:
         return next(iter(self.kind)) if issubclass(self.kind, enum.Enum) else self.kind()
 
     def checkType(self, value):
-        wanted = (self.kind, int) if self.kind is float else self.kind
-        if not isinstance(value, wanted) or (self.kind in (int, float) and isinstance(value, bool)):
+        allowed = (self.kind, int) if self.kind is float else self.kind
+        if not isinstance(value, allowed) or (
+            self.kind in (int, float) and isinstance(value, bool)
+        ):
             raise TypeError(f"expected {self.kind.__name__}, got {value!r}")
 
     def isIn(self, node, name):
@@ -35,7 +37,7 @@ class TextSerializer:
 
 
 class NodeSerializer:
-    """A MRML node, kept as a node reference whose role is the parameter's name."""
+    """Storage of a MRML node as a node reference whose role is the parameter's name."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -58,7 +60,7 @@ class NodeSerializer:
 
 
 class OptionalSerializer:
-    """Optional[...]: None is kept as the text 'None' of an extra parameter."""
+    """Storage of Optional[...]: an extra parameter "NAME.optional" is "False" for None."""
 
     def __init__(self, inner):
         self.inner, self.kind = inner, inner.kind
@@ -85,7 +87,7 @@ class OptionalSerializer:
 
 
 def serializerFor(kind):
-    """The serializer of a type; TypeError for what the stand-in does not know."""
+    """Return the serializer of a type; raise TypeError for unsupported types."""
     options = [k for k in typing.get_args(kind) if k is not type(None)]
     if len(options) == 1 and type(None) in typing.get_args(kind):
         inner = serializerFor(options[0])
@@ -95,4 +97,4 @@ def serializerFor(kind):
             return NodeSerializer(kind)
         if kind in (str, int, float, bool) or issubclass(kind, (enum.Enum, pathlib.PurePath)):
             return TextSerializer(kind)
-    raise TypeError(f"parameterNodeWrapper: the type {kind} is not known to the test host")
+    raise TypeError(f"parameterNodeWrapper: the test host does not support the type {kind}")

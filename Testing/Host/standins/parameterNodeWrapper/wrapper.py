@@ -1,4 +1,4 @@
-"""The class decorator that turns typed fields into properties over a parameter node."""
+"""Class decorator that turns typed fields into properties backed by a parameter node."""
 
 import typing
 
@@ -10,7 +10,7 @@ from .serializers import serializerFor
 
 
 class Parameter:
-    """One field: its name in the node, type, validators and default."""
+    """Field with its name in the node, type, validators and default."""
 
     def __init__(self, name, annotation, classDefault):
         self.name = name
@@ -39,7 +39,7 @@ class Parameter:
         return choices[0] if choices and value not in choices else value
 
     def annotation(self, attribute):
-        """The attribute of the first annotation that has it, or None."""
+        """Return the attribute of the first annotation that has it, or None."""
         return next(
             (getattr(a, attribute) for a in self.annotations if hasattr(a, attribute)), None
         )
@@ -60,7 +60,7 @@ def isParameterNodeWrapper(value):
 
 
 def parameterNodeWrapper(cls):
-    """A class of typed fields becomes a view of a vtkMRMLScriptedModuleNode: `P(parameterNode)`."""
+    """Turn a class of typed fields into a view of a parameter node: `P(parameterNode)`."""
     hints = typing.get_type_hints(cls, include_extras=True)
     parameters = {
         name: Parameter(name, hint, cls.__dict__.get(name)) for name, hint in hints.items()
@@ -84,7 +84,7 @@ def _property(parameter):
 class _Wrapper:
     def __init__(self, parameterNode, prefix=None):
         if not isinstance(parameterNode, slicer.vtkMRMLScriptedModuleNode):
-            raise TypeError(f"a parameter node is needed, got {parameterNode!r}")
+            raise TypeError(f"expected a parameter node, got {parameterNode!r}")
         object.__setattr__(self, "parameterNode", parameterNode)
         object.__setattr__(self, "_prefix", f"{prefix}." if prefix else "")
         object.__setattr__(self, "_connections", {})
@@ -126,7 +126,7 @@ class _Wrapper:
     def validate(self, name, value):
         self._parameter(name).validate(value)
 
-    # the node's own
+    # forwarded to the node
     def AddObserver(self, event, callback, priority=0.0):
         return self.parameterNode.AddObserver(event, callback, priority)
 
@@ -144,11 +144,11 @@ class _Wrapper:
 
     # widgets
     def connectGui(self, root):
-        """Connect the widgets below `root` that name a parameter in their property SlicerParameterName; returns a tag."""
+        """Connect child widgets that name a parameter in SlicerParameterName; return a tag."""
         return self.connectParametersToGui(gui.correspondences(root))
 
     def connectParametersToGui(self, widgets):
-        """Connect {parameter name: widget}; returns a tag for disconnectGui."""
+        """Connect {parameter name: widget}; return a tag for disconnectGui."""
         connection = gui.Connection(
             self, {name: (self._parameter(name), widget) for name, widget in widgets.items()}
         )
