@@ -48,7 +48,7 @@ class RefusedTest(CompareTest):
             (with_out("--methods", "bicubic,none-such"), "There is no model “none-such”"),
             (with_out("--methods", "bicubic,none@0.5"), "There is no pair of models “none”"),
             (with_out("--methods", "bicubic,"), "“” names no method"),
-            (with_out("--methods", "bicubic,fast-x4-psnr"), "enlarges ×4, not ×2"),
+            (with_out("--methods", "bicubic,fast-x4-psnr"), "upsamples ×4, not ×2"),
             (
                 with_out("--methods", "bicubic", "--models", "fast-x2-psnr"),
                 "not allowed with argument",
@@ -98,7 +98,8 @@ class RefusedTest(CompareTest):
             "too little for a comparison ×8", *with_out(self.input, "--scale", 8, "--axis", "i")
         )
         self.assert_refused(
-            "The voxel 88,0,0 lies outside", *with_out(self.input, "--zoom", "88,0,0")
+            "The voxel 88,0,0 is outside the compared volume",
+            *with_out(self.input, "--zoom", "88,0,0"),
         )
         self.assert_refused(
             "is a single file: leave --series out", *with_out(self.input, "--series", "1.2.3")
@@ -140,7 +141,7 @@ class RefusedTest(CompareTest):
             )
         with mock.patch.dict(os.environ, MRISUPERRES_WEIGHTS=str(WEIGHTS)):
             self.assert_refused(
-                "NIQE needs at least 4 blocks of 96×96 pixels, an image of 88×72 pixels", *words
+                "NIQE needs at least 4 blocks of 96×96 pixels; an image of 88×72 pixels", *words
             )
             write_volume(self.input, Volume(body((3, 192, 200)), grid(), provenance={}))
             self.compare("--perceptual", "niqe")

@@ -15,17 +15,18 @@ import numpy as np
 from compare_helpers import METHODS, PATIENCE, CompareTest
 from made_files import DATA, FolderTest, run, subprocess_arguments
 from made_models import write_model
-from MRISuperResLib.cli import parser, columns
+from MRISuperResLib.cli import help_texts, parser
+from MRISuperResLib.cli.console import format_columns
 from MRISuperResLib.core.methods import registry
 from MRISuperResLib.core.comparison import maps
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.io import read_volume
+from MRISuperResLib.core.io.formats import read_volume
 
 FILES = [
     "comparison.csv",
     "comparison.json",
     "comparison.png",
-    "dots.csv",
+    "lesions.csv",
     "low.nii.gz",
     "low.nii.gz.json",
     "reference.nii.gz",
@@ -47,7 +48,7 @@ class FolderOfResultsTest(CompareTest):
         self.assertEqual((self.out / "comparison.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         record = json.loads((self.out / "comparison.json").read_text(encoding="utf-8"))
         self.assertEqual(
-            (record["input"]["file"], record["job"]["methods"], record["slices"]["axis"]),
+            (record["input"]["file"], record["options"]["methods"], record["slices"]["axis"]),
             ("in.nrrd", list(METHODS), "k"),
         )
         self.assertEqual([method["name"] for method in record["methods"]], list(METHODS))
@@ -67,15 +68,18 @@ class FolderOfResultsTest(CompareTest):
         self.assertAlmostEqual(
             float(rows[1]["psnr_mean"]), result.table.mean("bicubic", "psnr"), places=6
         )
-        dots = [
-            (row["method"], int(row["diameter"]), row["word"], float(row["height"]))
-            for row in self.table("dots.csv")
+        lesions = [
+            (row["method"], int(row["diameter"]), row["outcome"], float(row["contrast"]))
+            for row in self.table("lesions.csv")
         ]
         self.assertEqual(
-            dots,
-            [(dot.method, dot.diameter, dot.word, round(dot.height, 6)) for dot in result.dots],
+            lesions,
+            [
+                (lesion.method, lesion.diameter, lesion.outcome, round(lesion.contrast, 6))
+                for lesion in result.lesions
+            ],
         )
-        self.assertTrue(dots)
+        self.assertTrue(lesions)
 
     def test_the_volumes_are_the_cores_in_the_type_and_place_of_the_input(self):
         self.compare("--scale", "4")
@@ -85,14 +89,16 @@ class FolderOfResultsTest(CompareTest):
             ("reference", result.reference),
         ):
             written = read_volume(self.out / f"{name}.nii.gz")
-            np.testing.assert_array_equal(written.array, expected)
+            np.testing.assert_array_equal(written.array, expected.array)
             self.assertEqual(written.array.dtype, np.int16)
             self.assert_same_place(
-                written.ijk_to_ras, written.array.shape, result.ijk_to_ras, expected.shape
+                written.ijk_to_ras, written.array.shape, expected.ijk_to_ras, expected.array.shape
             )
         low = read_volume(self.out / "low.nii.gz")
-        np.testing.assert_array_equal(low.array, result.low)
-        self.assert_same_place(low.ijk_to_ras, low.array.shape, result.ijk_to_ras, expected.shape)
+        np.testing.assert_array_equal(low.array, result.low.array)
+        self.assert_same_place(
+            low.ijk_to_ras, low.array.shape, expected.ijk_to_ras, expected.array.shape
+        )
 
     def test_without_a_reference_the_volumes_are_those_of_upsample(self):
         self.compare("--no-reference")
@@ -129,11 +135,13 @@ class FolderOfResultsTest(CompareTest):
                 for kind in ("error", "inconsistency")
             )
             np.testing.assert_array_equal(
-                error.array, maps.difference_map(output.volume, result.reference)
+                error.array, maps.difference_map(output.volume.array, result.reference.array)
             )
             np.testing.assert_array_equal(
                 inconsistency.array,
-                maps.consistency_map(output.volume, result.low, result.axis, 2, "bicubic"),
+                maps.inconsistency_map(
+                    output.volume.array, result.low.array, result.axis, 2, "bicubic"
+                ),
             )
             self.assert_same_place(
                 inconsistency.ijk_to_ras,
@@ -161,11 +169,11 @@ class FolderOfResultsTest(CompareTest):
 
 
 class MethodsTest(CompareTest):
-    def job_of(self, *words):
-        from MRISuperResLib.cli.compare import job_of
+    def options_of(self, *words):
+        from MRISuperResLib.cli.compare import options_of
         from MRISuperResLib.core.models.store import ModelStore
 
-        return job_of(
+        return options_of(
             parser.parse(["compare", "in", "--out", "out", *words]), ModelStore([self.folder])
         )
 
@@ -176,36 +184,38 @@ class MethodsTest(CompareTest):
 
     def test_what_is_compared_by_default(self):
         self.assertEqual(
-            self.job_of().methods,
+            self.options_of().methods,
             ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan"),
         )
         self.assertEqual(
-            self.job_of("--scale", "4").methods, ("nearest", "bilinear", "bicubic", "bicubic+bp")
+            self.options_of("--scale", "4").methods,
+            ("nearest", "bilinear", "bicubic", "bicubic+bp"),
         )
 
     def test_models_are_compared_with_what_learns_nothing(self):
         self.assertEqual(
-            self.job_of("--models", "tiny-gan,tiny-gan+bp").methods,
+            self.options_of("--models", "tiny-gan,tiny-gan+bp").methods,
             ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-gan", "tiny-gan+bp"),
         )
 
     def test_methods_are_taken_as_they_are(self):
         self.assertEqual(
-            self.job_of("--methods", "tiny@0.50+bp, bicubic").methods, ("tiny@0.5+bp", "bicubic")
+            self.options_of("--methods", "tiny@0.50+bp, bicubic").methods,
+            ("tiny@0.5+bp", "bicubic"),
         )
 
     def test_pairs_are_blended(self):
         self.assertEqual(
-            self.job_of("--methods", "bicubic", "--blend", "0.25,.5").methods,
+            self.options_of("--methods", "bicubic", "--blend", "0.25,.5").methods,
             ("bicubic", "tiny@0.25", "tiny@0.5"),
         )
 
     def test_every_setting_reaches_the_job(self):
-        job = self.job_of(
+        job = self.options_of(
             "--scale",
             "4",
             "--no-reference",
-            "--axis",
+            "--slice-axis",
             "i",
             "--device",
             "cpu",
@@ -222,7 +232,7 @@ class MethodsTest(CompareTest):
             job,
             ComparisonOptions(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"),
         )
-        self.assertEqual(self.job_of("--noise", "1.5").noise, 1.5)
+        self.assertEqual(self.options_of("--noise", "1.5").noise, 1.5)
 
     def test_networks_pairs_and_blends_are_compared_and_mapped(self):
         with mock.patch.dict(os.environ, MRISUPERRES_MODELS=str(self.folder)):
@@ -257,13 +267,16 @@ class OutputTest(CompareTest):
         for name, *cells in rows:
             for cell in cells:
                 self.assertRegex(text, rf"(?m)^{re.escape(name)} .*{re.escape(cell)}")
-        self.assertIn("made smaller ÷2 (bicubic)", text)
-        self.assertIn("over 4 slices", text)
-        for dot in result.dots:
-            self.assertRegex(text, rf"(?m)^{re.escape(dot.method)} .*{dot.word} {dot.height:.0%}")
+        self.assertIn("Degraded ÷2 (bicubic) and restored.", text)
+        self.assertIn("over 4 of 4 slices", text)
+        for lesion in result.lesions:
+            self.assertRegex(
+                text,
+                rf"(?m)^{re.escape(lesion.method)} .*{lesion.outcome} {lesion.contrast:.0%}",
+            )
         self.assertRegex(
             text,
-            rf"Written: {re.escape(str(self.out))}, with the volumes of 3 methods, tables and a picture, \d+ s\n$",
+            rf"Done in \d+ s: {re.escape(str(self.out))}\n$",
         )
 
     def test_noise_and_its_seed_are_told(self):
@@ -271,7 +284,7 @@ class OutputTest(CompareTest):
             "÷2 (kspace, noise 1.5 %, seed 3)",
             self.compare("--noise", "1.5", "--seed", "3", "--degradation", "kspace"),
         )
-        self.assertIn("Enlarged ×2.", self.compare("--no-reference", out=self.folder / "other"))
+        self.assertIn("Upsampled ×2.", self.compare("--no-reference", out=self.folder / "other"))
 
     def test_lines_fit_the_terminal(self):
         for width in (40, 80, 200):
@@ -281,11 +294,11 @@ class OutputTest(CompareTest):
 
     def test_columns_are_aligned_and_continued_below(self):
         rows = [["name", "first", "second"], ["a", "1.5", "2"]]
-        self.assertEqual(columns.columns(rows), ["name  first  second", "a     1.5    2"])
+        self.assertEqual(format_columns(rows), ["name  first  second", "a     1.5    2"])
         self.assertEqual(
-            columns.columns(rows, 12), ["name  first", "a     1.5", "name  second", "a     2"]
+            format_columns(rows, 12), ["name  first", "a     1.5", "name  second", "a     2"]
         )
-        self.assertEqual(columns.columns(rows, 1), columns.columns(rows, 12))
+        self.assertEqual(format_columns(rows, 1), format_columns(rows, 12))
 
     def test_progress_and_notes_are_not_among_the_results(self):
         result = subprocess.run(
@@ -297,7 +310,7 @@ class OutputTest(CompareTest):
             timeout=PATIENCE,
         )
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertTrue(result.stdout.startswith("Against the volume itself"))
+        self.assertTrue(result.stdout.startswith("Degraded ÷2"))
         for line in result.stderr.splitlines():
             self.assertRegex(line, r"^(note: .*|\d+/5 slices.*)$")
 
@@ -310,7 +323,7 @@ class OutputTest(CompareTest):
             "--methods",
             "bicubic,bicubic+bp",
         ]
-        program = f"import sys; from MRISuperResLib.__main__ import main; sys.exit(main({words!r}) or int('torch' in sys.modules))"
+        program = f"import sys; from MRISuperResLib.cli.main import main; sys.exit(main({words!r}) or int('torch' in sys.modules))"
         result = subprocess.run(
             [sys.executable, "-c", program],
             env=subprocess_arguments()["env"],
@@ -330,7 +343,7 @@ class OutputTest(CompareTest):
             "--models",
             "--blend",
             "--no-reference",
-            "--axis",
+            "--slice-axis",
             "--device",
             "--degradation",
             "--noise",
@@ -343,8 +356,8 @@ class OutputTest(CompareTest):
         ):
             self.assertIn(option, out)
         examples = re.findall(
-            rf"^  {re.escape(parser.PROGRAM)} (.+?)(?:   .*)?$",
-            parser.COMPARE_EXAMPLES,
+            rf"^  {re.escape(help_texts.PROGRAM)} (.+?)(?:   .*)?$",
+            help_texts.COMPARE_EXAMPLES,
             re.MULTILINE,
         )
         self.assertGreater(len(examples), 3)
@@ -373,7 +386,10 @@ class SeedTest(CompareTest):
             )
             subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
             tables.append(
-                [(out / name).read_bytes() for name in ("comparison.csv", "slices.csv", "dots.csv")]
+                [
+                    (out / name).read_bytes()
+                    for name in ("comparison.csv", "slices.csv", "lesions.csv")
+                ]
             )
         self.assertEqual(tables[0], tables[1])
         self.assertNotEqual(tables[0][0], tables[2][0])
