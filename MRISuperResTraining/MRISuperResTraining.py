@@ -1,7 +1,13 @@
-"""The module MRISuperResTraining: trains the networks of MRISuperRes. The work is done in MRISuperResTrainingLib."""
+"""Slicer module MRISuperResTraining: trains super-resolution models for MRISuperRes.
 
-import shutil
+MRISuperResTrainingLib does the work.
+"""
+
+from __future__ import annotations
+
 import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -17,17 +23,25 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from MRISuperResLib.logic import asRuntimeError
-from MRISuperResTrainingLib.runs.record import RunState
+from MRISuperResTrainingLib.runs.record import RunRecord
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import (
     MRISuperResTrainingParameterNode,
     trainingSettings,
 )
-from MRISuperResTrainingLib.widgets.runs import TrainingRuns
+from MRISuperResTrainingLib.widgets.run_tasks import RunTask
+from MRISuperResTrainingLib.widgets.runs import (
+    Run,
+    TrainingRuns,
+    TrainingSettings,
+    TrainingVolume,
+)
 from MRISuperResTrainingLib.widgets.training_panel import TrainingPanel
 
 
 class MRISuperResTraining(ScriptedLoadableModule):
+    """Title and help of the module."""
+
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("MRI Super Resolution Training")
@@ -35,11 +49,13 @@ class MRISuperResTraining(ScriptedLoadableModule):
         self.parent.dependencies = ["MRISuperRes"]
         self.parent.contributors = ["The MRISuperRes contributors"]
         self.parent.helpText = _(
-            "Trains the networks with which MRISuperRes enlarges MRI volumes, in two stages: near to the truth first (PSNR), then sharp (GAN). "
-            "Check the volumes to learn from, of several people, choose a preset, and press Start. The training is a process of its own, which goes on when the panel is left "
-            "and when the application ends."
+            "Trains super-resolution models in two stages: PSNR-oriented, then GAN. "
+            "Check volumes of several subjects, choose a preset, and press Start. "
+            "The training runs in a separate process and continues when Slicer is closed."
         )
-        self.parent.acknowledgementText = _("The method follows ESRGAN (X. Wang et al., 2018).")
+        self.parent.acknowledgementText = _(
+            "Method: ESRGAN (X. Wang et al., 2018, arXiv:1809.00219)."
+        )
 
 
 class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -51,7 +67,8 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.logic = self.panel = None
         self._parameterNode = self._parameterNodeGuiTag = None
 
-    def setup(self):
+    def setup(self) -> None:
+        """Build the panel when the module is opened for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MRISuperResTraining.ui"))
         self.layout.addWidget(uiWidget)
@@ -69,20 +86,21 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
             self.addObserver(slicer.mrmlScene, event, self._onNodesChanged)
         self.initializeParameterNode()
 
-    def cleanup(self):
-        """Before the module is reloaded or the application ends. Trainings go on."""
-        if self.panel is None:  # setup has failed
+    def cleanup(self) -> None:
+        """Release the panel before a reload or the end of the application. Runs continue."""
+        if self.panel is None:  # setup failed
             return
         self.setParameterNode(None)
         self.removeObservers()
         self.panel.cleanup()
 
-    def enter(self):
+    def enter(self) -> None:
+        """Show scene and runs as they are now."""
         self.initializeParameterNode()
         self.panel.refresh()
 
-    def exit(self):
-        """The connection with the widgets stays: a run is watched while another module is shown."""
+    def exit(self) -> None:
+        """Keep the connection with the widgets, so that runs are followed in the background."""
 
     def _onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
@@ -94,10 +112,12 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def _onNodesChanged(self, caller, event):
         self.panel.dataset.refreshLater()
 
-    def initializeParameterNode(self):
+    def initializeParameterNode(self) -> None:
+        """Use the parameter node of the scene."""
         self.setParameterNode(self.logic.getParameterNode())
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MRISuperResTrainingParameterNode | None) -> None:
+        """Bind a parameter node to the widgets; None releases the current one."""
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(
@@ -116,72 +136,92 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
 
 
 class MRISuperResTrainingLogic(ScriptedLoadableModuleLogic):
-    """The way in for scripts: MRISuperResTrainingLogic().start(volumes, "quick").
+    """Functions for scripts, for example MRISuperResTrainingLogic().start(volumes, "quick").
 
-    trainingRuns: a gui.runs.TrainingRuns; default, that of the folder which the panel shows.
+    A run is given by its RunRecord, its name, or the path of its folder. All functions raise
+    RuntimeError with one sentence for the user.
+
+    Args:
+        parent: Parent object, as for every logic.
+        trainingRuns: The runs; None: those of the folder that the panel shows.
     """
 
-    def __init__(self, parent=None, trainingRuns=None):
+    def __init__(self, parent=None, trainingRuns: TrainingRuns | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
         self.trainingRuns = trainingRuns or TrainingRuns()
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> MRISuperResTrainingParameterNode:
+        """Return the parameter node of the module."""
         return MRISuperResTrainingParameterNode(super().getParameterNode())
 
-    def start(self, volumes, settings="quick", name=None, device="auto"):
-        """Starts a training in a process of its own, which goes on when the application ends; returns its RunRecord at once.
+    def start(
+        self,
+        volumes: Iterable[TrainingVolume],
+        settings: TrainingSettings = "quick",
+        name: str | None = None,
+        device: str = "auto",
+    ) -> RunRecord:
+        """Start a training in a separate process, which continues when the application ends.
 
-        volumes: volume nodes, paths of volume files, folders, BIDS trees, lists and recipes, or core.data.source.Source.
-        settings: the name of a preset, core.settings.settings.Settings, or their JSON values, for instance
-        {"preset": "quick", "scale": 4, "psnr": {"steps": 500}}. name: of the run and its folder; None: preset, scale and time.
-        device: "auto", "cpu" or "cuda:N". Raises RuntimeError with one sentence for the user.
+        Args:
+            volumes: Volume nodes, paths (volume files, folders, BIDS trees, lists, recipes), or
+                data.sources.Source objects.
+            settings: Name of a preset, options.settings.Settings, or their JSON values, such as
+                {"preset": "quick", "scale": 4, "psnr": {"steps": 500}}.
+            name: Name of the run and its folder; None: preset, scale and time.
+            device: "auto", "cpu" or "cuda:N".
 
-        Of a RunRecord, update() reads what is new; then state, position, best_psnr, message, events tell about the run.
+        Returns:
+            The record of the run, at once. Its `update()` reads what is new; then `state`,
+            `position`, `best_psnr`, `message` and `events` describe the run.
         """
         with asRuntimeError():
             return self.trainingRuns.start(volumes, settings, name, device)
 
-    def resume(self, run, device="auto"):
-        """Goes on with a run that was stopped, interrupted or has failed, from its last checkpoint; returns its RunRecord.
-
-        run: a RunRecord, the name of a run, or the path of its folder. Raises RuntimeError.
-        """
+    def resume(self, run: Run, device: str = "auto") -> RunRecord:
+        """Continue a stopped, interrupted or failed run from its last checkpoint."""
         with asRuntimeError():
             return self.trainingRuns.resume(run, device)
 
-    def stop(self, run):
-        """Asks a run to end after its present step, with a checkpoint; returns at once. run: see `resume`. Raises RuntimeError."""
+    def stop(self, run: Run) -> None:
+        """Ask a run to stop after its current step, with a checkpoint; returns at once."""
         with asRuntimeError():
             self.trainingRuns.stop(run)
 
-    def runs(self):
-        """The RunRecords of all runs, the newest first."""
+    def runs(self) -> list[RunRecord]:
+        """Return the records of all runs, the newest first."""
         return self.trainingRuns.list()
 
-    def delete(self, run):
-        """Removes the folder of a run that does not go on. run: see `resume`. Raises RuntimeError."""
+    def delete(self, run: Run) -> None:
+        """Delete the folder of an inactive run."""
         with asRuntimeError():
             self.trainingRuns.delete(run)
 
-    def send(self, run, name=None):
-        """Writes the best models of a finished run to where MRISuperRes finds them, and waits for that; returns their name.
+    def send(self, run: Run, name: str | None = None) -> str:
+        """Install the best models of a finished run in MRISuperRes, and wait for that.
 
-        run: see `resume`. name: NAME-psnr and, with a second stage, NAME-gan are made; None: the run's. Raises RuntimeError.
+        Args:
+            run: The run.
+            name: Name of the pair NAME-psnr, NAME-gan; None: derived from that of the run.
+
+        Returns:
+            The name of the pair.
         """
         with asRuntimeError():
             task = self.trainingRuns.startExport(run, name)
-        return self._ended(task).name
+        return self._waitFor(task).name
 
-    def evaluate(self, run, device="auto"):
-        """Measures the best models of a finished run on the volumes that it has not learnt from, beside the interpolations, and waits for that.
+    def evaluate(self, run: Run, device: str = "auto") -> Path:
+        """Measure the best models of a finished run on held-out subjects, and wait for that.
 
-        run: see `resume`. Returns the folder with evaluation.md, summary.csv, volumes.csv and pictures. Raises RuntimeError.
+        Returns:
+            The folder with evaluation.md, summary.csv, volumes.csv and pictures.
         """
         with asRuntimeError():
             task = self.trainingRuns.startEvaluation(run, device)
-        return self._ended(task).folder
+        return self._waitFor(task).folder
 
-    def _ended(self, task):
+    def _waitFor(self, task: RunTask) -> RunTask:
         task.wait()
         self.trainingRuns.takeEndedTasks()
         if task.error:
@@ -190,18 +230,18 @@ class MRISuperResTrainingLogic(ScriptedLoadableModuleLogic):
 
 
 class MRISuperResTrainingTest(ScriptedLoadableModuleTest):
-    """Runs in the application, too: needs no torch, as no training is started."""
+    """Self-test for the application; no training is started, so torch is not needed."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)
 
     def runTest(self):
         self.setUp()
-        self.test_volumes_and_presets_make_settings_that_are_valid()
+        self.test_a_volume_is_trainable_and_the_default_preset_is_valid()
         self.setUp()
-        self.test_a_folder_without_runs_has_none()
+        self.test_an_empty_folder_has_no_runs()
 
-    def test_volumes_and_presets_make_settings_that_are_valid(self):
+    def test_a_volume_is_trainable_and_the_default_preset_is_valid(self):
         node = slicer.util.addVolumeFromArray(
             np.arange(4 * 80 * 80, dtype=np.int16).reshape(4, 80, 80), name="sub-07_T1w"
         )
@@ -209,12 +249,12 @@ class MRISuperResTrainingTest(ScriptedLoadableModuleTest):
         parameters = MRISuperResTrainingLogic().getParameterNode()
         self.assertEqual(trainingSettings(parameters).preset, "quick")
 
-    def test_a_folder_without_runs_has_none(self):
+    def test_an_empty_folder_has_no_runs(self):
         logic = MRISuperResTrainingLogic()
-        folder, before = tempfile.mkdtemp(), logic.trainingRuns.folder
-        try:
-            logic.trainingRuns.folder = folder
-            self.assertEqual([run for run in logic.runs() if run.state is RunState.RUNNING], [])
-        finally:
-            logic.trainingRuns.folder = before
-            shutil.rmtree(folder)
+        before = logic.trainingRuns.folder
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                logic.trainingRuns.folder = folder
+                self.assertEqual(logic.runs(), [])
+            finally:
+                logic.trainingRuns.folder = before

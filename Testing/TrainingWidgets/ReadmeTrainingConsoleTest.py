@@ -1,4 +1,4 @@
-"""The example of the README for Slicer's Python console, with a double of the training."""
+"""The example for Slicer's Python console in the documentation, with a double of the training."""
 
 import ast
 import os
@@ -28,7 +28,7 @@ class ReadmeTrainingConsoleTest(RunsTestCase):
         slicer.util.saveNode(make_volume("sub-02"), str(study / "sub-02.nii.gz"))
 
     def wait_after(self, statement, console):
-        """What the user waits for before he types on."""
+        """Wait as the user would before the next statement."""
         if "logic.start(" in statement:
             self.wait_for_half(console["run"])
         elif "logic.stop(" in statement:
@@ -37,7 +37,7 @@ class ReadmeTrainingConsoleTest(RunsTestCase):
             self.open_gate()
             self.wait_for_state(console["run"], RunState.FINISHED)
 
-    def test_it_starts_stops_resumes_evaluates_and_sends_a_run(self):
+    def test_the_example_starts_stops_resumes_evaluates_and_sends_a_run(self):
         (example,) = console_examples("MRISuperResTrainingLogic")
         source = example.replace("/data/study", str(self.folder / "study"))
         console = {"slicer": slicer, "getNode": slicer.util.getNode}

@@ -1,4 +1,4 @@
-"""One real training, a tiny one, from the panel's way in to a model that MRISuperRes upsamples with."""
+"""A tiny real training, from the panel to a model that upsamples in MRISuperRes."""
 
 import os
 import unittest
@@ -7,8 +7,8 @@ from unittest import mock
 import slicer
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResTrainingLib.runs.record import RunState
-from MRISuperResTrainingLib.widgets import training_process
 from MRISuperResTrainingLib.scene import dataset
+from MRISuperResTrainingLib.widgets import run_tasks
 from slicerhost.testing import wait_until
 from training_helpers import TrainingPanelTestCase, click, make_volume
 
@@ -26,9 +26,9 @@ TINY = {
 
 class RealTrainingTest(TrainingPanelTestCase):
     def command(self, words):
-        return training_process.trainingCommand(words)
+        return run_tasks.trainingCommand(words)
 
-    def test_a_training_gives_models(self):
+    def test_the_models_of_a_training_upsample_in_mrisuperres(self):
         places = {
             name: str(self.folder / name)
             for name in ("XDG_DATA_HOME", "APPDATA", "HOME", "MRISUPERRES_CACHE")
@@ -47,12 +47,14 @@ class RealTrainingTest(TrainingPanelTestCase):
         )
         self.assertEqual((record.state, record.message, record.done), (RunState.FINISHED, "", 50))
         self.assertTrue(self.panel.run.views.isOpen)
-        self.assertIn("sub-04_T2w.nrrd: 4 slices", self.ui.detailsTextEdit.plainText)
+        self.assertRegex(
+            self.ui.detailsTextEdit.plainText, r"sub-04_T2w\.nrrd: 4 (training|held-out) slices"
+        )
         self.assertIsNotNone(record.best_psnr)
 
         click(self.ui.sendButton)
         wait_until(lambda: not self.runs.tasks, timeout=120)
-        self.assertIn("MRISuperRes has the models", self.status)
+        self.assertIn("sent to MRISuperRes", self.status)
         self.assertIn("tiny", ModelStore().pairs(2))
         output = slicer.util.getModuleWidget("MRISuperRes").logic.upsample(
             first, model="tiny-psnr", device="cpu"

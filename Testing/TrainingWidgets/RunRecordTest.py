@@ -1,5 +1,7 @@
 """Records of runs: state and content read from the folder, whatever happened to the process."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -10,8 +12,11 @@ import unittest
 from pathlib import Path
 
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.progress import Progress
+from MRISuperResTrainingLib.cli.main import main
 from MRISuperResTrainingLib.runs import events, lock
 from MRISuperResTrainingLib.runs.record import RunRecord, RunState, runs_in
+from MRISuperResTrainingLib.runs.task_report import TaskReport, failure_message, last_progress
 
 
 class RunFolderTestCase(unittest.TestCase):
@@ -69,9 +74,9 @@ class StateTest(RunFolderTestCase):
             ("error", RunState.FAILED),
             ("end", RunState.FINISHED),
         ):
-            self.write(event, message="No room.")
+            self.write(event, message="Disk full.")
             self.assertIs(self.state, state)
-            self.assertEqual(self.record.message, "No room." if event == "error" else "")
+            self.assertEqual(self.record.message, "Disk full." if event == "error" else "")
             self.write("start")
             self.assertIs(self.state, RunState.INTERRUPTED)
 
@@ -143,7 +148,7 @@ class StateTest(RunFolderTestCase):
 
 
 class ContentTest(RunFolderTestCase):
-    def test_nothing_is_known_of_an_empty_run_but_what_was_asked_for(self):
+    def test_an_empty_run_has_only_its_requested_steps(self):
         self.assertTrue(self.record.update())
         self.assertEqual(
             (
@@ -156,7 +161,7 @@ class ContentTest(RunFolderTestCase):
             (150, 0, (None, 0), (None, None), None),
         )
 
-    def test_only_what_is_new_is_read_and_half_a_line_waits_for_its_other_half(self):
+    def test_an_incomplete_line_is_read_when_it_is_complete(self):
         self.step(10)
         self.assertTrue(self.record.update())
         self.assertFalse(self.record.update())
@@ -168,7 +173,7 @@ class ContentTest(RunFolderTestCase):
         self.assertTrue(self.record.update())
         self.assertEqual(self.record.position, ("psnr", 20))
 
-    def test_a_long_run_is_read_in_parts_and_what_a_curve_can_not_show_is_forgotten(self):
+    def test_a_long_run_is_read_in_parts_and_thinned(self):
         lines = [
             json.dumps(
                 {
@@ -198,14 +203,14 @@ class ContentTest(RunFolderTestCase):
             len({second[0] - first[0] for first, second in zip(points[-1000:], points[-999:])}), 1
         )
 
-    def test_the_rest_of_a_line_in_which_a_process_was_killed_is_passed_over(self):
+    def test_a_truncated_line_of_a_killed_process_is_ignored(self):
         with open(self.path / "events.jsonl", "a") as file:
             file.write('{"event": "step", "ti\n')
         self.step(10)
         self.record.update()
         self.assertEqual([event["step"] for event in self.record.events], [10])
 
-    def test_steps_that_are_done_again_count_once(self):
+    def test_repeated_steps_count_once(self):
         for step in (10, 20, 30):
             self.step(step)
         self.write("start", step=10, resumed=True)
@@ -232,7 +237,7 @@ class ContentTest(RunFolderTestCase):
         self.record.update()
         self.assertEqual(self.record.best_psnr, (33.0, 30.0))
 
-    def test_what_the_training_writes_of_itself_replaces_what_was_asked_for(self):
+    def test_run_json_replaces_the_requested_settings(self):
         self.record.update()
         self.assertFalse(self.record.has_begun)
         (self.path / "run.json").write_text(
@@ -243,19 +248,56 @@ class ContentTest(RunFolderTestCase):
 
 
 class FolderTest(RunFolderTestCase):
-    def test_runs_are_listed_the_newest_first_and_other_folders_are_not(self):
+    def test_the_newest_run_is_first_and_other_folders_are_ignored(self):
         self.write("start")
         (self.folder / "something else").mkdir()
         newer = self.make_run("newer")
         os.utime(newer, (time.time() + 60,) * 2)
         self.assertEqual([record.name for record in runs_in(self.folder)], ["newer", "run"])
 
-    def test_records_that_are_known_go_on_where_they_were(self):
+    def test_known_records_are_reused(self):
         first = runs_in(self.folder)
         self.assertIs(runs_in(self.folder, first)[0], first[0])
 
-    def test_a_folder_that_is_not_there_has_no_runs(self):
+    def test_a_missing_folder_has_no_runs(self):
         self.assertEqual(runs_in(self.folder / "nowhere"), [])
+
+
+class TaskReportTest(RunFolderTestCase):
+    def setUp(self):
+        super().setUp()
+        self.report = self.folder / "report.jsonl"
+
+    def test_a_report_holds_the_latest_progress_and_no_failure(self):
+        with TaskReport(self.report) as report:
+            for done in (1, 2):
+                report.progress(Progress(done, 3, 0.5, 2.0))
+        self.assertEqual(last_progress(self.report), Progress(2, 3, 0.5, 2.0))
+        self.assertEqual(failure_message(self.report), "")
+
+    def test_a_missing_or_incomplete_report_holds_nothing(self):
+        self.assertEqual((last_progress(self.report), failure_message(self.report)), (None, ""))
+        self.report.write_text('{"progress": {"done": 1')
+        self.assertEqual((last_progress(self.report), failure_message(self.report)), (None, ""))
+
+    def test_an_exception_is_the_failure_but_a_stop_is_not(self):
+        with self.assertRaises(Cancelled), TaskReport(self.report):
+            raise Cancelled
+        self.assertEqual(failure_message(self.report), "")
+        with self.assertRaises(SuperResolutionError), TaskReport(self.report):
+            raise SuperResolutionError("error: this text is not parsed.")
+        self.assertEqual(failure_message(self.report), "error: this text is not parsed.")
+
+    def test_commands_report_why_they_failed(self):
+        for command, words in (
+            ("export", [self.path, "--name", "a", "--to", self.folder / "models"]),
+            ("evaluate", ["--run", self.path, "--out", self.folder / "evaluation"]),
+        ):
+            with self.subTest(command), contextlib.redirect_stderr(io.StringIO()):
+                self.report.unlink(missing_ok=True)
+                code = main([command, *map(str, words), "--report", str(self.report)])
+                self.assertEqual(code, 2)
+                self.assertIn("is not the folder of a training run", failure_message(self.report))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The panel of the training, as a researcher meets it: choosing, starting, watching, stopping, going on."""
+"""The training panel: choose volumes and settings, start, follow, stop and resume runs."""
 
 import os
 import unittest
@@ -9,13 +9,12 @@ import qt
 import slicer
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.widgets import packages
-from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.options.presets import PRESETS
-from MRISuperResTrainingLib.widgets import run_section
+from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import Generator, trainingSettings
-from MRISuperResTrainingLib.scene.samples import KINDS
-from MRISuperResTrainingLib.scene.training_layout import LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
+from MRISuperResTrainingLib.scene.samples import KINDS, LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
+from MRISuperResTrainingLib.widgets import run_section
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from slicerhost.testing import (
@@ -33,7 +32,7 @@ STEPS = {stage: PRESETS["quick"][stage]["steps"] for stage in ("psnr", "gan")}
 
 
 def choose(comboBox, text):
-    """As with the keyboard."""
+    """Choose an item with the keyboard."""
     comboBox.setFocus()
     for _ in range(comboBox.count):
         if comboBox.currentText.startswith(text):
@@ -44,7 +43,7 @@ def choose(comboBox, text):
             if comboBox.findText(text, Qt.MatchStartsWith) > comboBox.currentIndex
             else Qt.Key_Up,
         )
-    raise AssertionError(f"{text} can't be chosen")
+    raise AssertionError(f"{text} cannot be chosen")
 
 
 class ChoosingTest(TrainingPanelTestCase):
@@ -64,7 +63,7 @@ class ChoosingTest(TrainingPanelTestCase):
 
     def test_start_is_disabled_with_a_reason_until_a_volume_is_checked(self):
         self.assertFalse(self.ui.startButton.enabled)
-        self.assertIn("Choose volumes to learn from", self.status)
+        self.assertIn("No training volumes", self.status)
         self.assertEqual(self.ui.startButton.toolTip, self.status)
         self.check()
         self.assertEqual(self.status, "Ready.")
@@ -80,35 +79,37 @@ class ChoosingTest(TrainingPanelTestCase):
         process_events()
         self.assertEqual(self.cell(0, 2).text(), "sub-01")
 
-    def test_a_check_mark_counts_for_all_selected_rows(self):
+    def test_a_check_mark_applies_to_all_selected_rows(self):
         make_volume("sub-02_T2w")
         wait_until(lambda: self.ui.volumesTable.rowCount == 2)
         self.ui.volumesTable.selectAll()
         self.check()
         self.assertEqual(len(dataset.chosenNodes()), 2)
 
-    def test_one_subject_alone_is_warned_of(self):
+    def test_a_single_subject_is_a_warning(self):
         self.check()
         self.assertIn("Only one subject, sub-01", self.ui.datasetLabel.text)
+        self.assertIn("#a04000", self.ui.datasetLabel.styleSheet)
         dataset.choose(make_volume("sub-02_T2w"), True)
-        wait_until(lambda: "2 volumes of 2 subjects" in self.ui.datasetLabel.text)
+        wait_until(lambda: "2 volumes, 2 subjects" in self.ui.datasetLabel.text)
+        self.assertIn("gray", self.ui.datasetLabel.styleSheet)
 
-    def test_a_folder_of_files_is_listed_and_what_is_left_out_is_said(self):
+    def test_files_of_a_folder_are_counted_and_skipped_files_reported(self):
         for name in ("sub-05_T1w.nii.gz", "sub-06_T1w.nii.gz"):
             (self.folder / name).touch()
         answer_next(str(self.folder))
         click(self.ui.folderButton)
-        self.assertIn("2 volumes of 2 subjects", self.ui.datasetLabel.text)
+        self.assertIn("2 volumes, 2 subjects", self.ui.datasetLabel.text)
         self.assertTrue(self.ui.startButton.enabled)
         (self.folder / "list.txt").write_text("sub-05_T1w.nii.gz\ngone.nii.gz\n")
         answer_next(str(self.folder / "list.txt"))
         click(self.ui.filesButton)
-        self.assertIn("1 files are left out", self.ui.datasetLabel.text)
+        self.assertIn("Skipped files: 1", self.ui.datasetLabel.text)
         self.assertIn("gone.nii.gz", self.ui.datasetLabel.text)
 
-    def test_a_path_that_is_not_there_disables_start(self):
+    def test_a_missing_path_disables_start(self):
         self.ui.filesLineEdit.text = str(self.folder / "nowhere")
-        self.assertIn("There is no file or folder", self.status)
+        self.assertIn("No such file or folder", self.status)
         self.assertFalse(self.ui.startButton.enabled)
 
     def test_files_are_not_listed_while_the_path_is_typed(self):
@@ -116,7 +117,7 @@ class ChoosingTest(TrainingPanelTestCase):
             QTest.keyClicks(self.ui.filesLineEdit, str(self.folder))
             read.assert_not_called()
 
-    def test_a_list_that_can_not_be_understood_is_said(self):
+    def test_an_invalid_list_is_an_error(self):
         (self.folder / "list.csv").write_text("nothing\n1\n")
         answer_next(str(self.folder / "list.csv"))
         with expect_error("must name the columns"):
@@ -128,7 +129,7 @@ class SettingsTest(TrainingPanelTestCase):
     def settings(self):
         return trainingSettings(self.widget._parameterNode)
 
-    def test_a_preset_sets_what_it_has_an_opinion_about(self):
+    def test_a_preset_sets_the_parameters_that_it_determines(self):
         for text, name in (("Thesis", "thesis"), ("Modern", "modern"), ("Quick", "quick")):
             choose(self.ui.presetComboBox, text)
             values = PRESETS[name]
@@ -145,7 +146,7 @@ class SettingsTest(TrainingPanelTestCase):
                 self.settings.to_dict()["data"] | values["data"], self.settings.to_dict()["data"]
             )
 
-    def test_generators_have_the_sizes_that_they_say(self):
+    def test_generators_have_the_sizes_of_their_labels(self):
         choose(self.ui.presetComboBox, "Thesis")
         for generator, blocks in ((Generator.RRDB_23, 23), (Generator.RRDB_8, 8)):
             self.widget._parameterNode.generator = generator
@@ -156,7 +157,7 @@ class SettingsTest(TrainingPanelTestCase):
         self.widget._parameterNode.generator = Generator.COMPACT
         self.assertEqual(self.settings.generator["network"], "compact")
 
-    def test_settings_that_do_not_go_together_are_said_in_a_sentence(self):
+    def test_contradicting_settings_disable_start_with_a_reason(self):
         self.check()
         self.ui.patchSpinBox.value = 65
         self.assertIn("“patch” must be a multiple of the scale 2", self.status)
@@ -164,11 +165,11 @@ class SettingsTest(TrainingPanelTestCase):
         self.ui.patchSpinBox.value = 66
         self.assertTrue(self.ui.startButton.enabled)
 
-    def test_no_steps_leave_the_second_stage_out(self):
+    def test_zero_gan_steps_skip_the_second_stage(self):
         self.ui.ganStepsSpinBox.value = 0
         self.assertIsNone(self.settings.gan)
 
-    def test_what_is_chosen_comes_to_the_run(self):
+    def test_chosen_settings_are_those_of_the_run(self):
         self.ui.scaleComboBox.setCurrentIndex(1)
         self.ui.psnrStepsSpinBox.value, self.ui.preCheckBox.checked = 70, False
         self.ui.vggLineEdit.text = "/weights/vgg19.npz"
@@ -196,7 +197,7 @@ class SettingsTest(TrainingPanelTestCase):
         slicer.util.loadScene(path)
         self.assertEqual(
             (self.ui.psnrStepsSpinBox.value, self.ui.degradationComboBox.currentText),
-            (4321, "Mixture of all three"),
+            (4321, "Mixture of all"),
         )
 
 
@@ -207,7 +208,7 @@ class RunTest(TrainingPanelTestCase):
         self.assertIn(text, self.ui.runTitleLabel.text)
         self.assertEqual(self.row(self.panel.table.records.index(record))[1], text)
 
-    def test_start_shows_the_run_its_progress_and_what_it_learns_from(self):
+    def test_start_shows_the_run_with_progress_and_volumes(self):
         record = self.start_and_wait()
         self.panel.poll()
         self.assertIn(f"{record.name} – quick, ×2 – running", self.ui.runTitleLabel.text)
@@ -216,19 +217,19 @@ class RunTest(TrainingPanelTestCase):
             self.ui.progressLabel.text,
         )
         self.assertRegex(self.ui.progressLabel.text, r"\d+ s left")
-        self.assertIn("dB against bicubic", self.ui.progressLabel.text)
+        self.assertIn("dB over bicubic", self.ui.progressLabel.text)
         self.assertEqual(
             (self.ui.progressBar.value, self.ui.progressBar.maximum),
             (STEPS["psnr"] // 2, sum(STEPS.values())),
         )
         details = self.ui.detailsTextEdit.plainText
-        self.assertIn("sub-01_T2w.nii.gz: 18 slices for training, 5 left out", details)
+        self.assertIn("sub-01_T2w.nii.gz: 18 training slices, 5 skipped", details)
         self.assertIn("little or no anatomy: 0–2, 21–22", details)
-        self.assertIn("sub-02_T2w.nii.gz: 24 slices held out", details)
-        self.assertIn("x.nii: It can't be read.", details)
+        self.assertIn("sub-02_T2w.nii.gz: 24 held-out slices", details)
+        self.assertIn("Skipped x.nii: It cannot be read.", details)
         self.assertEqual(self.ui.stopButton.text, "Stop")
 
-    def test_a_run_that_ends_is_finished_and_the_timer_rests(self):
+    def test_the_timer_stops_when_the_run_is_finished(self):
         record = self.start_and_wait()
         self.assertTrue(self.panel.timer.active)
         self.open_gate()
@@ -240,7 +241,7 @@ class RunTest(TrainingPanelTestCase):
         self.assertFalse(self.ui.stopButton.enabled)
         self.assertTrue(self.ui.startButton.enabled)
 
-    def test_stop_asks_the_process_and_resume_goes_on(self):
+    def test_a_run_stopped_with_the_button_can_be_resumed_with_it(self):
         record = self.start_and_wait()
         click(self.ui.stopButton)
         self.assert_state(record, RunState.STOPPED, "stopped")
@@ -252,17 +253,17 @@ class RunTest(TrainingPanelTestCase):
         self.assert_state(record, RunState.FINISHED, "finished")
         self.assertEqual(shown_dialogs(), [])
 
-    def test_a_process_that_does_not_stop_is_ended_only_after_a_while_and_a_question(self):
+    def test_a_process_that_does_not_stop_is_killed_only_after_a_while_and_a_question(self):
         self.mode = "deaf"
         record = self.start_and_wait()
-        pid = record.process["pid"]
+        pid = record.process.pid
         click(self.ui.stopButton)
         self.assertEqual(
-            (self.ui.stopButton.text, self.ui.stopButton.enabled), ("Stopping …", False)
+            (self.ui.stopButton.text, self.ui.stopButton.enabled), ("Stopping…", False)
         )
         self.assertIn("stopping", self.ui.runTitleLabel.text)
         with mock.patch.object(run_section, "STOP_TIMEOUT", 0.0):
-            wait_until(lambda: self.ui.stopButton.text == "End by force…")
+            wait_until(lambda: self.ui.stopButton.text == "Kill process…")
             answer_next(False)
             click(self.ui.stopButton)
             self.assertTrue(is_alive(pid))
@@ -271,16 +272,14 @@ class RunTest(TrainingPanelTestCase):
         wait_until(lambda: record.state is not RunState.RUNNING and not self.runs.isActive(record))
         self.assertIsNone(record.process)
 
-    def test_a_failure_is_shown_in_one_sentence(self):
+    def test_the_reason_of_a_failure_is_shown(self):
         self.mode = "failing"
         record = self.start()
         self.assert_state(record, RunState.FAILED, "failed")
-        self.assertEqual(
-            self.ui.runMessageLabel.text, "The weights of VGG19 are not there: name their file."
-        )
+        self.assertEqual(self.ui.runMessageLabel.text, "No VGG19 weights. Choose their file.")
         self.assertEqual(self.ui.stopButton.text, "Resume")
 
-    def test_training_goes_on_while_another_module_is_shown(self):
+    def test_a_run_continues_while_another_module_is_shown(self):
         record = self.start_and_wait()
         leave_module()
         self.open_gate()
@@ -288,7 +287,7 @@ class RunTest(TrainingPanelTestCase):
         open_module("MRISuperResTraining")
         self.assertIn("finished", self.ui.runTitleLabel.text)
 
-    def test_a_run_is_found_again_after_the_application_was_started_anew(self):
+    def test_a_run_is_found_again_after_a_restart_of_the_application(self):
         before = self.start_and_wait()
         self.panel.cleanup()
         leave_module()
@@ -302,14 +301,14 @@ class RunTest(TrainingPanelTestCase):
         self.open_gate()
         self.assert_state(record, RunState.FINISHED, "finished")
 
-    def test_closing_the_scene_does_not_touch_the_run(self):
+    def test_closing_the_scene_does_not_stop_the_run(self):
         record = self.start_and_wait()
         slicer.mrmlScene.Clear(0)
         self.assertFalse(self.ui.startButton.enabled)
         self.open_gate()
         self.assert_state(record, RunState.FINISHED, "finished")
 
-    def test_two_runs_go_on_side_by_side(self):
+    def test_two_runs_train_at_the_same_time(self):
         first = self.start_and_wait()
         second = self.start_and_wait()
         self.assertIsNot(first, second)
@@ -317,7 +316,7 @@ class RunTest(TrainingPanelTestCase):
         self.open_gate()
         self.assert_state(first, RunState.FINISHED, "finished")
 
-    def test_missing_packages_are_asked_for_when_a_training_is_started(self):
+    def test_missing_packages_are_offered_at_the_start_of_a_training(self):
         with (
             mock.patch.object(packages, "missingPackages", lambda **_kinds: ["accelerate"]),
             mock.patch.object(packages, "installPackages", return_value=False) as install,
@@ -326,12 +325,12 @@ class RunTest(TrainingPanelTestCase):
             install.assert_called_once_with(["accelerate"])
         self.assertEqual(self.panel.table.records, [])
 
-    def test_a_training_that_can_not_be_started_is_said(self):
+    def test_a_training_that_cannot_start_is_an_error(self):
         (self.folder / "file").touch()
         self.runs.folder = str(self.folder / "file" / "runs")
-        with expect_error("choose another folder for the runs"):
+        with expect_error("Choose another folder for the runs"):
             self.start()
-        self.assertIn("choose another folder for the runs", self.status)
+        self.assertIn("Choose another folder for the runs", self.status)
 
 
 class ViewsTest(TrainingPanelTestCase):
@@ -340,7 +339,7 @@ class ViewsTest(TrainingPanelTestCase):
         return slicer.app.layoutManager().layout
 
     def points(self, tag):
-        """{text of the legend: points} of a plot view."""
+        """Return {text in the legend: number of points} of a plot view."""
         chart = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode").GetPlotChartNode()
         series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
         return {node.GetName(): node.GetTableNode().GetNumberOfRows() for node in series}
@@ -354,7 +353,7 @@ class ViewsTest(TrainingPanelTestCase):
         )
         return slicer.mrmlScene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
 
-    def test_curves_grow_while_the_run_goes_on(self):
+    def test_curves_grow_with_the_run(self):
         record = self.start_and_wait()
         self.panel.poll()
         self.assertEqual(self.layout, LAYOUT_ID)
@@ -377,7 +376,7 @@ class ViewsTest(TrainingPanelTestCase):
         )
         self.assertEqual(self.points(psnr), {"stage 1": 5, "stage 2": 5, "bicubic": 10})
 
-    def test_samples_lie_upon_each_other(self):
+    def test_sample_volumes_have_the_same_bounds(self):
         self.start_and_wait()
         self.panel.poll()
         nodes = {kind: self.background(kind) for kind in KINDS}
@@ -392,7 +391,7 @@ class ViewsTest(TrainingPanelTestCase):
         np.testing.assert_allclose(bounds["output"], bounds["high"])
         self.assertEqual({node.GetDisplayNode().GetWindow() for node in nodes.values()}, {1.0})
 
-    def test_what_is_shown_is_not_offered_to_be_learnt_from_nor_saved(self):
+    def test_sample_volumes_are_neither_trainable_nor_saved(self):
         self.start_and_wait()
         self.panel.poll()
         self.assertEqual(dataset.trainableNodes(), [self.volume])
@@ -402,7 +401,7 @@ class ViewsTest(TrainingPanelTestCase):
         self.assertNotIn("Training sample", text)
         self.assertNotIn("<PlotSeries", text)
 
-    def test_closing_brings_the_layout_back_and_leaves_nothing_in_the_scene(self):
+    def test_closing_restores_the_layout_and_leaves_no_nodes(self):
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.start_and_wait()
         self.panel.poll()
@@ -421,7 +420,7 @@ class ViewsTest(TrainingPanelTestCase):
     def test_another_layout_closes_the_views(self):
         self.start_and_wait()
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-        self.assertEqual(self.ui.viewsButton.text, "Show curves and samples")
+        self.assertEqual(self.ui.viewsButton.text, "Show views")
         self.panel.poll()
         self.assertEqual(self.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
@@ -446,9 +445,9 @@ class HistoryTest(TrainingPanelTestCase):
     def test_buttons_are_disabled_with_a_reason_without_a_run(self):
         for name in ("open", "resume", "evaluate", "send", "delete"):
             button = getattr(self.ui, f"{name}Button")
-            self.assertEqual((button.enabled, button.toolTip), (False, "Choose a run of the list."))
+            self.assertEqual((button.enabled, button.toolTip), (False, "Select a run."))
 
-    def test_a_run_that_goes_on_can_only_be_opened(self):
+    def test_an_active_run_can_only_be_opened(self):
         self.start_and_wait()
         self.panel.poll()
         enabled = {
@@ -456,7 +455,7 @@ class HistoryTest(TrainingPanelTestCase):
             for name in ("open", "resume", "send", "delete")
         }
         self.assertEqual(enabled, {"open": True, "resume": False, "send": False, "delete": False})
-        self.assertIn("stop it first", self.ui.deleteButton.toolTip)
+        self.assertIn("Stop it first", self.ui.deleteButton.toolTip)
 
     def test_opening_an_older_run_shows_its_curves(self):
         older = self.finished_run()
@@ -467,7 +466,7 @@ class HistoryTest(TrainingPanelTestCase):
         self.assertIn(older.name, self.ui.runTitleLabel.text)
         self.assertIs(self.panel.run.views.record, older)
 
-    def test_resume_goes_on_with_the_chosen_run(self):
+    def test_resume_continues_the_selected_run(self):
         record = self.start_and_wait()
         click(self.ui.stopButton)
         wait_until(lambda: self.ui.resumeButton.enabled)
@@ -486,13 +485,13 @@ class HistoryTest(TrainingPanelTestCase):
         self.assertEqual((self.ui.runsTable.rowCount, self.panel.run.record), (0, None))
         self.assertIn("Start a run", self.ui.runTitleLabel.text)
 
-    def test_a_run_whose_folder_goes_away_is_not_shown_any_more(self):
+    def test_a_run_whose_folder_disappears_is_not_shown_any_more(self):
         record = self.finished_run()
         record.path.rename(self.folder / "elsewhere")
         self.panel.poll()
         self.assertEqual((self.ui.runsTable.rowCount, self.panel.run.record), (0, None))
 
-    def test_sent_models_are_found_by_mrisuperres_and_replaced_only_after_a_question(self):
+    def test_sent_models_are_in_the_model_store_and_replaced_only_after_a_question(self):
         with mock.patch.dict(
             os.environ,
             XDG_DATA_HOME=str(self.folder),
@@ -501,7 +500,7 @@ class HistoryTest(TrainingPanelTestCase):
         ):
             self.finished_run()
             click(self.ui.sendButton)
-            wait_until(lambda: "MRISuperRes has the models" in self.status)
+            wait_until(lambda: "sent to MRISuperRes" in self.status)
             self.assertEqual(
                 [
                     card.stage
@@ -513,7 +512,7 @@ class HistoryTest(TrainingPanelTestCase):
             wait_until(lambda: self.ui.sendButton.enabled)
             answer_next(False)
             click(self.ui.sendButton)
-            self.assertEqual(len(shown_dialogs("Replace it?")), 1)
+            self.assertEqual(len(shown_dialogs("Replace?")), 1)
             self.assertEqual(self.runs.tasks, [])
 
     def test_an_evaluation_is_shown_as_a_table_with_the_best_in_bold(self):
@@ -523,10 +522,10 @@ class HistoryTest(TrainingPanelTestCase):
         wait_until(lambda: "1/2 volumes" in self.status)
         self.assertEqual(
             (self.ui.evaluateButton.enabled, self.ui.evaluateButton.toolTip),
-            (False, "This is being done."),
+            (False, "In progress."),
         )
         self.open_gate()
-        wait_until(lambda: "has been evaluated" in self.status)
+        wait_until(lambda: self.status.startswith("Evaluation of") and "done" in self.status)
         table = self.ui.evaluationTable
         self.assertTrue(table.visible)
         cells = [
@@ -544,22 +543,24 @@ class HistoryTest(TrainingPanelTestCase):
             [[table.item(row, column).font().bold() for column in (2, 3, 4)] for row in (0, 1)],
             [[False] * 3, [True] * 3],
         )
-        self.assertEqual(table.item(1, 2).toolTip(), "95% interval 33.30 to 36.10, subjects: 4")
+        self.assertEqual(
+            table.item(1, 2).toolTip(), "95% confidence interval 33.30 to 36.10, 4 subjects"
+        )
         self.assertTrue(self.ui.evaluateButton.enabled)
         self.panel.run.show(None)
         self.assertFalse(table.visible)
         self.panel.run.show(record)
         self.assertTrue(table.visible)
 
-    def test_why_a_run_can_not_be_evaluated_is_said(self):
+    def test_the_reason_of_a_failed_evaluation_is_shown(self):
         self.ui.runNameLineEdit.text = "one subject"
         self.finished_run()
-        with expect_error("has held back no subject"):
+        with expect_error("held out no subject"):
             click(self.ui.evaluateButton)
             wait_until(lambda: not self.runs.tasks)
-        self.assertIn("has held back no subject", self.status)
+        self.assertIn("held out no subject", self.status)
 
-    def test_another_folder_has_other_runs_and_is_remembered(self):
+    def test_the_runs_folder_is_remembered(self):
         self.finished_run()
         answer_next(str(self.folder))
         click(self.ui.runsFolderButton)
@@ -571,10 +572,10 @@ class HistoryTest(TrainingPanelTestCase):
         QTest.keyClick(self.ui.runsFolderLineEdit, Qt.Key_Return)
         self.assertEqual(self.ui.runsTable.rowCount, 1)
 
-    def test_names_of_columns_say_what_is_known(self):
+    def test_the_table_has_seven_columns_and_selects_rows(self):
         self.assertEqual(
             [self.ui.runsTable.horizontalHeaderItem(n).text() for n in range(7)],
-            ["Name", "State", "Preset", "Scale", "Steps", "PSNR, dB", "Started"],
+            ["Name", "State", "Preset", "Scale", "Steps", "PSNR (dB)", "Started"],
         )
         self.assertEqual(self.ui.runsTable.selectionBehavior, qt.QAbstractItemView.SelectRows)
 

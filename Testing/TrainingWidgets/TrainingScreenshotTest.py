@@ -1,4 +1,7 @@
-"""Pictures of the panel beside its views: while a training goes on, and after an evaluation, in build/screenshots. The training is a double."""
+"""Pictures of panel and views during a training and after an evaluation, in build/screenshots.
+
+The training is a double.
+"""
 
 import unittest
 
@@ -14,7 +17,7 @@ SIZE = 1500, 1180
 
 class TrainingScreenshotTest(TrainingPanelTestCase):
     def show(self):
-        """Panel and views side by side, as in the application's main window."""
+        """Place panel and views side by side, as in the main window."""
         self.window = QWidget()
         layout = QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -24,11 +27,11 @@ class TrainingScreenshotTest(TrainingPanelTestCase):
         self.addCleanup(self.take_apart)
 
     def take_apart(self):
-        """Else the window would take panel and views with it."""
+        """Keep panel and views when the window is deleted."""
         for part in self.parts:
             part.setParent(None)
 
-    def test_panel_while_training_and_after_an_evaluation(self):
+    def test_the_panel_differs_during_training_and_after_evaluation(self):
         for number in (2, 3):
             dataset.choose(make_volume(f"sub-0{number}_T2w", seed=number), True)
         for node in dataset.trainableNodes():

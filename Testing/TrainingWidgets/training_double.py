@@ -1,12 +1,12 @@
 """A stand-in for the training: it writes a run folder, and waits if a test asks for it.
 
-    python training_double.py MODE GATE train|resume|export …
+    python training_double.py MODE GATE train|resume|export|evaluate …
 
-MODE: gated      waits halfway through the first stage until the file GATE is there
-      failing    ends with a sentence for the user
-      refusing   ends with such a sentence before it comes to the run
+MODE: gated      waits halfway through the first stage until the file GATE exists
+      failing    fails with a sentence for the user
+      refusing   fails with such a sentence before it locks the run
       dying      is killed halfway through the first stage
-      deaf       gated, and does not stop when it is asked to
+      deaf       gated, and ignores stop requests
 """
 
 import hashlib
@@ -19,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.progress import Progress
 from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.events import write_failure
 from MRISuperResTrainingLib.runs.record import RunRecord
+from MRISuperResTrainingLib.runs.task_report import TaskReport
 
 PREPARED = [
     {
@@ -45,22 +47,28 @@ PREPARED = [
 
 def main(mode, gate, command, *words):
     if command == "export":
-        export(*words)
+        with TaskReport(option(words, "--report")):
+            export(option(words, "--name"), option(words, "--to"))
     elif command == "evaluate":
-        evaluate(words[words.index("--run") + 1], Path(words[words.index("--out") + 1]), Path(gate))
+        with TaskReport(option(words, "--report")) as report:
+            evaluate(option(words, "--run"), Path(option(words, "--out")), Path(gate), report)
     else:
         work_on_run(mode, gate, command, *words)
 
 
+def option(words, name):
+    return words[words.index(name) + 1]
+
+
 def work_on_run(mode, gate, command, *words):
-    run = Path(words[words.index("--run") + 1] if command == "train" else words[0])
+    run = Path(option(words, "--run") if command == "train" else words[0])
     if mode == "refusing":
-        error = SuperResolutionError("There is no room for it: make some.")
+        error = SuperResolutionError("No disk space. Free some.")
         write_failure(run, error)
         raise error
     with lock.locked_run(run):
         if mode == "failing":
-            raise SuperResolutionError("The weights of VGG19 are not there: name their file.")
+            raise SuperResolutionError("No VGG19 weights. Choose their file.")
         describe(run)
         Training(run, mode, Path(gate)).train()
 
@@ -148,16 +156,18 @@ class Training:
             time.sleep(0.01)
 
     def validate(self, stage, step, psnr):
-        truth = (
+        reference = (
             np.load(os.environ["TRAINING_DOUBLE_SLICES"])
             if "TRAINING_DOUBLE_SLICES" in os.environ
             else slices()
         )
-        low = truth.reshape(len(truth), truth.shape[1] // 2, 2, truth.shape[2] // 2, 2).mean((2, 4))
-        output = 0.8 * truth + 0.2 * low.repeat(2, 1).repeat(2, 2)
+        low = reference.reshape(
+            len(reference), reference.shape[1] // 2, 2, reference.shape[2] // 2, 2
+        ).mean((2, 4))
+        output = 0.8 * reference + 0.2 * low.repeat(2, 1).repeat(2, 2)
         images = {
             f"{kind}_{n}": image
-            for kind, stack in (("low", low), ("output", output), ("high", truth))
+            for kind, stack in (("low", low), ("output", output), ("high", reference))
             for n, image in enumerate(stack)
         }
         with open(self.run / "samples.part", "wb") as file:
@@ -193,10 +203,14 @@ def slices(count=3, size=(64, 56)):
     ).astype(np.float32)
 
 
-def export(run, _name, name, _to, folder):
+def export(name, folder):
     Path(folder).mkdir(parents=True, exist_ok=True)
     if name == "impossible":
+        print("error: a line of the log", flush=True)
         raise SuperResolutionError("The run has no models.")
+    if name == "crash":
+        print("error: a line of the log", flush=True)
+        os._exit(3)
     for stage in ("psnr", "gan"):
         weights = f"weights of {stage}".encode()
         card = {
@@ -212,10 +226,10 @@ def export(run, _name, name, _to, folder):
         Path(folder, f"{name}-{stage}.safetensors").write_bytes(weights)
 
 
-def evaluate(run, folder, gate):
+def evaluate(run, folder, gate, report):
     if Path(run).name == "one-subject":
-        raise SuperResolutionError("The run has held back no subject.")
-    print("1/2 volumes", flush=True)
+        raise SuperResolutionError("The run held out no subject.")
+    report.progress(Progress(1, 2))
     while not gate.exists():
         time.sleep(0.01)
     folder.mkdir()

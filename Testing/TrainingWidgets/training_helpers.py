@@ -1,4 +1,4 @@
-"""What the tests of the training's panel share: volumes, runs in a folder that goes away, trainings that do nothing."""
+"""Helpers of the tests of the training panel: volumes, temporary runs, stand-ins for trainings."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from MRISuperResTrainingLib.widgets import training_process
+from MRISuperResTrainingLib.widgets import run_tasks
 from MRISuperResTrainingLib.widgets.runs import TrainingRuns
 from slicerhost.testing import leave_module, open_module, wait_until
 
@@ -20,7 +20,7 @@ LIBRARIES = [str(HERE.parents[1] / name) for name in ("MRISuperRes", "MRISuperRe
 
 
 def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
-    """A volume node that looks a little like an MRI. size: (i, j, k)."""
+    """Return a volume node of size (i, j, k) with smooth structures and noise."""
     k, j, i = np.mgrid[: size[2], : size[1], : size[0]].astype(float)
     noise = np.random.default_rng(seed).normal(0, 15, size[::-1])
     array = (
@@ -34,7 +34,7 @@ def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
 
 
 class RunsTestCase(unittest.TestCase):
-    """self.runs: TrainingRuns of an empty folder, whose processes are the double of the given mode."""
+    """Runs in an empty folder; their processes are the double in the mode `mode`."""
 
     mode = "gated"
 
@@ -51,15 +51,19 @@ class RunsTestCase(unittest.TestCase):
         return runs
 
     def command(self, words):
-        code = f"import runpy, sys; sys.path[:0] = {LIBRARIES!r}; sys.argv[0] = {str(HERE / 'training_double.py')!r}; runpy.run_path(sys.argv[0], run_name='__main__')"
+        code = (
+            f"import runpy, sys; sys.path[:0] = {LIBRARIES!r}; "
+            f"sys.argv[0] = {str(HERE / 'training_double.py')!r}; "
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
+        )
         return sys.executable, ["-c", code, self.mode, str(self.gate), *words]
 
     def forget(self):
         self.open_gate()
-        for child, _started in list(training_process._children.values()):
+        for child, _started in list(run_tasks._children.values()):
             child.kill()
             child.wait()
-        training_process._children.clear()
+        run_tasks._children.clear()
         slicer.app.userSettings().remove("MRISuperResTraining/RunsFolder")
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -77,7 +81,7 @@ class RunsTestCase(unittest.TestCase):
         )
 
     def wait_for_half(self, record):
-        """Until the double waits for its gate."""
+        """Wait until the double waits for its gate."""
         try:
             wait_until(
                 lambda: (
@@ -96,7 +100,7 @@ class TrainingPanelTestCase(RunsTestCase):
         self.open()
 
     def open(self):
-        """Enters the module anew, as after the application was started."""
+        """Open the module as after a start of the application."""
         slicer.app.userSettings().setValue(
             "MRISuperResTraining/RunsFolder", str(self.folder / "runs")
         )
@@ -119,7 +123,7 @@ class TrainingPanelTestCase(RunsTestCase):
         wait_until(lambda: self.ui.startButton.enabled)
 
     def start(self):
-        """Clicks Start; returns the RunRecord."""
+        """Click Start and return the record of the run."""
         self.check()
         click(self.ui.startButton)
         return self.panel.run.record

@@ -1,4 +1,7 @@
-"""The tutorial for researchers in Documentation/Tutorials.md, step by step, with a real training; its pictures are left in build/screenshots."""
+"""The tutorial for researchers in Documentation/Tutorials.md, step by step, with a real training.
+
+Its pictures are left in build/screenshots.
+"""
 
 import os
 import sys
@@ -37,7 +40,7 @@ class ResearcherTutorialTest(TutorialTestCase):
         )
         self.addCleanup(slicer.app.userSettings().remove, "MRISuperResTraining/RunsFolder")
 
-    def test_train_a_model_and_measure_it(self):
+    def test_the_steps_train_evaluate_and_send_a_model(self):
         for name in ("SampleFetusT2", "SampleBrainT2"):  # 1
             load(name)
         slicer.util.reloadScriptedModule("MRISuperResTraining")
@@ -52,7 +55,7 @@ class ResearcherTutorialTest(TutorialTestCase):
         wait_until(lambda: ui.startButton.enabled)
         self.assertEqual(
             (ui.presetComboBox.currentText, ui.scaleComboBox.currentText),
-            ("Quick: minutes, to see everything work", "×2"),
+            ("Quick (minutes)", "×2"),
         )  # 3
         ui.runNameLineEdit.text = "first"
         click(ui.startButton)
@@ -63,7 +66,7 @@ class ResearcherTutorialTest(TutorialTestCase):
             lambda: record.update() is not None and record.best_psnr is not None, timeout=PATIENCE
         )  # 4
         panel.poll()
-        panel.run.views.open(record)  # once more, as the views have their sizes only now
+        panel.run.views.open(record)  # again, because the views have their sizes only now
         process_events()
         self.scroll_to(ui.stopButton)
         during = self.picture("researcher_1")

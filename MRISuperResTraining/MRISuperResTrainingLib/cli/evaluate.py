@@ -7,11 +7,12 @@ from pathlib import Path
 
 from MRISuperResLib.cli.console import Console
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.progress import CancelCheck
+from MRISuperResLib.core.progress import CancelCheck, Progress
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from .. import api
 from ..evaluation.report import MARKDOWN
+from ..runs.task_report import TaskReport
 
 
 def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
@@ -31,20 +32,26 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         seed=arguments.seed,
         perceptual=arguments.perceptual,
     )
-    evaluation = api.evaluate(
-        arguments.data,
-        run=arguments.run,
-        models=arguments.models,
-        scales=arguments.scales or (),
-        options=options,
-        out=arguments.out,
-        hr_slices=arguments.hr_slices,
-        anatomy=arguments.anatomy,
-        data_folder=arguments.base,
-        on_message=lambda message: console.messages([message]),
-        on_progress=lambda progress: console.line(f"{progress.done}/{progress.total} volumes"),
-        is_cancelled=is_cancelled,
-    )
+    with TaskReport(arguments.report) as report:
+
+        def on_progress(progress: Progress) -> None:
+            console.line(f"{progress.done}/{progress.total} volumes")
+            report.progress(progress)
+
+        evaluation = api.evaluate(
+            arguments.data,
+            run=arguments.run,
+            models=arguments.models,
+            scales=arguments.scales or (),
+            options=options,
+            out=arguments.out,
+            hr_slices=arguments.hr_slices,
+            anatomy=arguments.anatomy,
+            data_folder=arguments.base,
+            on_message=lambda message: console.messages([message]),
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+        )
     text = Path(arguments.out, MARKDOWN).read_text(encoding="utf-8")
     count = len(evaluation.volumes)
     return f"{text}\nDone: {arguments.out}, {count} combinations of volume and scale"

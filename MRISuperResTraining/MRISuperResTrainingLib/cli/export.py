@@ -8,6 +8,7 @@ from MRISuperResLib.cli.console import Console
 from MRISuperResLib.core.progress import CancelCheck
 
 from .. import api
+from ..runs.task_report import TaskReport
 
 
 def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
@@ -17,13 +18,15 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         SuperResolutionError: The run is not finished, or an argument is invalid.
         Cancelled: The user stopped the command.
     """
-    cards = api.export(
-        arguments.run,
-        arguments.name,
-        arguments.to,
-        measure=not arguments.no_figures,
-        alpha=arguments.alpha,
-        on_message=lambda message: console.messages([message]),
-        is_cancelled=is_cancelled,
-    )
+    with TaskReport(arguments.report) as report:
+        cards = api.export(
+            arguments.run,
+            arguments.name,
+            arguments.to,
+            measure=not arguments.no_figures,
+            alpha=arguments.alpha,
+            on_message=lambda message: console.messages([message]),
+            on_progress=report.progress,
+            is_cancelled=is_cancelled,
+        )
     return "\n\n".join(f"{card.name}\n{card.summary()}" for card in cards)

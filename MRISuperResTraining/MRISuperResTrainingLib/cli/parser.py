@@ -160,6 +160,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="also upsample the middle slices themselves, downsampled to 128 pixels",
     )
     add_comparison_options(parser)
+    _add_report(parser)
     parser.set_defaults(precision="float32")  # figures must not depend on the computer
     parser.set_defaults(command="evaluate")
 
@@ -185,7 +186,16 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not measure speed and quality for the model cards",
     )
+    _add_report(parser)
     parser.set_defaults(command="export")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="for programs: append progress and failure as JSON lines, see runs/task_report.py",
+    )
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:

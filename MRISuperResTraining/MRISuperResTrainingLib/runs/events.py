@@ -98,23 +98,21 @@ def write_failure(run: str | Path, error: Exception) -> None:
     if getattr(error, "is_logged", False):
         return
     error.is_logged = True  # type: ignore[attr-defined]
-    kind = "internal"
-    message = f"Internal error ({type(error).__name__}: {error}). Please report it."
-    if isinstance(error, SuperResolutionError):
-        kind, message = error.kind, str(error)
-    elif isinstance(error, ModuleNotFoundError):
-        kind = "packages"
-        message = f"The Python package {error.name} is missing: install it (pip install …)."
-    record = {
-        "event": "error",
-        "time": time.time(),
-        "stage": "",
-        "step": 0,
-        "kind": kind,
-        "message": message,
-    }
+    place = {"event": "error", "time": time.time(), "stage": "", "step": 0}
+    record = place | describe_failure(error)
     with contextlib.suppress(OSError), open(Path(run, FILE), "a", encoding="utf-8") as file:
         file.write("\n" + json.dumps(record) + "\n")
+
+
+def describe_failure(error: Exception) -> dict[str, str]:
+    """Return {"kind", "message"} of an exception: see SuperResolutionError, or "internal"."""
+    if isinstance(error, SuperResolutionError):
+        return {"kind": error.kind, "message": str(error)}
+    if isinstance(error, ModuleNotFoundError):
+        message = f"The Python package {error.name} is missing: install it (pip install …)."
+        return {"kind": "packages", "message": message}
+    message = f"Internal error ({type(error).__name__}: {error}). Please report it."
+    return {"kind": "internal", "message": message}
 
 
 class EventReader:

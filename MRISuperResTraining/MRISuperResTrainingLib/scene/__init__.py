@@ -1,1 +1,1 @@
-"""Between the scene and the training: volumes to learn from, settings, curves and samples. Knows Slicer, but not Qt."""
+"""Nodes of the training panel: volumes, settings, curves and samples. Uses Slicer, not Qt."""

@@ -1,6 +1,9 @@
-"""The curves of a run as nodes: a table, its lines and a chart, for the losses and for the validation."""
+"""Curves of a run in the scene: a table and a plot series per curve, and a chart."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,27 +15,35 @@ from vtk.util.numpy_support import numpy_to_vtk
 from MRISuperResLib.core.models.card import STAGES
 from MRISuperResLib.scene.comparison.tables import COLORS
 
+from ..runs.record import RunRecord
+
 STEP = "step"
-MOST_POINTS = 1000
-"""Of a line: more than a plot has pixels make it slow and no better."""
+MAX_POINTS = 1000
+"""Points of a curve: a plot has no more pixels, and more make it slow."""
 
 LEGEND_SHARE = 0.45
-"""So much is added to the axis of the steps, so that the legend hides no line."""
+"""Part of the number of steps that is added to their axis, so that the legend hides no curve."""
 
 
 class Line(NamedTuple):
-    """text: of the legend. color: number of one of COLORS. points: [(step of both stages, value)]."""
+    """A curve.
+
+    Attributes:
+        text: Text in the legend.
+        color: Index of one of COLORS.
+        points: (step of both stages, value).
+    """
 
     text: str
     color: int
-    points: list
+    points: list[tuple[int, float]]
 
 
-def lossLines(record):
-    """[Line] with log10 of the losses, which differ by orders of magnitude. record: core.run.record.RunRecord."""
+def lossLines(record: RunRecord) -> list[Line]:
+    """Return the curves of log10 of the losses, which differ by orders of magnitude."""
     names = {
         ("psnr", "content"): _("L1, stage 1"),
-        ("psnr", "fft"): _("spectrum"),
+        ("psnr", "fft"): _("FFT, stage 1"),
         ("gan", "content"): _("L1, stage 2"),
         ("gan", "perceptual"): _("perceptual"),
         ("gan", "adversarial"): _("adversarial"),
@@ -50,8 +61,8 @@ def lossLines(record):
     return [line for line in lines if line.points]
 
 
-def psnrLines(record):
-    """[Line] of the PSNR on the validation slices, dB."""
+def psnrLines(record: RunRecord) -> list[Line]:
+    """Return the curves of the PSNR on the validation slices, dB."""
     scores = {stage: record.validations(stage, "psnr") for stage in STAGES}
     lines = [
         Line(text, color, [(step, value) for step, value, _bicubic in scores[stage]])
@@ -67,18 +78,29 @@ def psnrLines(record):
 
 
 class Curves:
-    """A chart in the scene that is filled again and again; never saved with the scene.
+    """A chart that grows with a run; never saved with the scene.
 
-    name: of the chart. title: of its y axis. markers: whether the points are shown.
+    Attributes:
+        chart: The chart node; None before the first call of `show`.
+
+    Args:
+        name: Name of the chart.
+        title: Title of its y axis.
+        markers: Show a marker at every point.
     """
 
-    def __init__(self, name, title, markers=False):
+    def __init__(self, name: str, title: str, markers: bool = False) -> None:
         self._name, self._title, self._markers = name, title, markers
         self._nodes = {}  # {text: (table node, series node)}
         self.chart = None
 
-    def show(self, lines, total):
-        """lines: [Line]; total: the number of steps of the run."""
+    def show(self, lines: Sequence[Line], total: int) -> None:
+        """Show curves in place of those before.
+
+        Args:
+            lines: The curves.
+            total: Number of steps of the run.
+        """
         if self.chart is None or not slicer.mrmlScene.IsNodePresent(self.chart):
             self.remove()
             self.chart = self._add("vtkMRMLPlotChartNode", self._name)
@@ -92,7 +114,8 @@ class Curves:
         self.chart.SetXAxisRangeAuto(False)
         self.chart.SetXAxisRange(0, max(total, 1) * (1 + LEGEND_SHARE))
 
-    def remove(self):
+    def remove(self) -> None:
+        """Remove all nodes from the scene."""
         for text in list(self._nodes):
             self._removeLine(text)
         _removeNode(self.chart)
@@ -110,7 +133,7 @@ class Curves:
             self._add("vtkMRMLTableNode", f"{self._name} {text}"),
             self._add("vtkMRMLPlotSeriesNode", text),
         )
-        series.SetName(text)  # of the legend, also where another chart has a line of this name
+        series.SetName(text)  # AddNewNodeByClass numbers a name that another chart uses too
         _fill(table, self._title, [])
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetXColumnName(STEP)
@@ -133,12 +156,11 @@ class Curves:
 
 
 def _fill(tableNode, title, points):
-    thinned = points[:: -max(1, -(-len(points) // MOST_POINTS))][
-        ::-1
-    ]  # the last point is among them
-    thinned = np.array(thinned * (2 if len(thinned) == 1 else 1), float).reshape(
-        -1, 2
-    )  # a line needs two
+    every = max(1, -(-len(points) // MAX_POINTS))
+    thinned = points[::-every][::-1]  # counted from the end, so that the last point is kept
+    if len(thinned) == 1:
+        thinned = thinned * 2  # a plot needs two points
+    thinned = np.array(thinned, float).reshape(-1, 2)
     table = vtk.vtkTable()
     for name, values in zip((STEP, title), thinned.T):
         column = numpy_to_vtk(np.ascontiguousarray(values), deep=True)

@@ -1,7 +1,9 @@
-"""The volumes of the scene that can be learnt from: whose they are, what they show, and where their files are.
+"""Training volumes in the scene: subject, anatomy and file of each.
 
-What the user says about a volume is kept in attributes of its node, and so is saved with the scene.
+What the user states about a volume is kept in attributes of its node, and so saved with the scene.
 """
+
+from __future__ import annotations
 
 import os
 import re
@@ -12,19 +14,18 @@ from slicer.i18n import tr as _
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.discovery import VOLUME_NAME
 from MRISuperResLib.scene.nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
-from MRISuperResLib.scene.nodes import subjectHierarchy
-from MRISuperResLib.scene.nodes import whyNotUpsamplable
+from MRISuperResLib.scene.nodes import subjectHierarchy, whyNotUpsamplable
 
 from ..data.sources import UNSPECIFIED, Source, subject_of
 
 ATTRIBUTE_PREFIX = "MRISuperResTraining."
 USE, ANATOMY, SUBJECT = (ATTRIBUTE_PREFIX + name for name in ("Use", "Anatomy", "Subject"))
 VIEW = ATTRIBUTE_PREFIX + "View"
-"""Attribute of the volumes that show what a network has learnt."""
+"""Attribute of the volumes that show sample slices of a run."""
 
 
-def trainableNodes():
-    """The volume nodes of the scene that can be learnt from; made images are not among them."""
+def trainableNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """Return the volume nodes that can be trained on; synthetic images are left out."""
     return [
         node
         for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
@@ -36,28 +37,37 @@ def trainableNodes():
     ]
 
 
-def chosenNodes():
+def chosenNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """Return the volume nodes that the user has checked."""
     return [node for node in trainableNodes() if isChosen(node)]
 
 
-def isChosen(node):
+def isChosen(node: slicer.vtkMRMLNode) -> bool:
+    """Return True if the user has checked a volume."""
     return node.GetAttribute(USE) == "yes"
 
 
-def choose(node, chosen):
+def choose(node: slicer.vtkMRMLNode, chosen: bool) -> None:
+    """Check or uncheck a volume."""
     node.SetAttribute(USE, "yes" if chosen else None)
 
 
-def anatomyOf(node):
+def anatomyOf(node: slicer.vtkMRMLNode) -> str:
+    """Return the anatomy of a volume; "unspecified" if the user stated none."""
     return node.GetAttribute(ANATOMY) or UNSPECIFIED
 
 
-def setAnatomy(node, anatomy):
+def setAnatomy(node: slicer.vtkMRMLNode, anatomy: str) -> None:
+    """State the anatomy of a volume; an empty text removes the statement."""
     node.SetAttribute(ANATOMY, anatomy.strip() or None)
 
 
-def subjectOf(node):
-    """What the user has said, else the patient of the subject hierarchy, else the study, else what the name says."""
+def subjectOf(node: slicer.vtkMRMLNode) -> str:
+    """Return the subject of a volume.
+
+    The first of: the user's statement, the patient or study in the subject hierarchy, the subject
+    in the name, the node ID.
+    """
     return (
         node.GetAttribute(SUBJECT)
         or _hierarchySubject(node)
@@ -66,7 +76,8 @@ def subjectOf(node):
     )
 
 
-def setSubject(node, subject):
+def setSubject(node: slicer.vtkMRMLNode, subject: str) -> None:
+    """State the subject of a volume; an empty text removes the statement."""
     node.SetAttribute(SUBJECT, subject.strip() or None)
 
 
@@ -80,10 +91,15 @@ def _hierarchySubject(node):
     return ""
 
 
-def source(node, folder):
-    """core.data.source.Source of a volume node. folder: where its voxels are written to where no file has them.
+def source(node: slicer.vtkMRMLScalarVolumeNode, folder: str) -> Source:
+    """Return a volume node as a source of the training.
 
-    Raises SuperResolutionError for a node that can't be learnt from, and where the folder can't be written.
+    Args:
+        node: The volume.
+        folder: Where its voxels are written to if no file holds them; created if needed.
+
+    Raises:
+        SuperResolutionError: The volume cannot be trained on, or the folder is not writable.
     """
     if reason := whyNotUpsamplable(node):
         raise SuperResolutionError(reason)
@@ -91,16 +107,16 @@ def source(node, folder):
 
 
 def _file(node):
-    """Of a volume as it was loaded; None for one that was made or changed, or whose file the training can't read."""
+    """The file of an unmodified volume; None if there is none that the training can read."""
     storage = node.GetStorageNode()
     path = storage.GetFileName() if storage is not None else None
-    isOne = (
+    isSingleFile = (
         path
         and storage.GetNumberOfFileNames() <= 1
         and VOLUME_NAME.fullmatch(os.path.basename(path))
         and os.path.isfile(path)
     )
-    return os.path.abspath(path) if isOne and not node.GetModifiedSinceRead() else None
+    return os.path.abspath(path) if isSingleFile and not node.GetModifiedSinceRead() else None
 
 
 def _write(node, folder):
@@ -108,9 +124,9 @@ def _write(node, folder):
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise SuperResolutionError(
-            _(
-                "The folder {folder} cannot be made ({reason}): choose another folder for the runs."
-            ).format(folder=folder, reason=error.strerror),
+            _("Cannot create {folder} ({reason}). Choose another folder for the runs.").format(
+                folder=folder, reason=error.strerror
+            ),
             "environment",
         ) from error
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", node.GetName()).strip("._") or "volume"
@@ -118,15 +134,15 @@ def _write(node, folder):
     while os.path.exists(path):
         number += 1
         path = os.path.join(folder, f"{stem}-{number}.nrrd")
-    storage = (
-        slicer.vtkMRMLVolumeArchetypeStorageNode()
-    )  # of its own, so that the node keeps its file
+    # a storage node outside the scene, so that the volume keeps its own file
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(path)
     storage.SetUseCompression(0)
     if not storage.WriteData(node) or not os.path.isfile(path):
         raise SuperResolutionError(
             _(
-                "“{name}” cannot be written to {path}: free some space, or choose another folder for the runs."
+                "Cannot write “{name}” to {path}. Free disk space, or choose another folder for "
+                "the runs."
             ).format(name=node.GetName(), path=path),
             "environment",
         )

@@ -1,7 +1,7 @@
-"""The settings of the panel, which are saved with the scene, and the training settings that they make."""
+"""Settings of the panel, saved with the scene, and the training settings that they make."""
 
 import enum
-from typing import Annotated
+from typing import Annotated, Any
 
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
@@ -9,35 +9,42 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from MRISuperResLib.scene.parameters import Scale
 
 from ..options.presets import PRESETS, RRDB_23, preset
+from ..options.settings import Settings
 
 
 class Preset(enum.Enum):
+    """Presets; the values are the keys of `PRESETS`."""
+
     QUICK = "quick"
     THESIS = "thesis"
     MODERN = "modern"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "quick": _("Quick: minutes, to see everything work"),
-            "thesis": _("Thesis: as it was published"),
-            "modern": _("Modern: the same network, trained as people do since"),
+            "quick": _("Quick (minutes)"),
+            "thesis": _("Thesis (as published)"),
+            "modern": _("Modern (since 2018)"),
         }[self.value]
 
 
 class Generator(enum.Enum):
+    """Generators that the panel offers."""
+
     RRDB_23 = "rrdb-23"
     RRDB_8 = "rrdb-8"
     COMPACT = "compact"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "rrdb-23": _("RRDB, 23 blocks: the largest, for a GPU"),
-            "rrdb-8": _("RRDB, 8 blocks: about a third of it"),
-            "compact": _("Compact: for computers without a GPU"),
+            "rrdb-23": _("RRDB-23 (GPU)"),
+            "rrdb-8": _("RRDB-8 (GPU)"),
+            "compact": _("Compact (CPU)"),
         }[self.value]
 
-    def architecture(self, presetName):
-        """For the settings; a network that the preset has is that of the preset."""
+    def architecture(self, presetName: str) -> dict[str, Any]:
+        """Return the setting `generator`: that of the preset if it is of this kind."""
         own = PRESETS[presetName]["generator"]
         if Generator.of(own) is self:
             return own
@@ -50,62 +57,87 @@ class Generator(enum.Enum):
         )
 
     @classmethod
-    def of(cls, architecture):
+    def of(cls, architecture: dict[str, Any]) -> "Generator":
+        """Return the kind of generator of a setting `generator`."""
         if architecture.get("network") == "compact":
             return cls.COMPACT
         return cls.RRDB_23 if architecture.get("blocks", 23) > 8 else cls.RRDB_8
 
 
 class Degradation(enum.Enum):
+    """Degradations; the values are those of `DataSettings.degradation`."""
+
     BICUBIC = "bicubic"
     KSPACE = "kspace"
     BLUR = "blur"
     BICUBIC_KSPACE = "bicubic+kspace"
     MIXTURE = "mixture"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "bicubic": _("Bicubic, antialiased"),
-            "kspace": _("Truncation of k-space, as in a scanner"),
-            "blur": _("Blur, then bicubic"),
-            "bicubic+kspace": _("Bicubic or k-space, at random"),
-            "mixture": _("Mixture of all three"),
+            "bicubic": _("Bicubic (antialiased)"),
+            "kspace": _("K-space truncation"),
+            "blur": _("Blur and bicubic"),
+            "bicubic+kspace": _("Bicubic or k-space"),
+            "mixture": _("Mixture of all"),
         }[self.value]
 
 
 class Precision(enum.Enum):
+    """Precisions; the values are those of `Settings.precision`."""
+
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "float32": _("float32"),
-            "bfloat16": _("bfloat16 (faster on newer GPUs)"),
-            "float16": _("float16 (faster on older GPUs)"),
+            "float32": _("Float32"),
+            "bfloat16": _("Bfloat16 (newer GPUs)"),
+            "float16": _("Float16 (older GPUs)"),
         }[self.value]
 
 
 class Device(enum.Enum):
-    """The value is an argument of gui.training_process.start."""
+    """Devices; the values are those of `widgets.run_tasks.startTraining`."""
 
     AUTO = "auto"
     CPU = "cpu"
     GPU_0 = "cuda:0"
     GPU_1 = "cuda:1"
 
-    def label(self):
+    def label(self) -> str:
+        """Return the text for the combo box."""
         return {
-            "auto": _("Automatic: the GPU where there is one"),
+            "auto": _("Automatic"),
             "cpu": _("CPU"),
-            "cuda:0": _("First GPU"),
-            "cuda:1": _("Second GPU"),
+            "cuda:0": _("GPU 0"),
+            "cuda:1": _("GPU 1"),
         }[self.value]
 
 
 @parameterNodeWrapper
 class MRISuperResTrainingParameterNode:
-    """files: a folder, list, BIDS tree or recipe of further volumes, or empty. runName: empty for a name of its own. vgg: path, or empty."""
+    """Parameter node of the module.
+
+    Attributes:
+        files: Folder, list, BIDS tree or recipe of additional volumes, or empty.
+        preCheck: Skip slices with little or no anatomy.
+        preset: Settings to start from.
+        scale: In-plane upsampling factor.
+        generator: Network to train.
+        psnrSteps: Steps of stage 1.
+        ganSteps: Steps of stage 2; 0 skips it.
+        patch: Side of a high-resolution patch, pixels.
+        batch: Patches per step.
+        degradation: How low-resolution slices are made.
+        precision: Precision of the forward and backward pass.
+        device: Device that trains the network.
+        vgg: File of the weights of VGG19, or empty.
+        runName: Name of the run; empty for a name of preset, scale and time.
+    """
 
     files: str = ""
     preCheck: bool = True
@@ -123,23 +155,23 @@ class MRISuperResTrainingParameterNode:
     runName: str = ""
 
 
-def takePreset(parameters):
-    """Sets what the preset has an opinion about; the rest stays. parameters: MRISuperResTrainingParameterNode."""
+def applyPreset(parameters: MRISuperResTrainingParameterNode) -> None:
+    """Set the parameters that the chosen preset determines; the others stay."""
     settings = preset(parameters.preset.value, parameters.scale.value)
     parameters.generator = Generator.of(settings.generator)
-    parameters.psnrSteps, parameters.ganSteps = (
-        settings.psnr.steps,
-        settings.gan.steps if settings.gan else 0,
-    )
+    parameters.psnrSteps = settings.psnr.steps
+    parameters.ganSteps = settings.gan.steps if settings.gan else 0
     parameters.patch, parameters.batch = settings.data.patch, settings.batch
-    parameters.degradation, parameters.precision = (
-        Degradation(settings.data.degradation),
-        Precision(settings.precision),
-    )
+    parameters.degradation = Degradation(settings.data.degradation)
+    parameters.precision = Precision(settings.precision)
 
 
-def trainingSettings(parameters):
-    """core.settings.settings.Settings. Raises SuperResolutionError (kind "settings") with a sentence on what does not go together."""
+def trainingSettings(parameters: MRISuperResTrainingParameterNode) -> Settings:
+    """Return the settings of a training.
+
+    Raises:
+        SuperResolutionError: Two parameters do not fit together (kind "settings").
+    """
     name = parameters.preset.value
     gan = (
         {"steps": parameters.ganSteps, **({"vgg": parameters.vgg} if parameters.vgg else {})}

@@ -1,1 +1,1 @@
-"""The parts of the panel, and the processes that it starts. Qt is used here only."""
+"""Widgets of the training panel."""

@@ -1,6 +1,10 @@
-"""The part of the panel that says what is learnt from: volumes of the scene, and files."""
+"""Section of the panel with the training volumes: nodes of the scene, and files."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
@@ -8,56 +12,58 @@ from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
 
-from ..data.sources import read_sources
+from ..data.sources import Skipped, Source, read_sources
 from ..scene import dataset
 
 NAME, ANATOMY, SUBJECT = range(3)  # columns
 WARNING = "⚠ "
+NORMAL_STYLE, WARNING_STYLE = "color: gray", "color: #a04000"
 
 
 class DatasetPanel:
-    """ui: the widgets of the panel. onChanged(): something else was chosen, or said of a volume."""
+    """Section with the training volumes.
 
-    def __init__(self, ui, onChanged):
+    Args:
+        ui: Widgets of the panel.
+        onChanged: Called when a choice or a statement about a volume has changed.
+    """
+
+    def __init__(self, ui: Any, onChanged: Callable[[], None]) -> None:
         self._ui, self._onChanged = ui, onChanged
         self._table, self._isRefreshPending = ui.volumesTable, False
-        self._looked = (
-            None,
-            [],
-            [],
-        )  # path, sources and skipped files of the folder or list that was looked at last
+        # path, volumes and skipped files of the folder or list that was read last
+        self._read: tuple[str | None, list[Source], Skipped] = (None, [], [])
         self._table.setColumnCount(3)
         self._table.setHorizontalHeaderLabels([_("Volume"), _("Anatomy"), _("Subject")])
         self._table.verticalHeader().visible = False
         self._table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         self._table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
-        ui.filesLineEdit.connect("editingFinished()", self.lookAtFiles)
+        ui.filesLineEdit.connect("editingFinished()", self.readFiles)
         ui.filesButton.connect("clicked(bool)", self._onChooseFile)
         ui.folderButton.connect("clicked(bool)", self._onChooseFolder)
 
     @property
-    def volumes(self):
-        """What was chosen, as TrainingRuns.start takes it: volume nodes and paths."""
+    def volumes(self) -> list[slicer.vtkMRMLScalarVolumeNode | str]:
+        """The chosen volume nodes and paths, as for `TrainingRuns.start`."""
         return dataset.chosenNodes() + ([self.files] if self.files else [])
 
     @property
-    def files(self):
+    def files(self) -> str:
+        """The path of additional files, or an empty text."""
         return self._ui.filesLineEdit.text.strip()
 
-    def whyNot(self):
-        """Why nothing can be learnt from what is chosen, in one sentence; empty where it can."""
+    def whyNot(self) -> str:
+        """Return one sentence on why the choice cannot be trained on, or an empty text."""
         if self.files and not os.path.exists(self.files):
-            return _("There is no file or folder {path}: check the name.").format(path=self.files)
+            return _("No such file or folder: {path}. Check the path.").format(path=self.files)
         if not self.volumes:
-            return _("Choose volumes to learn from: check some of the list, or name a folder.")
-        if self._looked[0] == self.files and self.files and not self._subjects():
-            return _("There is no volume in {path}: choose another folder or list.").format(
-                path=self.files
-            )
+            return _("No training volumes. Check some in the list, or name a folder.")
+        if self.files and self._read[0] == self.files and not self._subjects():
+            return _("No volumes in {path}. Choose another folder or list.").format(path=self.files)
         return ""
 
-    def refresh(self):
-        """Shows the volumes of the scene."""
+    def refresh(self) -> None:
+        """Show the volumes of the scene."""
         nodes = dataset.trainableNodes()
         blocked = self._table.blockSignals(True)
         self._table.setRowCount(len(nodes))
@@ -79,65 +85,64 @@ class DatasetPanel:
         self._table.blockSignals(blocked)
         self.update()
 
-    def refreshLater(self):
-        """Once, when everything else has been done: a node that is added has no image yet."""
+    def refreshLater(self) -> None:
+        """Refresh once after all pending events: a node that is being added has no image yet."""
         if not self._isRefreshPending:
             self._isRefreshPending = True
             qt.QTimer.singleShot(0, self._refreshNow)
 
-    def cleanup(self):
-        self._isRefreshPending = False  # what is pending comes to nothing
+    def cleanup(self) -> None:
+        """Drop a pending refresh; the panel is being deleted."""
+        self._isRefreshPending = False
 
-    def update(self):
-        text = self._summary()
-        self._ui.datasetLabel.text = text
-        self._ui.datasetLabel.styleSheet = "color: #a04000" if WARNING in text else "color: gray"
+    def update(self) -> None:
+        """Show how many volumes and subjects are chosen, and what was skipped."""
+        text, isWarning = self._summary()
+        skipped = self._foundFiles()[1]
+        if skipped:
+            path, reason = skipped[0]
+            text += _("\nSkipped files: {n}. {path}: {reason}").format(
+                n=len(skipped), path=path, reason=reason
+            )
+        self._ui.datasetLabel.text = WARNING * isWarning + text.strip()
+        self._ui.datasetLabel.styleSheet = WARNING_STYLE if isWarning else NORMAL_STYLE
 
-    def lookAtFiles(self):
-        """Looks into the folder or list that is named. Not while its name is being typed: half a name may be a folder of a million files."""
+    def readFiles(self) -> None:
+        """Read the chosen folder or list.
+
+        Not called while a path is typed: half of it may be a folder with a million files.
+        """
         path = self.files
-        if path and self._looked[0] != path and os.path.exists(path):
-            with slicer.util.tryWithErrorDisplay(
-                _("The files could not be listed."), waitCursor=True
-            ):
+        if path and self._read[0] != path and os.path.exists(path):
+            with slicer.util.tryWithErrorDisplay(_("Cannot list the files."), waitCursor=True):
                 try:
-                    self._looked = path, *read_sources([path])
+                    self._read = path, *read_sources([path])
                 except SuperResolutionError as error:
-                    self._looked = path, [], []
+                    self._read = path, [], []
                     raise RuntimeError(str(error)) from error
         self.update()
         self._onChanged()
 
     def _summary(self):
-        lines, subjects = [], self._subjects()
-        if self.files and self._looked[0] != self.files:
-            lines.append(_("The files are listed when they are needed."))
-        elif len(subjects) == 1:
-            lines.append(
-                WARNING
-                + _(
-                    "Only one subject, {subject}: some of its slices are held back, which says little about other people. "
-                    "Add at least one subject."
-                ).format(subject=subjects[0])
+        """(text, whether it is a warning)."""
+        subjects = self._subjects()
+        if self.files and self._read[0] != self.files:
+            return _("Files are listed when the training starts."), False
+        if len(subjects) == 1:
+            text = _(
+                "Only one subject, {subject}: validation on its own slices says little about "
+                "other subjects. Add at least one subject."
             )
-        elif subjects:
+            return text.format(subject=subjects[0]), True
+        if subjects:
             volumes = len(dataset.chosenNodes()) + len(self._foundFiles()[0])
-            lines.append(
-                _(
-                    "{volumes} volumes of {subjects} subjects; whole subjects are held back to see how good the network is."
-                ).format(volumes=volumes, subjects=len(subjects))
-            )
-        skipped = self._foundFiles()[1]
-        if skipped:
-            lines.append(
-                _("{n} files are left out; {path}: {reason}").format(
-                    n=len(skipped), path=skipped[0][0], reason=skipped[0][1]
-                )
-            )
-        return "\n".join(lines)
+            text = _("{volumes} volumes, {subjects} subjects; some subjects are held out.")
+            return text.format(volumes=volumes, subjects=len(subjects)), False
+        return "", False
 
     def _foundFiles(self):
-        return self._looked[1:] if self.files and self._looked[0] == self.files else ([], [])
+        """The volumes and the skipped files at the path."""
+        return self._read[1:] if self.files and self._read[0] == self.files else ([], [])
 
     def _subjects(self):
         return sorted(
@@ -146,7 +151,7 @@ class DatasetPanel:
         )
 
     def _onItemChanged(self, item):
-        """A check mark counts for all selected rows."""
+        # a change of a selected row applies to all selected rows
         selected = [
             row for row in range(self._table.rowCount) if self._table.item(row, NAME).isSelected()
         ]
@@ -157,11 +162,11 @@ class DatasetPanel:
                 continue
             if item.column() == NAME:
                 dataset.choose(node, item.checkState() == qt.Qt.Checked)
+            elif item.column() == ANATOMY:
+                dataset.setAnatomy(node, item.text())
             else:
-                (dataset.setAnatomy if item.column() == ANATOMY else dataset.setSubject)(
-                    node, item.text()
-                )
-        self.refreshLater()  # the table is still busy with the item
+                dataset.setSubject(node, item.text())
+        self.refreshLater()  # not now: the table still uses the item
 
     def _refreshNow(self):
         if self._isRefreshPending:
@@ -170,26 +175,27 @@ class DatasetPanel:
             self._onChanged()
 
     def _onChooseFile(self, checked=False):
-        self._take(
+        filters = (
+            "*.txt *.tsv *.csv *.json *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd"  # no translation
+        )
+        self._setPath(
             qt.QFileDialog.getOpenFileName(
                 self._table,
-                _("Volumes to learn from"),
+                _("Training volumes"),
                 self.files,
-                _(
-                    "Lists, recipes and volumes (*.txt *.tsv *.csv *.json *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd)"
-                ),
+                _("Lists, recipes and volumes ({extensions})").format(extensions=filters),
             )
         )
 
     def _onChooseFolder(self, checked=False):
-        self._take(
-            qt.QFileDialog.getExistingDirectory(self._table, _("Volumes to learn from"), self.files)
+        self._setPath(
+            qt.QFileDialog.getExistingDirectory(self._table, _("Training volumes"), self.files)
         )
 
-    def _take(self, path):
+    def _setPath(self, path):
         if path:
             self._ui.filesLineEdit.text = path
-            self.lookAtFiles()
+            self.readFiles()
 
 
 def _item(text, flags):

@@ -1,13 +1,17 @@
-"""What an evaluation has given, as a table of the thesis: a row for every method, the best in bold."""
+"""Table of an evaluation: a row per method, the best mean in bold."""
+
+from __future__ import annotations
 
 import csv
+from pathlib import Path
+from typing import Any
 
 import qt
 from slicer.i18n import tr as _
 
 SUMMARY, REPORT = "summary.csv", "evaluation.md"
 METRICS = {
-    "psnr": (_("PSNR, dB"), 2, max),
+    "psnr": (_("PSNR (dB)"), 2, max),
     "ssim_wang": (_("SSIM"), 4, max),
     "rmse": (_("RMSE"), 2, min),
     "lpips": (_("LPIPS"), 4, min),
@@ -16,22 +20,29 @@ METRICS = {
     "pi": (_("PI"), 2, min),
     "inconsistency": (_("Inconsistency"), 2, min),
 }
-"""{name in the file: (heading, digits, which is the best)}; the report has more."""
+"""{name in the file: (heading, digits, function that finds the best)}; the report has more."""
 
-MOST_ROWS, SCROLL_BAR = 12, 20  # that are shown without scrolling; pixels
+MAX_ROWS = 12
+"""Rows that are visible without scrolling."""
+SCROLL_BAR_HEIGHT = 20
+"""Pixels."""
 
 
 class EvaluationTable:
-    """ui: the widgets of the panel."""
+    """Table of an evaluation with the button that opens its report; hidden without one.
 
-    def __init__(self, ui):
+    Args:
+        ui: Widgets of the panel.
+    """
+
+    def __init__(self, ui: Any) -> None:
         self._ui, self._folder, self._stamp = ui, None, None
         ui.evaluationTable.verticalHeader().visible = False
         ui.reportButton.connect("clicked(bool)", self._onReport)
         self._setVisible(False)
 
-    def show(self, folder):
-        """folder: of an evaluation, which need not be there, or None."""
+    def show(self, folder: Path | None) -> None:
+        """Show the evaluation in a folder, or nothing if there is none."""
         stamp = _stamp(folder / SUMMARY) if folder else None
         if stamp == self._stamp:
             return
@@ -52,7 +63,7 @@ class EvaluationTable:
         values = {(row["anatomy"], row["scale"], row["method"], row["metric"]): row for row in rows}
         table.setColumnCount(2 + len(metrics))
         table.setHorizontalHeaderLabels(
-            [_("Volumes"), _("Method"), *(METRICS[metric][0] for metric in metrics)]
+            [_("Anatomy"), _("Method"), *(METRICS[metric][0] for metric in metrics)]
         )
         table.setRowCount(len(methods))
         for number, (anatomy, scale, method) in enumerate(methods):
@@ -67,11 +78,11 @@ class EvaluationTable:
                 )
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
-        shown = min(len(methods), MOST_ROWS)
+        shown = min(len(methods), MAX_ROWS)
         height = (
             sum(table.rowHeight(row) for row in range(shown))
             + table.horizontalHeader().sizeHint.height()
-            + SCROLL_BAR
+            + SCROLL_BAR_HEIGHT
         )
         table.minimumHeight = table.maximumHeight = height
 
@@ -80,28 +91,28 @@ class EvaluationTable:
 
 
 def _value(row, metric, rows):
-    """A cell of a row of the file, or of None."""
+    """The cell of a row of the file; empty without one."""
     if row is None or not row["mean"]:
         return _item("")
     _heading, digits, best = METRICS[metric]
     item = _item(f"{float(row['mean']):.{digits}f}")
-    rivals = [
-        float(rival["mean"])
-        for rival in rows
-        if rival["mean"] and all(rival[key] == row[key] for key in ("anatomy", "scale", "metric"))
+    values = [
+        float(other["mean"])
+        for other in rows
+        if other["mean"] and all(other[key] == row[key] for key in ("anatomy", "scale", "metric"))
     ]
-    if float(row["mean"]) == best(rivals):
+    if float(row["mean"]) == best(values):
         font = item.font()
         font.setBold(True)
         item.setFont(font)
-    interval = (
-        _("95% interval {low:.{digits}f} to {high:.{digits}f}, ").format(
-            low=float(row["low"]), high=float(row["high"]), digits=digits
+    toolTip = _("{n} subjects").format(n=row["subjects"])
+    if row["low"]:
+        toolTip = _("95% confidence interval {low} to {high}, {n} subjects").format(
+            low=f"{float(row['low']):.{digits}f}",
+            high=f"{float(row['high']):.{digits}f}",
+            n=row["subjects"],
         )
-        if row["low"]
-        else ""
-    )
-    item.setToolTip(interval + _("subjects: {n}").format(n=row["subjects"]))
+    item.setToolTip(toolTip)
     return item
 
 

@@ -1,35 +1,56 @@
-"""The part of the panel that shows one run: where it is, what it learns from, how to stop it and go on."""
+"""Section of the panel that shows one run: state, progress, data, views, stop and resume."""
 
+from __future__ import annotations
+
+import datetime
+import os
 import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from slicer.i18n import tr as _
 
+from MRISuperResLib.core.messages import Message
+from MRISuperResLib.core.progress import format_duration
+
 from ..runs import lock
-from ..runs.record import RunState
-from . import run_texts
+from ..runs.record import RunRecord, RunState
 from .evaluation_table import EvaluationTable
-from .runs import EVALUATION_FOLDER
+from .runs import EVALUATION_FOLDER, TrainingRuns
 from .training_views import TrainingViews
 
 STOP_TIMEOUT = 60.0
-"""s after which a process that was asked to stop may be ended by force: a step of a large network on a CPU takes long."""
+"""Seconds after a stop request until the process may be killed: a step of a large network on a CPU
+takes long."""
+RunAction = Callable[[RunRecord], None]
+WARNING = "⚠ "
 
 
 class RunSection:
-    """ui: the widgets of the panel. runs: TrainingRuns. actions: {"stop", "kill", "resume": function(record)}, what the button does."""
+    """Section of one run.
 
-    def __init__(self, ui, runs, actions):
+    Attributes:
+        record: The run; None if there is none.
+        views: Its curves and sample slices.
+
+    Args:
+        ui: Widgets of the panel.
+        runs: The runs.
+        actions: Functions of the button: "stop", "kill" and "resume".
+    """
+
+    def __init__(self, ui: Any, runs: TrainingRuns, actions: Mapping[str, RunAction]) -> None:
         self._ui, self._runs, self._actions = ui, runs, actions
-        self._action = None
-        self.record = None  # the run that is shown
+        self._action: str | None = None
+        self.record: RunRecord | None = None
         self.views = TrainingViews(self._updateButtons)
         self._evaluation = EvaluationTable(ui)
         ui.stopButton.connect("clicked(bool)", self._onAction)
         ui.viewsButton.connect("clicked(bool)", self._onViews)
         self.show(None)
 
-    def show(self, record):
-        """Shows a run, or with None that there is none."""
+    def show(self, record: RunRecord | None) -> None:
+        """Show a run, or with None a hint on how to start one."""
         if record is None:
             self.views.close()
         elif self.views.isOpen:
@@ -37,85 +58,69 @@ class RunSection:
         self.record = record
         self.update()
 
-    def update(self):
-        """What is new of the run."""
+    def update(self) -> None:
+        """Show what is new of the run."""
         record, ui = self.record, self._ui
-        ui.runTitleLabel.text = (
-            run_texts.titleText(record)
-            if record
-            else _("Start a run, or open one of the list below.")
-        )
         for widget in (ui.progressBar, ui.progressLabel, ui.stopButton, ui.viewsButton):
             widget.visible = record is not None
-        details = run_texts.detailsText(record) if record else ""
+        if record is None:
+            title, details, message = _("Start a run, or open one from the list."), "", ""
+        else:
+            isStarting = self._runs.isStarting(record)
+            state = stateText(record, isStarting, self._secondsSinceStop() is not None)
+            title, details = f"{titleText(record)} – {state}", detailsText(record)
+            message = "" if isStarting else record.message
+            ui.progressBar.setRange(0, max(record.total, 1))
+            ui.progressBar.value = record.done
+            hasProgress = self._runs.isActive(record) or record.events
+            ui.progressLabel.text = progressText(record) if hasProgress else ""
+        ui.runTitleLabel.text = title
         if details != ui.detailsTextEdit.plainText:
             ui.detailsTextEdit.plainText = details
         ui.detailsTextEdit.visible = bool(details)
-        message = record.message if record else ""
-        if record is not None:
-            isStarting = self._runs.isStarting(record)
-            ui.runTitleLabel.text += (
-                f" – {run_texts.stateText(record, isStarting, self._stopping() is not None)}"
-            )
-            ui.progressBar.setRange(0, max(record.total, 1))
-            ui.progressBar.value = record.done
-            ui.progressLabel.text = (
-                run_texts.progressText(record)
-                if self._runs.isActive(record) or record.events
-                else ""
-            )
-            message = "" if isStarting else message
         ui.runMessageLabel.text = message
         ui.runMessageLabel.visible = bool(message)
         self._evaluation.show(record.path / EVALUATION_FOLDER if record else None)
         self._updateButtons()
         self.views.update()
 
-    def openViews(self):
+    def openViews(self) -> None:
+        """Show curves and sample slices of the run."""
         self.views.open(self.record)
         self._updateButtons()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
+        """Close the views; the panel is being deleted."""
         self.views.close()
 
-    def _stopping(self):
-        """s since the run was asked to stop, or None."""
-        asked = (
+    def _secondsSinceStop(self):
+        """Seconds since the stop request of a running run; None without one."""
+        requested = (
             lock.stop_request_time(self.record.path) if self._runs.isActive(self.record) else None
         )
-        return None if asked is None else time.time() - asked
+        return None if requested is None else time.time() - requested
 
     def _updateButtons(self):
         ui, record = self._ui, self.record
         if record is None:
             return
-        stopping = self._stopping()
-        text, self._action, toolTip = (
-            _("Stop"),
-            "stop",
-            _("Ends the training after its present step; it can go on from there"),
-        )
+        seconds = self._secondsSinceStop()
         if not self._runs.isActive(record):
-            text, self._action, toolTip = _("Resume"), "resume", _("Go on from the last checkpoint")
-        elif stopping is not None and stopping < STOP_TIMEOUT:
-            text, self._action, toolTip = (
-                _("Stopping …"),
-                None,
-                _("The process ends after its present step"),
-            )
-        elif stopping is not None:
-            text, self._action, toolTip = (
-                _("End by force…"),
-                "kill",
-                _("The process does not answer. It loses the steps since its last checkpoint"),
-            )
+            self._action = None if record.state is RunState.FINISHED else "resume"
+            text, toolTip = _("Resume"), _("Continue from the last checkpoint")
+        elif seconds is None:
+            self._action = "stop"
+            text, toolTip = _("Stop"), _("Stop after the current step, with a checkpoint")
+        elif seconds < STOP_TIMEOUT:
+            self._action = None
+            text, toolTip = _("Stopping…"), _("The process stops after its current step")
+        else:
+            self._action = "kill"
+            text = _("Kill process…")
+            toolTip = _("No answer; killing loses the steps since the last checkpoint")
         ui.stopButton.text, ui.stopButton.toolTip = text, toolTip
-        ui.stopButton.enabled = self._action is not None and not (
-            self._action == "resume" and record.state is RunState.FINISHED
-        )
-        ui.viewsButton.text = (
-            _("Close curves and samples") if self.views.isOpen else _("Show curves and samples")
-        )
+        ui.stopButton.enabled = self._action is not None
+        ui.viewsButton.text = _("Close views") if self.views.isOpen else _("Show views")
 
     def _onAction(self, checked=False):
         self._actions[self._action](self.record)
@@ -125,3 +130,118 @@ class RunSection:
             self.views.close()
         else:
             self.openViews()
+
+
+def stateText(record: RunRecord, isStarting: bool = False, isStopping: bool = False) -> str:
+    """Return the state of a run in one word."""
+    if record.is_behind:
+        return _("reading…")
+    if isStarting and record.state is not RunState.RUNNING:
+        return _("starting")
+    if isStopping and record.state is RunState.RUNNING:
+        return _("stopping")
+    return {
+        RunState.RUNNING: _("running"),
+        RunState.STOPPED: _("stopped"),
+        RunState.FINISHED: _("finished"),
+        RunState.FAILED: _("failed"),
+        RunState.INTERRUPTED: _("interrupted"),
+    }[record.state]
+
+
+def titleText(record: RunRecord) -> str:
+    """Return name, preset and scale of a run."""
+    settings = record.settings
+    return _("{name} – {preset}, ×{scale}").format(
+        name=record.name,
+        preset=settings.get("preset") or _("custom settings"),
+        scale=settings.get("scale", "?"),
+    )
+
+
+def progressText(record: RunRecord) -> str:
+    """Return stage, step, speed, time left in the stage, and the best PSNR of a run."""
+    stage, step = record.position
+    if stage is None:
+        return _("Preparing volumes…")
+    text = _("{stage}: step {step} of {steps}").format(
+        stage=_("Stage 1 (PSNR)") if stage == "psnr" else _("Stage 2 (GAN)"),
+        step=step,
+        steps=record.steps(stage),
+    )
+    rate, remaining = record.rate
+    if record.state is RunState.RUNNING and rate:
+        text += _(", {rate:.3g} steps/s").format(rate=rate)
+        if remaining is not None:
+            text += _(", {time} left").format(time=format_duration(remaining))
+    if record.best_psnr:
+        value, bicubic = record.best_psnr
+        text += "\n" + _("Best validation PSNR {value:.2f} dB").format(value=value)
+        if bicubic is not None:
+            text += _(" ({gain:+.2f} dB over bicubic)").format(gain=value - bicubic)
+    return text
+
+
+def dateText(seconds: float) -> str:
+    """Return date and time of day; an empty text for 0."""
+    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M") if seconds else ""
+
+
+def detailsText(record: RunRecord) -> str:
+    """Return training volumes, held-out volumes, and what was skipped with the reasons."""
+    description = record.description
+    split = description.get("split") or {}
+    lines = [_marked(message) for message in map(Message.from_dict, split.get("messages", ()))]
+    for volume in description.get("volumes", ()):
+        lines += _volumeLines(volume, split)
+    lines += [
+        _("Skipped {path}: {reason}").format(path=os.path.basename(path), reason=reason)
+        for path, reason in [*description.get("unusable", ()), *record.skipped]
+    ]
+    return "\n".join(lines)
+
+
+def _volumeLines(volume, split):
+    isHeldOut = volume["subject"] in split.get("validation", ()) and not split.get("by_slices")
+    skipped = volume.get("left_out", {})
+    text = _("{name}: {slices} {use} slices").format(
+        name=os.path.basename(volume["path"]),
+        slices=volume["slices"],
+        use=_("held-out") if isHeldOut else _("training"),
+    )
+    if skipped:
+        text += _(", {n} skipped").format(n=len(skipped))
+    reasons: dict[str, list[int]] = {}
+    for number, reason in skipped.items():
+        reasons.setdefault(reason, []).append(int(number))
+    messages = map(Message.from_dict, volume.get("messages", ()))
+    return [
+        text,
+        *(f"    {_exclusionText(reason)}: {_ranges(found)}" for reason, found in reasons.items()),
+        *(f"    {_marked(message)}" for message in messages if message.is_warning),
+    ]
+
+
+def _marked(message):
+    return WARNING * message.is_warning + message.text
+
+
+def _exclusionText(reason):
+    """The text of a data.preparation.Exclusion."""
+    return {
+        "empty": _("little or no anatomy"),
+        "gap": _("close to held-out slices"),
+        "validation": _("held out"),
+        "training": _("for training"),
+    }.get(reason, reason)
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers as "1–4, 7, 9–12"."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in parts)

@@ -1,4 +1,6 @@
-"""The runs of one folder: started, resumed, stopped, deleted, sent to MRISuperRes."""
+"""Runs of a folder: start, resume, stop, delete, evaluate, and export to MRISuperRes."""
+
+from __future__ import annotations
 
 import csv
 import datetime
@@ -6,7 +8,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -15,54 +19,75 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.models.store import user_models_folder
 
-from ..data.sources import COLUMNS, Source
-from ..data.sources import read_sources
+from ..data.sources import COLUMNS, Skipped, Source, read_sources
 from ..options.presets import preset
 from ..options.settings import Settings
 from ..runs import lock
 from ..runs.record import REQUEST, RunRecord, RunState, runs_in
 from ..scene import dataset
-from . import run_task, training_process
+from . import run_tasks
+from .run_tasks import CommandLine, RunTask, RunTaskKind
 
-FOLDER_KEY = "MRISuperResTraining/RunsFolder"
+FOLDER_SETTING = "MRISuperResTraining/RunsFolder"
 VOLUMES, VOLUMES_LIST, EVALUATION_FOLDER = "volumes", "volumes.tsv", "evaluation"
-"""In a run's folder: volumes of the scene that no file had, the list of all, what an evaluation has given."""
+"""In the folder of a run: voxels of nodes without a file, the list of volumes, the evaluation."""
+
+Run = RunRecord | str | os.PathLike
+"""A run: its record, its name, or the path of its folder."""
+TrainingSettings = Settings | str | Mapping[str, Any]
+"""Settings, the name of a preset, or JSON values of settings."""
+TrainingVolume = slicer.vtkMRMLScalarVolumeNode | Source | str | os.PathLike
+"""A volume node, a source, or a path: volume file, folder, BIDS tree, list or recipe."""
 
 
-def defaultFolder():
-    """Beside Slicer's settings."""
+def defaultFolder() -> str:
+    """Return the default folder of the runs, beside Slicer's settings."""
     return os.path.join(
         os.path.dirname(slicer.app.userSettings().fileName()), "MRISuperResTraining"
     )
 
 
 class TrainingRuns:
-    """command: function that returns (program, arguments) for the words of a command of the training."""
+    """Runs of a folder.
 
-    def __init__(self, command=training_process.trainingCommand):
+    Methods raise SuperResolutionError with one sentence for the user.
+
+    Attributes:
+        tasks: The running exports and evaluations.
+
+    Args:
+        command: Makes the command line of the training.
+    """
+
+    def __init__(self, command: CommandLine = run_tasks.trainingCommand) -> None:
         self.command = command
-        self._records = []
-        self.tasks = []  # the RunTasks that go on
+        self._records: list[RunRecord] = []
+        self.tasks: list[RunTask] = []
 
     @property
-    def folder(self):
-        return slicer.app.userSettings().value(FOLDER_KEY) or defaultFolder()
+    def folder(self) -> str:
+        """Folder of the runs, kept in Slicer's settings."""
+        return slicer.app.userSettings().value(FOLDER_SETTING) or defaultFolder()
 
     @folder.setter
-    def folder(self, path):
-        slicer.app.userSettings().setValue(FOLDER_KEY, str(path))
+    def folder(self, path: str | os.PathLike) -> None:
+        slicer.app.userSettings().setValue(FOLDER_SETTING, str(path))
 
-    def list(self, limit=None):
-        """The RunRecords, the newest first, up to date. limit: as of RunRecord.update."""
+    def list(self, limit: int | None = None) -> list[RunRecord]:
+        """Return the updated records of all runs, the newest first.
+
+        Args:
+            limit: As for `RunRecord.update`.
+        """
         self._records = runs_in(self.folder, self._records, limit)
         return self._records
 
-    def record(self, run):
-        """The RunRecord of a RunRecord, a path, or a name in the folder, up to date. Raises SuperResolutionError where there is none."""
+    def record(self, run: Run) -> RunRecord:
+        """Return the updated record of a run."""
         path = run.path if isinstance(run, RunRecord) else Path(self.folder, run)
         if not RunRecord.is_run(path):
             raise SuperResolutionError(
-                _("There is no run “{run}” in {folder}: choose one of the list.").format(
+                _("No run “{run}” in {folder}. Choose one from the list.").format(
                     run=path.name, folder=path.parent
                 ),
                 "settings",
@@ -70,43 +95,42 @@ class TrainingRuns:
         record = next((known for known in self._records if known.path == path), None)
         if record is None:
             record = run if isinstance(run, RunRecord) else RunRecord(path)
-            self._records.append(record)  # the list will show this very object
+            self._records.append(record)  # so that `list` returns the same object
         record.update()
         return record
 
-    def isActive(self, record):
-        """Whether a process works on it, or is about to."""
+    def isActive(self, record: RunRecord) -> bool:
+        """Return True if a process works on a run, or is starting."""
         return record.state is RunState.RUNNING or self.isStarting(record)
 
-    def isStarting(self, record):
-        """Whether a process was started here that has not come to the run yet."""
-        started = training_process.startTime(record.path)
+    def isStarting(self, record: RunRecord) -> bool:
+        """Return True if the process of a run has started but not locked the run yet."""
+        started = run_tasks.trainingStartTime(record.path)
         return (
             started is not None
             and record.state is not RunState.RUNNING
             and not (record.events and record.events[-1]["time"] >= started)
         )
 
-    def start(self, volumes, settings="quick", name=None, device="auto"):
-        """Starts a run in a process of its own and returns its RunRecord; see MRISuperResTrainingLogic.start."""
+    def start(
+        self,
+        volumes: Iterable[TrainingVolume],
+        settings: TrainingSettings = "quick",
+        name: str | None = None,
+        device: str = "auto",
+    ) -> RunRecord:
+        """Start a run in a separate process; see `MRISuperResTrainingLogic.start`."""
         settings = _settings(settings)
         path = self._newFolder(name or _defaultName(settings))
         try:
             sources, skipped = _sources(volumes, path / VOLUMES)
             if not sources:
                 raise SuperResolutionError(
-                    _(
-                        "There is nothing to learn from: choose volumes, or a folder that holds some."
-                    ),
+                    _("No training volumes. Choose volumes, or a folder that holds some."),
                     "settings",
                 )
             _writeRequest(path, settings, sources)
-            training_process.start(
-                path,
-                ["train", path / VOLUMES_LIST, "--settings", path / REQUEST, "--run", path],
-                device,
-                self.command,
-            )
+            run_tasks.startTraining(path, _trainWords(path), device, self.command)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
@@ -114,122 +138,120 @@ class TrainingRuns:
         record.skipped = skipped
         return record
 
-    def resume(self, run, device="auto"):
+    def resume(self, run: Run, device: str = "auto") -> RunRecord:
+        """Continue a run from its last checkpoint, or start it again if there is none."""
         record = self.record(run)
-        if self.isActive(record):
-            raise SuperResolutionError(
-                _("The run “{run}” is going on already.").format(run=record.name), "settings"
-            )
+        self._checkIsInactive(record, _("Wait for its end, or stop it."))
         if record.state is RunState.FINISHED:
             raise SuperResolutionError(
-                _("The run “{run}” is finished: start a new one.").format(run=record.name),
+                _("The run “{run}” is finished. Start a new one.").format(run=record.name),
                 "settings",
             )
         lock.clear_stop_request(record.path)
-        # before its first checkpoint there is nothing to go on from
-        words = (
-            ["resume", record.path]
-            if record.has_begun
-            else [
-                "train",
-                record.path / VOLUMES_LIST,
-                "--settings",
-                record.path / REQUEST,
-                "--run",
-                record.path,
-            ]
-        )
-        training_process.start(record.path, words, device, self.command)
+        words = ["resume", record.path] if record.has_begun else _trainWords(record.path)
+        run_tasks.startTraining(record.path, words, device, self.command)
         return record
 
-    def stop(self, run):
-        """Asks the process of a run to end after its present step; it writes a checkpoint first."""
+    def stop(self, run: Run) -> None:
+        """Ask the process of a run to stop after its current step, with a checkpoint."""
         record = self.record(run)
-        if self.isStarting(
-            record
-        ):  # it has done nothing yet, and would forget the wish when it comes to the run
-            training_process.kill(record.path)
+        if self.isStarting(record):
+            # it has done nothing yet, and clears earlier stop requests when it locks the run
+            run_tasks.killTraining(record.path)
         lock.request_stop(record.path)
 
-    def kill(self, run):
-        training_process.kill(self.record(run).path)
+    def kill(self, run: Run) -> None:
+        """Kill the process of a run; the steps since its last checkpoint are lost."""
+        run_tasks.killTraining(self.record(run).path)
 
-    def delete(self, run):
-        """Removes the run's folder with all that is in it. Raises SuperResolutionError for a run that goes on, and where that fails."""
+    def delete(self, run: Run) -> None:
+        """Delete the folder of an inactive run."""
         record = self.record(run)
-        if self.isActive(record):
-            raise SuperResolutionError(
-                _("The run “{run}” is going on: stop it first.").format(run=record.name), "settings"
-            )
+        self._checkIsInactive(record, _("Stop it first."))
         try:
             shutil.rmtree(record.path)
         except OSError as error:
             raise SuperResolutionError(
-                _("“{path}” cannot be deleted ({reason}): close the programs that use it.").format(
+                _("Cannot delete {path} ({reason}). Close the programs that use it.").format(
                     path=record.path, reason=error.strerror
                 ),
                 "environment",
             ) from error
 
-    def startExport(self, run, name=None, folder=None):
-        """Starts writing the models of a run as a pair NAME-psnr, NAME-gan, by default where MRISuperRes finds them.
+    def _checkIsInactive(self, record, action):
+        if self.isActive(record):
+            raise SuperResolutionError(
+                _("The run “{run}” is active. {action}").format(run=record.name, action=action),
+                "settings",
+            )
 
-        Returns a RunTask, which `takeEndedTasks` gives again when it is over.
+    def startExport(
+        self, run: Run, name: str | None = None, folder: str | os.PathLike | None = None
+    ) -> RunTask:
+        """Start to export the models of a run as the pair NAME-psnr, NAME-gan.
+
+        Args:
+            run: The run.
+            name: Name of the pair; None: derived from that of the run.
+            folder: Folder of the models; None: where MRISuperRes finds them.
+
+        Returns:
+            The task, which `takeEndedTasks` returns when it has ended.
         """
         record = self.record(run)
         name, folder = name or modelName(record.name), Path(folder or user_models_folder())
         if not is_model_name(name):
             raise SuperResolutionError(
-                _("“{name}” cannot be the name of a model: use letters, digits and . _ -").format(
-                    name=name
-                ),
+                _("Invalid model name “{name}”. Use letters, digits and . _ -").format(name=name),
                 "settings",
             )
         return self._startTask(
-            run_task.EXPORT,
+            RunTaskKind.EXPORT,
             record,
             folder,
             ["export", record.path, "--name", name, "--to", folder],
             name,
         )
 
-    def startEvaluation(self, run, device="auto"):
-        """Starts measuring the best models of a run on the volumes that it has not learnt from, beside the interpolations; returns a RunTask.
+    def startEvaluation(self, run: Run, device: str = "auto") -> RunTask:
+        """Start to measure the best models of a run on held-out subjects, beside interpolations.
 
-        What another evaluation has written into the run's folder is replaced.
+        The previous evaluation in the folder of the run is replaced. See `startExport`.
         """
         record = self.record(run)
         folder = record.path / EVALUATION_FOLDER
-        shutil.rmtree(folder, ignore_errors=True)
+        if not self.hasTask(record, RunTaskKind.EVALUATION):
+            shutil.rmtree(folder, ignore_errors=True)
         return self._startTask(
-            run_task.EVALUATION,
+            RunTaskKind.EVALUATION,
             record,
             folder,
             ["evaluate", "--run", record.path, "--out", folder, "--device", device],
         )
 
-    def _startTask(self, kind, record, folder, words, name=""):
-        if self.hasTask(record, kind):
-            raise SuperResolutionError(
-                _("This is being done already for the run “{run}”: wait until it is done.").format(
-                    run=record.name
-                ),
-                "settings",
-            )
-        self.tasks.append(run_task.RunTask(kind, record, folder, self.command, words, name))
-        return self.tasks[-1]
+    def hasTask(self, record: RunRecord, kind: RunTaskKind) -> bool:
+        """Return True while a task of this kind uses a run."""
+        return any(task.record is record and task.kind is kind for task in self.tasks)
 
-    def hasTask(self, record, kind):
-        return any(task.record is record and task.kind == kind for task in self.tasks)
-
-    def takeEndedTasks(self):
-        """Those that have ended since the last call."""
+    def takeEndedTasks(self) -> list[RunTask]:
+        """Return the tasks that have ended since the last call."""
         ended = [task for task in self.tasks if not task.isRunning]
         self.tasks = [task for task in self.tasks if task not in ended]
         return ended
 
+    def _startTask(self, kind, record, folder, words, name=""):
+        if self.hasTask(record, kind):
+            raise SuperResolutionError(
+                _("This task is already running for “{run}”. Wait for its end.").format(
+                    run=record.name
+                ),
+                "settings",
+            )
+        self.tasks.append(RunTask(kind, record, folder, self.command, words, name))
+        return self.tasks[-1]
+
     def _newFolder(self, name):
-        """A folder that was not there before."""
+        """A new folder; a number is appended to a name that exists."""
         name = re.sub(r'[\\/:*?"<>|\s]+', "-", name).strip("-.") or "run"
         path, number = Path(self.folder, name), 1
         try:
@@ -242,21 +264,20 @@ class TrainingRuns:
                     number += 1
                     path = Path(self.folder, f"{name}-{number}")
         except OSError as error:
-            raise SuperResolutionError(
-                _(
-                    "The folder {folder} cannot be written ({reason}): choose another folder for the runs."
-                ).format(folder=self.folder, reason=error.strerror),
-                "environment",
-            ) from error
+            raise _writeError(self.folder, error) from error
 
 
-def modelName(runName):
-    """A name of a model, from that of a run."""
+def modelName(runName: str) -> str:
+    """Return a valid model name for the models of a run."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", runName).strip("-._") or "model"
 
 
-def _settings(settings):
-    """Settings; from the name of a preset, or JSON values, for scale 2 where they say none."""
+def _trainWords(path):
+    return ["train", path / VOLUMES_LIST, "--settings", path / REQUEST, "--run", path]
+
+
+def _settings(settings: TrainingSettings) -> Settings:
+    """The settings; their scale is 2 if nothing states it."""
     if isinstance(settings, Settings):
         return settings
     if isinstance(settings, str):
@@ -273,8 +294,8 @@ def _defaultName(settings):
     return f"{settings.preset or 'run'}-x{settings.scale}-{datetime.datetime.now():%Y-%m-%d-%H%M}"
 
 
-def _sources(volumes, folder):
-    """([Source], [(path, sentence)]) of volume nodes, paths and Sources."""
+def _sources(volumes: Iterable[TrainingVolume], folder: Path) -> tuple[list[Source], Skipped]:
+    """The sources of volumes, and what was skipped; voxels without a file go to `folder`."""
     sources, paths = [], []
     for volume in volumes:
         if isinstance(volume, Source):
@@ -296,9 +317,13 @@ def _writeRequest(path, settings, sources):
             writer.writerows([getattr(source, column) for column in COLUMNS] for source in sources)
         (path / REQUEST).write_text(json.dumps(settings.to_dict(), indent=1), encoding="utf-8")
     except OSError as error:
-        raise SuperResolutionError(
-            _(
-                "The folder {folder} cannot be written ({reason}): choose another folder for the runs."
-            ).format(folder=path, reason=error.strerror),
-            "environment",
-        ) from error
+        raise _writeError(path, error) from error
+
+
+def _writeError(folder, error):
+    return SuperResolutionError(
+        _("Cannot write to {folder} ({reason}). Choose another folder for the runs.").format(
+            folder=folder, reason=error.strerror
+        ),
+        "environment",
+    )

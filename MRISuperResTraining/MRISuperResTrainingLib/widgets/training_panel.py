@@ -1,6 +1,9 @@
-"""The panel: brings its parts together, starts runs, and looks from time to time at those that go on."""
+"""Panel of the module: starts runs, and follows those that are active."""
+
+from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import qt
 import slicer
@@ -10,23 +13,37 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.widgets import packages
 
-from ..scene.parameters import takePreset, trainingSettings
-from . import run_task
+from ..runs.record import RunRecord
+from ..scene.parameters import MRISuperResTrainingParameterNode, applyPreset, trainingSettings
 from .dataset_panel import DatasetPanel
 from .run_section import RunSection
 from .run_table import RunTable
-from .runs import modelName
+from .run_tasks import RunTaskKind
+from .runs import TrainingRuns, modelName
 
-POLL_INTERVAL = 1000  # ms
+TITLE = _("MRI Super Resolution Training")
+POLL_INTERVAL = 1000
+"""Milliseconds between two looks at active runs."""
 
 
 class TrainingPanel:
-    """ui: the widgets of the panel. runs: TrainingRuns."""
+    """The panel.
 
-    def __init__(self, ui, runs):
+    Attributes:
+        parameters: Parameter node; None while there is no scene.
+        dataset: Section with the training volumes.
+        run: Section of the opened run.
+        table: Table of all runs.
+
+    Args:
+        ui: Widgets of the panel.
+        runs: The runs.
+    """
+
+    def __init__(self, ui: Any, runs: TrainingRuns) -> None:
         self._ui, self._runs = ui, runs
-        self.parameters = None  # MRISuperResTrainingParameterNode; None while there is no scene
-        self._reason = None
+        self.parameters: MRISuperResTrainingParameterNode | None = None
+        self._reason: str | None = None
         self.dataset = DatasetPanel(ui, self.update)
         self.run = RunSection(
             ui, runs, {"stop": self._stop, "kill": self._kill, "resume": self._resume}
@@ -53,8 +70,8 @@ class TrainingPanel:
         self.timer.connect("timeout()", self.poll)
         self.refresh()
 
-    def refresh(self):
-        """Looks at scene and folder anew, and shows the run that goes on, where none is shown."""
+    def refresh(self) -> None:
+        """Read scene and folder again, and open an active run if none is open."""
         self.dataset.refresh()
         self.poll()
         active = [record for record in self.table.records if self._runs.isActive(record)]
@@ -63,12 +80,13 @@ class TrainingPanel:
             self.table.choose(active[0])
         self.update()
 
-    def show(self, parameters):
-        """The parameter node has changed, or is another one."""
+    def show(self, parameters: MRISuperResTrainingParameterNode | None) -> None:
+        """Show a parameter node, or its changes; None while there is no scene."""
         self.parameters = parameters
         self.update()
 
-    def update(self):
+    def update(self) -> None:
+        """Enable the button Start, or disable it with a reason."""
         self.dataset.update()
         reason = self._whyNot()
         if reason != self._reason:
@@ -76,15 +94,15 @@ class TrainingPanel:
         self._reason = reason
         self._ui.startButton.enabled = not reason
         self._ui.startButton.toolTip = reason or _(
-            "Train in a process of its own, which goes on when the panel is left and when the application ends"
+            "Train in a separate process, which continues when Slicer is closed"
         )
 
-    def poll(self):
-        """Looks at the folder of the runs; as long as one goes on, this is done again and again."""
+    def poll(self) -> None:
+        """Read the folder of the runs; the timer repeats this while a run or a task is active."""
         for task in self._runs.takeEndedTasks():
             self._onTaskEnded(task)
         for task in self._runs.tasks:
-            self._ui.statusLabel.text = f"{self._taskTitle(task)} {task.lastLine}"
+            self._ui.statusLabel.text = f"{self._taskTitle(task)} {task.progressText}"
         self.table.refresh()
         if self.run.record is not None:
             if self.run.record in self.table.records:
@@ -97,8 +115,8 @@ class TrainingPanel:
         if isBusy != self.timer.active:
             (self.timer.start if isBusy else self.timer.stop)()
 
-    def cleanup(self):
-        """The panel is going away; runs go on."""
+    def cleanup(self) -> None:
+        """Release timer and views; the panel is being deleted. Runs continue."""
         self.timer.stop()
         self.dataset.cleanup()
         self.run.cleanup()
@@ -112,15 +130,13 @@ class TrainingPanel:
             return str(error)
         return self.dataset.whyNot()
 
-    # starting
-
     def _onPresetChosen(self, index):
-        takePreset(self.parameters)
+        applyPreset(self.parameters)
 
     def _onStart(self, checked=False):
-        with self._errorsShown(_("The training could not be started.")):
+        with self._errorsShown(_("Cannot start the training.")):
             if self._havePackages():
-                self.dataset.lookAtFiles()
+                self.dataset.readFiles()
                 record = self._runs.start(
                     self.dataset.volumes,
                     trainingSettings(self.parameters),
@@ -131,15 +147,17 @@ class TrainingPanel:
                 self._follow(record)
 
     def _resume(self, record):
-        with self._errorsShown(_("The training could not go on.")):
+        with self._errorsShown(_("Cannot resume the run.")):
             if self._havePackages():
-                self._runs.resume(
-                    record, self.parameters.device.value if self.parameters else "auto"
-                )
+                self._runs.resume(record, self._device)
                 self._follow(record)
 
-    def _follow(self, record):
-        """Shows a run that has just been started."""
+    @property
+    def _device(self):
+        return self.parameters.device.value if self.parameters else "auto"
+
+    def _follow(self, record: RunRecord) -> None:
+        """Open a run that has just started."""
         self.poll()
         self.table.choose(record)
         self.run.show(record)
@@ -149,20 +167,18 @@ class TrainingPanel:
         missing = packages.missingPackages(training=True)
         return not missing or packages.installPackages(missing)
 
-    # what the buttons do with a run
-
     def _stop(self, record):
-        with self._errorsShown(_("The training could not be stopped.")):
+        with self._errorsShown(_("Cannot stop the run.")):
             self._runs.stop(record)
         self.poll()
 
     def _kill(self, record):
         if slicer.util.confirmOkCancelDisplay(
             _(
-                "The process of “{name}” does not answer. If it is ended by force, it loses the steps since its last checkpoint. "
-                "End it?"
+                "The process of “{name}” does not answer. Killing it loses the steps since the "
+                "last checkpoint. Kill it?"
             ).format(name=record.name),
-            _("MRISuperRes training"),
+            TITLE,
         ):
             self._runs.kill(record)
             self.poll()
@@ -172,20 +188,18 @@ class TrainingPanel:
         self.run.openViews()
 
     def _evaluate(self, record):
-        with self._errorsShown(_("The run could not be evaluated.")):
-            self._runs.startEvaluation(
-                record, self.parameters.device.value if self.parameters else "auto"
-            )
+        with self._errorsShown(_("Cannot evaluate the run.")):
+            self._runs.startEvaluation(record, self._device)
         self.poll()
 
     def _delete(self, record):
         if slicer.util.confirmOkCancelDisplay(
-            _("Delete the run “{name}” with its models, in {path}?").format(
+            _("Delete the run “{name}” and its models in {path}?").format(
                 name=record.name, path=record.path
             ),
-            _("MRISuperRes training"),
+            TITLE,
         ):
-            with self._errorsShown(_("The run could not be deleted.")):
+            with self._errorsShown(_("Cannot delete the run.")):
                 if self.run.record is record:
                     self.run.show(None)
                 self._runs.delete(record)
@@ -195,31 +209,29 @@ class TrainingPanel:
         name = modelName(record.name)
         known = {card.name for card in ModelStore().cards()} & {f"{name}-psnr", f"{name}-gan"}
         if known and not slicer.util.confirmOkCancelDisplay(
-            _("There is a model {names} already. Replace it?").format(
-                names=", ".join(sorted(known))
-            ),
-            _("MRISuperRes training"),
+            _("MRISuperRes already has {names}. Replace?").format(names=", ".join(sorted(known))),
+            TITLE,
         ):
             return
-        with self._errorsShown(_("The models could not be sent.")):
+        with self._errorsShown(_("Cannot send the models.")):
             self._runs.startExport(record, name)
         self.poll()
 
     @staticmethod
     def _taskTitle(task):
-        if task.kind == run_task.EXPORT:
-            return _("Sending “{name}” to MRISuperRes …").format(name=task.name)
-        return _("Evaluating “{name}” …").format(name=task.record.name)
+        if task.kind is RunTaskKind.EXPORT:
+            return _("Sending “{name}” to MRISuperRes…").format(name=task.name)
+        return _("Evaluating “{name}”…").format(name=task.record.name)
 
     def _onTaskEnded(self, task):
         if task.error:
             text = task.error
-        elif task.kind == run_task.EXPORT:
-            text = _("MRISuperRes has the models of “{name}” now, in {folder}.").format(
+        elif task.kind is RunTaskKind.EXPORT:
+            text = _("Models of “{name}” sent to MRISuperRes ({folder}).").format(
                 name=task.name, folder=task.folder
             )
         else:
-            text = _("“{name}” has been evaluated.").format(name=task.record.name)
+            text = _("Evaluation of “{name}” done.").format(name=task.record.name)
             self.run.show(task.record)
         self._ui.statusLabel.text = text
         if task.error:
@@ -234,8 +246,6 @@ class TrainingPanel:
                 self._ui.statusLabel.text = str(error)
                 raise
 
-    # paths
-
     def _onFolderEdited(self):
         folder = self._ui.runsFolderLineEdit.text.strip()
         if folder and folder != self._runs.folder:
@@ -246,7 +256,7 @@ class TrainingPanel:
 
     def _onChooseFolder(self, checked=False):
         path = qt.QFileDialog.getExistingDirectory(
-            self._ui.runsTable, _("Folder of the runs"), self._runs.folder
+            self._ui.runsTable, _("Runs folder"), self._runs.folder
         )
         if path:
             self._ui.runsFolderLineEdit.text = path
@@ -255,7 +265,7 @@ class TrainingPanel:
     def _onChooseVgg(self, checked=False):
         path = qt.QFileDialog.getOpenFileName(
             self._ui.runsTable,
-            _("Weights of VGG19"),
+            _("VGG19 weights"),
             self._ui.vggLineEdit.text,
             _("Weights (*.npz *.pth *.pt)"),
         )

@@ -1,36 +1,52 @@
-"""Curves and samples of a run on screen: a layout of its own, filled again and again while the run goes on."""
+"""Curves and sample slices of a run in the views, updated while it trains."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..runs.record import SAMPLES
+from ..runs.record import SAMPLES, RunRecord
 from ..scene.curves import Curves, lossLines, psnrLines
-from ..scene.samples import SampleVolumes, readSamples
-from ..scene.training_layout import LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS, describeLayout
+from ..scene.samples import (
+    LAYOUT_ID,
+    PLOT_VIEWS,
+    SLICE_VIEWS,
+    SampleVolumes,
+    describeLayout,
+    readSamples,
+)
 
 
 class TrainingViews:
-    """Shown until `close`, or until the user chooses another layout or closes the scene. onClosed(): called at the end, whoever has closed it."""
+    """Views of a run: open until `close`, another layout, or the end of the scene.
 
-    def __init__(self, onClosed):
+    Attributes:
+        record: The run that was shown last.
+
+    Args:
+        onClosed: Called whenever the views are closed.
+    """
+
+    def __init__(self, onClosed: Callable[[], None]) -> None:
         self._onClosed = onClosed
-        self._psnr, self._losses = (
-            Curves("MRISuperRes training PSNR", _("PSNR, dB"), markers=True),
-            Curves("MRISuperRes training losses", _("log10 of the loss")),
-        )
+        self._psnr = Curves("MRISuperRes training PSNR", _("PSNR (dB)"), markers=True)
+        self._losses = Curves("MRISuperRes training losses", _("log10(loss)"))
         self._samples, self._stamp = SampleVolumes(), None
         self._layoutManager, self._layoutBefore, self._observer = None, None, None
-        self.record, self._version = None, None  # the run that is shown; how much of it
+        self.record: RunRecord | None = None
+        self._version: int | None = None  # version of the record in the charts
 
     @property
-    def isOpen(self):
+    def isOpen(self) -> bool:
+        """True while the views are shown."""
         return self._layoutManager is not None
 
-    def open(self, record):
-        """Returns whether it is shown: not without a main window."""
+    def open(self, record: RunRecord) -> bool:
+        """Show a run; return False without a main window."""
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:
             return False
@@ -50,8 +66,8 @@ class TrainingViews:
         self.update()
         return True
 
-    def update(self):
-        """What is new of the run."""
+    def update(self) -> None:
+        """Show what is new of the run."""
         if not self.isOpen or slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
         charts = self._psnr.chart, self._losses.chart
@@ -64,14 +80,13 @@ class TrainingViews:
         for tag, curves in zip(PLOT_VIEWS, (self._psnr, self._losses)):
             view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode")
             if view is not None and view.GetPlotChartNodeID() != curves.chart.GetID():
-                view.SetDoPropagatePlotChartSelection(
-                    False
-                )  # else another module that shows a chart would replace it
+                # otherwise another module that shows a chart would replace this one
+                view.SetDoPropagatePlotChartSelection(False)
                 view.SetPlotChartNodeID(curves.chart.GetID())
         self._updateSamples()
 
-    def close(self):
-        """Brings back the layout that was shown before; its nodes leave the scene."""
+    def close(self) -> None:
+        """Restore the previous layout and remove the nodes from the scene."""
         self._close(True)
 
     def _updateSamples(self):
@@ -104,13 +119,12 @@ class TrainingViews:
             for layer in (composite.SetForegroundVolumeID, composite.SetLabelVolumeID):
                 layer(None)
         self._fit()
-        qt.QTimer.singleShot(0, self._fit)  # the views get their sizes when Qt comes to it
+        qt.QTimer.singleShot(0, self._fit)  # the views do not have their sizes yet
 
     def _fit(self):
         if self.isOpen and self._areSamplesThere():
-            middle = float(
-                self._samples.nodes["high"].GetImageData().GetDimensions()[2] // 2
-            )  # slices lie 1 mm apart
+            count = self._samples.nodes["high"].GetImageData().GetDimensions()[2]
+            middle = float(count // 2)  # the slice spacing is 1 mm
             for tag in SLICE_VIEWS.values():
                 widget = self._layoutManager.sliceWidget(tag)
                 widget.mrmlSliceNode().SetOrientationToAxial()
@@ -134,7 +148,7 @@ class TrainingViews:
         self._onClosed()
 
     def _onLayoutChanged(self, layout):
-        """Said at every change of the layout node, also where a view is maximized."""
+        # also called when a view of this layout is maximized
         if layout != LAYOUT_ID:
             self._close(False)
 
