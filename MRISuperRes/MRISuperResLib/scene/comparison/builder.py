@@ -111,7 +111,7 @@ class _Builder:
             node = self._volume(
                 nodes.OUTPUT,
                 pattern.format(name=name, scale=options.scale, method=method),
-                Volume(load(output["file"]), result["ijkToRAS"]),
+                Volume(load(output["file"]), result["ijkToRAS"], provenance=provenance),
                 inputType,
             )
             recordProvenance(node, self._inputNode, provenance)

@@ -198,7 +198,7 @@ class ComparisonMaps:
             fillVolume(
                 node,
                 output,
-                Volume(difference, ijkToRAS(other)),
+                Volume(difference, ijkToRAS(other), provenance={"map": kind}),
                 other.GetParentTransformNode(),
                 vtk.VTK_FLOAT,
             )
