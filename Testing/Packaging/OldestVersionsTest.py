@@ -9,10 +9,13 @@ import tomllib
 import unittest
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Cli"))
+from made_dicom import grid, stored, write_mr_series
+
 PROJECT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = PROJECT / "requirements-oldest.txt"
 WITHOUT = {"torch", "safetensors"}
-"""Packages that only the networks need."""
+"""Packages required by the networks only."""
 CORE_TESTS = ("GeometryTest", "IntensityTest", "ResampleTest", "SliceAxisTest", "ScoresTest")
 MAIN_JOB = """
 import numpy as np
@@ -25,6 +28,15 @@ for name in ("in.nii.gz", "in.nrrd", "in.mha"):
     result.save("out-" + name)
     assert (sr.Volume.read("out-" + name).array == result.array).all(), name
 sr.compare("in.nii.gz", ["bicubic", "bicubic+bp"], scale=2).to_csv("scores.csv")
+"""
+DICOM_JOB = """
+import MRISuperResLib as sr
+from MRISuperResLib.cli.main import main
+assert main(["upsample", "series", "derived", "--dicom", "--scale", "2", "--model", "bicubic"]) == 0
+volume, derived = sr.Volume.read("series"), sr.Volume.read("derived")
+assert derived.size == (2 * volume.size[0], 2 * volume.size[1], volume.size[2]), derived.size
+difference = abs(derived.array - sr.upsample(volume, scale=2, model="bicubic").array)
+assert difference.max() <= 1, difference.max()
 """
 
 
@@ -55,7 +67,7 @@ class OldestVersionsTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return result.stdout
 
-    def test_the_environment_has_the_versions_that_the_package_states_as_oldest(self):
+    def test_the_environment_has_the_oldest_stated_versions(self):
         project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         stated = dict(re.split(r">=", word) for word in project["dependencies"])
         pinned = dict(
@@ -71,6 +83,13 @@ class OldestVersionsTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             self.run_oldest("-c", MAIN_JOB, folder=folder)
             self.assertIn("bicubic+bp", Path(folder, "scores.csv").read_text(encoding="utf-8"))
+
+    def test_dicom_series_are_read_and_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            series = Path(folder, "series")
+            series.mkdir()
+            write_mr_series(series, stored(), grid())
+            self.run_oldest("-c", DICOM_JOB, folder=folder)
 
     def test_the_numerical_tests_of_the_core_pass(self):
         words = ["-m", "unittest", "--quiet", *CORE_TESTS]

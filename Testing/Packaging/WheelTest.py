@@ -12,7 +12,6 @@ import venv
 import zipfile
 from pathlib import Path
 
-
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("MRISuperRes", "MRISuperResTraining", "README.md", "LICENSE", "pyproject.toml")
 MAIN_JOB = """
@@ -28,6 +27,7 @@ import MRISuperResTrainingLib as srt
 print(sr.__file__, volume.size, *volume.spacing, srt.train.__name__)
 """
 PHANTOM = """
+import numpy as np
 from MRISuperResLib import Volume
 rows, columns = np.mgrid[-1:1:64j, -1:1:72j]
 slice_ = 900 * (rows**2 + columns**2 < 0.8) * (1 + np.cos(9 * rows) * np.cos(7 * columns)) / 2
@@ -54,7 +54,7 @@ class WheelTest(unittest.TestCase):
         cls.scripts, cls.python = scripts, scripts / "python"
         ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
         packages = cls.run_python(cls.python, "-c", ask).strip()
-        # the dependencies of the test environment, but not what its own .pth files add
+        # the dependencies of the test environment, without the paths of its own .pth files
         dependencies = sysconfig.get_path("purelib")
         Path(packages, "dependencies.pth").write_text(f"{dependencies}\n", encoding="utf-8")
         cls.run_python(cls.python, "-m", "pip", "install", "--quiet", "--no-deps", cls.wheel)
@@ -107,7 +107,7 @@ class WheelTest(unittest.TestCase):
         self.assertEqual(len(cards), 6)
         self.assertEqual(sorted({card["scale"] for card in cards}), [2, 4, 8])
 
-    def test_the_training_command_explains_itself(self):
+    def test_the_training_command_prints_its_help(self):
         printed = self.run_python(self.scripts / "mrisuperres-train", "--help")
         self.assertIn("train", printed)
 
