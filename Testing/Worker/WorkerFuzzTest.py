@@ -5,11 +5,13 @@ import json
 import os
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.errors import KINDS
+from MRISuperResLib.worker import protocol
 from worker_client import IDENTITY
 from worker_in_process import answers
 
@@ -176,6 +178,14 @@ class WorkerFuzzTest(unittest.TestCase):
             error, *_ = self.ask([self.job("one", folder=folder)])
             self.assertEqual((error["event"], error["kind"]), ("error", "request"))
         self.assertTrue(os.path.isdir(self.folder))
+
+    def test_folder_without_the_prefix_survives_even_if_a_request_with_it_is_accepted(self):
+        other = os.path.join(self.folder, "other")
+        os.mkdir(other)
+        fields = dict(protocol.JOBS["upsample"], folder=lambda value: True)
+        with mock.patch.dict(protocol.JOBS, upsample=fields):
+            self.ask([self.job("one", folder=other)])
+        self.assertTrue(os.path.isdir(other))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import __version__
 from ..core.errors import Cancelled, SuperResolutionError
-from .protocol import JOBS, Request, RequestError, parse_request
+from .protocol import FOLDER_PREFIX, JOBS, Request, RequestError, parse_request
 
 if TYPE_CHECKING:
     from .jobs import Jobs
@@ -102,7 +102,9 @@ class Worker:
     def _abandon(self, status: int) -> None:
         """End at once: the parent is gone, and nobody else cleans up after a running job."""
         for folder in filter(None, list(self._folders.values())):
-            shutil.rmtree(folder, ignore_errors=True)
+            # checked again where it is deleted: a gap in the validation of requests must cost no data
+            if os.path.basename(folder).startswith(FOLDER_PREFIX):
+                shutil.rmtree(folder, ignore_errors=True)
         self._leave(status)
 
     def _accept(self, request: Request) -> None:
