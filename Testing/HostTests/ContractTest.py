@@ -1,4 +1,4 @@
-"""The stand-ins against the tables of what Slicer offers: nothing more, and everything in the kind that it has there."""
+"""The stand-ins offer only members that Slicer has, and of the same kind."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def stand_ins():
 
 
 class OfferTest(unittest.TestCase):
-    """What the classes show."""
+    """Visible members of stand-ins, Qt classes and namespaces."""
 
     def test_no_stand_in_offers_more_than_the_contract(self):
         for name in stand_ins():
@@ -81,7 +81,7 @@ class OfferTest(unittest.TestCase):
 
 
 class TablesTest(unittest.TestCase):
-    """The compact contract, and the stand-ins, against the original tables."""
+    """Comparison of the compact contract and the stand-ins with the original tables."""
 
     @classmethod
     def setUpClass(cls):
@@ -112,7 +112,7 @@ class TablesTest(unittest.TestCase):
         for name, names in made["namespaces"].items():
             self.assertEqual(contract.namespace(name), set(names), name)
 
-    def test_members_are_those_of_the_running_application(self):
+    def test_listed_members_exist_in_the_running_application(self):
         for name in stand_ins():
             if name in self.live["members"]:
                 own = (

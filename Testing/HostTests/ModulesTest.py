@@ -1,4 +1,4 @@
-"""Loading, entering, leaving and reloading of scripted modules, and their .ui files."""
+"""Loading, entering, leaving and reloading of scripted modules, and loading of .ui files."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ class ModuleTestCase(unittest.TestCase):
 
 
 class ModuleTest(ModuleTestCase):
-    def test_a_loaded_module_is_found_where_slicer_has_it(self):
+    def test_a_loaded_module_is_found_in_all_places_of_slicer(self):
         module = slicer.util.getModule("HostSample")
         self.assertEqual(
             (module.name, module.title, module.categories),
@@ -42,15 +42,15 @@ class ModuleTest(ModuleTestCase):
             slicer.util.modulePath("HostSample"), str(EXTENSION / "HostSample" / "HostSample.py")
         )
 
-    def test_a_module_that_does_not_exist_is_a_runtime_error(self):
+    def test_an_unknown_module_raises_a_runtime_error(self):
         with self.assertRaises(RuntimeError):
             slicer.util.getModule("Nothing")
 
-    def test_an_attribute_that_the_module_object_does_not_have_is_refused(self):
+    def test_an_unknown_attribute_of_a_module_object_is_refused(self):
         with self.assertRaises(AttributeError):
             slicer.util.getModule("HostSample").color = "red"
 
-    def test_the_panel_is_made_once_and_entered_and_left(self):
+    def test_the_panel_is_made_once_and_entered_and_left_repeatedly(self):
         widget = open_module("HostSample")
         leave_module()
         self.assertIs(open_module("HostSample"), widget)
@@ -81,14 +81,14 @@ class ModuleTest(ModuleTestCase):
         filters = open_module("HostSample").ui.pathLine.filters
         self.assertEqual(filters, ctkPathLineEdit.Dirs | ctkPathLineEdit.Writable)
 
-    def test_children_are_no_attributes_of_the_loaded_widget(self):
+    def test_children_are_not_attributes_of_the_loaded_widget(self):
         widget = slicer.util.loadUI(
             str(EXTENSION / "HostSample" / "Resources" / "UI" / "HostSample.ui")
         )
         with self.assertRaises(AttributeError):
             _ = widget.applyButton
 
-    def test_reloading_cleans_up_and_makes_the_panel_anew(self):
+    def test_reloading_cleans_up_and_remakes_the_panel(self):
         before = open_module("HostSample")
         leave_module()
         python = slicer.util.reloadScriptedModule("HostSample")
@@ -130,12 +130,13 @@ class CommandTest(unittest.TestCase):
 
 
 class UiFileTest(unittest.TestCase):
-    """What Qt's own loader only warns of is an error."""
+    """Errors for mistakes that Qt's own loader only warns about."""
 
-    UI = """<ui version="4.0"><class>W</class><widget class="qMRMLWidget" name="W"><layout class="QVBoxLayout" name="l"><item>
-        <widget class="{cls}" name="inside"><property name="{prop}"><bool>true</bool></property></widget></item></layout></widget>
-        <connections><connection><sender>{sender}</sender><signal>{signal}</signal><receiver>inside</receiver><slot>{slot}</slot></connection>
-        </connections></ui>"""
+    UI = """<ui version="4.0"><class>W</class><widget class="qMRMLWidget" name="W">
+        <layout class="QVBoxLayout" name="l"><item><widget class="{cls}" name="inside">
+        <property name="{prop}"><bool>true</bool></property></widget></item></layout></widget>
+        <connections><connection><sender>{sender}</sender><signal>{signal}</signal>
+        <receiver>inside</receiver><slot>{slot}</slot></connection></connections></ui>"""
 
     def load(
         self,

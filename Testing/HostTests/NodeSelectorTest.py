@@ -1,4 +1,4 @@
-"""The node selector against changes of the scene."""
+"""The node selector follows changes of the scene."""
 
 import unittest
 
@@ -25,18 +25,18 @@ class NodeSelectorTestCase(unittest.TestCase):
 
 
 class NodeSelectorTest(NodeSelectorTestCase):
-    def test_the_first_node_is_taken_where_none_is_not_allowed(self):
+    def test_the_first_node_is_selected_if_none_is_not_allowed(self):
         self.add("a")
         self.add("b")
         self.assertEqual(self.changes, ["a"])
 
-    def test_no_node_is_taken_where_none_is_allowed(self):
+    def test_no_node_is_selected_if_none_is_allowed(self):
         self.selector.noneEnabled = True
         self.add("a")
         self.assertEqual(self.changes, [])
         self.assertIsNone(self.selector.currentNode())
 
-    def test_a_chosen_node_is_said_with_node_id_and_validity(self):
+    def test_a_selection_is_signaled_with_node_id_and_validity(self):
         ids, valid = [], []
         self.selector.noneEnabled = True
         self.selector.connect("currentNodeIDChanged(QString)", ids.append)
@@ -48,7 +48,7 @@ class NodeSelectorTest(NodeSelectorTestCase):
             (self.changes, ids, valid), (["a", None], [node.GetID(), ""], [True, False])
         )
 
-    def test_the_same_node_again_says_nothing(self):
+    def test_selecting_the_current_node_emits_no_signal(self):
         node = self.add("a")
         self.changes.clear()
         self.selector.setCurrentNode(node)
@@ -62,19 +62,19 @@ class NodeSelectorTest(NodeSelectorTestCase):
         self.assertIsNone(self.selector.currentNode())
         self.assertEqual(self.changes, ["a", None])
 
-    def test_closing_the_scene_empties_it(self):
+    def test_closing_the_scene_empties_the_selector(self):
         self.add("a")
         slicer.mrmlScene.Clear(0)
         self.assertEqual((self.selector.nodeCount(), self.changes), (0, ["a", None]))
 
-    def test_nodes_added_in_a_batch_come_at_its_end(self):
+    def test_nodes_added_in_a_batch_appear_at_its_end(self):
         slicer.mrmlScene.StartState(slicer.mrmlScene.BatchProcessState)
         self.add("a")
         self.assertEqual(self.changes, [])
         slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
         self.assertEqual(self.changes, ["a"])
 
-    def test_only_nodes_of_its_types_are_listed(self):
+    def test_only_nodes_of_the_requested_types_are_listed(self):
         self.add("t", "vtkMRMLTableNode")
         hidden = slicer.vtkMRMLTextNode()
         hidden.SetHideFromEditors(1)
@@ -107,7 +107,7 @@ class NodeSelectorTest(NodeSelectorTestCase):
         node.SetName("b")
         self.assertEqual(self.selector.findChild(qt.QComboBox).currentText, "b")
 
-    def test_a_new_node_is_made_named_and_chosen(self):
+    def test_a_new_node_is_named_and_selected(self):
         self.selector.baseName = "Notes"
         added = []
         self.selector.connect("nodeAddedByUser(vtkMRMLNode*)", added.append)
@@ -116,13 +116,13 @@ class NodeSelectorTest(NodeSelectorTestCase):
             (node.GetName(), self.selector.currentNode(), added), ("Notes", node, [node])
         )
 
-    def test_without_a_scene_it_is_empty_and_does_not_fail(self):
+    def test_a_selector_without_a_scene_is_empty(self):
         self.add("a")
         self.selector.setMRMLScene(None)
         self.assertIsNone(self.selector.currentNode())
         self.assertEqual(self.selector.nodeCount(), 0)
 
-    def test_a_deleted_selector_no_longer_looks_at_the_scene(self):
+    def test_a_deleted_selector_no_longer_observes_the_scene(self):
         self.selector.delete()
         slicer.app.processEvents()
         qt.QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
@@ -132,9 +132,9 @@ class NodeSelectorTest(NodeSelectorTestCase):
 class CheckableNodeSelectorTest(NodeSelectorTestCase):
     cls = "qMRMLCheckableNodeComboBox"
 
-    def test_checked_nodes_are_listed_and_said(self):
-        said = []
-        self.selector.connect("checkedNodesChanged()", lambda: said.append(1))
+    def test_checked_nodes_are_listed_and_signaled(self):
+        emitted = []
+        self.selector.connect("checkedNodesChanged()", lambda: emitted.append(1))
         a, b = self.add("a"), self.add("b")
         self.selector.setCheckState(b, qt.Qt.Checked)
         self.selector.check(a)
@@ -142,7 +142,7 @@ class CheckableNodeSelectorTest(NodeSelectorTestCase):
         self.assertEqual(
             (self.selector.checkedNodes(), self.selector.uncheckedNodes()), ((b,), (a,))
         )
-        self.assertEqual(len(said), 3)
+        self.assertEqual(len(emitted), 3)
 
     def test_a_removed_node_is_no_longer_checked(self):
         node = self.add("a")

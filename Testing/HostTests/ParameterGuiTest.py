@@ -1,4 +1,4 @@
-"""parameterNodeWrapper: widgets that follow a parameter and change it."""
+"""Widgets connected by parameterNodeWrapper follow a parameter and edit it."""
 
 import enum
 import pathlib
@@ -48,7 +48,7 @@ class ParameterGuiTest(unittest.TestCase):
         )
 
     def check(self, name, widget, prop, value, shown, edited, result):
-        """The widget shows the parameter, and an edit changes it."""
+        """Check that the widget shows the parameter and that an edit changes it."""
         with self.subTest(f"{name} in a {widget.className()}"):
             tag = self.parameters.connectParametersToGui({name: widget})
             setattr(self.parameters, name, value)
@@ -125,7 +125,7 @@ class ParameterGuiTest(unittest.TestCase):
         self.parameters.connectParametersToGui({"scale": box})
         self.assertEqual([box.itemText(i) for i in range(box.count)], ["2", "4"])
 
-    def test_widgets_say_in_a_property_which_parameter_they_show(self):
+    def test_a_property_of_a_widget_names_its_parameter(self):
         panel = qt.QWidget()
         layout = qt.QVBoxLayout(panel)
         line, other = qt.QLineEdit(), qt.QLineEdit()
@@ -144,7 +144,7 @@ class ParameterGuiTest(unittest.TestCase):
         self.parameters.connectGui(slicer.util.childWidgetVariables(panel))
         self.assertEqual(line.text, "a")
 
-    def test_a_widget_that_does_not_fit_is_a_runtime_error(self):
+    def test_an_unsuitable_widget_raises_a_runtime_error(self):
         for name, widget in (
             ("name", qt.QCheckBox()),
             ("scale", qt.QLabel()),
@@ -154,11 +154,11 @@ class ParameterGuiTest(unittest.TestCase):
             with self.subTest(name), self.assertRaisesRegex(RuntimeError, f"'{name}'"):
                 self.parameters.connectParametersToGui({name: widget})
 
-    def test_a_slider_without_a_range_is_a_runtime_error(self):
+    def test_a_slider_without_a_range_raises_a_runtime_error(self):
         with self.assertRaisesRegex(RuntimeError, "range"):
             self.parameters.connectParametersToGui({"unlimited": ctk.ctkSliderWidget()})
 
-    def test_a_parameter_that_does_not_exist_is_refused(self):
+    def test_an_unknown_parameter_is_refused(self):
         with self.assertRaises(ValueError):
             self.parameters.connectParametersToGui({"nothing": qt.QLineEdit()})
 
@@ -172,7 +172,7 @@ class ParameterGuiTest(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             self.parameters.connectGui(panel)
 
-    def test_an_edit_that_the_validator_refuses_is_an_error_in_a_slot(self):
+    def test_an_invalid_edit_is_an_error_in_a_slot(self):
         box = qt.QDoubleSpinBox()
         self.parameters.connectParametersToGui({"limited": box})
         box.maximum = 99

@@ -1,4 +1,4 @@
-"""parameterNodeWrapper: typed values in a real parameter node, as Slicer stores them."""
+"""parameterNodeWrapper stores typed values in a real parameter node, as Slicer does."""
 
 import enum
 import pathlib
@@ -50,7 +50,7 @@ class ParameterNodeTest(unittest.TestCase):
         self.node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
         self.parameters = Parameters(self.node)
 
-    def test_defaults_are_those_of_the_class_the_annotation_or_the_type(self):
+    def test_defaults_come_from_the_class_the_annotation_or_the_type(self):
         p = self.parameters
         self.assertEqual(
             (p.model, p.batchSize, p.overlap, p.compare, p.direction),
@@ -75,7 +75,7 @@ class ParameterNodeTest(unittest.TestCase):
             ["x2", "0.75", "False", "AXIAL", "2"],
         )
 
-    def test_values_come_back_with_their_type(self):
+    def test_values_are_read_with_their_type(self):
         self.parameters.batchSize, self.parameters.overlap = 4, 2
         self.parameters.folder, self.parameters.seed = pathlib.Path("/data"), 7
         again = Parameters(self.node)
@@ -104,7 +104,7 @@ class ParameterNodeTest(unittest.TestCase):
         self.parameters.model = "x4"
         self.assertEqual(Parameters(self.node).model, "x4")
 
-    def test_values_travel_with_the_scene_file(self):
+    def test_values_are_saved_with_the_scene(self):
         self.parameters.scale = 8
         self.parameters.inputVolume = slicer.util.addVolumeFromArray(
             np.zeros((2, 3, 4), "int16"), name="V"
@@ -116,7 +116,7 @@ class ParameterNodeTest(unittest.TestCase):
         again = Parameters(slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")[0])
         self.assertEqual((again.scale, again.inputVolume.GetName()), (8, "V"))
 
-    def test_a_value_outside_of_its_range_is_a_value_error_and_changes_nothing(self):
+    def test_a_value_out_of_range_raises_a_value_error_and_changes_nothing(self):
         for name, value in (
             ("scale", 3),
             ("blend", 1.5),
@@ -130,7 +130,7 @@ class ParameterNodeTest(unittest.TestCase):
             (self.parameters.scale, self.parameters.blend, self.parameters.tiles), (2, 0.25, 3)
         )
 
-    def test_a_value_of_another_type_is_a_type_error(self):
+    def test_a_value_of_another_type_raises_a_type_error(self):
         table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
         for name, value in (
             ("batchSize", 1.5),
@@ -149,21 +149,21 @@ class ParameterNodeTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.parameters.setValue("modell", "x4")
 
-    def test_a_bad_default_is_refused_with_the_class(self):
+    def test_a_class_with_an_invalid_default_is_refused(self):
         with self.assertRaises(ValueError):
 
             @parameterNodeWrapper
             class Bad:
                 scale: Annotated[int, Choice([2, 4])] = 3
 
-    def test_an_unknown_type_is_refused_with_the_class(self):
+    def test_a_class_with_an_unknown_type_is_refused(self):
         with self.assertRaises(TypeError):
 
             @parameterNodeWrapper
             class Bad:
                 value: complex
 
-    def test_a_change_is_one_event_and_the_same_value_none(self):
+    def test_a_change_is_one_event_and_an_equal_value_is_none(self):
         events = []
         self.parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: events.append(1))
         self.parameters.model = "x8"
@@ -182,7 +182,7 @@ class ParameterNodeTest(unittest.TestCase):
         self.parameters.tiles = 6
         self.assertEqual(len(events), 1)
 
-    def test_it_can_be_observed_with_the_mixin(self):
+    def test_the_wrapper_can_be_observed_with_the_mixin(self):
         class Observer(slicer.util.VTKObservationMixin):
             pass
 
@@ -199,7 +199,7 @@ class ParameterNodeTest(unittest.TestCase):
         a.model, b.model = "one", "two"
         self.assertEqual((a.model, b.model, self.parameters.model), ("one", "two", "x2"))
 
-    def test_methods_of_the_class_stay(self):
+    def test_methods_of_the_class_are_preserved(self):
         self.assertEqual(self.parameters.summary(), "x2 ×2")
         self.assertTrue(isParameterNodeWrapper(self.parameters))
 

@@ -1,4 +1,4 @@
-"""The stand-in of the plot view: it draws what chart and series nodes say."""
+"""The plot view draws chart and series nodes."""
 
 import unittest
 
@@ -40,23 +40,23 @@ class PlotViewTest(unittest.TestCase):
         pixels = self.view._pixels().astype(int)
         return int(((pixels[..., 0] > 200) & (pixels[..., 1] < 80)).sum())
 
-    def test_it_draws_a_line_also_where_a_point_is_missing(self):
+    def test_a_line_with_a_missing_point_is_drawn(self):
         self.view.resize(300, 200)
         self.assertGreater(self.red_pixels(), 50)
         self.assertEqual(self.view.chart().GetNumberOfPlots(), 1)
 
-    def test_it_follows_the_series_and_the_chart(self):
+    def test_the_view_follows_the_series_and_the_chart(self):
         self.series.SetYColumnName("z")
         self.chart.SetYAxisTitle("height")
         self.view._pixels()
         self.assertEqual(self.view.chart().GetAxis(0).GetTitle(), "height")
         self.assertGreaterEqual(self.view.chart().GetAxis(0).GetMaximum(), 40)
 
-    def test_a_column_that_is_not_there_is_not_drawn(self):
+    def test_a_missing_column_is_not_drawn(self):
         self.series.SetYColumnName("nothing")
         self.assertEqual(self.view.chart().GetNumberOfPlots(), 0)
 
-    def test_without_a_node_it_is_empty(self):
+    def test_a_view_without_a_node_is_empty(self):
         self.view.setMRMLPlotViewNode(None)
         self.assertEqual(self.red_pixels(), 0)
 

@@ -1,4 +1,4 @@
-"""What run.py counts as passed, failed and skipped."""
+"""run.py tells passed, failed and skipped tests apart by its exit status."""
 
 import unittest
 
@@ -12,7 +12,7 @@ class RunnerTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, output)
 
-    def test_a_test_that_passes_gives_0(self):
+    def test_a_passed_test_gives_0(self):
         status, output = run_body("self.assertTrue(True)")
         self.assertEqual(status, 0, output)
 
@@ -64,13 +64,13 @@ class RunnerTest(unittest.TestCase):
     def test_an_unexpected_error_display_gives_1(self):
         self.assertFails(run_body("slicer.util.errorDisplay('no space left')"), "no space left")
 
-    def test_a_question_that_the_test_did_not_expect_gives_1(self):
+    def test_an_unexpected_question_gives_1(self):
         self.assertFails(run_body("slicer.util.confirmYesNoDisplay('Delete all?')"), "Delete all?")
 
-    def test_a_dialog_that_would_wait_for_the_user_gives_1(self):
+    def test_a_dialog_without_an_answer_gives_1(self):
         self.assertFails(run_body("qt.QMessageBox.question(None, 'title', 'Really?')"), "Really?")
 
-    def test_an_expected_error_that_does_not_come_gives_1(self):
+    def test_a_missing_expected_error_gives_1(self):
         self.assertFails(
             run_body("""
             from slicerhost.testing import expect_error
@@ -80,7 +80,7 @@ class RunnerTest(unittest.TestCase):
             "expected a problem",
         )
 
-    def test_an_exception_outside_of_the_tests_gives_1(self):
+    def test_an_exception_outside_the_tests_gives_1(self):
         self.assertFails(
             run_on_host("""
             import qt, unittest
@@ -96,12 +96,12 @@ class RunnerTest(unittest.TestCase):
             "ZeroDivisionError",
         )
 
-    def test_an_exception_while_the_application_ends_gives_1(self):
+    def test_an_exception_at_the_end_of_the_application_gives_1(self):
         self.assertFails(
             run_body("slicer.app.connect('aboutToQuit()', lambda: 1 / 0)"), "ZeroDivisionError"
         )
 
-    def test_only_the_named_method_is_run(self):
+    def test_only_the_named_method_runs(self):
         source = """
             import unittest
             class GivenTest(unittest.TestCase):
@@ -131,12 +131,12 @@ class SkipTest(unittest.TestCase):
                 {}
     """
 
-    def test_a_file_of_skips_only_gives_77(self):
+    def test_a_file_with_skipped_tests_only_gives_77(self):
         status, output = run_on_host(self.SOURCE.format("self.skipTest('nor here')"))
         self.assertEqual(status, 77)
         self.assertIn("SKIPPED: GivenTest.GivenTest.test_a: no scanner here", output)
 
-    def test_a_class_that_is_skipped_gives_77(self):
+    def test_a_skipped_class_gives_77(self):
         status, output = run_on_host("""
             import unittest
             class GivenTest(unittest.TestCase):
@@ -148,13 +148,13 @@ class SkipTest(unittest.TestCase):
         """)
         self.assertEqual(status, 77, output)
 
-    def test_some_skips_pass_with_a_line_that_ctest_shows_as_skipped(self):
+    def test_some_skips_give_0_and_a_line_for_ctest(self):
         status, output = run_on_host(self.SOURCE.format("pass"))
         self.assertEqual(status, 0)
         self.assertIn("SKIPPED: GivenTest.GivenTest.test_a: no scanner here", output)
         self.assertIn("SOME TESTS WERE SKIPPED", output)
 
-    def test_a_failure_beside_a_skip_is_never_shown_as_skipped(self):
+    def test_a_failure_beside_a_skip_gives_1(self):
         status, output = run_on_host(self.SOURCE.format("self.fail()"))
         self.assertEqual(status, 1)
         self.assertNotIn("SOME TESTS WERE SKIPPED", output)

@@ -1,4 +1,4 @@
-"""What stands in for the rest of Slicer: application, files, processes, packages, sample data."""
+"""Stand-ins for application, files, processes, packages and sample data behave as in Slicer."""
 
 import hashlib
 import sys
@@ -18,7 +18,7 @@ class ApplicationTest(unittest.TestCase):
         self.assertIs(slicer.app.mrmlScene(), slicer.mrmlScene)
         self.assertIs(slicer.app.applicationLogic().GetMRMLScene(), slicer.mrmlScene)
 
-    def test_logics_of_slicers_modules_are_there(self):
+    def test_slicers_modules_have_logics_with_the_scene(self):
         for name in ("volumes", "markups", "subjecthierarchy", "colors"):
             with self.subTest(name):
                 self.assertIs(
@@ -28,13 +28,13 @@ class ApplicationTest(unittest.TestCase):
     def test_there_is_no_main_window(self):
         self.assertIsNone(slicer.util.mainWindow())
 
-    def test_settings_are_kept_in_the_temporary_folder(self):
+    def test_settings_are_stored_in_the_temporary_folder(self):
         settings = slicer.app.userSettings()
         settings.setValue("MRISuperRes/device", "cpu")
         self.assertEqual(qt.QSettings().value("MRISuperRes/device"), "cpu")
         self.assertTrue(settings.fileName().startswith(slicer.app.temporaryPath))
 
-    def test_a_wait_cursor_comes_and_goes(self):
+    def test_a_wait_cursor_is_shown_and_removed(self):
         with slicer.util.tryWithErrorDisplay("failed", waitCursor=True):
             self.assertIsNotNone(qt.QApplication.overrideCursor())
         self.assertIsNone(qt.QApplication.overrideCursor())
@@ -62,7 +62,7 @@ class FilesTest(unittest.TestCase):
                 again.GetIJKToRASMatrix(matrix)
                 np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(matrix), self.matrix)
 
-    def test_a_missing_file_is_a_runtime_error(self):
+    def test_a_missing_file_raises_a_runtime_error(self):
         with self.assertRaises(RuntimeError):
             slicer.util.loadVolume("/nowhere/at/all.nrrd")
 
@@ -98,14 +98,14 @@ class ProcessTest(unittest.TestCase):
             ("".join(self.output), self.ended), ("ready\n", [(1, qt.QProcess.NormalExit)])
         )
 
-    def test_a_process_that_cannot_start_says_so(self):
+    def test_a_process_that_cannot_start_signals_an_error(self):
         errors, process = [], qt.QProcess()
         process.connect("errorOccurred(QProcess::ProcessError)", errors.append)
         process.start("/nowhere/at/all", [])
         wait_until(lambda: errors)
         self.assertEqual(errors, [qt.QProcess.FailedToStart])
 
-    def test_a_killed_process_crashed(self):
+    def test_a_killed_process_has_the_status_crashed(self):
         process = self.start("input()")
         process.waitForStarted(10000)
         process.kill()
@@ -114,16 +114,16 @@ class ProcessTest(unittest.TestCase):
 
 
 class HelpersTest(unittest.TestCase):
-    def test_waiting_ends_with_an_error_when_the_time_is_over(self):
-        with self.assertRaisesRegex(AssertionError, "the apple did not fall within 0.05 s"):
-            wait_until(lambda: False, 0.05, "the apple did not fall")
+    def test_waiting_ends_with_an_error_after_the_timeout(self):
+        with self.assertRaisesRegex(AssertionError, "the task did not end within 0.05 s"):
+            wait_until(lambda: False, 0.05, "the task did not end")
 
-    def test_waiting_gives_back_the_value(self):
+    def test_waiting_returns_the_value_of_the_condition(self):
         found = []
-        qt.QTimer.singleShot(1, lambda: found.append("apple"))
-        self.assertEqual(wait_until(lambda: found), ["apple"])
+        qt.QTimer.singleShot(1, lambda: found.append("volume"))
+        self.assertEqual(wait_until(lambda: found), ["volume"])
 
-    def test_a_signal_is_waited_for(self):
+    def test_waiting_ends_with_the_signal(self):
         timer = qt.QTimer()
         timer.setSingleShot(True)
         timer.start(1)
@@ -137,18 +137,18 @@ class PackagingTest(unittest.TestCase):
         self.fake = slicer.packaging._fake
         self.fake.reset()
 
-    def test_it_says_what_the_test_says_is_installed(self):
+    def test_installed_packages_are_those_set_by_the_test(self):
         self.fake.installed = {"torch"}
         self.assertTrue(slicer.packaging.pip_check(["torch>=2.2"]))
         self.assertFalse(slicer.packaging.pip_check(["torch>=2.2", "safetensors>=0.4"]))
 
-    def test_ensuring_asks_only_for_what_is_missing(self):
+    def test_only_missing_packages_are_installed(self):
         self.fake.installed = {"torch"}
         slicer.packaging.pip_ensure(["torch>=2.2", "safetensors>=0.4"])
         self.assertIn(("pip_install", ["safetensors>=0.4"]), self.fake.calls)
         self.assertTrue(slicer.packaging.pip_check("safetensors"))
 
-    def test_a_failure_of_pip_is_an_exception(self):
+    def test_a_failure_of_pip_raises_an_exception(self):
         self.fake.failure = "no network"
         with self.assertRaisesRegex(RuntimeError, "no network"):
             slicer.util.pip_install("safetensors")
@@ -180,16 +180,16 @@ class SampleDataTest(unittest.TestCase):
     def register(self, **changes):
         SampleData.SampleDataLogic.registerCustomSampleDataSource(**{**self.GOOD, **changes})
 
-    def test_a_good_source_is_remembered(self):
+    def test_a_valid_source_is_registered(self):
         self.register()
         self.assertEqual([s["sampleName"] for s in SampleData.sources], ["Fetal"])
 
-    def test_a_source_that_is_registered_twice_is_there_once(self):
+    def test_a_source_registered_twice_is_listed_once(self):
         self.register()
         self.register()
         self.assertEqual(len(SampleData.sources), 1)
 
-    def test_a_sample_that_can_be_fetched_becomes_a_node(self):
+    def test_a_downloaded_sample_becomes_a_node(self):
         node = slicer.util.addVolumeFromArray(np.arange(24, dtype="int16").reshape(2, 3, 4))
         path = Path(slicer.app.temporaryPath, "sample.nrrd")
         slicer.util.saveNode(node, str(path))
@@ -201,18 +201,16 @@ class SampleDataTest(unittest.TestCase):
             (loaded.GetName(), loaded.GetImageData().GetDimensions()), ("A", (4, 3, 2))
         )
 
-    def test_nothing_comes_of_an_unknown_sample_or_without_a_network_and_the_path_of_another_file(
-        self,
-    ):
+    def test_a_download_gives_no_node_if_it_fails_and_a_path_if_the_checksum_differs(self):
         logic = SampleData.SampleDataLogic()
         self.register()
         self.assertEqual((logic.downloadSamples("Other"), logic.downloadSamples("Fetal")), ([], []))
-        SampleData.served[self.GOOD["uris"]] = b"a page that says: not found"
+        SampleData.served[self.GOOD["uris"]] = b"page not found"
         self.assertEqual(
             logic.downloadSamples("Fetal"), [str(Path(slicer.app.temporaryPath, "a.nrrd"))]
         )
 
-    def test_a_source_with_a_mistake_is_refused(self):
+    def test_an_invalid_source_is_refused(self):
         for changes in (
             dict(checksums=None),
             dict(checksums="SHA256:12"),

@@ -1,4 +1,4 @@
-"""What PythonQt and Slicer 5.8.1 refuse, the host refuses."""
+"""The host refuses what PythonQt and Slicer 5.8.1 refuse."""
 
 import unittest
 from unittest import mock
@@ -12,7 +12,7 @@ from slicerhost import problems
 
 class InterfaceTestCase(unittest.TestCase):
     def assertInterfaceProblem(self, pattern, error, function):
-        """The call raises, and would fail the test even where its exception is swallowed."""
+        """Check that the call raises, and that its problem is recorded if the error is caught."""
         with problems.expect(pattern, kinds=("interface",)):
             with self.assertRaises(error):
                 function()
@@ -27,7 +27,7 @@ class QtObjectsTest(InterfaceTestCase):
         button.enabled = False
         self.assertFalse(button.isEnabled())
 
-    def test_a_property_cannot_be_called_like_a_method(self):
+    def test_a_property_cannot_be_called(self):
         with self.assertRaisesRegex(TypeError, "not callable"):
             qt.QPushButton("go").text()
         with self.assertRaisesRegex(TypeError, "not callable"):
@@ -59,12 +59,12 @@ class QtObjectsTest(InterfaceTestCase):
         with self.assertRaises(AttributeError):
             _ = qt.QPushButton("go").color
 
-    def test_a_dynamic_property_is_read_and_written_as_property(self):
+    def test_a_dynamic_property_can_be_set_and_read(self):
         button = qt.QPushButton("go")
         button.setProperty("SlicerParameterName", "scale")
         self.assertEqual(button.property("SlicerParameterName"), "scale")
 
-    def test_members_that_only_qt_6_or_pyside_have_are_refused(self):
+    def test_members_of_qt_6_and_pyside_only_are_refused(self):
         for cls, name in (
             (qt.QComboBox, "setPlaceholderText"),
             (qt.QTimer, "setObjectNameWithoutNotify"),
@@ -80,7 +80,7 @@ class QtObjectsTest(InterfaceTestCase):
         selector.nodeTypes = ["vtkMRMLTextNode"]
         self.assertEqual(selector.nodeTypes, ("vtkMRMLTextNode",))
 
-    def test_names_and_classes_are_those_of_cpp(self):
+    def test_object_and_class_names_are_those_of_cpp(self):
         button = ctk.ctkCollapsibleButton()
         button.name = "inputs"
         self.assertEqual(
@@ -104,7 +104,7 @@ class SignalsTest(InterfaceTestCase):
             "clicked", RuntimeError, lambda: qt.QPushButton().connect("clicked(QString)", print)
         )
 
-    def test_a_signal_that_was_removed_in_qt_6_is_refused(self):
+    def test_a_signal_removed_in_qt_6_is_refused(self):
         self.assertInterfaceProblem(
             "currentIndexChanged",
             RuntimeError,
@@ -115,32 +115,32 @@ class SignalsTest(InterfaceTestCase):
         with self.assertRaises(ValueError):
             qt.QPushButton("go").connect("clicked", print)
 
-    def test_a_slot_gets_as_many_arguments_as_it_takes(self):
-        got = []
+    def test_a_slot_gets_as_many_arguments_as_it_accepts(self):
+        received = []
         button = qt.QPushButton("go")
         button.checkable = True
-        button.connect("clicked(bool)", lambda: got.append("none"))
-        button.connect("clicked(bool)", got.append)
-        button.connect("clicked()", lambda *arguments: got.append(arguments))
+        button.connect("clicked(bool)", lambda: received.append("none"))
+        button.connect("clicked(bool)", received.append)
+        button.connect("clicked()", lambda *arguments: received.append(arguments))
         button.click()
-        self.assertEqual(got, ["none", True, ()])
+        self.assertEqual(received, ["none", True, ()])
 
     def test_constness_and_spaces_in_a_signature_do_not_matter(self):
-        got = []
+        received = []
         line = qt.QLineEdit()
-        line.connect("textChanged( const QString & )", got.append)
+        line.connect("textChanged( const QString & )", received.append)
         line.text = "a"
-        self.assertEqual(got, ["a"])
+        self.assertEqual(received, ["a"])
 
     def test_disconnect_ends_a_connection(self):
-        got = []
-        slot = got.append
+        received = []
+        slot = received.append
         button = qt.QPushButton("go")
         button.connect("clicked(bool)", slot)
         self.assertTrue(button.disconnect("clicked(bool)", slot))
         self.assertFalse(button.disconnect("clicked(bool)", slot))
         button.click()
-        self.assertEqual(got, [])
+        self.assertEqual(received, [])
 
     def test_a_bound_method_can_be_disconnected(self):
         button = qt.QPushButton("go")
@@ -148,14 +148,14 @@ class SignalsTest(InterfaceTestCase):
         button.disconnect("clicked()", self.fail)
         button.click()
 
-    def test_no_signal_comes_while_signals_are_blocked(self):
-        got = []
+    def test_blocked_signals_are_not_emitted(self):
+        received = []
         slider = ctk.ctkSliderWidget()
-        slider.connect("valueChanged(double)", got.append)
+        slider.connect("valueChanged(double)", received.append)
         blocked = slider.blockSignals(True)
         slider.value = 3
         slider.blockSignals(blocked)
-        self.assertEqual(got, [])
+        self.assertEqual(received, [])
 
     def test_an_exception_in_a_slot_does_not_reach_the_sender(self):
         button = qt.QPushButton("go")
@@ -165,7 +165,7 @@ class SignalsTest(InterfaceTestCase):
 
 
 class NamespacesTest(unittest.TestCase):
-    def test_what_slicer_does_not_have_is_an_attribute_error(self):
+    def test_names_that_slicer_lacks_raise_an_attribute_error(self):
         for module, name in (
             (qt, "QThread"),
             (qt, "QtConcurrent"),
@@ -181,18 +181,18 @@ class NamespacesTest(unittest.TestCase):
             with self.subTest(f"{module}.{name}"), self.assertRaises(AttributeError):
                 getattr(module, name)
 
-    def test_a_newer_function_can_be_asked_for(self):
+    def test_the_presence_of_a_newer_function_can_be_checked(self):
         self.assertFalse(hasattr(slicer.util, "executePythonModule"))
         self.assertIsNone(getattr(slicer.util, "executePythonModule", None))
 
-    def test_the_dicom_database_is_there_once_a_module_has_opened_one(self):
+    def test_the_dicom_database_exists_after_a_module_has_opened_one(self):
         self.assertFalse(hasattr(slicer, "dicomDatabase"))
         database = object()
         with mock.patch.object(slicer, "dicomDatabase", database, create=True):
             self.assertIs(slicer.dicomDatabase, database)
         self.assertFalse(hasattr(slicer, "dicomDatabase"))
 
-    def test_what_slicer_has_is_there(self):
+    def test_names_that_slicer_has_exist(self):
         for module, name in (
             (qt, "QTimer"),
             (qt, "QProcess"),
@@ -237,7 +237,7 @@ class DialogsTest(unittest.TestCase):
         slicer.util.infoDisplay("done")
         self.assertEqual([d.kind for d in shown_dialogs()], ["warning", "info"])
 
-    def test_the_answer_of_the_user_is_given_beforehand(self):
+    def test_dialogs_return_the_answers_of_the_test(self):
         from slicerhost.testing import answer_next
 
         answer_next(True, False, "/data/volume.nii")

@@ -1,4 +1,4 @@
-"""Slice views and layouts: real logic, real displayable managers, real pixels."""
+"""Slice views and layouts use real logic, displayable managers and pixels."""
 
 import unittest
 
@@ -12,22 +12,29 @@ from slicerhost.testing import drag, process_events, real_data, screenshot, turn
 LAYOUT, GRID = 5011, 5012
 BAR = 22  # the controller above each view
 XML = """<layout type="horizontal">
- <item><view class="vtkMRMLSliceNode" singletontag="HostA"><property name="orientation" action="default">Axial</property>
-  <property name="viewlabel" action="default">A</property><property name="viewcolor" action="default">#F34A33</property>
+ <item><view class="vtkMRMLSliceNode" singletontag="HostA">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">A</property>
+  <property name="viewcolor" action="default">#F34A33</property>
   <property name="viewgroup" action="default">7</property></view></item>
- <item><view class="vtkMRMLSliceNode" singletontag="HostB"><property name="orientation" action="default">Axial</property>
-  <property name="viewlabel" action="default">B</property><property name="viewcolor" action="default">#4A50F3</property>
+ <item><view class="vtkMRMLSliceNode" singletontag="HostB">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">B</property>
+  <property name="viewcolor" action="default">#4A50F3</property>
   <property name="viewgroup" action="default">7</property></view></item>
 </layout>"""
 GRID_XML = """<layout type="grid">
- <item row="0" column="0"><view class="vtkMRMLSliceNode" singletontag="GridA" horizontalStretch="1" verticalStretch="3"/></item>
- <item row="0" column="1"><view class="vtkMRMLSliceNode" singletontag="GridB" horizontalStretch="1" verticalStretch="3"/></item>
- <item row="1" column="0"><view class="vtkMRMLSliceNode" singletontag="GridC" horizontalStretch="1" verticalStretch="2"/></item>
+ <item row="0" column="0"><view class="vtkMRMLSliceNode" singletontag="GridA"
+  horizontalStretch="1" verticalStretch="3"/></item>
+ <item row="0" column="1"><view class="vtkMRMLSliceNode" singletontag="GridB"
+  horizontalStretch="1" verticalStretch="3"/></item>
+ <item row="1" column="0"><view class="vtkMRMLSliceNode" singletontag="GridC"
+  horizontalStretch="1" verticalStretch="2"/></item>
 </layout>"""
 
 
 def volume_of_blocks():
-    """40×40×10 voxels of 1 mm: left half dark, right half bright."""
+    """Make a volume of 40×40×10 voxels of 1 mm: left half dark, right half bright."""
     voxels = np.zeros((10, 40, 40), "int16")
     voxels[:, :, 20:] = 1000
     ijk_to_ras = np.array([[-1, 0, 0, 20], [0, -1, 0, 20], [0, 0, 1, -5], [0, 0, 0, 1.0]])
@@ -39,7 +46,7 @@ def volume_of_blocks():
 
 
 def pixels(widget):
-    """The gray values that a widget shows, (height, width)."""
+    """Return the gray values of a widget, (height, width)."""
     image = widget.grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
     return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
         image.height(), image.bytesPerLine()
@@ -64,7 +71,7 @@ class SliceViewTest(ViewsTestCase):
         self.widget = self.manager.sliceWidget("Red")
         process_events()
 
-    def test_a_volume_is_rendered_where_it_lies(self):
+    def test_a_volume_is_rendered_at_its_position(self):
         shown = pixels(self.widget.sliceView())
         self.assertEqual(shown.shape, (200, 200))
         self.assertLess(shown[100, 50], 5)
@@ -76,7 +83,7 @@ class SliceViewTest(ViewsTestCase):
         shown = pixels(self.widget.sliceView())
         self.assertTrue(50 < shown[100, 150] < 80, shown[100, 150])
 
-    def test_pixels_and_patient_space_correspond(self):
+    def test_pixels_map_to_patient_space_and_back(self):
         view = self.widget.sliceView()
         ras = view.convertXYZToRAS([100, 100, 0])
         np.testing.assert_allclose(view.convertRASToXYZ(ras), [100, 100, 0], atol=1e-9)
@@ -106,7 +113,7 @@ class SliceViewTest(ViewsTestCase):
         self.assertLess(pixels(self.widget.sliceView())[100, 110], 5)
         self.assertGreater(pixels(self.widget.sliceView())[100, 130], 250)
 
-    def test_dragging_changes_window_and_level_in_that_mouse_mode(self):
+    def test_dragging_adjusts_window_and_level_in_that_mouse_mode(self):
         mode = slicer.app.applicationLogic().GetInteractionNode()
         mode.SetCurrentInteractionMode(mode.AdjustWindowLevel)
         self.addCleanup(mode.SetCurrentInteractionMode, mode.ViewTransform)
@@ -114,7 +121,7 @@ class SliceViewTest(ViewsTestCase):
         self.assertGreater(self.node.GetDisplayNode().GetWindow(), 1000)
         self.assertGreater(self.node.GetDisplayNode().GetLevel(), 500)
 
-    def test_a_double_click_maximizes_the_view_and_another_one_brings_the_others_back(self):
+    def test_double_clicks_maximize_and_restore_a_view(self):
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         for expected in (False, True):
             QTest.mouseDClick(self.widget.sliceView(), Qt.LeftButton)
@@ -160,31 +167,31 @@ class LayoutTest(ViewsTestCase):
         self.assertEqual(self.manager.sliceWidget("Red").mrmlSliceNode().GetOrientation(), "Axial")
         self.assertIsNone(self.manager.sliceWidget("Purple"))
 
-    def test_an_own_layout_makes_its_views(self):
-        said = []
-        self.manager.connect("layoutChanged(int)", said.append)
-        self.show_own_layout()
+    def test_a_custom_layout_makes_its_views(self):
+        emitted = []
+        self.manager.connect("layoutChanged(int)", emitted.append)
+        self.show_custom_layout()
         self.assertLessEqual({"HostA", "HostB"}, set(self.manager.sliceViewNames()))
-        self.assertEqual((self.manager.layout, said[-1]), (LAYOUT, LAYOUT))
+        self.assertEqual((self.manager.layout, emitted[-1]), (LAYOUT, LAYOUT))
         self.assertEqual(self.manager.sliceWidget("HostA").mrmlSliceNode().GetViewGroup(), 7)
 
-    def test_the_names_of_views_that_are_not_shown_stay(self):
-        self.show_own_layout()
+    def test_names_of_hidden_views_remain_listed(self):
+        self.show_custom_layout()
         self.assertIn("Red", self.manager.sliceViewNames())
         self.assertFalse(self.manager.sliceWidget("Red").isVisibleTo(self.manager.viewport()))
 
-    def test_every_change_of_the_layout_node_is_said(self):
-        said = []
-        self.manager.connect("layoutChanged(int)", said.append)
+    def test_every_change_of_the_layout_node_is_signaled(self):
+        emitted = []
+        self.manager.connect("layoutChanged(int)", emitted.append)
         self.manager.layoutLogic().GetLayoutNode().Modified()
-        self.assertEqual(said, [slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView])
+        self.assertEqual(emitted, [slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView])
 
     def test_an_unknown_layout_becomes_the_conventional_one(self):
         self.manager.setLayout(9999)
         self.assertEqual(self.manager.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
 
-    def test_a_grid_has_equal_columns_and_rows_as_high_as_they_are_stretched(self):
-        self.show_own_layout(GRID, GRID_XML)
+    def test_a_grid_has_equal_columns_and_rows_in_proportion_to_their_stretch(self):
+        self.show_custom_layout(GRID, GRID_XML)
         self.manager.viewport().resize(401, 501)
         self.manager.viewport().show()
         process_events()
@@ -193,30 +200,30 @@ class LayoutTest(ViewsTestCase):
         self.assertEqual((a.height, b.height, c.height), (300, 300, 200))
         self.assertEqual((c.x, c.y), (0, 301))
 
-    def test_a_layout_that_is_described_anew_is_built_anew(self):
+    def test_a_new_description_rebuilds_the_layout(self):
         node = self.manager.layoutLogic().GetLayoutNode()
-        self.show_own_layout()
+        self.show_custom_layout()
         node.SetLayoutDescription(LAYOUT, XML.replace("HostB", "HostC"))
         self.addCleanup(node.SetLayoutDescription, LAYOUT, XML)
         self.assertTrue(self.manager.sliceWidget("HostC").isVisibleTo(self.manager.viewport()))
         self.assertFalse(self.manager.sliceWidget("HostB").isVisibleTo(self.manager.viewport()))
 
-    def test_closing_the_scene_brings_the_layout_back(self):
-        self.show_own_layout()
+    def test_closing_the_scene_keeps_the_layout(self):
+        self.show_custom_layout()
         slicer.mrmlScene.Clear(0)
         self.assertEqual(self.manager.layout, LAYOUT)
         self.assertTrue(self.manager.sliceWidget("HostA").isVisibleTo(self.manager.viewport()))
 
     def test_views_are_shown_side_by_side(self):
-        self.show_own_layout()
+        self.show_custom_layout()
         path = screenshot(self.manager.viewport(), "host_layout", (400, 200))
         self.assertTrue(path.is_file())
         a, b = (self.manager.sliceWidget(name) for name in ("HostA", "HostB"))
         self.assertAlmostEqual(a.width, b.width, delta=4)
         self.assertGreater(a.width, 150)
 
-    def test_linked_views_follow_each_other(self):
-        self.show_own_layout()
+    def test_linked_views_share_their_offset(self):
+        self.show_custom_layout()
         node = volume_of_blocks()
         logics = [self.manager.sliceWidget(name).sliceLogic() for name in ("HostA", "HostB")]
         for logic in logics:
@@ -228,13 +235,13 @@ class LayoutTest(ViewsTestCase):
         logics[0].EndSliceOffsetInteraction()
         self.assertEqual(logics[1].GetSliceOffset(), 3)
 
-    def test_a_view_survives_the_change_of_the_layout(self):
+    def test_a_change_of_the_layout_keeps_the_views(self):
         red = self.manager.sliceWidget("Red")
-        self.show_own_layout()
+        self.show_custom_layout()
         self.manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         self.assertIs(self.manager.sliceWidget("Red"), red)
 
-    def test_closing_the_scene_leaves_the_views(self):
+    def test_views_work_after_closing_the_scene(self):
         slicer.util.setSliceViewerLayers(background=volume_of_blocks(), fit=True)
         slicer.mrmlScene.Clear(0)
         slicer.util.resetSliceViews()
@@ -242,7 +249,7 @@ class LayoutTest(ViewsTestCase):
             self.manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode()
         )
 
-    def show_own_layout(self, layout=LAYOUT, xml=XML):
+    def show_custom_layout(self, layout=LAYOUT, xml=XML):
         node = self.manager.layoutLogic().GetLayoutNode()
         if not node.IsLayoutDescription(layout):
             node.AddLayoutDescription(layout, xml)

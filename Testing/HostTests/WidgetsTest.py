@@ -1,4 +1,4 @@
-"""The stand-ins of CTK widgets behave as the widgets do."""
+"""Stand-ins for CTK widgets behave like the widgets."""
 
 import tempfile
 import unittest
@@ -12,7 +12,7 @@ from slicerhost.testing import answer_next
 
 
 class Recorder(list):
-    """A slot that remembers the arguments of its calls."""
+    """Slot that records the arguments of its calls."""
 
     def __init__(self, sender, signal):
         super().__init__()
@@ -31,11 +31,11 @@ class CollapsibleButtonTest(unittest.TestCase):
         layout.addRow(self.inside)
         self.button.show()
 
-    def test_it_is_open_at_first(self):
+    def test_a_new_button_is_open(self):
         self.assertFalse(self.button.collapsed)
         self.assertTrue(self.inside.visible)
 
-    def test_what_is_put_into_a_collapsed_button_is_hidden_until_it_is_opened(self):
+    def test_a_widget_added_to_a_collapsed_button_is_hidden_until_it_opens(self):
         button = ctk.ctkCollapsibleButton()
         button.collapsed = True
         inside = qt.QLabel("inside")
@@ -45,11 +45,11 @@ class CollapsibleButtonTest(unittest.TestCase):
         button.collapsed = False
         self.assertTrue(inside.visible)
 
-    def test_collapsing_hides_what_is_inside_and_says_so(self):
-        said = Recorder(self.button, "contentsCollapsed(bool)")
+    def test_collapsing_hides_the_contents_and_emits_a_signal(self):
+        emitted = Recorder(self.button, "contentsCollapsed(bool)")
         self.button.collapsed = True
         self.assertFalse(self.inside.visible)
-        self.assertEqual(said, [True])
+        self.assertEqual(emitted, [True])
         self.button.collapsed = False
         self.assertTrue(self.inside.visible)
 
@@ -57,7 +57,7 @@ class CollapsibleButtonTest(unittest.TestCase):
         self.button.checked = False
         self.assertTrue(self.button.collapsed)
 
-    def test_a_click_toggles_it(self):
+    def test_a_click_toggles_the_button(self):
         self.button.click()
         self.assertTrue(self.button.collapsed)
 
@@ -67,22 +67,22 @@ class SliderWidgetTest(unittest.TestCase):
         self.slider = ctk.ctkSliderWidget()
         self.slider.minimum, self.slider.maximum, self.slider.singleStep = 0, 10, 0.5
 
-    def test_a_value_is_kept_within_the_limits(self):
+    def test_a_value_is_clamped_to_the_limits(self):
         self.slider.value = 99
         self.assertEqual(self.slider.value, 10)
 
-    def test_a_change_is_said_once(self):
-        said = Recorder(self.slider, "valueChanged(double)")
+    def test_a_change_is_signaled_once(self):
+        emitted = Recorder(self.slider, "valueChanged(double)")
         self.slider.value = 2.5
         self.slider.value = 2.5
-        self.assertEqual(said, [2.5])
+        self.assertEqual(emitted, [2.5])
 
-    def test_raising_the_minimum_takes_the_value_along(self):
-        said = Recorder(self.slider, "valueChanged(double)")
+    def test_a_higher_minimum_raises_the_value(self):
+        emitted = Recorder(self.slider, "valueChanged(double)")
         self.slider.minimum = 4
-        self.assertEqual((self.slider.value, said), (4, [4]))
+        self.assertEqual((self.slider.value, emitted), (4, [4]))
 
-    def test_decimals_are_those_of_the_spin_box(self):
+    def test_the_value_is_rounded_to_the_decimals(self):
         self.slider.decimals = 0
         self.slider.singleStep = 1
         self.slider.value = 2.6
@@ -90,7 +90,7 @@ class SliderWidgetTest(unittest.TestCase):
 
 
 class SpinBoxTest(unittest.TestCase):
-    def test_both_signals_of_a_change_come(self):
+    def test_a_change_emits_number_and_text(self):
         box = ctk.ctkDoubleSpinBox()
         numbers, texts = (
             Recorder(box, "valueChanged(double)"),
@@ -109,7 +109,7 @@ class RangeWidgetTest(unittest.TestCase):
 
 
 class PathTest(unittest.TestCase):
-    def test_a_path_says_whether_it_is_valid(self):
+    def test_a_path_signals_its_validity(self):
         line = ctk.ctkPathLineEdit()
         valid, paths = (
             Recorder(line, "validInputChanged(bool)"),
@@ -119,7 +119,7 @@ class PathTest(unittest.TestCase):
         line.currentPath = "/nowhere/at/all"
         self.assertEqual((valid, paths), ([True, False], [__file__, "/nowhere/at/all"]))
 
-    def test_a_folder_is_browsed_for(self):
+    def test_browsing_selects_a_folder(self):
         with tempfile.TemporaryDirectory() as folder:
             button = ctk.ctkDirectoryButton()
             selected = Recorder(button, "directorySelected(QString)")
@@ -136,23 +136,23 @@ class PathTest(unittest.TestCase):
 
 
 class CheckablePushButtonTest(unittest.TestCase):
-    def test_its_check_box_is_independent_of_the_button(self):
+    def test_the_check_box_is_independent_of_the_button(self):
         button = ctk.ctkCheckablePushButton()
-        said = Recorder(button, "checkBoxToggled(bool)")
+        emitted = Recorder(button, "checkBoxToggled(bool)")
         button.checkState = qt.Qt.Checked
-        self.assertEqual(said, [True])
+        self.assertEqual(emitted, [True])
         self.assertFalse(button.checked)
 
 
 class TextTest(unittest.TestCase):
-    def test_details_of_a_text_unfold(self):
+    def test_details_of_a_text_can_be_expanded(self):
         browser = ctk.ctkFittedTextBrowser()
         browser.setCollapsibleText("short<more>long")
         self.assertNotIn("long", browser.plainText)
         browser.collapsed = False
         self.assertIn("long", browser.plainText)
 
-    def test_a_combo_box_is_found_by_its_data(self):
+    def test_an_item_of_a_combo_box_is_selected_by_its_data(self):
         box = ctk.ctkComboBox()
         for name in ("one", "two"):
             box.addItem(name.title(), name)
@@ -175,20 +175,18 @@ class TableViewTest(unittest.TestCase):
             for r in range(model.rowCount())
         ]
 
-    def test_it_follows_the_table_node(self):
+    def test_the_view_follows_the_table_node(self):
         self.assertEqual(self.shown(), [])
         column = vtk.vtkStringArray()
         column.SetName("Method")
-        for method in (
-            "nearest",
-            "bicubic",
-        ):  # filled first: AddColumn() pads a column to the number of rows
+        # filled first, because AddColumn() pads a column to the number of rows
+        for method in ("nearest", "bicubic"):
             column.InsertNextValue(method)
         self.node.AddColumn(column)
         self.assertEqual(self.shown(), [["nearest"], ["bicubic"]])
         self.assertEqual(self.view.model().headerData(0, qt.Qt.Horizontal), "Method")
 
-    def test_without_a_node_it_is_empty(self):
+    def test_a_view_without_a_node_is_empty(self):
         self.node.AddEmptyRow()
         self.view.setMRMLTableNode(None)
         self.assertEqual(self.shown(), [])

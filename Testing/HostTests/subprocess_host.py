@@ -1,4 +1,4 @@
-"""Runs a test file, given as text, in a process of its own: for what must fail a whole run."""
+"""Runs of test files in separate processes, for problems that fail a whole run."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ RUN = Path(__file__).resolve().parents[1] / "Host" / "run.py"
 
 
 def run_on_host(source, ci=False, arguments=()):
-    """(exit status, output) of run.py on a test file with this source."""
+    """Run run.py on a test file with this source; return exit status and output."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "GivenTest.py")
         file.write_text(textwrap.dedent(source), encoding="utf-8")
@@ -30,9 +30,10 @@ def run_on_host(source, ci=False, arguments=()):
 
 
 def run_body(body, imports="import qt, slicer, ctk", ci=False):
-    """The same for the body of one test method."""
+    """Run run.py on a test method with this body; return exit status and output."""
     method = textwrap.indent(textwrap.dedent(body), " " * 8)
     return run_on_host(
-        f"import unittest\n{imports}\n\n\nclass GivenTest(unittest.TestCase):\n    def test_it(self):\n{method}\n",
+        f"import unittest\n{imports}\n\n\n"
+        f"class GivenTest(unittest.TestCase):\n    def test_it(self):\n{method}\n",
         ci,
     )

@@ -1,4 +1,4 @@
-"""A module as Slicer's own template makes it: what ModulesTest loads."""
+"""Sample module for ModulesTest, as made from Slicer's template."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
 
-calls = []  # what the host called, in order
+calls = []  # calls of the host, in order
 
 
 class HostSample(ScriptedLoadableModule):
