@@ -1,17 +1,17 @@
 """Random requests: each has one answer with a sentence, and the worker continues."""
 
 import contextlib
+import io
 import json
 import os
 import tempfile
 import unittest
-from unittest import mock
 
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.errors import KINDS
-from MRISuperResLib.worker import protocol
+from MRISuperResLib.worker.child import Events, Worker
 from worker_client import IDENTITY
 from worker_in_process import answers
 
@@ -180,12 +180,13 @@ class WorkerFuzzTest(unittest.TestCase):
         self.assertTrue(os.path.isdir(self.folder))
 
     def test_folder_without_the_prefix_survives_even_if_a_request_with_it_is_accepted(self):
-        other = os.path.join(self.folder, "other")
-        os.mkdir(other)
-        fields = dict(protocol.JOBS["upsample"], folder=lambda value: True)
-        with mock.patch.dict(protocol.JOBS, upsample=fields):
-            self.ask([self.job("one", folder=other)])
-        self.assertTrue(os.path.isdir(other))
+        survives, goes = (os.path.join(self.folder, name) for name in ("mine", "MRISuperRes-job"))
+        for folder, is_left in ((survives, True), (goes, False)):
+            os.mkdir(folder)
+            worker = Worker(io.BytesIO(), Events(io.BytesIO()), leave=lambda code: None)
+            worker._accept({"request": "upsample", "id": "one", "folder": folder})
+            worker._abandon(0)
+            self.assertEqual(os.path.isdir(folder), is_left)
 
 
 if __name__ == "__main__":
