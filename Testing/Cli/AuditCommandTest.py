@@ -172,7 +172,7 @@ class FolderOfResultsTest(AuditCommandTest):
             "at most 20 slices per volume; seed 0",
         ):
             self.assertIn(part, markdown)
-        self.assertRegex(text, rf"\nDone in \d+ s: {re.escape(str(self.out))}\n$")
+        self.assertRegex(text, rf"\nDone in \d+\.\d s: {re.escape(str(self.out))}\n$")
 
     def test_every_scale_has_its_own_table(self):
         code, text, err = run(

@@ -1,4 +1,4 @@
-"""The command compare where something is wrong: one sentence, and nothing is left."""
+"""The command compare when something fails: one sentence, and no files are left."""
 
 import errno
 import os
@@ -33,7 +33,7 @@ class RefusedTest(CompareTest):
         )
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
-    def test_what_is_wrong_is_one_sentence_and_is_said_before_any_work(self):
+    def test_errors_are_one_sentence_before_any_work(self):
         def with_out(*words):
             return (self.input, "--out", self.out, *words)
 
@@ -44,30 +44,30 @@ class RefusedTest(CompareTest):
                 with_out("--methods", ",".join(f"bicubic{n}" for n in range(9))),
                 "takes 2 to 8 methods, not 9",
             ),
-            (with_out("--methods", "bicubic,bicubic"), "Named twice: bicubic"),
+            (with_out("--methods", "bicubic,bicubic"), "Listed twice: bicubic"),
             (with_out("--methods", "bicubic,none-such"), "There is no model “none-such”"),
             (with_out("--methods", "bicubic,none@0.5"), "There is no pair of models “none”"),
-            (with_out("--methods", "bicubic,"), "“” names no method"),
+            (with_out("--methods", "bicubic,"), "“” is not a method name"),
             (with_out("--methods", "bicubic,fast-x4-psnr"), "upsamples ×4, not ×2"),
             (
                 with_out("--methods", "bicubic", "--models", "fast-x2-psnr"),
                 "not allowed with argument",
             ),
             (with_out("--models", "none-such"), "There is no model “none-such”"),
-            (with_out("--scale", 3), "scale must be 2, 4 or 8, not 3"),
-            (with_out("--noise", 21), "between 0 and 20 %"),
-            (with_out("--noise", "nan"), "between 0 and 20 %"),
+            (with_out("--scale", 3), "“scale” must be one of 2, 4, 8, not 3"),
+            (with_out("--noise", 21), "“noise” must be a number from 0 to 20, not 21"),
+            (with_out("--noise", "nan"), "“noise” must be a number from 0 to 20, not NaN"),
             (
                 with_out("--noise", 1, "--no-reference"),
-                "Noise can be added to a degraded volume only",
+                "Noise can be added to a degraded reference only",
             ),
-            (with_out("--seed", -1), "seed must be"),
-            (with_out("--degradation", "blur"), "no degradation “blur”"),
-            (with_out("--perceptual", "lpips"), "no perceptual metric “lpips”"),
-            (with_out("--axis", "up"), "no slice direction “up”"),
-            (with_out("--device", "tpu"), "no device “tpu”"),
-            (with_out("--zoom", "1,2"), "“1,2” is no voxel: give I,J,K"),
-            (with_out("--zoom", "a,2,3"), "“a,2,3” is no voxel"),
+            (with_out("--seed", -1), "“seed” must be a whole number of at least 0"),
+            (with_out("--degradation", "blur"), "“degradation” must be one of bicubic, kspace"),
+            (with_out("--perceptual", "lpips"), "“perceptual” must be one of none, niqe, pi"),
+            (with_out("--slice-axis", "up"), "“slice_axis” must be one of auto, axial"),
+            (with_out("--device", "tpu"), "“device” must be auto, cpu"),
+            (with_out("--zoom", "1,2"), "“1,2” is not a voxel: give I,J,K"),
+            (with_out("--zoom", "a,2,3"), "“a,2,3” is not a voxel"),
             (
                 (self.input, "--out", self.folder),
                 "is not empty. Empty it or choose a new name",
@@ -85,28 +85,36 @@ class RefusedTest(CompareTest):
                 with self.subTest(words):
                     self.assert_refused(pattern, *words)
 
-    def test_without_a_pair_of_models_there_is_nothing_to_blend(self):
+    def test_blends_are_refused_without_a_pair_of_models(self):
         with mock.patch("MRISuperResLib.core.models.store.SHIPPED", self.folder / "none"):
-            self.assert_refused("nothing to blend", self.input, "--out", self.out, "--blend", "0.5")
+            self.assert_refused(
+                "No pair of a PSNR and a GAN model for ×2 is installed",
+                self.input,
+                "--out",
+                self.out,
+                "--blend",
+                "0.5",
+            )
 
-    def test_what_is_wrong_with_the_volume_is_one_sentence(self):
+    def test_errors_about_the_volume_are_one_sentence(self):
         def with_out(path, *words):
             return (path, "--out", self.out, "--methods", "nearest,bicubic", *words)
 
         self.assert_refused("none.nii does not exist", *with_out(self.folder / "none.nii"))
         self.assert_refused(
-            "too little for a comparison ×8", *with_out(self.input, "--scale", 8, "--axis", "i")
+            "Slices of 72×4 pixels are too small for a comparison ×8",
+            *with_out(self.input, "--scale", 8, "--slice-axis", "i"),
         )
         self.assert_refused(
             "The voxel 88,0,0 is outside the compared volume",
             *with_out(self.input, "--zoom", "88,0,0"),
         )
         self.assert_refused(
-            "is a single file: leave --series out", *with_out(self.input, "--series", "1.2.3")
+            "in.nrrd is a single file. Omit --series", *with_out(self.input, "--series", "1.2.3")
         )
 
-    def test_what_is_missing_for_perceptual_metrics_is_one_sentence(self):
-        import torch  # noqa: F401  now, as it can't be imported again after sys.modules was put back
+    def test_missing_parts_of_perceptual_metrics_are_one_sentence(self):
+        import torch  # noqa: F401  once: it cannot be imported again after sys.modules is restored
 
         words = (
             self.input,
@@ -137,7 +145,8 @@ class RefusedTest(CompareTest):
             )
         if not (WEIGHTS / "niqe_modelparameters.mat").is_file():
             self.skipTest(
-                f"no niqe_modelparameters.mat in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder that has it"
+                f"no niqe_modelparameters.mat in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a "
+                "folder that has it"
             )
         with mock.patch.dict(os.environ, MRISUPERRES_WEIGHTS=str(WEIGHTS)):
             self.assert_refused(
@@ -148,7 +157,7 @@ class RefusedTest(CompareTest):
         rows = self.table("comparison.csv")
         self.assertGreater(float(rows[0]["niqe_mean"]), 0)
 
-    def test_a_missing_matplotlib_is_told_before_any_work(self):
+    def test_a_missing_matplotlib_is_reported_before_any_work(self):
         with (
             mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
             mock.patch(
@@ -162,7 +171,7 @@ class NothingLeftTest(CompareTest):
     PLACES = (
         "cli.compare.read_volume",
         "cli.console.Console.progress",
-        "cli.compare.compare",
+        "cli.compare.compare_methods",
         "cli.compare.figure.draw",
         "cli.compare.write_tables",
         "cli.compare.write_volumes",
@@ -173,7 +182,7 @@ class NothingLeftTest(CompareTest):
     def run_compare(self, *words):
         return run("compare", self.input, "--out", self.out, "--methods", ",".join(METHODS), *words)
 
-    def test_a_stop_at_any_time_leaves_nothing(self):
+    def test_a_cancellation_at_any_time_leaves_nothing(self):
         for place in self.PLACES:
             with (
                 self.subTest(place),
@@ -184,7 +193,7 @@ class NothingLeftTest(CompareTest):
             ):
                 code, out, err = self.run_compare()
                 self.assertEqual((code, out), (130, ""))
-                self.assertRegex(err, "error: stopped, nothing was written.\n$")
+                self.assertRegex(err, "error: Cancelled; nothing was written.\n$")
                 self.assert_files("in.nrrd")
 
     def test_a_failure_at_any_time_leaves_nothing(self):
@@ -195,19 +204,19 @@ class NothingLeftTest(CompareTest):
                 r"comparison(/\S+)? cannot be written: the disk is full",
             ),
             (PermissionError(errno.EACCES, "denied"), 2, "permission denied"),
-            (ValueError("ours"), 1, "please report it"),
+            (ValueError("ours"), 1, "Please report it"),
         ):
             for place in self.PLACES[3:]:
                 with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=error):
                     status, out, err = self.run_compare()
                     self.assertEqual((status, out), (code, ""))
                     self.assertRegex(err, f"error: .*{sentence}[^\n]*\n$")
-                    self.assertNotIn(".part", err.partition("file")[0])
+                    self.assertNotIn(".part", err.partition("attach")[0])
                     self.assert_files("in.nrrd")
-                    for log in re.findall(r"file (\S+\.log)\.", err):
+                    for log in re.findall(r"attach (\S+\.log)\.", err):
                         Path(log).unlink()
 
-    def test_a_stop_or_a_failure_keeps_the_folder_that_was_there(self):
+    def test_a_failure_keeps_an_existing_folder(self):
         self.out.mkdir()
         with mock.patch(
             "MRISuperResLib.cli.compare.write_volumes",
@@ -217,21 +226,23 @@ class NothingLeftTest(CompareTest):
         self.assert_files("comparison", "in.nrrd")
         self.assertEqual(list(self.out.iterdir()), [])
 
-    def test_too_little_memory_is_told(self):
-        with mock.patch("MRISuperResLib.cli.compare.compare", side_effect=MemoryError):
+    def test_out_of_memory_is_one_sentence(self):
+        with mock.patch("MRISuperResLib.cli.compare.compare_methods", side_effect=MemoryError):
             code, _, err = self.run_compare()
         self.assertEqual(code, 2)
         self.assertRegex(
             err,
-            "error: There is not enough memory for the outputs of 3 methods: compare fewer at a time.*\n$",
+            "error: Out of memory for the outputs of 3 methods. Compare fewer at a time.*\n$",
         )
         self.assert_files("in.nrrd")
 
     @unittest.skipIf(os.name == "nt", "needs resource limits")
-    def test_a_disk_that_is_really_full_leaves_nothing(self):
+    def test_a_full_disk_leaves_nothing(self):
         program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from MRISuperResLib.cli.main import main; "
-            f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, '--methods', 'bicubic,nearest']))"
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
+            "from MRISuperResLib.cli.main import main; "
+            f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, "
+            "'--methods', 'bicubic,nearest']))"
         )
         result = subprocess.run(
             [sys.executable, "-c", program],
@@ -260,7 +271,7 @@ class NothingLeftTest(CompareTest):
         )
         os.close(inside)
         seen = b""
-        while b"/61 slices" not in seen:  # the line of progress
+        while b"/61 slices" not in seen:  # the progress line
             seen += os.read(terminal, 1000)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""The command compare: its folder, its tables, its numbers."""
+"""The command compare: output folder, tables and figures."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ FILES = [
 
 
 class FolderOfResultsTest(CompareTest):
-    def test_it_holds_tables_picture_volumes_and_how_they_were_made(self):
+    def test_the_folder_contains_tables_a_figure_volumes_and_a_record(self):
         self.compare()
         self.assertEqual(sorted(path.name for path in self.out.iterdir()), FILES)
         self.assertEqual(
@@ -54,9 +54,9 @@ class FolderOfResultsTest(CompareTest):
         self.assertEqual([method["name"] for method in record["methods"]], list(METHODS))
         self.assertEqual(record["notice"], "synthetic, not for diagnosis")
 
-    def test_the_numbers_are_the_cores(self):
+    def test_scores_and_lesions_are_those_of_the_core(self):
         self.compare("--noise", "2", "--seed", "7", "--degradation", "kspace")
-        result, _ = self.expected(noise=2.0, seed=7, degradation="kspace")
+        result = self.expected(noise=2.0, seed=7, degradation="kspace")
         self.assertEqual(
             (self.out / "comparison.csv").read_text(encoding="utf-8"), result.table.csv()
         )
@@ -81,9 +81,9 @@ class FolderOfResultsTest(CompareTest):
         )
         self.assertTrue(lesions)
 
-    def test_the_volumes_are_the_cores_in_the_type_and_place_of_the_input(self):
+    def test_volumes_are_those_of_the_core_with_type_and_position_of_the_input(self):
         self.compare("--scale", "4")
-        result, _ = self.expected(scale=4)
+        result = self.expected(scale=4)
         for name, expected in (
             *((f"volumes/{output.name}", output.volume) for output in result.outputs),
             ("reference", result.reference),
@@ -100,7 +100,7 @@ class FolderOfResultsTest(CompareTest):
             low.ijk_to_ras, low.array.shape, expected.ijk_to_ras, expected.array.shape
         )
 
-    def test_without_a_reference_the_volumes_are_those_of_upsample(self):
+    def test_without_a_reference_the_outputs_equal_those_of_upsample(self):
         self.compare("--no-reference")
         self.assertEqual(
             run("upsample", self.input, self.folder / "alone.nii.gz", "--model", "bicubic")[0], 0
@@ -120,9 +120,9 @@ class FolderOfResultsTest(CompareTest):
         self.assertFalse((self.out / "reference.nii.gz").exists())
         self.assertNotIn("psnr_mean", self.table("comparison.csv")[0])
 
-    def test_maps_are_written_where_they_are_asked_for(self):
+    def test_maps_are_written_on_request(self):
         self.compare("--maps")
-        result, _ = self.expected()
+        result = self.expected()
         self.assertEqual(
             sorted(path.name for path in (self.out / "maps").glob("*.gz")),
             sorted(
@@ -159,7 +159,7 @@ class FolderOfResultsTest(CompareTest):
         self.compare(out=self.folder / "link")
         self.assertEqual(sorted(path.name for path in (self.folder / "elsewhere").iterdir()), FILES)
 
-    def test_the_enlarged_area_can_be_chosen(self):
+    def test_the_zoomed_area_can_be_chosen(self):
         self.compare()
         self.compare("--zoom", "30,40,1", out=self.folder / "other")
         self.assertNotEqual(
@@ -182,7 +182,7 @@ class MethodsTest(CompareTest):
         write_model(self.folder, "tiny-psnr", pair="tiny")
         write_model(self.folder, "tiny-gan", seed=1, stage="gan", pair="tiny")
 
-    def test_what_is_compared_by_default(self):
+    def test_interpolations_and_models_of_the_scale_are_compared_by_default(self):
         self.assertEqual(
             self.options_of().methods,
             ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-psnr", "tiny-gan"),
@@ -192,26 +192,26 @@ class MethodsTest(CompareTest):
             ("nearest", "bilinear", "bicubic", "bicubic+bp"),
         )
 
-    def test_models_are_compared_with_what_learns_nothing(self):
+    def test_given_models_are_compared_with_the_baselines(self):
         self.assertEqual(
             self.options_of("--models", "tiny-gan,tiny-gan+bp").methods,
             ("nearest", "bilinear", "bicubic", "bicubic+bp", "tiny-gan", "tiny-gan+bp"),
         )
 
-    def test_methods_are_taken_as_they_are(self):
+    def test_given_methods_are_compared_alone(self):
         self.assertEqual(
             self.options_of("--methods", "tiny@0.50+bp, bicubic").methods,
             ("tiny@0.5+bp", "bicubic"),
         )
 
-    def test_pairs_are_blended(self):
+    def test_blends_of_every_pair_are_added(self):
         self.assertEqual(
             self.options_of("--methods", "bicubic", "--blend", "0.25,.5").methods,
             ("bicubic", "tiny@0.25", "tiny@0.5"),
         )
 
-    def test_every_setting_reaches_the_job(self):
-        job = self.options_of(
+    def test_every_argument_sets_its_option(self):
+        options = self.options_of(
             "--scale",
             "4",
             "--no-reference",
@@ -229,8 +229,10 @@ class MethodsTest(CompareTest):
             "pi",
         )
         self.assertEqual(
-            job,
-            ComparisonOptions(job.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"),
+            options,
+            ComparisonOptions(
+                options.methods, 4, False, "i", "cpu", "float32", "kspace", 0.0, 9, "pi"
+            ),
         )
         self.assertEqual(self.options_of("--noise", "1.5").noise, 1.5)
 
@@ -258,9 +260,9 @@ class MethodsTest(CompareTest):
 
 
 class OutputTest(CompareTest):
-    def test_the_table_and_the_dots_are_printed(self):
+    def test_tables_and_lesions_are_printed(self):
         text = self.compare()
-        result, _ = self.expected()
+        result = self.expected()
         header, rows = result.table.rows()
         for title in header[1:]:
             self.assertIn(title.removesuffix(", foreground"), text)
@@ -276,17 +278,17 @@ class OutputTest(CompareTest):
             )
         self.assertRegex(
             text,
-            rf"Done in \d+ s: {re.escape(str(self.out))}\n$",
+            rf"Done in \d+\.\d s: {re.escape(str(self.out))}\n$",
         )
 
-    def test_noise_and_its_seed_are_told(self):
+    def test_the_heading_names_degradation_noise_and_seed(self):
         self.assertIn(
             "÷2 (kspace, noise 1.5 %, seed 3)",
             self.compare("--noise", "1.5", "--seed", "3", "--degradation", "kspace"),
         )
         self.assertIn("Upsampled ×2.", self.compare("--no-reference", out=self.folder / "other"))
 
-    def test_lines_fit_the_terminal(self):
+    def test_tables_fit_the_terminal(self):
         for width in (40, 80, 200):
             with mock.patch.dict(os.environ, COLUMNS=str(width)):
                 tables = self.compare(out=self.folder / str(width)).splitlines()[3:-3]
@@ -300,7 +302,7 @@ class OutputTest(CompareTest):
         )
         self.assertEqual(format_columns(rows, 1), format_columns(rows, 12))
 
-    def test_progress_and_notes_are_not_among_the_results(self):
+    def test_progress_and_notes_go_to_standard_error(self):
         result = subprocess.run(
             **subprocess_arguments(
                 "compare", self.input, "--out", self.out, "--methods", "bicubic,nearest"
@@ -314,7 +316,7 @@ class OutputTest(CompareTest):
         for line in result.stderr.splitlines():
             self.assertRegex(line, r"^(note: .*|\d+/5 slices.*)$")
 
-    def test_what_learns_nothing_needs_no_torch(self):
+    def test_interpolations_do_not_import_torch(self):
         words = [
             "compare",
             str(self.input),
@@ -323,7 +325,10 @@ class OutputTest(CompareTest):
             "--methods",
             "bicubic,bicubic+bp",
         ]
-        program = f"import sys; from MRISuperResLib.cli.main import main; sys.exit(main({words!r}) or int('torch' in sys.modules))"
+        program = (
+            "import sys; from MRISuperResLib.cli.main import main; "
+            f"sys.exit(main({words!r}) or int('torch' in sys.modules))"
+        )
         result = subprocess.run(
             [sys.executable, "-c", program],
             env=subprocess_arguments()["env"],
@@ -366,7 +371,7 @@ class OutputTest(CompareTest):
 
 
 class SeedTest(CompareTest):
-    def test_the_same_seed_gives_the_same_bytes_in_another_process(self):
+    def test_tables_are_reproducible_in_another_process_and_depend_on_the_seed(self):
         tables = []
         for seed in (5, 5, 6):
             out = self.folder / f"{seed}-{len(tables)}"
@@ -384,7 +389,8 @@ class SeedTest(CompareTest):
                 "--device",
                 "cpu",
             )
-            subprocess.run(**words, capture_output=True, timeout=PATIENCE, check=True)
+            result = subprocess.run(**words, capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual(result.returncode, 0, result.stderr)
             tables.append(
                 [
                     (out / name).read_bytes()
@@ -396,7 +402,10 @@ class SeedTest(CompareTest):
 
 
 def imresize(images, factor, kind):
-    """MATLAB's imresize of images (n, h, w) by PyTorch: its antialiased interpolation, with edges that mirror. nearest: by repeating."""
+    """Resize images (n, h, w) like MATLAB's imresize, by PyTorch with mirrored edges.
+
+    "nearest" repeats pixels.
+    """
     import torch
 
     if kind == "nearest":
@@ -423,9 +432,9 @@ class RealDataTest(FolderTest):
 
         volume = np.moveaxis(
             np.asarray(nibabel.load(path).dataobj, dtype=float), 2, 0
-        )  # slices along k, the thick direction
+        )  # thick slices along k
         low, high = np.percentile(volume, (0.1, 99.9))
-        truth = (volume - low) / (high - low) * 255
+        reference = (volume - low) / (high - low) * 255
         for scale in (2, 4):
             out = self.folder / f"x{scale}"
             words = subprocess_arguments("compare", path, "--scale", scale, "--out", out)
@@ -434,9 +443,11 @@ class RealDataTest(FolderTest):
             with open(out / "comparison.csv", encoding="utf-8", newline="") as file:
                 found = {row["method"]: row for row in csv.DictReader(file)}
             self.assertGreaterEqual(set(found), {*registry.INTERPOLATIONS, "bicubic+bp"})
-            small = imresize(truth, 1 / scale, "bicubic")
+            low_resolution = imresize(reference, 1 / scale, "bicubic")
             for kind in registry.INTERPOLATIONS:
-                errors = np.square(imresize(small, scale, kind) - truth).mean(axis=(1, 2))
+                errors = np.square(imresize(low_resolution, scale, kind) - reference).mean(
+                    axis=(1, 2)
+                )
                 with self.subTest(kind, scale=scale):
                     self.assertAlmostEqual(
                         float(found[kind]["psnr_mean"]),

@@ -1,4 +1,4 @@
-"""Memory or GPU end in the middle of a command: one sentence, no partial output, and the rest of many volumes."""
+"""Memory or GPU failures during a command: one sentence, no partial output, the rest of a batch."""
 
 import contextlib
 import csv
@@ -102,7 +102,7 @@ class FaultsTest(unittest.TestCase):
             self.folder / "audit",
         )
 
-    def test_a_gpu_that_vanishes_is_told_and_leaves_no_output(self):
+    def test_a_gpu_failure_is_one_sentence_and_leaves_no_output(self):
         for run in (self.upsample, self.compare, self.audit):
             failing = mock.patch.object(InterpolationMethod, "__call__", side_effect=GONE)
             with self.subTest(run.__name__):
@@ -111,17 +111,16 @@ class FaultsTest(unittest.TestCase):
                 self.assertEqual((code, out), (2, ""))
                 self.assertRegex(
                     err,
-                    r"error: The GPU has failed \(CUDA error: unspecified launch failure\), nothing was changed: start the run again",
+                    r"error: The GPU failed \(CUDA error: unspecified launch failure\); "
+                    r"nothing was changed\. Start again",
                 )
                 self.assertEqual(self.files(), [])
 
-    def test_of_many_volumes_none_is_tried_with_a_gpu_that_has_vanished_and_the_same_command_goes_on(
-        self,
-    ):
+    def test_a_gpu_failure_ends_a_batch_and_the_same_command_resumes_it(self):
         with mock.patch.object(InterpolationMethod, "__call__", side_effect=GONE) as called:
             code, out, err = self.batch()
         self.assertEqual((code, out, called.call_count), (2, "", 1))
-        self.assertIn("The GPU has failed", err)
+        self.assertIn("The GPU failed", err)
         self.assertEqual(self.files(), ["many/report.csv"])
         self.assertEqual(
             self.batch()[:2], (0, f"3 written; {self.folder / 'many' / 'report.csv'}\n")
@@ -131,7 +130,7 @@ class FaultsTest(unittest.TestCase):
         with open(self.folder / "many" / "report.csv", encoding="utf-8") as file:
             return [row["status"] for row in csv.DictReader(file)]
 
-    def test_too_little_memory_for_one_volume_at_any_stage_does_not_stop_the_others(self):
+    def test_a_batch_continues_after_out_of_memory_at_any_stage(self):
         for stage, owner, name in (
             ("reading", sitk, "GetArrayFromImage"),
             ("intensities", np, "percentile"),
@@ -159,7 +158,7 @@ class FaultsTest(unittest.TestCase):
             for file in (self.folder / "many").iterdir():
                 file.unlink()
 
-    def test_itk_without_memory_is_no_full_disk(self):
+    def test_out_of_memory_in_itk_is_not_reported_as_a_full_disk(self):
         for function in ("WriteImage", "ReadImage"):
             with (
                 self.subTest(function),
@@ -169,7 +168,7 @@ class FaultsTest(unittest.TestCase):
             self.assertEqual(code, 2)
             self.assertRegex(
                 err,
-                "error: There is not enough memory to read a.nrrd, or to write what becomes of it",
+                "error: Out of memory while reading a.nrrd or writing its output",
             )
             self.assertEqual(self.files(), [])
 

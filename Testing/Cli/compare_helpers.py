@@ -1,4 +1,4 @@
-"""What the tests of the command compare share."""
+"""Shared by the tests of compare and audit: a volume, and what the core computes from it."""
 
 import csv
 import sys
@@ -18,7 +18,7 @@ METHODS = ("nearest", "bicubic", "bicubic+bp")
 
 
 class CompareTest(FolderTest):
-    """A test with a volume to compare methods on."""
+    """Test with a volume on which methods are compared."""
 
     def setUp(self):
         super().setUp()
@@ -41,10 +41,8 @@ class CompareTest(FolderTest):
         return text
 
     def expected(self, **settings):
-        """What the core makes of the input, and the job."""
-        volume = read_volume(self.input)
-        job = ComparisonOptions(METHODS, **settings)
-        return compare_methods(volume, job), job
+        """Return the core's comparison of METHODS on the input."""
+        return compare_methods(read_volume(self.input), ComparisonOptions(METHODS, **settings))
 
     def table(self, name):
         with open(self.out / name, encoding="utf-8", newline="") as file:

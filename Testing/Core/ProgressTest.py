@@ -1,7 +1,12 @@
 import json
 import unittest
 
-from MRISuperResLib.core.progress import Progress, ProgressMeter, format_duration
+from MRISuperResLib.core.progress import (
+    Progress,
+    ProgressMeter,
+    format_duration,
+    format_elapsed,
+)
 
 
 class ProgressTest(unittest.TestCase):
@@ -16,6 +21,16 @@ class ProgressTest(unittest.TestCase):
         for progress in (Progress(0, 3), Progress(1, 3, 0.5, 4.0)):
             values = json.loads(json.dumps(progress.to_dict()))
             self.assertEqual(Progress.from_dict(values | {"id": "7"}), progress)
+
+    def test_the_last_report_has_no_time_left_and_a_whole_rate(self):
+        self.assertEqual(Progress(60, 60, 3012.3, 0.0).text(), "60/60 slices, 3012 slices/s")
+        self.assertEqual(Progress(60, 60, 0.123, 0.0).text(), "60/60 slices, 0.123 slices/s")
+
+    def test_short_measured_durations_have_tenths(self):
+        self.assertEqual(
+            [format_elapsed(s) for s in (0, 3.44, 59.4, 59.6, 185)],
+            ["0.0 s", "3.4 s", "59.4 s", "1 min 00 s", "3 min 05 s"],
+        )
 
     def test_durations_are_shown_in_the_two_largest_units(self):
         self.assertEqual(

@@ -1,4 +1,4 @@
-"""The main job in one go: a real volume, enlarged; and all methods beside the truth, as picture, tables and volumes."""
+"""Upsample a real MRI volume, then compare all methods with the volume itself as the reference."""
 
 import argparse
 import shutil
@@ -6,39 +6,41 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from MRISuperResLib.__main__ import main as command_line
+from MRISuperResLib.cli.main import main as command_line
+from MRISuperResLib.core.io.discovery import strip_extension
 from MRISuperResLib.core.options import SCALES
 
 
 def sample():
-    """A real MRI that comes with a Python package: nibabel's oblique 4D example, of which frame 0 is taken."""
+    """Return the path of a real MRI that comes with nibabel: an oblique 4D volume."""
     return Path(str(resources.files("nibabel") / "tests" / "data" / "example4d.nii.gz"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--out", type=Path, required=True, help="output folder")
     parser.add_argument(
-        "--input", help="another volume (default: nibabel's example4d.nii.gz, frame 0)"
+        "--input", help="another volume (default: frame 0 of nibabel's example4d.nii.gz)"
     )
-    parser.add_argument("--frame", type=int, help="the frame of a 4D volume")
+    parser.add_argument("--frame", type=int, help="frame of a 4D volume, counted from 0")
     parser.add_argument("--scale", type=int, choices=SCALES, default=2)
     arguments = parser.parse_args()
     path = str(arguments.input or sample())
     frame = 0 if not arguments.input and arguments.frame is None else arguments.frame
-    source = ["--scale", str(arguments.scale)] + (
-        ["--frame", str(frame)] if frame is not None else []
-    )
+    options = ["--scale", str(arguments.scale)]
+    options += ["--frame", str(frame)] if frame is not None else []
     arguments.out.mkdir(parents=True, exist_ok=True)
-    name = f"{Path(path).name.split('.')[0]}_x{arguments.scale}"
+    name = f"{strip_extension(Path(path).name)}_x{arguments.scale}"
     comparison = arguments.out / f"{name}_comparison"
-    shutil.rmtree(comparison, ignore_errors=True)  # of an earlier run
+    shutil.rmtree(comparison, ignore_errors=True)  # output of an earlier run
 
-    print(f"1. {path}, enlarged ×{arguments.scale}", flush=True)
-    code = command_line(["upsample", path, str(arguments.out / f"{name}.nrrd"), *source])
-    if not code:
-        print("2. The methods compared", flush=True)
-        code = command_line(["compare", path, "--out", str(comparison), *source])
+    print(f"1. Upsample {path} by {arguments.scale}", flush=True)
+    code = command_line(["upsample", path, str(arguments.out / f"{name}.nrrd"), *options])
+    if code == 0:
+        print("\n2. Compare the methods", flush=True)
+        code = command_line(["compare", path, "--out", str(comparison), *options])
+    if code == 0:
+        print(f"Open the picture {comparison / 'comparison.png'}")
     return code
 
 

@@ -17,7 +17,7 @@ from ..core.methods.registry import MethodRegistry
 from ..core.models.store import ModelStore
 from ..core.models.user_models import update_audit, user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions
-from ..core.progress import CancelCheck, format_duration
+from ..core.progress import CancelCheck, format_elapsed
 from .audit_files import AuditFiles
 from .batch import plan
 from .console import Console
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             f"Not audited: {' '.join(files.skipped)}"
         )
     _update_cards(arguments.card, cards, files, out)
-    duration = format_duration(time.monotonic() - start)
+    duration = format_elapsed(time.monotonic() - start)
     changed = f", and the cards of {', '.join(cards)}" if cards else ""
     return f"{text}\nDone in {duration}: {arguments.out}{changed}"
 

@@ -16,7 +16,7 @@ from ..core.io.formats import read_volume
 from ..core.methods.registry import MethodRegistry, default_comparison_methods
 from ..core.models.store import ModelStore
 from ..core.options import FLOOR, ComparisonOptions
-from ..core.progress import CancelCheck, format_duration
+from ..core.progress import CancelCheck, format_elapsed
 from ..core.resampling import INTERPOLATIONS
 from .comparison_files import Source, write_maps, write_tables, write_volumes
 from .console import WIDTH, Console, format_columns
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             ) from error
         console.messages(comparison.messages)
         _write(folder, comparison, arguments, registry.store)
-    duration = format_duration(time.monotonic() - start)
+    duration = format_elapsed(time.monotonic() - start)
     width = shutil.get_terminal_size((WIDTH, 24)).columns
     return "\n".join([*report(comparison, width), f"Done in {duration}: {arguments.out}"])
 
@@ -79,7 +79,7 @@ def options_of(arguments: argparse.Namespace, store: ModelStore) -> ComparisonOp
         if not pairs:
             raise SuperResolutionError(
                 f"No pair of a PSNR and a GAN model for ×{arguments.scale} is installed: "
-                "leave --blend out, or install a pair.",
+                "omit --blend, or install a pair.",
                 "model",
             )
         blends = [f"{pair}@{alpha}" for pair in pairs for alpha in arguments.blend]

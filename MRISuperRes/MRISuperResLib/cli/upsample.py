@@ -13,7 +13,7 @@ from ..core.errors import SuperResolutionError
 from ..core.io.formats import check_output, read_volume, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
-from ..core.progress import CancelCheck, format_duration
+from ..core.progress import CancelCheck, format_elapsed
 from ..core.upsampling import upsample_volume
 from ..core.volume import Volume
 from .console import Console
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     size = "×".join(map(str, volume.size))
     spacing = "×".join(f"{side:.4g}" for side in volume.spacing)
     return (
-        f"Done in {format_duration(time.monotonic() - start)}: {arguments.output}, {size} voxels "
+        f"Done in {format_elapsed(time.monotonic() - start)}: {arguments.output}, {size} voxels "
         f"of {spacing} mm ({volume.array.dtype.name}), {method.name} ×{method.scale}"
     )
 

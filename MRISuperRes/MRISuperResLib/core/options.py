@@ -28,7 +28,7 @@ PRECISIONS = ("auto", "float32", "half")
 PERCEPTUAL_METRICS = ("none", "niqe", "pi")
 MIN_METHODS, MAX_METHODS = 2, 8
 MAX_AUDIT_METHODS = 64
-MAX_NOISE = 20.0
+MAX_NOISE = 20
 """Standard deviation of Rician noise, percent of the intensity range."""
 FLOOR = "bicubic+bp"
 """The result that is possible without learning: bicubic interpolation, back-projected."""

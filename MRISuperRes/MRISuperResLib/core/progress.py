@@ -28,8 +28,9 @@ class Progress:
         """Return one line, such as "12/60 slices, 4.1 slices/s, 12 s left"."""
         if self.rate is None or self.remaining is None:
             return f"{self.done}/{self.total} slices"
-        left = format_duration(self.remaining)
-        return f"{self.done}/{self.total} slices, {self.rate:.3g} slices/s, {left} left"
+        speed = f"{self.rate:.0f}" if self.rate >= 100 else f"{self.rate:.3g}"
+        left = f", {format_duration(self.remaining)} left" if self.done < self.total else ""
+        return f"{self.done}/{self.total} slices, {speed} slices/s{left}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -66,8 +67,13 @@ class ProgressMeter:
         return Progress(done, total, rate, (total - done) / rate)
 
 
+def format_elapsed(seconds: float) -> str:
+    """Return a measured duration: below one minute with tenths, as "3.4 s"."""
+    return f"{seconds:.1f} s" if seconds < 59.5 else format_duration(seconds)
+
+
 def format_duration(seconds: float) -> str:
-    """Return a duration as "12 s", "3 min 05 s" or "1 h 02 min"."""
+    """Return an estimated or long duration as "12 s", "3 min 05 s" or "1 h 02 min"."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.progress import Progress
+from ..core.progress import Progress, format_elapsed
 from ..scene.nodes import whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode
 from ..scene.tasks import BackgroundTask, TaskState
@@ -241,7 +241,7 @@ class TaskStatus:
         lines = [task.message]
         if task.state is TaskState.FINISHED:
             done = _("Done in {time}: {result}.")
-            lines = [done.format(time=_duration(seconds), result=result)]
+            lines = [done.format(time=format_elapsed(seconds), result=result)]
             lines += [
                 _("Warning: {text}").format(text=message.text)
                 for message in task.messages
@@ -264,8 +264,3 @@ class TaskStatus:
     def _showDetails(self, text):
         self._detailsLabel.text = text
         self._detailsButton.visible = bool(text)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
