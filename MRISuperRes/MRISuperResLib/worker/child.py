@@ -102,7 +102,7 @@ class Worker:
     def _abandon(self, status: int) -> None:
         """End at once: the parent is gone, and nobody else cleans up after a running job."""
         for folder in filter(None, list(self._folders.values())):
-            # checked again where it is deleted: a gap in the validation of requests must cost no data
+            # checked again here: a gap in the validation of requests must cost no data
             if os.path.basename(folder).startswith(FOLDER_PREFIX):
                 shutil.rmtree(folder, ignore_errors=True)
         self._leave(status)
