@@ -194,9 +194,7 @@ def nested(kind: type[Validated]) -> Rule:
 
 def optional(rule: Rule) -> Rule:
     """Accept None besides what a rule accepts."""
-    return Rule(
-        lambda v: v is None or rule.accepts(v), f"{rule.description}, or none", rule.nested
-    )
+    return Rule(lambda v: v is None or rule.accepts(v), f"{rule.description}, or none", rule.nested)
 
 
 def _is_number(value: object) -> bool:

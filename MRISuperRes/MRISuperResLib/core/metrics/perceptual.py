@@ -182,7 +182,9 @@ def _import_pyiqa() -> tuple[ModuleType, Any, Any]:
 
 def _find(file: str, title: str, weights_folder: str | Path | None, cache: str) -> Path:
     listed = filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))
-    folders: list[str | Path] = [weights_folder] if weights_folder else [*listed, Path(cache, "pyiqa")]
+    folders: list[str | Path] = (
+        [weights_folder] if weights_folder else [*listed, Path(cache, "pyiqa")]
+    )
     for folder in folders:
         path = Path(folder, file)
         if path.is_file():
