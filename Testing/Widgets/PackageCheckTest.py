@@ -157,7 +157,10 @@ class VersionTest(unittest.TestCase):
     def test_probe_needs_nothing_but_the_standard_library(self):
         import subprocess
 
-        code = f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); sys.modules['numpy'] = None; {PROBE}"
+        code = (
+            f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
+            f"sys.modules['numpy'] = None; {PROBE}"
+        )
         run = subprocess.run(
             [sys.executable, "-c", code, "json", "json", "json", "1"],
             capture_output=True,
