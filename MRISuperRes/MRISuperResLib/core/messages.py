@@ -1,4 +1,4 @@
-"""Messages for the user: a level that code may act on, a code that names the case, a text to read."""
+"""Messages for the user, each with a level, a code and a text."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Message:
 
     @property
     def is_warning(self) -> bool:
+        """True if the message calls for a second look."""
         return self.level == "warning"
 
     def to_dict(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Options of upsampling, comparison and audit: what panel, console, command line and API ask for."""
+"""Options of upsampling, comparison and audit, shared by panel, console, command line and API."""
 
 from __future__ import annotations
 
