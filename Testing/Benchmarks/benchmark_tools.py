@@ -1,4 +1,4 @@
-"""What the benchmarks share: a volume, time taken in turns, the machine's own speed, and tables."""
+"""Helpers of the benchmarks: a volume, alternating timing, the computer's speed, and tables."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 
 def body(shape, seed=0):
-    """A round body with tissue and noise in air, (k, j, i), int16."""
+    """Make a round body with tissue and noise in air, (k, j, i), int16."""
     random = np.random.default_rng(seed)
     k, j, i = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
     inside = np.hypot(j, i) < 0.8 - 0.2 * k**2
@@ -26,8 +26,13 @@ def seconds(function, clock=time.perf_counter):
 
 
 def in_turns(functions, repeats, clock=time.perf_counter):
-    """{name: seconds of every repeat}: all functions run once unmeasured, then one after the other, again and again, so that whatever else the
-    machine does meets them alike."""
+    """Time functions in turns, so that other load on the computer affects all alike.
+
+    All functions run once without timing first.
+
+    Returns:
+        {name: [seconds of every repeat]}.
+    """
     for function in functions.values():
         function()
     times = {name: [] for name in functions}
@@ -38,7 +43,7 @@ def in_turns(functions, repeats, clock=time.perf_counter):
 
 
 def ratio(times, numerator, denominator):
-    """Median of the ratios within the repeats."""
+    """Return the median over the repeats of the ratio of two times."""
     return statistics.median(a / b for a, b in zip(times[numerator], times[denominator]))
 
 
@@ -47,13 +52,13 @@ def cores():
 
 
 def processor():
-    from MRISuperResTrainingLib.runs.cpu_speed import processor
+    from MRISuperResTrainingLib.runs.export import processor
 
     return f"{processor()}, {cores()} cores, Python {platform.python_version()}"
 
 
 def matrix_rate(device, dtype, side=None):
-    """Floating-point operations per second of large matrix products."""
+    """Measure the floating-point operations per second of large matrix products."""
     import torch
 
     side = side or (8192 if device.type == "cuda" else 2048)
@@ -69,7 +74,7 @@ def matrix_rate(device, dtype, side=None):
 
 
 def operations(net):
-    """Of the convolutions of a generator, for one low-resolution pixel of a slice."""
+    """Count the floating-point operations of all convolutions per low-resolution pixel."""
     import torch
 
     counted, side = [], 16
@@ -90,7 +95,7 @@ def operations(net):
 
 
 def table(header, rows):
-    """Lines with right-aligned columns; the first column is left-aligned."""
+    """Format a table: the first column is left-aligned, the others are right-aligned."""
     cells = [list(map(str, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(

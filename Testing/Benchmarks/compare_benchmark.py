@@ -1,8 +1,8 @@
-"""Cost of a comparison beside its networks: python Testing/Benchmarks/compare_benchmark.py
+"""Cost of a comparison relative to its networks: python Testing/Benchmarks/compare_benchmark.py
 
-The comparison, and its networks alone on the same low-resolution slices, are timed in one process,
-in turns. The output is medians, the ratio first. Run it on an idle machine, or with
-OMP_NUM_THREADS=1 and --processor-time, which other programs disturb little.
+Times, in turns and in one process, the comparison and its networks alone on the same low-resolution
+slices. Prints medians. Run it on an idle computer, or with OMP_NUM_THREADS=1 and --processor-time,
+which other programs hardly affect.
 """
 
 import argparse
@@ -22,7 +22,7 @@ METHODS = "nearest,bilinear,bicubic,bicubic+bp,fast-x{scale}-psnr"
 
 
 def measure(volume, matrix, options, registry, repeats, clock=time.perf_counter):
-    """{"ratio", "comparison", "networks": s}: medians."""
+    """Return the medians of "comparison" and "networks" in seconds, and of their "ratio"."""
     stack = SliceStack(Volume(volume, matrix), options)
     low = np.stack([stack.read(number)[0] for number in range(len(stack))])
     networks = {
@@ -32,7 +32,7 @@ def measure(volume, matrix, options, registry, repeats, clock=time.perf_counter)
         if method.cards
     }
     if not networks:
-        sys.exit("there is no network among the methods")
+        sys.exit("no network among the methods")
     size = min(network.batch_size(*low.shape[1:]) for network in networks.values())
 
     def networks_alone():
@@ -65,18 +65,18 @@ def main():
         nargs=3,
         default=(256, 256, 30),
         metavar=("I", "J", "K"),
-        help="of the volume; default: 256 256 30",
+        help="volume size; default: 256 256 30",
     )
     parser.add_argument("--scale", type=int, default=2)
     parser.add_argument(
-        "--methods", default=METHODS, help="separated by commas; default: %(default)s"
+        "--methods", default=METHODS, help="comma-separated list; default: %(default)s"
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5, help="default: 5")
     parser.add_argument(
         "--processor-time",
         action="store_true",
-        help="of all threads, instead of the time on the clock",
+        help="measure processor time of all threads instead of elapsed time",
     )
     arguments = parser.parse_args()
     methods = tuple(arguments.methods.format(scale=arguments.scale).split(","))
@@ -89,10 +89,10 @@ def main():
         f"{'×'.join(map(str, arguments.size))} voxels, "
         f"{len(methods)} methods ({', '.join(methods)}) ×{arguments.scale}, "
         f"{cores()} CPU cores, device {arguments.device}, "
-        f"{'processor' if arguments.processor_time else 'clock'} time, "
+        f"{'processor' if arguments.processor_time else 'elapsed'} time, "
         f"median of {arguments.repeats}"
     )
-    print("mode           ratio  comparison  networks alone  all the rest")
+    print("mode           ratio  comparison  networks alone    difference")
     clock = time.process_time if arguments.processor_time else time.perf_counter
     for reference in (True, False):
         options = ComparisonOptions(methods, arguments.scale, reference, device=arguments.device)

@@ -1,8 +1,9 @@
-"""What a whole run costs: python Testing/Benchmarks/job_benchmark.py
+"""Cost of upsampling from file to file: python Testing/Benchmarks/job_benchmark.py
 
-From file to file, by the way that the command line goes: the parts of a run and the share of all that is not the network; how this grows with slices, with
-their size and with the scale, and what memory it takes beside the output; what a first run costs more than a second; what a worker adds, which is warm. Every
-row has a process of its own. Run it on a machine that does nothing else.
+Measures, on the path of the command line: the parts of a task and the share of everything but the
+network, for several slice counts, slice sizes and scales; peak memory beyond the output; the extra
+time of the first task of a process; the overhead of a warm worker process. Every row runs in a
+separate process. Run it on an idle computer.
 """
 
 import argparse
@@ -33,18 +34,18 @@ GROWTH = [
     ((256, 256, 60), 4),
     ((256, 256, 60), 8),
 ]
-PARTS = ("read", "normalize", "network", "restore, place", "write")
+PARTS = ("read", "normalize", "network", "restore, store", "write")
 
 
 class Clock:
     """Seconds spent in functions, by name."""
 
     def __init__(self):
-        self.seconds = dict.fromkeys(
-            ("read", "of", "normalize", "network", "upsample", "write"), 0.0
-        )
+        names = ("read", "range", "normalize", "network", "upsample", "write")
+        self.seconds = dict.fromkeys(names, 0.0)
 
     def watch(self, target, name):
+        """Return a patch of the function `target` that adds its time to `name`."""
         function = pkgutil.resolve_name(target)
 
         def timed(*arguments, **keywords):
@@ -57,27 +58,19 @@ class Clock:
         return mock.patch(target, timed)
 
     def parts(self):
-        took = self.seconds
-        normalize = took["of"] + took["normalize"]
-        return dict(
-            zip(
-                PARTS,
-                (
-                    took["read"],
-                    normalize,
-                    took["network"],
-                    took["upsample"] - normalize - took["network"],
-                    took["write"],
-                ),
-            )
-        )
+        """Return the seconds of each of PARTS."""
+        spent = self.seconds
+        normalize = spent["range"] + spent["normalize"]
+        restore = spent["upsample"] - normalize - spent["network"]
+        values = (spent["read"], normalize, spent["network"], restore, spent["write"])
+        return dict(zip(PARTS, values))
 
 
 class MemoryWatch:
-    """The largest part of the process's memory that is its own, not that of mapped files; Linux only, 0 elsewhere."""
+    """Peak memory of the process without mapped files, in bytes; 0 on systems other than Linux."""
 
     def __enter__(self):
-        self.before = self.most = self._own()
+        self.before = self.peak = self._own()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -89,11 +82,11 @@ class MemoryWatch:
 
     @property
     def grown(self):
-        return self.most - self.before
+        return self.peak - self.before
 
     def _watch(self):
         while not self._end.wait(0.002):
-            self.most = max(self.most, self._own())
+            self.peak = max(self.peak, self._own())
 
     @staticmethod
     def _own():
@@ -104,51 +97,59 @@ class MemoryWatch:
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
-def one_run(source, target, job, methods):
-    """(seconds of each part, bytes of memory, bytes of the output) of a run from file to file."""
+class SilentConsole:
+    """Console without output."""
+
+    def messages(self, messages): ...
+
+    def progress(self, progress): ...
+
+
+def run_once(source, target, options, registry):
+    """Upsample a file; return the seconds of each part, and the bytes of memory and output."""
     from MRISuperResLib.cli import upsample as command
 
-    class Console:
-        def message(self, text): ...
-        def progress(self, done, total): ...
-
     clock = Clock()
-    core = "MRISuperResLib.core"
+    core, cli = "MRISuperResLib.core", "MRISuperResLib.cli.upsample"
     with contextlib.ExitStack() as stack, MemoryWatch() as memory:
-        for name, what in (
-            (f"{core}.runner.run", "network"),
+        for function, part in (
+            (f"{core}.inference.runner.run_network", "network"),
             (f"{core}.intensity.Intensity.normalize", "normalize"),
-            (f"{core}.upsampling.mask_non_finite", "of"),
-            (f"{core}.intensity.Intensity.of", "of"),
-            ("MRISuperResLib.cli.upsample.read_volume", "read"),
-            ("MRISuperResLib.cli.upsample.upsample", "upsample"),
-            ("MRISuperResLib.cli.upsample.write_volume", "write"),
+            (f"{core}.upsampling.mask_non_finite", "range"),
+            (f"{core}.intensity.Intensity.of", "range"),
+            (f"{cli}.read_volume", "read"),
+            (f"{cli}.upsample_volume", "upsample"),
+            (f"{cli}.write_volume", "write"),
         ):
-            stack.enter_context(clock.watch(name, what))
-        result = command.upsample_file(
-            source, command.writer(target, source, as_dicom=False), job, methods, Console(), None
-        )
-    return clock.parts(), memory.grown, result.volume.nbytes
+            stack.enter_context(clock.watch(function, part))
+        write = command.make_writer(target, source, as_dicom=False)
+        result = command.upsample_file(source, write, options, registry, SilentConsole(), None)
+    return clock.parts(), memory.grown, result.array.nbytes
 
 
 def measure(size, scale, model, device, suffix, repeats):
-    """In a process of its own: {"cold": seconds that a first run takes beyond a second one; "parts", "total": medians; "memory", "output": bytes}."""
-    from MRISuperResLib.core.io.writing import write_volume
-    from MRISuperResLib.core.options import UpsamplingOptions
+    """Measure tasks in this process.
+
+    Returns:
+        "cold": extra seconds of the first task; "parts" and "total": median seconds; "memory" and
+        "output": bytes.
+    """
     from MRISuperResLib.core.methods.registry import MethodRegistry
+    from MRISuperResLib.core.options import UpsamplingOptions
+    from MRISuperResLib.core.volume import Volume
 
     with tempfile.TemporaryDirectory() as folder:
         small, source, target = (Path(folder, f"{name}{suffix}") for name in ("small", "in", "out"))
         volume = body(size[::-1])
-        write_volume(small, volume[:1], MATRIX, {})
-        write_volume(source, volume, MATRIX, {})
+        Volume(volume[:1], MATRIX).save(small)
+        Volume(volume, MATRIX).save(source)
         del volume
-        job, methods = (
-            UpsamplingOptions(model.format(scale=scale), scale, "k", device),
-            MethodRegistry(),
+        options = UpsamplingOptions(model.format(scale=scale), scale, "k", device)
+        registry = MethodRegistry()
+        first, second = (
+            seconds(lambda: run_once(small, target, options, registry)) for _ in range(2)
         )
-        first, second = (seconds(lambda: one_run(small, target, job, methods)) for _ in range(2))
-        runs = [one_run(source, target, job, methods) for _ in range(repeats)]
+        runs = [run_once(source, target, options, registry) for _ in range(repeats)]
     return {
         "cold": first - second,
         "parts": {part: statistics.median(parts[part] for parts, _, _ in runs) for part in PARTS},
@@ -158,8 +159,8 @@ def measure(size, scale, model, device, suffix, repeats):
     }
 
 
-def in_a_process(*arguments):
-    """What a new Python says to `measure` with these arguments."""
+def measure_in_process(*arguments):
+    """Call `measure` in a new process."""
     done = subprocess.run(
         [sys.executable, __file__, "--measure", json.dumps(arguments)],
         capture_output=True,
@@ -170,44 +171,47 @@ def in_a_process(*arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def worker(size, scale, model, device, jobs):
-    """(seconds until it is ready, [seconds from the request to the result, without those from the first slice to the last] of jobs one after the other)."""
+def measure_worker(size, scale, model, device, count):
+    """Measure consecutive requests to one worker process.
+
+    Returns:
+        The seconds until the worker is ready, and for each request the seconds from request to
+        result without those from the first slice to the last.
+    """
     sys.path.append(str(Path(__file__).parents[1] / "Worker"))
     import worker_client
 
     worker_client.PATIENCE = 3600
     start = time.perf_counter()
     client = worker_client.WorkerClient()
-    ready, took = time.perf_counter() - start, []
+    ready, overheads = time.perf_counter() - start, []
+    request = {
+        "request": "upsample",
+        "options": {
+            "model": model.format(scale=scale),
+            "scale": scale,
+            "slice_axis": "k",
+            "device": device,
+        },
+        "input": client.path("input.npy"),
+        "ijkToRAS": MATRIX.tolist(),
+        "output": client.path("output.npy"),
+    }
     try:
-        for number in range(jobs):
+        for number in range(count):
             np.save(client.path("input.npy"), body(size[::-1]))
             start = time.perf_counter()
-            client.send(
-                {
-                    "request": "upsample",
-                    "id": str(number),
-                    "job": {
-                        "model": model.format(scale=scale),
-                        "scale": scale,
-                        "axis": "k",
-                        "device": device,
-                    },
-                    "input": client.path("input.npy"),
-                    "ijkToRAS": MATRIX.tolist(),
-                    "output": client.path("output.npy"),
-                }
-            )
+            client.send({**request, "id": str(number)})
             times, event = [], client.event()
             while event["event"] == "progress":
                 times.append(time.perf_counter())
                 event = client.event()
             if event["event"] != "result":
                 sys.exit(event["message"])
-            took.append(time.perf_counter() - start - (times[-1] - times[0]))
+            overheads.append(time.perf_counter() - start - (times[-1] - times[0]))
     finally:
         client.close()
-    return ready, took
+    return ready, overheads
 
 
 def main():
@@ -217,10 +221,10 @@ def main():
     parser.add_argument(
         "--model",
         default="fast-x{scale}-psnr",
-        help="{scale} stands for the scale; default: %(default)s",
+        help="{scale} is replaced by the scale; default: %(default)s",
     )
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--format", default=".nii.gz", help="of the files; default: .nii.gz")
+    parser.add_argument("--format", default=".nii.gz", help="file extension; default: .nii.gz")
     parser.add_argument("--repeats", type=int, default=3, help="default: 3")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -228,14 +232,14 @@ def main():
         print(json.dumps(measure(*json.loads(arguments.measure))))
         return
     print(
-        f"{arguments.model}, {arguments.format}, device {arguments.device}; {processor()}, median of {arguments.repeats}"
+        f"{arguments.model}, {arguments.format}, device {arguments.device}; {processor()}, "
+        f"median of {arguments.repeats}"
     )
-    print(
-        "rest: all but the network; memory: of the process, beyond what it had before the run, as a multiple of the output"
-    )
+    print("rest: everything but the network, as a share of the total")
+    print("memory: peak memory of the process beyond that before the task, relative to the output")
     rows = []
     for size, scale in GROWTH:
-        found = in_a_process(
+        found = measure_in_process(
             size, scale, arguments.model, arguments.device, arguments.format, arguments.repeats
         )
         if (size, scale) == (SIZE, SCALE):
@@ -255,12 +259,16 @@ def main():
         print("\r" + rows[-1][0], file=sys.stderr)
     print(table(("volume", "rest", "total s", "s/slice", *PARTS, "memory", ""), rows))
     print(
-        f"\nfirst run in a process beyond a second one: {warm['cold']:.2f} s (importing PyTorch, loading the weights)"
+        f"\nextra time of the first task of a process: {warm['cold']:.2f} s "
+        "(importing PyTorch, loading the weights)"
     )
-    ready, jobs = worker(SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats)
+    ready, overheads = measure_worker(
+        SIZE, SCALE, arguments.model, arguments.device, 1 + arguments.repeats
+    )
     print(
-        f"worker, {'×'.join(map(str, SIZE))} ×{SCALE}: ready after {ready:.2f} s; from the request to the result, beyond the slices: first job {jobs[0]:.2f} s, "
-        f"later ones {statistics.median(jobs[1:]):.2f} s"
+        f"worker, {'×'.join(map(str, SIZE))} ×{SCALE}: ready after {ready:.2f} s; from request to "
+        f"result, without the slices: first task {overheads[0]:.2f} s, "
+        f"later ones {statistics.median(overheads[1:]):.2f} s"
     )
 
 

@@ -1,9 +1,9 @@
 """Speed of the networks: python Testing/Benchmarks/network_benchmark.py
 
-Compares `upsample_volume` with spandrel's RRDBNet: same weights, eager, float32, slice by slice, on
-the same volume, in one process, in turns. Prints medians, the speedup, and the part of the
-computer's rate of matrix products that is reached. The weights are random, since the time does not
-depend on them. Run it on an idle computer.
+Compares `upsample_volume` with spandrel's RRDBNet (eager, float32, slice by slice), with the same
+weights and volume, in turns and in one process. Prints medians, the speedup, and the rate relative
+to matrix products. The weights are random, because the time does not depend on them. Run it on an
+idle computer.
 """
 
 import argparse
@@ -33,19 +33,19 @@ MATRIX = np.diag([1.0, 1.0, 3.0, 1.0])
 
 
 def write_models(folder, scale, blocks):
-    """Write models of random weights, "rrdb" and "fast", and return their networks."""
+    """Write models with random weights, "rrdb" and "fast", and return their networks."""
     torch.manual_seed(0)
     nets = {}
     for name, architecture in (("rrdb", {"blocks": blocks}), ("fast", FAST)):
         net = nets[name] = make_generator(architecture, scale).eval()
-        # intensities about as large as those of trained networks
+        # keeps output intensities about as large as those of trained networks
         torch.nn.init.normal_(net.conv_last.weight, std=0.01)
         write_network(folder, name, net, scale=scale, architecture=architecture)
     return nets
 
 
 def plain_path(net, volume, device):
-    """Return a function that upsamples as most tools do, with spandrel's network."""
+    """Return a function that upsamples slice by slice with spandrel's network."""
     declare_missing_operators()
     from spandrel import ModelLoader
 
@@ -110,22 +110,24 @@ def main():
             outputs["plain"] = reference()
 
         reference = plain_path(nets["rrdb"], volume, device)
-        ways = [
+        cases = [
             (model, precision) for model in ("rrdb", "fast") for precision in ("float32", "half")
         ]
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        times = in_turns({"plain": plain} | {way: ours(*way) for way in ways}, arguments.repeats)
+        times = in_turns(
+            {"plain": plain} | {case: ours(*case) for case in cases}, arguments.repeats
+        )
 
     rates = {
         dtype: matrix_rate(device, getattr(torch, dtype))
-        for dtype in {outputs[way].provenance["precision"] for way in ways}
+        for dtype in {outputs[case].provenance["precision"] for case in cases}
     }
     extent = np.ptp(volume)
     rows = [
         ("plain, float32", "1.00", *_speed(times["plain"], size, operations(nets["rrdb"])), "", "")
     ]
-    for model, precision in ways:
+    for model, precision in cases:
         result = outputs[model, precision]
         used, work = result.provenance["precision"], operations(nets[model])
         *speed, flops = _speed(times[model, precision], size, work)
@@ -152,7 +154,7 @@ def main():
                 "s",
                 "s/slice",
                 "Gflop/s",
-                "of matrix rate",
+                "% of matrix rate",
                 "largest difference",
             ),
             rows,
@@ -164,9 +166,9 @@ def main():
     )
     for precision in ("float32", "half"):
         speedup = ratio(times, ("rrdb", precision), ("fast", precision))
-        print(f"fast against RRDB-{arguments.blocks}, {precision}: {speedup:.1f} times as fast")
+        print(f"speedup of fast over RRDB-{arguments.blocks}, {precision}: {speedup:.1f}")
     if device.type == "cuda":
-        print(f"peak memory of the GPU: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
+        print(f"peak GPU memory: {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB")
 
 
 def _speed(times, size, work):

@@ -1,10 +1,9 @@
-"""How fast the GAN stage trains: python Testing/Benchmarks/training_benchmark.py
+"""Speed of the GAN stage: python Testing/Benchmarks/training_benchmark.py
 
-Our step against a plain loop with the order of work of BasicSR's ESRGANModel (five passes of the
-discriminator, both networks in float32, NCHW), with the same networks and batch, on one device, in
-one process, in turns; and the share of the time that a training waits for its data. VGG19 has
-random weights.
-Run it on a machine that does nothing else.
+Compares a training step with a plain loop in the order of BasicSR's ESRGANModel (five passes of the
+discriminator, float32, NCHW), with the same networks and batch, in turns and in one process. Also
+prints the share of the training time spent waiting for data. VGG19 has random weights. Run it on an
+idle computer.
 """
 
 import argparse
@@ -42,7 +41,7 @@ GENERATORS = {
 
 
 def random_vgg(folder):
-    """VGG19 with random weights, from a file as any other."""
+    """Write and load a VGG19 with random weights."""
     random, weights, features_in, index = np.random.default_rng(0), {}, 3, 0
     for count, width in zip(vgg.CONVOLUTIONS["vgg19"], vgg.WIDTHS):
         for _ in range(count):
@@ -58,7 +57,7 @@ def random_vgg(folder):
 
 
 class PlainLoop:
-    """The steps of BasicSR's ESRGANModel.optimize_parameters, in their order."""
+    """Training loop in the order of BasicSR's ESRGANModel.optimize_parameters."""
 
     def __init__(self, numbers, ema, generator, discriminator, vgg, device):
         self._numbers, self._ema, self._vgg = numbers, ema, vgg.to(device)
@@ -98,13 +97,13 @@ class PlainLoop:
         with torch.no_grad():
             get_ema_multi_avg_fn(self._ema)(self._average, list(generator.parameters()), None)
 
-    def _train_discriminator(self, wanted):
+    def _train_discriminator(self, is_trained):
         for parameter in self._trained:
-            parameter.requires_grad_(wanted)
+            parameter.requires_grad_(is_trained)
 
     @staticmethod
-    def _gan(judged, is_real):
-        return F.binary_cross_entropy_with_logits(judged, torch.full_like(judged, float(is_real)))
+    def _gan(logits, is_real):
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(is_real)))
 
 
 def synchronized(function, device):
@@ -117,7 +116,7 @@ def synchronized(function, device):
 
 
 def compare_steps(settings, vgg, repeats):
-    """(times of "plain" and of our precisions, device): one step each."""
+    """Time single steps: {precision: {"plain", "ours": seconds}}, and the device."""
     torch.manual_seed(0)
     generator, discriminator = (
         make_generator(settings.generator, settings.scale),
@@ -161,8 +160,8 @@ def compare_steps(settings, vgg, repeats):
     return times, device
 
 
-def waiting(settings, vgg, folder, steps):
-    """The part of a training's time that it waits for its batches."""
+def waiting_share(settings, vgg, folder, steps):
+    """Return the share of the training time spent waiting for batches, 0 to 1."""
     write_volume(
         Path(folder, "volume.nii.gz"),
         Volume(body((20, 320, 320)), np.diag([1.0, 1.0, 3.0, 1.0]), provenance={}),
@@ -181,7 +180,7 @@ def waiting(settings, vgg, folder, steps):
         )
         batches, waited, began = Batches(PatchSampler(volumes, settings), accelerator), 0.0, 0.0
         for step in range(steps + 1):
-            if step == 1:  # the first one has nothing to be prepared behind
+            if step == 1:  # no step hides the preparation of the first batch
                 waited, began = 0.0, time.perf_counter()
             start = time.perf_counter()
             batch = batches(step)
@@ -215,7 +214,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         vgg = random_vgg(folder)
         times, device = compare_steps(settings, vgg, arguments.repeats)
-        waits = waiting(settings, vgg, folder, 2 * arguments.repeats)
+        share = waiting_share(settings, vgg, folder, 2 * arguments.repeats)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     print(
         f"{arguments.generator} ×{arguments.scale}, batches of {arguments.batch} patches of "
@@ -231,8 +230,8 @@ def main():
         )
         for precision, found in times.items()
     ]
-    print(table(("step", "times as quick", "steps/s"), rows))
-    print(f"waiting for data: {100 * waits:.1f} % of the time")
+    print(table(("step", "speedup", "steps/s"), rows))
+    print(f"waiting for data: {100 * share:.1f} % of the time")
 
 
 if __name__ == "__main__":
