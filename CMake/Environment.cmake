@@ -1,16 +1,19 @@
-# Target `environment`: a virtual environment in build/env with the pinned requirements and this project.
-# Target `oldest-environment`: one in build/env-oldest with the oldest supported versions, for a test.
-# Target `demo`: upsampling of a real volume, into build/demo.
-# Target `reference`: the API reference as HTML, into build/reference.
-set(MRISUPERRES_PYTHON "" CACHE FILEPATH "A Python with the packages of both requirements files; empty: build build/env")
-set(MRISUPERRES_DEMO_INPUT "" CACHE FILEPATH "Another volume for the demo")
+# Targets:
+#   environment         virtual environment in build/env with the pinned requirements
+#   oldest-environment  virtual environment in build/env-oldest with the oldest supported versions
+#   demo                upsampling of a real volume, into build/demo
+#   reference           API reference as HTML, into build/reference
+set(MRISUPERRES_PYTHON "" CACHE FILEPATH
+  "Python with the packages of both requirements files; empty: build build/env")
+set(MRISUPERRES_DEMO_INPUT "" CACHE FILEPATH "Input volume of the demo; empty: the default one")
 
 set(make_environment "${CMAKE_CURRENT_LIST_DIR}/make_environment.py")
 
-# add_environment(TARGET FOLDER REQUIREMENTS...): a target that builds a virtual environment
+# add_environment(TARGET FOLDER REQUIREMENTS...) adds a target that builds a virtual environment.
 function(add_environment target folder)
   add_custom_command(OUTPUT "${folder}.stamp"
-    COMMAND "${Python3_EXECUTABLE}" "${make_environment}" "${folder}" "${PROJECT_SOURCE_DIR}" ${ARGN}
+    COMMAND "${Python3_EXECUTABLE}" "${make_environment}"
+      "${folder}" "${PROJECT_SOURCE_DIR}" ${ARGN}
     COMMAND "${CMAKE_COMMAND}" -E touch "${folder}.stamp"
     DEPENDS ${ARGN} "${make_environment}" "${PROJECT_SOURCE_DIR}/pyproject.toml"
     COMMENT "Building the environment in ${folder} (once)"
@@ -31,7 +34,7 @@ else()
   add_environment(environment "${environment}"
     "${PROJECT_SOURCE_DIR}/requirements.txt" "${PROJECT_SOURCE_DIR}/requirements-no-deps.txt")
 endif()
-# the oldest supported versions of what the library needs besides PyTorch
+# the oldest supported versions of all dependencies except PyTorch
 add_environment(oldest-environment "${PROJECT_BINARY_DIR}/env-oldest"
   "${PROJECT_SOURCE_DIR}/requirements-oldest.txt")
 
@@ -45,7 +48,7 @@ add_custom_target(demo
   USES_TERMINAL VERBATIM)
 add_dependencies(demo environment)
 
-# what can be imported without Slicer and Qt
+# the modules that can be imported without Slicer and Qt
 set(reference_modules
   MRISuperResLib
   !MRISuperResLib.logic

@@ -1,11 +1,11 @@
-# Slicer's macros for a machine without Slicer, so that the other CMakeLists.txt files are those of an ordinary extension:
-# modules are checked, tests run on Testing/Host, and two targets are added, `environment` and `demo`.
+# Slicer's macros for a computer without Slicer. With them, the other CMakeLists.txt files are those
+# of an ordinary extension. The macros check the listed files and add tests on Testing/Host.
 include("${CMAKE_CURRENT_LIST_DIR}/Environment.cmake")
 
 set(HOST_RUNNER "${PROJECT_SOURCE_DIR}/Testing/Host/run.py")
 
 # slicerMacroBuildScriptedModule(NAME name SCRIPTS ... [RESOURCES ...] [WITH_GENERIC_TESTS])
-# Slicer would install the listed files: each must exist, and no other may lie in the folder.
+# Slicer would install the listed files, so each must exist and the folder must hold no others.
 macro(slicerMacroBuildScriptedModule)
   cmake_parse_arguments(MY "WITH_GENERIC_TESTS;WITH_SUBDIR" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
   host_check_files(${MY_NAME} "${MY_SCRIPTS};${MY_RESOURCES}")
@@ -17,7 +17,8 @@ endmacro()
 
 function(host_check_files name listed)
   file(GLOB_RECURSE present CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}"
-    "${CMAKE_CURRENT_SOURCE_DIR}/${name}.py" "${CMAKE_CURRENT_SOURCE_DIR}/${name}Lib/*" "${CMAKE_CURRENT_SOURCE_DIR}/Resources/*")
+    "${CMAKE_CURRENT_SOURCE_DIR}/${name}.py" "${CMAKE_CURRENT_SOURCE_DIR}/${name}Lib/*"
+    "${CMAKE_CURRENT_SOURCE_DIR}/Resources/*")
   list(FILTER present EXCLUDE REGEX "__pycache__|\\.qrc$")
   foreach(file IN LISTS listed)
     if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
@@ -27,7 +28,8 @@ function(host_check_files name listed)
   list(REMOVE_ITEM present ${listed})
   if(present)
     list(JOIN present "\n  " missing)
-    message(FATAL_ERROR "${name}: not listed in CMakeLists.txt, so Slicer would not install:\n  ${missing}")
+    message(FATAL_ERROR
+      "${name}: not listed in CMakeLists.txt, so Slicer would not install:\n  ${missing}")
   endif()
 endfunction()
 
@@ -42,14 +44,18 @@ macro(slicer_add_python_unittest)
   host_add_test(py_${MY_TESTNAME_PREFIX}${MY_TEST} "${MY_FILE}")
 endmacro()
 
-# A file of which all or some tests were skipped is shown as skipped; the runner prints the sentence only when nothing failed.
+# CTest shows a file as skipped if some or all of its tests were skipped. The runner prints the
+# sentence only if no test failed.
 function(host_add_test name)
-  add_test(NAME ${name} COMMAND "${ENVIRONMENT_PYTHON}" "${HOST_RUNNER}" --module-paths "${PROJECT_SOURCE_DIR}" ${ARGN})
+  add_test(NAME ${name}
+    COMMAND "${ENVIRONMENT_PYTHON}" "${HOST_RUNNER}" --module-paths "${PROJECT_SOURCE_DIR}" ${ARGN})
+  # one thread per test, because several tests run at a time
+  set(environment "MRISUPERRES_SCREENSHOTS=${PROJECT_BINARY_DIR}/screenshots"
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1)
   set_tests_properties(${name} PROPERTIES
     TIMEOUT 600
     SKIP_RETURN_CODE 77
     SKIP_REGULAR_EXPRESSION "SOME TESTS WERE SKIPPED"
-    # one thread a test: several tests run at a time, and threads that wait for each other cost more than they bring
-    ENVIRONMENT "MRISUPERRES_SCREENSHOTS=${PROJECT_BINARY_DIR}/screenshots;OMP_NUM_THREADS=1;OPENBLAS_NUM_THREADS=1"
+    ENVIRONMENT "${environment}"
   )
 endfunction()

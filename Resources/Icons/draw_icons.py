@@ -1,6 +1,7 @@
-"""Draws the icons of both modules: python Resources/Icons/draw_icons.py
+"""Draw the icons of both modules: python Resources/Icons/draw_icons.py
 
-A head, coarse on the left and fine on the right; for the training beside the curve of a loss that falls. Few large shapes, so that 24 pixels suffice.
+A head, coarse on the left and fine on the right; for the training module with a falling loss curve.
+Few large shapes, so that the icons are legible at 24 pixels.
 """
 
 import os
@@ -12,7 +13,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPainterPat
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZE = 128
-BACKGROUND, LIGHT, GREY, DARK, ACCENT = (
+BACKGROUND, LIGHT, GRAY, DARK, ACCENT = (
     QColor(name) for name in ("#14213d", "#f4f6fa", "#9aa7bd", "#4a5a7a", "#fca311")
 )
 
@@ -29,16 +30,16 @@ def canvas():
 
 
 def shade(x, y):
-    """The color of the head at a point; (0, 0) is its middle, 1 its radius. None outside."""
+    """Return the color of the head at a point in units of its radius; None outside."""
     if x * x + y * y > 1:
         return None
     if (x * x) / 0.055 + (y * y) / 0.16 < 1:  # the ventricles
         return DARK
-    return LIGHT if x * x + y * y > 0.68 else GREY
+    return LIGHT if x * x + y * y > 0.68 else GRAY
 
 
 def draw_head(painter, x, y, radius, blocks):
-    """The left half in squares, `blocks` of them across the radius, the right half smooth."""
+    """Draw a head: left half in squares, `blocks` of them per radius; right half smooth."""
     side = radius / blocks
     painter.setPen(Qt.NoPen)
     painter.setRenderHint(QPainter.Antialiasing, False)
@@ -51,7 +52,7 @@ def draw_head(painter, x, y, radius, blocks):
     painter.setRenderHint(QPainter.Antialiasing)
     painter.save()
     painter.setClipRect(QRectF(x, y - radius, radius, 2 * radius))
-    for color, width, height in ((LIGHT, 1, 1), (GREY, 0.82, 0.82), (DARK, 0.235, 0.4)):
+    for color, width, height in ((LIGHT, 1, 1), (GRAY, 0.82, 0.82), (DARK, 0.235, 0.4)):
         painter.setBrush(color)
         painter.drawEllipse(QPointF(x, y), radius * width, radius * height)
     painter.restore()

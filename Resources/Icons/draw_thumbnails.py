@@ -1,6 +1,6 @@
-"""Draws the thumbnails of the samples from the volumes themselves: python Resources/Icons/draw_thumbnails.py FILE...
+"""Draw thumbnails of the sample volumes: python Resources/Icons/draw_thumbnails.py FILE...
 
-FILE: the volumes of mrml/sample_data.py, recognized by their SHA-256.
+The files are the volumes of scene/sample_data.py, identified by their SHA-256.
 """
 
 import ast
@@ -14,16 +14,18 @@ from PIL import Image, ImageOps
 from MRISuperResLib.core.io.formats import read_volume
 
 MODULE = Path(__file__).resolve().parents[2] / "MRISuperRes"
-SIZE = 260, 280  # as Slicer's template for modules proposes
+SIZE = 260, 280  # as in Slicer's module template
 CROPS = {"SampleFetusT2": (11, 80, 274, 108, 288), "SampleBrainT2": (22, 30, 360, 22, 328)}
-"""The slice, first and last row, first and last column of what is shown."""
+"""Slice, first and last row, first and last column of each thumbnail."""
 
 
 def samples():
-    """{SHA-256: name of the thumbnail}, read from the source: it can't be imported without Slicer."""
-    tree = ast.parse(
-        (MODULE / "MRISuperResLib" / "mrml" / "sample_data.py").read_text(encoding="utf-8")
-    )
+    """Return {SHA-256: name of the thumbnail}.
+
+    The names come from the source, because it cannot be imported without Slicer.
+    """
+    source = MODULE / "MRISuperResLib" / "scene" / "sample_data.py"
+    tree = ast.parse(source.read_text(encoding="utf-8"))
     calls = [
         node
         for node in ast.walk(tree)

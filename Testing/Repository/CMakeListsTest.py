@@ -1,4 +1,4 @@
-"""The CMake files list every file: an unlisted module is not installed, an unlisted test never runs."""
+"""The CMake files list every file: unlisted modules are not installed, unlisted tests never run."""
 
 import re
 import unittest
@@ -32,7 +32,7 @@ def installed(module):
 
 
 class ModulesTest(unittest.TestCase):
-    def test_scripts_and_resources_of_a_module_are_the_files_that_it_has(self):
+    def test_listed_scripts_and_resources_are_the_files_of_the_module(self):
         for module in MODULES:
             folder = PROJECT / module
             scripts, resources = installed(module)
@@ -48,7 +48,7 @@ class ModulesTest(unittest.TestCase):
             with self.subTest(module, kind="resources"):
                 self.assertCountEqual(resources, present - code)
 
-    def test_no_two_modules_install_the_same_path_as_they_share_one_folder(self):
+    def test_no_two_modules_install_the_same_path(self):
         paths = [path for module in MODULES for files in installed(module) for path in files]
         self.assertEqual(len(paths), len(set(paths)))
 

@@ -1,4 +1,4 @@
-"""Every control of the panels is explained in the documentation."""
+"""The documentation explains every control of the panels."""
 
 import re
 import unittest

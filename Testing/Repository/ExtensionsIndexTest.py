@@ -1,4 +1,4 @@
-"""Requirements of Slicer's Extensions Index, see Resources/ExtensionsIndex."""
+"""The project meets the requirements of Slicer's Extensions Index (Resources/ExtensionsIndex)."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ from repository import MODULES, PROJECT, cmake_values, git
 ENTRY = PROJECT / "Resources" / "ExtensionsIndex" / "MRISuperRes.json"
 LIMIT_MB = 100
 CATEGORIES = {"Filtering", "Image Synthesis", "Neuroimaging"}
-"""Those of the list that the Index accepts which would suit this extension."""
+"""Categories accepted by the Index that suit this extension."""
 KEYS = {
     "$schema": str,
     "build_dependencies": list,
@@ -34,7 +34,7 @@ def literal(name):
 def png_size(path):
     data = path.read_bytes()
     if data[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ValueError(f"{path} is no PNG")
+        raise ValueError(f"{path} is not a PNG file")
     return struct.unpack(">II", data[16:24])
 
 
@@ -42,28 +42,29 @@ class EntryTest(unittest.TestCase):
     def setUp(self):
         self.entry = json.loads(ENTRY.read_text(encoding="utf-8"))
 
-    def test_the_entry_has_the_keys_of_the_schema_and_ends_its_lines_as_unix_does(self):
+    def test_the_entry_has_the_keys_of_the_schema_and_unix_line_ends(self):
         self.assertEqual({key: type(value) for key, value in self.entry.items()}, KEYS)
         self.assertRegex(
             self.entry["$schema"],
-            r"^https://raw\.githubusercontent\.com/Slicer/.*slicer-extension-catalog-entry-schema-v1\.0\.\d\.json#$",
+            r"^https://raw\.githubusercontent\.com/Slicer/.*"
+            r"slicer-extension-catalog-entry-schema-v1\.0\.\d\.json#$",
         )
         self.assertIn(self.entry["tier"], (1, 3, 5))
         self.assertIn(self.entry["category"], CATEGORIES)
         self.assertNotIn(b"\r", ENTRY.read_bytes())
 
-    def test_the_entry_is_called_like_the_project_and_not_slicer_something(self):
+    def test_the_entry_has_the_name_of_the_project_without_the_prefix_slicer(self):
         text = (PROJECT / "CMakeLists.txt").read_text(encoding="utf-8")
         self.assertEqual(re.search(r"project\s*\(\s*([^\s)]+)", text)[1], ENTRY.stem)
         self.assertFalse(ENTRY.stem.lower().startswith("slicer"))
 
-    def test_the_repository_is_called_slicer_and_the_name_and_is_the_homepage(self):
+    def test_the_repository_has_the_prefix_slicer_and_is_the_homepage(self):
         url = urlsplit(self.entry["scm_url"])
         self.assertEqual(url.scheme, "https")
         self.assertEqual(url.path.rsplit("/", 1)[1].removesuffix(".git"), f"Slicer{ENTRY.stem}")
         self.assertEqual(literal("HOMEPAGE"), self.entry["scm_url"].removesuffix(".git"))
 
-    def test_the_extensions_to_build_before_are_those_of_cmake(self):
+    def test_the_build_dependencies_are_those_of_cmake(self):
         self.assertEqual(literal("DEPENDS").split(), self.entry["build_dependencies"])
 
     def test_the_category_of_the_entry_is_that_of_the_modules(self):
@@ -77,20 +78,14 @@ class EntryTest(unittest.TestCase):
 
 
 class CMakeTest(unittest.TestCase):
-    def test_what_is_told_of_the_extension_is_a_literal_text(self):
-        for name in (
-            "HOMEPAGE",
-            "CONTRIBUTORS",
-            "DESCRIPTION",
-            "ICONURL",
-            "SCREENSHOTURLS",
-            "DEPENDS",
-        ):
+    def test_the_description_of_the_extension_is_literal_text(self):
+        names = "HOMEPAGE CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS"
+        for name in names.split():
             with self.subTest(name):
                 self.assertTrue(literal(name))
 
     def file_of(self, url):
-        """The file of this repository that an URL of its raw contents names."""
+        """Return the file of this repository for a URL of its raw contents."""
         entry = json.loads(ENTRY.read_text(encoding="utf-8"))
         base = (
             entry["scm_url"].removesuffix(".git").replace("github.com", "raw.githubusercontent.com")
@@ -99,7 +94,7 @@ class CMakeTest(unittest.TestCase):
         self.assertTrue(url.startswith(base), url)
         return PROJECT / url.removeprefix(base)
 
-    def test_the_urls_of_icon_and_screenshots_lead_to_pictures_of_this_repository(self):
+    def test_the_urls_of_icon_and_screenshots_are_pictures_of_this_repository(self):
         self.assertEqual(png_size(self.file_of(literal("ICONURL"))), (128, 128))
         screenshots = literal("SCREENSHOTURLS").split()
         self.assertTrue(screenshots)
@@ -122,7 +117,7 @@ class CMakeTest(unittest.TestCase):
 class RepositoryTest(unittest.TestCase):
     def test_a_clone_with_its_history_is_smaller_than_the_limit(self):
         if git("rev-parse", "--is-shallow-repository").strip() == "true":
-            self.skipTest("a shallow clone does not show the size of the history")
+            self.skipTest("a shallow clone has no complete history")
         sizes = dict(line.split(": ") for line in git("count-objects", "-v").splitlines())
         history = (int(sizes["size"]) + int(sizes["size-pack"])) * 1024
         files = sum(
@@ -132,16 +127,16 @@ class RepositoryTest(unittest.TestCase):
         )
         self.assertLess((history + files) / 2**20, LIMIT_MB)
 
-    def test_the_license_is_mit_and_the_readme_says_so(self):
+    def test_the_license_is_mit_and_named_in_the_readme(self):
         text = " ".join((PROJECT / "LICENSE").read_text(encoding="utf-8").split())
         self.assertRegex(
             text,
-            r"^MIT License Copyright \(c\) \d{4}.* Permission is hereby granted, free of charge, to "
-            r"any person obtaining a copy",
+            r"^MIT License Copyright \(c\) \d{4}.* Permission is hereby granted, free of charge, "
+            r"to any person obtaining a copy",
         )
         self.assertIn(
-            "to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the "
-            "Software",
+            "to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of "
+            "the Software",
             text,
         )
         self.assertTrue(
@@ -152,7 +147,7 @@ class RepositoryTest(unittest.TestCase):
         )
         self.assertIn("License: MIT", (PROJECT / "README.md").read_text(encoding="utf-8"))
 
-    def test_the_readme_has_what_a_homepage_of_an_extension_needs(self):
+    def test_the_readme_has_the_sections_of_an_extension_homepage(self):
         text = (PROJECT / "README.md").read_text(encoding="utf-8")
         self.assertTrue(text.startswith(f"# {ENTRY.stem}\n"))
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
@@ -168,9 +163,9 @@ class RepositoryTest(unittest.TestCase):
 
 
 class ModuleFilesTest(unittest.TestCase):
-    """What they may import is in Core/HouseRulesTest.py."""
+    """Module files; Core/HouseRulesTest.py checks their imports."""
 
-    def test_no_code_runs_when_a_module_file_is_read_but_imports_and_definitions(self):
+    def test_a_module_file_holds_imports_and_definitions_only(self):
         for module in MODULES:
             tree = ast.parse((PROJECT / module / f"{module}.py").read_text(encoding="utf-8"))
             docstring, *rest = tree.body

@@ -1,4 +1,4 @@
-"""ruff: the code is formatted and has no findings, and mistakes are found."""
+"""The code is formatted and has no findings of ruff, and ruff finds mistakes."""
 
 import json
 import subprocess
@@ -25,22 +25,11 @@ MISTAKES = {
 
 
 def ruff(folder):
-    """[(name of the file without its ending, rule, "FILE:LINE: what ruff says of it")]"""
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "check",
-        "--no-cache",
-        "--config",
-        str(PROJECT / "pyproject.toml"),
-        "--output-format",
-        "json",
-        str(folder),
-    ]
-    result = subprocess.run(
-        command, cwd=PROJECT, capture_output=True, text=True, timeout=120
-    )  # patterns of the settings start there
+    """Return the findings: [(file name without extension, rule, "FILE:LINE: RULE text")]."""
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "json"]
+    command += ["--config", str(PROJECT / "pyproject.toml"), str(folder)]
+    # paths in the settings are relative to the project
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)
     if result.returncode not in (0, 1):
         raise AssertionError(result.stderr)
     return [

@@ -10,7 +10,7 @@ from repository import PROJECT, cmake_values
 
 
 class ReferenceTest(unittest.TestCase):
-    def test_the_reference_is_made_without_warnings_and_has_the_public_functions(self):
+    def test_the_reference_lists_the_public_api_and_is_made_without_warnings(self):
         text = (PROJECT / "CMake" / "Environment.cmake").read_text(encoding="utf-8")
         modules = cmake_values(text, "reference_modules")
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Links, commands and versions in the texts of the repository."""
+"""Links, commands and versions in the documents of the repository are valid."""
 
 import json
 import re
@@ -18,7 +18,7 @@ TEXTS = files("*.md")
 
 
 class LinksTest(unittest.TestCase):
-    def test_links_to_files_lead_to_files(self):
+    def test_linked_files_exist(self):
         self.assertGreater(len(TEXTS), 5)
         for path in TEXTS:
             for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
@@ -27,7 +27,7 @@ class LinksTest(unittest.TestCase):
                         target.startswith("https://") or (path.parent / target).exists()
                     )
 
-    def test_files_and_folders_named_for_contributors_exist(self):
+    def test_files_and_folders_named_in_contributing_exist(self):
         text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
         named = set(
             re.findall(
@@ -41,16 +41,10 @@ class LinksTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue((PROJECT / name).exists())
 
-    def test_named_layers_are_labels_of_tests(self):
-        labels = set(
-            re.findall(
-                r"LABELS (\w+)",
-                "".join(
-                    path.read_text(encoding="utf-8")
-                    for path in PROJECT.glob("Testing/*/CMakeLists.txt")
-                ),
-            )
-        )
+    def test_layers_named_in_documents_are_the_labels_of_tests(self):
+        lists = [*PROJECT.glob("*/CMakeLists.txt"), *PROJECT.glob("Testing/*/CMakeLists.txt")]
+        text = "".join(path.read_text(encoding="utf-8") for path in lists)
+        labels = set(re.findall(r"LABELS (\w+)", text))
         for path, pattern in (
             ("CONTRIBUTING.md", r"-L core` \(([^)]+)\)"),
             ("Testing/Host/README.md", r"-L core +# one layer: (.+)"),
@@ -62,12 +56,12 @@ class LinksTest(unittest.TestCase):
 
 
 class CommandsTest(unittest.TestCase):
-    """The commands of the README also run, see Core/ReadmeTest.py."""
+    """Commands in documents; Core/ReadmeTest.py runs those of the README."""
 
-    def test_the_commands_of_all_texts_parse(self):
+    def test_commands_in_all_documents_parse(self):
         examples = [
-            (path.relative_to(PROJECT), understand, words)
-            for program, understand in (
+            (path.relative_to(PROJECT), parse_command, words)
+            for program, parse_command in (
                 ("mrisuperres", parse),
                 ("mrisuperres-train", parse_training),
             )
@@ -75,13 +69,13 @@ class CommandsTest(unittest.TestCase):
             for words in commands(program, path)
         ]
         self.assertGreater(len({path for path, _, _ in examples}), 1)
-        for path, understand, words in examples:
+        for path, parse_command, words in examples:
             with self.subTest(path, command=" ".join(words)):
-                understand(words)
+                parse_command(words)
 
 
 class VersionTest(unittest.TestCase):
-    def test_the_oldest_slicer_of_the_readme_is_the_one_that_the_host_imitates(self):
+    def test_the_oldest_slicer_of_the_readme_is_that_of_the_test_host(self):
         text = (PROJECT / "Testing/Host/slicerhost/contract.json").read_text(encoding="utf-8")
         imitated = ".".join(json.loads(text)["slicer"].split(".")[:2])
         for name in ("README.md", "Documentation/Panel.md"):
@@ -101,7 +95,7 @@ class VersionTest(unittest.TestCase):
 
 
 class LinesTest(unittest.TestCase):
-    def test_texts_end_their_lines_as_unix_does_and_their_last_one_too(self):
+    def test_text_files_have_unix_line_ends_and_a_final_one(self):
         for path in files("*.py", "*.md", "*.json", "*.toml", "*.cff", "*.txt", "*.cmake", "*.ui"):
             data = path.read_bytes()
             with self.subTest(path.relative_to(PROJECT)):

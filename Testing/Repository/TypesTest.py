@@ -1,4 +1,4 @@
-"""mypy: the library has no type errors, and mistakes are found."""
+"""The libraries have no type errors, and mypy finds mistakes."""
 
 import subprocess
 import sys
@@ -11,12 +11,12 @@ from repository import PROJECT
 MISTAKES = {
     "an unknown option": "UpsamplingOptions(scal=2)",
     "an unknown field": "UpsamplingOptions().scal",
-    "a text for a number": "UpsamplingOptions(scale='2')",
+    "text for a number": "UpsamplingOptions(scale='2')",
     "too many arguments": "geometry.spacing([[1.0]], 2)",
     "too few arguments": "geometry.upsampled_ijk_to_ras([[1.0]])",
     "a sum of text and number": "MethodName('fast').base + 2",
     "an unknown keyword of the public API": "sr.upsample('in.nii.gz', scael=2)",
-    "a result of the public API that is no text": "sr.upsample('in.nii.gz').upper()",
+    "a result of the public API used as text": "sr.upsample('in.nii.gz').upper()",
 }
 IMPORTS = """\
 import MRISuperResLib as sr
@@ -36,7 +36,7 @@ def mypy(*words):
 
 
 class TypesTest(unittest.TestCase):
-    def test_the_library_has_no_type_errors(self):
+    def test_the_libraries_have_no_type_errors(self):
         self.assertFalse("\n".join(mypy()))
 
     def test_mistakes_are_found(self):

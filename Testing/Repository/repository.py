@@ -1,4 +1,4 @@
-"""The project's files, CMake lists and git history, for the tests of this folder."""
+"""Access to files, CMake lists and git history of the project for tests."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ MODULES = ("MRISuperRes", "MRISuperResTraining")
 
 
 def files(*patterns):
-    """Return the files of the project, without build folders and hidden ones."""
+    """Return the files of the project, without build folder and hidden folders."""
     folders = [
         folder
         for folder in PROJECT.iterdir()
@@ -42,7 +42,7 @@ def expanded(text, values):
 def git(*words):
     """Return the output of a git command; skip the test outside a clone."""
     if not shutil.which("git") or not (PROJECT / ".git").exists():
-        raise unittest.SkipTest("this is no clone of the repository, or git is missing")
+        raise unittest.SkipTest("not a clone of the repository, or git is missing")
     return subprocess.run(
         ["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True
     ).stdout
