@@ -313,7 +313,7 @@ class PlumbingTest(WithPyiqaTest):
         )
         cache = self.folder / "torch" / "hub" / "pyiqa"
         self.assert_refused(
-            rf"NIQE needs the file {NIQE_FILE}, which is not in {cache}:",
+            rf"NIQE needs the file {NIQE_FILE}, which is not in {cache}\.",
             "environment",
             PerceptualMetric,
             "niqe",

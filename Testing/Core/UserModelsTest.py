@@ -134,7 +134,7 @@ class InstallTest(UserModelsTest):
     def test_shipped_models_are_not_removed(self):
         shipped = ModelStore().default_model(2).name
         self.assert_refused(
-            f"{shipped} is in .*Models. Only models in .* can be removed here",
+            f"{shipped} is in .*shipped_models. Only models in .* can be removed here",
             "model",
             user_models.remove_model,
             shipped,
