@@ -222,7 +222,7 @@ class ImportTest(UserModelsTestCase):
         for name, words in (
             ("photographs", "text.pth cannot be imported"),
             (shipped, "There is already a model"),
-            ("no name", "is not made of letters"),
+            ("no name", "is invalid. Use letters"),
         ):
             with expect_error(words):
                 self.choose_entry(IMPORT, str(path), name)
