@@ -164,6 +164,12 @@ class BatchTest(unittest.TestCase):
             [["a.nii.gz", "c.nii.gz", "e.nii.gz"], ["b.nii.gz", "d.nii.gz"]],
         )
 
+    def test_a_process_without_volumes_has_nothing_to_do(self):
+        self.make("study/a.nii.gz")
+        with mock.patch.dict(os.environ, RANK="1", WORLD_SIZE="2"):
+            self.assertEqual(self.run_main("study"), (0, "Nothing to do.\n", ""))
+        self.assertFalse(self.out.exists())
+
     def test_a_cancelled_batch_keeps_its_outputs(self):
         self.make("study/a.nii.gz", "study/b.nii.gz")
         real = batch.upsample_file
@@ -174,7 +180,9 @@ class BatchTest(unittest.TestCase):
             return real(source, *further)
 
         with mock.patch.object(batch, "upsample_file", stopped):
-            self.assertEqual(self.run_main("study")[0], 130)
+            code, _, err = self.run_main("study")
+        self.assertEqual(code, 130)
+        self.assertIn("error: Cancelled: 1 written. Run the same command again to resume.\n", err)
         self.assertEqual((self.outputs(), sorted(self.report())), (["a_x2.nii.gz"], ["a.nii.gz"]))
         self.assertIn("1 written, 1 up to date", self.run_main("study")[1])
 

@@ -168,10 +168,13 @@ class UpsampleTest(CommandLineTest):
         ):
             for words, pattern in (
                 (("--model", "none-such"), "There is no model “none-such”"),
-                (("--scale", 3, *BASELINE), "“scale” must be one of 2, 4, 8, or none, not 3"),
+                (
+                    ("--scale", 3, *BASELINE),
+                    "argument --scale: invalid choice: 3 .choose from 2, 4, 8",
+                ),
                 (
                     ("--slice-axis", "up", *BASELINE),
-                    '“slice_axis” must be one of auto, axial.*, not "up"',
+                    "argument --slice-axis: invalid choice: 'up' .choose from .?auto",
                 ),
                 (("--device", "tpu", *BASELINE), '“device” must be auto, cpu.*, not "tpu"'),
             ):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..core.comparison.scores import csv_text
-from ..core.errors import SuperResolutionError
+from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import translate_os_errors, write_bytes
 from ..core.io.discovery import find_volumes, provenance_path, strip_extension
 from ..core.methods.base import Method
@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     share = plan(arguments.inputs, out, suffix)[rank::processes]
+    if not share:  # more processes than volumes
+        return "Nothing to do."
     name = REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")
     report = _Report(out / name)
     for number, (source, target) in enumerate(share, 1):
@@ -53,6 +55,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         try:
             if _is_up_to_date(source, target, options, method):
                 report.add(source, target, UP_TO_DATE)
+                console.line(UP_TO_DATE)
                 continue
             with translate_os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +67,10 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             if error.kind == "device":  # this process cannot use the GPU again
                 raise
             console.error(str(error))
+        except (KeyboardInterrupt, Cancelled) as error:
+            raise Cancelled(
+                f"Cancelled: {report.summary()}. Run the same command again to resume."
+            ) from error
     if report.count(FAILED):
         raise SuperResolutionError(
             f"{report.summary()}; see {report.path}. "
@@ -174,4 +181,4 @@ class _Report:
         """Return a line such as "3 written, 1 failed"."""
         counts = {status: self.count(status) for status in (WRITTEN, UP_TO_DATE, FAILED)}
         parts = [f"{count} {status}" for status, count in counts.items() if count]
-        return ", ".join(parts) or "Nothing to do"
+        return ", ".join(parts) or "nothing written"

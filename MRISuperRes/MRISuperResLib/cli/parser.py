@@ -10,7 +10,15 @@ from .. import __version__
 from ..core.errors import SuperResolutionError
 from ..core.io.discovery import OUTPUT_EXTENSIONS
 from ..core.models.card import STAGES
-from ..core.options import AUDITED_SLICES, DEFAULT_SCALE, PRECISIONS
+from ..core.options import (
+    AUDITED_SLICES,
+    DEFAULT_SCALE,
+    PERCEPTUAL_METRICS,
+    PRECISIONS,
+    SCALES,
+)
+from ..core.resampling import DEGRADATIONS
+from ..core.slice_axis import SLICE_AXES
 from . import help_texts
 
 DICOM = "dicom"
@@ -138,10 +146,11 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", help="the volume")
-    parser.add_argument("--out", metavar="DIR", required=True, help="output folder")
+    parser.add_argument("--out", metavar="DIR", required=True, help="new or empty output folder")
     parser.add_argument(
         "--scale",
         type=int,
+        choices=SCALES,
         metavar="N",
         default=DEFAULT_SCALE,
         help="2, 4 or 8 (default: %(default)s)",
@@ -151,22 +160,24 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--methods",
         type=split_names,
         metavar="METHODS",
-        help="2 to 8 methods, separated by commas; default: the interpolations, bicubic+bp and "
-        "the models of the scale",
+        help="compare these 2 to 8 methods, separated by commas; default: the interpolations, "
+        "bicubic+bp and the models of the scale",
     )
     chosen.add_argument(
         "--models",
         type=split_names,
         metavar="MODELS",
-        help="the interpolations, bicubic+bp and these models",
+        help="compare the interpolations, bicubic+bp and these models",
     )
     parser.add_argument(
         "--blend",
         type=split_names,
         metavar="ALPHAS",
-        help="also blends of every pair of models, for example 0.25,0.5",
+        help="also compare blends of every pair of models, for example 0.25,0.5",
     )
-    parser.add_argument("--no-reference", action="store_true", help="upsample the volume itself")
+    parser.add_argument(
+        "--no-reference", action="store_true", help="upsample the volume itself, not degraded"
+    )
     parser.add_argument("--maps", action="store_true", help="also write difference maps")
     parser.add_argument(
         "--zoom",
@@ -181,7 +192,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", metavar="IN", nargs="+", help="the volumes")
-    parser.add_argument("--out", metavar="DIR", required=True, help="output folder")
+    parser.add_argument("--out", metavar="DIR", required=True, help="new or empty output folder")
     parser.add_argument(
         "--models",
         type=split_names,
@@ -189,7 +200,11 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
         help="models, blends and +bp, separated by commas; default: all models of the scale",
     )
     parser.add_argument(
-        "--scale", type=int, metavar="N", help="2, 4 or 8; default: those of --models, or 2"
+        "--scale",
+        type=int,
+        choices=SCALES,
+        metavar="N",
+        help="2, 4 or 8; default: those of --models, or 2",
     )
     parser.add_argument(
         "--slices",
@@ -214,7 +229,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     listed.add_argument("--json", action="store_true", help="print the model cards as JSON")
     listed.set_defaults(command="models list")
     show = actions.add_parser("show", help="show a model card")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="a model, see models list")
     show.set_defaults(command="models show")
     install = actions.add_parser(
         "install",
@@ -226,7 +241,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     imported = actions.add_parser(
         "import", help="convert an ESRGAN checkpoint", description=help_texts.IMPORT_DESCRIPTION
     )
-    imported.add_argument("file", metavar="FILE")
+    imported.add_argument("file", metavar="FILE", help="the checkpoint")
     imported.add_argument("--name", required=True, help="name of the new model")
     imported.add_argument("--title", default="", help="title for lists; default: the file name")
     imported.add_argument(
@@ -238,7 +253,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     imported.add_argument("--license", default="", help="license of the checkpoint, for the card")
     imported.set_defaults(command="models import")
     remove = actions.add_parser("remove", help="remove a user model")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", metavar="NAME", help="a user model, see models list")
     remove.set_defaults(command="models remove")
 
 
@@ -247,9 +262,11 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     _add_degradation(parser)
     parser.add_argument(
         "--perceptual",
+        choices=PERCEPTUAL_METRICS,
         default="none",
         metavar="NAME",
-        help="no-reference metric on some slices: niqe or pi (needs pyiqa and its files)",
+        help="no-reference metric on some slices: niqe or pi (needs pyiqa and its files; "
+        "default: none)",
     )
     _add_run_options(parser)
 
@@ -258,17 +275,22 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="a model (see models list), nearest, bilinear or bicubic; "
-        "default: the default model of the scale",
+        help="a model (see models list), PAIR@ALPHA for the blend of a pair, nearest, bilinear or "
+        "bicubic; +bp adds back-projection; default: the default model of the scale",
     )
     parser.add_argument(
-        "--scale", type=int, metavar="N", help="2, 4 or 8; default: the model's, or 2"
+        "--scale",
+        type=int,
+        choices=SCALES,
+        metavar="N",
+        help="2, 4 or 8; default: the model's, or 2",
     )
 
 
 def _add_degradation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--degradation",
+        choices=DEGRADATIONS,
         default="bicubic",
         metavar="KIND",
         help="degradation of the reference: bicubic or kspace (default: %(default)s)",
@@ -278,7 +300,8 @@ def _add_degradation(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="P",
-        help="Rician noise of the degraded volume, %% of the intensity range (default: 0)",
+        help="Rician noise added to the degraded volume: standard deviation in %% of the "
+        "intensity range, 0 to 20 (default: 0)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
@@ -289,9 +312,10 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
     parser.add_argument(
         "--precision",
+        choices=PRECISIONS,
         default="auto",
         metavar="TYPE",
-        help=f"{', '.join(PRECISIONS)}; auto: half precision on GPUs made for it, else float32 "
+        help="auto, float32 or half; auto: half precision on GPUs made for it, else float32 "
         "(default: %(default)s)",
     )
 
@@ -299,6 +323,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slice-axis",
+        choices=SLICE_AXES,
         default="auto",
         metavar="AXIS",
         help="slice direction: axial, sagittal, coronal, i, j, k, or auto: the acquired slices "
@@ -314,7 +339,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def _add_input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--frame", type=int, metavar="N", help="volume of a 4D input, counted from 0"
+        "--frame", type=int, metavar="N", help="frame of a 4D input, counted from 0"
     )
     parser.add_argument("--series", metavar="UID", help="series of a DICOM folder")
 
@@ -325,12 +350,13 @@ def split_names(text: str) -> list[str]:
 
 
 def _count_or_all(text: str) -> int | None:
-    try:
-        return None if text == "all" else int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"“{text}” is not a number of slices: give a whole number, or all"
-        ) from None
+    if text == "all":
+        return None
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"“{text}” is not a number of slices: give a whole number of at least 1, or all"
+    )
 
 
 def _voxel(text: str) -> tuple[int, int, int]:
