@@ -1,5 +1,6 @@
 """Contents of a run folder, and the start of a run."""
 
+import dataclasses
 import json
 import os
 import re
@@ -85,6 +86,15 @@ class RunFolderTest(RunTest):
             SuperResolutionError, "No usable training volumes. .*broken.nii.gz"
         ):
             self.train("other", sources=[Source(str(broken), "c")])
+
+    def test_a_copy_of_a_training_volume_is_not_unseen(self):
+        sources = self.volumes()
+        copy = self.folder / "data" / "copy.nii.gz"
+        copy.write_bytes(Path(sources[0].path).read_bytes())
+        held_out = dataclasses.replace(sources[1], use="validation")
+        train = dataclasses.replace(sources[0], use="train")
+        folder = self.train(sources=[train, held_out, Source(str(copy), "c")])
+        self.assertEqual([source.subject for source in folder.unseen_sources()], ["b"])
 
     def test_an_incomplete_write_does_not_replace_the_old_file(self):
         path = self.folder / "file"

@@ -185,15 +185,19 @@ class RunFolder:
     def unseen_sources(self) -> list[Source]:
         """Return the existing volumes of held-out and test subjects.
 
-        An only subject, which is on both sides of the split, is not among them.
+        An only subject, which is on both sides of the split, is not among them. Neither are files
+        that the training could not use: a copy of a training volume is not unseen.
 
         Raises:
             SuperResolutionError: The folder holds no run (kind "settings").
         """
         description = self.description()
         sources = [Source.from_dict(values) for values in description["sources"]]
+        skipped = {path for path, _ in description["unusable"]}
         return [
             source
             for source in sources
-            if source.subject not in description["split"]["train"] and Path(source.path).exists()
+            if source.subject not in description["split"]["train"]
+            and source.path not in skipped
+            and Path(source.path).exists()
         ]
