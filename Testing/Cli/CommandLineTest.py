@@ -544,6 +544,17 @@ class ConsoleTest(unittest.TestCase):
             "\r0/2 slices.*\r1/2 slices.*\r2/2 slices.*\r +\rnote: Axial slices.\n$",
         )
 
+    def test_an_error_replaces_the_progress_that_ctrl_c_interrupts(self):
+        stream = Terminal()
+        console = Console(stream)
+        with (
+            mock.patch.object(stream, "flush", side_effect=KeyboardInterrupt),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            console.progress(Progress(0, 2))
+        console.error("Cancelled.")
+        self.assertRegex(stream.getvalue(), "^\r0/2 slices\r +\rerror: Cancelled.\n$")
+
     def test_a_file_gets_a_progress_line_now_and_then_and_the_last_one(self):
         stream = io.StringIO()
         console = Console(stream, self.ticks(0.25))

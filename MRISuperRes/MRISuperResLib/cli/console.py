@@ -64,10 +64,10 @@ class Console:
         print(text, file=self._stream, flush=True)
 
     def _show(self, line: str) -> None:
-        if line or self._line:
-            self._stream.write("\r" + line.ljust(len(self._line)) + ("" if line else "\r"))
+        shown, self._line = self._line, line  # first, as Ctrl-C may interrupt the output
+        if line or shown:
+            self._stream.write("\r" + line.ljust(len(shown)) + ("" if line else "\r"))
             self._stream.flush()
-        self._line = line
 
 
 def format_columns(rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
