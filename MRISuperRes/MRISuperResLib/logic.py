@@ -15,7 +15,7 @@ from .core.models.store import ModelStore
 from .core.options import DEFAULT_SCALE, ComparisonOptions, UpsamplingOptions
 from .core.progress import Progress
 from .scene.batch import BatchTask, VolumeResult
-from .scene.comparison.task import VolumeComparison
+from .scene.comparison.builder import VolumeComparison
 from .scene.dicom_export import exportDicom
 from .scene.tasks import BackgroundTask, ScriptProgress, Task, TaskState
 from .scene.upsampling import SequenceUpsampling, VolumeUpsampling

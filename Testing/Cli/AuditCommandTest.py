@@ -37,7 +37,7 @@ class AuditCommandTest(FolderTest):
     def setUp(self):
         super().setUp()
         if not self.has_picture:
-            self.enterContext(mock.patch("MRISuperResLib.cli.audit_files.WorstSlices.draw"))
+            self.enterContext(mock.patch("MRISuperResLib.cli.audit.WorstSlices.draw"))
         self.out, self.own = self.folder / "audit", self.folder / "models"
         self.own.mkdir()
         write_model(self.own, "tiny-psnr", pair="tiny", kept="kept")
@@ -365,9 +365,7 @@ class CardTest(AuditCommandTest):
         (self.folder / "study" / "c.nrrd").write_bytes(b"no volume")
         self.assertIn("no card was changed", self.audit("--card", "brain", code=2))
         (self.folder / "study" / "c.nrrd").unlink()
-        with mock.patch(
-            "MRISuperResLib.cli.audit_files.WorstSlices.draw", side_effect=KeyboardInterrupt
-        ):
+        with mock.patch("MRISuperResLib.cli.audit.WorstSlices.draw", side_effect=KeyboardInterrupt):
             self.audit("--card", "brain", code=130, out=self.folder / "other")
         self.assertEqual((self.own / "tiny-psnr.json").read_bytes(), before)
 
@@ -495,9 +493,9 @@ class NothingLeftTest(AuditCommandTest):
         "cli.audit.read_volume",
         "cli.console.Console.progress",
         "cli.audit.audit_volume",
-        "cli.audit_files.write_volume",
-        "cli.audit_files.tables.volumes_csv",
-        "cli.audit_files.WorstSlices.draw",
+        "cli.audit.write_volume",
+        "cli.audit.tables.volumes_csv",
+        "cli.audit.WorstSlices.draw",
     )
 
     def test_a_cancellation_at_any_time_leaves_nothing(self):

@@ -18,7 +18,7 @@ from made_models import write_model
 from MRISuperResLib.cli import help_texts, parser
 from MRISuperResLib.cli.console import format_columns
 from MRISuperResLib.core.methods import registry
-from MRISuperResLib.core.comparison import maps
+from MRISuperResLib.core.metrics.full_reference import difference_map, inconsistency_map
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.io.formats import read_volume
 
@@ -135,13 +135,11 @@ class FolderOfResultsTest(CompareTest):
                 for kind in ("error", "inconsistency")
             )
             np.testing.assert_array_equal(
-                error.array, maps.difference_map(output.volume.array, result.reference.array)
+                error.array, difference_map(output.volume.array, result.reference.array)
             )
             np.testing.assert_array_equal(
                 inconsistency.array,
-                maps.inconsistency_map(
-                    output.volume.array, result.low.array, result.axis, 2, "bicubic"
-                ),
+                inconsistency_map(output.volume.array, result.low.array, result.axis, 2, "bicubic"),
             )
             self.assert_same_place(
                 inconsistency.ijk_to_ras,

@@ -233,7 +233,7 @@ class FullGpuTest(WithModel):
     def test_half_precision_is_not_used_without_memory_to_check_it(self):
         with (
             mock.patch(
-                "MRISuperResLib.core.inference.precision.half_dtype", lambda device: torch.bfloat16
+                "MRISuperResLib.core.inference.device.half_dtype", lambda device: torch.bfloat16
             ),
             mock.patch(
                 "MRISuperResLib.core.methods.network.half_precision_error", side_effect=NO_MEMORY

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from MRISuperResLib.core.estimate import WORKER_BYTES, estimate_run, format_bytes
+from MRISuperResLib.core.system import WORKER_BYTES, estimate_run, format_bytes
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.slice_axis import SliceAxis
 from MRISuperResLib.core.upsampling import upsample_volume

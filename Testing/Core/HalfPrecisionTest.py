@@ -7,8 +7,8 @@ from unittest import mock
 import numpy as np
 import torch
 from made_models import write_model, write_network
-from MRISuperResLib.core.inference import precision
-from MRISuperResLib.core.inference.precision import (
+from MRISuperResLib.core.inference import device as inference_device
+from MRISuperResLib.core.inference.device import (
     PATCH,
     half_dtype,
     half_precision_error,
@@ -26,7 +26,7 @@ CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda", 0), torch.device("mps
 
 def half_is(dtype):
     """Every CPU computes in bfloat16, if slowly."""
-    return mock.patch.object(precision, "half_dtype", lambda device: dtype)
+    return mock.patch.object(inference_device, "half_dtype", lambda device: dtype)
 
 
 class HalfTypeTest(unittest.TestCase):
@@ -70,7 +70,7 @@ class HalfTypeTest(unittest.TestCase):
 class RequestedTypeTest(unittest.TestCase):
     def test_auto_is_float32_on_a_cpu_and_half_precision_on_a_gpu_made_for_it(self):
         half = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float32}
-        with mock.patch.object(precision, "half_dtype", lambda device: half[device.type]):
+        with mock.patch.object(inference_device, "half_dtype", lambda device: half[device.type]):
             for requested, device, expected in (
                 ("auto", CPU, torch.float32),
                 ("auto", CUDA, torch.float16),
@@ -93,7 +93,7 @@ class Float32Test(unittest.TestCase):
             flags.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
             return x
 
-        precision.run_network(net, torch.zeros(1, 1, 4, 4), torch.float32)
+        inference_device.run_network(net, torch.zeros(1, 1, 4, 4), torch.float32)
         self.assertEqual(flags, [(True, False)])
 
 

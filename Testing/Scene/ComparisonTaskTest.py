@@ -9,7 +9,7 @@ from comparison_helpers import METHODS
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.progress import Progress
-from MRISuperResLib.scene.comparison.task import VolumeComparison
+from MRISuperResLib.scene.comparison.builder import VolumeComparison
 from MRISuperResLib.scene.nodes import ijkToRAS
 from MRISuperResLib.scene.tasks import Task, TaskState
 from scene_helpers import WorkerDouble, make_volume, node_ids

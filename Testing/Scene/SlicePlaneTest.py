@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 import slicer
-from MRISuperResLib.scene.comparison.slice_plane import (
+from MRISuperResLib.scene.comparison.slice_views import (
     ijkToWorld,
     lookAt,
     middle,

@@ -9,7 +9,7 @@ from comparison_views_helpers import comparison, make_comparison, phantom
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
 from MRISuperResLib.scene.comparison.layout import mainViewNames, zoomViewNames
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
-from MRISuperResLib.scene.comparison.slice_plane import ijkToWorld
+from MRISuperResLib.scene.comparison.slice_views import ijkToWorld
 from MRISuperResLib.scene.nodes import ijkToRAS
 from slicerhost.testing import process_events, real_data, screenshot, turn_wheel
 

@@ -160,7 +160,7 @@ class MapTest(ComparePanelTestCase):
     def test_out_of_memory_for_maps_is_an_error(self):
         with (
             mock.patch(
-                "MRISuperResLib.scene.comparison.maps.maps.difference_map", side_effect=MemoryError
+                "MRISuperResLib.scene.comparison.maps.difference_map", side_effect=MemoryError
             ),
             expect_error("Out of memory"),
         ):

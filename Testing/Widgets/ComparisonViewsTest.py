@@ -21,8 +21,8 @@ from MRISuperResLib.scene.comparison.layout import (
 )
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.linked_slices import LinkedSlices
-from MRISuperResLib.scene.comparison.point_of_interest import PointOfInterest
-from MRISuperResLib.scene.comparison.slice_plane import pixelSize, viewCenter
+from MRISuperResLib.scene.comparison.slice_views import PointOfInterest
+from MRISuperResLib.scene.comparison.slice_views import pixelSize, viewCenter
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from slicerhost.testing import drag, process_events, turn_wheel

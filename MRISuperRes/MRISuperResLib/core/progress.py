@@ -67,6 +67,27 @@ class ProgressMeter:
         return Progress(done, total, rate, (total - done) / rate)
 
 
+class PartsProgress:
+    """Progress over several inputs that are processed one after the other.
+
+    Attributes:
+        number: Index of the present input, from 0.
+        count: Number of inputs.
+
+    Args:
+        slices: Number of slices of every input.
+    """
+
+    def __init__(self, slices: list[int]) -> None:
+        self.number, self.count = 0, len(slices)
+        self._slices, self._meter = slices, ProgressMeter()
+
+    def whole(self, progress: Progress) -> Progress:
+        """Return the progress over all inputs, given that of the present one."""
+        done = sum(self._slices[: self.number]) + progress.done
+        return self._meter.update(done, sum(self._slices))
+
+
 def format_elapsed(seconds: float) -> str:
     """Return a measured duration: below one minute with tenths, as "3.4 s"."""
     return f"{seconds:.1f} s" if seconds < 59.5 else format_duration(seconds)

@@ -12,9 +12,8 @@ from slicer.i18n import tr as _
 from ..core.errors import SuperResolutionError
 from ..core.messages import Message, warning
 from ..core.options import UpsamplingOptions
-from ..core.progress import Progress
+from ..core.progress import PartsProgress, Progress
 from .nodes import sliceCount, whyNotUpsamplable
-from .strategy import PartsProgress
 from .tasks import BackgroundTask, Task, TaskState, checkIsIdle
 from .upsampling import VolumeUpsampling
 

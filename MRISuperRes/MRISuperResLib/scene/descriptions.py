@@ -10,11 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core import geometry
-from ..core.estimate import estimate_run, format_bytes
 from ..core.messages import Message
 from ..core.options import UpsamplingOptions
 from ..core.progress import format_duration
-from ..core.system import available_memory, device_kind
+from ..core.system import available_memory, device_kind, estimate_run, format_bytes
 from ..core.upsampling import spacing_messages
 from .nodes import ijkToRAS, sliceAxisOf
 
@@ -92,6 +91,34 @@ def describeEstimate(
         "Needs about {needed} of memory, {available} are available. "
         "Close other applications, crop the volume or choose a smaller factor."
     ).format(needed=format_bytes(estimate.peak_bytes), available=format_bytes(available))
+
+
+def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:
+    """Return the messages of all parts of a task, each kind once.
+
+    Messages are of one kind if they share level and code and have the same rank among those in
+    their part. A kind that some parts lack says where it occurred.
+
+    Args:
+        parts: (name of the part, messages) for every part.
+    """
+    found: dict[tuple[str, str, int], list[tuple[str, Message]]] = {}
+    for part, messages in parts:
+        ranks: dict[tuple[str, str], int] = {}
+        for message in messages:
+            kind = (message.level, message.code)
+            ranks[kind] = ranks.get(kind, 0) + 1
+            found.setdefault((*kind, ranks[kind]), []).append((part, message))
+    merged = []
+    for occurrences in found.values():
+        part, message = occurrences[0]
+        text = message.text
+        if len(occurrences) < len(parts):
+            others = len(occurrences) - 1
+            where = _("{part} and {n} more").format(part=part, n=others) if others else part
+            text = f"{where}: {text}"
+        merged.append(Message(message.level, message.code, text))
+    return merged
 
 
 def _product(numbers: np.ndarray) -> str:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import slicer
@@ -19,7 +19,7 @@ from ..core.errors import SuperResolutionError
 from ..core.messages import Message
 from ..core.progress import Progress
 from ..worker.protocol import FOLDER_PREFIX
-from .strategy import Strategy, mergedMessages
+from .descriptions import mergedMessages
 
 if TYPE_CHECKING:
     from ..core.volume import Volume
@@ -57,6 +57,56 @@ class BackgroundTask:
     def isRunning(self) -> bool:
         """True until the task has finished, failed or been cancelled."""
         return self.state is TaskState.RUNNING
+
+
+class Strategy(Protocol):
+    """What one kind of task sends to the worker and makes of its results.
+
+    A strategy serves one task. It keeps IDs of nodes, never nodes.
+    """
+
+    @property
+    def part(self) -> str:
+        """Input that is being processed, such as "Frame 2 of 5"; empty if there is only one."""
+        ...
+
+    @property
+    def result(self) -> Any:
+        """Output of a finished task, or None after it was removed from the scene."""
+        ...
+
+    def begin(self, inputNode: slicer.vtkMRMLNode) -> Volume:
+        """Check the input and return the first volume for the worker.
+
+        Raises:
+            SuperResolutionError: The input cannot be processed.
+        """
+        ...
+
+    def request(self, folder: str) -> dict[str, Any]:
+        """Return the fields of the worker's request, apart from the input."""
+        ...
+
+    def accept(
+        self,
+        event: dict[str, Any],
+        inputNode: slicer.vtkMRMLNode,
+        parentTransformNode: slicer.vtkMRMLTransformNode | None,
+    ) -> Volume | None:
+        """Take a result of the worker and return the next volume for it, if any.
+
+        With the last result the output is added to the scene. An exception leaves the scene as
+        it was.
+        """
+        ...
+
+    def progress(self, progress: Progress) -> Progress:
+        """Return the progress of the whole task, given that of the present volume."""
+        ...
+
+    def end(self) -> None:
+        """Release what only a running task needs."""
+        ...
 
 
 class Task(BackgroundTask):

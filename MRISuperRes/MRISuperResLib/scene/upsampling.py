@@ -13,15 +13,14 @@ from slicer.i18n import tr as _
 from ..core.errors import SuperResolutionError
 from ..core.intensity import common_intensity_range
 from ..core.options import UpsamplingOptions
-from ..core.progress import Progress
+from ..core.progress import PartsProgress, Progress
 from ..core.volume import Volume
 from .nodes import createOutput, sliceCount, updateOutput, volumeFromNode
 from .sequences import addFrame, addToScene, frameTitle, makeEmptyCopy, upsamplableFrames
-from .strategy import PartsProgress
 
 
 class VolumeUpsampling:
-    """Strategy that upsamples a volume node; see `strategy.Strategy`.
+    """Strategy that upsamples a volume node; see `tasks.Strategy`.
 
     Args:
         options: The options.
@@ -78,7 +77,7 @@ class VolumeUpsampling:
 
 
 class SequenceUpsampling:
-    """Strategy that upsamples every frame of a sequence node; see `strategy.Strategy`.
+    """Strategy that upsamples every frame of a sequence node; see `tasks.Strategy`.
 
     The output is a new sequence with the same index. All frames share one intensity range, so
     that they do not flicker.

@@ -13,10 +13,9 @@ from .. import provenance
 from ..errors import SuperResolutionError
 from ..inference.errors import translate_device_errors
 from ..messages import Message
-from ..method_names import MethodName
 from ..methods.registry import MethodRegistry
 from ..metrics.full_reference import PEAK
-from ..options import ComparisonOptions
+from ..options import ComparisonOptions, MethodName
 from ..progress import CancelCheck, ProgressCallback
 from ..resampling import back_project
 from ..slice_axis import SliceAxis

@@ -11,8 +11,8 @@ import torch
 from ..errors import SuperResolutionError
 from ..intensity import Intensity
 from ..messages import Message, info
+from .device import run_network
 from .errors import is_out_of_memory
-from .precision import run_network
 
 MAX_OVERLAP = 64
 """Low-resolution pixels that are computed around a tile and dropped. The result equals that of the

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from ..inference.device import free_memory, peak_memory
-from ..inference.errors import is_out_of_memory
-from ..inference.precision import (
+from ..inference.device import (
     MAX_HALF_ERROR,
+    free_memory,
     half_precision_error,
+    peak_memory,
     requested_dtype,
 )
+from ..inference.errors import is_out_of_memory
 from ..inference.runner import NetworkRunner, is_exact_in_float32, restore
 from ..intensity import Intensity
 from ..messages import Message, info, warning

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import SuperResolutionError
 from ..inference.errors import translate_device_errors
-from ..method_names import MethodName
 from ..models.store import Model, ModelStore
-from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, UpsamplingOptions
+from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
 from ..resampling import INTERPOLATIONS
 from ..system import device_kind
 from .base import Method

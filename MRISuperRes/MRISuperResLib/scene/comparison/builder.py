@@ -1,8 +1,9 @@
-"""Nodes of a comparison, made of the result of the worker."""
+"""Comparison of methods on a volume node: the strategy of its task, and the nodes it adds."""
 
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,9 @@ import slicer
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type
 
-from ...core.method_names import MethodName
 from ...core.models.store import ModelStore
-from ...core.options import ComparisonOptions
+from ...core.options import ComparisonOptions, MethodName
+from ...core.progress import Progress
 from ...core.volume import Volume
 from ..nodes import (
     fillVolume,
@@ -22,9 +23,60 @@ from ..nodes import (
     recordProvenance,
     removeNode,
     subjectHierarchy,
+    volumeFromNode,
 )
 from . import nodes, tables
 from .nodes import ComparisonNodes
+
+
+class VolumeComparison:
+    """Strategy that compares methods on a volume node; see `scene.tasks.Strategy`.
+
+    Args:
+        options: The options.
+    """
+
+    part = ""
+
+    def __init__(self, options: ComparisonOptions) -> None:
+        self._options = options
+        self._comparison: ComparisonNodes | None = None
+
+    @property
+    def result(self) -> ComparisonNodes | None:
+        """The comparison."""
+        isPresent = self._comparison is not None and self._comparison.isPresent
+        return self._comparison if isPresent else None
+
+    def begin(self, inputNode: slicer.vtkMRMLNode | None) -> Volume:
+        """Return the input volume."""
+        return volumeFromNode(inputNode)
+
+    def request(self, folder: str) -> dict[str, Any]:
+        """Return the request to compare."""
+        return {"request": "compare", "options": self._options.to_dict(), "output": folder}
+
+    def accept(
+        self,
+        event: dict[str, Any],
+        inputNode: slicer.vtkMRMLScalarVolumeNode,
+        parentTransformNode: slicer.vtkMRMLTransformNode | None,
+    ) -> None:
+        """Add the nodes of the comparison to the scene."""
+
+        def load(file: str) -> np.ndarray:
+            return np.load(os.path.join(event["output"], file), allow_pickle=False)
+
+        self._comparison = createComparison(
+            inputNode, self._options, event, load, parentTransformNode
+        )
+
+    def progress(self, progress: Progress) -> Progress:
+        """Return the progress of the volume."""
+        return progress
+
+    def end(self) -> None:
+        """Release nothing."""
 
 
 def createComparison(

@@ -9,8 +9,7 @@ import slicer
 import vtk
 from numpy.typing import ArrayLike
 
-from .point_of_interest import PointOfInterest
-from .slice_plane import lookAt, pixelSize, viewCenter
+from .slice_views import PointOfInterest, lookAt, pixelSize, viewCenter
 
 LENS_RANGE = (1.5, 40.0)
 DEFAULT_LENS = 4.0

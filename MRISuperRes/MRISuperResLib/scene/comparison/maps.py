@@ -11,7 +11,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ...core.comparison import maps
+from ...core.metrics.full_reference import difference_map, inconsistency_map
 from ...core.volume import Volume
 from ..nodes import ATTRIBUTE_PREFIX, fillVolume, ijkToRAS, removeNode
 from . import nodes
@@ -166,7 +166,7 @@ class ComparisonMaps:
             if n:
                 yield
             if kind == CONSISTENCY:
-                difference[slab] = maps.inconsistency_map(
+                difference[slab] = inconsistency_map(
                     array[slab],
                     against[slab],
                     comparison.axis,
@@ -174,7 +174,7 @@ class ComparisonMaps:
                     comparison.options.degradation,
                 )
             else:
-                difference[slab] = maps.difference_map(array[slab], against[slab])
+                difference[slab] = difference_map(array[slab], against[slab])
         if self._sources(kind, method) == (output, other):
             self._addNode(kind, method, output, other, difference)
 

@@ -8,10 +8,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ...core.errors import SuperResolutionError
-from ...core.method_names import MethodName
 from ...core.methods.registry import default_comparison_methods
 from ...core.models.store import ModelStore
-from ...core.options import FLOOR
+from ...core.options import FLOOR, MethodName
 from ...core.resampling import INTERPOLATIONS
 
 BACK_PROJECTED = "+bp"

@@ -19,7 +19,7 @@ from ...scene.comparison.layout import (
 )
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
 from ...scene.comparison.nodes import ComparisonNodes
-from ...scene.comparison.slice_plane import ijkToWorld, middle, shownSlice, slicePlane
+from ...scene.comparison.slice_views import ijkToWorld, middle, shownSlice, slicePlane
 from .cell import ComparisonCell, scoreText
 
 
