@@ -1,4 +1,4 @@
-"""The command lines of the README, typed in a folder that has the files which they name."""
+"""Command lines of README and documentation, run in a folder with the files that they name."""
 
 import os
 import re
@@ -51,7 +51,7 @@ class ReadmeCommandsTest(FolderTest):
 
         torch.save(ESRGAN(num_filters=8, num_blocks=1).state_dict(), path)
 
-    def test_every_command_line_does_what_it_says(self):
+    def test_every_command_line_runs_and_writes_its_output(self):
         examples = list(dict.fromkeys(map(tuple, commands("mrisuperres"))))
         self.assertGreater(len(examples), 8)
         for words in examples:
@@ -59,15 +59,15 @@ class ReadmeCommandsTest(FolderTest):
                 parsed = parser.parse(words)
                 output = getattr(parsed, "out", None) or getattr(parsed, "output", None)
                 if output:
-                    shutil.rmtree(output, ignore_errors=True)  # of an example before
+                    shutil.rmtree(output, ignore_errors=True)  # output of an earlier example
                 code, said, err = run(*words)
                 self.assertEqual(code, 0, err)
                 self.assertTrue(said)
                 if output:
                     self.assertTrue(Path(output).exists())
 
-    def test_options_that_the_text_names_exist(self):
-        """Of both programs: what stands between backticks and begins with two hyphens."""
+    def test_options_named_in_the_texts_exist(self):
+        """Options are written in backticks; both programs count."""
         from MRISuperResTrainingLib.cli import parser as training
 
         known = set()

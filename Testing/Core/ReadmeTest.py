@@ -1,4 +1,4 @@
-"""Figures and examples of the README and the documentation."""
+"""Figures and examples of README and documentation."""
 
 import ast
 import contextlib
@@ -23,7 +23,7 @@ def mean(scores):
 
 
 class FiguresTest(unittest.TestCase):
-    def test_the_table_of_models_holds_the_mean_figures_of_their_cards(self):
+    def test_the_model_table_shows_the_means_of_the_model_cards(self):
         rows = re.findall(
             r"^\| `([\w.-]+)` \| (\w+), (\d+) volumes \|(.+)\|$",
             README.read_text(encoding="utf-8"),
@@ -42,10 +42,14 @@ class FiguresTest(unittest.TestCase):
 
 
 class ExamplesTest(unittest.TestCase):
-    """Commands run in Cli/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, console
-    examples in Widgets/ReadmeConsoleTest.py and TrainingWidgets/ReadmeTrainingConsoleTest.py."""
+    """Kinds of examples; those that need more than the core run elsewhere.
 
-    def test_every_example_is_of_a_kind_that_a_test_runs(self):
+    Commands run in Cli/ReadmeCommandsTest.py and Training/ReadmeTrainingTest.py, examples for
+    Slicer's console in Widgets/ReadmeConsoleTest.py and
+    TrainingWidgets/ReadmeTrainingConsoleTest.py.
+    """
+
+    def test_every_example_is_of_a_kind_that_tests_run(self):
         self.assertGreater(len(blocks()), 8)
         for block in blocks():
             with self.subTest(block[0]):
@@ -60,7 +64,7 @@ class ExamplesTest(unittest.TestCase):
                     self.assertIn("Logic()", "".join(block))
                     ast.parse("\n".join(block))
 
-    def test_the_workflows_that_are_named_exist(self):
+    def test_named_workflows_exist(self):
         presets = json.loads((PROJECT / "CMakePresets.json").read_text(encoding="utf-8"))
         named = set(re.findall(r"cmake --workflow --preset (\w+)", text()))
         self.assertTrue(named)

@@ -1,4 +1,4 @@
-"""The examples of the documentation: indented lines, as in Markdown."""
+"""Examples of README and documentation: indented Markdown blocks."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
 TEXTS = (README, *sorted((PROJECT / "Documentation").glob("*.md")))
-"""What users read."""
+"""The pages for users."""
 PROGRAMS = ("mrisuperres", "mrisuperres-train")
 
 
