@@ -32,15 +32,14 @@ __all__ = [
 if TYPE_CHECKING:
     from .api import evaluate, export, resume, train
     from .data.sources import Source, read_sources
-    from .options.presets import PRESETS, preset
-    from .options.recipe import Recipe
+    from .options.presets import PRESETS, Recipe, preset
     from .options.settings import Settings
     from .runs.folder import RunFolder
     from .runs.record import RunRecord
 
 _MODULES = {
     "PRESETS": "options.presets",
-    "Recipe": "options.recipe",
+    "Recipe": "options.presets",
     "RunFolder": "runs.folder",
     "RunRecord": "runs.record",
     "Settings": "options.settings",

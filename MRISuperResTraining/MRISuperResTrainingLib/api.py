@@ -145,7 +145,7 @@ def evaluate(
     from MRISuperResLib.core.models.store import ModelStore
 
     from .evaluation.evaluate import evaluate as evaluate_sources
-    from .evaluation.perceptual import perceptual_metrics
+    from .evaluation.evaluate import perceptual_metrics
     from .evaluation.report import evaluate_into
     from .runs.folder import RunFolder
 
@@ -168,7 +168,6 @@ def evaluate(
         with new_folder(out) as new:
             evaluation = evaluate_into(
                 new,
-                "Evaluation",
                 sources,
                 names,
                 scales,

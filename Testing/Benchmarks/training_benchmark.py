@@ -23,8 +23,9 @@ from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.data.preparation import prepare
 from MRISuperResTrainingLib.data.sampler import PatchSampler
 from MRISuperResTrainingLib.data.sources import read_sources
-from MRISuperResTrainingLib.training.accelerator import Batches, accelerator_for
+from MRISuperResTrainingLib.training.stage_run import Batches
 from MRISuperResTrainingLib.training.stages import GanStage
+from MRISuperResTrainingLib.training.trainer import accelerator_for
 from MRISuperResTrainingLib.losses.perceptual import perceptual
 from MRISuperResTrainingLib.networks import vgg
 from MRISuperResTrainingLib.networks.discriminators import make_discriminator

@@ -1,8 +1,11 @@
 import unittest
 
 import torch
-from MRISuperResTrainingLib.networks.discriminators import DISCRIMINATORS, make_discriminator
-from MRISuperResTrainingLib.networks.batch_statistics import BatchNorm
+from MRISuperResTrainingLib.networks.discriminators import (
+    DISCRIMINATORS,
+    BatchNorm,
+    make_discriminator,
+)
 from torch import nn
 
 

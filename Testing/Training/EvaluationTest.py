@@ -20,9 +20,8 @@ from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.methods.interpolation import InterpolationMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResTrainingLib.cli.main import main
-from MRISuperResTrainingLib.evaluation import report, tables
+from MRISuperResTrainingLib.evaluation import figures, report
 from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate
-from MRISuperResTrainingLib.evaluation.figure import draw
 from MRISuperResTrainingLib.evaluation.report import evaluate_into
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
@@ -156,7 +155,7 @@ class EvaluationTest(unittest.TestCase):
             tempfile.TemporaryDirectory() as folder,
             self.assertRaisesRegex(SuperResolutionError, "Nothing could be evaluated.*tiny.nii.gz"),
         ):
-            evaluate_into(folder, "", bad, [], (4,), MethodRegistry(), ComparisonOptions(METHODS))
+            evaluate_into(folder, bad, [], (4,), MethodRegistry(), ComparisonOptions(METHODS))
 
     def test_additional_metrics_and_options_are_used(self):
         metric = Metric("far", "Far", "", "lower", "image", 2)
@@ -180,7 +179,7 @@ class EvaluationTest(unittest.TestCase):
             evaluate(self.sources[:1], [], (2,), MethodRegistry(), is_cancelled=lambda: True)
 
     def test_the_tables_contain_the_scores(self):
-        lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(self.evaluation))))
+        lines = list(csv.DictReader(io.StringIO(report.volumes_csv(self.evaluation))))
         self.assertEqual(len(lines), 4 * 2 * 4)
         self.assertEqual((lines[0]["slices"], lines[0]["scored"]), ("4", "4"))
         first = self.evaluation.volumes[0].table
@@ -190,7 +189,7 @@ class EvaluationTest(unittest.TestCase):
         )
         summaries = {
             (line["anatomy"], line["scale"], line["method"], line["metric"]): line
-            for line in csv.DictReader(io.StringIO(tables.summary_csv(self.evaluation)))
+            for line in csv.DictReader(io.StringIO(report.summary_csv(self.evaluation)))
         }
         line, summary = (
             summaries["brain", "4", "bicubic", "rmse"],
@@ -201,7 +200,7 @@ class EvaluationTest(unittest.TestCase):
         self.assertEqual(summaries["fetal", "2", "bicubic", "rmse"]["low"], "")
 
     def test_markdown_has_a_table_per_anatomy_and_scale_with_the_best_in_bold(self):
-        text = tables.markdown(self.evaluation, "Evaluation")
+        text = report.markdown(self.evaluation)
         self.assertEqual(
             [line for line in text.splitlines() if line.startswith("## ")],
             [
@@ -234,7 +233,7 @@ class EvaluationTest(unittest.TestCase):
         registry = MethodRegistry(given=[Hallucinating()])
         found = evaluate([Source(str(path), "s", "brain")], ["faint"], (2,), registry)
         table = found.volumes[0].table
-        lines = list(csv.DictReader(io.StringIO(tables.volumes_csv(found))))
+        lines = list(csv.DictReader(io.StringIO(report.volumes_csv(found))))
         self.assertEqual({(line["slices"], line["scored"]) for line in lines}, {("12", "4")})
         for method in found.methods("brain", 2):
             errors = np.array(table.values(method, "rmse")[4:8])
@@ -242,17 +241,17 @@ class EvaluationTest(unittest.TestCase):
             self.assertEqual(table.slices("psnr"), [4, 5, 6, 7])
             summary = found.summary("brain", 2, method, "psnr")
             self.assertAlmostEqual(summary.mean, expected.mean(), places=9)
-        self.assertIn(SCORING_RULE, tables.markdown(found, "Evaluation"))
+        self.assertIn(SCORING_RULE, report.markdown(found))
 
     def test_markdown_lists_skipped_volumes(self):
-        text = tables.markdown(
-            Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."]), "Evaluation"
+        text = report.markdown(
+            Evaluation(self.evaluation.volumes, ["x.nii.gz, ×2: it is no volume."])
         )
         self.assertIn("- x.nii.gz, ×2: it is no volume.", text)
 
     def test_the_figure_is_a_png_file(self):
         path = self.folder / "evaluation.png"
-        draw(self.evaluation, path)
+        figures.draw_scores(self.evaluation, path)
         self.assertTrue(path.read_bytes().startswith(b"\x89PNG"))
 
     def test_the_folder_contains_tables_figures_and_a_record(self):
@@ -260,7 +259,6 @@ class EvaluationTest(unittest.TestCase):
         folder.mkdir()
         evaluate_into(
             folder,
-            "Mine",
             self.sources[:2],
             [],
             (2,),
@@ -379,7 +377,7 @@ class HighResolutionSlicesTest(unittest.TestCase):
         write_volume(
             self.path, Volume(tissue(0, (5, 192, 256)), self.matrix, provenance={"notice": ""})
         )
-        volume, axis = report.middle_slice(self.path)
+        volume, axis = figures.middle_slice(self.path)
         self.assertEqual((volume.array.shape, axis.name), ((1, 96, 128), "k"))
         middle = self.matrix.copy()
         middle[2, 3] += 2 * 3
@@ -394,7 +392,7 @@ class HighResolutionSlicesTest(unittest.TestCase):
             self.path, Volume(tissue(0, (3, 128, 128)), self.matrix, provenance={"notice": ""})
         )
         for scale in (2, 4, 8):
-            comparison = report.upsample_middle_slice(self.path, scale, [], MethodRegistry())
+            comparison = figures.upsample_middle_slice(self.path, scale, [], MethodRegistry())
             output = comparison.outputs[0].volume
             self.assertEqual(output.array.shape, (1, 128 * scale, 128 * scale))
             self.assertEqual(comparison.options.methods, METHODS)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
-from MRISuperResTrainingLib.evaluation.perceptual import perceptual_metrics
+from MRISuperResTrainingLib.evaluation.evaluate import perceptual_metrics
 from MRISuperResTrainingLib.networks import perceptual_distance
 from MRISuperResTrainingLib.networks.perceptual_distance import (
     LINEAR_FILE,

@@ -10,7 +10,7 @@ from made_runs import RunTest, Squares, settings
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.training import stage_run, trainer
 from MRISuperResTrainingLib.training.optimizer import learning_rate_share
-from MRISuperResTrainingLib.training.accelerator import Batches
+from MRISuperResTrainingLib.training.stage_run import Batches
 from MRISuperResTrainingLib.runs.events import EventLog
 from MRISuperResTrainingLib.runs.folder import RunFolder
 from torch import nn

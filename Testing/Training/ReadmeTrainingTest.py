@@ -13,7 +13,7 @@ import made_volumes
 from made_runs import TINY, RunTest
 from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.cli.parser import parse
-from MRISuperResTrainingLib.cli.train import settings_of
+from MRISuperResTrainingLib.cli.commands import settings_of
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from readme_examples import commands, text

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.sources import Source, one_use_per_subject
-from MRISuperResTrainingLib.options.presets import PRESETS, preset
-from MRISuperResTrainingLib.options.recipe import Recipe
+from MRISuperResTrainingLib.options.presets import PRESETS, Recipe, preset
 from MRISuperResTrainingLib.options.settings import (
     DataSettings,
     GanSettings,
@@ -239,7 +238,7 @@ class RecipeTest(unittest.TestCase):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
     def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
-        from MRISuperResTrainingLib.training.initialization import check
+        from MRISuperResTrainingLib.training.stages import check_start
 
         paths = sorted(RECIPES.glob("*.json"))
         self.assertTrue(paths)
@@ -247,7 +246,7 @@ class RecipeTest(unittest.TestCase):
             for scale in (2, 4, 8):
                 with self.subTest(path.name, scale=scale):
                     made = Recipe.read(path).settings_for(scale)
-                    check(made)
+                    check_start(made)
                     self.assertEqual(made.stages, ["psnr", "gan"])
 
     def test_the_fast_recipe_takes_at_most_a_fifteenth_of_the_work_of_rrdb_23(self):

@@ -15,7 +15,7 @@ from made_runs import RunTest, settings
 from MRISuperResTrainingLib import cli
 from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.cli.parser import parse
-from MRISuperResTrainingLib.cli.train import settings_of
+from MRISuperResTrainingLib.cli.commands import settings_of
 from MRISuperResTrainingLib.runs.folder import RunFolder
 from MRISuperResTrainingLib.options.presets import preset
 from MRISuperResTrainingLib.training import trainer

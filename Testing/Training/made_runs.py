@@ -13,9 +13,8 @@ from MRISuperResLib.core import resampling
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResTrainingLib.data.sources import read_sources
-from MRISuperResTrainingLib.training.accelerator import accelerator_for
 from MRISuperResTrainingLib.training.stages import GanStage, PsnrStage
-from MRISuperResTrainingLib.training.trainer import train
+from MRISuperResTrainingLib.training.trainer import accelerator_for, train
 from MRISuperResTrainingLib.networks.discriminators import make_discriminator
 from MRISuperResTrainingLib.runs.events import EventReader
 from MRISuperResTrainingLib.options.presets import preset

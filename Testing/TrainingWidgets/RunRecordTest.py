@@ -15,8 +15,8 @@ from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.progress import Progress
 from MRISuperResTrainingLib.cli.main import main
 from MRISuperResTrainingLib.runs import events, lock
+from MRISuperResTrainingLib.runs.events import TaskReport, failure_message, last_progress
 from MRISuperResTrainingLib.runs.record import RunRecord, RunState, runs_in
-from MRISuperResTrainingLib.runs.task_report import TaskReport, failure_message, last_progress
 
 
 class RunFolderTestCase(unittest.TestCase):

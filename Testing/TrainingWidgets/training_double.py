@@ -23,7 +23,7 @@ from MRISuperResLib.core.progress import Progress
 from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.events import write_failure
 from MRISuperResTrainingLib.runs.record import RunRecord
-from MRISuperResTrainingLib.runs.task_report import TaskReport
+from MRISuperResTrainingLib.runs.events import TaskReport
 
 PREPARED = [
     {

@@ -21,18 +21,13 @@ def entry_point() -> None:
 
 
 def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
-    """Return the text for standard output; each command imports what it needs."""
+    """Return the text for standard output; imports what it needs, once Ctrl-C is handled."""
     from .parser import parse
 
     arguments = parse(words)
-    if arguments.command == "evaluate":
-        from . import evaluate
+    from . import commands
 
-        return evaluate.run(arguments, console, is_cancelled)
-    if arguments.command == "export":
-        from . import export
-
-        return export.run(arguments, console, is_cancelled)
-    from . import train
-
-    return train.run(arguments, console, is_cancelled)
+    command = {"evaluate": commands.evaluate, "export": commands.export}.get(
+        arguments.command, commands.train
+    )
+    return command(arguments, console, is_cancelled)

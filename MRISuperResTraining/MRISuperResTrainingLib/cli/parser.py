@@ -194,7 +194,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
         metavar="FILE",
-        help="for programs: append progress and failure as JSON lines, see runs/task_report.py",
+        help="for programs: append progress and failure as JSON lines, see runs/events.py",
     )
 
 

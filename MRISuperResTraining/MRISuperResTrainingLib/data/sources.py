@@ -1,11 +1,17 @@
-"""Volumes to train on: found in folders, BIDS trees, lists and recipes."""
+"""Volumes to train on: found in folders, BIDS trees, lists and recipes.
+
+A list is a text file. In a .txt file, every line is a path. In a .tsv or .csv file (separated by
+commas or semicolons), the first line names the columns. Empty lines and lines that start with #
+are ignored.
+"""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +19,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.discovery import find_volumes, strip_extension
 from MRISuperResLib.core.validation import Rule, Validated, invalid, one_of, setting, text
 
-from ..options.recipe import Recipe
-from .list_file import DELIMITERS, read_list
+from ..options.presets import Recipe
 
 USES = ("auto", "train", "validation", "test")
 UNSPECIFIED = "unspecified"
@@ -30,6 +35,10 @@ BIDS_NAME = re.compile(
     rf"(?P<suffix>{'|'.join(BIDS_SUFFIXES)})\.nii(?:\.gz)?"
 )
 NOT_MAGNITUDE = re.compile(r"_part-(?!mag_)")
+
+DELIMITERS: dict[str, str | None] = {".txt": None, ".tsv": "\t", ".csv": ","}
+"""Delimiters of lists by extension."""
+PATH = "path"
 
 
 def _name() -> Rule:
@@ -179,17 +188,17 @@ def _from_list(
     sources: list[Source] = []
     skipped: Skipped = []
     lines: dict[str, int] = {}
-    for number, values in read_list(path, COLUMNS):
-        file = os.path.abspath(Path(base or path.parent, values["path"]))
+    for number, values in _rows(path):
+        file = os.path.abspath(Path(base or path.parent, values[PATH]))
         if file in lines:
             raise invalid(
                 f"Line {number} of {path} lists the same file as line {lines[file]}: "
-                f"{values['path']}."
+                f"{values[PATH]}."
             )
         lines[file] = number
         defaults = {"subject": subject_of(file), "anatomy": anatomy}
         try:
-            source = Source.from_dict(defaults | values | {"path": file})
+            source = Source.from_dict(defaults | values | {PATH: file})
         except SuperResolutionError as e:
             raise invalid(f"Line {number} of {path}: {e}") from e
         if os.path.exists(file):
@@ -197,3 +206,69 @@ def _from_list(
         else:
             skipped.append((file, f"The file of line {number} of {path} does not exist."))
     return sources, skipped
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line number, from 1, and values by column of every volume in a list; no empty values."""
+    lines = _lines(path)
+    names = [PATH]
+    if path.suffix.lower() != ".txt":
+        number, header = next(lines, (1, []))
+        names = _checked_columns(path, number, header)
+    rows = []
+    for number, cells in lines:
+        if len(cells) != len(names):
+            raise invalid(
+                f"Line {number} of {path} has {len(cells)} columns, but the first line names "
+                f"{len(names)}: {', '.join(names)}."
+            )
+        values = {name: cell.strip() for name, cell in zip(names, cells) if cell.strip()}
+        if PATH not in values:
+            raise invalid(f"Line {number} of {path} has no path.")
+        rows.append((number, values))
+    if not rows:
+        raise invalid(f"{path} lists no volume: add one per line.")
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number, from 1, and cells of every line with content."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Excel writes a byte order mark
+    except UnicodeDecodeError as e:
+        raise invalid(f"{path} is not UTF-8 text (byte {e.start}): save it as UTF-8.") from e
+    except OSError as e:
+        raise invalid(f"Cannot read {path} ({e.strerror}): check its permissions.") from e
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.startswith("#")
+    ]
+    delimiter = DELIMITERS[path.suffix.lower()]
+    if delimiter == "," and lines and "," not in lines[0][1]:
+        delimiter = ";"  # Excel, in languages with a decimal comma
+    for number, line in lines:
+        if delimiter is None:
+            yield number, [line]
+            continue
+        try:
+            yield number, next(csv.reader([line], delimiter=delimiter, strict=True))
+        except csv.Error as e:
+            raise invalid(f"Cannot parse line {number} of {path} ({e}).") from e
+
+
+def _checked_columns(path: Path, number: int, header: list[str]) -> list[str]:
+    names = [name.strip().lower() for name in header]
+    others = ", ".join(column for column in COLUMNS if column != PATH)
+    if PATH not in names:
+        raise invalid(
+            f"Line {number} of {path} must name the columns: {PATH}, and any of {others}."
+        )
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise invalid(
+            f"Line {number} of {path} names unknown columns: {', '.join(unknown)}. "
+            f"Known columns: {', '.join(COLUMNS)}."
+        )
+    if len(set(names)) != len(names):
+        raise invalid(f"Line {number} of {path} names a column twice: {', '.join(names)}.")
+    return names

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from MRISuperResLib.core.comparison.compare import compare_methods
+from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.methods.registry import MethodRegistry
@@ -18,13 +20,27 @@ from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
+from ..networks.perceptual_distance import find_lpips, find_vgg_distance
+
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
-    from MRISuperResLib.core.comparison.scores import Metric, ScoreTable
+    from MRISuperResLib.core.comparison.scores import ScoreTable
+
+    from ..networks.perceptual_distance import PerceptualDistance
 
 RESAMPLES, SEED = 10_000, 0
 LEVEL = 0.95
 """Confidence level of the intervals."""
+
+PUBLISHED = ("psnr", "ssim_wang", "rmse")
+"""Metrics that publications report: the first columns of the tables, and the panels of the
+figure."""
+
+PERCEPTUAL_METRICS = {
+    Metric("lpips", "LPIPS", "", "lower", "image", 4): find_lpips,
+    Metric("vgg_distance", "VGG distance", "", "lower", "image", 4): find_vgg_distance,
+}
+"""Perceptual metrics, with the functions that load their networks."""
 
 
 class EvaluationSource(Protocol):
@@ -237,3 +253,36 @@ def evaluate(
     if on_progress:
         on_progress(meter.update(total, total))
     return Evaluation(volumes, skipped)
+
+
+def perceptual_metrics() -> list[tuple[Metric, MetricFunction]]:
+    """Load the metrics whose weights are available.
+
+    Returns:
+        Metrics and functions of an image and its reference, both (h, w), normalized; see
+        `compare_methods`.
+
+    Raises:
+        SuperResolutionError: A file holds other weights (kind "environment").
+    """
+    networks = {metric: find() for metric, find in PERCEPTUAL_METRICS.items()}
+    return [(metric, _Distance(network)) for metric, network in networks.items() if network]
+
+
+class _Distance:
+    """A distance that computes the features of a reference once for all methods."""
+
+    def __init__(self, network: PerceptualDistance) -> None:
+        self._network = network
+        self._reference: np.ndarray | None = None
+        self._expected: list[torch.Tensor] = []
+
+    def __call__(self, image: np.ndarray, reference: np.ndarray) -> float:
+        if reference is not self._reference:
+            self._reference, self._expected = reference, self._features(reference)
+        return float(self._network.distance(self._features(image), self._expected))
+
+    def _features(self, image: np.ndarray) -> list[torch.Tensor]:
+        with torch.inference_mode():
+            batch = torch.as_tensor(image, dtype=torch.float32)[None, None]
+            return self._network.features(batch)

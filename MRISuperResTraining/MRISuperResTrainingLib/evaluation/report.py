@@ -1,46 +1,42 @@
-"""Report of an evaluation: a folder of tables and figures."""
+"""Report of an evaluation: a folder of tables (CSV and Markdown), figures and a record."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from MRISuperResLib.core import geometry, provenance, resampling
+from MRISuperResLib.core import provenance
 from MRISuperResLib.core.comparison import figure as comparison_figure
-from MRISuperResLib.core.comparison.compare import Comparison, compare_methods
-from MRISuperResLib.core.comparison.scores import SCORING_RULE
+from MRISuperResLib.core.comparison.compare import Comparison
+from MRISuperResLib.core.comparison.scores import SCORING_RULE, Metric, csv_text
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.methods.registry import MethodRegistry
-from MRISuperResLib.core.options import FLOOR, ComparisonOptions, UpsamplingOptions
+from MRISuperResLib.core.options import ComparisonOptions, UpsamplingOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback
-from MRISuperResLib.core.resampling import INTERPOLATIONS
-from MRISuperResLib.core.slice_axis import SliceAxis, choose_slice_axis
-from MRISuperResLib.core.volume import Volume
 
-from . import figure, tables
-from .evaluate import Evaluation, EvaluationSource, evaluate
+from . import figures
+from .evaluate import (
+    LEVEL,
+    PUBLISHED,
+    RESAMPLES,
+    Evaluation,
+    EvaluationSource,
+    Summary,
+    evaluate,
+)
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.compare import MetricFunction
-    from MRISuperResLib.core.comparison.scores import Metric
 
 SUMMARY, VOLUMES, MARKDOWN = "summary.csv", "volumes.csv", "evaluation.md"
 FIGURE, RECORD = "evaluation.png", "evaluation.json"
 PICTURES, HR_SLICES = "pictures", "hr_slices"
-HR_SIDE = 128
-"""Pixels of the longer side of a high-resolution slice, as in the thesis; larger ones are first
-downsampled."""
 
 
 def evaluate_into(
     folder: str | Path,
-    title: str,
     sources: Sequence[EvaluationSource],
     models: Sequence[str],
     scales: Sequence[int],
@@ -60,7 +56,6 @@ def evaluate_into(
 
     Args:
         folder: An empty folder.
-        title: Heading of the tables.
         sources: See `evaluate`.
         models: See `evaluate`.
         scales: See `evaluate`.
@@ -82,7 +77,7 @@ def evaluate_into(
 
     def draw(source: EvaluationSource, comparison: Comparison) -> None:
         scale = comparison.options.scale
-        name, path = Path(source.path).name, pictures / picture_name(source, scale)
+        name, path = Path(source.path).name, pictures / figures.picture_name(source, scale)
         comparison_figure.draw(comparison, path, f"{name}, ×{scale}")
 
     evaluation = evaluate(
@@ -93,87 +88,17 @@ def evaluate_into(
         raise SuperResolutionError(f"Nothing could be evaluated. {reason}")
     record = _record(evaluation, models, scales, registry, options)
     texts = {
-        SUMMARY: tables.summary_csv(evaluation),
-        VOLUMES: tables.volumes_csv(evaluation),
-        MARKDOWN: tables.markdown(evaluation, title),
+        SUMMARY: summary_csv(evaluation),
+        VOLUMES: volumes_csv(evaluation),
+        MARKDOWN: markdown(evaluation),
         RECORD: json.dumps(record, indent=1, ensure_ascii=False) + "\n",
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-    figure.draw(evaluation, folder / FIGURE)
+    figures.draw_scores(evaluation, folder / FIGURE)
     if with_hr_slices:
-        _draw_hr_slices(folder / HR_SLICES, evaluation, sources, models, scales, registry)
+        figures.draw_hr_slices(folder / HR_SLICES, evaluation, sources, models, scales, registry)
     return evaluation
-
-
-def picture_name(source: EvaluationSource, scale: int) -> str:
-    """Return the name of a PNG file, without characters that file systems refuse."""
-    subject = re.sub(r"[^A-Za-z0-9._-]+", "_", source.subject)
-    return f"{subject}_{Path(source.path).name.split('.')[0]}_x{scale}.png"
-
-
-def middle_slice(path: str | Path) -> tuple[Volume, SliceAxis]:
-    """Read the middle slice of a volume, downsampled to at most 128 pixels.
-
-    Args:
-        path: Volume file.
-
-    Returns:
-        The slice as a volume at its place in space, and its direction.
-    """
-    volume = read_volume(path)
-    axis = choose_slice_axis(volume.ijk_to_ras)
-    stack = np.moveaxis(volume.array, axis.numpy_axis, 0)
-    number = len(stack) // 2
-    image = np.asarray(stack[number], dtype=np.float32)
-    factor = max(1, max(image.shape) / HR_SIDE)
-    rows, columns = (round(side / factor) for side in image.shape)
-    matrix = volume.ijk_to_ras.copy()
-    matrix[:3, 3] += number * matrix[:3, axis.index]
-    factors = np.ones(3)
-    in_plane = [index for index in range(3) if index != axis.index]
-    factors[in_plane] = columns / image.shape[1], rows / image.shape[0]
-    downsampled = np.moveaxis(resampling.resize(image, (rows, columns))[None], 0, axis.numpy_axis)
-    array = np.ascontiguousarray(downsampled)
-    return Volume(array, geometry.upsampled_ijk_to_ras(matrix, factors)), axis
-
-
-def upsample_middle_slice(
-    path: str | Path, scale: int, models: Sequence[str], registry: MethodRegistry
-) -> Comparison:
-    """Upsample the middle slice of a volume by every method, without a reference.
-
-    Args:
-        path: Volume file.
-        scale: Upsampling factor.
-        models: Names of models of this scale.
-        registry: Finds the models and keeps them loaded.
-    """
-    volume, axis = middle_slice(path)
-    methods = (*INTERPOLATIONS, FLOOR, *models)
-    options = ComparisonOptions(methods, scale, reference=False, slice_axis=axis.name)
-    return compare_methods(volume, options, registry=registry)
-
-
-def _draw_hr_slices(
-    folder: Path,
-    evaluation: Evaluation,
-    sources: Sequence[EvaluationSource],
-    models: Sequence[str],
-    scales: Sequence[int],
-    registry: MethodRegistry,
-) -> None:
-    folder.mkdir()
-    used = {(scores.volume, scores.subject) for scores in evaluation.volumes}
-    for source in sources:
-        name = Path(source.path).name
-        if (name, source.subject) not in used:
-            continue
-        for scale in scales:
-            of_scale = [model for model in models if registry.scale_of(model) == scale]
-            comparison = upsample_middle_slice(source.path, scale, of_scale, registry)
-            path = folder / picture_name(source, scale)
-            comparison_figure.draw(comparison, path, f"{name}, middle slice ×{scale}")
 
 
 def _record(
@@ -198,3 +123,116 @@ def _record(
         "skipped": evaluation.skipped,
         "versions": provenance.versions(),
     }
+
+
+def volumes_csv(evaluation: Evaluation) -> str:
+    """Return a line per volume, scale and method as CSV.
+
+    `slices` is the number of slices, `scored` that of the slices that every metric is averaged
+    over; `psnr_volume` is the PSNR over all voxels.
+    """
+    keys = [metric.key for metric in evaluation.metrics()]
+    lines = [
+        (
+            scores.anatomy,
+            scores.subject,
+            scores.volume,
+            scores.scale,
+            scores.table.slice_count,
+            len(scores.table.scored),
+            method,
+            scores.table.volume_psnr(method),
+            *(scores.table.mean(method, key) for key in keys),
+        )
+        for scores in evaluation.volumes
+        for method in scores.table.methods
+    ]
+    first = ("anatomy", "subject", "volume", "scale", "slices", "scored", "method", "psnr_volume")
+    return csv_text((*first, *keys), lines)
+
+
+def summary_csv(evaluation: Evaluation) -> str:
+    """Return a line per anatomy, scale, method and metric as CSV.
+
+    `mean` is over subjects, `low` and `high` are the ends of its confidence interval.
+    """
+    lines = []
+    for anatomy, scale, method in _cells(evaluation):
+        for metric in evaluation.metrics():
+            if summary := evaluation.summary(anatomy, scale, method, metric.key):
+                interval = summary.interval or (None, None)
+                place = anatomy, scale, method, metric.key
+                lines.append((*place, summary.mean, *interval, summary.subjects))
+    header = ("anatomy", "scale", "method", "metric", "mean", "low", "high", "subjects")
+    return csv_text(header, lines)
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """Return a Markdown table per anatomy and scale: methods by metrics, the best in bold."""
+    lines = [
+        "# Evaluation",
+        "",
+        f"Means over subjects, with {LEVEL:.0%} bootstrap confidence intervals over subjects "
+        f"({RESAMPLES} resamples); the best in bold. Degraded and restored slices, 0–255; PSNR "
+        "with peak 255, SSIM after Wang et al. 2004; nothing is rounded.",
+        "",
+        f"The value of a volume is the mean over its scored slices: {SCORING_RULE}.",
+        "",
+    ]
+    for anatomy in evaluation.anatomies:
+        for scale in evaluation.scales(anatomy):
+            lines += _table(evaluation, anatomy, scale)
+    if evaluation.skipped:
+        lines += ["Skipped:", "", *(f"- {sentence}" for sentence in evaluation.skipped), ""]
+    return "\n".join(lines)
+
+
+def _table(evaluation: Evaluation, anatomy: str, scale: int) -> list[str]:
+    metrics = sorted(
+        evaluation.metrics(),
+        key=lambda metric: (
+            PUBLISHED.index(metric.key) if metric.key in PUBLISHED else len(PUBLISHED)
+        ),
+    )
+    rows = {
+        method: [evaluation.summary(anatomy, scale, method, metric.key) for metric in metrics]
+        for method in evaluation.methods(anatomy, scale)
+    }
+    subjects = max(summary.subjects for row in rows.values() for summary in row if summary)
+    lines = [
+        f"## {anatomy}, ×{scale} ({subjects} {'subject' if subjects == 1 else 'subjects'})",
+        "",
+        "| method | " + " | ".join(metric.heading for metric in metrics) + " |",
+        "|---" * (len(metrics) + 1) + "|",
+    ]
+    best = [_best(metric, [row[n] for row in rows.values()]) for n, metric in enumerate(metrics)]
+    for method, row in rows.items():
+        cells = (_cell(*each) for each in zip(metrics, row, best))
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _best(metric: Metric, summaries: Iterable[Summary | None]) -> str | None:
+    """The best mean as it is shown; None if there is none."""
+    shown = [metric.text(summary.mean) for summary in summaries if summary]
+    return (max if metric.better == "higher" else min)(shown, key=float) if shown else None
+
+
+def _cell(metric: Metric, summary: Summary | None, best: str | None) -> str:
+    if summary is None:
+        return "–"
+    text = metric.text(summary.mean)
+    text = f"**{text}**" if text == best else text
+    if summary.interval is None:
+        return text
+    low, high = (metric.text(end) for end in summary.interval)
+    return f"{text} ({low}–{high})"
+
+
+def _cells(evaluation: Evaluation) -> Sequence[tuple[str, int, str]]:
+    return [
+        (anatomy, scale, method)
+        for anatomy in evaluation.anatomies
+        for scale in evaluation.scales(anatomy)
+        for method in evaluation.methods(anatomy, scale)
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..networks.batch_statistics import mean_over_processes
+from ..networks.discriminators import mean_over_processes
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -18,6 +18,13 @@ the stage). The events and their further fields:
     end         run finished
 
 "messages" are MRISuperResLib.core.messages.Message objects as JSON values.
+
+Commands that are no runs write a report for the program that started them, also as JSON lines:
+
+    {"progress": {…}}    from time to time: the fields of MRISuperResLib.core.progress.Progress
+    {"failure": {…}}     at the end of a command that failed: "kind" and "message"
+
+Imports no torch, except for TensorBoard.
 """
 
 from __future__ import annotations
@@ -25,11 +32,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
-from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.progress import Progress
 
 FILE = "events.jsonl"
 TENSORBOARD = "tensorboard"
@@ -202,3 +211,59 @@ def _tensorboard(folder: Path) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+
+
+class TaskReport:
+    """Writer of a report; as a context, it writes the exception with which its block ends.
+
+    Args:
+        path: File to append to; None: nothing is written.
+    """
+
+    def __init__(self, path: str | Path | None) -> None:
+        self._path = path
+
+    def progress(self, progress: Progress) -> None:
+        """Write how far the command is."""
+        self._write({"progress": progress.to_dict()})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, Cancelled):
+            self._write({"failure": describe_failure(error)})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        if self._path:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+
+def last_progress(path: str | Path) -> Progress | None:
+    """Return the latest progress in a report; None if there is none."""
+    found = [entry["progress"] for entry in _entries(path) if "progress" in entry]
+    return Progress.from_dict(found[-1]) if found else None
+
+
+def failure_message(path: str | Path) -> str:
+    """Return the reason of a failure in a report; an empty text if it holds none."""
+    found = [entry["failure"] for entry in _entries(path) if "failure" in entry]
+    return found[-1]["message"] if found else ""
+
+
+def _entries(path: str | Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:  # a line that is being written
+            continue

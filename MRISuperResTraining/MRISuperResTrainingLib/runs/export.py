@@ -28,8 +28,12 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
 from ..data.sources import Source
-from ..evaluation.evaluate import VolumeScores, evaluate
-from ..evaluation.perceptual import METRICS, perceptual_metrics
+from ..evaluation.evaluate import (
+    PERCEPTUAL_METRICS,
+    VolumeScores,
+    evaluate,
+    perceptual_metrics,
+)
 from .events import EventReader
 from .folder import RunFolder
 
@@ -164,7 +168,7 @@ def _scores(table: ScoreTable, name: str) -> dict[str, float]:
     }
     values |= {
         metric.key: (table.mean(name, metric.key), 4)
-        for metric in METRICS
+        for metric in PERCEPTUAL_METRICS
         if metric in table.metrics
     }
     return {key: round(value, digits) for key, (value, digits) in values.items() if value}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from accelerate import Accelerator
+from torch import Tensor
 
-from MRISuperResLib.core.errors import Cancelled
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.inference.errors import is_out_of_memory
 from MRISuperResLib.core.messages import warning
 from MRISuperResLib.core.validation import invalid
 
 from ..runs.events import EventLog
 from ..runs.folder import RunFolder
-from .accelerator import Batches, memory_error
 from .stages import Stage, Values
 from .validation import Validation
 
@@ -25,6 +28,48 @@ MAX_RECOVERIES = 5
 RECOVERY_FACTOR = 0.5
 """Factor of the learning rate after a divergence: at the same rate the same steps would diverge
 again."""
+
+
+class Sampler(Protocol):
+    """Source of batches, see `data.sampler.PatchSampler`."""
+
+    def batch(self, step: int, part: int = 0, parts: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Return a part of the batch of a step."""
+
+
+class Batches:
+    """The batches of this process; the next one is made while the network works on this one.
+
+    Args:
+        sampler: Sampler whose batches depend on the seed and the step only.
+        accelerator: Number of this process and of all processes; device.
+    """
+
+    def __init__(self, sampler: Sampler, accelerator: Accelerator) -> None:
+        self._sampler, self._accelerator = sampler, accelerator
+        self._pool = ThreadPoolExecutor(1)
+        self._next: tuple[int, Future[tuple[np.ndarray, np.ndarray]]] | None = None
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return (low, high) of a step: (n, 1, h, w) float32 on the device."""
+        is_ready = self._next is not None and self._next[0] == step
+        low, high = self._next[1].result() if self._next and is_ready else self._make(step)
+        self._next = (step + 1, self._pool.submit(self._make, step + 1))
+        return self._moved(low), self._moved(high)
+
+    def close(self) -> None:
+        """Stop prefetching."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._sampler.batch(
+            step, self._accelerator.process_index, self._accelerator.num_processes
+        )
+
+    def _moved(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(
+            self._accelerator.device, memory_format=torch.channels_last
+        )
 
 
 class StageRun:
@@ -112,7 +157,7 @@ class StageRun:
             if not is_out_of_memory(e):
                 raise
             patches = min(self.stage.micro_batch, self.stage.settings.batch)
-            raise memory_error(self.stage.accelerator, patches) from e
+            raise _memory_error(self.stage.accelerator, patches) from e
 
     def _reset_means(self) -> None:
         self._sums: Values = {}
@@ -206,3 +251,17 @@ class StageRun:
             return is_requested
         flag = torch.tensor(float(is_requested), device=accelerator.device)
         return bool(accelerator.reduce(flag, "sum"))
+
+
+def _memory_error(accelerator: Accelerator, patches: int) -> SuperResolutionError:
+    """Return the error for a training step that did not fit into memory.
+
+    Args:
+        accelerator: Device of the run.
+        patches: Patches per forward pass.
+    """
+    return SuperResolutionError(
+        f"Out of memory on {accelerator.device} with {patches} patches at a time: choose a smaller "
+        f"“micro_batch”, for example {max(1, patches // 2)}. The result stays the same.",
+        "memory",
+    )

@@ -15,11 +15,13 @@ from typing import Any
 import accelerate
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.messages import Message, info, warning
 from MRISuperResLib.core.progress import CancelCheck, Progress, ProgressCallback
 from MRISuperResLib.core.provenance import versions
+from MRISuperResLib.core.validation import invalid
 
 from ..data.preparation import PreparedVolume, prepare
 from ..data.sampler import PatchSampler, SlicePairs
@@ -31,10 +33,12 @@ from ..options.settings import Settings
 from ..runs import lock
 from ..runs.events import Event, EventCallback, EventLog
 from ..runs.folder import RunFolder
-from . import initialization
-from .accelerator import Batches, accelerator_for
-from .stage_run import StageRun
+from .stage_run import Batches, StageRun
+from .stages import check_start, make_stage
 from .validation import Validation
+
+PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+"""Precisions in the terms of accelerate."""
 
 
 def train(
@@ -72,7 +76,7 @@ def train(
     with accelerator_for(settings) as accelerator:
         folder = RunFolder(run, accelerator.is_main_process)
         folder.check_new()
-        initialization.check(settings)
+        check_start(settings)
         perceptual = _Perceptual(settings)
         accelerator.wait_for_everyone()  # until all processes have seen that the folder is new
         with _locked(folder, accelerator, is_cancelled) as is_stop_requested:
@@ -142,6 +146,44 @@ def resume(
     return folder
 
 
+@contextlib.contextmanager
+def accelerator_for(settings: Settings) -> Iterator[Accelerator]:
+    """Yield an Accelerator of the requested precision on the available devices and processes.
+
+    Raises:
+        SuperResolutionError: The precision is not available on this computer, or the batch cannot
+            be divided among the processes (kind "settings").
+    """
+    # the only way to another precision in the same interpreter
+    AcceleratorState._reset_state(reset_partial_state=True)  # type: ignore[no-untyped-call]
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    try:
+        # without cpu=True, processes that torchrun started on a CPU would not find each other
+        accelerator = Accelerator(mixed_precision=PRECISIONS[settings.precision], cpu=not has_gpu)
+    except ValueError as e:
+        raise invalid(
+            f"The precision {settings.precision} is not available on this computer ({e}): choose "
+            "float32."
+        ) from e
+    try:
+        _check_accelerator(accelerator, settings)
+        yield accelerator
+    finally:
+        accelerator.end_training()
+
+
+def _check_accelerator(accelerator: Accelerator, settings: Settings) -> None:
+    if settings.precision == "float16" and accelerator.scaler is None:
+        # accelerate would silently compute in float32
+        raise invalid("The precision float16 needs a GPU: choose bfloat16 or float32.")
+    count = accelerator.num_processes
+    if settings.batch % count:
+        raise invalid(
+            f"A batch of {settings.batch} patches cannot be divided evenly among {count} "
+            f"processes: choose a multiple of {count}."
+        )
+
+
 class _Perceptual:
     """Perceptual networks that the settings need, loaded before hours of work."""
 
@@ -192,9 +234,7 @@ class _Run:
             )
             for name in names[names.index(state["stage"]) :] if state else names:
                 accelerator.wait_for_everyone()  # until the models of the stage before exist
-                stage = initialization.make_stage(
-                    name, accelerator, settings, self._folder, self._perceptual.vgg
-                )
+                stage = make_stage(name, accelerator, settings, self._folder, self._perceptual.vgg)
                 stage_run = StageRun(
                     stage, batches, validation, self._folder, log, self._is_stop_requested
                 )

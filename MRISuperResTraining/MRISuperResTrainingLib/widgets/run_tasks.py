@@ -22,8 +22,8 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, pythonProgram
 
 from ..runs import lock
+from ..runs.events import failure_message, last_progress
 from ..runs.record import LOG, RunRecord
-from ..runs.task_report import failure_message, last_progress
 
 TRAINING_FOLDER = str(Path(__file__).resolve().parents[2])
 DETACHED_ON_WINDOWS = 0x00000008 | 0x00000200  # DETACHED_PROCESS, CREATE_NEW_PROCESS_GROUP

@@ -1,4 +1,4 @@
-"""The commands `train DATA --run RUN` and `resume RUN`."""
+"""The commands `train`, `resume`, `evaluate` and `export`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 from MRISuperResLib.cli.console import Console
 from MRISuperResLib.core.errors import Cancelled
 from MRISuperResLib.core.messages import Message, info
-from MRISuperResLib.core.progress import CancelCheck, format_duration
+from MRISuperResLib.core.options import ComparisonOptions
+from MRISuperResLib.core.progress import CancelCheck, Progress, format_duration
+from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
 from .. import api
-from ..options.presets import preset
-from ..options.recipe import Recipe
+from ..options.presets import Recipe, preset
 from ..options.settings import Settings
-from ..runs.events import Event
+from ..runs.events import Event, TaskReport
 
 LINE_INTERVAL = 5.0
 """Seconds between two lines on steps."""
@@ -35,7 +36,7 @@ SCORES = {
 """Title, decimals and unit of a score."""
 
 
-def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+def train(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
     """Train or resume, and return the line that names the models.
 
     Raises:
@@ -70,6 +71,71 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         f"Done: {folder.models}. “export {folder.path} --name NAME --to FOLDER” makes a pair of "
         "models."
     )
+
+
+def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Evaluate models and return the tables.
+
+    Raises:
+        SuperResolutionError: There is no volume, or a model or an option cannot be used.
+        Cancelled: The user stopped the command.
+    """
+    from ..evaluation.report import MARKDOWN  # loads torch
+
+    options = ComparisonOptions(
+        INTERPOLATIONS,
+        slice_axis=arguments.slice_axis,
+        device=arguments.device,
+        precision=arguments.precision,
+        degradation=arguments.degradation,
+        noise=arguments.noise,
+        seed=arguments.seed,
+        perceptual=arguments.perceptual,
+    )
+    with TaskReport(arguments.report) as report:
+
+        def on_progress(progress: Progress) -> None:
+            console.line(f"{progress.done}/{progress.total} volumes")
+            report.progress(progress)
+
+        evaluation = api.evaluate(
+            arguments.data,
+            run=arguments.run,
+            models=arguments.models,
+            scales=arguments.scales or (),
+            options=options,
+            out=arguments.out,
+            hr_slices=arguments.hr_slices,
+            anatomy=arguments.anatomy,
+            data_folder=arguments.base,
+            on_message=lambda message: console.messages([message]),
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+        )
+    text = Path(arguments.out, MARKDOWN).read_text(encoding="utf-8")
+    count = len(evaluation.volumes)
+    return f"{text}\nDone: {arguments.out}, {count} combinations of volume and scale"
+
+
+def export(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Write the models and return the summaries of their cards.
+
+    Raises:
+        SuperResolutionError: The run is not finished, or an argument is invalid.
+        Cancelled: The user stopped the command.
+    """
+    with TaskReport(arguments.report) as report:
+        cards = api.export(
+            arguments.run,
+            arguments.name,
+            arguments.to,
+            measure=not arguments.no_figures,
+            alpha=arguments.alpha,
+            on_message=lambda message: console.messages([message]),
+            on_progress=report.progress,
+            is_cancelled=is_cancelled,
+        )
+    return "\n\n".join(f"{card.name}\n{card.summary()}" for card in cards)
 
 
 def settings_of(arguments: argparse.Namespace) -> tuple[Recipe | None, Settings]:
