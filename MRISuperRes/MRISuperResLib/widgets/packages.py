@@ -36,6 +36,7 @@ PERCEPTUAL_REQUIREMENTS = {
 
 TRAINING_REQUIREMENTS = {
     "accelerate": "accelerate>=1.0",
+    "matplotlib": "matplotlib>=3.8",
     "nibabel": "nibabel>=5.2",
     "psutil": "psutil>=5.9",
 }
