@@ -152,6 +152,11 @@ class FolderOfResultsTest(AuditCommandTest):
             [(row["scale"], row["volumes"], row["method"]) for row in summary],
             [("2", "2", method) for method in METHODS],
         )
+        table = [line for line in text.splitlines() if line.startswith("|")]
+        self.assertEqual(len({len(line) for line in table}), 1)
+        self.assertLessEqual(len(table[0]), 100)
+        lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+        cells = {name: values for name, *values in lines}
         for row in summary:
             both = [other for other in volumes if other["method"] == row["method"]]
             self.assertAlmostEqual(
@@ -160,9 +165,12 @@ class FolderOfResultsTest(AuditCommandTest):
                 places=5,
             )
             self.assertEqual(int(row["lesions"]), sum(int(other["lesions"]) for other in both))
-            self.assertRegex(
-                text, rf"(?m)^\| `{re.escape(row['method'])}` \| {float(row['unfaithful']):.2f} \|"
+            column = METHODS.index(row["method"])
+            self.assertEqual(cells["figure"][column], f"`{row['method']}`")
+            self.assertEqual(
+                cells["unfaithful patches, %"][column], f"{float(row['unfaithful']):.2f}"
             )
+            self.assertEqual(cells["synthetic lesions"][column], row["lesions"])
         markdown = (self.out / "audit.md").read_text(encoding="utf-8")
         self.assertTrue(text.startswith(markdown))
         for part in (

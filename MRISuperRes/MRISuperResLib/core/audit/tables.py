@@ -121,24 +121,27 @@ def markdown(results: Results, options: AuditOptions, skipped: Sequence[str] = (
 def _table(scale: int, volumes: Mapping[str, Mapping[str, Findings]]) -> list[str]:
     methods = combine_volumes(volumes)
     first = next(iter(methods.values()))
-    header = ["method", *(heading for heading, _ in AUDIT_FIGURES.values())]
+    rows = [["figure", *(f"`{name}`" for name in methods)]]
+    for key, (heading, _) in AUDIT_FIGURES.items():
+        texts = [format_figure(key, found.figures()[key]) for found in methods.values()]
+        rows.append([heading, *texts])
     counts = (
         _count(len(volumes), "volume"),
         _count(first.slices, "slice"),
         _count(first.patches, "patch", "patches"),
         _count(len(first.lesions), "lesion"),
     )
+    return [f"## ×{scale}: {', '.join(counts)}", "", *_aligned(rows)]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table that is also readable as text: first column left, others right."""
+    first, *others = [max(map(len, column)) for column in zip(*rows)]
     lines = [
-        f"## ×{scale}: {', '.join(counts)}",
-        "",
-        "| " + " | ".join(header) + " |",
-        "|---" + "|--:" * (len(header) - 1) + "|",
+        f"| {row[0]:{first}} | {' | '.join(map(str.rjust, row[1:], others))} |" for row in rows
     ]
-    for name, found in methods.items():
-        figures = found.figures()
-        cells = " | ".join(format_figure(key, figures[key]) for key in AUDIT_FIGURES)
-        lines.append(f"| `{name}` | {cells} |")
-    return lines
+    rule = "|".join(["-" * (first + 2), *("-" * (width + 1) + ":" for width in others)])
+    return [lines[0], f"|{rule}|", *lines[1:]]
 
 
 def _csv(keys: tuple[str, ...], findings: Mapping[tuple[Any, ...], Findings]) -> str:
