@@ -282,6 +282,12 @@ class SpacingTest(WithTinyModel):
         for part in ("tiny-x2", "spacing of 3 mm", "brain: 1–1.5; fetal: 4×6 mm"):
             self.assertIn(part, text)
 
+    def test_models_with_the_same_training_spacings_share_a_warning(self):
+        matrix = np.diag([3, 3, 3, 1])
+        psnr, gan = ModelStore([SHIPPED]).cards(2)
+        (message,) = spacing_messages(matrix, choose_slice_axis(matrix), [psnr, gan, psnr])
+        self.assertIn("fast-x2-psnr and fast-x2-gan were not trained on", message.text)
+
     def test_card_without_training_data_gives_no_warning(self):
         with tempfile.TemporaryDirectory() as folder:
             write_model(folder, "tiny")

@@ -165,24 +165,26 @@ def spacing_messages(
         cards: Cards of the models. A card that lists no training spacings gives no warning.
 
     Returns:
-        A warning (code "spacing") per model whose nearest training spacing differs by more than
-        the factor MAX_SPACING_RATIO, in either in-plane direction.
+        A warning (code "spacing") about the models whose nearest training spacing differs by more
+        than the factor MAX_SPACING_RATIO, in either in-plane direction; models with the same
+        training spacings share one.
     """
     in_plane = np.delete(geometry.spacing(ijk_to_ras), axis.index)
-    shown = _spacing_text([in_plane])
-    messages = []
-    for card in cards:
+    names: dict[str, list[str]] = {}
+    for card in {card.name: card for card in cards}.values():
         trained = card.training_spacings()
         if trained and _spacing_ratio(in_plane, trained) > MAX_SPACING_RATIO:
             known = "; ".join(f"{name}: {_spacing_text(sides)}" for name, sides in trained.items())
-            messages.append(
-                warning(
-                    "spacing",
-                    f"{card.name} was not trained on an in-plane spacing of {shown} mm ({known} "
-                    "mm). Check the result with care.",
-                )
-            )
-    return messages
+            names.setdefault(known, []).append(card.name)
+    return [
+        warning(
+            "spacing",
+            f"{' and '.join(group)} {'was' if len(group) == 1 else 'were'} not trained on an "
+            f"in-plane spacing of {_spacing_text([in_plane])} mm ({known} mm). "
+            "Check the result with care.",
+        )
+        for known, group in names.items()
+    ]
 
 
 def _spacing_ratio(

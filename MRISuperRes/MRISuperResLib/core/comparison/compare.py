@@ -194,11 +194,8 @@ class SharedMethods:
     def messages(self, stack: SliceStack) -> list[Message]:
         """Collect the messages of the methods about spacing, precision and memory."""
         methods = list(dict.fromkeys(self.methods.values()))
-        spacing = [
-            message
-            for method in methods
-            for message in spacing_messages(stack.low.ijk_to_ras, stack.axis, method.cards)
-        ]
+        cards = [card for method in methods for card in method.cards]
+        spacing = spacing_messages(stack.low.ijk_to_ras, stack.axis, cards)
         return [*spacing, *(message for method in methods for message in method.messages)]
 
     def __call__(self, low: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
