@@ -266,8 +266,9 @@ class ModelsTest(CommandLineTest):
         code, out, _ = run("models", "list")
         self.assertEqual(code, 0)
         self.assertRegex(
-            out, r"(?m)^tiny-x4-gan +×4 +gan +brain, fetal +GPU +1\.0 MiB +A tiny model$"
+            out, r"(?m)^tiny-x4-gan +×4 +gan +– +brain, fetal +GPU +1\.0 MiB +A tiny model$"
         )
+        self.assertRegex(out, r"(?m)^fast-x2-psnr +×2 +psnr +fast-x2 +brain, fetal +CPU ")
         for name in INTERPOLATIONS:
             self.assertRegex(out, rf"(?m)^{name} +×2 ×4 ×8 +baseline")
 

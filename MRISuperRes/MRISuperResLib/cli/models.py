@@ -17,7 +17,7 @@ INTERPOLATION_TITLE = "Interpolation as in MATLAB's imresize, without learning"
 
 
 def run(arguments: argparse.Namespace) -> str:
-    """Return the text that answers a command.
+    """Run a command and return its text for standard output.
 
     Raises:
         SuperResolutionError: The model does not exist or cannot be used.
@@ -52,15 +52,14 @@ def cards_as_json(store: ModelStore | None = None) -> str:
 def table(store: ModelStore | None = None) -> str:
     """Return all models and interpolations, one line each."""
     store = store or ModelStore()
-    rows = [("NAME", "SCALE", "STAGE", "ANATOMY", "DEVICE", "SIZE", "TITLE")]
+    rows = [("NAME", "SCALE", "STAGE", "PAIR", "ANATOMY", "DEVICE", "SIZE", "TITLE")]
     for model in store.models():
         card, size = model.card, model.path.stat().st_size / 2**20
         anatomy = ", ".join(card.anatomy) or "–"
-        device = card.made_for.upper()
-        scale = f"×{card.scale}"
-        rows.append((card.name, scale, card.stage, anatomy, device, f"{size:.1f} MiB", card.title))
+        title = (card.made_for.upper(), f"{size:.1f} MiB", card.title)
+        rows.append((card.name, f"×{card.scale}", card.stage, card.pair or "–", anatomy, *title))
     for name in INTERPOLATIONS:
-        rows.append((name, "×2 ×4 ×8", "baseline", "any", "CPU", "–", INTERPOLATION_TITLE))
+        rows.append((name, "×2 ×4 ×8", "baseline", "–", "any", "CPU", "–", INTERPOLATION_TITLE))
     return "\n".join(format_columns(rows, width=sys.maxsize))
 
 
@@ -77,7 +76,7 @@ def description(name: str, store: ModelStore | None = None) -> str:
     values = card.to_dict() | {"file": str(model.path)}
     del values["metrics"], values["audit"]
     lines = [card.summary(), ""]
-    lines += _lines({key: value for key, value in values.items() if value not in ("", [], {})})
+    lines += _lines(values)
     for heading, header, rows in card.metric_tables():
         lines += ["", f"{heading}, on volumes of held-out subjects:"]
         lines += format_columns([header, *rows], width=sys.maxsize)
@@ -87,9 +86,11 @@ def description(name: str, store: ModelStore | None = None) -> str:
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:
-    """Yield nested JSON values; a value without nested objects takes one line."""
+    """Yield nested JSON values but empty ones; a value without nested objects takes one line."""
     entries = value.items() if isinstance(value, dict) else (("-", entry) for entry in value)
     for key, entry in entries:
+        if entry in ("", [], {}):
+            continue
         label = f"{indent}{key}" + ("" if key == "-" else ":")
         parts = (
             entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ()
@@ -103,7 +104,10 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
+        return ", ".join(
+            f"{key} ({_text(entry)})" if isinstance(entry, list) else f"{key} {_text(entry)}"
+            for key, entry in value.items()
+        )
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return f"{value:.5g}" if isinstance(value, float) else "none" if value is None else str(value)
