@@ -18,7 +18,7 @@ from made_models import write_model
 from MRISuperResLib.cli import help_texts, parser
 from MRISuperResLib.cli.console import format_columns
 from MRISuperResLib.core.methods import registry
-from MRISuperResLib.core.metrics.full_reference import difference_map, inconsistency_map
+from MRISuperResLib.core.resampling import difference_map, inconsistency_map
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.io.formats import read_volume
 

@@ -5,7 +5,7 @@ from made_bodies import body, compare
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.metrics.full_reference import inconsistency_map, difference_map
+from MRISuperResLib.core.resampling import difference_map, inconsistency_map
 
 
 class MapsTest(unittest.TestCase):

@@ -20,12 +20,11 @@ from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
 from ..core.io.formats import read_volume, write_volume
 from ..core.methods.registry import MethodRegistry, default_comparison_methods
-from ..core.metrics.full_reference import difference_map, inconsistency_map
 from ..core.models.card import ModelCard
 from ..core.models.store import ModelStore
 from ..core.options import FLOOR, ComparisonOptions
 from ..core.progress import CancelCheck, format_elapsed
-from ..core.resampling import INTERPOLATIONS
+from ..core.resampling import INTERPOLATIONS, difference_map, inconsistency_map
 from ..core.volume import Volume
 from .console import WIDTH, Console, format_columns
 
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     figure.import_matplotlib()
     with new_folder(arguments.out) as folder:
         for name in options.methods:
-            registry.get(options.upsampling_options(name))  # errors before the work
+            registry.get(options.upsampling_options(name))  # fails early, before the volume is read
         volume = read_volume(arguments.input, arguments.frame, arguments.series)
         try:
             comparison = compare_methods(

@@ -1,4 +1,4 @@
-"""Interpolation, degradation and back-projection of slices.
+"""Interpolation, degradation and back-projection of slices, and difference maps of volumes.
 
 Interpolation and bicubic degradation are those of MATLAB's imresize. Every axis is resampled by a
 matrix whose rows hold the kernel's weights: center-aligned samples (the outer edges of the image
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from .slice_axis import SliceAxis
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -59,7 +61,7 @@ KERNELS: dict[str, tuple[Kernel, int]] = {
 
 @lru_cache(maxsize=16)
 def weights(size_in: int, size_out: int, kernel: str = "bicubic") -> np.ndarray:
-    """Compute the matrix that resamples one axis.
+    """Compute the resampling matrix of one axis.
 
     Args:
         size_in: Number of input samples.
@@ -255,6 +257,39 @@ def back_project(
         residual = residual - apply(rows, columns, residual)
         correction = correction + residual
     return images + upsample(correction, scale)
+
+
+def inconsistency_map(
+    output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str
+) -> np.ndarray:
+    """Compute |degraded output − input|, the data inconsistency of every input voxel.
+
+    It is the residual of `back_project`, in the intensities of the volumes.
+
+    Args:
+        output: Upsampled volume (k, j, i).
+        low: The volume that was upsampled (k, j, i).
+        axis: Slice direction.
+        scale: Upsampling factor.
+        degradation: "bicubic" or "kspace".
+
+    Returns:
+        float32, the shape of `low`.
+    """
+    upsampled, given = (
+        np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0)
+        for volume in (output, low)
+    )
+    difference = np.abs(degrade(upsampled, scale, degradation) - given)
+    return np.ascontiguousarray(np.moveaxis(difference, 0, axis.numpy_axis))
+
+
+def difference_map(volume: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Compute |volume − other| of two arrays of the same shape, float32."""
+    difference: np.ndarray = np.abs(
+        np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32)
+    )
+    return difference
 
 
 @lru_cache(maxsize=16)

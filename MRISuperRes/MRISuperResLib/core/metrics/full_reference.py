@@ -6,9 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import binary_fill_holes, gaussian_filter
 
-from .. import resampling
-from ..slice_axis import SliceAxis
-
 PEAK = 255.0
 """White: the 99.9 percentile of a volume, if the 0.1 percentile is 0."""
 
@@ -167,34 +164,3 @@ def foreground(image: ArrayLike) -> np.ndarray:
 def _smooth(a: np.ndarray) -> np.ndarray:
     smoothed: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
     return smoothed
-
-
-def inconsistency_map(
-    output: np.ndarray, low: np.ndarray, axis: SliceAxis, scale: int, degradation: str
-) -> np.ndarray:
-    """Compute |degraded output − input|: where a result is inconsistent with the acquired data.
-
-    Args:
-        output: Upsampled volume (k, j, i).
-        low: The volume that was upsampled (k, j, i).
-        axis: Slice direction.
-        scale: Upsampling factor.
-        degradation: "bicubic" or "kspace".
-
-    Returns:
-        float32, the shape of `low`.
-    """
-    upsampled, given = (
-        np.moveaxis(np.asarray(volume, dtype=np.float32), axis.numpy_axis, 0)
-        for volume in (output, low)
-    )
-    difference = np.abs(resampling.degrade(upsampled, scale, degradation) - given)
-    return np.ascontiguousarray(np.moveaxis(difference, 0, axis.numpy_axis))
-
-
-def difference_map(volume: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Compute |volume − other| of two arrays of the same shape, float32."""
-    difference: np.ndarray = np.abs(
-        np.asarray(volume, dtype=np.float32) - np.asarray(other, dtype=np.float32)
-    )
-    return difference

@@ -11,7 +11,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ...core.metrics.full_reference import difference_map, inconsistency_map
+from ...core.resampling import difference_map, inconsistency_map
 from ...core.volume import Volume
 from ..nodes import ATTRIBUTE_PREFIX, fillVolume, ijkToRAS, removeNode
 from . import nodes
