@@ -89,3 +89,20 @@ examples:
 IMPORT_DESCRIPTION = """\
 Convert an ESRGAN checkpoint (.pth, .safetensors; one or three channels) to a model for grayscale
 images. Only weights are read; no code in the file is executed."""
+
+COMMANDS = {
+    "upsample": ("upsample a volume", DESCRIPTION, UPSAMPLE_EXAMPLES),
+    "batch": ("upsample all volumes of folders and lists", BATCH_DESCRIPTION, BATCH_EXAMPLES),
+    "compare": ("compare methods on a volume", COMPARE_DESCRIPTION, COMPARE_EXAMPLES),
+    "audit": (
+        "measure hallucinated, lost and inconsistent detail",
+        AUDIT_DESCRIPTION,
+        AUDIT_EXAMPLES,
+    ),
+    "models": (
+        "list, show, install, import and remove models",
+        "Manage the installed models.",
+        None,
+    ),
+}
+"""{command: (line in the list of commands, description, text after the options)}"""

@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Refuse unknown arguments where they stand: the error names the help of the command."""
+        """Refuse unknown arguments of a command, so that the error points to its own help."""
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -59,45 +59,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"MRISuperRes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_upsample(
-        commands.add_parser(
-            "upsample",
-            help="upsample a volume",
-            description=help_texts.DESCRIPTION,
-            epilog=help_texts.UPSAMPLE_EXAMPLES,
+    for name, add_arguments in (
+        ("upsample", _add_upsample),
+        ("batch", _add_batch),
+        ("compare", _add_compare),
+        ("audit", _add_audit),
+        ("models", _add_models),
+    ):
+        summary, description, examples = help_texts.COMMANDS[name]
+        add_arguments(
+            commands.add_parser(name, help=summary, description=description, epilog=examples)
         )
-    )
-    _add_batch(
-        commands.add_parser(
-            "batch",
-            help="upsample all volumes of folders and lists",
-            description=help_texts.BATCH_DESCRIPTION,
-            epilog=help_texts.BATCH_EXAMPLES,
-        )
-    )
-    _add_compare(
-        commands.add_parser(
-            "compare",
-            help="compare methods on a volume",
-            description=help_texts.COMPARE_DESCRIPTION,
-            epilog=help_texts.COMPARE_EXAMPLES,
-        )
-    )
-    _add_audit(
-        commands.add_parser(
-            "audit",
-            help="measure hallucinated, lost and inconsistent detail",
-            description=help_texts.AUDIT_DESCRIPTION,
-            epilog=help_texts.AUDIT_EXAMPLES,
-        )
-    )
-    _add_models(
-        commands.add_parser(
-            "models",
-            help="list, show, install, import and remove models",
-            description="Manage the installed models.",
-        )
-    )
     return parser.parse_args(arguments)
 
 
@@ -258,7 +230,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of degradation, perceptual metric, slices, device and precision."""
+    """Add the options for degradation, perceptual metric, slice axis, device and precision."""
     _add_degradation(parser)
     parser.add_argument(
         "--perceptual",
@@ -345,7 +317,7 @@ def _add_input_options(parser: argparse.ArgumentParser) -> None:
 
 
 def split_names(text: str) -> list[str]:
-    """Return the names that a text lists, separated by commas."""
+    """Split a comma-separated list of names."""
     return [name.strip() for name in text.split(",")]
 
 
