@@ -53,7 +53,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     with new_folder(out) as folder:
         for options in tasks:
             for name in options.methods:
-                registry.get(options.upsampling_options(name))  # errors before the work
+                registry.get(
+                    options.upsampling_options(name)
+                )  # fails early, before the folder is filled
         files = AuditFiles(folder, tasks)
         for number, (name, source) in enumerate(volumes.items(), 1):
             console.line(f"[{number}/{len(volumes)}] {source}")
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
 
 
 def options_of(arguments: argparse.Namespace, registry: MethodRegistry) -> list[AuditOptions]:
-    """Return the audit options of every scale that the arguments ask for.
+    """Return the audit options of every requested scale.
 
     Raises:
         SuperResolutionError: An option is invalid, or a model is unknown.
@@ -136,7 +138,7 @@ def _audit_file(
     console: Console,
     is_cancelled: CancelCheck,
 ) -> None:
-    """Audit a volume at every scale; what cannot be audited is reported and recorded."""
+    """Audit a volume at every scale; report and record failures."""
     try:
         volume = read_volume(source)
     except SuperResolutionError as error:
@@ -178,14 +180,14 @@ def _update_cards(anatomy: str, cards: dict[str, Path], files: AuditFiles, out: 
 
 
 class AuditFiles:
-    """Writes the maps of one volume after another; tables and picture follow at the end.
+    """Writer of the files of an audit: maps per volume; tables and figure at the end.
 
     Args:
         folder: An empty folder.
         tasks: Options of the audit, one per scale.
 
     Attributes:
-        tasks: See above.
+        tasks: Options of the audit, one per scale.
         results: {scale: {volume: {method: Findings}}}.
         skipped: Volumes that could not be audited, each with its reason.
     """
@@ -201,13 +203,13 @@ class AuditFiles:
         self._methods: dict[int, list[dict[str, Any]]] = {}
 
     def skip(self, source: Path, reason: str, scale: int | None = None) -> str:
-        """Record, and return, why a volume could not be audited."""
+        """Record a volume that could not be audited; return the text for the user."""
         at_scale = "" if scale is None else f", ×{scale}"
         self.skipped.append(f"{source}{at_scale}: {reason}")
         return self.skipped[-1]
 
     def add(self, name: str, source: Path, options: AuditOptions, result: VolumeAudit) -> None:
-        """Write the maps of a volume and keep its figures.
+        """Write the maps of a volume and record its findings.
 
         Args:
             name: Name of the volume in the tables.
@@ -241,7 +243,7 @@ class AuditFiles:
             write_volume(path, Volume(audit.crossing, result.ijk_to_ras, provenance=origin))
 
     def finish(self) -> str:
-        """Write tables and picture; return the text of audit.md.
+        """Write tables and figure; return the text of audit.md.
 
         Raises:
             SuperResolutionError: No volume could be audited, or matplotlib is missing.

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     """
     options = options_of(arguments)
     registry = MethodRegistry()
-    method = registry.get(options)  # an error here would repeat for every volume
+    method = registry.get(options)  # fails early, before any volume is read
     out = Path(os.path.abspath(arguments.out))
     as_dicom = arguments.format == DICOM
     suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
@@ -115,7 +115,7 @@ def _volumes(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     """Yield (input, its path below the output folder)."""
     if path.is_dir():
         for source in find_volumes(path):
-            if not source.is_relative_to(out):  # outputs of an earlier run are not inputs
+            if not source.is_relative_to(out):  # outputs of an earlier batch are not inputs
                 yield source, source.relative_to(path) if source != path else Path(path.name)
     elif path.suffix.lower() == ".txt":
         for line in filter(None, map(str.strip, _lines(path))):
@@ -136,7 +136,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, method: Method) -> bool:
-    """Return True if the output was made with the same model and options after the input."""
+    """Return True if the output is newer than the input and has the same model and options."""
     try:
         record = json.loads(provenance_path(target).read_text(encoding="utf-8"))
         is_newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
@@ -151,7 +151,7 @@ def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, metho
 
 
 class _Report:
-    """A table with the result of every volume; the file is complete after each."""
+    """CSV report with the result of every volume, rewritten after each one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

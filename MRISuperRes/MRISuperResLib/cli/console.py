@@ -11,17 +11,17 @@ from ..core.messages import Message
 from ..core.progress import Progress
 
 LINE_INTERVAL, LINE_STEP = 2.0, 0.1
-"""Seconds and share of the task between two progress lines in a file or a pipe."""
+"""Minimum interval of progress lines in a file or a pipe: seconds, and fraction of the task."""
 WIDTH = 100
 """Characters per line of a table in a file or a pipe."""
 GAP = "  "
 
 
 class Console:
-    """Prints messages and progress.
+    """Printer of messages and progress.
 
     Args:
-        stream: Where to print; standard error by default.
+        stream: Output stream; standard error by default.
         clock: Returns seconds.
     """
 
@@ -34,7 +34,7 @@ class Console:
         self._last_report: tuple[float, float] | None = None
 
     def progress(self, progress: Progress) -> None:
-        """Show the progress: one changing line in a terminal, else a line now and then."""
+        """Show the progress: one changing line in a terminal, else occasional lines."""
         if progress.done == 0:
             self._last_report = None
         if self._stream.isatty():

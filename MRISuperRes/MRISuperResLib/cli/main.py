@@ -1,4 +1,4 @@
-"""Entry point of the command line: runs a command and maps its end to an exit code."""
+"""Entry point of the command line: runs a command and returns its exit code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def entry_point() -> None:
 def run_program(
     run: Command, arguments: Sequence[str] | None = None, raises_at_once: bool = True
 ) -> int:
-    """Run a command and map its end to an exit code.
+    """Run a command and translate its outcome to an exit code.
 
     Args:
         run: Function (arguments, console, is_cancelled) that returns the text for standard output.
@@ -67,7 +67,9 @@ def run_program(
     console = Console()
     with _stop_signals(raises_at_once) as stop:
         try:
-            if text := run(sys.argv[1:] if arguments is None else arguments, console, stop.asked):
+            if text := run(
+                sys.argv[1:] if arguments is None else arguments, console, stop.is_requested
+            ):
                 print(text, flush=True)
             return DONE
         except SuperResolutionError as error:
@@ -129,8 +131,8 @@ def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> s
 class _Stop:
     """The signal that requested a stop.
 
-    It is raised as KeyboardInterrupt too, to end reading and loading at once. A library's callback
-    may lose the exception; then the flag ends the run between two batches.
+    A signal also raises KeyboardInterrupt, which stops reading and loading at once. If a callback
+    of a library swallows the exception, the flag stops the command before the next batch.
     """
 
     def __init__(self, raises: bool) -> None:
@@ -143,7 +145,7 @@ class _Stop:
         if raises:
             raise KeyboardInterrupt
 
-    def asked(self) -> bool:
+    def is_requested(self) -> bool:
         return self.signal is not None
 
 

@@ -1,1 +1,1 @@
-"""The method itself: numpy arrays in, numpy arrays out. Knows nothing of Slicer, VTK or Qt."""
+"""Core library: numpy arrays in and out, without Slicer, VTK or Qt."""

@@ -1,4 +1,4 @@
-"""The two ways in which a task may end early, both meant for a person to read."""
+"""Exceptions that end a task early: errors that the user can fix, and cancellation."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ class SuperResolutionError(Exception):
 
 
 class Cancelled(Exception):  # noqa: N818 (not an error)
-    """The caller cancelled the task; no output was made."""
+    """Cancellation of a task by its caller."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .errors import SuperResolutionError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""Between the world frames of ITK and DICOM (LPS) and of Slicer and NIfTI (RAS), either way."""
+"""Conversion between the world frames LPS (ITK, DICOM) and RAS (Slicer, NIfTI); its own inverse."""
 
 
 def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:

@@ -33,14 +33,14 @@ MAX_AUDIT_METHODS = 64
 MAX_NOISE = 20
 """Standard deviation of Rician noise, percent of the intensity range."""
 FLOOR = "bicubic+bp"
-"""The result that is possible without learning: bicubic interpolation, back-projected."""
+"""Best baseline without learning: bicubic interpolation, back-projected."""
 BASELINES = ("bicubic", FLOOR)
-"""Methods that learned nothing and cannot hallucinate: every audit includes them."""
+"""Methods without learning, which cannot hallucinate; every audit includes them."""
 AUDITED_SLICES = 20
 METHOD_NAME = re.compile(
     r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?"
 )
-"""NAME[@ALPHA][+bp], the same in the panel, in scripts and in every record."""
+"""Grammar of method names: NAME[@ALPHA][+bp]."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ CancelCheck = Callable[[], bool]
 
 
 class ProgressMeter:
-    """Measures the speed of a task from its first report on."""
+    """Meter of the speed of a task, which starts at the first update."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -71,7 +71,7 @@ class PartsProgress:
     """Progress over several inputs that are processed one after the other.
 
     Attributes:
-        number: Index of the present input, from 0.
+        number: Index of the current input, counted from 0.
         count: Number of inputs.
 
     Args:
@@ -83,7 +83,7 @@ class PartsProgress:
         self._slices, self._meter = slices, ProgressMeter()
 
     def whole(self, progress: Progress) -> Progress:
-        """Return the progress over all inputs, given that of the present one."""
+        """Return the progress over all inputs, given that of the current one."""
         done = sum(self._slices[: self.number]) + progress.done
         return self._meter.update(done, sum(self._slices))
 

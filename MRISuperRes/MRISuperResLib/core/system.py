@@ -1,4 +1,4 @@
-"""System resources: GPU, available memory, and the needs of a run.
+"""System resources: GPU, available memory, and estimates of memory and time.
 
 Nothing here needs PyTorch, whose import takes seconds.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library. It comes with the driver and does not initialize the GPU."""
 WORKER_BYTES = 2**29
-"""Memory of a process with PyTorch and a network, beside its volume."""
+"""Memory of a process with PyTorch and a network, without its volume."""
 
 
 @functools.cache
 def has_gpu() -> bool:
-    """Return True if PyTorch can probably use a GPU: one of NVIDIA, or one of Apple silicon."""
+    """Return True if PyTorch can probably use a GPU (NVIDIA or Apple silicon)."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     try:
@@ -37,7 +37,7 @@ def has_gpu() -> bool:
             and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
             and count.value > 0
         )
-    except (KeyError, OSError, AttributeError):  # another system, no driver, an old driver
+    except (KeyError, OSError, AttributeError):  # unsupported system, missing or old driver
         return False
 
 
@@ -75,7 +75,7 @@ def device_kind(device: str) -> Literal["cpu", "gpu"]:
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """Memory and time of a run.
+    """Estimated memory and time of a task.
 
     Attributes:
         output_bytes: Size of all outputs, which stay in memory together.
@@ -88,7 +88,7 @@ class RunEstimate:
     seconds: float | None
 
     def fits(self, available: int | None) -> bool:
-        """Return True if the run fits into `available` bytes; None (unknown) counts as enough."""
+        """Return True if the task fits into `available` bytes; None (unknown) counts as enough."""
         return available is None or self.peak_bytes <= available
 
 
@@ -99,7 +99,7 @@ def estimate_run(
 ) -> RunEstimate:
     """Estimate memory and time of upsampling.
 
-    Slices without structure are not computed, so the time is an upper estimate.
+    Constant slices are skipped, so the time is an upper bound.
 
     Args:
         volumes: ((ni, nj, nk), bytes per voxel, slice direction) for every volume or frame.
@@ -108,7 +108,7 @@ def estimate_run(
     """
     voxels = [math.prod(size) * math.prod(axis.factors(scale)) for size, _bytes, axis in volumes]
     output = sum(count * voxel for count, (_size, voxel, _axis) in zip(voxels, volumes))
-    # the worker's copy of a volume, and a second one for its percentiles
+    # the worker's copy of a volume, and a temporary one for its percentiles
     copies = max((2 * math.prod(size) * voxel for size, voxel, _axis in volumes), default=0)
     seconds = None
     if card is not None and card.cpu_speed:

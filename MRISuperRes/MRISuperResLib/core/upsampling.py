@@ -215,8 +215,8 @@ def _upsample_slices(
 ) -> None:
     """Fill target (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
 
-    A batch is fetched after the next one was started, so that a GPU never waits. Of the slices
-    without any structure (around the body), one per gray level is upsampled.
+    A batch is fetched after the next one has been started, so that a GPU never waits. Constant
+    slices, as outside of the body, are upsampled once per gray level.
     """
     is_flat = [image.min() == image.max() for image in source]
     levels = {image[0, 0] for image, flat in zip(source, is_flat) if flat}

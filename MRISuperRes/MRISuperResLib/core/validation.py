@@ -1,4 +1,4 @@
-"""The validation of options: frozen dataclasses whose fields carry a rule.
+"""Validation of options: frozen dataclasses whose fields carry a rule.
 
 Example:
     >>> from dataclasses import dataclass
@@ -26,11 +26,11 @@ MAX_SHOWN = 80
 
 
 class Rule(NamedTuple):
-    """What a field accepts.
+    """Rule for the values of a field.
 
     Attributes:
         accepts: Returns True for a valid value.
-        description: What is accepted, as it reads after "must be".
+        description: Accepted values, as a phrase that follows "must be".
         nested: The `Validated` class that a JSON object becomes, if any.
     """
 
@@ -127,7 +127,7 @@ def invalid(sentence: str) -> SuperResolutionError:
 
 
 def integer(minimum: int, maximum: int | None = None) -> Rule:
-    """Accept integers of a range; True and False are not integers here."""
+    """Accept integers of a range, but neither True nor False."""
     return Rule(
         lambda v: type(v) is int and v >= minimum and (maximum is None or v <= maximum),
         f"a whole number {_range(minimum, maximum)}",
@@ -193,7 +193,7 @@ def nested(kind: type[Validated]) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """Accept None besides what a rule accepts."""
+    """Accept None and every value of another rule."""
     return Rule(lambda v: v is None or rule.accepts(v), f"{rule.description}, or none", rule.nested)
 
 

@@ -153,7 +153,8 @@ class SliceStack:
             messages.append(
                 warning(
                     "non-finite",
-                    f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they count as dark.",
+                    f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
+                    "smallest value.",
                 )
             )
         return messages

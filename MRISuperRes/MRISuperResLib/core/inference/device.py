@@ -59,11 +59,11 @@ def free_memory(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device, function: Callable[[], object]) -> int:
-    """Call a function and return the memory that it took at its peak, in bytes.
+    """Call a function and return its peak memory in bytes.
 
     Args:
         device: A CUDA device.
-        function: What is measured; its result is dropped.
+        function: Function to measure; its result is discarded.
     """
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
@@ -81,7 +81,7 @@ def half_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
         return torch.float16
     if device.type == "cpu":
-        # older versions of PyTorch cannot tell
+        # missing in older versions of PyTorch
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"):
             return torch.bfloat16
@@ -89,11 +89,11 @@ def half_dtype(device: torch.device) -> torch.dtype:
 
 
 def requested_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """Return the type in which a network shall compute.
+    """Return the type of the computation for a precision.
 
     Args:
         precision: "float32"; "half": `half_dtype`; "auto": `half_dtype` on GPUs, float32 on CPUs.
-        device: Where the network runs.
+        device: Device of the network.
     """
     if precision == "float32" or (precision == "auto" and device.type == "cpu"):
         return torch.float32

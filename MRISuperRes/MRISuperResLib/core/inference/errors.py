@@ -1,8 +1,8 @@
 """Device failures: recognition of what PyTorch raises, and its translation for the user.
 
-PyTorch may raise a failure long after its cause, in an unrelated call. Where it has a type or an
-error code for a failure, these decide. Its memory allocators and the GPU libraries raise a plain
-RuntimeError that holds a fixed token; only these tokens are searched for.
+PyTorch may raise a failure long after its cause, in an unrelated call. Exception types and error
+codes identify a failure where PyTorch has them. Memory allocators and GPU libraries raise a plain
+RuntimeError, which is identified by a fixed token in its text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ R = TypeVar("R")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return True if the memory of a device, or of the computer, did not suffice."""
+    """Return True if a device or the computer ran out of memory."""
     return (
         isinstance(error, MemoryError)
         or _is_torch_error(error, "OutOfMemoryError")
@@ -63,15 +63,15 @@ def is_device_failure(error: BaseException) -> bool:
 def translate_device_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function: device failures become a SuperResolutionError.
 
-    The kind is "memory" or "device". A failed run is not continued on another device, since
-    results that a failing GPU computed before may be wrong.
+    The kind is "memory" or "device". A failed task does not continue on another device, since
+    earlier results of a failing GPU may be wrong.
     """
 
     @functools.wraps(function)
     def translated(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except RuntimeError as error:  # a MemoryError is translated where its size is known
+        except RuntimeError as error:  # callers that know the size translate MemoryError
             if is_out_of_memory(error):
                 raise SuperResolutionError(
                     "Out of memory. Close other applications, choose the device cpu, or crop the "
@@ -91,6 +91,6 @@ def translate_device_errors(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _is_torch_error(error: BaseException, name: str) -> bool:
-    """True for an error of a type that newer versions of PyTorch have; does not import it."""
+    """Return True for an error type of newer PyTorch versions, without importing PyTorch."""
     kind = getattr(sys.modules.get("torch"), name, None)
     return isinstance(kind, type) and isinstance(error, kind)

@@ -1,4 +1,4 @@
-"""Inference in batches, with smaller batches, tiles and the CPU as fallbacks for little memory."""
+"""Inference in batches; out of memory, in smaller batches, in tiles and on the CPU."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class UpsamplingNetwork(Protocol):
 
 
 class NetworkRunner:
-    """Runs a network on (n, 1, h, w) tensors; continues in smaller pieces if memory runs out.
+    """Runner of a network on (n, 1, h, w) tensors, with fallbacks when memory runs out.
 
     Args:
         net: The network with its weights.
@@ -53,8 +53,9 @@ class NetworkRunner:
         dtype: The type in which it computes there.
 
     Attributes:
-        device, dtype: Where and how it runs now.
-        messages: What was changed for lack of memory since `reset`.
+        device: Current device.
+        dtype: Current type of the computation.
+        messages: Fallbacks since `reset`.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class NetworkRunner:
         self.reset()
 
     def reset(self) -> None:
-        """Return to the requested device and type: a new run may find more memory."""
+        """Return to the requested device and type: a new task may find more memory."""
         (self.device, self.dtype), self.messages = self._requested, []
         self._max_batch: int | None = None
         self._tile: int | None = None  # side
@@ -85,12 +86,11 @@ class NetworkRunner:
 
         Args:
             batch: (n, 1, h, w), normalized.
-            finish: Maps the upsampled images (n, scale·h, scale·w), float32, to what is fetched
-                from the device.
+            finish: Converts the upsampled images (n, scale·h, scale·w), float32, on the device.
 
         Returns:
-            A function that waits for the result and returns it; until it is called, a GPU works
-            and the next batch can be prepared.
+            A function that waits for the result and returns it. Until then, a GPU computes in the
+            background.
 
         Raises:
             SuperResolutionError: Not even one tile fits into memory (kind "memory").
@@ -181,10 +181,10 @@ def is_exact_in_float32(dtype: np.dtype) -> bool:
 def restore(images: torch.Tensor, intensity: Intensity) -> torch.Tensor:
     """Return normalized images in the stored type: `Intensity.restore` on the images' device.
 
-    Values within a hundredth of a gray level of half a step may be rounded the other way.
+    Values within 0.01 of a rounding boundary may be rounded the other way.
 
     Args:
-        images: float32 of any shape; overwritten.
+        images: float32, any shape; overwritten.
         intensity: The map to invert; its type is exact in float32.
     """
     dtype = intensity.dtype

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Method(Protocol):
-    """Upsamples slices: a callable from (n, h, w), normalized, to (n, scale·h, scale·w)."""
+    """Upsampling method: a callable from (n, h, w), normalized, to (n, scale·h, scale·w)."""
 
     @property
     def name(self) -> str:
@@ -36,21 +36,21 @@ class Method(Protocol):
 
     @property
     def device(self) -> torch.device | str:
-        """Where it computes now."""
+        """Current device; the CPU after a GPU ran out of memory."""
 
     @property
     def precision(self) -> str:
-        """The type in which it computes now, such as "float32"."""
+        """Current type of the computation, such as "float32"."""
 
     @property
     def messages(self) -> list[Message]:
         """Messages about precision and memory since the method was requested."""
 
     def batch_size(self, height: int, width: int) -> int:
-        """Return how many slices of a size should be upsampled at a time."""
+        """Return the number of slices (height, width) to upsample at a time."""
 
     def upload(self, images: np.ndarray) -> Any:
-        """Return slices in the form that `__call__` takes fastest; methods can share them.
+        """Prepare slices for `__call__`; methods of the same device can share them.
 
         Args:
             images: (n, h, w), normalized.

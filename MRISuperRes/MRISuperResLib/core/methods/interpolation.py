@@ -1,4 +1,4 @@
-"""Interpolations, and back-projection of any method. Needs numpy only."""
+"""Interpolation methods, and back-projection of any method. Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class InterpolationMethod:
 
     @property
     def messages(self) -> list[Message]:
-        """None: an interpolation always works in the same way."""
+        """Always empty."""
         return []
 
     def batch_size(self, height: int, width: int) -> int:
-        """Return how many slices fit into BATCH_PIXELS."""
+        """Return the number of slices that fit into BATCH_PIXELS."""
         return max(1, BATCH_PIXELS // (height * width * self.scale**2))
 
     def upload(self, images: np.ndarray) -> np.ndarray:
@@ -73,12 +73,12 @@ class BackProjectedMethod:
 
     @property
     def device(self) -> torch.device | str:
-        """Where the method computes now."""
+        """Current device of the method."""
         return self._method.device
 
     @property
     def precision(self) -> str:
-        """The type in which the method computes now."""
+        """Current type of the computation."""
         return self._method.precision
 
     @property

@@ -28,7 +28,7 @@ MEMORY_FRACTION = 0.8
 
 
 class NetworkMethod:
-    """Upsamples slices with the network of a model, or with a blend of a pair of models.
+    """Upsampling with the network of a model, or with a blend of a pair of models.
 
     A blend interpolates the weights of both networks (Wang et al. 2018, section 3.4,
     arXiv:1809.00219).
@@ -75,12 +75,12 @@ class NetworkMethod:
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs now: the CPU if the GPU's memory did not suffice."""
+        """Current device; the CPU after a GPU ran out of memory."""
         return self._runner.device
 
     @property
     def precision(self) -> str:
-        """The type in which the network computes now, such as "float32"."""
+        """Current type of the computation, such as "float32"."""
         return _name(self._runner.dtype)
 
     @property
@@ -89,7 +89,7 @@ class NetworkMethod:
         return [*self._precision_messages, *self._runner.messages]
 
     def reset(self) -> None:
-        """Forget what earlier runs found out about precision and memory."""
+        """Discard the precision checks and memory fallbacks of earlier tasks."""
         self._runner.reset()
         self._is_checked, self._precision_messages = self._dtype == torch.float32, []
         if self._is_checked and self._precision == "half":
@@ -102,10 +102,10 @@ class NetworkMethod:
             ]
 
     def batch_size(self, height: int, width: int) -> int:
-        """Return how many slices of a size should be upsampled at a time.
+        """Return the number of slices (height, width) to upsample at a time.
 
-        On a CPU one slice at a time is fastest, since it stays in the cache. On a GPU the number
-        depends on the memory that a first, empty slice takes.
+        On a CPU, one slice at a time is fastest, since it stays in the cache. On a GPU, the memory
+        of a first, empty slice decides.
         """
         if self.device.type == "cpu":
             return 1
@@ -114,7 +114,7 @@ class NetworkMethod:
             return requested
         if (height, width) not in self._slice_bytes:
             taken = peak_memory(self.device, lambda: self(np.zeros((1, height, width))))
-            if self.device.type == "cpu":  # not even one slice fitted
+            if self.device.type == "cpu":  # out of memory for a single slice
                 return 1
             self._slice_bytes[height, width] = max(1, taken)
         available = MEMORY_FRACTION * free_memory(self.device)
@@ -145,7 +145,7 @@ class NetworkMethod:
     ) -> Callable[[], np.ndarray]:
         """Start upsampling slices; see `Method.start`.
 
-        The stored type is made on the device: it is fast there, and less data is copied.
+        The device converts to the stored type: this is fast there, and less data is copied.
         """
         # MPS has no unsigned integers
         if not is_exact_in_float32(intensity.dtype) or self.device.type == "mps":
@@ -156,13 +156,13 @@ class NetworkMethod:
     def _batch(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return slices (n, h, w) as a batch (n, 1, h, w) on the device."""
         batch = (images if isinstance(images, torch.Tensor) else self.upload(images))[:, None]
-        # if memory ran out, the CPU computes in float32
+        # no check after a fallback to the CPU, which computes in float32
         if not self._is_checked and self._runner.dtype == self._dtype:
             self._check_precision(batch)
         return batch
 
     def _check_precision(self, batch: torch.Tensor) -> None:
-        """Compare half precision with float32, and reject it if it is too far away."""
+        """Compare half precision with float32, and reject it if the difference is too large."""
         half = _name(self._dtype)
         try:
             error = half_precision_error(self._net, batch.to(self.device), self._dtype)

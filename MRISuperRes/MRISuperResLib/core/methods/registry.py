@@ -25,7 +25,7 @@ MIN_TORCH = "2.3"
 
 
 class MethodRegistry:
-    """Finds methods by name, and keeps loaded networks for later runs.
+    """Methods by name, with a cache of loaded networks.
 
     Args:
         store: The models; default: the installed ones.
@@ -39,7 +39,7 @@ class MethodRegistry:
 
     @translate_device_errors
     def get(self, options: UpsamplingOptions) -> Method:
-        """Return the method that options ask for, ready for a new run.
+        """Return the requested method, ready for a new task.
 
         Raises:
             SuperResolutionError: The model is unknown (kind "model") or has another scale
@@ -47,7 +47,7 @@ class MethodRegistry:
                 ("environment") or fails ("device").
         """
         if options.model is None:
-            # decided by what PyTorch finds if the device is "auto"
+            # with the device "auto", the default depends on the devices that PyTorch finds
             device = _resolve_device(options.device)
             model = self.store.default_model(
                 options.scale or DEFAULT_SCALE, device_kind(device.type)
@@ -138,7 +138,7 @@ def check_torch_version(version: str) -> None:
 
 
 def _resolve_device(name: str) -> torch.device:
-    """Import PyTorch and what else networks need, and return a device."""
+    """Import PyTorch and safetensors, and return a device."""
     try:
         import torch
 

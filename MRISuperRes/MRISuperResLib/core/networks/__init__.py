@@ -1,4 +1,4 @@
-"""Generator networks, by the name that the architecture of a model card gives them."""
+"""Generator networks by name, as in the architecture of a model card."""
 
 from __future__ import annotations
 

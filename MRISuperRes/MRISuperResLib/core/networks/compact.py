@@ -1,4 +1,4 @@
-"""A compact residual network for computers without a GPU; all its work is at low resolution.
+"""Compact residual network for computers without a GPU; it computes at low resolution only.
 
 Residual blocks without batch normalization (Lim et al. 2017, arXiv:1707.02921, section 3.1),
 sub-pixel convolution (Shi et al. 2016, arXiv:1609.05158, section 2.2) and a bicubic skip
