@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def train(
         SuperResolutionError: The run cannot start, or failed for a reason that the user can fix.
         Cancelled: A stop was requested.
     """
-    with _LoggedFailure(run):
+    with _logged_failure(run):
         sources, skipped = _sources(data, anatomy, data_folder)
         from .training import trainer  # loads torch
 
@@ -93,7 +94,7 @@ def resume(
         SuperResolutionError: The folder holds no run, or a volume has changed since its start.
         Cancelled: A stop was requested.
     """
-    with _LoggedFailure(run):
+    with _logged_failure(run):
         from .training import trainer  # loads torch
 
         return trainer.resume(run, on_event, on_progress, is_cancelled)
@@ -137,7 +138,7 @@ def evaluate(
         The scores by anatomy, scale and method.
 
     Raises:
-        SuperResolutionError: There is no volume, or a model is not installed.
+        SuperResolutionError: No volume can be used, or a model is not installed.
         Cancelled: `is_cancelled` returned True.
     """
     from MRISuperResLib.core.io.atomic import new_folder
@@ -201,8 +202,8 @@ def export(
         run: Folder of the run.
         name: Name of the pair.
         folder: Folder of the models; created if needed.
-        measure: Measure speed and quality for the cards; takes a while.
-        alpha: The GAN model is a blend: near 0 the first stage, 1 the second alone.
+        measure: Measure speed and quality for the cards, which takes minutes.
+        alpha: Blend of the GAN model, above 0 and at most 1: 1 is the generator of stage 2 alone.
         on_message: Called with messages on volumes that cannot be measured.
         on_progress: Called with the number of measured volumes.
         is_cancelled: Called between slices.
@@ -223,19 +224,16 @@ def export(
     return cards
 
 
-class _LoggedFailure:
-    """Context that writes an exception into the events of a run that was requested."""
-
-    def __init__(self, run: str | Path) -> None:
-        self._run = run
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        is_expected = isinstance(error, (Cancelled, RunUnavailableError))
-        if isinstance(error, Exception) and not is_expected:
-            log_failure(self._run, error)
+@contextlib.contextmanager
+def _logged_failure(run: str | Path) -> Iterator[None]:
+    """Write an exception into the events of a run; not a stop, nor a run that is unavailable."""
+    try:
+        yield
+    except (Cancelled, RunUnavailableError):
+        raise
+    except Exception as error:
+        log_failure(run, error)
+        raise
 
 
 def log_failure(run: str | Path, error: Exception) -> None:
@@ -260,7 +258,7 @@ def _evaluated_sources(
 ) -> tuple[list[Source], Skipped]:
     if data:
         sources, skipped = _sources(data, anatomy, data_folder)
-        reason = "A training volume: it says nothing about unseen subjects."
+        reason = "A training volume: its scores say nothing about unseen subjects."
         skipped += [(source.path, reason) for source in sources if source.use == "train"]
         return [source for source in sources if source.use != "train"], skipped
     if run is None:

@@ -119,7 +119,8 @@ class SlicesTest(PreparationTest):
             (
                 "warning",
                 "non-finite",
-                f"2 of {voxels.size} voxels are NaN or infinite; they count as dark.",
+                f"2 of {voxels.size} voxels are NaN or infinite; they were set to the "
+                "smallest value.",
             ),
             [(message.level, message.code, message.text) for message in made.messages],
         )
@@ -179,7 +180,7 @@ class UnsuitableTest(PreparationTest):
             (
                 "constant",
                 np.full((4, 32, 32), 7, np.int16),
-                "All its voxels are 7: the volume holds no image",
+                "All its voxels are 7: the volume contains no image",
             ),
             ("nan", np.full((4, 32, 32), np.nan, np.float32), "Every voxel .* is NaN"),
             (

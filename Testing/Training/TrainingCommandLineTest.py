@@ -108,10 +108,13 @@ class SettingsTest(RunTest):
                 ["--preset", "quick", "--scale", 2, "--set", "gan.steps=few"],
             ),
             (
-                "none.json holds no settings",
+                "Cannot read settings from .*none.json",
                 ["--scale", 2, "--settings", self.folder / "none.json"],
             ),
-            ("holds no settings .not a JSON object", ["--scale", 2, "--settings", self.write([1])]),
+            (
+                "Cannot read settings .*not a JSON object",
+                ["--scale", 2, "--settings", self.write([1])],
+            ),
             ("invalid choice: 'fast'", ["--preset", "fast", "--scale", 2]),
             ("No such file or folder: .*nowhere", ["--preset", "quick", "--scale", 2]),
         ):

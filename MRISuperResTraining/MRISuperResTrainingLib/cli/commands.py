@@ -24,7 +24,7 @@ from ..options.settings import Settings
 from ..runs.events import Event, TaskReport
 
 LINE_INTERVAL = 5.0
-"""Seconds between two lines on steps."""
+"""Seconds between two lines about steps."""
 
 SCORES = {
     "psnr": ("PSNR", 2, " dB"),
@@ -37,7 +37,7 @@ SCORES = {
 
 
 def train(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
-    """Train or resume, and return the line that names the models.
+    """Train or resume a run and return the line that names its models.
 
     Raises:
         SuperResolutionError: The settings or the data cannot be used, or the run failed.
@@ -77,7 +77,7 @@ def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: Canc
     """Evaluate models and return the tables.
 
     Raises:
-        SuperResolutionError: There is no volume, or a model or an option cannot be used.
+        SuperResolutionError: No volume can be used, or a model or an option is invalid.
         Cancelled: The user stopped the command.
     """
     from ..evaluation.report import MARKDOWN  # loads torch
@@ -187,8 +187,8 @@ def _read(path: str) -> dict[str, Any]:
         return values
     except (OSError, ValueError) as e:
         raise invalid(
-            f"{path} holds no settings ({e}): give a JSON object of settings, such as “settings” "
-            "in the run.json of a run."
+            f"Cannot read settings from {path} ({e}): give a JSON object of settings, such as "
+            "“settings” in the run.json of a run."
         ) from e
 
 

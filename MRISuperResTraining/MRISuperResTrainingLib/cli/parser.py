@@ -37,7 +37,7 @@ A recipe includes its settings; otherwise they are those of a preset. Either can
   {PROGRAM} train /data --preset quick --scale 2 --run runs/b --set gan=null     first stage only
   {PROGRAM} train /data --settings settings.json --run runs/c      a JSON object of settings
 
-Ctrl-C stops the run after a checkpoint; a second one stops it at once.
+Ctrl-C stops the run after a checkpoint; a second Ctrl-C stops it at once.
 
 Several processes share every batch, with the same result:
   torchrun --nproc-per-node 4 -m -- MRISuperResTrainingLib train DATA --preset modern --scale 4 \
@@ -179,7 +179,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="A",
-        help="blend of the GAN model: near 0 the first stage, 1 (default) the second alone",
+        help="blend of the GAN model, above 0 and at most 1: 1 (default) is the generator of "
+        "stage 2 alone",
     )
     parser.add_argument(
         "--no-figures",

@@ -53,7 +53,7 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         slices = np.load(path, mmap_mode="r")
         checksum = description.pop(CHECKSUM)
         is_whole = slices.dtype == np.float32 and _checksum(slices, description) == checksum
-    except Exception:  # numpy raises anything for a damaged header
+    except Exception:  # NumPy raises many kinds of errors for a damaged header
         return None
     return (slices, description) if is_whole else None
 
@@ -87,7 +87,7 @@ def _checksum(slices: np.ndarray, description: dict[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _replaced(path: Path) -> Generator[BinaryIO, None, None]:
-    """A temporary file of this process alone, which replaces `path` once it is on the disk."""
+    """Yield a temporary file that replaces `path` when it is complete and on the disk."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(temporary, "xb") as file:

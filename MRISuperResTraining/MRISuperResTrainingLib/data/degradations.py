@@ -1,12 +1,12 @@
 """Degradations: from high-resolution slices to low-resolution patches.
 
-Every pixel of a patch is that of the degraded whole slice. All degradations are linear and
-separable, so that a patch needs a few rows of two matrices only. Its edges are no edges of the
-slice, and no margin has to be cut off.
+A patch is cut from the degraded whole slice: it has no edge artifacts of its own, and no margin
+needs to be cut off. It is computed without the rest of the slice: all degradations are linear and
+separable, so that a patch needs only a few rows of two matrices.
 
-"bicubic": MATLAB's imresize. "kspace": the outer spatial frequencies are not acquired. "blur": a
-Gaussian, then bicubic. "bicubic+kspace" and "mixture": one of the first two or of all three, drawn
-with equal probability. The kernels are those of `MRISuperResLib.core.resampling`.
+"bicubic": MATLAB's imresize. "kspace": truncation of the outer k-space. "blur": a Gaussian, then
+bicubic. "bicubic+kspace" and "mixture": one of the first two or of all three, drawn with equal
+probability. The kernels are those of `MRISuperResLib.core.resampling`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ BLUR_RANGE = 0.2, 0.8
 
 Kuklisova-Murgasova et al. 2012 ("Reconstruction of fetal brain MRI with intensity matching and
 complete outlier removal") model the point spread of a single-shot T2 scan as a Gaussian with a full
-width at half maximum of 1.2 pixels, σ = 0.51. The range holds values half as wide and half as wide
-again; Keys's cubic adds no width, since its second moment is 0. Zhang et al. 2018 (SRMD,
-arXiv:1712.06116) go up to 1.0 for photographs."""
+width at half maximum of 1.2 pixels, σ = 0.51. The range extends from about half to one and a half
+times this width. Keys's cubic adds no width, since its second moment is 0. Zhang et al. 2018 (SRMD,
+arXiv:1712.06116) use up to 1.0 for photographs."""
 
 NOISY_SHARE = 0.5
-"""Share of the patches with noise: a network that never sees a clean image smooths it."""
+"""Share of the patches with noise: a network trained on noisy images alone smooths clean ones."""
 
 
 @dataclass(frozen=True)

@@ -25,24 +25,26 @@ from . import cache
 from .sources import Skipped, Source, one_use_per_subject
 
 VERSION = 2
-"""Version of what `_write_slices` makes of a file; cached files of other versions are ignored."""
+"""Version of the output of `_write_slices`; cached files of other versions are ignored."""
 
 MIN_CONTRAST = 0.05
 """Smallest standard deviation of the normalized intensities of a slice with anatomy."""
 
 MAX_EQUAL_NEIGHBORS = 0.5
-"""Largest share of equal neighboring voxels outside the background: MRI stays below 0.3, also in
-8 bits; label maps and images that were upsampled without interpolation do not."""
+"""Largest share of equal neighboring voxels outside the background.
+
+MRI stays below 0.3, even in 8 bits. Label maps and images that were upsampled without interpolation
+exceed the limit."""
 
 DETACHED = (".mhd", ".nhdr")
 """Extensions of headers whose voxels are in another file."""
 
 SAMPLED_VOXELS = 2**22
-"""Of larger volumes every n-th slice suffices to recognize a label map."""
+"""Voxels that suffice to recognize a label map: of larger volumes, every n-th slice is checked."""
 
 Exclusion = Literal["empty", "gap", "validation", "training"]
-"""Reason to leave a slice out: little or no anatomy, too near to a held-out slice, held out, used
-for training."""
+"""Reason to leave a slice out: little or no anatomy, too close to a held-out slice, held out,
+used for training."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class PreparedVolume:
         slice_spacing: Slice spacing, mm.
         kept: Numbers of the slices that are used.
         left_out: Numbers of the other slices, each with the reason.
-        messages: What the user should know about the volume.
+        messages: Messages about the volume.
     """
 
     source: Source
@@ -206,7 +208,7 @@ def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path)
 
 
 def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) -> None:
-    """side: of the shorter side of the slices, pixels; None leaves them as acquired."""
+    """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
     volume = read_volume(path)
     voxels, mask = intensity.mask_non_finite(volume.array)
     axis = slice_axis.choose_slice_axis(volume.ijk_to_ras, requested_axis)
@@ -217,7 +219,8 @@ def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) 
         messages.append(
             warning(
                 "non-finite",
-                f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they count as dark.",
+                f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
+                "smallest value.",
             )
         )
     size = height, width = stack.shape[1:]
@@ -241,10 +244,10 @@ def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) 
 
 
 def _check_content(stack: np.ndarray) -> None:
-    """Refuse (n, h, w) voxels that are not an acquired image."""
+    """Refuse constant volumes and label maps, (n, h, w)."""
     low = stack.min()
     if low == stack.max():
-        raise SuperResolutionError(f"All its voxels are {low}: the volume holds no image.")
+        raise SuperResolutionError(f"All its voxels are {low}: the volume contains no image.")
     some = stack[:: max(1, stack.size // SAMPLED_VOXELS)]
     levels, counts = np.unique(some, return_counts=True)
     background = levels[np.argmax(counts)]

@@ -16,7 +16,7 @@ from .preparation import PreparedVolume
 MIN_PATCH_CONTRAST = 0.02
 """Standard deviation below which a patch counts as plain background."""
 MAX_DRAWS = 4
-"""A patch of plain background is drawn again, at most this often in all."""
+"""Number of draws until a patch of plain background is accepted."""
 
 Pair = tuple[np.ndarray, np.ndarray]
 """A low-resolution and a high-resolution array."""
@@ -26,9 +26,9 @@ class PatchSampler:
     """Sampler of pairs of patches.
 
     A sample depends on the seed, the step and its index in the batch only. Therefore a run can be
-    resumed, and processes that share a batch get the samples of a single process. The anatomy is
-    drawn first, then volume, slice, position and one of the eight symmetries of the square, so
-    that a large data set does not drown a small one. Calls from several threads are safe.
+    resumed, and the number of processes that share a batch does not matter. The anatomy is drawn
+    first, so that a large data set does not outweigh a small one; then volume, slice, position and
+    one of the eight symmetries of the square. Calls from several threads are safe.
     """
 
     def __init__(self, volumes: Sequence[PreparedVolume], settings: Settings) -> None:
@@ -92,7 +92,7 @@ class PatchSampler:
         return _turned(low, turns, is_mirrored), _turned(high, turns, is_mirrored)
 
     def _draw_position(self, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
-        """A whole slice, and the position of a patch in low-resolution pixels."""
+        """Draw a whole slice, and the position of a patch in low-resolution pixels."""
         group = self._groups[rng.integers(len(self._groups))]
         volume = group[rng.integers(len(group))]
         scale, side = self._settings.scale, self._side

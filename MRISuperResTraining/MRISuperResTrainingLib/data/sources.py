@@ -42,7 +42,7 @@ PATH = "path"
 
 
 def _name() -> Rule:
-    return Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text that is not empty")
+    return Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a non-empty text")
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Sourc
 
 
 def _from_folder(folder: Path, anatomy: str) -> list[Source]:
-    """A subfolder is a subject, as is a file beside it, unless the file name has an entity sub-."""
+    """The subject is the subfolder; for names sub-… and files without a subfolder, the name."""
     root = Path(os.path.abspath(folder))
     sources = []
     for path in find_volumes(root):

@@ -25,8 +25,7 @@ from MRISuperResLib.core.validation import (
 from .preparation import Exclusion, PreparedVolume
 
 GAP = 10.0
-"""Distance in mm between training and held-out slices of one subject: nearer slices are too
-similar."""
+"""Distance between training and held-out slices of one subject, mm: closer slices are similar."""
 
 
 def _names() -> Rule:
@@ -52,8 +51,8 @@ class Split(Validated):
         validation: Held-out subjects.
         seed: Seed of the split.
         share: Requested share of held-out subjects.
-        by_slices: The only subject is on both sides, with different slices.
-        messages: What the user should know about the split.
+        by_slices: True if the only subject is on both sides, with different slices.
+        messages: Messages about the split.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -164,7 +163,7 @@ def _one_subject_per_anatomy(subject: str, anatomy: str) -> Message:
 
 
 def _by_subject(volumes: Iterable[PreparedVolume]) -> tuple[dict[str, str], dict[str, str]]:
-    """Use and anatomy by subject; of several anatomies the first in the alphabet."""
+    """Use and anatomy by subject; several anatomies count as the alphabetically first."""
     uses: dict[str, str] = {}
     anatomies: dict[str, str] = {}
     for volume in volumes:
@@ -202,7 +201,7 @@ def _drawn(
 
 
 def _blocks(volume: PreparedVolume, share: float) -> tuple[PreparedVolume, PreparedVolume]:
-    """The volume with its first slices, and with its last ones; a gap lies between them.
+    """Divide a volume into its first and its last slices, with a gap between them.
 
     Fewer than three slices are not divided.
     """

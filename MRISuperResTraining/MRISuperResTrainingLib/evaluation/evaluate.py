@@ -44,7 +44,7 @@ PERCEPTUAL_METRICS = {
 
 
 class EvaluationSource(Protocol):
-    """A volume file; `data.sources.Source` is one."""
+    """Volume file, such as `data.sources.Source`."""
 
     @property
     def path(self) -> str:
@@ -100,18 +100,13 @@ class Summary:
 class Evaluation:
     """Scores of several volumes.
 
-    Attributes:
-        volumes: Scores, in the order in which they were computed.
+    Args:
+        volumes: Scores in the order in which they were computed; the summaries need at least one
+            volume.
         skipped: Sentences about volumes that could not be used.
     """
 
     def __init__(self, volumes: Iterable[VolumeScores], skipped: Iterable[str] = ()) -> None:
-        """Take the scores of several volumes.
-
-        Args:
-            volumes: Scores; the summaries need at least one volume.
-            skipped: Sentences about volumes that could not be used.
-        """
         self.volumes: list[VolumeScores] = list(volumes)
         self.skipped: list[str] = list(skipped)
 
@@ -159,8 +154,8 @@ class Evaluation:
 def confidence_interval(values: ArrayLike) -> tuple[float, float] | None:
     """Compute the percentile bootstrap interval of a mean over subjects, 95 %.
 
-    Subjects are resampled, not slices: the slices of a subject are similar, and would make the
-    interval far too narrow. Efron and Tibshirani 1993, "An introduction to the bootstrap",
+    Subjects are resampled, not slices: the similar slices of a subject would make the interval far
+    too narrow. Efron and Tibshirani 1993, "An introduction to the bootstrap",
     chapter 13. The same values give the same interval.
 
     Args:
@@ -196,12 +191,12 @@ def evaluate(
     is_cancelled: CancelCheck | None = None,
     on_comparison: ComparisonCallback | None = None,
 ) -> Evaluation:
-    """Degrade every volume at every scale, restore it by every method, and score the results.
+    """Degrade every volume at every scale, restore it with every method, and score the results.
 
     Args:
         sources: Volume files.
-        models: Names of models; each takes part at its own scale. The interpolations and
-            back-projected bicubic interpolation always do.
+        models: Names of models, each for its own scale. The interpolations and back-projected
+            bicubic interpolation are always included.
         scales: Upsampling factors.
         registry: Finds the models and keeps them loaded.
         options: Options of the comparisons, except methods, scale and reference.
@@ -270,7 +265,7 @@ def perceptual_metrics() -> list[tuple[Metric, MetricFunction]]:
 
 
 class _Distance:
-    """A distance that computes the features of a reference once for all methods."""
+    """Distance that computes the features of a reference once for all methods."""
 
     def __init__(self, network: PerceptualDistance) -> None:
         self._network = network

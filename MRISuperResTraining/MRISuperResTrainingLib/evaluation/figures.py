@@ -106,7 +106,7 @@ def _draw_panel(
 
 
 def picture_name(source: EvaluationSource, scale: int) -> str:
-    """Return the name of a PNG file, without characters that file systems refuse."""
+    """Return the name of a PNG file that every file system accepts."""
     subject = re.sub(r"[^A-Za-z0-9._-]+", "_", source.subject)
     return f"{subject}_{Path(source.path).name.split('.')[0]}_x{scale}.png"
 
@@ -140,7 +140,7 @@ def middle_slice(path: str | Path) -> tuple[Volume, SliceAxis]:
 def upsample_middle_slice(
     path: str | Path, scale: int, models: Sequence[str], registry: MethodRegistry
 ) -> Comparison:
-    """Upsample the middle slice of a volume by every method, without a reference.
+    """Upsample the middle slice of a volume with every method, without a reference.
 
     Args:
         path: Volume file.
@@ -168,7 +168,7 @@ def draw_hr_slices(
         folder: Folder to create.
         evaluation: Names the volumes that can be used.
         sources: Volume files.
-        models: Names of models; each takes part at its own scale.
+        models: Names of models, each for its own scale.
         scales: Upsampling factors.
         registry: Finds the models and keeps them loaded.
 

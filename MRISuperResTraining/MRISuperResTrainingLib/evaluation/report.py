@@ -50,9 +50,9 @@ def evaluate_into(
     """Evaluate models and write the report into an empty folder.
 
     summary.csv: means over subjects with confidence intervals. volumes.csv: every volume.
-    evaluation.md: the tables. evaluation.png: their curves. pictures/: a slice of every volume by
-    every method. hr_slices/: the middle slices of 128 pixels, upsampled. evaluation.json: how the
-    report was made.
+    evaluation.md: the tables. evaluation.png: their curves. pictures/: a slice of every volume,
+    restored by every method. hr_slices/: middle slices of 128 pixels, upsampled. evaluation.json:
+    models, settings and versions.
 
     Args:
         folder: An empty folder.
@@ -62,7 +62,7 @@ def evaluate_into(
         registry: See `evaluate`.
         options: See `evaluate`.
         further: See `evaluate`.
-        with_hr_slices: Upsample the high-resolution slices themselves, too.
+        with_hr_slices: Also upsample the high-resolution slices themselves.
         on_progress: See `evaluate`.
         is_cancelled: See `evaluate`.
 
@@ -84,7 +84,7 @@ def evaluate_into(
         sources, models, scales, registry, options, further, on_progress, is_cancelled, draw
     )
     if not evaluation.volumes:
-        reason = " ".join(evaluation.skipped) or "There is no volume: name at least one."
+        reason = " ".join(evaluation.skipped) or "No volumes: name at least one."
         raise SuperResolutionError(f"Nothing could be evaluated. {reason}")
     record = _record(evaluation, models, scales, registry, options)
     texts = {
@@ -128,8 +128,8 @@ def _record(
 def volumes_csv(evaluation: Evaluation) -> str:
     """Return a line per volume, scale and method as CSV.
 
-    `slices` is the number of slices, `scored` that of the slices that every metric is averaged
-    over; `psnr_volume` is the PSNR over all voxels.
+    `slices` counts all slices, `scored` those that every metric is averaged over. `psnr_volume` is
+    the PSNR over all voxels.
     """
     keys = [metric.key for metric in evaluation.metrics()]
     lines = [
@@ -213,7 +213,7 @@ def _table(evaluation: Evaluation, anatomy: str, scale: int) -> list[str]:
 
 
 def _best(metric: Metric, summaries: Iterable[Summary | None]) -> str | None:
-    """The best mean as it is shown; None if there is none."""
+    """The text of the best mean; None without a mean."""
     shown = [metric.text(summary.mean) for summary in summaries if summary]
     return (max if metric.better == "higher" else min)(shown, key=float) if shown else None
 

@@ -1,4 +1,6 @@
-"""Discriminators: images (n, 1, patch, patch), about 0–1, to C(x), (n, 1), before the sigmoid.
+"""Discriminators: networks that tell real images from generated ones.
+
+Input: images (n, 1, patch, patch), about 0–1. Output: C(x), (n, 1), before the sigmoid.
 
 "thesis": eight 3×3 convolutions, each with batch normalization and LeakyReLU, and a dense head, as
 in SRGAN (Ledig et al. 2017, arXiv:1609.04802, fig. 4), which does not normalize the first layer.
@@ -43,7 +45,7 @@ def _process_count() -> int:
 
 
 class _MeanOverProcesses(torch.autograd.Function):
-    """The loss of every process depends on the mean: its gradient is the mean of theirs."""
+    """Mean over processes. Every loss depends on it, so the gradients are averaged as well."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -63,8 +65,8 @@ def _mean(x: Tensor) -> Tensor:
 class BatchNorm(nn.Module):
     """Batch normalization with the statistics of the batch in all processes.
 
-    Ioffe and Szegedy 2015 (arXiv:1502.03167), without running statistics: a discriminator sees
-    whole batches only.
+    Ioffe and Szegedy 2015 (arXiv:1502.03167), without running statistics: a discriminator
+    only processes whole batches.
     """
 
     EPSILON = 1e-5
@@ -110,8 +112,8 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute C(x), (n, 1)."""
-        judged: Tensor = self.head(self.body(x))
-        return judged
+        logits: Tensor = self.head(self.body(x))
+        return logits
 
 
 class ThesisDiscriminator(Discriminator):

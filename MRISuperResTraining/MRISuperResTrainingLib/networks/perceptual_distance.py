@@ -1,4 +1,4 @@
-"""Perceptual distances: how different two images look, lower for more similar ones.
+"""Perceptual distances of images; lower is more similar.
 
 Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric"
 (arXiv:1801.03924), eq. 1: d(x, y) = Σ_l mean over (h, w) of ‖w_l ⊙ (x_l − y_l)‖², where x_l are the
@@ -18,7 +18,7 @@ from . import vgg
 from .vgg import VGG
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""Of RGB from −1 to 1, as published with LPIPS."""
+"""Published input normalization of LPIPS, for RGB from −1 to 1."""
 EPSILON = 1e-10
 LINEAR_FILE = "lpips_v0.1_vgg_lin.pth"
 """The published linear weights w_l² of LPIPS for VGG16."""
@@ -100,8 +100,8 @@ class Lpips(PerceptualDistance):
 class VggDistance(PerceptualDistance):
     """Distance in the features of VGG19 with equal weights, the mean over the blocks.
 
-    It replaces LPIPS if only the weights of VGG19 are available, which the training needs anyway.
-    Its values are not comparable with those of LPIPS.
+    It replaces LPIPS if only the weights of VGG19 are available, which the perceptual loss needs
+    anyway. Its values cannot be compared with those of LPIPS.
     """
 
     def _normalized(self, images: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ def _read(path: str | Path) -> list[Tensor]:
             values[f"lin{block}.model.1.weight"].float().reshape(width, 1, 1)
             for block, width in enumerate(vgg.WIDTHS)
         ]
-    except Exception as e:  # readers raise anything for a file of another kind
+    except Exception as e:  # torch.load raises many kinds of errors for other files
         raise SuperResolutionError(
             f"{path} holds no weights of LPIPS ({type(e).__name__}): get {LINEAR_FILE} from "
             "github.com/richzhang/PerceptualSimilarity.",

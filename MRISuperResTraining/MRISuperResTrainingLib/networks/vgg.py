@@ -1,4 +1,4 @@
-"""VGG: features of images, learned by classifying photographs.
+"""VGG: image features from the classification of photographs.
 
 Simonyan and Zisserman 2014 (arXiv:1409.1556), with torchvision's weights: a state dict for RGB from
 0 to 1, normalized with the mean and standard deviation of ImageNet. Nothing is downloaded: the
@@ -23,13 +23,13 @@ CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 WIDTHS = (64, 128, 256, 512, 512)
 """Number of features of each block."""
 FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
-SOURCE = "https://download.pytorch.org/models"
+URL = "https://download.pytorch.org/models"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of RGB in ImageNet."""
+"""Mean and standard deviation of ImageNet, RGB."""
 
 
 class VGG(nn.Module):
-    """The convolutional part of VGG for gray images; not trained, always in float32.
+    """Convolutional part of VGG for gray images; not trained, always in float32.
 
     Args:
         name: "vgg16" or "vgg19".
@@ -133,7 +133,7 @@ def load_vgg(name: str, path: str | Path | None = None) -> VGG:
     if found is None:
         raise SuperResolutionError(
             f"The perceptual loss needs the weights of {name.upper()}, {FILES[name]}: get them "
-            f"from {SOURCE}/{FILES[name]}, and put them into a folder that the environment "
+            f"from {URL}/{FILES[name]}, and put them into a folder that the environment "
             f"variable {FOLDERS_VARIABLE} names.",
             "environment",
         )
@@ -144,11 +144,11 @@ def _read(name: str, path: str | Path) -> list[list[tuple[Tensor, Tensor]]]:
     """Weight and bias of every convolution of every block."""
     try:
         return _blocks(name, torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as e:  # readers raise anything for a file of another kind
+    except Exception as e:  # torch.load raises many kinds of errors for other files
         reason = str(e).splitlines()[0] if str(e) else ""
         raise SuperResolutionError(
             f"{path} holds no weights of {name.upper()} ({type(e).__name__}: {reason}): "
-            f"get {FILES[name]} from {SOURCE}.",
+            f"get {FILES[name]} from {URL}.",
             "environment",
         ) from e
 

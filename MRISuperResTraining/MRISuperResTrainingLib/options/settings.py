@@ -25,10 +25,10 @@ from MRISuperResLib.core.validation import (
 )
 
 MIN_LOW_PATCH = 4
-"""Smallest side of a low-resolution patch, pixels: smaller ones hold nothing but edges."""
+"""Smallest side of a low-resolution patch, pixels: smaller patches consist of edges only."""
 MAX_NOISE = 20.0
 MIN_GAN_PATCH = {"thesis": 16, "official": 32}
-"""Smallest side of a patch: the halvings of the discriminator and of VGG must leave a pixel."""
+"""Smallest side of a patch, pixels: the discriminator halves it four or five times, VGG four."""
 SCHEDULES = ("constant", "cosine", "halving")
 BETAS = 0.9, 0.999
 
@@ -131,15 +131,15 @@ class Settings(Validated):
         data: Settings of the data.
         psnr: Settings of stage 1.
         gan: Settings of stage 2; None trains stage 1 only.
-        precision: Of the forward and backward pass; the weights are float32.
+        precision: Number format of the forward and backward pass; the weights are float32.
         batch: Patches per step, over all processes.
-        micro_batch: Patches per forward pass; None: all patches of a process. The result is the
-            same, the memory is not.
+        micro_batch: Patches per forward pass; None: all patches of a process. It changes time and
+            memory, not the result.
         clip_norm: Largest norm of the generator's gradients; None: not clipped.
         ema: Decay of the moving average of the weights; 0 for none.
-        checkpoint_every, validate_every: Steps.
+        checkpoint_every, validate_every: Steps between two checkpoints or validations.
         start_from: Folder of a run whose generator initializes stage 1. From another scale, the
-            layers of equal shape are taken.
+            layers of equal shape are used.
 
     Raises:
         SuperResolutionError: A value is invalid, or two do not fit together (kind "settings").
@@ -176,11 +176,11 @@ class Settings(Validated):
             )
         if self.batch % (self.micro_batch or 1):
             raise invalid(
-                f"“batch” must be a multiple of “micro_batch”: {self.batch} is no multiple of "
+                f"“batch” must be a multiple of “micro_batch”: {self.batch} is not a multiple of "
                 f"{self.micro_batch}."
             )
         if not self.psnr.steps and not self.gan:
-            raise invalid("Nothing to train: give “psnr” some steps, or give settings for “gan”.")
+            raise invalid("Nothing to train: set the steps of “psnr”, or settings for “gan”.")
 
     @property
     def stages(self) -> list[str]:

@@ -19,7 +19,8 @@ the stage). The events and their further fields:
 
 "messages" are MRISuperResLib.core.messages.Message objects as JSON values.
 
-Commands that are no runs write a report for the program that started them, also as JSON lines:
+With --report FILE, `evaluate` and `export` write a report for the program that started them, also
+as JSON lines:
 
     {"progress": {…}}    from time to time: the fields of MRISuperResLib.core.progress.Progress
     {"failure": {…}}     at the end of a command that failed: "kind" and "message"
@@ -44,7 +45,7 @@ FILE = "events.jsonl"
 TENSORBOARD = "tensorboard"
 
 MAX_STEP_EVENTS = 5000
-"""If a run has more events "step", every second one is dropped: a curve has no more pixels."""
+"""Above this number of events "step", every second one is dropped: curves have fewer pixels."""
 
 Event = dict[str, Any]
 EventCallback = Callable[[Event], None]
@@ -98,7 +99,7 @@ class EventLog:
 
 
 def write_failure(run: str | Path, error: Exception) -> None:
-    """Write the event "error" of an exception, once; nothing if the folder does not exist.
+    """Write the event "error" of an exception, once; do nothing without the folder.
 
     Args:
         run: Folder of the run.
@@ -114,7 +115,7 @@ def write_failure(run: str | Path, error: Exception) -> None:
 
 
 def describe_failure(error: Exception) -> dict[str, str]:
-    """Return {"kind", "message"} of an exception: see SuperResolutionError, or "internal"."""
+    """Return {"kind", "message"} of an exception; see the event "error"."""
     if isinstance(error, SuperResolutionError):
         return {"kind": error.kind, "message": str(error)}
     if isinstance(error, ModuleNotFoundError):
@@ -190,7 +191,7 @@ class EventReader:
 
 
 def _is_later(event: Event, stage: str, step: int) -> bool:
-    """Whether the steps of an event are repeated after the run returned to `step` of `stage`."""
+    """True if a run that returned to `step` of `stage` repeats the steps of an event."""
     if event["event"] in ("start", "nan", "stopped", "error"):
         return False
     is_next_stage = (event["stage"], stage) == ("gan", "psnr")
@@ -214,7 +215,7 @@ def _tensorboard(folder: Path) -> Any:
 
 
 class TaskReport:
-    """Writer of a report; as a context, it writes the exception with which its block ends.
+    """Writer of a report; as a context manager, it also writes the exception of its block.
 
     Args:
         path: File to append to; None: nothing is written.
@@ -224,7 +225,7 @@ class TaskReport:
         self._path = path
 
     def progress(self, progress: Progress) -> None:
-        """Write how far the command is."""
+        """Write the progress of the command."""
         self._write({"progress": progress.to_dict()})
 
     def __enter__(self) -> Self:

@@ -38,7 +38,7 @@ from .events import EventReader
 from .folder import RunFolder
 
 SIDE = 256
-"""Pixels of the slice for the CPU speed: those of an ordinary MRI slice."""
+"""Side of the slice for measuring the CPU speed, pixels: a typical MRI slice."""
 REPEATS = 5
 
 
@@ -59,9 +59,9 @@ def export(
             stage, NAME-psnr alone is written.
         folder: Folder of the models; created if needed.
         measure: Measure the speed on this computer's CPU, and the quality on the unseen subjects
-            whose volumes exist; takes a while.
-        alpha: The GAN model is the blend of the generators of both stages; 1 for the second alone
-            (network interpolation, Wang et al. 2018, section 3.4, arXiv:1809.00219).
+            whose volumes exist, which takes minutes.
+        alpha: Blend of the generators of both stages in the GAN model; 1: stage 2 alone (network
+            interpolation, Wang et al. 2018, section 3.4, arXiv:1809.00219).
         on_progress: Called with the number of measured volumes.
         is_cancelled: Called between slices.
 
@@ -196,7 +196,7 @@ def cpu_speed(method: NetworkMethod) -> dict[str, Any]:
 
 def processor() -> str:
     """Return the name of the processor."""
-    try:  # on Linux, platform knows the architecture only
+    try:  # on Linux, platform returns the architecture only
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         return next(
             line.partition(":")[2].strip() for line in lines if line.startswith("model name")
@@ -208,7 +208,7 @@ def processor() -> str:
 def _generators(
     run: RunFolder, description: dict[str, Any], alpha: float
 ) -> dict[str, dict[str, Tensor]]:
-    """The best weights by stage, those of the second blended with those of the first."""
+    """Best weights by stage; those of stage 2 are blended with those of stage 1."""
     stages = [stage for stage in STAGES if stage == "psnr" or description["settings"]["gan"]]
     generators = {stage: run.weights(f"{stage}-best") for stage in stages}
     if "gan" in generators:
@@ -241,7 +241,7 @@ def _check_finished(run: RunFolder) -> None:
 def _card_values(
     run: RunFolder, description: dict[str, Any], stage: str, alpha: float, name: str, pair: str
 ) -> dict[str, Any]:
-    """The fields of a ModelCard except sha256 and metrics, without folders of this computer."""
+    """Fields of a ModelCard except sha256 and metrics; paths lose their folders, for privacy."""
     settings, split, card = description["settings"], description["split"], description["card"]
     trained = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
     # the slices that a model upsamples have the spacing of the degraded ones
@@ -293,7 +293,7 @@ def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _loss(settings: dict[str, Any], stage: str, alpha: float) -> str:
-    """The loss as a formula, to be read."""
+    """Formula of the loss for the model card."""
     own = settings[stage]
     if stage == "psnr":
         terms = [(1, "L1"), (own["fft_weight"], "|FFT|")]

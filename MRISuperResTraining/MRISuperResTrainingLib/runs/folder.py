@@ -1,7 +1,7 @@
 """Run folders and checkpoints.
 
     run.json         settings, volumes with their hashes, split, versions, messages on the data
-    checkpoint.pt    everything that is needed to continue
+    checkpoint.pt    state from which the run resumes
     events.jsonl     events (see `runs.events`); tensorboard/ holds the same for TensorBoard
     samples.npz      a few held-out slices and their last results: low_0, output_0, high_0, low_1, …
     models/          psnr-best, psnr-last, gan-best, gan-last: weights (float32) with cards, which
@@ -55,7 +55,7 @@ class RunFolder:
         """Check that the folder holds no run.
 
         Raises:
-            RunUnavailableError: It does (kind "settings").
+            RunUnavailableError: It holds one (kind "settings").
         """
         if (self.path / DESCRIPTION).exists():
             raise RunUnavailableError(
@@ -101,7 +101,7 @@ class RunFolder:
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as e:  # the reader raises anything for a file of another kind
+        except Exception as e:  # torch.load raises many kinds of errors for other files
             raise invalid(
                 f"Cannot read the checkpoint {path} ({type(e).__name__}): start the run again in "
                 "a new folder."
@@ -185,8 +185,8 @@ class RunFolder:
     def unseen_sources(self) -> list[Source]:
         """Return the existing volumes of held-out and test subjects.
 
-        An only subject, which is on both sides of the split, is not among them. Neither are files
-        that the training could not use: a copy of a training volume is not unseen.
+        A single subject on both sides of the split is excluded. So are files that the training
+        could not use, since a copy of a training volume is not unseen.
 
         Raises:
             SuperResolutionError: The folder holds no run (kind "settings").

@@ -1,9 +1,9 @@
 """Run locks and stop requests: one process at a time works on a run, others may watch it.
 
     process.json   {"pid", "host", "started", "created"} while a process works on the run
-    stop           empty file: the process is to write a checkpoint and end
+    stop           empty file: requests the process to write a checkpoint and end
 
-A process is identified by its number and its creation time, which psutil tells: the number alone
+A process is identified by its number and its creation time (from psutil), since the number alone
 may belong to a later process.
 """
 
@@ -34,10 +34,10 @@ class RunProcess:
     """A process that works on a run.
 
     Attributes:
-        pid: Its number.
-        host: Name of its computer.
-        started: When it locked the run, s since 1970.
-        created: When it was created, s since 1970.
+        pid: Process number.
+        host: Name of the computer.
+        started: Time when it locked the run, s since 1970.
+        created: Creation time, s since 1970.
     """
 
     pid: int
@@ -47,7 +47,7 @@ class RunProcess:
 
 
 class RunUnavailableError(SuperResolutionError):
-    """The folder holds a run already, or another process works on it."""
+    """Error: the folder already holds a run, or another process works on it."""
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def is_stop_requested(run: str | Path) -> bool:
 
 
 def stop_request_time(run: str | Path) -> float | None:
-    """Return when a stop was requested, s since 1970; None if it was not."""
+    """Return the time of the stop request, s since 1970; None without one."""
     try:
         return Path(run, STOP).stat().st_mtime
     except OSError:

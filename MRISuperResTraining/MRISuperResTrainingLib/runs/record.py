@@ -43,7 +43,7 @@ STATES = {
 
 
 class RunRecord:
-    """Record of a run; `update` reads what is new.
+    """Record of a run; `update` reads news from its folder.
 
     Args:
         path: Folder of the run.
@@ -91,7 +91,7 @@ class RunRecord:
         return self._reader.is_behind
 
     def update(self, limit: int | None = None) -> bool:
-        """Read what is new.
+        """Read news from the folder.
 
         Args:
             limit: Largest number of bytes of events to read.

@@ -1,1 +1,1 @@
-"""The training: two stages, their steps, checkpoints and validation."""
+"""Training in two stages: steps, checkpoints and validation."""

@@ -13,20 +13,24 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 HALVINGS = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
-"""Of ESRGAN's second stage: after 50, 100, 200 and 300 of 400 thousand steps (Wang et al. 2018,
-section 4.1, arXiv:1809.00219)."""
+"""Shares of the steps after which the learning rate is halved, as in ESRGAN's second stage: 50,
+100, 200 and 300 of 400 thousand steps (Wang et al. 2018, section 4.1, arXiv:1809.00219)."""
 WARM_UP = 1 / 50
+"""Share of the steps with a linear warm-up."""
 
 
 def learning_rate_share(schedule: str, step: int, steps: int) -> float:
     """Compute the share of the peak learning rate in a step.
 
     Args:
-        schedule: "constant"; "halving": halved after `HALVINGS` of the steps; "cosine": linear
-            warm-up over the first 2 %, then half a cosine to 0 (Loshchilov and Hutter 2016, eq. 5,
-            arXiv:1608.03983, without restarts).
+        schedule: "constant"; "halving": halved after the shares `HALVINGS` of the steps; "cosine":
+            linear warm-up over the first 2 %, then half a cosine to 0 (Loshchilov and Hutter 2016,
+            eq. 5, arXiv:1608.03983, without restarts).
         step: Step, from 0.
         steps: Number of steps of the stage.
+
+    Returns:
+        0 to 1.
     """
     if schedule == "constant":
         return 1.0

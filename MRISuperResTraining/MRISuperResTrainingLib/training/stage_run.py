@@ -38,7 +38,7 @@ class Sampler(Protocol):
 
 
 class Batches:
-    """The batches of this process; the next one is made while the network works on this one.
+    """Batches of this process; the next one is prepared while the network processes this one.
 
     Args:
         sampler: Sampler whose batches depend on the seed and the step only.
@@ -141,7 +141,7 @@ class StageRun:
     def _begin(self) -> None:
         self._log.write("stage", self.stage.name, 0, steps=self.stage.own.steps)
         if self.stage.name == "gan":
-            self._validate(is_candidate=False)  # the result of stage 1 by the measure of stage 2
+            self._validate(is_candidate=False)  # scores of stage 1 by the measure of stage 2
         self._save()  # a state to return to, from the first step on
         self._start = time.monotonic()
         self._reset_means()
@@ -245,7 +245,7 @@ class StageRun:
         self._log.write("checkpoint", stage.name, stage.step)
 
     def _any_process_stops(self) -> bool:
-        """Whether a stop was requested in any process: all stop after the same step."""
+        """True if a stop was requested in any process: all stop after the same step."""
         accelerator, is_requested = self.stage.accelerator, self._is_stop_requested()
         if accelerator.num_processes == 1:
             return is_requested

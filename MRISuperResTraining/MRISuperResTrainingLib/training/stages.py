@@ -157,14 +157,14 @@ class PsnrStage(Stage):
 class GanStage(Stage):
     """Stage 2: L_G = perceptual_weight · L_percep + λ · L_adv + η · L_content.
 
-    Wang et al. 2018, eq. 3 (arXiv:1809.00219). The discriminator sees reference and output once
-    per step: both networks are updated after both losses, so that one pass serves both. Their
-    published code makes four passes with the same values.
+    Wang et al. 2018, eq. 3 (arXiv:1809.00219). The discriminator processes reference and
+    output once per step: both networks are updated after both losses, so that one pass serves both.
+    The published code makes four passes with the same values.
 
-    A part of a batch has other means and statistics than the whole. Therefore the discriminator
-    always sees the whole batch of its process. With micro-batches only the generator, whose memory
-    dominates, works in parts: once without a graph, and again with the gradients of its output.
-    The size of the micro-batch changes time and memory only.
+    The statistics of a part of a batch differ from those of the whole. Therefore the discriminator
+    always processes the whole batch of its process. With micro-batches, only the generator, whose
+    memory dominates, works in parts: once without a graph, and again with the gradients of its
+    output. The size of the micro-batch changes time and memory only.
 
     Args:
         accelerator: Device, processes and precision.
@@ -205,10 +205,10 @@ class GanStage(Stage):
             parts = torch.split(low, self.micro_batch)
             outputs = [self.generator(part).float() for part in parts]
         fake = torch.cat(outputs).detach().requires_grad_()
-        judged_real, judged_fake = self.discriminator(high), self.discriminator(fake)
+        real_logits, fake_logits = self.discriminator(high), self.discriminator(fake)
         values: Values = {}
         gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(
-            fake, judged_real, judged_fake, values
+            fake, real_logits, fake_logits, values
         )
         for context, (part, part_gradient) in micro_batches(
             (low, gradient), self.micro_batch, self.generator
@@ -218,12 +218,12 @@ class GanStage(Stage):
                 self.generator.backward(output, part_gradient)
         values["gradient_norm"] = self.generator.step(self.share)
 
-        loss = relativistic.discriminator_loss(judged_real, judged_fake)
+        loss = relativistic.discriminator_loss(real_logits, fake_logits)
         self.discriminator.backward(loss)
         return values | {
             "discriminator": loss.detach(),
-            "real": judged_real.detach().mean(),
-            "fake": judged_fake.detach().mean(),
+            "real": real_logits.detach().mean(),
+            "fake": fake_logits.detach().mean(),
             "discriminator_gradient_norm": self.discriminator.step(self.share),
         }
 
@@ -238,7 +238,7 @@ class GanStage(Stage):
         return torch.autograd.grad(self.generator.scaled(total), fake)[0]
 
     def _adversarial_gradient(
-        self, fake: Tensor, judged_real: Tensor, judged_fake: Tensor, values: Values
+        self, fake: Tensor, real_logits: Tensor, fake_logits: Tensor, values: Values
     ) -> Tensor:
         """Gradient of λ · L_adv with respect to the images.
 
@@ -246,7 +246,7 @@ class GanStage(Stage):
         generator, and counts as a constant.
         """
         loss = relativistic.generator_loss(
-            judged_real.detach(), judged_fake, self.own.adversarial_terms
+            real_logits.detach(), fake_logits, self.own.adversarial_terms
         )
         values["adversarial"] = loss.detach()
         scaled = self.generator.scaled(self.own.adversarial_weight * loss)
@@ -261,7 +261,7 @@ def check_start(settings: Settings) -> None:
             from (kind "settings").
     """
     try:
-        with torch.device("meta"):  # takes neither memory nor time
+        with torch.device("meta"):  # needs neither memory nor time
             make_generator(settings.generator, settings.scale)
     except (ValueError, TypeError) as e:
         raise invalid(
@@ -299,7 +299,7 @@ def make_stage(
     if name == "psnr" or settings.gan is None:
         return PsnrStage(accelerator, settings, settings.psnr, generator)
     if not settings.psnr.steps:
-        # the other model of the pair
+        # stage 1 was skipped, but a pair has two models
         folder.write_model("psnr-best", "psnr", generator.state_dict(), 0)
     # the discriminator must not depend on the number of draws for the generator
     torch.manual_seed(settings.seed)
@@ -318,7 +318,7 @@ def _initial_weights(settings: Settings) -> dict[str, Tensor]:
 
 
 def _fitting(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-    """The weights of equal shape: of a network of another scale, its trunk."""
+    """The weights of equal shape: the trunk, if they come from another scale."""
     own = net.state_dict()
     return {
         name: value

@@ -1,8 +1,8 @@
 """Training runs: prepared volumes, the PSNR stage, the GAN stage.
 
 Several processes, on one machine or more, are started by `torchrun` or `accelerate launch`. Each
-takes its part of every batch; the result is that of one process except for rounding. All processes
-must see the same run folder, cache and volumes.
+processes its part of every batch. The result is that of one process except for rounding. All
+processes must see the same run folder, cache and volumes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .stages import check_start, make_stage
 from .validation import Validation
 
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
-"""Precisions in the terms of accelerate."""
+"""Names of the precisions in accelerate."""
 
 
 def train(
@@ -52,7 +52,7 @@ def train(
     is_cancelled: CancelCheck | None = None,
     skipped: Sequence[tuple[str, str]] = (),
 ) -> RunFolder:
-    """Train in a folder that holds no run yet.
+    """Train in a new run folder.
 
     Args:
         settings: Settings of the run.
@@ -255,7 +255,7 @@ class _Run:
 def _locked(
     folder: RunFolder, accelerator: Accelerator, is_cancelled: CancelCheck | None
 ) -> Iterator[Callable[[], bool]]:
-    """Lock the run for these processes; yields a function that tells of a requested stop."""
+    """Lock the run for these processes, and yield a check for a requested stop."""
     folder.make()
     with lock.locked_run(folder.path) if accelerator.is_main_process else contextlib.nullcontext():
         accelerator.wait_for_everyone()  # until an old stop request is cleared
@@ -293,7 +293,7 @@ def _listener(
 
 
 def _described(volume: PreparedVolume) -> dict[str, Any]:
-    """JSON values for run.json."""
+    """Description of a volume for run.json."""
     return {
         **volume.source.to_dict(),
         "sha256": volume.sha256,

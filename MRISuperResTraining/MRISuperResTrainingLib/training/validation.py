@@ -6,8 +6,8 @@ towards sharpness costs PSNR:
   else the lowest distance in the features of VGG19, if its weights are available. The perceptual
     loss itself would select the model that fools one layer of VGG best;
   else the highest contrast, a factor of SSIM. Too smooth an image has too little of it, noise too
-    much. Unlike PSNR and the structure factor of SSIM, it does not ask for a texture at the very
-    pixels of the reference.
+    much. Unlike PSNR and the structure factor of SSIM, it does not require a texture at exactly
+    the pixels of the reference.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ from ..networks.vgg import VGG
 from ..options.settings import Settings
 
 MAX_SLICES, MAX_PERCEPTUAL_SLICES = 48, 12
-"""Slices that are measured, spread over all held-out slices: their means suffice for the choice.
-VGG takes one or two seconds per slice on a CPU, and sees fewer."""
+"""Number of measured slices, spread over all held-out slices: enough to select a model. The
+perceptual distances take one or two seconds per slice on a CPU, so they use fewer."""
 SAMPLES = 3
+"""Largest number of slices to display."""
 MAX_PSNR = 100.0
-"""dB; a perfect slice must not make the mean infinite."""
+"""Upper limit, dB: a perfect slice must not make the mean infinite."""
 
 RADIUS, SIGMA = 5, 1.5
-"""Of the window of SSIM, pixels."""
+"""Radius and standard deviation of the window of SSIM, pixels."""
 C2 = 0.03**2
 """Constant of SSIM for images from 0 to 1."""
 
@@ -98,7 +99,7 @@ class Validation:
             self._distances[LPIPS] = lpips
         if vgg:
             self._distances[VGG_DISTANCE] = VggDistance(vgg)
-        self._is_moved = False  # the distances to the CPU
+        self._is_moved = False  # True once the distances are computed on the CPU
         count = min(len(pairs), MAX_SLICES)
         chosen = np.unique(np.linspace(0, len(pairs) - 1, count).round().astype(int))
         self._pairs: list[Pair] = [pairs[int(n)] for n in chosen]
@@ -201,7 +202,7 @@ class Validation:
             except (MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeErrors
                 if not is_out_of_memory(error) or self._accelerator.device.type == "cpu":
                     raise
-            # copies, since the perceptual loss needs its VGG19 on the device
+            # copies, since the perceptual loss needs VGG19 on the device
             self._distances = {
                 key: copy.deepcopy(distance) for key, distance in self._distances.items()
             }
