@@ -70,7 +70,7 @@ def upsample_volume(
     Args:
         volume: Input volume.
         options: Options of the task.
-        registry: Keeps networks loaded between tasks; by default a new one.
+        registry: Registry that keeps networks loaded between tasks; None: a new one.
         on_progress: Called with the progress in slices, first with none done.
         is_cancelled: Called before every batch; the task stops when it returns True.
         allocate: Allocates the output array.

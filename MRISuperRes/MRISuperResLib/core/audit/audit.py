@@ -27,20 +27,20 @@ from .findings import LESION_CONTRAST, AuditedLesion, Findings
 from .sfrc import SIDE, ReferenceSlice
 
 MIN_FULLNESS = 0.25
-"""Part of the largest foreground of a volume that a sampled slice has at least."""
+"""Minimum foreground of a sampled slice, as a fraction of the largest one of the volume."""
 
 
 @dataclass(frozen=True)
 class AuditedSlice:
-    """A slice as a method restored it.
+    """Slice restored by a method.
 
     Attributes:
         number: Number of the slice.
         reference: (h, w), normalized.
         image: (h, w), normalized like the reference.
-        crossing: (h, w), part of the Nyquist frequency, 0 where nothing was judged.
+        crossing: (h, w), fraction of the Nyquist frequency, 0 where nothing was judged.
         unfaithful: (h, w), boolean.
-        share: Part of the judged patches that are unfaithful.
+        share: Fraction of the judged patches that are unfaithful.
     """
 
     number: int
@@ -58,8 +58,8 @@ class MethodAudit:
     Attributes:
         model: See `provenance.model_record`.
         findings: Its figures.
-        crossing: (k, j, i), float32: up to which part of the Nyquist frequency patches agree with
-            the reference, 0 where nothing was judged.
+        crossing: (k, j, i), float32: frequency up to which patches agree with the reference, as a
+            fraction of Nyquist, 0 where nothing was judged.
         worst: The slice with the largest share of unfaithful patches; of several, the one that
             agrees least.
     """
@@ -111,7 +111,7 @@ def audit_volume(
     Args:
         volume: The reference.
         options: Options of the audit.
-        registry: Keeps networks loaded between tasks; by default a new one.
+        registry: Registry that keeps networks loaded between tasks; None: a new one.
         on_progress: Called with the progress in slices, first with none done.
         is_cancelled: Called before every batch; the audit stops when it returns True.
 
@@ -175,7 +175,7 @@ def sample_slices(foreground_sizes: np.ndarray, count: int | None, seed: int) ->
 
 
 class _Trial:
-    """A degraded slice with and without lesions, and what all methods are compared with."""
+    """Degraded slice with and without lesions, and the reference data that all methods share."""
 
     def __init__(self, stack: SliceStack, options: AuditOptions, number: int) -> None:
         self.number = number
@@ -191,7 +191,7 @@ class _Trial:
 
 
 class _Record:
-    """Collects what one method returns for the slices."""
+    """Results of one method."""
 
     def __init__(self, stack: SliceStack) -> None:
         self._stack = stack
@@ -202,14 +202,14 @@ class _Record:
         self._lesions: list[AuditedLesion] = []
         self._unfaithful, self._hallucinated, self._detail = 0, 0.0, 0.0
         self._worst: AuditedSlice
-        self._rank = (-1.0, 0.0)  # below that of any slice
+        self._rank = (-1.0, 0.0)  # below the rank of any slice
 
     @property
     def patches(self) -> int:
         return sum(map(len, self._crossings))
 
     def add(self, trial: _Trial, plain: np.ndarray, with_lesions: np.ndarray, name: str) -> None:
-        """Take the results (scale·h, scale·w) for a slice without and with lesions."""
+        """Add the results (scale·h, scale·w) for a slice without and with lesions."""
         image = self._stack.to_reference_scale(plain)
         found = trial.patches.agreement(image)
         self._crossings.append(found.crossing[found.judged])

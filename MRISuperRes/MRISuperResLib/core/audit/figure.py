@@ -26,13 +26,13 @@ FOOTER = f"worst slice of every method; red: unfaithful patches, and their limit
 
 
 class WorstSlices:
-    """The worst slice of all volumes, for every method and scale."""
+    """Worst slices of all volumes, one per method and scale."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], _Row] = {}
 
     def add(self, scale: int, volume: str, found: VolumeAudit) -> None:
-        """Take the audit of a volume, given its name."""
+        """Add the audit of a volume, given its name."""
         for name, method in found.methods.items():
             old = self._rows.get((scale, name))
             if old is None or method.worst.share > old.worst.share:
@@ -75,21 +75,26 @@ class WorstSlices:
         corner = 1 - GAP / size[0], FOOT / 2 / size[1]
         figure.text(*corner, FOOTER, fontsize=7, color="0.35", ha="right", va="center")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about letters of a file name that the font lacks
+            warnings.simplefilter("ignore")  # fonts may lack characters of a file name
             figure.savefig(path, format="png")
 
 
 class _Row:
-    """The worst slice of a method in radiological orientation, to scale.
+    """Worst slice of a method in radiological orientation, to scale.
 
-    limit: crossing below which a patch is unfaithful. height: inches.
+    Attributes:
+        scale: Upsampling factor.
+        worst: The slice.
+        limit: Crossing below which a patch is unfaithful.
+        label: Text below the row.
+        height: Height of the row, inches.
     """
 
     def __init__(
         self, scale: int, name: str, volume: str, found: VolumeAudit, worst: AuditedSlice
     ) -> None:
         self.scale, self.worst, self.limit = scale, worst, LIMIT / scale
-        # Keeps no reference to `found`, whose maps are large.
+        # no reference to `found`, whose maps are large
         self._matrix, self._axis = found.ijk_to_ras, found.axis
         self.label = (
             f"{name} ×{scale}: {volume}, slice {worst.number + 1} ({self._axis.plane}), "

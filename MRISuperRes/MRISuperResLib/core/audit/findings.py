@@ -13,9 +13,9 @@ from ..models.card import AUDIT_FIGURES
 from ..options import BASELINES, AuditOptions
 
 MEASURES = ("unfaithful", "crossing", "hallucinated", "inconsistency")
-"""Fields of Findings that several volumes are averaged over."""
+"""Fields of Findings that are averaged over volumes."""
 LESION_CONTRAST = 0.2
-"""Contrast of the lesions of an audit, part of the intensity range."""
+"""Contrast of the lesions of an audit, as a fraction of the intensity range."""
 CARD_DIGITS = 4
 
 Figures = dict[str, float | None]
@@ -24,12 +24,12 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class AuditedLesion:
-    """A synthetic lesion, and what a method leaves of it.
+    """Synthetic lesion with the response of a method.
 
     Attributes:
         number: Number of the slice.
         lesion: The lesion.
-        score: What is left of it.
+        score: Response of the method.
     """
 
     number: int
@@ -45,7 +45,8 @@ class Findings:
         slices: Number of audited slices.
         patches: Number of judged patches.
         unfaithful: Percentage of the patches that contradict acquired data.
-        crossing: Mean frequency up to which patches agree with the reference, part of Nyquist.
+        crossing: Mean frequency up to which patches agree with the reference, as a fraction of
+            Nyquist.
         hallucinated: Energy of the detail without a counterpart in the reference, percent of the
             detail of the reference or of the result, whichever is larger; 0 to 100.
         inconsistency: RMSE of the degraded result against the input, 0–255.

@@ -2,21 +2,21 @@
 
 Fourier ring correlation: Saxton and Baumeister 1982, "The correlation averaging of a regularly
 arranged bacterial cell envelope protein" (doi:10.1111/j.1365-2818.1982.tb00405.x); van Heel 1987,
-"Similarity measures between images" (doi:10.1016/0304-3991(87)90010-6). Patch by patch: Kc, Zeng,
+"Similarity measures between images" (doi:10.1016/0304-3991(87)90010-6). Scanning: Kc, Zeng,
 Soni and Badano 2026, "sFRC for assessing hallucinations in medical image restoration"
-(arXiv:2603.04673; code: DIDSR/sfrc). A patch whose curve falls too early shows another structure
-than the reference. Choices made here:
+(arXiv:2603.04673; code: DIDSR/sfrc). A patch whose curve falls too early differs in structure
+from the reference. Choices made here:
 
 - Patches have a side of 8 low-resolution pixels and overlap by half. The paper uses 16 (64 pixels
   at ×4, 48 at ×3), side by side. Small patches find small hallucinations better, and the overlap
   covers what the window hides at the edges.
 - The window-weighted mean is subtracted; a Hann window is applied.
 - FRC(r) = Re Σ F·G* / √(Σ|F|²·Σ|G|²), summed over the ring of frequencies that round to r cycles
-  per side, r = 1 … side/2 (Nyquist). The sign is kept, where the code of the paper drops it: an
-  inverted contrast does not agree.
-- The crossing is the lowest frequency at which the curve falls below THRESHOLD, 0.75 in the paper
-  for MRI; linear between the rings; a part of the Nyquist frequency of the reference, 1 if the
-  curve never falls below.
+  per side, r = 1 … side/2 (Nyquist). The code of the paper drops the sign; here it is
+  kept, since inverted contrast does not agree.
+- The crossing is the lowest frequency at which the curve falls below THRESHOLD (0.75 in the paper
+  for MRI), interpolated linearly between rings. It is a fraction of the Nyquist frequency of the
+  reference, 1 if the curve never falls below.
 - A patch is unfaithful if its crossing is below LIMIT times the Nyquist frequency of the input: it
   contradicts acquired data. The paper sets the limit by hallucinations that experts marked. Here,
   discs of 2–5 low-resolution pixels and 20 % contrast were added to an output whose reference has
@@ -43,11 +43,11 @@ SIDE = 8
 THRESHOLD = 0.75
 LIMIT = 0.75
 MIN_BODY = 0.5
-"""Part of a patch that must be foreground for the patch to be judged."""
+"""Minimum fraction of foreground in a judged patch."""
 NOISE = 0.005
-"""Standard deviation of the noise floor of detail, part of the intensity range."""
+"""Standard deviation of the noise floor of detail, as a fraction of the intensity range."""
 NEGLIGIBLE = 1e-10
-"""Energy of a ring, as part of that of a mean patch, below which there is only rounding."""
+"""Energy of a ring that counts as rounding, as a fraction of that of a mean patch."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Agreement:
     """Agreement of a result with a reference.
 
     Attributes:
-        crossing: (rows, columns) of patches, parts of the Nyquist frequency.
+        crossing: (rows, columns) of patches, fractions of the Nyquist frequency.
         unfaithful: The same shape, boolean; only judged patches can be unfaithful.
         judged: The same shape, boolean.
         hallucinated: Energy without a counterpart beyond the Nyquist frequency of the input,
             summed over the judged patches.
-        detail: The energy that `hallucinated` is a share of: max(reference, result, noise) of each
-            judged patch, summed.
+        detail: Denominator of the share of hallucinated detail: max(reference, result, noise),
+            summed over the judged patches.
     """
 
     crossing: np.ndarray
@@ -72,7 +72,7 @@ class Agreement:
 
 
 class ReferenceSlice:
-    """A reference slice; what depends on it alone is computed once for all methods.
+    """Reference slice, whose spectra are computed once for all methods.
 
     Attributes:
         judged: (rows, columns) of patches, boolean: those with enough foreground.
@@ -130,19 +130,19 @@ class ReferenceSlice:
         return values[np.ix_(rows, columns)]
 
     def _patches(self, image: np.ndarray) -> np.ndarray:
-        """(rows, columns, side, side)."""
+        """Return the patches (rows, columns, side, side)."""
         view = np.lib.stride_tricks.sliding_window_view(image, (self._side, self._side))
         return view[np.ix_(*self._starts)]
 
     def _spectra_of(self, image: np.ndarray) -> np.ndarray:
-        """(rows, columns, side²)."""
+        """Return the spectra of the patches, (rows, columns, side²)."""
         patches = self._patches(np.asarray(image, dtype=float))
         weighted = (patches * self._window).sum(axis=(-2, -1), keepdims=True)
         spectra = np.fft.fft2((patches - weighted / self._window.sum()) * self._window)
         return spectra.reshape(*patches.shape[:2], -1)
 
     def _curves(self, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(FRC, energy in every ring)."""
+        """Return (FRC, energy in every ring)."""
         power = self._rings.sums(np.abs(spectra) ** 2)
         product = self._rings.sums((self._spectra * spectra.conj()).real)
         is_empty, other_is_empty = _is_negligible(power), _is_negligible(self._power)
@@ -154,9 +154,10 @@ class ReferenceSlice:
 
 
 class _Rings:
-    """The rings of the spectrum of a patch: frequencies that round to 1 … side/2 cycles per side.
+    """Rings of the spectrum of a patch: frequencies that round to 1 … side/2 cycles per side.
 
-    sizes: number of frequencies in each ring.
+    Attributes:
+        sizes: Number of frequencies in each ring.
     """
 
     def __init__(self, side: int) -> None:
@@ -168,7 +169,7 @@ class _Rings:
         self.sizes = np.diff([*self._first, len(self._order)])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """(..., side²) to (..., side/2)."""
+        """Sum (..., side²) over every ring: (..., side/2)."""
         return np.add.reduceat(values[..., self._order], self._first, axis=-1)
 
 
@@ -179,7 +180,7 @@ def crossings(curves: np.ndarray) -> np.ndarray:
         curves: (..., n), from frequency 0 to Nyquist.
 
     Returns:
-        (...), parts of the Nyquist frequency; 1 where a curve does not fall below.
+        (...), fractions of the Nyquist frequency; 1 where a curve does not fall below.
     """
     last = curves.shape[-1] - 1
     below = curves < THRESHOLD
@@ -198,11 +199,11 @@ def _is_negligible(power: np.ndarray) -> np.ndarray:
 
 
 def _starts(length: int, side: int) -> np.ndarray:
-    """First pixels of patches that overlap by half; the last one ends with the slice."""
+    """Return the first pixels of patches that overlap by half; the last one ends with the slice."""
     return np.unique([*range(0, length - side + 1, side // 2), length - side])
 
 
 def _nearest(length: int, starts: np.ndarray, side: int) -> np.ndarray:
-    """Number of the patch with the nearest center, for every pixel along a side."""
+    """Return the number of the patch with the nearest center, for every pixel along a side."""
     centers = starts + (side - 1) / 2
     return np.abs(np.arange(length)[:, None] - centers).argmin(axis=1)

@@ -16,8 +16,8 @@ Results = Mapping[int, Mapping[str, Mapping[str, Findings]]]
 
 LEGEND = f"""\
 How to read it: slices are degraded, every method restores them, and the results are compared with
-the reference in patches of {SIDE} input pixels. The first two methods learned nothing and cannot
-hallucinate: they are the yardstick.
+the reference in patches of {SIDE} input pixels. The first two methods are baselines: they use no
+learning and cannot hallucinate.
 
 - **Unfaithful patches** show another structure than the reference, at frequencies that the input
   contains: their Fourier ring correlation (FRC) falls below {THRESHOLD:g} before {LIMIT:g} of the
@@ -27,7 +27,7 @@ hallucinate: they are the yardstick.
   the Nyquist frequency of the reference. Higher means more faithful detail.
 - **Hallucinated detail**: energy beyond the input's resolution without a counterpart in the
   reference, in percent of the detail of the reference or of the result, whichever is larger. Of
-  two methods with the same FRC crossing, the one with less is more honest.
+  two methods with the same FRC crossing, prefer the one with less.
 - **Data inconsistency**: the RMSE of the degraded output against the input.
 - **Synthetic lesions**: bright and dark discs of 2 to 5 input pixels, with a contrast of
   {LESION_CONTRAST:.0%} of the intensity range, added to the input. *Lost*: less than a quarter of

@@ -34,7 +34,7 @@ MetricFunction = Callable[[np.ndarray, np.ndarray], float]
 """Computes a metric of a slice and its reference, both (h, w), normalized."""
 
 SAMPLED_SLICES = 5
-"""Slices of the metrics that take long, evenly spaced over the middle of the scored ones."""
+"""Number of slices for slow metrics, evenly spaced over the middle of the scored ones."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class Comparison:
     """The results of a comparison.
 
     Attributes:
-        options: What was compared, and how.
+        options: Options of the comparison.
         outputs: The result of every method, in the order of the options.
         reference: The reference, cropped to multiples of the scale; None without one.
-        low: What the methods upsampled: the degraded reference (float32), or the input itself.
+        low: Input of the methods: the degraded reference (float32), or the volume itself.
         axis: Slice direction.
         table: Scores of every method and slice.
-        lesions: What every method leaves of every synthetic lesion.
+        lesions: Score of every method and synthetic lesion.
         messages: Messages of the volume and of the comparison.
     """
 
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def ijk_to_ras(self) -> np.ndarray:
-        """Position of the outputs and of the reference, (4, 4), mm."""
+        """Voxel indices of outputs and reference to RAS, (4, 4), mm."""
         return self.outputs[0].volume.ijk_to_ras
 
     def to_csv(self, path: str | Path) -> None:
@@ -97,15 +97,15 @@ def compare_methods(
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
 ) -> Comparison:
-    """Upsample a volume, or what degradation leaves of it, by every method, and score the results.
+    """Upsample a volume, or its degraded version, with every method and score the results.
 
-    Every method gets the same low-resolution volume as `upsample_volume` would: normalized by its
-    own percentiles. Scores are on the 0–255 scale of the reference.
+    Every method gets the same low-resolution volume, normalized by its own percentiles as in
+    `upsample_volume`. Scores are on the 0–255 scale of the reference.
 
     Args:
         volume: The reference, which is degraded; or the input, if `options.reference` is False.
         options: Options of the comparison.
-        registry: Keeps networks loaded between tasks; by default a new one.
+        registry: Registry that keeps networks loaded between tasks; None: a new one.
         allocate: Allocates the output of a method; by default in memory.
         further: Additional metrics, computed on up to SAMPLED_SLICES scored slices.
         on_progress: Called with the progress in slices, first with none done. The last slice is
@@ -159,10 +159,9 @@ def compare_methods(
 
 
 class SharedMethods:
-    """The methods of a comparison, arranged so that nothing is computed or uploaded twice.
+    """Methods of a comparison, which share uploads and upsampled slices.
 
-    A method and its back-projection share one upsampling; all networks of a device share one
-    upload.
+    A method and its back-projection upsample once; all networks of a device upload once.
 
     Attributes:
         methods: {name: the method, without back-projection}.
@@ -188,7 +187,7 @@ class SharedMethods:
             self._variants.setdefault(plain, []).append((name, parsed.back_projected))
 
     def batch_size(self, height: int, width: int) -> int:
-        """Return the number of slices (height, width) that suits every method."""
+        """Return the smallest batch size of all methods, for slices (height, width)."""
         return min(method.batch_size(height, width) for method in self.methods.values())
 
     def messages(self, stack: SliceStack) -> list[Message]:
@@ -223,7 +222,7 @@ class SharedMethods:
 
 
 class _SampledMetrics:
-    """Metrics that take so long that they are computed on a few of the scored slices."""
+    """Slow metrics, computed on a few of the scored slices."""
 
     def __init__(
         self,
@@ -242,7 +241,7 @@ class _SampledMetrics:
     def of(
         self, number: int, image: np.ndarray, reference: np.ndarray | None
     ) -> dict[str, float | None]:
-        """{metric key: value}, None if the slice has too little content; {} if not sampled."""
+        """Return {metric key: value, or None for too little content}; {} for an unsampled slice."""
         if number not in self._numbers:
             return {}
         values: dict[str, float | None] = {}
@@ -265,7 +264,7 @@ def _perceptual_function(name: str, shape: tuple[int, int]) -> MetricFunction:
 
 
 class _Record:
-    """Collects what the methods return: volumes, scores of every slice, lesions."""
+    """Results of the methods: volumes, scores of every slice, lesions."""
 
     def __init__(
         self,
@@ -295,7 +294,7 @@ class _Record:
     def begin(
         self, numbers: Sequence[int], slices: Sequence[tuple[np.ndarray, np.ndarray | None]]
     ) -> None:
-        """Prepare what all methods of a batch of slices are scored against."""
+        """Prepare the scores of a batch of slices, which all methods share."""
         self._slice_scores, self._references = {}, {}
         options, stack = self._options, self._stack
         for number, (low, reference) in zip(numbers, slices):

@@ -1,4 +1,4 @@
-"""Figure of a comparison: a whole slice, and a zoomed area of it as every method restored it."""
+"""Figure of a comparison: a whole slice, and a zoomed area of it for every method."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from .compare import Comparison
 
 AREA_SHARE, MIN_AREA = 0.2, 16
-"""Side of the zoomed area: part of the shorter side of the slice, but at least this many
+"""Side of the zoomed area: fraction of the shorter side of the slice, and its minimum in
 low-resolution pixels."""
 CELL, LABEL, GAP, HEAD, FOOT = 1.9, 0.42, 0.1, 0.32, 0.28
 """Inches: a zoomed area, the two lines below it, gaps, header and footer."""
 RATIOS = 0.5, 1.4
-"""Range of the width-to-height ratio of the whole slice; a slice beyond it is drawn smaller."""
+"""Width-to-height ratios that the whole slice may fill; others are drawn smaller."""
 RESOLUTION = 200
 """Dots per inch."""
 FRAME = "#ffd400"
@@ -142,7 +142,7 @@ def draw(
     place = 1 - GAP / size[0], FOOT / 2 / size[1]
     figure.text(*place, footer, fontsize=7, color="0.35", ha="right", va="center")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about letters of a file name that the font lacks
+        warnings.simplefilter("ignore")  # fonts may lack characters of a file name
         figure.savefig(path, format="png")
 
 
@@ -195,16 +195,16 @@ def area_around(comparison: Comparison, voxel: Sequence[int]) -> Area:
 
 
 class _View:
-    """How the slices of a comparison are displayed.
+    """Display of the slices of a comparison.
 
     Attributes:
         low: Low-resolution slices (n, rows, columns).
-        shown: Slices of which a whole one is drawn: the reference, or else `low`.
-        part: Size of a pixel of `low` by that of a pixel of `shown`.
-        gray: Intensities from black to white.
+        shown: Slices to draw: the reference, or else `low`.
+        part: Pixel size of `low` divided by that of `shown`.
+        gray: Intensity map from black to white.
         area_size: (height, width) of an Area.
-        aspect: Height of a pixel by its width, as displayed.
-        ratio: Width of a slice by its height, as displayed.
+        aspect: Height of a displayed pixel divided by its width.
+        ratio: Width of a displayed slice divided by its height.
     """
 
     def __init__(self, comparison: Comparison) -> None:
@@ -228,18 +228,18 @@ class _View:
         self.aspect, self.ratio = float(pixel[0] / pixel[1]), float(extent[1] / extent[0])
 
     def stack(self, array: np.ndarray) -> np.ndarray:
-        """Slices (n, rows, columns) of an array (k, j, i)."""
+        """Return the slices (n, rows, columns) of an array (k, j, i)."""
         return np.moveaxis(array, self.comparison.axis.numpy_axis, 0)
 
     def oriented(self, image: np.ndarray) -> np.ndarray:
-        """A slice in radiological orientation."""
+        """Return a slice in radiological orientation."""
         comparison = self.comparison
         return slice_axis.to_radiological(image, comparison.ijk_to_ras, comparison.axis)
 
     def frame(self, area: Area) -> tuple[tuple[float, float], int, int]:
-        """((x, y), width, height) of an area in the displayed slice, in pixels.
+        """Return ((x, y), width, height) of an area in the displayed slice, in pixels.
 
-        The center of a pixel is a whole number.
+        Pixel centers have integer coordinates.
         """
         mask = np.zeros(self.shown.shape[1:], bool)
         mask[area.within(self.part)[1:]] = True
@@ -248,7 +248,7 @@ class _View:
 
 
 def _cells(view: _View, area: Area) -> list[tuple[np.ndarray, str]]:
-    """(image, label) of the area in the reference, or else the input, and in every output."""
+    """Return (image, label) of the area in the reference, or else the input, and every output."""
     comparison, table = view.comparison, view.comparison.table
     has_reference = comparison.reference is not None
     keys = ("psnr", "ssim_wang") if has_reference else ("inconsistency",)

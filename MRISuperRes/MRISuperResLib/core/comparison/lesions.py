@@ -1,7 +1,7 @@
-"""Synthetic lesions: discs added to a low-resolution slice, and what each method leaves of them.
+"""Synthetic lesions: discs added to a low-resolution slice, and their response in each result.
 
-The response to a lesion is the difference between the results with and without it, so that nothing
-else in the slice is mistaken for the lesion.
+The response to a lesion is the difference between the results with and without it, so that no
+other structure of the slice is mistaken for the lesion.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from scipy.ndimage import binary_erosion, uniform_filter
 
 DIAMETERS = (2, 3, 4, 5)
-"""Low-resolution pixels."""
+"""Diameters, low-resolution pixels."""
 CONTRAST = 0.5
-"""Contrast of the lesions of a comparison, part of the intensity range."""
+"""Contrast of the lesions of a comparison, as a fraction of the intensity range."""
 DISTANCE = 16
-"""Low-resolution pixels between two lesions; half of it between a lesion and the edge."""
+"""Low-resolution pixels between two lesions, and twice those between a lesion and the edge."""
 LOST, WEAKENED, EXAGGERATED = 0.25, 0.75, 1.25
 """Limits of the remaining contrast."""
 OUTCOMES = ("preserved", "weakened", "lost", "exaggerated")
@@ -43,14 +43,14 @@ class Lesion:
 
 @dataclass(frozen=True)
 class LesionScore:
-    """What a method leaves of a lesion; 1 is all of it.
+    """Response of a method to a lesion, as fractions of the lesion that was added.
 
     Attributes:
         method: Name of the method.
         diameter: Diameter of the lesion, low-resolution pixels.
-        brightness: Remaining sum over the lesion.
-        contrast: Remaining maximum at the input's resolution (the mean over each of its pixels).
-        peak: Remaining maximum in the result; above 1 if the method sharpens the lesion.
+        brightness: Sum of the response around the lesion.
+        contrast: Maximum at the input's resolution (mean over each input pixel).
+        peak: Maximum in the result; above 1 if the method sharpens the lesion.
     """
 
     method: str
@@ -103,7 +103,7 @@ class SyntheticLesions:
     def scores(
         self, method: str, with_lesions: np.ndarray, without: np.ndarray
     ) -> list[LesionScore]:
-        """Measure what a method leaves of every lesion.
+        """Measure the response of a method to every lesion.
 
         Args:
             method: Name of the method.
@@ -128,7 +128,8 @@ class SyntheticLesions:
 def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Lesion]:
     """Place bright lesions of 2, 3, 4 and 5 pixels where a slice is homogeneous and not bright.
 
-    The smallest lesion lies where the slice is most homogeneous. Lesions without room are left out.
+    The smallest lesion lies where the slice is most homogeneous. Lesions that do not fit are left
+    out.
 
     Args:
         low: Slice (h, w), normalized.
@@ -150,9 +151,9 @@ def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Lesio
 def scattered_lesions(
     low: np.ndarray, foreground: np.ndarray, contrast: float, seed: int | Sequence[int]
 ) -> list[Lesion]:
-    """Place as many lesions as have room, alternately bright and dark, of 2 to 5 pixels.
+    """Place as many lesions as fit, alternately bright and dark, of 2 to 5 pixels.
 
-    Bright lesions lie where the slice leaves room above, dark ones where it leaves room below.
+    Bright and dark lesions lie where their intensity stays within 0 and 1.
 
     Args:
         low: Slice (h, w), normalized.
@@ -162,7 +163,7 @@ def scattered_lesions(
     """
     rng = np.random.default_rng(seed)
     mean, diameters = uniform_filter(low, max(DIAMETERS)), rng.permutation(DIAMETERS).tolist()
-    # The first sign is random, too, since there may be room for a single lesion.
+    # The first sign is random, too, since a single lesion may fit.
     lesions: dict[int, list[Lesion]] = {int(sign): [] for sign in rng.permutation((1, -1))}
     for row, column in _places(foreground, rng.random(low.shape)):
         possible = [sign for sign in lesions if 0 <= mean[row, column] + sign * contrast <= 1]
@@ -174,7 +175,7 @@ def scattered_lesions(
 
 
 def _disc(shape: tuple[int, ...], lesion: Lesion) -> np.ndarray:
-    """A lesion alone; for an even diameter its center is a corner of four pixels."""
+    """Return the disc of a lesion; for an even diameter its center is a corner of four pixels."""
     shift = 0.5 if lesion.diameter % 2 == 0 else 0.0
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     distance = np.hypot(rows - lesion.row - shift, columns - lesion.column - shift)
@@ -183,7 +184,7 @@ def _disc(shape: tuple[int, ...], lesion: Lesion) -> np.ndarray:
 
 
 def _window(lesion: Lesion, scale: int) -> tuple[slice, slice]:
-    """The surroundings of a lesion, which contain no other."""
+    """Return the surroundings of a lesion, which contain no other lesion."""
     half = DISTANCE // 2
     rows, columns = (
         slice((center - half) * scale, (center + half) * scale)

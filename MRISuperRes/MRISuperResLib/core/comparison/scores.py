@@ -16,18 +16,18 @@ from ..metrics.full_reference import PEAK, StructuralSimilarity, decibels, rmse
 from ..options import ComparisonOptions
 
 MIN_FOREGROUND = 100
-"""Pixels of the foreground; slices with fewer have no metrics of the foreground."""
+"""Foreground pixels below which a slice has no foreground metrics."""
 MIN_ERROR = 1e-4
-"""RMSE (of 255) that counts as rounding only: PSNR is capped at its value there, 128.13 dB."""
+"""RMSE (of 255) below which errors count as rounding: PSNR is capped at 128.13 dB."""
 SCORED_SHARE = 0.1
-"""Part of the largest foreground of a volume that a scored slice has at least."""
+"""Minimum foreground of a scored slice, as a fraction of the largest one of the volume."""
 SCORING_RULE = (
     f"slices whose reference is not constant and has at least {SCORED_SHARE:.0%} of the foreground "
     "pixels of the fullest slice"
 )
-"""The slices over which every method is averaged. Only the reference decides, so that the mean of
-every method is over the same slices. Empty slices would raise it: interpolations restore them
-without an error, networks at up to 90 dB."""
+"""Slices over which every method is averaged. Only the reference decides, so that all methods have
+the same slices. Empty slices would raise the means: interpolations restore them without an error,
+networks at up to 90 dB."""
 
 Values = dict[str, dict[str, list[float | None]]]
 """{method: {metric key: a value per slice, None where the metric is undefined}}"""
@@ -89,7 +89,7 @@ def metrics_of(options: ComparisonOptions) -> tuple[Metric, ...]:
 
 
 class SliceScores:
-    """Metrics of one slice; what depends on the reference alone is computed once.
+    """Metrics of one slice for many results; statistics of the reference are computed once.
 
     PSNR and RMSE over whole image and foreground, both SSIM variants (see
     `metrics.full_reference`), and data inconsistency: the RMSE of the degraded result against the
@@ -148,7 +148,7 @@ class SliceScores:
         return scores
 
     def _similarities(self, image: np.ndarray) -> dict[str, float | None]:
-        """Average over the foreground where each variant averages: inner part or whole image."""
+        """Average both SSIM variants over the image and its foreground, wang without the border."""
         keys = [
             f"ssim_{kind}{suffix}" for kind in ("wang", "matlab") for suffix in ("", "_foreground")
         ]
@@ -181,7 +181,7 @@ class ScoreTable:
         values: Values,
         scored: Sequence[int] | None = None,
     ) -> None:
-        """Take the values of a comparison.
+        """Build a table from the values of a comparison.
 
         Args:
             metrics: Metrics of the values.

@@ -1,4 +1,4 @@
-"""The slices of a comparison or audit: input of the methods, and reference if there is one."""
+"""Slices of a comparison or audit: input of the methods, and reference if there is one."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MIN_SIDE = 4
 
 
 class SliceStack:
-    """The slices of a volume by number; one more, the last, is the fullest with lesions added.
+    """Numbered slices of a volume, followed by a copy of the fullest one with synthetic lesions.
 
-    The methods get the low-resolution volume as `upsample_volume` would: a stored volume,
-    normalized by its own percentiles. Scores are on the scale of the reference, where its 0.1 and
-    99.9 percentiles are 0 and 1; `to_reference_scale` converts. A reference is cropped to multiples
+    The low-resolution volume is normalized by its own percentiles, as in `upsample_volume`. Scores
+    are on the scale of the reference, where its 0.1 and 99.9 percentiles are 0 and 1;
+    `to_reference_scale` converts. A reference is cropped to multiples
     of the scale at the ends of its rows and columns.
 
     Attributes:
         axis: Slice direction.
-        intensity: Map of the reference; without one, of the input.
-        low: What the methods get: the degraded reference (float32), or the input itself.
-        low_intensity: Map of `low`, by its own percentiles.
+        intensity: Intensity map of the reference; without one, of the input.
+        low: Input of the methods: the degraded reference (float32), or the volume itself.
+        low_intensity: Intensity map of `low`.
         low_shape: (rows, columns) of the low-resolution slices.
         shape: (rows, columns) of the upsampled slices.
         output_shape: (k, j, i) of the upsampled volumes.
@@ -40,14 +40,14 @@ class SliceStack:
         scored: Numbers of the slices over which scores are averaged, see `scored_slices`.
         fullest: Number of the slice with the largest foreground.
         lesions: The fullest slice with synthetic lesions.
-        messages: About slice direction, crop and voxels without a value.
+        messages: Messages about slice direction, crop and non-finite voxels.
     """
 
     def __init__(self, volume: Volume, options: ComparisonOptions) -> None:
-        """Degrade a volume, or take it as it is.
+        """Degrade a volume, unless the options say to upsample it directly.
 
         Args:
-            volume: The reference, or the input if the options say so.
+            volume: The reference; the input if `options.reference` is False.
             options: Options of the comparison or audit.
 
         Raises:
@@ -81,7 +81,7 @@ class SliceStack:
         self._find_foreground()
 
     def __len__(self) -> int:
-        """Number of slices, without the one with the lesions."""
+        """Return the number of slices, without the copy with lesions."""
         return len(self._source)
 
     def read(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -127,7 +127,7 @@ class SliceStack:
         return Volume(np.ascontiguousarray(self._to_volume(self._source)), self.ijk_to_ras)
 
     def _sides(self, whole: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
-        """(rows, columns) of the low-resolution and of the upsampled slices."""
+        """Return (rows, columns) of the low-resolution and of the upsampled slices."""
         scale = self._options.scale
         rows, columns = (side // scale if self._options.reference else side for side in whole)
         if min(rows, columns) < MIN_SIDE:
@@ -160,7 +160,7 @@ class SliceStack:
         return messages
 
     def _degrade_all(self) -> np.ndarray:
-        """The degraded reference (k, j, i), float32, in its intensities."""
+        """Return the degraded reference (k, j, i), float32, in its intensities."""
         options, gain = self._options, self.intensity.high - self.intensity.low
         low = np.empty((len(self), *self.low_shape), np.float32)
         for number, image in enumerate(self._source):
@@ -184,7 +184,7 @@ class SliceStack:
         self.lesions = SyntheticLesions(plain, placed, self._options.scale)
 
     def _to_volume(self, images: np.ndarray) -> np.ndarray:
-        """Slices of the first axis as an array (k, j, i), a view."""
+        """Return slices (n, rows, columns) as an array (k, j, i), a view."""
         return np.moveaxis(images, 0, self.axis.numpy_axis)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import binary_fill_holes, gaussian_filter
 
 PEAK = 255.0
-"""White: the 99.9 percentile of a volume, if the 0.1 percentile is 0."""
+"""Peak intensity: 0 and 255 are the 0.1 and 99.9 percentiles of a volume."""
 
 RADIUS, SIGMA = 5, 1.5
 """Half the width and the standard deviation of the SSIM window, pixels (Wang et al. 2004)."""
@@ -15,10 +15,10 @@ K1, K2 = 0.01, 0.03
 """Stabilizing constants of SSIM (Wang et al. 2004)."""
 
 FOREGROUND_THRESHOLD = 0.1
-"""Part of the intensity range below which a pixel counts as air; brain masks of FSL FEAT use the
-same tenth."""
+"""Fraction of the intensity range below which a pixel counts as air, as in the brain masks of FSL
+FEAT."""
 FOREGROUND_SMOOTHING = 1.0
-"""Standard deviation in pixels: single noisy pixels belong to what surrounds them."""
+"""Standard deviation in pixels, which suppresses single noisy pixels."""
 
 
 def rmse(image: ArrayLike, reference: ArrayLike, mask: np.ndarray | None = None) -> float:
@@ -59,7 +59,7 @@ def decibels(error: float, peak: float = PEAK) -> float:
 
 
 class StructuralSimilarity:
-    """SSIM of many images against one reference, whose statistics are computed once.
+    """SSIM of several images against one reference, whose statistics are computed once.
 
     With means μ, variances σ² and the covariance σxy under a Gaussian window (11×11, σ = 1.5):
 
@@ -145,10 +145,10 @@ def ssim_matlab(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> f
 
 
 def foreground(image: ArrayLike) -> np.ndarray:
-    """Find the pixels that show anatomy, so that the surrounding air does not raise a score.
+    """Find the pixels that show anatomy, since the surrounding air would raise scores.
 
-    The foreground is what exceeds a tenth of the intensity range after slight smoothing, with its
-    holes filled.
+    The foreground exceeds a tenth of the intensity range after slight smoothing; its holes are
+    filled.
 
     Args:
         image: Slice (h, w), normalized: 0 for air, 1 for white.

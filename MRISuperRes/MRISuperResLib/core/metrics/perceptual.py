@@ -4,7 +4,7 @@ NIQE: Mittal et al. 2013, "Making a 'completely blind' image quality analyzer"
 (doi:10.1109/LSP.2012.2227726). PI = ((10 − Ma) + NIQE) / 2: Blau et al. 2018, "The 2018 PIRM
 challenge on perceptual image super-resolution", eq. 1 (arXiv:1809.07517). Ma (NRQM): Ma et al.
 2017, "Learning a no-reference quality metric for single-image super-resolution"
-(arXiv:1612.05890). A low PI and a low RMSE exclude each other beyond a bound: Blau and Michaeli
+(arXiv:1612.05890). Beyond a bound, a lower PI costs a higher RMSE: Blau and Michaeli
 2018, "The perception-distortion tradeoff" (arXiv:1711.06077).
 
 pyiqa computes both. It is optional, since its license (PolyForm-Noncommercial) excludes commercial
@@ -30,15 +30,15 @@ BLOCK_SIZE = 96
 """Side in pixels of the blocks to which the parameters of NIQE were fitted. Values with another
 block size cannot be compared with published ones."""
 MIN_BLOCKS = 4
-"""NIQE compares mean and covariance of the features of the blocks; for a single block it is
-constant, whatever the image."""
+"""NIQE compares mean and covariance of block features; for a single block it is the same constant
+for every image."""
 BORDER = {"niqe": 0, "pi": 4}
 """Pixels that are cropped at each side; 4 is the rule of the PIRM challenge."""
 NIQE_FILE, NRQM_FILE = "niqe_modelparameters.mat", "NRQM_model.mat"
 FILES = {"niqe": (NIQE_FILE,), "pi": (NIQE_FILE, NRQM_FILE)}
 FOLDERS_VARIABLE = "MRISUPERRES_WEIGHTS"
-"""Environment variable: folders with the parameter files, separated as in PATH. The cache of pyiqa
-is searched as well."""
+"""Environment variable with the folders of the parameter files, separated as in PATH. The cache of
+pyiqa is searched, too."""
 
 
 class PerceptualMetric:
@@ -108,7 +108,7 @@ class PerceptualMetric:
             )
 
     def __call__(self, image: ArrayLike) -> float:
-        """Compute the metric of a gray image.
+        """Compute the metric of a grayscale image.
 
         As for published figures, the image is first rounded and clipped to 8 bits.
 
@@ -146,7 +146,7 @@ class PerceptualMetric:
         return value
 
     def _blocks(self, height: int, width: int) -> tuple[int, int]:
-        """(rows, columns) of whole blocks inside the border."""
+        """Return (rows, columns) of whole blocks inside the border."""
         border, size = 2 * BORDER[self.name], self.block_size
         return max(0, height - border) // size, max(0, width - border) // size
 
@@ -200,7 +200,7 @@ def _find(file: str, title: str, weights_folder: str | Path | None, cache: str) 
 def _load(module: Any, path: Path) -> Any:
     try:
         return module(pretrained_model_path=str(path))
-    except Exception as e:  # SciPy's reader raises almost anything for a damaged file
+    except Exception as e:  # SciPy's reader raises many types on damaged files
         raise SuperResolutionError(
             f"{path} is not usable ({e}): download it again from the weights page of pyiqa.",
             "environment",

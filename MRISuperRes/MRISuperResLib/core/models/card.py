@@ -1,4 +1,4 @@
-"""Model cards: what is known about a model, as JSON beside its weights."""
+"""Model cards: descriptions of models, as JSON files beside their weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAGES = tuple(KINDS)
 DEVICE_KINDS = ("cpu", "gpu")
 SCORES = ("psnr", "ssim", "rmse")
 MAX_DEPTH = 20
-"""Nested levels of a card: it needs five, and Python cannot handle thousands."""
+"""Maximum nesting of a card, which needs five levels; thousands exceed Python's recursion limit."""
 METRICS = {
     "psnr": ("PSNR, dB", 2),
     "ssim": ("SSIM", 4),
@@ -60,12 +60,12 @@ AUDIT_LEGEND = (
 
 
 def format_figure(key: str, value: float | None) -> str:
-    """Return a figure of an audit as text; key: one of AUDIT_FIGURES."""
+    """Format a figure of an audit; `key` is one of AUDIT_FIGURES."""
     return "–" if value is None else f"{value:.{AUDIT_FIGURES[key][1]}f}"
 
 
 class CardTable(NamedTuple):
-    """A table of texts: the first column names the rows, the last one is the model's."""
+    """Table of texts: row names in the first column, the model in the last one."""
 
     heading: str
     header: list[str]
@@ -167,13 +167,13 @@ def _is_deeper(value: object, levels: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Finite, and small enough to be printed as a decimal number."""
+    """Return True for a finite number that is small enough to print as a decimal number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
 
 
 @dataclass(frozen=True)
 class ModelCard(Validated):
-    """What is known about a model. Its weights are the file beside the card.
+    """Description of a model, stored beside its weights.
 
     Attributes:
         name: The model's name, also that of its files.
@@ -191,12 +191,12 @@ class ModelCard(Validated):
             "lpips" and "vgg_distance" where they were measured.
         audit: One entry per anatomy: {"anatomy", "volumes" (names), "slices", "patches",
             "degradation", "noise", "seed", AUDIT_FIGURES, "baselines": {name: AUDIT_FIGURES}}.
-        made_for: "cpu", or "gpu" for a model that is too slow without one.
+        made_for: "gpu" for a model that is too slow without one, else "cpu".
         cpu_speed: {"seconds_per_megapixel" (of the output), "threads", "processor"}, or empty.
         training: Degradation, loss, steps, settings, versions, and "data": one object per
             training volume with its "anatomy", in-plane "spacing" (mm), license and source.
         license: License of the weights.
-        limits: What the model must not be used for.
+        limits: Uses for which the model is not suitable.
         pair: A name that a PSNR model shares with the GAN model trained from it; both have the
             same scale and architecture. Empty without a partner.
 
@@ -324,7 +324,7 @@ class ModelCard(Validated):
         ]
 
     def summary(self) -> str:
-        """Return what a user must know before using the model, in a few lines."""
+        """Summarize the model in a few lines."""
         lines = [self.title]
         kind = KINDS[self.stage]
         contrasts = f" ({', '.join(self.contrasts)})" if self.contrasts else ""

@@ -1,4 +1,4 @@
-"""Import of ESRGAN-family checkpoints as models for gray images. Needs torch and spandrel.
+"""Import of ESRGAN-family checkpoints as models for grayscale images. Needs torch and spandrel.
 
 The library spandrel recognizes the layouts of the ESRGAN family (Wang et al. 2018,
 arXiv:1809.00219). Checkpoints are data: only tensors are read, no code in them is executed.
@@ -44,8 +44,8 @@ def import_checkpoint(
 ) -> ModelCard:
     """Convert a checkpoint into a model in the user's folder.
 
-    With three channels, the first convolution is summed over its inputs and the last one is
-    averaged over its outputs: on a gray image this is the mean of the three output colors.
+    With three channels, the first convolution is summed over its inputs and the last one averaged
+    over its outputs. On a grayscale image, this equals the mean of the three output colors.
 
     Args:
         path: A .pth, .pt or .ckpt file of PyTorch, or .safetensors, with one or three channels.
@@ -112,7 +112,7 @@ def _load_state(path: Path, data: bytes) -> dict[str, Any]:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as e:  # the readers raise many types on damaged files
         raise _unusable(
-            path, "it is not a file of weights, or holds more than weights, which is never executed"
+            path, "it is not a weights file, or it holds code, which is never executed"
         ) from e
     if not isinstance(state, dict):
         raise _unusable(path, "it holds no named weights")
@@ -139,7 +139,7 @@ def _convert(
     state = spandrel.canonicalize_state_dict(state)
     try:
         found = spandrel.MAIN_REGISTRY.load(state)
-    except Exception as e:  # it raises many types on weights of other networks
+    except Exception as e:  # spandrel raises many types on weights of other networks
         raise _unusable(path, "it holds no known network") from e
     if found.architecture.id != "ESRGAN" or {"ESRGAN+", "unshuffle"} & set(found.tags):
         kind = " ".join([found.architecture.name, *found.tags])

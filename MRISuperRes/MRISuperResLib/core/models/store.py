@@ -16,7 +16,7 @@ from .card import STAGES, ModelCard
 SHIPPED = Path(__file__).resolve().parents[2] / "shipped_models"
 WEIGHTS, CARD = ".safetensors", ".json"
 FOLDERS_VARIABLE = "MRISUPERRES_MODELS"
-"""Environment variable: more model folders, separated as in PATH."""
+"""Environment variable with more model folders, separated as in PATH."""
 
 
 def user_models_folder() -> Path:
@@ -51,10 +51,11 @@ class Model:
         return self.card.name
 
     def read_weights(self) -> bytes:
-        """Return the content of the weights file, whose SHA-256 is that of the card.
+        """Read the weights file and verify its SHA-256.
 
         Raises:
-            SuperResolutionError: The file cannot be read or is another one (kind "model").
+            SuperResolutionError: The file cannot be read, or its SHA-256 differs from that of
+                the card (kind "model").
         """
         try:
             data = self.path.read_bytes()
@@ -74,11 +75,11 @@ class Model:
 
 
 class ModelStore:
-    """The models of some folders; the first of two models with the same name counts.
+    """Installed models; of several with the same name, the first one counts.
 
     Args:
-        folders: Default: the extension's folder, those of the environment variable
-            MRISUPERRES_MODELS, and the user's.
+        folders: Model folders. None: the shipped models, the folders that MRISUPERRES_MODELS
+            lists, and the user's folder.
     """
 
     def __init__(self, folders: Iterable[str | Path] | None = None) -> None:
@@ -100,7 +101,7 @@ class ModelStore:
     def models(self, scale: int | None = None) -> list[Model]:
         """Return all models, or those of one scale: PSNR before GAN, then by name.
 
-        Models with an unusable card are left out; `model` tells why.
+        Models with an unusable card are left out; `model` raises the reason.
         """
         models = []
         for path in self._weights_paths().values():

@@ -26,7 +26,7 @@ def write_model(folder: str | Path, weights: bytes, **values: Any) -> ModelCard:
         The card.
     """
     card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
-    # the weights last: a model exists from the moment that its weights do
+    # the weights last, since a card without weights is ignored
     write_json(Path(folder, card.name + CARD), card.to_dict())
     write_bytes(Path(folder, card.name + WEIGHTS), weights)
     return card
@@ -45,9 +45,9 @@ def add_model(weights: bytes, folder: str | Path | None = None, **values: Any) -
 
 
 def check_name_is_free(name: str, store: ModelStore | None = None) -> None:
-    """Check that no model has a name: records identify models by their names.
+    """Check that no installed model has this name, since records identify models by name.
 
-    Upper and lower case are the same name, as on many disks they are the same file.
+    The case of letters is ignored, as by many file systems.
 
     Raises:
         SuperResolutionError: The name is taken (kind "model").
@@ -65,7 +65,7 @@ def install_model(
     """Copy a model into the user's folder, after checking that it can be used.
 
     Args:
-        path: The card or the weights; the other file is beside it.
+        path: The card or the weights, with the other file beside it.
         folder: Default: the user's folder.
         store: The installed models, whose names are taken.
 
@@ -122,7 +122,7 @@ def remove_model(
     """
     path = user_weights_path(name, folder, store)
     with translate_os_errors(path):
-        path.unlink()  # the weights first: without them the card is ignored
+        path.unlink()  # the weights first, since a card without weights is ignored
         path.with_suffix(CARD).unlink(missing_ok=True)
 
 
@@ -144,7 +144,7 @@ def user_card_path(name: str, store: ModelStore | None = None) -> Path:
 
 
 def update_audit(path: Path, entry: dict[str, Any]) -> None:
-    """Put an audit into a card, in place of that of the same anatomy.
+    """Add an audit to a card, in place of one of the same anatomy.
 
     Args:
         path: The card file; keys that `ModelCard` does not have are kept.
