@@ -17,7 +17,7 @@ from ..errors import SuperResolutionError
 
 @contextlib.contextmanager
 def translate_os_errors(target: str | Path, size: int = 0) -> Iterator[None]:
-    """Raise SuperResolutionError instead of an OSError that was raised while writing.
+    """Translate an OSError raised while writing to SuperResolutionError.
 
     Args:
         target: The file or folder that the error names.
@@ -64,8 +64,8 @@ def temporary_file(target: Path, extension: str) -> Iterator[Path]:
 def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yield a path to write to, which replaces `path` at the end.
 
-    A process that is killed leaves the old file, or none. The temporary file always has the same
-    name, so that killed processes do not fill the disk.
+    A killed process leaves the old file, or none. The temporary file always has the same name, so
+    that killed processes do not fill the disk.
 
     Raises:
         SuperResolutionError: (kind "environment") The file cannot be written.
@@ -102,14 +102,14 @@ def write_json(path: str | Path, values: Any) -> None:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Yield a hidden folder beside `path`, which becomes `path` at the end.
 
-    The folder is deleted if anything is raised before the end. Errors raised inside name files by
-    their final paths.
+    The folder is deleted if an exception is raised. Errors raised inside name files by their final
+    paths.
 
     Args:
         path: A folder that does not exist or is empty.
 
     Raises:
-        SuperResolutionError: `path` is no such folder, or cannot be made.
+        SuperResolutionError: `path` is a file or a folder with content, or cannot be created.
     """
     target, part = _places(path)
     try:
@@ -127,10 +127,10 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 def check_new_folder(path: str | Path) -> None:
-    """Check, before a long task, that `new_folder` can make a folder; leave nothing behind.
+    """Check, before a long task, that `new_folder` can create a folder; leave nothing behind.
 
     Raises:
-        SuperResolutionError: The folder cannot be made, or is not empty.
+        SuperResolutionError: The folder cannot be created, or is not empty.
     """
     target, part = _places(path)
     with translate_os_errors(target):
@@ -140,7 +140,7 @@ def check_new_folder(path: str | Path) -> None:
 
 
 def _places(path: str | Path) -> tuple[Path, Path]:
-    """Return the final folder, where a link is followed, and the hidden one beside it."""
+    """Return the final folder with links resolved, and the hidden one beside it."""
     target = Path(os.path.realpath(path))
     return target, target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 

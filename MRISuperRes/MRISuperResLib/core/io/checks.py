@@ -13,13 +13,13 @@ from ..errors import SuperResolutionError
 from ..messages import Message, warning
 
 SHEAR_TOLERANCE = 1e-3
-"""Cosine between two voxel axes: direction cosines with four decimals stay below, a gantry tilt of
-0.1° lies above."""
+"""Largest cosine between two voxel axes: above the rounding of cosines with four decimals, below a
+gantry tilt of 0.1°."""
 
 
 @contextlib.contextmanager
 def read_errors(path: str | Path) -> Iterator[None]:
-    """Raise SuperResolutionError (kind "input") instead of an OSError raised while reading."""
+    """Translate an OSError raised while reading to SuperResolutionError (kind "input")."""
     try:
         yield
     except FileNotFoundError as e:
@@ -77,7 +77,7 @@ def check_grid(name: str, ijk_to_ras: np.ndarray) -> None:
 
 
 def unknown_orientation(name: str, reason: str, grid: str = "voxel grid") -> Message:
-    """Return a warning that a file does not tell the patient's orientation."""
+    """Return a warning about a file without the patient's orientation."""
     return warning(
         "orientation",
         f"{name} does not say how the patient lies ({reason}). The {grid} is used as it is; names "
@@ -91,7 +91,7 @@ def not_scalar(name: str, components: int | str, is_color: bool = False) -> Supe
     Args:
         name: Name of the file.
         components: Numbers per voxel, or "complex".
-        is_color: Whether the numbers are color channels.
+        is_color: True for color channels.
     """
     if components == "complex":
         content = "complex numbers"

@@ -2,8 +2,8 @@
 
 Sources: DICOM PS3.3 C.7.6.1 (derivation and source images), C.7.5.1 with the first note of
 C.12.1.1.5 (equipment: this program made the images, the scanner contributed); PS3.16 CID 7005,
-7202 and 7203 (codes). Nothing about patient, study or acquisition is invented: an attribute that
-the source lacks stays empty or missing.
+7202 and 7203 (codes). No attribute of patient, study or acquisition is made up: it stays empty
+or missing if the source lacks it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .dicom_geometry import DAMAGED
 
 PRODUCT = "MRISuperRes"
 DERIVED_NUMBER = 1000
-"""Added to the source's series number, so that viewers list the new series after the scanner's."""
+"""Added to the series number of the source, so that viewers list the new series after it."""
 LO_LENGTH, ST_LENGTH = 64, 1024
 """Characters that the value representations LO and ST hold."""
 PIXEL_GROUP = 0x7FE0
@@ -40,7 +40,8 @@ OF_OTHER_PIXELS = (
     "PlanarConfiguration",
     "RealWorldValueMappingSequence",
 )
-"""Padding is part of the image now; a map of values may be given in the type of the old pixels."""
+"""Attributes of the pixels of the source. Padding is part of the new image; a real-world value
+mapping may depend on the old pixel type."""
 OF_THE_INSTANCE = (
     "InstanceCreatorUID",
     "SOPInstanceStatus",
@@ -71,7 +72,7 @@ OF_THE_SERIES = (
     "PerformingPhysicianName",
     "PerformingPhysicianIdentificationSequence",
 )
-"""No procedure on the patient, and no person who examined them, made the new series."""
+"""Procedure and persons of the source series, which did not produce the new one."""
 OF_THE_EQUIPMENT = (
     "Manufacturer",
     "InstitutionName",
@@ -125,7 +126,7 @@ EMPTY_ALLOWED = {
         "SliceThickness",
     ),
 }
-"""Attributes of type 2, by modality: they must be present, if only without a value."""
+"""Attributes of type 2, by modality: required, but possibly empty."""
 
 ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 
@@ -133,7 +134,7 @@ ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 def readable_header(dataset: Dataset) -> Dataset:
     """Return the elements of an image file that can be decoded, without private ones and pixels.
 
-    Private elements are left out because only their maker can tell whether they still hold.
+    Private elements are left out, since only their manufacturer knows whether they remain valid.
     """
     header = Dataset()
     for tag in list(dataset.keys()):
@@ -142,7 +143,7 @@ def readable_header(dataset: Dataset) -> Dataset:
         try:
             element = dataset[tag]
             _decode(element)
-        except DAMAGED:  # no reader could use it
+        except DAMAGED:  # unusable for any reader
             continue
         header.add(element)
     header.file_meta = dataset.file_meta
@@ -169,8 +170,8 @@ def derived_headers(
     Args:
         originals: Headers of the source images, in order.
         provenance: JSON values from `core.provenance.describe_upsampling`.
-        factor: Images per source image. With 1, each image is made from one source image and takes
-            over its attributes. With more, each is made from all, and takes over what they share.
+        factor: Images per source image. With 1, each image is derived from one source image and
+            keeps its attributes; with more, from all, and keeps their common attributes.
     """
     new = _series_attributes(originals[0], provenance)
     if factor > 1:
@@ -181,7 +182,7 @@ def derived_headers(
             common, sources = _shared_attributes(original), _references(original)
         header = Dataset()
         for element in (*common, *new):
-            # a new element: setting an attribute of this header must not change the others
+            # a copy, since setting an attribute of this header must not change the others
             header.add(DataElement(element.tag, element.VR, element.value))
         header.SourceImageSequence = sources
         header.SOPInstanceUID = generate_uid(prefix=None)
@@ -193,7 +194,7 @@ def derived_headers(
 
 
 def _shared_attributes(originals: Sequence[Dataset]) -> Dataset:
-    """Return the elements that all originals share and that hold for an image made from them."""
+    """Return the elements that all originals share and that remain valid for a derived image."""
     first, *others = originals
     shared = Dataset()
     for element in first:
@@ -203,13 +204,13 @@ def _shared_attributes(originals: Sequence[Dataset]) -> Dataset:
 
 
 def _holds(tag: BaseTag) -> bool:
-    """Return whether an element still holds; group lengths, curves and overlays do not."""
+    """Return True if an element remains valid; group lengths, curves and overlays do not."""
     is_drawn = tag.group in range(0x5000, 0x5100) or tag.group in range(0x6000, 0x6100)
     return not (tag.element == 0 or is_drawn or tag in LEFT_OUT)
 
 
 def _series_attributes(original: Dataset, provenance: dict[str, Any]) -> Dataset:
-    """Return what all images of the new series share."""
+    """Return the attributes that all images of the new series share."""
     scale, model, notice = provenance["scale"], provenance["model"], provenance["notice"]
     new = Dataset()
     made, now = _times(original, provenance)
@@ -262,7 +263,7 @@ def _times(
     original: Dataset, provenance: dict[str, Any]
 ) -> tuple[datetime.datetime, datetime.datetime]:
     """Return (time of the result, now) in the time zone of the source."""
-    zone = None  # that of this machine
+    zone = None  # local time
     offset = str(original.get("TimezoneOffsetFromUTC") or "")
     if len(offset) == 5 and offset[0] in "+-" and offset[1:].isdecimal():
         zone = datetime.datetime.strptime(offset, "%z").tzinfo

@@ -1,4 +1,4 @@
-"""Position of the slices of a DICOM series: the voxel grid they form, or why they form none."""
+"""Voxel grid formed by the slices of a DICOM series."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 DISTANCE_TOLERANCE = 0.02
-"""mm, and also the part of the slice spacing, that headers may round away."""
+"""Rounding of positions in headers: mm, and also a fraction of the slice spacing."""
 DIRECTION_TOLERANCE = SPACING_TOLERANCE = 1e-3
 DAMAGED = (
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError),
@@ -36,7 +36,7 @@ class Slice:
 
     Attributes:
         path: The file.
-        dataset: Its elements; the pixels stay in the file until they are needed.
+        dataset: Its elements; pixels are read on demand.
     """
 
     path: Path
@@ -90,7 +90,7 @@ def grid_of(
         name: Name of the series, for errors.
         slices: All images, in any order.
         frame: Index of the image to use where each position holds several; None for only one.
-        messages: Receives what the headers leave unknown.
+        messages: Receives warnings about missing information.
 
     Returns:
         The slices of the frame in the order of their positions along the slice normal, and the

@@ -1,9 +1,8 @@
 """DICOM images, one file or a folder with a series, by pydicom.
 
-pydicom decodes uncompressed, deflated and RLE pixels; SimpleITK's GDCM, which 3D Slicer and pip
-both bring, decodes the JPEG family. The series reader of GDCM is not used: it takes the spacing of
-the first two slices and the pixel type of the first slice for all, and skips unreadable files
-without an error.
+pydicom decodes uncompressed, deflated and RLE pixels; GDCM, a part of SimpleITK, decodes the JPEG
+family. The series reader of GDCM is not used: it applies the spacing of the first two slices and
+the pixel type of the first slice to all, and skips unreadable files without an error.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Series:
         name: Name for messages.
         slices: Images in order along the normal of their plane.
         ijk_to_ras: Voxel indices to patient coordinates, (4, 4), mm.
-        messages: What the user should know about the series.
+        messages: Messages about the series.
     """
 
     name: str
@@ -92,7 +91,7 @@ def find_series(path: str | Path, frame: int | None = None, series: str | None =
     """Find the series that `read_dicom` would read; arguments and errors as there."""
     path = Path(path)
     with read_errors(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, about values that break the standard
+        warnings.simplefilter("ignore")  # pydicom warns about values that break the standard
         if not path.is_dir():
             return _arrange(path.name, [_header(path, force=True)], frame, [])
         messages: list[Message] = []
@@ -109,11 +108,11 @@ def series_of(files: Sequence[str | Path], frame: int | None = None) -> Series:
 
 
 class _NoImageError(SuperResolutionError):
-    """A DICOM object without an image, which a folder may hold beside a series."""
+    """DICOM object without an image, as a folder may hold beside a series."""
 
 
 def _header(path: Path, force: bool = False) -> Slice:
-    """Read the elements of a file with an image; `force`: also without the DICOM preamble."""
+    """Read the elements of an image file; `force` accepts files without the DICOM preamble."""
     try:
         dataset = pydicom.dcmread(path, defer_size=DEFERRED, force=force)
         sop_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
@@ -123,7 +122,7 @@ def _header(path: Path, force: bool = False) -> Slice:
     except OSError as e:
         if e.errno is not None:
             raise
-        raise _undecodable(path) from e  # pydicom's own, for damaged sequences
+        raise _undecodable(path) from e  # raised by pydicom itself for damaged sequences
     except DAMAGED as e:
         raise _undecodable(path) from e
     image = Slice(path, dataset)
@@ -143,7 +142,7 @@ def _header(path: Path, force: bool = False) -> Slice:
 
 
 def _is_cut(dataset: FileDataset) -> bool:
-    """Return whether the last element is incomplete, which pydicom does not report."""
+    """Return True if the last element is incomplete, which pydicom does not report."""
     tag = next(reversed(list(dataset.keys())), None)
     if tag is None or tag == PIXEL_DATA:  # the number of pixels is checked when they are decoded
         return False
@@ -178,7 +177,7 @@ def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
         except _NoImageError:
             others.append(path.name)
         except SuperResolutionError as e:
-            if not isinstance(e.__cause__, InvalidDicomError):  # other files may lie there
+            if not isinstance(e.__cause__, InvalidDicomError):  # a folder may also hold other files
                 raise
         else:
             images = found.setdefault(image.text("SeriesInstanceUID"), {})
@@ -233,7 +232,7 @@ def _arrange(
 
 
 def _check_image(image: Slice) -> None:
-    """Refuse images that are no single scalar slice of an acquired volume."""
+    """Refuse images other than a single scalar slice of an acquired volume."""
     name, modality = image.path.name, image.text("Modality")
     frames, samples = image.text("NumberOfFrames"), image.text("SamplesPerPixel")
     if modality == "SEG":
@@ -260,7 +259,7 @@ def _check_image(image: Slice) -> None:
 
 
 def _voxels(series: Series) -> np.ndarray:
-    """Return (k, j, i); slices with different scalings get a type that holds them all."""
+    """Return (k, j, i) in a type that holds the differently scaled values of all slices."""
     try:
         with read_errors(series.name), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -275,7 +274,7 @@ def _pixels(image: Slice) -> np.ndarray:
     dataset = image.dataset
     try:
         if dataset.file_meta.get("TransferSyntaxUID") in DECODED_BY_PYDICOM:
-            part = dataset.group_dataset(0x0028)  # pydicom keeps the pixels in what it decodes
+            part = dataset.group_dataset(0x0028)  # pydicom caches decoded pixels in the dataset
             part.file_meta = dataset.file_meta
             part.add(dataset[PIXEL_DATA])
             del dataset[PIXEL_DATA]
@@ -304,7 +303,7 @@ def _rescaled(stored: np.ndarray, image: Slice) -> np.ndarray:
     if not 0 <= unused <= allocated - bits:
         raise ValueError("bits stored outside the pixel")
     if allocated != bits:
-        stored = (stored << unused) >> (allocated - bits)  # clears what else is stored there
+        stored = (stored << unused) >> (allocated - bits)  # clears the unused bits
     is_signed = stored.dtype.kind == "i"
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
     if image.text("PhotometricInterpretation") == "MONOCHROME1":

@@ -24,11 +24,11 @@ from .dicom_read import Series, find_series, read_dicom
 from .discovery import DICOM_NAME, provenance_path
 
 SOP_CLASSES = (MRImageStorage, CTImageStorage)
-"""Classes of the source images, which the new images keep."""
+"""Supported classes of source images; the new images have the same class."""
 POSITION_TOLERANCE = 0.25
-"""Part of a voxel: applications round the numbers of a header, each in its own way."""
+"""Fraction of a voxel: applications round the numbers of a header differently."""
 WRITTEN_TOLERANCE = 1e-4
-"""mm that the 16 characters of a DICOM number may round away."""
+"""Rounding of a DICOM number with 16 characters, mm."""
 
 _OTHER_FORMAT = "Write a .nrrd or .nii.gz file instead."
 
@@ -52,38 +52,38 @@ def find_source_series(
 class DicomSeriesWriter:
     """Writer of one derived series.
 
-    Creating it checks, before a long task, that the series can be made.
+    Its construction checks, before a long task, that the series can be written.
 
     Args:
-        path: The folder to make; it does not exist or is empty.
-        original: The series that the volume is made from.
+        path: Output folder, which does not exist or is empty.
+        original: The source series.
 
     Raises:
-        SuperResolutionError: The folder cannot be made, or the headers of the original lack what
-            a derived series takes over.
+        SuperResolutionError: The folder cannot be created, or the headers of the original lack
+            attributes that a derived series needs.
     """
 
     def __init__(self, path: str | Path, original: Series) -> None:
         check_new_folder(path)
         self._path, self._original = path, original
         with read_errors(original.name), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's, about values that break the standard
+            warnings.simplefilter("ignore")  # pydicom warns about values that break the standard
             self._headers = [readable_header(image.dataset) for image in original.slices]
             _check_headers(original, self._headers)
 
     def write(self, volume: Volume) -> None:
         """Write one file per image, and the provenance.
 
-        The folder appears complete or not at all: the files are read again and compared. The
-        pixels keep the rescale slope and intercept of the source. They have 16 bits, signed as in
-        the source if that holds all values. Values are rounded to steps of the slope.
+        The folder appears complete or not at all; the files are read again and compared. Pixels
+        have 16 bits and the rescale slope and intercept of the source, so values are rounded to
+        steps of the slope. They are signed as in the source if that type holds all values.
 
         Args:
-            volume: The original, upsampled in place, with its provenance; k may run either way.
+            volume: The original, upsampled in place, with its provenance; k may be reversed.
 
         Raises:
-            SuperResolutionError: The volume is not at the place of the original, 16 bits do not
-                hold its values, or the files cannot be written.
+            SuperResolutionError: The volume is not in the place of the original, its values exceed
+                16 bits, or the files cannot be written.
         """
         provenance = volume.provenance or {}
         array, ijk_to_ras, factor = _in_place(volume, self._original)
@@ -100,7 +100,7 @@ class DicomSeriesWriter:
 
 
 def _check_headers(original: Series, headers: Sequence[Dataset]) -> None:
-    """Refuse headers that lack, or contradict in, what a derived image takes over."""
+    """Refuse headers that lack attributes of a derived image, or differ in them."""
     name, sop_class = original.name, str(headers[0].get("SOPClassUID") or "")
     if sop_class not in SOP_CLASSES:
         raise SuperResolutionError(
@@ -196,12 +196,12 @@ class _Scaling:
         return stored
 
     def tolerance(self, dtype: np.dtype) -> float:
-        """Return how far a value may be from its stored one."""
+        """Return the largest rounding error of a stored value."""
         is_exact = dtype.kind in "iu" and abs(self.slope) == 1 and self.intercept % 1 == 0
         return 0.0 if is_exact else abs(self.slope) / 2
 
     def store(self, header: Dataset, image: np.ndarray) -> None:
-        """Put the pixels of an image, and their description, into its header."""
+        """Set the pixels of an image, and their description, in its header."""
         header.Rows, header.Columns = image.shape
         header.SamplesPerPixel = 1
         header.BitsAllocated = header.BitsStored = 16
@@ -212,7 +212,7 @@ class _Scaling:
 
 
 def _place(header: Dataset, ijk_to_ras: np.ndarray, k: int, count: int, factor: int) -> None:
-    """Describe the image plane of slice k of count; factor: slices for each of the source's."""
+    """Describe the image plane of slice k of count; factor: slices per source slice."""
     lps, spacing = geometry.LPS_TO_RAS @ ijk_to_ras, geometry.spacing(ijk_to_ras)
     row, column = lps[:3, 0] / spacing[0], lps[:3, 1] / spacing[1]
     position = lps[:3] @ (0, 0, k, 1)
@@ -235,7 +235,7 @@ def _save(header: Dataset, path: Path) -> None:
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     try:
-        if pydicom.__version__.startswith("2."):  # that of 3D Slicer 5.10
+        if pydicom.__version__.startswith("2."):  # as in 3D Slicer 5.10
             header.is_little_endian, header.is_implicit_VR = True, False
             header.save_as(path, write_like_original=False)
         else:
@@ -250,7 +250,7 @@ def _save(header: Dataset, path: Path) -> None:
 def _check_written(
     folder: Path, array: np.ndarray, ijk_to_ras: np.ndarray, scaling: _Scaling
 ) -> None:
-    """Check that the files, read as any other series, hold the values at their place."""
+    """Read the series again and compare its values and position."""
     written = read_dicom(folder)
     tolerance = scaling.tolerance(array.dtype)
     if written.array.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Volume files by name: discovery in folders, extensions, provenance files."""
+"""Names of volume files: extensions, discovery in folders, provenance files."""
 
 from __future__ import annotations
 

@@ -20,15 +20,16 @@ TYPES = frozenset(
 ) - {"float8", "float16"}
 """Voxel types that every output format can hold."""
 COMPRESSION = 1
-"""gzip level: higher ones take 1.6 times as long or more and save a hundredth on noisy voxels."""
+"""gzip level: higher ones take at least 1.6 times as long and save 1 % on noisy voxels."""
 
-_HEAD = 4096  # bytes in which every format shows its kind
+_HEAD = 4096  # bytes that suffice to recognize every format
 
 
 def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
     """Read a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder with a DICOM series.
 
-    The content of a file gives its format, not its name. A 2D image becomes a volume of one slice.
+    The content of a file determines its format, not its name. A 2D image becomes a volume of one
+    slice.
 
     Args:
         path: The file or folder.
@@ -75,7 +76,7 @@ def _read_file(path: Path, frame: int | None) -> Volume:
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes, decompressed; none of a damaged archive."""
+    """Return the first bytes, decompressed; b"" for a damaged archive."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
     if not head.startswith(b"\x1f\x8b"):
@@ -158,7 +159,7 @@ def write_volume(path: str | Path, volume: Volume) -> None:
         text_file.write_text(text, encoding="utf-8")
         os.replace(image_file, target)
         if volume.provenance is None:
-            sidecar.unlink(missing_ok=True)  # it describes the volume that was replaced
+            sidecar.unlink(missing_ok=True)  # it describes the replaced volume
         else:
             os.replace(text_file, sidecar)
 
@@ -167,7 +168,7 @@ _EXTENSIONS = f"{', '.join(OUTPUT_EXTENSIONS[:-1])} or {OUTPUT_EXTENSIONS[-1]}"
 
 
 def _target(path: str | Path) -> tuple[Path, str]:
-    """Return the file to write, where a link is followed, and its extension."""
+    """Return the file to write with links resolved, and its extension."""
     target, name = Path(os.path.realpath(path)), Path(path).name
     for extension in sorted(OUTPUT_EXTENSIONS, key=len, reverse=True):
         if name.lower().endswith(extension) and len(name) > len(extension):

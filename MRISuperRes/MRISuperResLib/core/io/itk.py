@@ -38,7 +38,7 @@ NON_ANATOMICAL_SPACES = frozenset(
     for space in ("scanner-xyz", "3D-right-handed", "3D-left-handed")
     for ending in ("", "-time")
 )
-"""Spaces of an NRRD file that do not tell the patient's orientation."""
+"""NRRD spaces without the patient's orientation."""
 
 
 @contextlib.contextmanager
@@ -105,7 +105,7 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
 
 
 def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
-    """Refuse files without scalar voxels; return whether the components are frames."""
+    """Refuse files without scalar voxels; return True if the components are frames."""
     keys = reader.GetMetaDataKeys()
     if any(key.startswith(("Segment0_", "Segmentation_")) for key in keys):
         raise segmentation(name)
@@ -125,7 +125,7 @@ def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
 
 
 def _position(name: str, reader: sitk.ImageFileReader) -> tuple[np.ndarray, list[Message]]:
-    """Return IJKToRAS in mm, and what the file leaves unknown about it."""
+    """Return IJKToRAS in mm, with warnings about missing information."""
     dimension = len(reader.GetSize())
     used = min(dimension, 3)
     lps = np.eye(4)
@@ -149,7 +149,7 @@ def _position(name: str, reader: sitk.ImageFileReader) -> tuple[np.ndarray, list
 
 
 def _unreadable(name: str, error: Exception) -> SuperResolutionError:
-    # ITK has no exception types: its text is the only way to tell a bad grid from a bad file
+    # ITK has no exception types: only the text distinguishes a bad grid from a bad file
     text = str(error)
     if "spacing" in text or "direction" in text.lower():
         return unusable_grid(name)
@@ -175,19 +175,19 @@ def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compressio
     ITK does not notice every failed write, so the file is read again and compared.
 
     Args:
-        path: The extension gives the format.
+        path: Output file; its extension selects the format.
         volume: Voxels of an integer or floating-point type of 8 to 64 bits.
         provenance: JSON values.
         compression: gzip level for NRRD; MetaImage is written uncompressed.
 
     Raises:
         OSError: The file was not written completely.
-        MemoryError: There is no memory for a copy of the volume.
+        MemoryError: A copy of the volume does not fit into memory.
     """
     incomplete = "the file was not written completely, perhaps because the disk is full"
     try:
         image = volume.to_sitk()
-    except RuntimeError as e:  # ITK has no exception type of its own for it
+    except RuntimeError as e:  # ITK has no exception type for lack of memory
         raise MemoryError(str(e)) from e
     for key, value in provenance.items():
         image.SetMetaData(PREFIX + key, value if isinstance(value, str) else json.dumps(value))

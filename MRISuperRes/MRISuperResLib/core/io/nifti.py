@@ -3,10 +3,10 @@
 ITK does not read NIfTI-2, fills a file that was cut short with zeros, reads NAME.nii instead of
 NAME.nii.gz if both exist, and straightens a sheared grid, all without an error.
 
-Three of nibabel's habits call for code of our own. Its image classes repair headers (a voxel size
-of 0 becomes 1, one of -2 becomes 2), so the header is read unchecked and the voxels through an
-`ArrayProxy`. It stops reading where the voxels end, so the checksum of a gzip file is never
-verified. It scales in double precision, which doubles the memory of 16-bit volumes.
+Three properties of nibabel need a workaround. Its image classes repair headers (a voxel size of 0
+becomes 1, one of -2 becomes 2), so the header is read unchecked and the voxels through an
+`ArrayProxy`. It stops reading where the voxels end and never verifies the checksum of a gzip file.
+It scales in double precision, which doubles the memory of 16-bit volumes.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ SCALAR_TYPES = frozenset(
 )
 LABEL_INTENT = 1002
 MILLIMETERS = {1: 1000.0, 3: 0.001}
-"""Spatial units other than mm; unknown units are taken as mm."""
+"""Spatial units other than mm; unknown units count as mm."""
 LONGEST_AXIS = 32767
 POSITION_TOLERANCE = 1e-3
-"""Part of the volume's extent: near half a turn a quaternion in single precision is no better."""
+"""Fraction of the volume's extent: the precision of a quaternion in float32 near half a turn."""
 
 
 def read_nifti(path: Path, frame: int | None = None) -> Volume:
     """Read a .nii, .nii.gz or .hdr file.
 
     Args:
-        path: The file with the header; its content is decisive, not its name.
+        path: The file with the header; its name does not matter.
         frame: Index of the volume in a 4D file, counted from 0.
 
     Raises:
@@ -81,7 +81,7 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
     name = path.name
     try:
         with _open(path) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy's, about the numbers in damaged headers
+            warnings.simplefilter("ignore")  # numpy warns about numbers in damaged headers
             header = _header(file, name)
             size, frames = _size(header, name)
             dtype = _dtype(header, name)
@@ -126,7 +126,7 @@ def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
 
 
 def _is_single(header: nibabel.Nifti1Header) -> bool:
-    """Return whether the voxels follow the header; else they are in a file of their own."""
+    """Return True if the voxels follow the header; otherwise they are in a separate file."""
     return cast(bytes, header["magic"].item()).startswith(b"n+")
 
 
@@ -284,7 +284,7 @@ def _plain(file: IO[bytes]) -> contextlib.nullcontext[IO[bytes]]:
 
 
 def _compressed(file: IO[bytes], level: int) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """Return a gzip stream into an open file; the same bytes give the same file."""
+    """Return a reproducible gzip stream into an open file."""
     if IGZIP_THREADED is None:
         return cast(IO[bytes], gzip.GzipFile("", "wb", level, file, mtime=0))
     return cast(IO[bytes], IGZIP_THREADED.open(file, "wb", level, threads=-1))

@@ -112,7 +112,7 @@ def _load_state(path: Path, data: bytes) -> dict[str, Any]:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as e:  # the readers raise many types on damaged files
         raise _unusable(
-            path, "it is not a weights file, or it holds code, which is never executed"
+            path, "it is not a weights file, or holds more than weights, which is never executed"
         ) from e
     if not isinstance(state, dict):
         raise _unusable(path, "it holds no named weights")
