@@ -113,7 +113,7 @@ def compare(
         degradation: "bicubic" or "kspace".
         noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
         seed: Seed of the noise.
-        perceptual: No-reference metric: "none", "niqe" or "pi" (need pyiqa).
+        perceptual: No-reference metric: "none", "niqe" or "pi"; the latter two need pyiqa.
         frame: See `upsample`.
         series: See `upsample`.
         on_progress: See `upsample`.
@@ -126,7 +126,7 @@ def compare(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
-    # imported here because scipy takes its time
+    # imported here because scipy loads slowly
     from .core.comparison.compare import compare_methods
 
     registry = MethodRegistry()
@@ -159,7 +159,7 @@ class AuditReport:
     Attributes:
         findings: {scale: {volume: {method: Findings}}}; bicubic interpolation and back-projected
             bicubic are always among the methods.
-        messages: Messages on the volumes and methods.
+        messages: Messages about the volumes and methods.
     """
 
     findings: dict[int, dict[str, dict[str, Findings]]]
@@ -211,7 +211,7 @@ def audit(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
-    # imported here because scipy takes its time
+    # imported here because scipy loads slowly
     from .core.audit.audit import audit_volume
 
     registry = MethodRegistry()
@@ -253,9 +253,13 @@ def audit(
 
 
 def list_models(scale: int | None = None) -> list[ModelCard]:
-    """List the cards of the installed models, of one scale or of all.
+    """List the cards of the installed models.
 
-    Sorted by scale, PSNR models before GAN models, then by name.
+    Args:
+        scale: 2, 4 or 8; None: all scales.
+
+    Returns:
+        Cards by scale, PSNR models before GAN models, then by name.
     """
     return list(ModelStore().cards(scale))
 

@@ -1,4 +1,4 @@
-"""Upsampling of several volumes, one after the other; one that fails does not stop the others."""
+"""Upsampling of several volumes in turn; a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from ..worker.client import WorkerProcess
 
 COMMON_ERRORS = ("environment", "packages", "device")
-"""Kinds of errors that would make the other volumes fail as well."""
+"""Kinds of errors that concern all volumes."""
 
 
 @dataclass
 class VolumeResult:
-    """What became of one volume of a batch.
+    """Result of one volume of a batch.
 
     Attributes:
         name: Name of the input.
         inputId: Node ID of the input.
         state: State of its task; None before its turn.
         message: Why there is no output, else empty.
-        messages: What the user should know about the output.
+        messages: Messages about the output.
         outputId: Node ID of the output, if any.
     """
 
@@ -53,8 +53,8 @@ class VolumeResult:
 class BatchTask(BackgroundTask):
     """A task over several volumes.
 
-    It finishes when every volume had its turn, whatever became of it. It fails only if something
-    is missing that all volumes need.
+    It finishes after every volume had its turn, even if some failed. It fails only for errors that
+    concern all volumes (see `COMMON_ERRORS`).
 
     Attributes:
         results: A `VolumeResult` for every volume.
@@ -109,7 +109,7 @@ class BatchTask(BackgroundTask):
 
     @property
     def result(self) -> list[VolumeResult]:
-        """The results of all volumes, as `Task.result` is that of one."""
+        """The results of all volumes."""
         return self.results
 
     @property
@@ -120,7 +120,7 @@ class BatchTask(BackgroundTask):
         )
 
     def cancel(self, reason: str | None = None) -> None:
-        """Request the end after the present batch of slices; finished outputs are kept."""
+        """Request the end after the current batch of slices; finished outputs are kept."""
         if self.isRunning and not self.isCancelling:
             self.isCancelling = True
             self.message = reason or self._cancelMessage()
@@ -168,7 +168,7 @@ class BatchTask(BackgroundTask):
 
     def _onVolumeFinished(self, task: Task) -> None:
         if task.state is TaskState.CANCELLED and task.inputNode is not None:
-            # also if the application ended the worker, which must not be started again
+            # also if the application ended the worker, which must not start again
             self.message = self.message or self._cancelMessage()
             self.isCancelling = True
         result = self.results[self._parts.number]
@@ -210,7 +210,7 @@ class BatchTask(BackgroundTask):
             self._onFinished(self)
 
     def _namesByText(self) -> dict[str, list[str]]:
-        """Return the names of volumes by what there is to say about them."""
+        """Return the names of volumes by message or warning."""
         names: dict[str, list[str]] = {}
         for result in self.results:
             warnings = [message.text for message in result.messages if message.is_warning]

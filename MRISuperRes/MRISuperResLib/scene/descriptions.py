@@ -1,4 +1,4 @@
-"""Texts for the panel on an input: slice direction, output size, estimated memory and time."""
+"""Texts about an input and a task: geometry, memory and time, messages of several parts."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def describeEstimate(
     card: ModelCard | None,
     availableMemory: Callable[[], int | None] = available_memory,
 ) -> tuple[str, str]:
-    """Return a line on memory and time, and a warning or an empty text.
+    """Return a line about memory and time, and a warning or an empty text.
 
     Args:
-        nodes: Volumes that can be upsampled; each is listed once per frame like it.
+        nodes: Volumes that can be upsampled; frames of a sequence repeat their volume.
         options: The options, with a scale.
         card: The card of the network; None for an interpolation method.
         availableMemory: Returns the available memory in bytes, or None if it is unknown.
@@ -94,10 +94,10 @@ def describeEstimate(
 
 
 def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:
-    """Return the messages of all parts of a task, each kind once.
+    """Merge the messages of all parts of a task, each kind once.
 
-    Messages are of one kind if they share level and code and have the same rank among those in
-    their part. A kind that some parts lack says where it occurred.
+    Messages are of one kind if they have the same level, code and order within their part. The text
+    of a kind that some parts lack says where it occurred.
 
     Args:
         parts: (name of the part, messages) for every part.

@@ -14,7 +14,7 @@ from .nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES, volumeFromNode, whyNotUpsamp
 
 
 def whyNotExportable(node: slicer.vtkMRMLNode | None) -> str:
-    """Return one sentence on why a node cannot be exported, or an empty text."""
+    """Return one sentence about why a node cannot be exported, or an empty text if it can."""
     if node is None or not node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
         return _("There is no output yet. Press Apply first.")
     if not node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES):
@@ -55,7 +55,7 @@ def exportDicom(node: slicer.vtkMRMLScalarVolumeNode, folder: str) -> None:
 
 
 def _sourceFiles(node: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
-    # there is no database before the user gives the module DICOM a place for it
+    # missing until the user chooses a database folder in the module DICOM
     database = getattr(slicer, "dicomDatabase", None)
     if database is None:
         raise SuperResolutionError(

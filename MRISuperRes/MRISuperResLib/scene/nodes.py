@@ -1,4 +1,4 @@
-"""Volume nodes: read as volumes, and written as outputs beside their input."""
+"""Volume nodes: conversion to volumes, and output nodes beside their input."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..core.volume import Volume
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
 SOURCE_IMAGES = "SourceInstanceUIDs"
-"""Attribute with the UIDs of the input's DICOM images, which are not the output's own."""
+"""Attribute with the UIDs of the input's DICOM images."""
 
 
 def whyNotUpsamplable(node: slicer.vtkMRMLNode | None) -> str:
-    """Return one sentence on why a node cannot be upsampled, or an empty text if it can."""
+    """Return one sentence about why a node cannot be upsampled, or an empty text if it can."""
     if node is None:
         return _("Choose an input volume.")
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
@@ -80,7 +80,7 @@ def sliceCount(node: slicer.vtkMRMLVolumeNode, requested: str) -> int:
 
 
 def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
-    """Return a volume node as a volume; its array is a view of the voxels, not to be changed.
+    """Return a volume node as a volume; its array is a view of the voxels and must not be changed.
 
     Raises:
         SuperResolutionError: The node cannot be upsampled.
@@ -100,7 +100,7 @@ def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
 
 
 def outputName(inputName: str, provenance: dict) -> str:
-    """Return a name for an output that no node of the scene has."""
+    """Return a unique name for an output."""
     return slicer.mrmlScene.GenerateUniqueName(
         "{name} SR x{scale} {model}".format(
             name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]
@@ -179,7 +179,7 @@ def fillVolume(
         scalarType: VTK scalar type; None for that of the input.
     """
     with slicer.util.NodeModify(node):
-        # before the voxels are set, or automatic levels would be computed from them
+        # before the voxels, which would trigger automatic levels
         copyDisplay(inputNode, node)
         fillFrame(node, inputNode, volume, scalarType)
         node.SetAndObserveTransformNodeID(
@@ -207,7 +207,7 @@ def fillFrame(
 
 
 def _imageData(array: np.ndarray, scalarType: int) -> vtk.vtkImageData:
-    """Return an image of one scalar type: numpy has one name for several VTK integers."""
+    """Return an image of a VTK type, since several VTK integers have the same numpy type."""
     image = vtk.vtkImageData()
     image.SetDimensions(*array.shape[::-1])
     image.AllocateScalars(scalarType, 1)
@@ -218,7 +218,7 @@ def _imageData(array: np.ndarray, scalarType: int) -> vtk.vtkImageData:
 def recordProvenance(
     node: slicer.vtkMRMLNode, inputNode: slicer.vtkMRMLNode, provenance: dict
 ) -> None:
-    """Save how a node was made, as attributes that the scene keeps, and as a description."""
+    """Record provenance as node attributes, saved with the scene, and as a description."""
     attributes = {
         "Notice": provenance["notice"],
         "Date": provenance["date"],
@@ -248,7 +248,7 @@ def recordProvenance(
 
 
 def copyDisplay(inputNode: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode) -> None:
-    """Copy window and level, fixed: automatic levels would differ slightly."""
+    """Copy the display; window and level are fixed, since automatic ones would differ slightly."""
     node.CreateDefaultDisplayNodes()
     source, display = inputNode.GetDisplayNode(), node.GetDisplayNode()
     if source is None or not source.IsA("vtkMRMLScalarVolumeDisplayNode"):
@@ -263,7 +263,7 @@ def copyDisplay(inputNode: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode) -> None
 
 
 def subjectHierarchy() -> slicer.vtkMRMLSubjectHierarchyNode | None:
-    """Return the subject hierarchy of the scene; some scenes have none."""
+    """Return the subject hierarchy of the scene, if any."""
     return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
 
 

@@ -85,7 +85,7 @@ def registerSamples() -> None:
 
 
 def loadSample(sample: Sample) -> slicer.vtkMRMLScalarVolumeNode:
-    """Load a registered sample, downloaded unless it is in the cache.
+    """Load a registered sample from the cache, or download it.
 
     Raises:
         RuntimeError: It cannot be loaded; the text is for the user.
@@ -97,7 +97,7 @@ def loadSample(sample: Sample) -> slicer.vtkMRMLScalarVolumeNode:
             _("This Slicer lacks the module Sample Data. Load a volume of your own.")
         ) from error
     loaded = SampleData.SampleDataLogic().downloadSamples(sample.name)
-    # a failed download is nothing, or the path of a file with other content
+    # a failed download gives nothing, or the path of a file with other content
     if not (loaded and isinstance(loaded[0], slicer.vtkMRMLScalarVolumeNode)):
         raise RuntimeError(
             _("Download failed: {url}. Check the network, or load a volume of your own.").format(

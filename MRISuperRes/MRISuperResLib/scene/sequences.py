@@ -25,7 +25,7 @@ def sequencesLogic() -> slicer.vtkSlicerSequencesLogic | None:
 
 
 def sequenceOf(volumeNode: slicer.vtkMRMLNode | None) -> slicer.vtkMRMLSequenceNode | None:
-    """Return the sequence whose present frame a volume node shows, if any."""
+    """Return the sequence whose current frame a volume node shows, if any."""
     logic = sequencesLogic()
     browser = (
         logic.GetFirstBrowserNodeForProxyNode(volumeNode)
@@ -43,7 +43,7 @@ def browserOf(
 
 
 def proxyOf(sequenceNode: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLNode | None:
-    """Return the volume that shows the present frame of a sequence, if any."""
+    """Return the volume that shows the current frame of a sequence, if any."""
     browser = browserOf(sequenceNode)
     return browser.GetProxyNode(sequenceNode) if browser is not None else None
 
@@ -61,7 +61,7 @@ def framesOf(sequenceNode: slicer.vtkMRMLSequenceNode) -> list[slicer.vtkMRMLNod
 
 
 def whyNotUpsamplableSequence(node: slicer.vtkMRMLNode | None) -> str:
-    """Return one sentence on why a sequence cannot be upsampled, or an empty text if it can."""
+    """Return one sentence about why a sequence cannot be upsampled, or an empty text if it can."""
     if node is None or not node.IsA("vtkMRMLSequenceNode"):
         return _("Choose a sequence of volumes.")
     if sequencesLogic() is None:
@@ -165,12 +165,12 @@ def addToScene(
                 scene.GenerateUniqueName(output.GetName() + " browser"),
             )
         browser.AddSynchronizedSequenceNode(output)
-        sequencesLogic().UpdateProxyNodesFromSequences(browser)  # makes the proxy
+        sequencesLogic().UpdateProxyNodesFromSequences(browser)  # creates the proxy
         _copyAppearance(proxyOf(inputSequence), browser.GetProxyNode(output))
     except Exception:
         proxy = browser.GetProxyNode(output) if browser is not None else None
         if browser is not None:
-            # before the proxy is removed, or the browser would make it again
+            # before the proxy is removed, or the browser would create it again
             browser.RemoveSynchronizedSequenceNode(output.GetID())
         for node in (proxy, newBrowser, output):
             if node is not None and scene.IsNodePresent(node):

@@ -39,10 +39,10 @@ class BackgroundTask:
     """State and messages of a task, as panel and script see them.
 
     Attributes:
-        state: How far the task is.
-        message: One sentence on why it was cancelled or failed, else empty.
+        state: State of the task.
+        message: One sentence about why it was cancelled or failed, else empty.
         errorKind: Kind of the error of a failed task (see `worker.protocol`), else None.
-        messages: What the user should know about the result.
+        messages: Messages about the result.
         isCancelling: True from the request to cancel until the end.
     """
 
@@ -60,9 +60,9 @@ class BackgroundTask:
 
 
 class Strategy(Protocol):
-    """What one kind of task sends to the worker and makes of its results.
+    """Part of a task that depends on its kind: inputs, requests and outputs.
 
-    A strategy serves one task. It keeps IDs of nodes, never nodes.
+    A strategy belongs to one task. It keeps IDs of nodes, never nodes.
     """
 
     @property
@@ -93,30 +93,29 @@ class Strategy(Protocol):
         inputNode: slicer.vtkMRMLNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
     ) -> Volume | None:
-        """Take a result of the worker and return the next volume for it, if any.
+        """Process a result of the worker and return the next volume for it, if any.
 
-        With the last result the output is added to the scene. An exception leaves the scene as
-        it was.
+        The last result adds the output to the scene. An exception leaves the scene unchanged.
         """
         ...
 
     def progress(self, progress: Progress) -> Progress:
-        """Return the progress of the whole task, given that of the present volume."""
+        """Return the progress of the whole task, given that of the current volume."""
         ...
 
     def end(self) -> None:
-        """Release what only a running task needs."""
+        """Release resources of a running task."""
         ...
 
 
 class Task(BackgroundTask):
     """A task that runs in the worker process.
 
-    It is started by its construction. Whatever happens, it ends with one call of `onFinished`.
-    Only IDs of nodes are kept, since nodes may be deleted and the scene closed meanwhile.
+    Its construction starts it. In every case, it ends with one call of `onFinished`. It keeps only
+    IDs of nodes, since nodes may be deleted and the scene may be closed during the task.
 
     Attributes:
-        strategy: What differs between kinds of task, such as a `VolumeUpsampling`.
+        strategy: The strategy, such as a `VolumeUpsampling`.
 
     Args:
         worker: The worker process; it must not be busy.
@@ -220,7 +219,7 @@ class Task(BackgroundTask):
             self.cancel(_("Cancelled: the input was deleted."))
 
     def _onSceneClose(self, caller: Any, event: Any) -> None:
-        # at once, since a node of the next scene may get the same ID
+        # now, since a node of the next scene may get the same ID
         self._inputId = self._parentTransformId = None
         self.cancel(_("Cancelled: the scene was closed."))
 
@@ -295,11 +294,11 @@ def checkIsIdle(worker: WorkerProcess) -> None:
 
 
 class ScriptProgress:
-    """The progress callback of a script, which cancels its task by returning False or raising.
+    """Progress callback of a script, which cancels its task by returning False or raising.
 
     Attributes:
-        task: The task to cancel; to be set after its start.
-        error: What the callback raised, or None.
+        task: The task to cancel, to be set after its start.
+        error: Exception that the callback raised, or None.
         hasCancelled: True after the callback cancelled the task.
     """
 
@@ -319,9 +318,9 @@ class ScriptProgress:
 
 
 def _makeFolder() -> str:
-    """Create the folder of a task, which contains all of its files."""
+    """Create the folder for the files of a task."""
     try:
-        # some systems delete temporary folders that were not used for days
+        # some systems delete temporary folders after days without use
         os.makedirs(slicer.app.temporaryPath, exist_ok=True)
         return tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=slicer.app.temporaryPath)
     except OSError as error:

@@ -24,7 +24,7 @@ class VolumeUpsampling:
 
     Args:
         options: The options.
-        outputNode: A volume node to replace; None for a new one.
+        outputNode: Volume node to replace; None for a new one.
     """
 
     part = ""
@@ -60,7 +60,7 @@ class VolumeUpsampling:
         inputNode: slicer.vtkMRMLScalarVolumeNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
     ) -> None:
-        """Add the output to the scene, or replace that which was given."""
+        """Add the output to the scene, or replace the given one."""
         output, volume = self.result, _volume(event)
         if output is None:
             output = createOutput(inputNode, volume, parentTransformNode)
@@ -73,7 +73,7 @@ class VolumeUpsampling:
         return progress
 
     def end(self) -> None:
-        """Release nothing."""
+        """Nothing to release."""
 
 
 class SequenceUpsampling:

@@ -1,8 +1,8 @@
-"""The worker process: reads requests from stdin, runs the jobs, writes events to stdout.
+"""Worker process: reads requests from stdin, runs jobs and writes events to stdout.
 
 It stays warm between jobs, so that PyTorch and the weights are loaded once. It ends as soon as its
-stdin is closed, even during a job, and never outlives its parent. `protocol` describes requests and
-events.
+stdin is closed, even during a job, and never outlives its parent. See `protocol` for
+requests and events.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Events:
     """Writer of events that any thread may use.
 
     Attributes:
-        on_closed: Called if nobody reads the events any more.
+        on_closed: Called when the reader of the events has gone.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -48,12 +48,12 @@ class Events:
 
 
 class Worker:
-    """Runs jobs in order on the thread that calls `run`; another thread reads the requests.
+    """Worker that runs jobs in order on the thread of `run`; another thread reads the requests.
 
     Args:
         requests: Stream of requests.
         events: Writer of events.
-        leave: Ends the process with an exit status.
+        leave: Function that ends the process with an exit status.
         doubles: Test doubles of core functions, see `jobs.Jobs`.
     """
 
@@ -79,8 +79,8 @@ class Worker:
         threading.Thread(target=self._read_requests, daemon=True).start()
         for request in iter(self._queue.get, None):
             event, fields = self._run_job(request)
-            # only now, when the exception and the arrays of its frames are gone: Windows could not
-            # delete the files behind them
+            # after the exception and the arrays in its frames are released: Windows cannot delete
+            # memory-mapped files
             if event != "result" and self._jobs is not None:
                 self._jobs.discard(request)
             del self._cancels[request["id"]]
@@ -100,9 +100,9 @@ class Worker:
         self._abandon(0)
 
     def _abandon(self, status: int) -> None:
-        """End at once: the parent is gone, and nobody else cleans up after a running job."""
+        """End at once and delete the job folders, since the application is gone."""
         for folder in filter(None, list(self._folders.values())):
-            # checked again here: a gap in the validation of requests must cost no data
+            # checked again, so that a gap in the validation of requests deletes no user data
             if os.path.basename(folder).startswith(FOLDER_PREFIX):
                 shutil.rmtree(folder, ignore_errors=True)
         self._leave(status)
@@ -166,7 +166,7 @@ def _describe(error: Exception) -> tuple[str, str]:
 def take_stdout() -> BinaryIO:
     """Return stdout as the stream of events.
 
-    Descriptor 1 is redirected to stderr, so that no output of a library can get between events.
+    Descriptor 1 is redirected to stderr, so that output of libraries cannot corrupt the events.
     """
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -178,4 +178,4 @@ def main(**doubles: Any) -> None:
     """Run until stdin is closed or a stop request is reached; `doubles` are for tests."""
     Worker(sys.stdin.buffer, Events(take_stdout()), **doubles).run()
     sys.stderr.flush()
-    os._exit(0)  # the reading thread cannot be woken: a normal exit would wait for it, or crash
+    os._exit(0)  # a normal exit would wait for the blocked reading thread, or crash

@@ -1,4 +1,4 @@
-"""The worker process as the application sees it: started on demand, kept warm between jobs."""
+"""Client of the worker process, which is started on demand and stays warm between jobs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .protocol import Event, Request
 
 LIBRARY_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CANCEL_TIMEOUT = 5000
-"""Milliseconds from a cancel request until a worker that does not answer is killed."""
+"""Milliseconds from a cancel request until an unresponsive worker is killed."""
 END_TIMEOUT = 2000
-"""Milliseconds that a process may take to end after its stdin was closed or it was killed."""
+"""Milliseconds until a process must have ended after its stdin was closed or it was killed."""
 LOG_LIMIT = 20000
 """Characters of stderr that are kept."""
 
@@ -66,7 +66,7 @@ def workerCommand() -> tuple[str, list[str]]:
 
 
 class WorkerProcess:
-    """The worker process, which runs one job at a time; see `protocol`.
+    """Worker process that runs one job at a time; see `protocol`.
 
     Attributes:
         state: State of the process.
@@ -134,7 +134,7 @@ class WorkerProcess:
             self._process.write(toLine(request))
 
     def cancel(self) -> None:
-        """Request the end of the running job; a worker that does not answer is killed."""
+        """Request the end of the running job; an unresponsive worker is killed."""
         if self.state is WorkerState.BUSY:
             self.state = WorkerState.CANCELLING
             self._process.write(toLine({"request": "cancel", "id": self._jobId}))
@@ -193,7 +193,7 @@ class WorkerProcess:
                 }
                 self._kill()
         elif self._jobId is None or jobId not in (self._jobId, None):
-            self._keepLog(line + "\n")  # late, from a job that has ended
+            self._keepLog(line + "\n")  # late event of a job that has ended
         elif name == "progress":
             if self.state is WorkerState.BUSY:
                 self._onEvent(event)
@@ -202,7 +202,7 @@ class WorkerProcess:
                 field: value for field, value in event.items() if field not in ("event", "id")
             }
             if name == "error" and fields.get("kind") == "device":
-                self._lastError = fields  # the worker ends now, and the next job must not find it
+                self._lastError = fields  # the worker is ending and must not get the next job
                 self._cancelTimer.start()
             else:
                 self._endJob(name, **fields)
@@ -234,7 +234,7 @@ class WorkerProcess:
         self._readOutput()
         self._readLog()
         if self._jobId not in (None, jobId):
-            return  # the last output was a result, and the next job started another process
+            return  # the job ended with its last output, and the next one started another process
         how = _("signal") if exitStatus == qt.QProcess.CrashExit else _("exit code")
         if wasReady or self.pid is not None:
             message = _(
@@ -264,7 +264,7 @@ class WorkerProcess:
             try:
                 os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
             except OSError:
-                pass  # it has ended by itself
+                pass  # it has already ended
         self._process.kill()
 
 

@@ -1,4 +1,4 @@
-"""Jobs of the worker: arrays are read, passed to the core, and written; user models are added."""
+"""Jobs of the worker: upsample and compare arrays in files; install and import models."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Jobs:
         self._registry = MethodRegistry()
 
     def job_for(self, request: Request) -> Job:
-        """Return the function that runs a request."""
+        """Return the function for a request."""
         jobs: dict[str, Job] = {
             "upsample": self.upsample,
             "compare": self.compare,
@@ -86,7 +86,7 @@ class Jobs:
 
     @staticmethod
     def discard(request: Request) -> None:
-        """Delete the unfinished output of a job; the folder of a comparison is left."""
+        """Delete the unfinished output of a job; files of a comparison stay in its folder."""
         if request["request"] == "upsample":
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
@@ -228,7 +228,7 @@ def read_array(path: str) -> np.ndarray:
 
 
 def write_array(path: str, array: np.ndarray) -> None:
-    """Write an .npy file, completely or not at all.
+    """Write an .npy file, atomically.
 
     Raises:
         SuperResolutionError: The file cannot be written.
@@ -254,7 +254,7 @@ def map_array(path: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray
     try:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
         if hasattr(os, "posix_fallocate"):
-            # a full disk would otherwise end the process at the first write
+            # otherwise a full disk ends the process at the first write
             with open(path, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
         return array

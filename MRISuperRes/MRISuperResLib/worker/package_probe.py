@@ -1,11 +1,11 @@
-"""Check whether packages can be imported, in a process of its own.
+"""Check that packages can be imported, in a separate process.
 
     python -c "…; from MRISuperResLib.worker.package_probe import main; main()" \
         NAME MODULE DISTRIBUTION MINIMUM …
 
 writes one JSON line per package: {"name", "version" or "", "state", "reason"}, the state being one
-of `STATES`. A package that ends the process has no line. The metadata alone do not suffice, since
-they also list packages of a broken installation.
+of `STATES`. A package that ends the process has no line. Package metadata does not suffice,
+since it also lists packages of a broken installation.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ USABLE, MISSING, OLD, BROKEN = STATES = ("usable", "missing", "old", "broken")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Probe packages and end the process; `arguments`: four per package, see above."""
+    """Probe packages and end the process; `arguments` are four words per package, see above."""
     arguments = sys.argv[1:] if arguments is None else arguments
     stream = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # output of a package must not get between the answers
+    os.dup2(2, 1)  # keeps output of packages apart from the answers
     for number in range(0, len(arguments), 4):
         name, module, distribution, minimum = arguments[number : number + 4]
         print(json.dumps(probe(name, module, distribution, minimum)), file=stream, flush=True)
@@ -59,7 +59,7 @@ def probe(name: str, module: str, distribution: str, minimum: str) -> dict[str, 
 
 
 def installed_version(distribution: str) -> str:
-    """Return the version of the package metadata; empty if there are none."""
+    """Return the version in the package metadata, or an empty text."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(distribution) or ""
     return ""

@@ -11,7 +11,7 @@ Requests, with their fields:
     stop                                                   ends the worker after earlier jobs
 
     `input` is an .npy file, `ijkToRAS` its matrix (4 rows of 4 numbers, mm). `folder`, if given,
-    contains all files of the job. The worker deletes it if the application ends meanwhile.
+    contains all files of the job. The worker deletes it if the application ends during the job.
 
 Events, with their fields:
     ready      pid version
@@ -22,7 +22,7 @@ Events, with their fields:
 
     `kind` is one of `errors.KINDS`, "internal" for a bug, or "request" for an invalid request. The
     application adds "crash" for a worker that ended unexpectedly. `message` is for the user, `log`
-    is a traceback.
+    holds a traceback.
 
 Every job ends with one result, cancelled or error event. After an error of kind "device" the
 worker ends, since a process whose GPU failed cannot use it again.
@@ -39,15 +39,15 @@ Request = dict[str, Any]
 Event = dict[str, Any]
 
 FOLDER_PREFIX = "MRISuperRes-"
-"""Start of the name of a job folder; the worker deletes no other folder."""
+"""Prefix of the names of job folders; the worker deletes no other folder."""
 
 
 class RequestError(Exception):
-    """An invalid request; the worker reports it and continues."""
+    """Invalid request, which the worker reports before it continues."""
 
 
 def parse_request(line: bytes) -> Request:
-    """Return the request of a line, checked.
+    """Parse and validate a request.
 
     Raises:
         RequestError: The line is not a valid request.

@@ -76,7 +76,7 @@ class VolumeComparison:
         return progress
 
     def end(self) -> None:
-        """Release nothing."""
+        """Nothing to release."""
 
 
 def createComparison(

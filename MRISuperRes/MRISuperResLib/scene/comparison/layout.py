@@ -11,7 +11,7 @@ import vtk
 
 COMPARISON_LAYOUT_ID = 20187
 MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP = 20187, 20188
-"""Views are linked within their group only, so that no other view follows or is followed."""
+"""Groups of linked views, apart from those of other layouts."""
 
 MAIN_STRETCH, ZOOM_STRETCH = 3, 2
 MAIN_COLOR, ZOOM_COLOR = "#8CB0DD", "#E6C35C"
@@ -28,15 +28,15 @@ def zoomViewNames(count: int) -> list[str]:
 
 
 def columns(count: int, zoom: bool) -> int:
-    """Return the number of columns: images are in one row, or in two if that enlarges them."""
+    """Return the number of columns: one row of images, or two rows if they appear larger in two."""
     return count if count <= (5 if zoom else 3) else math.ceil(count / 2)
 
 
 def layoutDescription(count: int, zoom: bool) -> str:
     """Return the XML of the layout.
 
-    It is a grid, so that all columns are equally wide even if the last row is not full. It is built
-    as a tree, since Slicer accepts malformed XML silently.
+    A grid keeps all columns equally wide even if the last row is not full. The XML is built as a
+    tree, since Slicer accepts malformed XML silently.
 
     Args:
         count: Number of images.

@@ -16,7 +16,7 @@ DEFAULT_LENS = 4.0
 
 
 class LinkedSlices:
-    """Views that follow each other, as long as the user keeps the link of a view on.
+    """Views that follow each other while the user keeps their link on.
 
     Slicer's own links copy only some mouse actions (not the origin of a zoom with Ctrl and wheel),
     and cannot link views of different zoom. Every change in one view is therefore copied here.
@@ -66,7 +66,7 @@ class LinkedSlices:
 
         Args:
             corners: Corners of the volume, (n, 3), mm in the world.
-            sliceToRAS: The plane, (4, 4); None for the present one.
+            sliceToRAS: The plane, (4, 4); None for the current one.
         """
         sliceToRAS = (_sliceToRAS(self._mains[0]) if sliceToRAS is None else sliceToRAS).copy()
         inPlane = np.asarray(corners) @ sliceToRAS[:3, :2]
@@ -114,7 +114,7 @@ class LinkedSlices:
     def _onMainModified(self, node, event):
         if self._shouldFollow(node, self._mains):
             before, self._known[node] = self._known[node], _state(node)
-            # a resized view keeps its own field of view: the user has not zoomed
+            # a resized view keeps its field of view, since the user has not zoomed
             self.follow(self._mains.index(node), resized=self._known[node].size != before.size)
 
     def _onZoomModified(self, node, event):
@@ -131,8 +131,8 @@ class LinkedSlices:
     def _shouldFollow(self, node, group):
         """Return True if the other views must follow a change of this one.
 
-        While the user works in a view, Slicer's own link changes the others of its group, before
-        and after each event of that view. Only that view is followed then, at every event.
+        While the user works in a view, Slicer's own link changes the others of its group before and
+        after each event. The others then follow only that view, at every event.
         """
         if self._isMoving:
             return False
@@ -157,7 +157,7 @@ class LinkedSlices:
 
         Args:
             n: Index of the main view.
-            resized: Only its size changed, which no other view follows.
+            resized: True if only its size changed, which no other view follows.
         """
         leader = self._mains[n]
         sliceToRAS, origin, size = _sliceToRAS(leader), leader.GetXYZOrigin(), pixelSize(leader)
@@ -188,14 +188,14 @@ class LinkedSlices:
             lookAt(node, *place)
         finally:
             self._isMoving = False
-        # a slice node that is updating its matrices ignores others; it is followed again afterwards
+        # a node that is updating its matrices ignores changes, so the others follow it afterwards
         self._known[node] = (
             _state(node) if _isSettled(node) else _State((tuple(node.GetDimensions()), ()))
         )
 
 
 class _State(tuple):
-    """State of a slice view: its size in pixels, and their positions."""
+    """State of a slice view: its size in pixels, and the positions of the pixels."""
 
     @property
     def size(self):

@@ -20,7 +20,7 @@ from .nodes import ComparisonNodes
 LEGEND = "vtkMRMLColorLegendDisplayNode"
 ERROR, CONSISTENCY, HALLUCINATION = "error", "consistency", "hallucination"
 PERCENTILE = 99.5
-"""Percentile of all maps of a kind that gets the brightest color, so that no outlier darkens
+"""Percentile of all maps of a kind that gets the brightest color, so that outliers do not darken
 the rest."""
 
 STEP_VOXELS = 2**21
@@ -146,7 +146,7 @@ class ComparisonMaps:
         for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             if composite.GetForegroundVolumeID() in legends:
                 flags = composite.GetInteractionFlags()
-                # as if the user had chosen the volume, whereupon the view makes missing legends
+                # imitates a choice by the user, after which the view creates missing legends
                 composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
                 composite.Modified()
                 composite.SetInteractionFlags(flags)
@@ -260,7 +260,7 @@ def fillColors(node: slicer.vtkMRMLColorTableNode) -> None:
 
 
 def _color(node, colors, title):
-    """Set colors and legend of a map; `title` must not contain |, at which VTK splits it."""
+    """Set colors and legend of a map; `title` must not contain |, where VTK would split it."""
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.GetID())
     display.SetAutoWindowLevel(False)

@@ -1,4 +1,4 @@
-"""The nodes of one comparison, in one folder beside its input."""
+"""Nodes of a comparison, in one folder beside its input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARTNER = ATTRIBUTE_PREFIX + "Partner"
 DESCRIPTION = ATTRIBUTE_PREFIX + "Description"
 """Attribute of the hub: title, options and scores as JSON."""
 FOLDER = ATTRIBUTE_PREFIX + "Comparison"
-"""Attribute by which the folder of a hub is found."""
+"""Attribute that links a hub to its folder."""
 
 
 class ComparisonNodes:
@@ -41,18 +41,18 @@ class ComparisonNodes:
     Any of its nodes may be deleted or renamed at any time; a deleted node is None, or missing.
 
     Attributes:
-        hub: A hidden node, saved with the scene, that refers to all other nodes and keeps what
-            they do not, so that the comparison can be shown again in another session.
+        hub: Hidden node, saved with the scene, that references all other nodes and stores options
+            and scores, so that another session can show the comparison again.
         title: Name for the user.
         options: The `ComparisonOptions`.
         axis: The slice axis.
         table: Scores of the methods.
         lesions: Scores of the synthetic lesions.
-        messages: What the user should know about the result.
+        messages: Messages about the result.
     """
 
     def __init__(self, hub: slicer.vtkMRMLScriptedModuleNode) -> None:
-        # imported here, since they import scipy, for which the application should not wait
+        # imported here, since scipy would delay the start of the application
         from ...core.comparison.lesions import LesionScore
         from ...core.comparison.scores import ScoreTable
 
@@ -69,7 +69,7 @@ class ComparisonNodes:
     def inScene(cls) -> list[ComparisonNodes]:
         """Return all comparisons of the scene, the oldest first.
 
-        Those that another version saved in another format are skipped.
+        Those that another version saved in an incompatible format are skipped.
         """
         found = []
         for hub in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):

@@ -97,13 +97,13 @@ def fillSeries(
     number: int,
 ) -> None:
     """Set up the plot series of one method, whose number selects the color."""
-    # the name is the text of the legend, even if another comparison has a series of this name
+    # the name is the text of the legend, so it is not made unique in the scene
     node.SetName(method)
     node.SetAndObserveTableNodeID(sliceTableNode.GetID())
     node.SetXColumnName(SLICE_COLUMN)
     node.SetPlotType(node.PlotTypeScatter)
     node.SetLineStyle(node.LineStyleSolid)
-    # markers, since a perceptual metric has isolated points, which no line connects
+    # markers, since no line connects the isolated points of a perceptual metric
     node.SetMarkerStyle(node.MarkerStyleCircle)
     node.SetMarkerSize(5)
     node.SetColor(*COLORS[number % len(COLORS)])
@@ -125,7 +125,7 @@ def fillChart(
 
 
 def showMetric(chartNode: slicer.vtkMRMLPlotChartNode, metric: Metric) -> None:
-    """Plot a metric over all slices, whatever part the user zoomed into before."""
+    """Plot a metric over all slices, and reset the zoom of the plot."""
     slices = 2
     for n in range(chartNode.GetNumberOfPlotSeriesNodes()):
         series = chartNode.GetNthPlotSeriesNode(n)
