@@ -98,7 +98,7 @@ def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: Canc
             console.line(f"{progress.done}/{progress.total} volumes")
             report.progress(progress)
 
-        evaluation = api.evaluate(
+        api.evaluate(
             arguments.data,
             run=arguments.run,
             models=arguments.models,
@@ -113,8 +113,7 @@ def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: Canc
             is_cancelled=is_cancelled,
         )
     text = Path(arguments.out, MARKDOWN).read_text(encoding="utf-8")
-    count = len(evaluation.volumes)
-    return f"{text}\nDone: {arguments.out}, {count} combinations of volume and scale"
+    return f"{text}\nDone: {arguments.out}"
 
 
 def export(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
