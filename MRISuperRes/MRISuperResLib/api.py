@@ -17,7 +17,13 @@ from .core.messages import Message
 from .core.methods.registry import MethodRegistry, default_comparison_methods
 from .core.models.card import ModelCard
 from .core.models.store import ModelStore
-from .core.options import AUDITED_SLICES, AuditOptions, ComparisonOptions, UpsamplingOptions
+from .core.options import (
+    AUDITED_SLICES,
+    DEFAULT_SCALE,
+    AuditOptions,
+    ComparisonOptions,
+    UpsamplingOptions,
+)
 from .core.progress import CancelCheck, ProgressCallback
 from .core.upsampling import upsample_volume
 from .core.volume import Volume
@@ -84,7 +90,7 @@ def compare(
     source: Source,
     methods: Sequence[str] | None = None,
     *,
-    scale: int = 2,
+    scale: int = DEFAULT_SCALE,
     reference: bool = True,
     slice_axis: str = "auto",
     device: str = "auto",

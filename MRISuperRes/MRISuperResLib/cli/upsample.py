@@ -104,7 +104,7 @@ def upsample_file(
     """Read, upsample and write a volume; return the written one.
 
     Raises:
-        SuperResolutionError: The input or the output is not usable, or memory runs out.
+        SuperResolutionError: The input or the output is not usable, or memory is exhausted.
         Cancelled: The user stopped the command.
     """
     try:

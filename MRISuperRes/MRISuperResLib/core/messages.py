@@ -31,11 +31,11 @@ CODES = frozenset(
 
 @dataclass(frozen=True)
 class Message:
-    """Something that the user should know about a result.
+    """Message to the user about an input or a result.
 
     Attributes:
         level: "info" for what is normal, "warning" for what calls for a second look.
-        code: One of `CODES`; code acts on it, never on the text.
+        code: One of `CODES`; programs use it, never the text.
         text: One or two sentences: state, cause, action.
     """
 

@@ -24,7 +24,7 @@ class Volume:
         array: (k, j, i), an integer or floating-point type. NaN and infinite voxels are allowed;
             finite values lie within ±2^53.
         ijk_to_ras: Voxel indices to patient coordinates, (4, 4) float64, mm.
-        messages: What the user should know about the volume.
+        messages: Messages about the volume.
         provenance: JSON values that describe how the volume was computed; None for an acquired
             volume.
 

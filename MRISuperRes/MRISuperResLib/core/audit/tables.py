@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..comparison.scores import csv_text
-from ..models.card import AUDIT_FIGURES, format_figure
+from ..models.card import AUDIT_FIGURES, format_count, format_figure
 from ..options import AuditOptions
 from .findings import LESION_CONTRAST, Findings, combine_volumes
 from .sfrc import LIMIT, SIDE, THRESHOLD
@@ -101,7 +101,7 @@ def markdown(results: Results, options: AuditOptions, skipped: Sequence[str] = (
     chosen = (
         "all slices"
         if options.slices is None
-        else f"at most {_count(options.slices, 'slice')} per volume"
+        else f"at most {format_count(options.slices, 'slice')} per volume"
     )
     lines = [
         "# Audit",
@@ -126,10 +126,10 @@ def _table(scale: int, volumes: Mapping[str, Mapping[str, Findings]]) -> list[st
         texts = [format_figure(key, found.figures()[key]) for found in methods.values()]
         rows.append([heading, *texts])
     counts = (
-        _count(len(volumes), "volume"),
-        _count(first.slices, "slice"),
-        _count(first.patches, "patch", "patches"),
-        _count(len(first.lesions), "lesion"),
+        format_count(len(volumes), "volume"),
+        format_count(first.slices, "slice"),
+        format_count(first.patches, "patch", "patches"),
+        format_count(len(first.lesions), "lesion"),
     )
     return [f"## ×{scale}: {', '.join(counts)}", "", *_aligned(rows)]
 
@@ -148,7 +148,3 @@ def _csv(keys: tuple[str, ...], findings: Mapping[tuple[Any, ...], Findings]) ->
     header = next(iter(findings.values())).figures()
     lines = [(*key, *found.figures().values()) for key, found in findings.items()]
     return csv_text((*keys, *header), lines)
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

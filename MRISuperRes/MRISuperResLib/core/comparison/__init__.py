@@ -1,1 +1,1 @@
-"""Comparison of methods on one volume, in pictures and numbers."""
+"""Comparison of methods on one volume, in figures and scores."""

@@ -31,8 +31,8 @@ class Lesion:
         row: Row of its center, low-resolution pixels.
         column: Column of its center, low-resolution pixels.
         diameter: Low-resolution pixels.
-        contrast: Intensity above the surroundings, part of the intensity range; negative for a
-            dark lesion.
+        contrast: Intensity above the surroundings, as a fraction of the intensity range; negative
+            for a dark lesion.
     """
 
     row: int
@@ -158,7 +158,7 @@ def scattered_lesions(
     Args:
         low: Slice (h, w), normalized.
         foreground: Boolean mask (h, w).
-        contrast: Magnitude, part of the intensity range.
+        contrast: Magnitude, as a fraction of the intensity range.
         seed: Seed of the positions, for numpy's default_rng.
     """
     rng = np.random.default_rng(seed)

@@ -64,6 +64,11 @@ def format_figure(key: str, value: float | None) -> str:
     return "–" if value is None else f"{value:.{AUDIT_FIGURES[key][1]}f}"
 
 
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Format a number of things, such as "1 slice" or "2 patches"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 class CardTable(NamedTuple):
     """Table of texts: row names in the first column, the model in the last one."""
 
@@ -84,10 +89,6 @@ def _scores(entry: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _is_sha256(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _are_spacings(value: object) -> bool:
@@ -312,8 +313,8 @@ class ModelCard(Validated):
         """Return a table per anatomy: a row per figure, the baselines, then the model."""
         return [
             CardTable(
-                f"Audit, {entry['anatomy']} ({_count(len(entry['volumes']), 'volume')}, "
-                f"{_count(entry['slices'], 'slice')})",
+                f"Audit, {entry['anatomy']} ({format_count(len(entry['volumes']), 'volume')}, "
+                f"{format_count(entry['slices'], 'slice')})",
                 ["", *entry["baselines"], self.name],
                 [
                     [heading, *(format_figure(key, figures[key]) for figures in _scores(entry))]
@@ -344,6 +345,6 @@ class ModelCard(Validated):
         if speed := self.cpu_speed:
             lines.append(
                 f"{speed['seconds_per_megapixel']:.2g} s per output megapixel on a CPU "
-                f"({speed['processor']}, {_count(speed['threads'], 'thread')})"
+                f"({speed['processor']}, {format_count(speed['threads'], 'thread')})"
             )
         return "\n".join(lines + ([self.limits] if self.limits else []))
