@@ -321,7 +321,7 @@ class StoppedTest(CommandLineTest):
             "cli.upsample.read_volume",
             "cli.console.Console.progress",
             "cli.upsample.upsample_volume",
-            "core.io.formats.write_itk",
+            "core.io.itk.write_itk",
             "core.io.formats.os.replace",
         ):
             with self.subTest(place), mock.patch(f"MRISuperResLib.{place}", side_effect=stop):
@@ -434,7 +434,7 @@ class FailureTest(CommandLineTest):
 
     def test_nothing_says_done_when_the_result_can_not_be_written(self):
         with mock.patch(
-            "MRISuperResLib.core.io.formats.write_itk",
+            "MRISuperResLib.core.io.itk.write_itk",
             side_effect=OSError(errno.ENOSPC, "No space left on device"),
         ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)

@@ -169,7 +169,7 @@ class FailedWritingTest(FolderTest):
     def test_a_full_disk_leaves_the_old_output_unchanged(self):
         with self.assertRaisesRegex(SuperResolutionError, "the disk is full .*Free some space"):
             self.fail_with(
-                "MRISuperResLib.core.io.formats.write_itk",
+                "MRISuperResLib.core.io.itk.write_itk",
                 OSError(errno.ENOSPC, "No space left on device"),
             )
         self.assert_nothing_changed()
@@ -185,7 +185,7 @@ class FailedWritingTest(FolderTest):
             raise KeyboardInterrupt
 
         with self.assertRaises(KeyboardInterrupt):
-            self.fail_with("MRISuperResLib.core.io.formats.write_itk", stop)
+            self.fail_with("MRISuperResLib.core.io.itk.write_itk", stop)
         self.assert_nothing_changed()
 
     def test_an_incomplete_file_from_itk_is_no_result(self):
@@ -203,7 +203,7 @@ class FailedWritingTest(FolderTest):
 
     def test_any_other_failure_leaves_the_old_output_unchanged(self):
         with self.assertRaises(ZeroDivisionError):
-            self.fail_with("MRISuperResLib.core.io.formats.write_itk", ZeroDivisionError)
+            self.fail_with("MRISuperResLib.core.io.itk.write_itk", ZeroDivisionError)
         self.assert_nothing_changed()
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from MRISuperResLib.cli.main import main as command_line
-from MRISuperResLib.core.io.discovery import strip_extension
+from MRISuperResLib.core.io.formats import strip_extension
 from MRISuperResLib.core.options import SCALES
 
 

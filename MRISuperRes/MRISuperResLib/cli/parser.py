@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..core.errors import SuperResolutionError
-from ..core.io.discovery import OUTPUT_EXTENSIONS
+from ..core.io.formats import OUTPUT_EXTENSIONS
 from ..core.models.card import STAGES
 from ..core.options import (
     AUDITED_SLICES,

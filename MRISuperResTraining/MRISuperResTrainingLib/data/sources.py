@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.discovery import find_volumes, strip_extension
+from MRISuperResLib.core.io.formats import find_volumes, strip_extension
 from MRISuperResLib.core.validation import Rule, Validated, invalid, one_of, setting, text
 
 from ..options.presets import Recipe

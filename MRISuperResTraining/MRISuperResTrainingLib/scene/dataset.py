@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.discovery import VOLUME_NAME
+from MRISuperResLib.core.io.formats import VOLUME_NAME
 from MRISuperResLib.scene.nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
 from MRISuperResLib.scene.nodes import subjectHierarchy, whyNotUpsamplable
 

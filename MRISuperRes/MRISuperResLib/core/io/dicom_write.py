@@ -21,7 +21,7 @@ from .checks import read_errors
 from .derived_image import derived_headers, readable_header
 from .dicom_geometry import DAMAGED
 from .dicom_read import Series, find_series, read_dicom
-from .discovery import DICOM_NAME, provenance_path
+from .formats import DICOM_NAME, provenance_path
 
 SOP_CLASSES = (MRImageStorage, CTImageStorage)
 """Supported classes of source images; the new images have the same class."""

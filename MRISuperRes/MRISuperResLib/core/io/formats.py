@@ -1,9 +1,13 @@
-"""Volume files: dispatch by content, and atomic output with a provenance file."""
+"""Volume files: names, input by content, and atomic output with a provenance file.
+
+The module of a format is imported on use: SimpleITK loads slowly, and 3D Slicer lacks nibabel.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +16,11 @@ from ..errors import SuperResolutionError
 from ..volume import Volume
 from .atomic import check_parent, temporary_file, translate_os_errors
 from .checks import read_errors
-from .discovery import DICOM_NAME, OUTPUT_EXTENSIONS, provenance_path
-from .itk import read_itk, write_itk
 
+VOLUME_NAME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
+DICOM_NAME = re.compile(r"(?i)[^.].*\.(dcm|ima)")
+OUTPUT_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
+"""Extensions of the formats that can be written."""
 TYPES = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
 ) - {"float8", "float16"}
@@ -22,7 +28,37 @@ TYPES = frozenset(
 COMPRESSION = 1
 """gzip level: higher ones take at least 1.6 times as long and save 1 % on noisy voxels."""
 
+_EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
+_FOLDER_PROVENANCE = "MRISuperRes.json"
 _HEAD = 4096  # bytes that suffice to recognize every format
+
+
+def find_volumes(folder: str | Path) -> list[Path]:
+    """Find the volume files, and the folders with DICOM files, below a folder.
+
+    Hidden files and folders are skipped.
+
+    Returns:
+        Absolute paths, sorted folder by folder.
+    """
+    found = []
+    for here, folders, names in os.walk(os.path.abspath(folder)):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(here, name) for name in sorted(names) if VOLUME_NAME.fullmatch(name)]
+        if any(DICOM_NAME.fullmatch(name) for name in names):
+            found.append(Path(here))
+    return found
+
+
+def strip_extension(name: str) -> str:
+    """Return the name of a volume file without its extension: "a.b" for "a.b.nii.gz"."""
+    return _EXTENSION.sub("", name)
+
+
+def provenance_path(path: str | Path) -> Path:
+    """Return the provenance file of an output: beside a volume file, inside a DICOM folder."""
+    path = Path(path)
+    return path / _FOLDER_PROVENANCE if path.is_dir() else path.with_name(f"{path.name}.json")
 
 
 def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
@@ -58,13 +94,14 @@ def _read_file(path: Path, frame: int | None) -> Volume:
     if not head:
         raise SuperResolutionError(f"{path.name} is empty or damaged. Copy or export it again.")
     if _may_be_nifti(head):
-        from .nifti import read_nifti  # nibabel: 3D Slicer does not bring it
+        from .nifti import read_nifti
 
         return read_nifti(path, frame)
-    if head.startswith(b"NRRD"):
-        return read_itk(path, "NrrdImageIO", frame)
-    if b"ElementDataFile" in head or b"NDims" in head:
-        return read_itk(path, "MetaImageIO", frame)
+    is_nrrd = head.startswith(b"NRRD")
+    if is_nrrd or b"ElementDataFile" in head or b"NDims" in head:
+        from .itk import read_itk
+
+        return read_itk(path, "NrrdImageIO" if is_nrrd else "MetaImageIO", frame)
     if head[128:132] == b"DICM" or DICOM_NAME.fullmatch(path.name):
         from .dicom_read import read_dicom
 
@@ -150,10 +187,12 @@ def write_volume(path: str | Path, volume: Volume) -> None:
         temporary_file(sidecar, ".json") as text_file,
     ):
         if extension.startswith(".nii"):
-            from .nifti import write_nifti  # nibabel: 3D Slicer does not bring it
+            from .nifti import write_nifti
 
             write_nifti(image_file, volume, provenance, COMPRESSION)
         else:
+            from .itk import write_itk
+
             write_itk(image_file, volume, provenance, COMPRESSION)
         text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
         text_file.write_text(text, encoding="utf-8")
