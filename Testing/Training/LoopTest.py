@@ -114,7 +114,7 @@ class GanStageTest(RunTest):
         generator, discriminator, numbers = (
             stage.generator.net,
             stage.discriminator.net,
-            stage.own,
+            stage.options,
         )
         fake = generator(low)
         real_judged, fake_judged = discriminator(high).detach(), discriminator(fake)
@@ -336,7 +336,7 @@ class NanGuardTest(RunTest):
 
     def test_out_of_memory_names_a_smaller_micro_batch(self):
         with mock.patch(
-            "MRISuperResTrainingLib.training.stages.PsnrStage.learn",
+            "MRISuperResTrainingLib.training.stages.PsnrStage.update",
             side_effect=torch.OutOfMemoryError("CUDA out of memory"),
         ):
             with self.assertRaisesRegex(

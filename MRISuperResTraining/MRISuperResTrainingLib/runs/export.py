@@ -294,14 +294,14 @@ def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _loss(settings: dict[str, Any], stage: str, alpha: float) -> str:
     """Formula of the loss for the model card."""
-    own = settings[stage]
+    weights = settings[stage]
     if stage == "psnr":
-        terms = [(1, "L1"), (own["fft_weight"], "|FFT|")]
+        terms = [(1, "L1"), (weights["fft_weight"], "|FFT|")]
     else:
         terms = [
-            (own["perceptual_weight"], "perceptual"),
-            (own["adversarial_weight"], "adversarial"),
-            (own["content_weight"], "L1"),
+            (weights["perceptual_weight"], "perceptual"),
+            (weights["adversarial_weight"], "adversarial"),
+            (weights["content_weight"], "L1"),
         ]
     formula = " + ".join(
         name if weight == 1 else f"{weight:g}·{name}" for weight, name in terms if weight

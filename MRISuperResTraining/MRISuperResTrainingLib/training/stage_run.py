@@ -119,7 +119,7 @@ class StageRun:
         if self._is_new:
             self._begin()
         settings = self.stage.settings
-        while self.stage.step < self.stage.own.steps:
+        while self.stage.step < self.stage.options.steps:
             self._add(self._step())
             is_stopping = self._any_process_stops()
             is_report_due = is_stopping or self._is_due(
@@ -139,7 +139,7 @@ class StageRun:
                 raise Cancelled
 
     def _begin(self) -> None:
-        self._log.write("stage", self.stage.name, 0, steps=self.stage.own.steps)
+        self._log.write("stage", self.stage.name, 0, steps=self.stage.options.steps)
         if self.stage.name == "gan":
             self._validate(is_candidate=False)  # scores of stage 1 by the measure of stage 2
         self._save()  # a state to return to, from the first step on
@@ -148,7 +148,9 @@ class StageRun:
 
     def _is_due(self, *intervals: int) -> bool:
         step = self.stage.step
-        return step == self.stage.own.steps or any(step % interval == 0 for interval in intervals)
+        return step == self.stage.options.steps or any(
+            step % interval == 0 for interval in intervals
+        )
 
     def _step(self) -> Values:
         try:
@@ -182,11 +184,11 @@ class StageRun:
             "step",
             stage.name,
             stage.step,
-            steps=stage.own.steps,
+            steps=stage.options.steps,
             losses=losses,
             learning_rate=stage.learning_rate,
             rate=rate,
-            remaining=(stage.own.steps - stage.step) * seconds / stage.step,
+            remaining=(stage.options.steps - stage.step) * seconds / stage.step,
         )
         return True
 

@@ -30,7 +30,7 @@ class Stage:
     Args:
         accelerator: Device, processes and precision.
         settings: Settings of the run.
-        own: Settings of the stage.
+        options: Settings of the stage.
         generator: Generator to start from.
 
     Attributes:
@@ -44,12 +44,12 @@ class Stage:
         self,
         accelerator: Accelerator,
         settings: Settings,
-        own: StageSettings | GanSettings,
+        options: StageSettings | GanSettings,
         generator: nn.Module,
     ) -> None:
-        self.accelerator, self.settings, self.own = accelerator, settings, own
+        self.accelerator, self.settings, self.options = accelerator, settings, options
         self.generator = OptimizedNetwork(
-            accelerator, generator, own.learning_rate, own.betas, settings.clip_norm
+            accelerator, generator, options.learning_rate, options.betas, settings.clip_norm
         )
         parameters = self.generator.net.parameters()
         self._average = [p.detach().clone() for p in parameters] if settings.ema else None
@@ -64,13 +64,13 @@ class Stage:
     @property
     def share(self) -> float:
         """Share of the peak learning rates in the next step."""
-        scheduled = learning_rate_share(self.own.schedule, self.step, self.own.steps)
+        scheduled = learning_rate_share(self.options.schedule, self.step, self.options.steps)
         return self.rate_factor * scheduled
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the generator in the next step."""
-        return self.own.learning_rate * self.share
+        return self.options.learning_rate * self.share
 
     def advance(self, low: Tensor, high: Tensor) -> Values:
         """Make one step on this process's part of a batch.
@@ -82,7 +82,7 @@ class Stage:
         Returns:
             Losses and norms by name.
         """
-        values = self.learn(low, high)
+        values = self.update(low, high)
         self.step += 1
         if self._average:
             # the memory of the average grows with the steps: early weights must not dominate
@@ -93,7 +93,7 @@ class Stage:
                 )
         return values
 
-    def learn(self, low: Tensor, high: Tensor) -> Values:
+    def update(self, low: Tensor, high: Tensor) -> Values:
         """Update the weights once; see `advance`."""
         raise NotImplementedError
 
@@ -132,9 +132,9 @@ class PsnrStage(Stage):
     """Stage 1: L_content, and the spectral loss if the settings weight it."""
 
     name = "psnr"
-    own: StageSettings
+    options: StageSettings
 
-    def learn(self, low: Tensor, high: Tensor) -> Values:
+    def update(self, low: Tensor, high: Tensor) -> Values:
         """Minimize L1 + fft_weight · |FFT|."""
         values: Values = {}
         for context, (part, reference) in micro_batches(
@@ -144,10 +144,10 @@ class PsnrStage(Stage):
             with context:
                 output = self.generator(part).float()
                 losses = {"content": content.l1(output, reference)}
-                if self.own.fft_weight:
+                if self.options.fft_weight:
                     losses["fft"] = content.fft_l1(output, reference)
                 self.generator.backward(
-                    weight * (losses["content"] + self.own.fft_weight * losses.get("fft", 0))
+                    weight * (losses["content"] + self.options.fft_weight * losses.get("fft", 0))
                 )
             for name, loss in losses.items():
                 values[name] = values.get(name, 0) + weight * loss.detach()
@@ -169,27 +169,27 @@ class GanStage(Stage):
     Args:
         accelerator: Device, processes and precision.
         settings: Settings of the run.
-        own: Settings of the stage.
+        options: Settings of the stage.
         generator: Generator of stage 1.
         discriminator: Untrained discriminator.
         vgg: VGG19; None if perceptual_weight is 0.
     """
 
     name = "gan"
-    own: GanSettings
+    options: GanSettings
 
     def __init__(
         self,
         accelerator: Accelerator,
         settings: Settings,
-        own: GanSettings,
+        options: GanSettings,
         generator: nn.Module,
         discriminator: nn.Module,
         vgg: VGG | None,
     ) -> None:
-        super().__init__(accelerator, settings, own, generator)
+        super().__init__(accelerator, settings, options, generator)
         self.discriminator = OptimizedNetwork(
-            accelerator, discriminator, own.discriminator_learning_rate, own.betas
+            accelerator, discriminator, options.discriminator_learning_rate, options.betas
         )
         self.vgg = vgg.to(accelerator.device) if vgg else None
 
@@ -198,7 +198,7 @@ class GanStage(Stage):
         """The networks that the stage trains."""
         return super().networks | {"discriminator": self.discriminator}
 
-    def learn(self, low: Tensor, high: Tensor) -> Values:
+    def update(self, low: Tensor, high: Tensor) -> Values:
         """Minimize the losses of both networks."""
         in_parts = len(low) > self.micro_batch
         with torch.set_grad_enabled(not in_parts):
@@ -230,10 +230,10 @@ class GanStage(Stage):
     def _image_gradient(self, fake: Tensor, high: Tensor, values: Values) -> Tensor:
         """Gradient of perceptual_weight · L_percep + η · L_content with respect to the images."""
         losses = {"content": content.l1(fake, high)}
-        total = self.own.content_weight * losses["content"]
+        total = self.options.content_weight * losses["content"]
         if self.vgg:
-            losses["perceptual"] = perceptual(self.vgg, fake, high, self.own.perceptual_norm)
-            total = total + self.own.perceptual_weight * losses["perceptual"]
+            losses["perceptual"] = perceptual(self.vgg, fake, high, self.options.perceptual_norm)
+            total = total + self.options.perceptual_weight * losses["perceptual"]
         values |= {name: loss.detach() for name, loss in losses.items()}
         return torch.autograd.grad(self.generator.scaled(total), fake)[0]
 
@@ -246,10 +246,10 @@ class GanStage(Stage):
         generator, and counts as a constant.
         """
         loss = relativistic.generator_loss(
-            real_logits.detach(), fake_logits, self.own.adversarial_terms
+            real_logits.detach(), fake_logits, self.options.adversarial_terms
         )
         values["adversarial"] = loss.detach()
-        scaled = self.generator.scaled(self.own.adversarial_weight * loss)
+        scaled = self.generator.scaled(self.options.adversarial_weight * loss)
         return torch.autograd.grad(scaled, fake, retain_graph=True)[0]
 
 
@@ -319,9 +319,9 @@ def _initial_weights(settings: Settings) -> dict[str, Tensor]:
 
 def _fitting(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
     """The weights of equal shape: the trunk, if they come from another scale."""
-    own = net.state_dict()
+    present = net.state_dict()
     return {
         name: value
         for name, value in weights.items()
-        if name in own and own[name].shape == value.shape
+        if name in present and present[name].shape == value.shape
     }

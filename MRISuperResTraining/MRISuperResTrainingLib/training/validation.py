@@ -171,11 +171,11 @@ class Validation:
 
     def _means(self, upsample: Upsample, measure: Measure) -> Scores:
         first, step = self._accelerator.process_index, self._accelerator.num_processes
-        own = [
+        scored = [
             (n, self._slice_scores(n, upsample(self._pairs[n][0]), measure))
             for n in range(first, len(self._pairs), step)
         ]
-        gathered = gather_object(own)  # type: ignore[no-untyped-call]
+        gathered = gather_object(scored)  # type: ignore[no-untyped-call]
         slices = [scores for _, scores in sorted(gathered, key=lambda pair: pair[0])]
         names = dict.fromkeys(name for scores in slices for name in scores)
         return {
