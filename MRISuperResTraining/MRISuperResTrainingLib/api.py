@@ -131,14 +131,15 @@ def evaluate(
         anatomy: Anatomy of volumes without one.
         data_folder: Folder to which the paths in the list of a recipe are relative.
         on_message: Called with messages on volumes that were left out.
-        on_progress: Called with the number of evaluated volumes.
+        on_progress: Called with the number of evaluated pairs of volume and scale.
         is_cancelled: Called between slices.
 
     Returns:
         The scores by anatomy, scale and method.
 
     Raises:
-        SuperResolutionError: No volume can be used, or a model is not installed.
+        SuperResolutionError: No volumes are given, a model is not installed, or, with `out`, no
+            volume can be used.
         Cancelled: `is_cancelled` returned True.
     """
     from MRISuperResLib.core.io.atomic import new_folder
