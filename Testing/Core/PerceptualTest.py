@@ -322,7 +322,7 @@ class PlumbingTest(WithPyiqaTest):
             os.environ, {perceptual.FOLDERS_VARIABLE: os.pathsep.join(["/none", str(cache.parent)])}
         ):
             self.assert_refused(
-                rf"not in /none or {cache.parent} or {cache}:",
+                rf"not in /none or {cache.parent} or {cache}\.",
                 "environment",
                 PerceptualMetric,
                 "niqe",

@@ -334,7 +334,8 @@ class TrainingTest(PackagesTestCase):
     def test_packages_of_training_are_required_for_training_only(self):
         self.assertEqual(packages.missingPackages(), [])
         self.assertEqual(
-            packages.missingPackages(training=True), ["accelerate", "matplotlib", "nibabel", "psutil"]
+            packages.missingPackages(training=True),
+            ["accelerate", "matplotlib", "nibabel", "psutil"],
         )
 
     def test_packages_of_training_keep_installed_versions(self):

@@ -191,8 +191,8 @@ def _find(file: str, title: str, weights_folder: str | Path | None, cache: str) 
             return path
     raise SuperResolutionError(
         f"{title} needs the file {file}, which is not in {' or '.join(map(str, folders))}. "
-        "Download it from the weights page of pyiqa into this folder, or into a folder that the "
-        f"environment variable {FOLDERS_VARIABLE} lists.",
+        "Download it there from the weights page of pyiqa, or list its folder in the environment "
+        f"variable {FOLDERS_VARIABLE}.",
         "environment",
     )
 
