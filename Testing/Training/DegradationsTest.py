@@ -26,28 +26,30 @@ def of_every_kind(**noise):
 
 class WholeSlicesTest(unittest.TestCase):
     def test_each_kind_equals_its_definition(self):
-        truth = image()
+        reference = image()
         for scale in SCALES:
             # independent of it: the two-dimensional filter on the image, mirrored at its edges
-            blurred = gaussian_filter(truth.astype(float), 0.5 * scale, mode="reflect", truncate=6)
+            blurred = gaussian_filter(
+                reference.astype(float), 0.5 * scale, mode="reflect", truncate=6
+            )
             for degradation, expected in zip(
                 of_every_kind(),
                 (
-                    resampling.degrade(truth, scale),
-                    resampling.degrade(truth, scale, "kspace"),
+                    resampling.degrade(reference, scale),
+                    resampling.degrade(reference, scale, "kspace"),
                     resampling.degrade(blurred, scale),
                 ),
             ):
                 with self.subTest(degradation.kind, scale=scale):
-                    low = degrade(truth, scale, degradation)
+                    low = degrade(reference, scale, degradation)
                     self.assertEqual(low.dtype, np.float32)
                     np.testing.assert_allclose(low, expected, atol=2e-4)
 
     def test_kspace_is_the_spectrum_without_its_outer_part(self):
-        truth, scale = image(), 4
-        low = degrade(truth, scale, Degradation("kspace"))
-        spectrum, kept = np.fft.fft2(truth), np.fft.fft2(low) * scale**2
-        rows, columns = (np.fft.fftfreq(side // scale) for side in truth.shape)
+        reference, scale = image(), 4
+        low = degrade(reference, scale, Degradation("kspace"))
+        spectrum, kept = np.fft.fft2(reference), np.fft.fft2(low) * scale**2
+        rows, columns = (np.fft.fftfreq(side // scale) for side in reference.shape)
         # pixel centers are shifted by (scale − 1)/2 high-resolution pixels,
         # (scale − 1)/(2·scale) of a low-resolution one
         ramp = np.exp(2j * np.pi * (rows[:, None] + columns) * (scale - 1) / 2 / scale)
@@ -55,7 +57,7 @@ class WholeSlicesTest(unittest.TestCase):
             np.fft.fftfreq(side, 1 / side).astype(int)[
                 np.abs(np.fft.fftfreq(side, 1 / side)) < side / scale / 2
             ]
-            for side in truth.shape
+            for side in reference.shape
         ]
         at = np.ix_(*lowest)
         np.testing.assert_allclose(

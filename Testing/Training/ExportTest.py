@@ -104,8 +104,8 @@ class ExportTest(RunTest):
 
     def test_scores_of_the_cards_are_those_of_a_comparison_on_the_held_out_subject(self):
         cards, store = self.exported()
-        learnt = cards[0].training["data"][0]["subject"]
-        held = "b" if learnt == "a" else "a"
+        subject = cards[0].training["data"][0]["subject"]
+        held = "b" if subject == "a" else "a"
         self.assertEqual([row["data"] for row in cards[0].metrics], [held])
         volume = read_volume(self.folder / "data" / f"{held}.nii.gz")
         options = ComparisonOptions(("bicubic", "tiny-psnr", "tiny-gan"), 2, device="cpu")

@@ -246,7 +246,7 @@ class VggDistanceTest(FolderTest):
         [(metric, function)] = perceptual_metrics()
         a, b = image((32, 48), 1), image((32, 48), 2)
         self.assertEqual((metric.key, metric.better), ("vgg_distance", "lower"))
-        for x, y in ((a, b), (b, a), (b, b), (a, b)):  # the same truth, and others
+        for x, y in ((a, b), (b, a), (b, b), (a, b)):  # the same reference, and others
             self.assertAlmostEqual(function(x, y), self.expected(x, y), places=4)
 
 

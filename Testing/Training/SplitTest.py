@@ -179,7 +179,7 @@ class OneSubjectTest(unittest.TestCase):
         volumes = [prepared("a", slices=sorted(kept), slice_spacing=slice_spacing)]
         split = split_subjects(volumes, share, 1)
         held = split.validating(volumes)[0]
-        for first in split.training(volumes):  # with nearly all held back there may be none
+        for first in split.training(volumes):  # with nearly all held out there may be none
             self.assertLess(first.kept[-1] + 1, held.kept[0])
             self.assertEqual(set(first.kept) | set(first.left_out), kept)
         self.assertEqual(set(held.kept) | set(held.left_out), kept)

@@ -204,26 +204,26 @@ class ContrastTest(unittest.TestCase):
         return gaussian_filter(np.random.default_rng(seed).normal(0, 1, (64, 64)), 1)
 
     def test_it_is_the_contrast_term_of_ssim(self):
-        image, truth = self.texture(0), self.texture(1)
-        ones = [gaussian_filter(a, 1.5, radius=5, mode="nearest") for a in (image, truth)]
-        squares = [gaussian_filter(a**2, 1.5, radius=5, mode="nearest") for a in (image, truth)]
+        image, reference = self.texture(0), self.texture(1)
+        ones = [gaussian_filter(a, 1.5, radius=5, mode="nearest") for a in (image, reference)]
+        squares = [gaussian_filter(a**2, 1.5, radius=5, mode="nearest") for a in (image, reference)]
         variances = [square - one**2 for one, square in zip(ones, squares)]
         expected = (
             (2 * np.sqrt(variances[0] * variances[1]) + 0.0009)
             / (variances[0] + variances[1] + 0.0009)
         ).mean()
-        self.assertAlmostEqual(contrast(image, truth), expected, places=9)
+        self.assertAlmostEqual(contrast(image, reference), expected, places=9)
 
     def test_smoothing_and_noise_cost_contrast_and_a_moved_texture_costs_less(
         self,
     ):
-        truth = self.texture()
-        self.assertAlmostEqual(contrast(truth, truth), 1)
-        smooth, moved = uniform_filter(truth, 3), np.roll(truth, 1, 0)
-        for worse in (smooth, truth + np.random.default_rng(3).normal(0, 0.5, truth.shape)):
-            self.assertLess(contrast(worse, truth), 0.97)
-        self.assertGreater(contrast(moved, truth), contrast(smooth, truth))
-        self.assertLess(metrics.psnr(moved, truth), metrics.psnr(smooth, truth))
+        reference = self.texture()
+        self.assertAlmostEqual(contrast(reference, reference), 1)
+        smooth, moved = uniform_filter(reference, 3), np.roll(reference, 1, 0)
+        for worse in (smooth, reference + np.random.default_rng(3).normal(0, 0.5, reference.shape)):
+            self.assertLess(contrast(worse, reference), 0.97)
+        self.assertGreater(contrast(moved, reference), contrast(smooth, reference))
+        self.assertLess(metrics.psnr(moved, reference), metrics.psnr(smooth, reference))
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ class CompareTest(unittest.TestCase):
         )
         self.assertEqual(
             (reports[0], reports[-1]), ((0, 4), (4, 4))
-        )  # three slices, and one with planted dots
+        )  # three slices, and one with synthetic lesions
         before = node_ids()
         logic = MRISuperResLogic(worker=double_worker(self, "until_cancelled"))
         self.assertIsNone(
