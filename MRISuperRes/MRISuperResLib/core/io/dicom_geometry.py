@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
-from pydicom.errors import BytesLengthException
 
 from ..errors import SuperResolutionError
 from ..messages import Message, warning
 from .checks import choose_frame, unknown_orientation
-
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
+from .dicom_frames import choose_images
+from .dicom_slice import Slice
 
 DISTANCE_TOLERANCE = 0.02
 """Rounding of positions in headers: mm, and also a fraction of the slice spacing."""
 DIRECTION_TOLERANCE = SPACING_TOLERANCE = 1e-3
-DAMAGED = (
-    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError),
-    *(struct.error, zlib.error, BytesLengthException),
-)
-"""Exceptions that pydicom raises for damaged files and elements."""
-FUNCTIONAL_GROUPS = ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """Header of a DICOM file with one image.
-
-    Attributes:
-        path: The file.
-        dataset: Its elements; pixels are read on demand.
-    """
-
-    path: Path
-    dataset: FileDataset
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Pixel counts (ni, nj)."""
-        columns, rows = self.numbers("Columns", 1), self.numbers("Rows", 1)
-        return (
-            0 if columns is None else int(columns[0]),
-            0 if rows is None else int(rows[0]),
-        )
-
-    def text(self, keyword: str) -> str:
-        """Return an element as text; "" if it is missing or damaged."""
-        try:
-            value = self._value(keyword)
-        except DAMAGED:
-            return ""
-        is_single = value is None or isinstance(value, str) or not isinstance(value, Iterable)
-        parts = [value] if is_single else list(value)
-        return "\\".join(str(part) for part in parts if part is not None).strip(" \0")
-
-    def _value(self, keyword: str) -> Any:
-        if keyword in self.dataset:
-            return self.dataset.get(keyword)
-        for groups in FUNCTIONAL_GROUPS:  # of enhanced images
-            for item in self.dataset.get(groups, ())[:1]:
-                for group in item:
-                    for inner in group.value[:1] if group.VR == "SQ" else ():
-                        if keyword in inner:
-                            return inner.get(keyword)
-        return None
-
-    def numbers(self, keyword: str, count: int) -> np.ndarray | None:
-        """Return `count` finite numbers; None if the element does not hold them."""
-        try:
-            numbers = np.array([float(part) for part in self.text(keyword).split("\\")])
-        except ValueError:
-            return None
-        return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
 def grid_of(
@@ -115,8 +51,8 @@ def grid_of(
         return list(slices), lps
 
     positions = np.array([_position(name, image) for image in slices])
-    stacks = _stacks(name, slices, positions @ normal)
-    chosen = stacks[choose_frame(name, len(stacks), frame)]
+    places = _places(name, positions @ normal)
+    chosen = choose_images(name, slices, places, frame, messages)
     arranged, positions = [slices[n] for n in chosen], positions[chosen]
     if len(arranged) == 1:
         raise SuperResolutionError(
@@ -188,9 +124,9 @@ def _position(name: str, image: Slice) -> np.ndarray:
     return position
 
 
-def _stacks(name: str, slices: Sequence[Slice], heights: np.ndarray) -> list[list[int]]:
-    """Return the indices of the slices in order of height, one list for each frame."""
-    order = sorted(range(len(slices)), key=lambda n: float(heights[n]))
+def _places(name: str, heights: np.ndarray) -> list[list[int]]:
+    """Return the indices of the images at each position, in order of height."""
+    order = [int(n) for n in np.argsort(heights, kind="stable")]
     places = [[order[0]]]
     for n in order[1:]:
         if heights[n] - heights[places[-1][0]] > DISTANCE_TOLERANCE:
@@ -203,14 +139,7 @@ def _stacks(name: str, slices: Sequence[Slice], heights: np.ndarray) -> list[lis
             f"{min(counts)} images, others {max(counts)}. Keep only the slices of one volume in "
             "the folder."
         )
-
-    def instance_number(n: int) -> float:
-        number = slices[n].numbers("InstanceNumber", 1)
-        return 0.0 if number is None else float(number[0])
-
-    for place in places:
-        place.sort(key=instance_number)
-    return [list(stack) for stack in zip(*places, strict=True)]
+    return places
 
 
 def _step(

@@ -7,6 +7,7 @@ the pixel type of the first slice to all, and skips unreadable files without an 
 
 from __future__ import annotations
 
+import filecmp
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,10 @@ from ..errors import SuperResolutionError
 from ..messages import Message, info, warning
 from ..volume import Volume
 from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
-from .dicom_geometry import DAMAGED, Slice, grid_of
+from .derived_image import readable_header
+from .dicom_files import may_be_dicom
+from .dicom_geometry import grid_of
+from .dicom_slice import DAMAGED, Slice
 from .itk import read_by_gdcm
 
 DECODED_BY_PYDICOM = frozenset(
@@ -132,7 +136,8 @@ def _header(path: Path, force: bool = False) -> Slice:
         return image
     if dataset.preamble is None:
         raise _not_dicom(path)
-    if "Image Storage" in UID(sop_class or image.text("SOPClassUID")).name:
+    sop_class = sop_class or image.text("SOPClassUID")
+    if not sop_class or "Image Storage" in UID(sop_class).name:
         raise _undecodable(path)
     modality = image.text("Modality")
     raise _NoImageError(
@@ -167,28 +172,47 @@ def _undecodable(path: Path) -> SuperResolutionError:
 
 def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
     """Return the images of a folder by series, without copies of the same image."""
-    found: dict[str, dict[str | Path, Slice]] = {}
+    found: dict[str, list[Slice]] = {}
+    same: dict[str, list[Slice]] = {}
     others = []
+    shared = 0
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        if path.name == "DICOMDIR":
+        if path.name == "DICOMDIR" or path.name.startswith("."):
             continue
         try:
-            image = _header(path)
+            if not may_be_dicom(path):
+                continue
+            image = _header(path, force=True)
         except _NoImageError:
             others.append(path.name)
-        except SuperResolutionError as e:
-            if not isinstance(e.__cause__, InvalidDicomError):  # a folder may also hold other files
-                raise
-        else:
-            images = found.setdefault(image.text("SeriesInstanceUID"), {})
-            images.setdefault(image.text("SOPInstanceUID") or path, image)
+            continue
+        uid = image.text("SOPInstanceUID")
+        earlier = same.setdefault(uid, [])
+        if not uid or not any(_is_copy(image, other) for other in earlier):
+            shared += bool(uid and earlier)
+            earlier.append(image)
+            found.setdefault(image.text("SeriesInstanceUID"), []).append(image)
     if not found:
         has_folders = any(path.is_dir() for path in folder.iterdir())
         action = "one of its subfolders" if has_folders else "the folder of an MRI series"
         raise SuperResolutionError(f"The folder {folder} holds no DICOM images. Use {action}.")
     if others:
         messages.append(info("series", f"Skipped files without an image: {', '.join(others)}."))
-    return {uid: list(images.values()) for uid, images in found.items()}
+    if shared:
+        text = f"{shared} different images repeat the identifier of another (SOPInstanceUID)."
+        messages.append(info("series", f"{text} All of them are used."))
+    return found
+
+
+def _is_copy(image: Slice, other: Slice) -> bool:
+    """Return True if two files with the same SOPInstanceUID hold the same image."""
+    if filecmp.cmp(image.path, other.path, shallow=False):
+        return True
+    headers = [readable_header(one.dataset) for one in (image, other)]
+    if headers[0] != headers[1] or image.size != other.size:
+        return False
+    first, second = (_pixels(_header(one.path, force=True)) for one in (image, other))
+    return np.array_equal(first, second)
 
 
 def _choose_series(

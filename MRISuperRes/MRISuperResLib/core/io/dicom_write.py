@@ -19,8 +19,8 @@ from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
 from .derived_image import derived_headers, readable_header
-from .dicom_geometry import DAMAGED
 from .dicom_read import Series, find_series, read_dicom
+from .dicom_slice import DAMAGED
 from .formats import DICOM_NAME, provenance_path
 
 SOP_CLASSES = (MRImageStorage, CTImageStorage)
@@ -93,6 +93,8 @@ class DicomSeriesWriter:
             headers = derived_headers(self._headers, provenance, factor)
             for k, (header, image) in enumerate(zip(headers, array, strict=True)):
                 _place(header, ijk_to_ras, k, len(array), factor)
+                if header.get("PhotometricInterpretation") == "MONOCHROME1":
+                    _turn_white(header, self._headers[k // factor])
                 scaling.store(header, image)
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
@@ -209,6 +211,23 @@ class _Scaling:
         header.PixelRepresentation = int(self._type.kind == "i")
         pixels = self._stored(image).astype(self._type.newbyteorder("<"))
         header.add_new("PixelData", "OW", pixels.tobytes())
+
+
+def _turn_white(header: Dataset, original: Dataset) -> None:
+    """Describe inverted pixels: the reader inverts MONOCHROME1, in which 0 is white."""
+    bits, (slope, intercept) = int(original.BitsStored), _rescale(original)
+    ends = -1 if original.get("PixelRepresentation") == 1 else (1 << bits) - 1
+    header.PhotometricInterpretation = "MONOCHROME2"
+    if "PresentationLUTShape" in header:
+        header.PresentationLUTShape = "IDENTITY"
+    if "VOILUTSequence" in header:
+        del header.VOILUTSequence  # its table begins at the other end
+    if header.get("WindowCenter") not in (None, ""):
+        centers = header.WindowCenter
+        centers = [centers] if isinstance(centers, str | float | int) else list(centers)
+        # the window of PS3.3 C.11.2.1.2 lies around the center minus 0.5
+        mirrored = [ends * slope + 2 * intercept + 1 - float(center) for center in centers]
+        header.WindowCenter = _decimal(mirrored)
 
 
 def _place(header: Dataset, ijk_to_ras: np.ndarray, k: int, count: int, factor: int) -> None:

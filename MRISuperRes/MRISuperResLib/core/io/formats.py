@@ -93,7 +93,7 @@ def _read_file(path: Path, frame: int | None) -> Volume:
     head = _head(path)
     if not head:
         raise SuperResolutionError(f"{path.name} is empty or damaged. Copy or export it again.")
-    if _may_be_nifti(head):
+    if head[128:132] != b"DICM" and _may_be_nifti(head):  # any 128 bytes may precede DICM
         from .nifti import read_nifti
 
         return read_nifti(path, frame)
