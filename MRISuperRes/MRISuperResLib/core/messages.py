@@ -20,6 +20,7 @@ CODES = frozenset(
         "orientation",  # unknown anatomical orientation
         "thickness",  # unknown slice thickness
         "intensity",  # how intensities were mapped
+        "file",  # a damaged part of a file that the result does not depend on
         "series",  # files of a series that were left out or chosen
         "data",  # volumes or slices that were left out of a training or an evaluation
         "split",  # how subjects were divided into training and validation

@@ -27,6 +27,15 @@ from .checks import (
     unknown_orientation,
     unusable_grid,
 )
+from .packed_voxels import (
+    Header,
+    has_time_axis,
+    read_header,
+    read_packed_meta,
+    read_time_frame,
+    verify_packed_nrrd,
+    without_time_axis,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -74,14 +83,12 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
         SuperResolutionError: The file does not hold one complete scalar volume.
     """
     name = path.name
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO(image_io)
-    with silence():
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError as e:
-            raise _unreadable(name, e) from e
+    if image_io == "NrrdImageIO":
+        header = read_header(path)
+        if has_time_axis(header):
+            return _read_time_series(header, frame)
+        verify_packed_nrrd(header)
+    reader = _reader(path, image_io, name)
     size = reader.GetSize()
     is_sequence = _check_voxels(name, reader)
     frames = reader.GetNumberOfComponents() if is_sequence else size[3] if len(size) > 3 else 1
@@ -89,6 +96,10 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     ijk_to_ras, messages = _position(name, reader)
     check_grid(name, ijk_to_ras)
 
+    if image_io == "MetaImageIO":
+        packed = read_packed_meta(path, size, chosen)
+        if packed is not None:
+            return Volume(packed, ijk_to_ras, tuple(messages))
     if len(size) > 3:
         reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
         reader.SetExtractIndex([0, 0, 0, chosen, *[0] * (len(size) - 4)])
@@ -102,6 +113,35 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     if is_sequence:
         array = np.ascontiguousarray(array[..., chosen])
     return Volume(array if array.ndim == 3 else array[None], ijk_to_ras, tuple(messages))
+
+
+def _reader(path: Path, image_io: str, name: str) -> sitk.ImageFileReader:
+    """Return a reader that has read the header."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO(image_io)
+    with silence():
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as e:
+            raise _unreadable(name, e) from e
+    return reader
+
+
+def _read_time_series(header: Header, frame: int | None) -> Volume:
+    """Read one frame of an NRRD file whose last axis is time, which ITK refuses."""
+    name = header.path.name
+    with without_time_axis(header) as path:
+        reader = _reader(path, "NrrdImageIO", name)
+        _check_voxels(name, reader)
+        ijk_to_ras, messages = _position(name, reader)
+        check_grid(name, ijk_to_ras)
+    chosen = choose_frame(name, int(header.fields["sizes"].split()[3]), frame)
+    try:
+        array = read_time_frame(header, chosen)
+    except MemoryError as e:
+        raise out_of_memory(name, reader.GetSize(), 8) from e
+    return Volume(array, ijk_to_ras, tuple(messages))
 
 
 def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:

@@ -18,8 +18,6 @@ import io
 import json
 import os
 import warnings
-import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -28,7 +26,6 @@ import numpy as np
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 
-from .. import geometry
 from ..errors import SuperResolutionError
 from ..messages import Message, warning
 from ..volume import Volume
@@ -38,19 +35,15 @@ from .checks import (
     not_scalar,
     out_of_memory,
     segmentation,
-    unknown_orientation,
-    unusable_grid,
 )
+from .inflate import GZIP_MAGIC, IGZIP, DamagedStreamError, InflatedFile
+from .nifti_geometry import read_position
 
-IGZIP: Any
 IGZIP_THREADED: Any
-DAMAGED_ARCHIVE: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
-try:  # several times as fast as zlib; 3D Slicer does not bring it
-    IGZIP = importlib.import_module("isal.igzip")
+try:
     IGZIP_THREADED = importlib.import_module("isal.igzip_threaded")
-    DAMAGED_ARCHIVE += (importlib.import_module("isal.isal_zlib").error,)
 except ImportError:
-    IGZIP = IGZIP_THREADED = None
+    IGZIP_THREADED = None
 
 HEADERS = (nibabel.Nifti1Header, nibabel.Nifti2Header)
 HEADER_SIZE = 540
@@ -60,11 +53,11 @@ SCALAR_TYPES = frozenset(
     "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64".split()
 )
 LABEL_INTENT = 1002
-MILLIMETERS = {1: 1000.0, 3: 0.001}
-"""Spatial units other than mm; unknown units count as mm."""
+VECTOR_INTENTS = frozenset((1004, 1005, 1006, 1007, 1008, 1009, 1010, 2003, 2004))
+"""Intents of matrices, vectors, quaternions and colors: the frames of a 5D file are components."""
 LONGEST_AXIS = 32767
-POSITION_TOLERANCE = 1e-3
-"""Fraction of the volume's extent: the precision of a quaternion in float32 near half a turn."""
+SCALING_ERROR = 0.01
+"""Largest rounding error of scaled voxels, as a fraction of one stored step."""
 
 
 def read_nifti(path: Path, frame: int | None = None) -> Volume:
@@ -85,14 +78,17 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
             header = _header(file, name)
             size, frames = _size(header, name)
             dtype = _dtype(header, name)
-            ijk_to_ras, messages = _position(header, size, name)
+            ijk_to_ras, messages = read_position(header, size, name)
             check_grid(name, ijk_to_ras)
+            if frame is None and frames > 1 and int(header["dim"][4]) == 1:
+                raise _ambiguous(name, frames)
             chosen = choose_frame(name, frames, frame)
             with contextlib.ExitStack() as stack:
                 if not _is_single(header):
                     file = stack.enter_context(_open(_data_file(path)))
                 array = _voxels(file, header, (*size, frames), dtype, chosen, name)
-    except DAMAGED_ARCHIVE as e:
+                messages += _voxel_messages(file, header, name)
+    except (EOFError, DamagedStreamError) as e:
         raise SuperResolutionError(
             f"{name} is damaged or cut short ({e}). Copy or export it again."
         ) from e
@@ -105,11 +101,9 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
 
 def _open(path: Path) -> IO[bytes]:
     file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
-    if file.read(2) != b"\x1f\x8b":
-        file.seek(0)
-        return file
-    file.close()
-    return cast(IO[bytes], (IGZIP or gzip).open(path, "rb"))
+    is_packed = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    return io.BufferedReader(InflatedFile(file, codec=IGZIP), 2**20) if is_packed else file
 
 
 def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
@@ -150,9 +144,19 @@ def _size(header: nibabel.Nifti1Header, name: str) -> tuple[tuple[int, int, int]
         raise SuperResolutionError(
             f"The header of {name} is damaged (size {size}). Export it again."
         )
-    if max(dim[4:]) > 1:
-        raise not_scalar(name, int(np.prod(dim[4:])))
-    return (dim[0], dim[1], dim[2]), dim[3]
+    frames, further = int(np.prod(dim[3:])), int(np.prod(dim[4:]))
+    is_series = max(dim[3:]) == frames and int(header["intent_code"]) not in VECTOR_INTENTS
+    if further > 1 and not is_series:
+        raise not_scalar(name, further)
+    return (dim[0], dim[1], dim[2]), frames
+
+
+def _ambiguous(name: str, count: int) -> SuperResolutionError:
+    """Return the error for a series, or vectors without an intent, beyond the fourth dimension."""
+    return SuperResolutionError(
+        f"{name} holds {count} values per voxel beyond its fourth dimension. Choose one of the "
+        f"frames 0 to {count - 1} with --frame."
+    )
 
 
 def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
@@ -172,40 +176,6 @@ def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
     return header.get_data_dtype()
 
 
-def _position(
-    header: nibabel.Nifti1Header, size: Sequence[int], name: str
-) -> tuple[np.ndarray, list[Message]]:
-    """Return IJKToRAS in mm: the sform, else the qform, else the grid as ITK and 3D Slicer do."""
-    messages = []
-    (sform, _), pixdim = header.get_sform(coded=True), header["pixdim"][1:4].astype(float)
-    if int(header["sform_code"]) <= 0 and not (pixdim > 0).all():
-        raise unusable_grid(name)
-    has_qform = int(header["qform_code"]) > 0
-    if int(header["sform_code"]) > 0:
-        matrix = sform
-        if has_qform and not _is_same_place(matrix, header.get_qform(), size):
-            messages.append(
-                warning(
-                    "position",
-                    f"{name} gives two different positions. The sform is used; 3D Slicer may show "
-                    "the file at its qform.",
-                )
-            )
-    elif has_qform:
-        matrix = header.get_qform()
-    else:
-        matrix = geometry.LPS_TO_RAS @ np.diag([*pixdim, 1.0])
-        messages.append(unknown_orientation(name, "neither qform nor sform"))
-    matrix[:3] *= MILLIMETERS.get(int(header["xyzt_units"]) & 7, 1.0)
-    return matrix, messages
-
-
-def _is_same_place(one: np.ndarray, other: np.ndarray, size: Sequence[int]) -> bool:
-    corners = geometry.corners(one, size)
-    distance = np.abs(corners - geometry.corners(other, size)).max()
-    return bool(distance <= POSITION_TOLERANCE * np.linalg.norm(np.ptp(corners, axis=0)))
-
-
 def _voxels(
     file: IO[bytes],
     header: nibabel.Nifti1Header,
@@ -218,11 +188,8 @@ def _voxels(
     offset = int(header["vox_offset"])
     if _is_single(header):  # some writers leave 0
         offset = max(offset, header.sizeof_hdr + 4)
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if slope == 0 or not np.isfinite([slope, intercept]).all():
-        slope, intercept = 1.0, 0.0
-    is_exact_in_single = dtype.itemsize <= 2 or dtype.newbyteorder("=") == np.float32
-    precision = np.float32 if is_exact_in_single else np.float64
+    slope, intercept = _scaling(header)
+    precision = np.float32 if _is_exact_in_single(dtype, slope, intercept) else np.float64
     proxy = ArrayProxy(
         file, (shape, dtype, offset, precision(slope), precision(intercept)), mmap=False
     )
@@ -232,10 +199,47 @@ def _voxels(
         raise out_of_memory(name, shape[:3], dtype.itemsize) from e
     except ValueError as e:  # nibabel's error for less data than the header promises
         raise EOFError("voxels are missing") from e
-    if isinstance(file, gzip.GzipFile):
+    if isinstance(getattr(file, "raw", None), InflatedFile):
         while file.read(2**20):  # the checksum is verified at the end
             pass
     return np.ascontiguousarray(array.T, array.dtype.newbyteorder("="))
+
+
+def _scaling(header: nibabel.Nifti1Header) -> tuple[float, float]:
+    """Return slope and intercept; (1, 0) keeps the stored values."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or not np.isfinite(slope):
+        return 1.0, 0.0
+    return slope, intercept if np.isfinite(intercept) else 0.0
+
+
+def _is_exact_in_single(dtype: np.dtype, slope: float, intercept: float) -> bool:
+    """Return True if float32 holds all scaled voxels to a small part of one stored step."""
+    if dtype.kind == "f":
+        if dtype.itemsize != 4:
+            return False
+        peak = 0.0
+    elif dtype.itemsize > 2:
+        return False
+    else:
+        peak = abs(slope) * 2.0 ** (8 * dtype.itemsize)
+    largest, single = peak + abs(intercept), np.finfo(np.float32)
+    error = largest * float(single.eps) / 2
+    return largest < float(single.max) and error <= SCALING_ERROR * abs(slope)
+
+
+def _voxel_messages(file: IO[bytes], header: nibabel.Nifti1Header, name: str) -> list[Message]:
+    """Return warnings about a damaged scaling, and about bytes after the compressed data."""
+    messages = []
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope != 0 and np.isfinite(slope) and not np.isfinite(intercept):
+        text = f"The intercept in the header of {name} is not a number. Zero is used instead."
+        messages.append(warning("intensity", text))
+    stream = getattr(file, "raw", None)
+    if isinstance(stream, InflatedFile) and stream.has_trailing_bytes:
+        text = f"Unknown bytes follow the compressed data of {name}. They were ignored."
+        messages.append(warning("file", text))
+    return messages
 
 
 def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:

@@ -1,0 +1,126 @@
+"""gzip and zlib streams whose checksums are verified.
+
+Python's `gzip` refuses a complete stream that other bytes follow. ITK does not verify checksums.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import zlib
+from typing import IO, Any, cast
+
+CHUNK = 2**18
+GZIP_MAGIC = b"\x1f\x8b"
+
+IGZIP: Any
+try:  # several times as fast as zlib; 3D Slicer does not bring it
+    IGZIP = importlib.import_module("isal.isal_zlib")
+except ImportError:
+    IGZIP = None
+
+
+class DamagedStreamError(Exception):
+    """Compressed data that are damaged or incomplete."""
+
+
+class InflatedFile(io.RawIOBase):
+    """Decompressed view of a gzip file of one or more members, or of one zlib stream.
+
+    Attributes:
+        has_trailing_bytes: True if bytes other than zeros follow the last gzip member; valid once
+            the view was read to its end.
+    """
+
+    def __init__(self, file: IO[bytes], start: int = 0, codec: Any = IGZIP) -> None:
+        """Open a stream in a seekable file, which is closed with the view.
+
+        Args:
+            file: File that holds the compressed data.
+            start: Position of the first compressed byte.
+            codec: Module with `decompressobj`; None: zlib.
+        """
+        self.has_trailing_bytes = False
+        self._file, self._start, self._codec = file, start, codec or zlib
+        self._rewind()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True; backward seeks decompress the stream again."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position in the decompressed data."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position counted from the start or from the current position."""
+        if whence == io.SEEK_END:
+            raise io.UnsupportedOperation("the length is unknown")
+        target = offset + (self._position if whence == io.SEEK_CUR else 0)
+        if target < self._position:
+            self._rewind()
+        while self._position < target and self._read(min(CHUNK, target - self._position)):
+            pass
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with decompressed bytes; return their number, 0 at the end.
+
+        Raises:
+            DamagedStreamError: The stream is damaged or ends too early.
+        """
+        view = memoryview(buffer).cast("B")
+        data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the view and its file."""
+        self._file.close()
+        super().close()
+
+    def _rewind(self) -> None:
+        self._file.seek(self._start)
+        self._input = self._file.read(CHUNK)
+        self._position, self._is_finished = 0, False
+        self._is_gzip = self._input.startswith(GZIP_MAGIC)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stream = self._codec.decompressobj(wbits=31 if self._is_gzip else 15)
+
+    def _read(self, size: int) -> bytes:
+        while size and not self._is_finished:
+            compressed = self._input or self._file.read(CHUNK)
+            try:
+                data = cast(bytes, self._stream.decompress(compressed, size))
+            except Exception as e:
+                if not isinstance(e, (zlib.error, getattr(self._codec, "error", zlib.error))):
+                    raise
+                raise DamagedStreamError("the compressed data are damaged") from e
+            self._input = self._stream.unconsumed_tail
+            if self._stream.eof:
+                self._end_member(self._stream.unused_data)
+            elif not compressed and not data:
+                raise DamagedStreamError("the compressed data end too early")
+            if data:
+                self._position += len(data)
+                return data
+        return b""
+
+    def _end_member(self, rest: bytes) -> None:
+        """Continue with the next gzip member, or end; zeros between members are padding."""
+        if self._is_gzip:
+            rest = rest.lstrip(b"\0")
+            while len(rest) < 2 and (more := self._file.read(CHUNK)):
+                rest = (rest + more).lstrip(b"\0")
+            if rest.startswith(GZIP_MAGIC):
+                self._input = rest
+                self._begin()
+                return
+            self.has_trailing_bytes = bool(rest)
+        self._is_finished = True
