@@ -137,7 +137,7 @@ def _header(path: Path, force: bool = False) -> Slice:
     if dataset.preamble is None:
         raise _not_dicom(path)
     sop_class = sop_class or image.text("SOPClassUID")
-    if not sop_class or "Image Storage" in UID(sop_class).name:
+    if not len(dataset) or not sop_class or "Image Storage" in UID(sop_class).name:
         raise _undecodable(path)
     modality = image.text("Modality")
     raise _NoImageError(
