@@ -173,7 +173,7 @@ class AuditReport:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one line per scale, volume and method."""
-        from .core.audit.tables import volumes_csv
+        from .core.audit.findings import volumes_csv
 
         Path(path).write_text(volumes_csv(self.findings), encoding="utf-8", newline="")
 

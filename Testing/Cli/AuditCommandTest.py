@@ -502,7 +502,7 @@ class NothingLeftTest(AuditCommandTest):
         "cli.console.Console.progress",
         "cli.audit.audit_volume",
         "cli.audit.write_volume",
-        "cli.audit.tables.volumes_csv",
+        "cli.audit.findings.volumes_csv",
         "cli.audit.WorstSlices.draw",
     )
 

@@ -9,7 +9,7 @@ import unittest
 import numpy as np
 import SimpleITK as sitk
 
-from MRISuperResLib.core import geometry, resampling, slice_axis
+from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.io.formats import read_volume
 
 from made_files import DATA, EDGE, NO_DATA, FolderTest, run
@@ -67,7 +67,7 @@ class EdgeFilesTest(FolderTest):
         """Check position, type and slice spacing, and that downsampling gives the input again."""
         before, after = read_volume(EDGE / name, frame), read_volume(output)
         self.assertEqual(after.array.dtype, before.array.dtype)
-        axis = slice_axis.choose_slice_axis(before.ijk_to_ras)
+        axis = geometry.choose_slice_axis(before.ijk_to_ras)
         factors = axis.factors(2)
         self.assertEqual(
             after.array.shape[::-1], tuple(n * f for n, f in zip(before.array.shape[::-1], factors))

@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 from made_bodies import audit, body
-from MRISuperResLib.core import slice_axis
+from MRISuperResLib.core import geometry
 from MRISuperResLib.core.audit.figure import WorstSlices
 from MRISuperResLib.core.options import BASELINES, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT
@@ -49,7 +49,7 @@ class AuditFigureTest(unittest.TestCase):
                 (method.worst.reference, method.worst.image, method.worst.crossing),
             ):
                 np.testing.assert_array_equal(
-                    np.ma.getdata(image), slice_axis.to_radiological(expected, MATRIX, found.axis)
+                    np.ma.getdata(image), geometry.to_radiological(expected, MATRIX, found.axis)
                 )
         labels = [text.get_text() for text in figure.texts]
         self.assertIn(

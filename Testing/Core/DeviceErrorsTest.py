@@ -6,12 +6,15 @@ from unittest import mock
 
 import numpy as np
 import torch
-from MRISuperResLib.core.inference.errors import translate_device_errors
 from MRISuperResLib.core.inference import runner
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.inference.errors import is_device_failure, is_out_of_memory
-from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.errors import (
+    SuperResolutionError,
+    is_device_failure,
+    is_out_of_memory,
+    translate_device_errors,
+)
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.inference.runner import NetworkRunner
 from MRISuperResLib.core.methods.registry import MethodRegistry

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.system import WORKER_BYTES, estimate_run, format_bytes
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.slice_axis import SliceAxis
+from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.upsampling import upsample_volume
 from MRISuperResLib.core.volume import Volume
 

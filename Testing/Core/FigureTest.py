@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 from made_bodies import body, compare
-from MRISuperResLib.core import slice_axis
+from MRISuperResLib.core import geometry
 from MRISuperResLib.core.comparison import figure
 from MRISuperResLib.core.comparison.figure import Area
 from MRISuperResLib.core.options import ComparisonOptions
@@ -177,7 +177,7 @@ class PictureTest(unittest.TestCase):
         result = comparison((48, 56, 64), matrix, slice_axis="sagittal")
         image = pictures_of(result, Area(20, 3, 5, 6, 8))[0][0][0]
         np.testing.assert_array_equal(
-            image, slice_axis.to_radiological(result.reference.array, matrix, result.axis)[20]
+            image, geometry.to_radiological(result.reference.array, matrix, result.axis)[20]
         )
         np.testing.assert_array_equal(
             image, result.reference.array[20, ::-1, ::-1]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import PRECISIONS, SCALES, UpsamplingOptions
-from MRISuperResLib.core.slice_axis import SLICE_AXES
+from MRISuperResLib.core.geometry import SLICE_AXES
 
 all_options = st.builds(
     UpsamplingOptions,

@@ -10,7 +10,7 @@ from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions, UpsamplingOptions
-from MRISuperResLib.core.slice_axis import choose_slice_axis
+from MRISuperResLib.core.geometry import choose_slice_axis
 from MRISuperResLib.core.upsampling import upsample_volume
 from MRISuperResLib.core.volume import Volume
 

@@ -2,7 +2,7 @@ import unittest
 
 import numpy as np
 
-from MRISuperResLib.core import slice_axis
+from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
 
 
@@ -26,25 +26,25 @@ class SliceAxisTest(unittest.TestCase):
         for columns, axis in (("RAS", "k"), ("LIA", "j"), ("PIR", "j"), ("SRA", "i")):
             with self.subTest(columns):
                 self.assertEqual(
-                    slice_axis.choose_slice_axis(matrix_of(columns, (1, 1, 1.2))).name, axis
+                    geometry.choose_slice_axis(matrix_of(columns, (1, 1, 1.2))).name, axis
                 )
 
     def test_thick_slices_keep_their_acquisition_plane(self):
-        axis = slice_axis.choose_slice_axis(matrix_of("IRP", (1.1, 1.1, 3.3)))
+        axis = geometry.choose_slice_axis(matrix_of("IRP", (1.1, 1.1, 3.3)))
         self.assertEqual((axis.name, axis.plane, axis.reason), ("k", "coronal", "thick slices"))
 
     def test_acquisition_direction_can_be_any_voxel_axis(self):
-        self.assertEqual(slice_axis.choose_slice_axis(matrix_of("RAS", (4, 1, 1))).name, "i")
+        self.assertEqual(geometry.choose_slice_axis(matrix_of("RAS", (4, 1, 1))).name, "i")
 
     def test_spacing_ratio_of_one_and_a_half_counts_as_nearly_isotropic_in_single_precision(self):
         for thick in (4.5, np.float32(4.5000005)):
             self.assertEqual(
-                slice_axis.choose_slice_axis(matrix_of("PIL", (3, 3, thick))).plane, "axial"
+                geometry.choose_slice_axis(matrix_of("PIL", (3, 3, thick))).plane, "axial"
             )
-        self.assertEqual(slice_axis.choose_slice_axis(matrix_of("PIL", (3, 3, 4.51))).name, "k")
+        self.assertEqual(geometry.choose_slice_axis(matrix_of("PIL", (3, 3, 4.51))).name, "k")
 
     def test_thick_slices_exceed_both_other_spacings(self):
-        self.assertEqual(slice_axis.choose_slice_axis(matrix_of("RAS", (1, 3, 3))).plane, "axial")
+        self.assertEqual(geometry.choose_slice_axis(matrix_of("RAS", (1, 3, 3))).plane, "axial")
 
     def test_requested_plane_selects_the_nearest_voxel_axis_of_an_oblique_volume(self):
         angle = np.radians(30)
@@ -53,14 +53,14 @@ class SliceAxisTest(unittest.TestCase):
         matrix = tilt @ matrix_of("LIA", (1, 1, 1))
         self.assertEqual(
             [
-                slice_axis.choose_slice_axis(matrix, plane).name
+                geometry.choose_slice_axis(matrix, plane).name
                 for plane in ("sagittal", "axial", "coronal")
             ],
             ["i", "j", "k"],
         )
 
     def test_requested_voxel_axis_is_used_and_its_plane_is_named(self):
-        axis = slice_axis.choose_slice_axis(matrix_of("LIA", (1, 1, 5)), "i")
+        axis = geometry.choose_slice_axis(matrix_of("LIA", (1, 1, 5)), "i")
         self.assertEqual((axis.index, axis.numpy_axis, axis.plane), (0, 2, "sagittal"))
 
     def test_description_gives_plane_and_spacings(self):
@@ -69,20 +69,20 @@ class SliceAxisTest(unittest.TestCase):
             ((0.5, 0.75, 3), "Axial slices (k): 3 mm slice spacing, 0.5×0.75 mm in-plane"),
         ):
             matrix = matrix_of("RAS", spacing)
-            self.assertEqual(slice_axis.choose_slice_axis(matrix).description(matrix), expected)
+            self.assertEqual(geometry.choose_slice_axis(matrix).description(matrix), expected)
         matrix = matrix_of("RAS", (1, 2, 4))
         self.assertEqual(
-            slice_axis.choose_slice_axis(matrix, "i").description(matrix),
+            geometry.choose_slice_axis(matrix, "i").description(matrix),
             "Sagittal slices (i): 1 mm slice spacing, 2×4 mm in-plane",
         )
 
     def test_only_the_plane_is_upsampled(self):
-        self.assertEqual(slice_axis.choose_slice_axis(np.eye(4), "j").factors(4), (4, 1, 4))
+        self.assertEqual(geometry.choose_slice_axis(np.eye(4), "j").factors(4), (4, 1, 4))
 
     def test_display_directions_are_those_of_radiology(self):
         left, posterior, inferior = (-1, 0, 0), (0, -1, 0), (0, 0, -1)
         self.assertEqual(
-            slice_axis.RADIOLOGICAL,
+            geometry.RADIOLOGICAL,
             {
                 "axial": (posterior, left),
                 "coronal": (inferior, left),
@@ -93,15 +93,15 @@ class SliceAxisTest(unittest.TestCase):
     def test_displayed_slices_show_anterior_or_superior_up_and_the_left_side_on_the_right(self):
         for columns in ("RAS", "LPS", "LIA", "PIR", "SRA", "AIL"):
             matrix = matrix_of(columns, (1, 1, 1))
-            for plane in slice_axis.RADIOLOGICAL:
+            for plane in geometry.RADIOLOGICAL:
                 with self.subTest(columns=columns, plane=plane):
-                    axis = slice_axis.choose_slice_axis(matrix, plane)
+                    axis = geometry.choose_slice_axis(matrix, plane)
                     weight_down, weight_right = (1, 10)
-                    down, right = (np.array(v) for v in slice_axis.RADIOLOGICAL[plane])
+                    down, right = (np.array(v) for v in geometry.RADIOLOGICAL[plane])
                     gradient = (weight_down * down + weight_right * right) @ matrix[:3, :3]
                     k, j, i = np.mgrid[:2, :2, :2]
                     volume = gradient[0] * i + gradient[1] * j + gradient[2] * k
-                    picture = slice_axis.to_radiological(
+                    picture = geometry.to_radiological(
                         np.moveaxis(volume, axis.numpy_axis, 0), matrix, axis
                     )[0]
                     np.testing.assert_array_equal(picture[1] - picture[0], weight_down)
@@ -109,7 +109,7 @@ class SliceAxisTest(unittest.TestCase):
 
     def test_unknown_slice_direction_is_refused_with_the_known_ones(self):
         with self.assertRaisesRegex(SuperResolutionError, "axial"):
-            slice_axis.choose_slice_axis(np.eye(4), "transversal")
+            geometry.choose_slice_axis(np.eye(4), "transversal")
 
 
 if __name__ == "__main__":

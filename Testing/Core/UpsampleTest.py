@@ -14,7 +14,7 @@ from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.messages import warning
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore
-from MRISuperResLib.core.slice_axis import choose_slice_axis
+from MRISuperResLib.core.geometry import choose_slice_axis
 from MRISuperResLib.core.upsampling import allocate_in_memory, spacing_messages, upsample_volume
 from MRISuperResLib.core.volume import Volume
 

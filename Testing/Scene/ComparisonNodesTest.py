@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 from comparison_helpers import METHODS, STORE, make_comparison, result_of
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.scene.comparison import tables
+from MRISuperResLib.scene.comparison import nodes
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.comparison.nodes import ComparisonNodes
 from MRISuperResLib.scene.nodes import ijkToRAS
@@ -206,7 +206,7 @@ class PlotTest(ComparisonNodesTest):
         self.assertEqual([chart.GetNthPlotSeriesNode(n).GetName() for n in range(3)], list(METHODS))
 
     def test_there_are_as_many_colors_as_methods_in_a_comparison(self):
-        self.assertEqual(len(set(tables.COLORS)), 8)
+        self.assertEqual(len(set(nodes.PLOT_COLORS)), 8)
 
 
 class FolderTest(ComparisonNodesTest):

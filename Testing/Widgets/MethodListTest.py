@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import ctk
 import qt
 from module_helpers import click
-from MRISuperResLib.widgets.comparison.method_list import MethodList
+from MRISuperResLib.widgets.comparison.panel import MethodList
 
 FIRST = ["nearest", "bilinear", "bicubic", "bicubic+bp"]
 

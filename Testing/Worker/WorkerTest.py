@@ -14,7 +14,7 @@ from MRISuperResLib.core.comparison.lesions import LesionScore
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from MRISuperResLib.core.messages import Message
 from MRISuperResLib.core.options import ComparisonOptions
-from MRISuperResLib.core.slice_axis import SliceAxis
+from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.volume import Volume
 from worker_client import IDENTITY, WorkerClient
 

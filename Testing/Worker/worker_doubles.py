@@ -11,8 +11,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResLib.core.inference.errors import translate_device_errors
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError, translate_device_errors
 from MRISuperResLib.core.progress import Progress
 from MRISuperResLib.core.upsampling import upsample_volume
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import provenance
-from ..core.audit import tables
+from ..core.audit import findings
 from ..core.audit.audit import VolumeAudit, audit_volume
 from ..core.audit.figure import WorstSlices
 from ..core.audit.findings import Findings, card_entry
@@ -259,10 +259,10 @@ class AuditFiles:
             "versions": provenance.versions(),
         }
         texts = {
-            "audit.csv": tables.volumes_csv(self.results),
-            "summary.csv": tables.summary_csv(self.results),
-            "lesions.csv": tables.lesions_csv(self.results),
-            "audit.md": tables.markdown(self.results, self.tasks[0], self.skipped),
+            "audit.csv": findings.volumes_csv(self.results),
+            "summary.csv": findings.summary_csv(self.results),
+            "lesions.csv": findings.lesions_csv(self.results),
+            "audit.md": findings.markdown(self.results, self.tasks[0], self.skipped),
             "audit.json": json.dumps(record, indent=1, ensure_ascii=False) + "\n",
         }
         for name, text in texts.items():

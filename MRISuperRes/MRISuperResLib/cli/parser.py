@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..core.errors import SuperResolutionError
+from ..core.geometry import SLICE_AXES
 from ..core.io.formats import OUTPUT_EXTENSIONS
 from ..core.models.card import STAGES
 from ..core.options import (
@@ -18,7 +19,6 @@ from ..core.options import (
     SCALES,
 )
 from ..core.resampling import DEGRADATIONS
-from ..core.slice_axis import SLICE_AXES
 from . import help_texts
 
 DICOM = "dicom"

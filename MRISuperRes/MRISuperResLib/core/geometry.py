@@ -1,11 +1,14 @@
-"""Voxel-to-world geometry.
+"""Voxel-to-world geometry, and the slice direction.
 
 A voxel is a box, and its index is the center of that box. Upsampling divides every box into smaller
 ones: the outer faces of the volume stay in place, and the center of the first voxel moves by half
 the difference of the voxel sizes.
+
+The slice direction is the voxel axis along which a volume is cut into slices for the network.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +17,22 @@ from .errors import SuperResolutionError
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Conversion between the world frames LPS (ITK, DICOM) and RAS (Slicer, NIfTI); its own inverse."""
+
+VOXEL_AXES = ("i", "j", "k")
+ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Plane and the index of its normal in RAS."""
+SLICE_AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
+"""Slice directions that can be requested."""
+
+THICK_SLICE_RATIO = 1.5
+"""A voxel axis is the acquisition direction if its spacing exceeds both others by this ratio."""
+
+RADIOLOGICAL = {
+    "axial": ((0, -1, 0), (-1, 0, 0)),
+    "coronal": ((0, 0, -1), (-1, 0, 0)),
+    "sagittal": ((0, 0, -1), (0, -1, 0)),
+}
+"""RAS directions of the rows (downwards) and the columns (to the right) in radiological display."""
 
 
 def check_ijk_to_ras(ijk_to_ras: ArrayLike) -> np.ndarray:
@@ -85,3 +104,134 @@ def corners(ijk_to_ras: ArrayLike, size: Sequence[int]) -> np.ndarray:
     matrix = np.asarray(ijk_to_ras, dtype=float)
     points: np.ndarray = (ijk @ matrix.T)[:, :3]
     return points
+
+
+@dataclass(frozen=True)
+class SliceAxis:
+    """Slice direction of a volume.
+
+    Attributes:
+        index: Voxel axis normal to the slices: 0, 1 or 2 for i, j or k.
+        plane: Nearest anatomical plane: "axial", "coronal" or "sagittal".
+        reason: Reason for the choice: "requested", "thick slices" or "nearly isotropic".
+    """
+
+    index: int
+    plane: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """Voxel axis as a letter: "i", "j" or "k"."""
+        return VOXEL_AXES[self.index]
+
+    @property
+    def numpy_axis(self) -> int:
+        """Axis of an array that is indexed (k, j, i)."""
+        return 2 - self.index
+
+    def factors(self, scale: int) -> tuple[int, int, int]:
+        """Compute (fi, fj, fk): `scale` in the plane, 1 along the slice direction."""
+        i, j, k = (1 if axis == self.index else scale for axis in range(3))
+        return i, j, k
+
+    def description(self, ijk_to_ras: ArrayLike) -> str:
+        """Describe the slices: "Axial slices (k): 3 mm slice spacing, 1 mm in-plane".
+
+        Args:
+            ijk_to_ras: (4, 4) matrix of the volume, mm.
+        """
+        sizes = [f"{size:.3g}" for size in spacing(ijk_to_ras)]
+        along = sizes.pop(self.index)
+        in_plane = "×".join(dict.fromkeys(sizes))
+        return (
+            f"{self.plane.capitalize()} slices ({self.name}): "
+            f"{along} mm slice spacing, {in_plane} mm in-plane"
+        )
+
+
+def check_slice_axis(name: str) -> None:
+    """Validate the name of a slice direction.
+
+    Raises:
+        SuperResolutionError: The name is not one of SLICE_AXES (kind "settings").
+    """
+    if name not in SLICE_AXES:
+        raise SuperResolutionError(
+            f"There is no slice direction “{name}”: choose one of {', '.join(SLICE_AXES)}.",
+            "settings",
+        )
+
+
+def choose_slice_axis(ijk_to_ras: ArrayLike, requested: str = "auto") -> SliceAxis:
+    """Choose the slice direction of a volume.
+
+    Args:
+        ijk_to_ras: (4, 4) matrix of the volume, mm.
+        requested: One of SLICE_AXES. "auto" selects the acquisition plane of a volume with thick
+            slices, because the networks are trained on square pixels, and the axial plane of any
+            other volume. A plane selects the voxel axis nearest to its normal.
+
+    Raises:
+        SuperResolutionError: The requested name is unknown (kind "settings").
+    """
+    check_slice_axis(requested)
+    if requested in VOXEL_AXES:
+        index = VOXEL_AXES.index(requested)
+        return SliceAxis(index, _plane(ijk_to_ras, index), "requested")
+    if requested in ANATOMICAL:
+        return SliceAxis(_nearest(ijk_to_ras, requested), requested, "requested")
+    size = spacing(ijk_to_ras)
+    thickest = int(np.argmax(size))
+    ratio = size[thickest] / max(np.delete(size, thickest))
+    # Headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5.
+    if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
+        return SliceAxis(thickest, _plane(ijk_to_ras, thickest), "thick slices")
+    return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "nearly isotropic")
+
+
+def to_radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
+    """Orient slices for display: anterior or superior up, the patient's left on the right.
+
+    Sagittal slices show posterior on the right. Axes are swapped and mirrored, not resampled.
+
+    Args:
+        images: (..., rows, columns) slices along `axis` in voxel order.
+        ijk_to_ras: (4, 4) matrix of the volume, mm.
+        axis: Slice direction.
+
+    Returns:
+        A view of the images, rows and columns possibly swapped.
+    """
+    directions = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    column, row = (
+        directions[:, voxel_axis] / np.linalg.norm(directions[:, voxel_axis])
+        for voxel_axis in range(3)
+        if voxel_axis != axis.index
+    )
+    down, right = RADIOLOGICAL[axis.plane]
+    upright = abs(np.dot(row, down)) + abs(np.dot(column, right))
+    turned = abs(np.dot(row, right)) + abs(np.dot(column, down))
+    if upright < turned:
+        images, row, column = np.swapaxes(images, -1, -2), column, row
+    if np.dot(row, down) < 0:
+        images = images[..., ::-1, :]
+    return images if np.dot(column, right) >= 0 else images[..., ::-1]
+
+
+def _directions(ijk_to_ras: ArrayLike) -> np.ndarray:
+    """Absolute direction cosines: rows R, A, S; columns i, j, k."""
+    columns: np.ndarray = np.asarray(ijk_to_ras, dtype=float)[:3, :3]
+    cosines: np.ndarray = np.abs(columns / np.linalg.norm(columns, axis=0))
+    return cosines
+
+
+def _nearest(ijk_to_ras: ArrayLike, plane: str) -> int:
+    """Voxel axis nearest to the normal of a plane."""
+    return int(np.argmax(_directions(ijk_to_ras)[ANATOMICAL[plane]]))
+
+
+def _plane(ijk_to_ras: ArrayLike, index: int) -> str:
+    """Anatomical plane whose normal is nearest to a voxel axis."""
+    component = int(np.argmax(_directions(ijk_to_ras)[:, index]))
+    return next(name for name, normal in ANATOMICAL.items() if normal == component)

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self
 
+from .geometry import SLICE_AXES
 from .intensity import MAX_EXACT
 from .resampling import DEGRADATIONS
-from .slice_axis import SLICE_AXES
 from .validation import (
     Rule,
     Validated,

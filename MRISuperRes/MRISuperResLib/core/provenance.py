@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 
 if TYPE_CHECKING:
+    from .geometry import SliceAxis
     from .intensity import Intensity
     from .methods.base import Method
     from .options import ComparisonOptions, UpsamplingOptions
-    from .slice_axis import SliceAxis
     from .volume import Volume
 
 NOTICE = "synthetic, not for diagnosis"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .slice_axis import SliceAxis
+from .geometry import SliceAxis
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from .geometry import SliceAxis
     from .models.card import ModelCard
-    from .slice_axis import SliceAxis
 
 NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library. It comes with the driver and does not initialize the GPU."""

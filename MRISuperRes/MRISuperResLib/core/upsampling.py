@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import geometry, provenance
-from .errors import Cancelled, SuperResolutionError
-from .inference.errors import translate_device_errors
+from .errors import Cancelled, SuperResolutionError, translate_device_errors
+from .geometry import SliceAxis, choose_slice_axis
 from .intensity import Intensity, mask_non_finite
 from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
 from .options import UpsamplingOptions
 from .progress import CancelCheck, ProgressCallback, ProgressMeter
-from .slice_axis import SliceAxis, choose_slice_axis
 from .volume import Volume
 
 if TYPE_CHECKING:

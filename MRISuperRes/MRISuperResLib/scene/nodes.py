@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..core.errors import SuperResolutionError
-from ..core.slice_axis import SliceAxis, choose_slice_axis
+from ..core.geometry import SliceAxis, choose_slice_axis
 from ..core.volume import Volume
 
 ATTRIBUTE_PREFIX = "MRISuperRes."

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from MRISuperResLib.core import geometry, intensity, resampling, slice_axis
+from MRISuperResLib.core import geometry, intensity, resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.messages import Message, info, warning
@@ -211,7 +211,7 @@ def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) 
     """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
     volume = read_volume(path)
     voxels, mask = intensity.mask_non_finite(volume.array)
-    axis = slice_axis.choose_slice_axis(volume.ijk_to_ras, requested_axis)
+    axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)
     _check_content(stack)
     messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]

@@ -13,11 +13,11 @@ from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison import figure as comparison_figure
 from MRISuperResLib.core.comparison.compare import Comparison, compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
+from MRISuperResLib.core.geometry import SliceAxis, choose_slice_axis
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.resampling import INTERPOLATIONS
-from MRISuperResLib.core.slice_axis import SliceAxis, choose_slice_axis
 from MRISuperResLib.core.volume import Volume
 
 from .evaluate import PUBLISHED, Evaluation, EvaluationSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from MRISuperResLib.core.geometry import SLICE_AXES
 from MRISuperResLib.core.options import SCALES
-from MRISuperResLib.core.slice_axis import SLICE_AXES
 from MRISuperResLib.core.validation import (
     Validated,
     below,
@@ -38,7 +38,7 @@ class DataSettings(Validated):
     """Settings of the training data.
 
     Attributes:
-        slice_axis: Slice direction, one of `MRISuperResLib.core.slice_axis.SLICE_AXES`.
+        slice_axis: Slice direction, one of `MRISuperResLib.core.geometry.SLICE_AXES`.
         patch: Side of a high-resolution training patch, pixels.
         patches: "crop": squares cut from the acquired slices at random positions. "resample":
             every slice is first downsampled (bicubic, antialiased) until its shorter side has

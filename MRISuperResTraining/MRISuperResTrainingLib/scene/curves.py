@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
 from MRISuperResLib.core.models.card import STAGES
-from MRISuperResLib.scene.comparison.tables import COLORS
+from MRISuperResLib.scene.comparison.nodes import PLOT_COLORS
 
 from ..runs.record import RunRecord
 
@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
     Attributes:
         text: Text in the legend.
-        color: Index of one of COLORS.
+        color: Index of one of PLOT_COLORS.
         points: (step of both stages, value).
     """
 
@@ -74,7 +74,8 @@ def psnrLines(record: RunRecord) -> list[Line]:
         for step, _network, value in scores[stage]
         if value is not None
     ]
-    return [line for line in [*lines, Line(_("bicubic"), len(COLORS) - 1, bicubic)] if line.points]
+    lines.append(Line(_("bicubic"), len(PLOT_COLORS) - 1, bicubic))
+    return [line for line in lines if line.points]
 
 
 class Curves:
@@ -143,7 +144,7 @@ class Curves:
         series.SetLineWidth(2)
         series.SetMarkerStyle(series.MarkerStyleCircle if self._markers else series.MarkerStyleNone)
         series.SetMarkerSize(6)
-        series.SetColor(*COLORS[line.color])
+        series.SetColor(*PLOT_COLORS[line.color])
         self._nodes[text] = table, series
         self.chart.AddAndObservePlotSeriesNodeID(series.GetID())
 

@@ -12,8 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
-from MRISuperResLib.core.inference.errors import is_out_of_memory
+from MRISuperResLib.core.errors import Cancelled, SuperResolutionError, is_out_of_memory
 from MRISuperResLib.core.messages import warning
 from MRISuperResLib.core.validation import invalid
 

@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.inference.errors import is_out_of_memory
+from MRISuperResLib.core.errors import is_out_of_memory
 from MRISuperResLib.core.inference.runner import NetworkRunner
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.metrics.full_reference import PEAK, psnr, ssim

@@ -13,14 +13,13 @@ from ..comparison.compare import SharedMethods
 from ..comparison.lesions import SyntheticLesions, scattered_lesions
 from ..comparison.scores import SliceScores, csv_text
 from ..comparison.stack import SliceStack
-from ..errors import SuperResolutionError
-from ..inference.errors import translate_device_errors
+from ..errors import SuperResolutionError, translate_device_errors
+from ..geometry import SliceAxis
 from ..messages import Message
 from ..methods.registry import MethodRegistry
 from ..metrics.full_reference import foreground
 from ..options import AuditOptions
 from ..progress import CancelCheck, ProgressCallback
-from ..slice_axis import SliceAxis
 from ..upsampling import batches
 from ..volume import Volume
 from .findings import LESION_CONTRAST, AuditedLesion, Findings

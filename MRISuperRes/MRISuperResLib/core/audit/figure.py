@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .. import geometry, slice_axis
+from .. import geometry
 from ..comparison.figure import import_matplotlib
 from ..provenance import NOTICE
 from .audit import AuditedSlice, VolumeAudit
@@ -124,4 +124,4 @@ class _Row:
         return shown
 
     def _oriented(self, image: np.ndarray) -> np.ndarray:
-        return slice_axis.to_radiological(image, self._matrix, self._axis)
+        return geometry.to_radiological(image, self._matrix, self._axis)

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import provenance
-from ..errors import SuperResolutionError
-from ..inference.errors import translate_device_errors
+from ..errors import SuperResolutionError, translate_device_errors
+from ..geometry import SliceAxis
 from ..messages import Message
 from ..methods.registry import MethodRegistry
 from ..metrics.full_reference import PEAK
 from ..options import ComparisonOptions, MethodName
 from ..progress import CancelCheck, ProgressCallback
 from ..resampling import back_project
-from ..slice_axis import SliceAxis
 from ..upsampling import allocate_in_memory, batches, spacing_messages
 from ..volume import Volume
 from .lesions import LesionScore

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from .. import geometry, slice_axis
+from .. import geometry
 from ..errors import SuperResolutionError
 from ..intensity import Intensity
 from ..metrics.full_reference import foreground
@@ -234,7 +234,7 @@ class _View:
     def oriented(self, image: np.ndarray) -> np.ndarray:
         """Return a slice in radiological orientation."""
         comparison = self.comparison
-        return slice_axis.to_radiological(image, comparison.ijk_to_ras, comparison.axis)
+        return geometry.to_radiological(image, comparison.ijk_to_ras, comparison.axis)
 
     def frame(self, area: Area) -> tuple[tuple[float, float], int, int]:
         """Return ((x, y), width, height) of an area in the displayed slice, in pixels.

@@ -6,11 +6,11 @@ import numpy as np
 
 from .. import geometry, resampling
 from ..errors import SuperResolutionError
+from ..geometry import SliceAxis, choose_slice_axis
 from ..intensity import Intensity, mask_non_finite
 from ..messages import Message, info, warning
 from ..metrics.full_reference import foreground
 from ..options import ComparisonOptions
-from ..slice_axis import SliceAxis, choose_slice_axis
 from ..volume import Volume
 from .lesions import SyntheticLesions, evenly_spaced_lesions
 from .scores import SCORED_SHARE

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..errors import SuperResolutionError
+from ..errors import SuperResolutionError, is_out_of_memory
 from ..intensity import Intensity
 from ..messages import Message, info
 from .device import run_network
-from .errors import is_out_of_memory
 
 MAX_OVERLAP = 64
 """Low-resolution pixels that are computed around a tile and dropped. The result equals that of the

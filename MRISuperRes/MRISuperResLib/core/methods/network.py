@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from ..errors import is_out_of_memory
 from ..inference.device import (
     MAX_HALF_ERROR,
     free_memory,
@@ -14,7 +15,6 @@ from ..inference.device import (
     peak_memory,
     requested_dtype,
 )
-from ..inference.errors import is_out_of_memory
 from ..inference.runner import NetworkRunner, is_exact_in_float32, restore
 from ..intensity import Intensity
 from ..messages import Message, info, warning

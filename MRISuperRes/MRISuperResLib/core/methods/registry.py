@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import SuperResolutionError
-from ..inference.errors import translate_device_errors
+from ..errors import SuperResolutionError, translate_device_errors
 from ..models.store import Model, ModelStore
 from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
 from ..resampling import INTERPOLATIONS

@@ -8,8 +8,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from ..errors import SuperResolutionError
-from ..inference.errors import is_out_of_memory
+from ..errors import SuperResolutionError, is_out_of_memory
 from .compact import CompactNet
 from .rrdb import RRDBNet
 

@@ -25,7 +25,7 @@ from ..nodes import (
     subjectHierarchy,
     volumeFromNode,
 )
-from . import nodes, tables
+from . import nodes
 from .nodes import ComparisonNodes
 
 
@@ -188,24 +188,24 @@ class _Builder:
     def addTables(self):
         """Add the tables, and the plot of the metrics over the slices."""
         comparison = self._comparison
-        tables.fillTable(
+        nodes.fillTable(
             self._add("vtkMRMLTableNode", nodes.TABLE, comparison.title), *comparison.table.rows()
         )
         if comparison.lesions:
-            tables.fillTable(
+            nodes.fillTable(
                 self._add(
                     "vtkMRMLTableNode",
                     nodes.LESION_TABLE,
                     _("{title}, synthetic lesions").format(title=comparison.title),
                 ),
-                *tables.lesionRows(comparison.lesions),
+                *nodes.lesionRows(comparison.lesions),
             )
         sliceTable = self._add(
             "vtkMRMLTableNode",
             nodes.SLICE_TABLE,
             _("{title}, by slice").format(title=comparison.title),
         )
-        tables.fillSliceTable(sliceTable, comparison.table)
+        nodes.fillSliceTable(sliceTable, comparison.table)
         chart = self._add(
             "vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title)
         )
@@ -214,8 +214,8 @@ class _Builder:
             for method in comparison.table.methods
         ]
         for number, (node, method) in enumerate(zip(series, comparison.table.methods)):
-            tables.fillSeries(node, sliceTable, method, number)
-        tables.fillChart(chart, series, comparison.axis)
+            nodes.fillSeries(node, sliceTable, method, number)
+        nodes.fillChart(chart, series, comparison.axis)
         comparison.showMetric(comparison.table.metrics[0].key)
 
     def _add(self, className, role, name, under=None):

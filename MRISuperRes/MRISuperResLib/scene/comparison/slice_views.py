@@ -9,7 +9,7 @@ import slicer
 import vtk
 from numpy.typing import ArrayLike
 
-from ...core.slice_axis import RADIOLOGICAL, VOXEL_AXES, choose_slice_axis
+from ...core.geometry import RADIOLOGICAL, VOXEL_AXES, choose_slice_axis
 from ..nodes import ijkToRAS, removeNode
 
 PARALLEL = np.cos(np.radians(0.5))

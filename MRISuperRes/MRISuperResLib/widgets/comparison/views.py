@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ...core import geometry, slice_axis
+from ...core import geometry
 from ...scene.comparison.layout import (
     COMPARISON_LAYOUT_ID,
     ComparisonDisplay,
@@ -225,7 +225,7 @@ class ComparisonViews:
             if cell.method is not None:
                 text = scoreText(self._nodes.table, cell.method, index)
             else:
-                text = "" if index is None else f"{slice_axis.VOXEL_AXES[self._axis]} = {index}"
+                text = "" if index is None else f"{geometry.VOXEL_AXES[self._axis]} = {index}"
             cell.write(text, f"{cell.title} ×{self._lens:.3g}")
 
     def _onCompositeModified(self, caller, event):
