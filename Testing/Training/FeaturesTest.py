@@ -13,13 +13,15 @@ import torch
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResTrainingLib.evaluation.evaluate import perceptual_metrics
-from MRISuperResTrainingLib.networks import perceptual_distance
-from MRISuperResTrainingLib.networks.perceptual_distance import (
+from MRISuperResTrainingLib.networks import vgg
+from MRISuperResTrainingLib.networks.vgg import (
     LINEAR_FILE,
+    VGG,
     find_lpips,
+    find_vgg,
     find_vgg_distance,
+    load_vgg,
 )
-from MRISuperResTrainingLib.networks.vgg import VGG, find_vgg, load_vgg
 from scipy.signal import correlate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "MRISuperResTraining" / "Recipes"))
@@ -200,7 +202,7 @@ class LpipsTest(FolderTest):
                 f"no {LINEAR_FILE} in {WEIGHTS}: set MRISUPERRES_TEST_WEIGHTS to a folder with it"
             )
         self.assertEqual(
-            [tuple(w.shape) for w in perceptual_distance._read(WEIGHTS / LINEAR_FILE)],
+            [tuple(w.shape) for w in vgg._read_linear(WEIGHTS / LINEAR_FILE)],
             [(n, 1, 1) for n in (64, 128, 256, 512, 512)],
         )
 

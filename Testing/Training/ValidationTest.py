@@ -12,8 +12,7 @@ from MRISuperResLib.core.metrics import full_reference as metrics
 from MRISuperResLib.core.comparison.scores import SliceScores
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.training import validation
-from MRISuperResTrainingLib.networks.perceptual_distance import Lpips
-from MRISuperResTrainingLib.networks.vgg import VGG
+from MRISuperResTrainingLib.networks.vgg import VGG, Lpips
 from MRISuperResTrainingLib.training.validation import (
     CONTRAST,
     LPIPS,

@@ -13,7 +13,7 @@ from MRISuperResTrainingLib.options.presets import PRESETS
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import Generator, trainingSettings
-from MRISuperResTrainingLib.scene.samples import KINDS, LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
+from MRISuperResTrainingLib.scene.run_nodes import KINDS, LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
 from MRISuperResTrainingLib.widgets import run_section
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest

@@ -20,13 +20,13 @@ from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
-from ..networks.perceptual_distance import find_lpips, find_vgg_distance
+from ..networks.vgg import find_lpips, find_vgg_distance
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
     from MRISuperResLib.core.comparison.scores import ScoreTable
 
-    from ..networks.perceptual_distance import PerceptualDistance
+    from ..networks.vgg import PerceptualDistance
 
 RESAMPLES, SEED = 10_000, 0
 LEVEL = 0.95

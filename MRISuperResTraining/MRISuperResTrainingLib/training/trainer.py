@@ -27,8 +27,7 @@ from ..data.preparation import PreparedVolume, prepare
 from ..data.sampler import PatchSampler, SlicePairs
 from ..data.sources import Skipped, Source
 from ..data.split import Split, split_subjects
-from ..networks.perceptual_distance import find_lpips
-from ..networks.vgg import load_vgg
+from ..networks.vgg import find_lpips, load_vgg
 from ..options.settings import Settings
 from ..runs import lock
 from ..runs.events import Event, EventCallback, EventLog

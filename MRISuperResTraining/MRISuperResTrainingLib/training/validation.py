@@ -2,7 +2,7 @@
 
 The best model of stage 1 has the highest PSNR. Stage 2 needs another measure, since every step
 towards sharpness costs PSNR:
-  the lowest LPIPS, if its weights are available (see `networks.perceptual_distance.Lpips`);
+  the lowest LPIPS, if its weights are available (see `networks.vgg.Lpips`);
   else the lowest distance in the features of VGG19, if its weights are available. The perceptual
     loss itself would select the model that fools one layer of VGG best;
   else the highest contrast, a factor of SSIM. Too smooth an image has too little of it, noise too
@@ -31,8 +31,7 @@ from MRISuperResLib.core.metrics.full_reference import PEAK, psnr, ssim
 from MRISuperResLib.core.networks import make_generator
 
 from ..data.sampler import Pair, SlicePairs
-from ..networks.perceptual_distance import Lpips, PerceptualDistance, VggDistance
-from ..networks.vgg import VGG
+from ..networks.vgg import VGG, Lpips, PerceptualDistance, VggDistance
 from ..options.settings import Settings
 
 MAX_SLICES, MAX_PERCEPTUAL_SLICES = 48, 12

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -15,14 +14,13 @@ from MRISuperResLib.core.progress import format_duration
 
 from ..runs import lock
 from ..runs.record import RunRecord, RunState
-from .evaluation_table import EvaluationTable
 from .runs import EVALUATION_FOLDER, TrainingRuns
+from .tables import EvaluationTable, RunAction, stateText
 from .training_views import TrainingViews
 
 STOP_TIMEOUT = 60.0
 """Seconds after a stop request until the process may be killed: a step of a large network on a CPU
 takes long."""
-RunAction = Callable[[RunRecord], None]
 WARNING = "⚠ "
 
 
@@ -132,23 +130,6 @@ class RunSection:
             self.openViews()
 
 
-def stateText(record: RunRecord, isStarting: bool = False, isStopping: bool = False) -> str:
-    """Return the state of a run in one word."""
-    if record.is_behind:
-        return _("reading…")
-    if isStarting and record.state is not RunState.RUNNING:
-        return _("starting")
-    if isStopping and record.state is RunState.RUNNING:
-        return _("stopping")
-    return {
-        RunState.RUNNING: _("running"),
-        RunState.STOPPED: _("stopped"),
-        RunState.FINISHED: _("finished"),
-        RunState.FAILED: _("failed"),
-        RunState.INTERRUPTED: _("interrupted"),
-    }[record.state]
-
-
 def titleText(record: RunRecord) -> str:
     """Return name, preset and scale of a run."""
     settings = record.settings
@@ -180,11 +161,6 @@ def progressText(record: RunRecord) -> str:
         if bicubic is not None:
             text += _(" ({gain:+.2f} dB over bicubic)").format(gain=value - bicubic)
     return text
-
-
-def dateText(seconds: float) -> str:
-    """Return date and time of day; an empty text for 0."""
-    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M") if seconds else ""
 
 
 def detailsText(record: RunRecord) -> str:

@@ -17,9 +17,9 @@ from ..runs.record import RunRecord
 from ..scene.parameters import MRISuperResTrainingParameterNode, applyPreset, trainingSettings
 from .dataset_panel import DatasetPanel
 from .run_section import RunSection
-from .run_table import RunTable
 from .run_tasks import RunTaskKind
 from .runs import TrainingRuns, modelName
+from .tables import RunTable
 
 TITLE = _("MRI Super Resolution Training")
 POLL_INTERVAL = 1000

@@ -10,13 +10,15 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..runs.record import SAMPLES, RunRecord
-from ..scene.curves import Curves, lossLines, psnrLines
-from ..scene.samples import (
+from ..scene.run_nodes import (
     LAYOUT_ID,
     PLOT_VIEWS,
     SLICE_VIEWS,
+    Curves,
     SampleVolumes,
     describeLayout,
+    lossLines,
+    psnrLines,
     readSamples,
 )
 
