@@ -148,10 +148,9 @@ class MemoryTest(unittest.TestCase):
                 (str(network_runner.device), network_runner.dtype, moves),
                 ("meta", torch.float16, ["meta"]),
             )
-            with mock.patch.object(
-                network_runner,
-                "_upsample",
-                side_effect=[ERRORS[0]] * 3 + [torch.zeros((1, 32, 32))] * 2,
+            with mock.patch(
+                "MRISuperResLib.core.inference.runner.run_network",
+                side_effect=[ERRORS[0]] * 3 + [torch.zeros((1, 1, 32, 32))] * 2,
             ):
                 self.assertEqual(network_runner(batch)().shape, (2, 32, 32))
             self.assertEqual(

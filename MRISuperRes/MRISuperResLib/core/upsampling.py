@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 """Allocates an output array (shape, dtype), in memory or in a file."""
+StartedBatch = tuple[list[int], Callable[[], np.ndarray]]
+"""Numbers of the slices, and a function that waits for them; see `Method.start`."""
 
 MAX_SPACING_RATIO = 1.25
 """In-plane spacings that differ by at most this factor from a training volume count as trained on:
@@ -229,12 +231,14 @@ def _upsample_slices(
         level = source[number, 0, 0]
         return not is_constant and first_of_level.setdefault(level, number) == number
 
-    fetch: Callable[[], None] = _nothing
+    started: StartedBatch | None = None
     for part in batches(len(source), size, on_progress, is_cancelled):
         numbers = [number for number in range(len(source))[part] if is_computed(number)]
-        previous, fetch = fetch, _start(method, source, target, intensity, numbers)
-        previous()
-    fetch()
+        previous, started = started, None
+        if numbers:
+            started = numbers, method.start(intensity.normalize(source[numbers]), intensity)
+        _store(previous, target)
+    _store(started, target)
     if is_constant:
         target[...] = source[0, 0, 0]
         return
@@ -242,26 +246,11 @@ def _upsample_slices(
         target[number] = target[first_of_level[source[number, 0, 0]]]
 
 
-def _start(
-    method: Method,
-    source: np.ndarray,
-    target: np.ndarray,
-    intensity: Intensity,
-    numbers: list[int],
-) -> Callable[[], None]:
-    """Start a batch; the returned function waits for it and stores its slices."""
-    if not numbers:
-        return _nothing
-    finish = method.start(intensity.normalize(source[numbers]), intensity)
-
-    def fetch() -> None:
+def _store(batch: StartedBatch | None, target: np.ndarray) -> None:
+    """Wait for a batch, if there is one, and store its slices."""
+    if batch is not None:
+        numbers, finish = batch
         target[numbers] = finish()
-
-    return fetch
-
-
-def _nothing() -> None:
-    pass
 
 
 def _restore_masked(

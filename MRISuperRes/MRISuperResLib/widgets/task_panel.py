@@ -90,6 +90,10 @@ class TaskPanel:
         """Return the text for the running input."""
         return self.parameters.inputVolume.GetName()
 
+    def _havePackages(self) -> bool:
+        """Install packages that only this section needs; return False if the task cannot start."""
+        return True
+
     def _startTask(
         self, onProgress: Callable[[Progress], None], onFinished: Callable[[Any], None]
     ) -> BackgroundTask:
@@ -108,19 +112,18 @@ class TaskPanel:
         if self.isRunning:
             self._status.showCancelling()
             self.task.cancel()
-        else:
-            with slicer.util.tryWithErrorDisplay(self.failureTitle):
-                self._start()
-
-    def _start(self):
-        self._startTime = time.monotonic()
-        self._status.showStart(self._inputText())
-        try:
-            self.task = self._startTask(self._onProgress, self._onFinished)
-        except Exception as error:
-            self._status.showMessage(str(error), self.whyNot())
-            raise
-        self._onBusyChanged()
+            return
+        with slicer.util.tryWithErrorDisplay(self.failureTitle):
+            if not self._havePackages():
+                return
+            self._startTime = time.monotonic()
+            self._status.showStart(self._inputText())
+            try:
+                self.task = self._startTask(self._onProgress, self._onFinished)
+            except Exception as error:
+                self._status.showMessage(str(error), self.whyNot())
+                raise
+            self._onBusyChanged()
 
     def _onProgress(self, progress):
         self._status.showProgress(progress, self.task.part)

@@ -99,7 +99,12 @@ class NetworkRunner:
         while first < len(batch):
             part = batch[first : first + (self._max_batch or len(batch))]
             try:
-                upsampled = self._upsample(part.to(self.device, memory_format=torch.channels_last))
+                images = part.to(self.device, memory_format=torch.channels_last)
+                upsampled = (
+                    self._upsample_in_tiles(images, self._tile)
+                    if self._tile
+                    else run_network(self._net, images, self.dtype)[:, 0]
+                )
                 parts.append(_fetch(finish(upsampled)))
                 first += len(part)
             except (MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeErrors
@@ -151,15 +156,13 @@ class NetworkRunner:
             f"Out of memory on {device}; continued {' '.join(how)} (same result).",
         )
 
-    def _upsample(self, part: torch.Tensor) -> torch.Tensor:
-        """(n, scale·h, scale·w), float32; a CPU tensor if computed in tiles."""
-        if self._tile is None:
-            return run_network(self._net, part, self.dtype)[:, 0]
+    def _upsample_in_tiles(self, part: torch.Tensor, side: int) -> torch.Tensor:
+        """(n, scale·h, scale·w), float32, on the CPU."""
         scale, overlap = self._net.scale, min(self._net.reach, MAX_OVERLAP)
         height, width = part.shape[2:]
         output = torch.empty((len(part), scale * height, scale * width))
-        for top, bottom in _steps(height, self._tile):
-            for left, right in _steps(width, self._tile):
+        for top, bottom in _steps(height, side):
+            for left, right in _steps(width, side):
                 above, before = max(0, top - overlap), max(0, left - overlap)
                 window = part[:, :, above : bottom + overlap, before : right + overlap]
                 tile = run_network(self._net, window, self.dtype)[:, 0]

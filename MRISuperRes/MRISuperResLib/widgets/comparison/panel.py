@@ -108,11 +108,7 @@ class ComparePanel(TaskPanel):
             )
         return ""
 
-    def _start(self):
-        if self._havePackages():
-            super()._start()
-
-    def _havePackages(self):
+    def _havePackages(self) -> bool:
         """Install the packages of the no-reference metric, or switch the metric off."""
         if self.parameters.perceptualScore is PerceptualScore.NONE:
             return True
