@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import SuperResolutionError
+from .messages import Message, warning
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 """Percentiles that become 0 and 1. A few bright vessels or a spike must not decide the contrast of
@@ -123,6 +124,15 @@ def mask_non_finite(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     filled = array.copy()
     filled[mask] = array[~mask].min()
     return filled, mask
+
+
+def non_finite_warning(mask: np.ndarray) -> Message:
+    """Return the warning that the voxels of a mask of `mask_non_finite` were replaced."""
+    return warning(
+        "non-finite",
+        f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
+        "smallest value.",
+    )
 
 
 def check_range(array: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from ..logic import EventLoop
 from ..worker import package_probe
-from ..worker.client import END_TIMEOUT, LIBRARY_FOLDER, pythonProgram, toBytes
+from ..worker.client import END_TIMEOUT, childCommand, toBytes
 
 IMPORT_TIMEOUT = 120000
 """Time for the import of one package, ms: the first import of torch may take a minute."""
@@ -35,7 +35,7 @@ class PackageState:
 
     @property
     def isUsable(self) -> bool:
-        """Whether the package can be imported and is recent enough."""
+        """True if the package can be imported and is recent enough."""
         return self.state == package_probe.USABLE
 
     def word(self) -> str:
@@ -60,12 +60,7 @@ def probeCommand(words: list[str]) -> tuple[str, list[str]]:
     Raises:
         RuntimeError: The Python of the application was not found.
     """
-    return pythonProgram(), [
-        "-c",
-        f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
-        "from MRISuperResLib.worker.package_probe import main; main()",
-        *words,
-    ]
+    return childCommand("package_probe", *words)
 
 
 class PackageCheck:

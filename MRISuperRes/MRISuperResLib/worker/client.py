@@ -52,8 +52,12 @@ def pythonProgram() -> str:
     return python
 
 
-def workerCommand() -> tuple[str, list[str]]:
-    """Return program and arguments of the worker.
+def childCommand(module: str, *words: str) -> tuple[str, list[str]]:
+    """Return program and arguments that call `main` of a module of this folder.
+
+    Args:
+        module: Name of the module, such as "child".
+        words: Its command-line arguments.
 
     Raises:
         RuntimeError: The Python of the application was not found.
@@ -61,8 +65,14 @@ def workerCommand() -> tuple[str, list[str]]:
     return pythonProgram(), [
         "-c",
         f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
-        "from MRISuperResLib.worker.child import main; main()",
+        f"from MRISuperResLib.worker.{module} import main; main()",
+        *words,
     ]
+
+
+def workerCommand() -> tuple[str, list[str]]:
+    """Return program and arguments of the worker; see `childCommand`."""
+    return childCommand("child")
 
 
 class WorkerProcess:

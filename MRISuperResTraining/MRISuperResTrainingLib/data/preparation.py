@@ -17,7 +17,7 @@ import numpy as np
 from MRISuperResLib.core import geometry, intensity, resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume
-from MRISuperResLib.core.messages import Message, info, warning
+from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 
 from ..options.settings import DataSettings
@@ -216,13 +216,7 @@ def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) 
     _check_content(stack)
     messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]
     if mask is not None:
-        messages.append(
-            warning(
-                "non-finite",
-                f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
-                "smallest value.",
-            )
-        )
+        messages.append(intensity.non_finite_warning(mask))
     size = height, width = stack.shape[1:]
     if side is not None:
         _check_size(stack.shape, side)

@@ -20,14 +20,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.errors import is_out_of_memory
 from MRISuperResLib.core.inference.runner import NetworkRunner
 from MRISuperResLib.core.messages import Message, info
-from MRISuperResLib.core.metrics.full_reference import PEAK, psnr, ssim
+from MRISuperResLib.core.metrics.full_reference import K2, PEAK, RADIUS, psnr, ssim, window_mean
 from MRISuperResLib.core.networks import make_generator
 
 from ..data.sampler import Pair, SlicePairs
@@ -42,9 +41,7 @@ SAMPLES = 3
 MAX_PSNR = 100.0
 """Upper limit, dB: a perfect slice must not make the mean infinite."""
 
-RADIUS, SIGMA = 5, 1.5
-"""Radius and standard deviation of the window of SSIM, pixels."""
-C2 = 0.03**2
+C2 = K2**2
 """Constant of SSIM for images from 0 to 1."""
 
 Upsample = Callable[[np.ndarray], np.ndarray]
@@ -223,18 +220,13 @@ def contrast(image: np.ndarray, reference: np.ndarray) -> float:
         0 to 1; 1 for images of equal contrast.
     """
     deviations = [
-        np.sqrt(np.maximum(_smooth(a.astype(float) ** 2) - _smooth(a.astype(float)) ** 2, 0))
-        for a in (image, reference)
+        np.sqrt(np.maximum(window_mean(a**2) - window_mean(a) ** 2, 0))
+        for a in (image.astype(float), reference.astype(float))
     ]
     factor = (2 * deviations[0] * deviations[1] + C2) / (
         deviations[0] ** 2 + deviations[1] ** 2 + C2
     )
     return float(np.mean(factor))
-
-
-def _smooth(a: np.ndarray) -> np.ndarray:
-    smooth: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
-    return smooth
 
 
 def _distance(

@@ -7,8 +7,8 @@ import numpy as np
 from .. import geometry, resampling
 from ..errors import SuperResolutionError
 from ..geometry import SliceAxis, choose_slice_axis
-from ..intensity import Intensity, mask_non_finite
-from ..messages import Message, info, warning
+from ..intensity import Intensity, mask_non_finite, non_finite_warning
+from ..messages import Message, info
 from ..metrics.full_reference import foreground
 from ..options import ComparisonOptions
 from ..volume import Volume
@@ -150,13 +150,7 @@ class SliceStack:
                 )
             )
         if mask is not None:
-            messages.append(
-                warning(
-                    "non-finite",
-                    f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
-                    "smallest value.",
-                )
-            )
+            messages.append(non_finite_warning(mask))
         return messages
 
     def _degrade_all(self) -> np.ndarray:

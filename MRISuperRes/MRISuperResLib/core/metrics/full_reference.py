@@ -84,15 +84,15 @@ class StructuralSimilarity:
         if min(self._reference.shape) <= 2 * RADIUS:
             raise ValueError(f"SSIM needs more than {2 * RADIUS} pixels per side")
         self._c1, self._c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
-        self._mean = _smooth(self._reference)
-        self._variance = _smooth(self._reference**2) - self._mean**2
+        self._mean = window_mean(self._reference)
+        self._variance = window_mean(self._reference**2) - self._mean**2
 
     def map(self, image: ArrayLike) -> np.ndarray:
         """Return the similarity around every pixel of an image (h, w): (h, w), at most 1."""
         image = np.asarray(image, dtype=float)
-        mean = _smooth(image)
-        variance = _smooth(image**2) - mean**2
-        covariance = _smooth(image * self._reference) - mean * self._mean
+        mean = window_mean(image)
+        variance = window_mean(image**2) - mean**2
+        covariance = window_mean(image * self._reference) - mean * self._mean
         numerator = (2 * mean * self._mean + self._c1) * (2 * covariance + self._c2)
         luminance = mean**2 + self._mean**2 + self._c1
         similarity: np.ndarray = numerator / (luminance * (variance + self._variance + self._c2))
@@ -161,6 +161,7 @@ def foreground(image: ArrayLike) -> np.ndarray:
     return mask
 
 
-def _smooth(a: np.ndarray) -> np.ndarray:
-    smoothed: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
-    return smoothed
+def window_mean(a: np.ndarray) -> np.ndarray:
+    """Return the mean under the SSIM window around every pixel of an image (h, w): (h, w)."""
+    mean: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
+    return mean
