@@ -13,8 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from compare_helpers import PATIENCE, body
-from made_files import FolderTest, grid, run, subprocess_arguments
+from compare_helpers import body
+from made_files import PATIENCE, FolderTest, grid, run, subprocess_arguments
 from made_models import write_model
 from MRISuperResLib.cli import help_texts, parser
 from MRISuperResLib.core.audit.audit import audit_volume

@@ -27,15 +27,16 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 from made_files import (
     EDGE,
     NO_DATA,
+    PATIENCE,
     FolderTest,
     array,
     grid,
     run,
+    run_with_full_disk,
     subprocess_arguments,
     write_series,
 )
 
-PATIENCE = 300  # s, several times what a call takes on a busy machine
 BASELINE = ("--model", "bicubic")
 
 
@@ -447,18 +448,8 @@ class FailureTest(CommandLineTest):
     def test_a_disk_that_is_really_full_keeps_the_old_output(self):
         self.assertEqual(run("upsample", self.input, self.output, *BASELINE)[0], 0)
         before = self.output.read_bytes()
-        program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-            "from MRISuperResLib.cli.main import main; "
-            f"sys.exit(main(['upsample', {str(self.input)!r}, {str(self.output)!r}, "
-            "'--model', 'bicubic', '--scale', '8']))"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=subprocess_arguments()["env"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
+        result = run_with_full_disk(
+            "upsample", self.input, self.output, "--model", "bicubic", "--scale", 8
         )
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")

@@ -10,8 +10,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from compare_helpers import METHODS, PATIENCE, CompareTest, body
-from made_files import grid, run, subprocess_arguments
+from compare_helpers import METHODS, CompareTest, body
+from made_files import PATIENCE, grid, run, run_with_full_disk, subprocess_arguments
 from made_torchvision import declare_missing_operators
 from MRISuperResLib.core.io.formats import write_volume
 from MRISuperResLib.core.volume import Volume
@@ -238,18 +238,8 @@ class NothingLeftTest(CompareTest):
 
     @unittest.skipIf(os.name == "nt", "needs resource limits")
     def test_a_full_disk_leaves_nothing(self):
-        program = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-            "from MRISuperResLib.cli.main import main; "
-            f"sys.exit(main(['compare', {str(self.input)!r}, '--out', {str(self.out)!r}, "
-            "'--methods', 'bicubic,nearest']))"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=subprocess_arguments()["env"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
+        result = run_with_full_disk(
+            "compare", self.input, "--out", self.out, "--methods", "bicubic,nearest"
         )
         self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
         self.assertRegex(result.stderr, "error: .*the disk is full")

@@ -12,8 +12,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from compare_helpers import METHODS, PATIENCE, CompareTest
-from made_files import DATA, FolderTest, run, subprocess_arguments
+from compare_helpers import METHODS, CompareTest
+from made_files import DATA, PATIENCE, FolderTest, run, subprocess_arguments
 from made_models import write_model
 from MRISuperResLib.cli import help_texts, parser
 from MRISuperResLib.cli.console import format_columns

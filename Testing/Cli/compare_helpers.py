@@ -13,7 +13,6 @@ from MRISuperResLib.core.volume import Volume
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from made_bodies import body
 
-PATIENCE = 300  # s, several times what a call takes on a busy machine
 METHODS = ("nearest", "bicubic", "bicubic+bp")
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -20,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MRISUPERRES_TEST_DATA", PROJECT.parent / "shared" / "data"))
 EDGE = DATA / "edge"
 NO_DATA = f"no folder {EDGE}: set MRISUPERRES_TEST_DATA to a folder that holds edge/"
+PATIENCE = 300  # s, several times what a call takes on a busy machine
 LIBRARY_FOLDER = Path(MRISuperResLib.__file__).resolve().parents[1]
 TYPES = (
     "int8",
@@ -119,6 +121,22 @@ def subprocess_arguments(*words):
     return dict(
         args=[sys.executable, "-m", "MRISuperResLib", *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(LIBRARY_FOLDER)},
+    )
+
+
+def run_with_full_disk(*words):
+    """Run the command line in a process whose files cannot grow beyond 3000 bytes."""
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
+        "from MRISuperResLib.cli.main import main; "
+        f"sys.exit(main({[str(word) for word in words]!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=subprocess_arguments()["env"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
