@@ -124,7 +124,7 @@ class PlaceAndValuesTest(DerivedSeriesTest):
             ("turned", result.array, turned),
             ("cropped", result.array[:, 2:], result.ijk_to_ras),
             ("cropped to a divisor", result.array[:2], result.ijk_to_ras),
-            ("not enlarged", low.array, low.ijk_to_ras),
+            ("at the input resolution", low.array, low.ijk_to_ras),
         ):
             with self.subTest(name):
                 output = self.output()

@@ -1,4 +1,4 @@
-"""How slices reach a network and return: batch sizes, stored types, order of the batches."""
+"""NetworkMethod: batch size, voxel types, and the order in which batches run."""
 
 import tempfile
 import tomllib
@@ -167,7 +167,7 @@ class Recording(InterpolationMethod):
 
 class StreamTest(unittest.TestCase):
     def log_of(self, array, size=1, axis="k"):
-        """What is started and fetched, in batches of a size."""
+        """Upsample in batches of `size` slices; return the starts and fetches in their order."""
         method = Recording(size)
         volume = Volume(array, np.eye(4))
         found = upsample_volume(

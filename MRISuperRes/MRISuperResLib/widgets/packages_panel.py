@@ -42,7 +42,7 @@ class PackagesPanel:
 
     @property
     def isChecking(self) -> bool:
-        """Whether a check is in progress."""
+        """True while packages are checked."""
         return self._check is not None
 
     @property

@@ -52,7 +52,7 @@ class TaskPanel:
 
     @property
     def isRunning(self) -> bool:
-        """Whether the task of this section is running."""
+        """True while the task of this section runs."""
         return self.task is not None and self.task.isRunning
 
     def show(self, parameters: MRISuperResParameterNode | None) -> None:

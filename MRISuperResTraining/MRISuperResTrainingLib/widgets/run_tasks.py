@@ -113,7 +113,7 @@ def killTraining(run: Path) -> None:
 
 
 class RunTaskKind(enum.Enum):
-    """What a task does with the models of a run; the values name its files."""
+    """Purpose of a task; the value is part of the names of its files."""
 
     EXPORT = "export"
     EVALUATION = "evaluation"
@@ -167,7 +167,7 @@ class RunTask:
 
     @property
     def progressText(self) -> str:
-        """How far the task is; empty before its first volume."""
+        """Progress, such as "2/5 volumes"; empty until it is known."""
         progress = last_progress(self._report)
         if progress is None:
             return ""

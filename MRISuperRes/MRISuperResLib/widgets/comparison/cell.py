@@ -136,12 +136,12 @@ class ComparisonCell:
 
     @property
     def isLinked(self) -> bool:
-        """Whether the main view is linked with the others."""
+        """True if the slice view scrolls and zooms with the other linked views."""
         return bool(self._composite(self._mainWidget).GetLinkedControl())
 
     @property
     def showsItsVolume(self) -> bool:
-        """Whether the view still shows the volume, which user or modules may replace."""
+        """True until the user or another module shows another volume in the view."""
         return (
             self._composite(self._mainWidget).GetBackgroundVolumeID() == self._volumeId
             and self.volumeNode is not None

@@ -45,7 +45,7 @@ class ComparisonViews:
 
     @property
     def isOpen(self) -> bool:
-        """Whether the views are shown."""
+        """True while the comparison layout is shown."""
         return self._isOpen
 
     def open(self) -> bool:
