@@ -370,33 +370,10 @@ class OutputTest(CompareTest):
 
 class SeedTest(CompareTest):
     def test_tables_are_reproducible_in_another_process_and_depend_on_the_seed(self):
-        tables = []
-        for seed in (5, 5, 6):
-            out = self.folder / f"{seed}-{len(tables)}"
-            words = subprocess_arguments(
-                "compare",
-                self.input,
-                "--out",
-                out,
-                "--models",
-                "fast-x2-psnr",
-                "--noise",
-                "3",
-                "--seed",
-                seed,
-                "--device",
-                "cpu",
-            )
-            result = subprocess.run(**words, capture_output=True, text=True, timeout=PATIENCE)
-            self.assertEqual(result.returncode, 0, result.stderr)
-            tables.append(
-                [
-                    (out / name).read_bytes()
-                    for name in ("comparison.csv", "slices.csv", "lesions.csv")
-                ]
-            )
-        self.assertEqual(tables[0], tables[1])
-        self.assertNotEqual(tables[0][0], tables[2][0])
+        self.assert_reproducible(
+            ("compare", self.input, "--models", "fast-x2-psnr"),
+            ("comparison.csv", "slices.csv", "lesions.csv"),
+        )
 
 
 def imresize(images, factor, kind):

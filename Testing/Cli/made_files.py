@@ -107,6 +107,23 @@ class FolderTest(unittest.TestCase):
     def assert_files(self, *names):
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), sorted(names))
 
+    def assert_reproducible(self, words, names):
+        """Run a command with noise in new processes: the files depend on the seed alone."""
+        runs = []
+        for seed in (5, 5, 6):
+            out = self.folder / f"{seed}-{len(runs)}"
+            options = ("--out", out, "--noise", 3, "--seed", seed, "--device", "cpu")
+            result = subprocess.run(
+                **subprocess_arguments(*words, *options),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+            )
+            self.assertEqual(result.returncode, 0, result.stderr)
+            runs.append([(out / name).read_bytes() for name in names])
+        self.assertEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[0][0], runs[2][0])
+
 
 def run(*words):
     """Run the command line in this process; return exit code, standard output and error."""

@@ -27,6 +27,7 @@ from ..core.progress import CancelCheck, format_elapsed
 from ..core.resampling import INTERPOLATIONS, difference_map, inconsistency_map
 from ..core.volume import Volume
 from .console import WIDTH, Console, format_columns
+from .parser import comparison_values
 
 TITLES = {"image": "WHOLE IMAGE", "foreground": "FOREGROUND", "": "NO REFERENCE"}
 """Headings of the tables, by the region of their metrics."""
@@ -98,13 +99,7 @@ def options_of(arguments: argparse.Namespace, store: ModelStore) -> ComparisonOp
         methods=(*names, *blends),
         scale=arguments.scale,
         reference=not arguments.no_reference,
-        slice_axis=arguments.slice_axis,
-        device=arguments.device,
-        precision=arguments.precision,
-        degradation=arguments.degradation,
-        noise=arguments.noise,
-        seed=arguments.seed,
-        perceptual=arguments.perceptual,
+        **comparison_values(arguments),
     )
 
 

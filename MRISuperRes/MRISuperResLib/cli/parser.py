@@ -243,6 +243,12 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     _add_run_options(parser)
 
 
+def comparison_values(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what `add_comparison_options` parsed, as arguments of ComparisonOptions."""
+    names = ("slice_axis", "device", "precision", "degradation", "noise", "seed", "perceptual")
+    return {name: getattr(arguments, name) for name in names}
+
+
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from MRISuperResLib.cli.console import Console
+from MRISuperResLib.cli.parser import comparison_values
 from MRISuperResLib.core.errors import Cancelled
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.options import ComparisonOptions
@@ -84,13 +85,7 @@ def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: Canc
 
     options = ComparisonOptions(
         INTERPOLATIONS,
-        slice_axis=arguments.slice_axis,
-        device=arguments.device,
-        precision=arguments.precision,
-        degradation=arguments.degradation,
-        noise=arguments.noise,
-        seed=arguments.seed,
-        perceptual=arguments.perceptual,
+        **comparison_values(arguments),
     )
     with TaskReport(arguments.report) as report:
 
