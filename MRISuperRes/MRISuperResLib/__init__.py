@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .core.comparison.compare import Comparison
     from .core.errors import Cancelled, SuperResolutionError
     from .core.messages import Message
-    from .core.methods.base import Method
+    from .core.methods.interpolation import Method
     from .core.models.card import ModelCard
     from .core.options import AuditOptions, ComparisonOptions, UpsamplingOptions
     from .core.progress import Progress
@@ -54,7 +54,7 @@ _MODULES = {
     "Comparison": "core.comparison.compare",
     "ComparisonOptions": "core.options",
     "Message": "core.messages",
-    "Method": "core.methods.base",
+    "Method": "core.methods.interpolation",
     "ModelCard": "core.models.card",
     "Progress": "core.progress",
     "SuperResolutionError": "core.errors",

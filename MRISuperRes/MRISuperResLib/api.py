@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .core.audit.findings import Findings
     from .core.comparison.compare import Comparison
-    from .core.methods.base import Method
+    from .core.methods.interpolation import Method
 
     Source: TypeAlias = str | os.PathLike[str] | Volume | sitk.Image | tuple[ArrayLike, ArrayLike]
     """A file or DICOM folder, a Volume, a SimpleITK image, or (array (k, j, i), ijk_to_ras)."""

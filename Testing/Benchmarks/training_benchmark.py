@@ -26,7 +26,7 @@ from MRISuperResTrainingLib.data.sources import read_sources
 from MRISuperResTrainingLib.training.stage_run import Batches
 from MRISuperResTrainingLib.training.stages import GanStage
 from MRISuperResTrainingLib.training.trainer import accelerator_for
-from MRISuperResTrainingLib.losses.perceptual import perceptual
+from MRISuperResTrainingLib.training.losses import perceptual
 from MRISuperResTrainingLib.networks import vgg
 from MRISuperResTrainingLib.networks.discriminators import make_discriminator
 from MRISuperResTrainingLib.networks.vgg import VGG

@@ -27,7 +27,7 @@ LAYERS = {
     "widgets": {"core", "worker", "scene", "logic"},
 }
 """The parts of the library, and those that each may import."""
-TRAINING_CORE = ("data", "evaluation", "losses", "networks", "options", "runs", "training")
+TRAINING_CORE = ("data", "evaluation", "networks", "options", "runs", "training")
 LOADS_TORCH = (
     "core/networks/",
     "core/inference/",

@@ -8,8 +8,13 @@ from pathlib import Path
 import made_vgg
 import numpy as np
 import torch
-from MRISuperResTrainingLib.losses import content, relativistic
-from MRISuperResTrainingLib.losses.perceptual import perceptual
+from MRISuperResTrainingLib.training.losses import (
+    discriminator_loss,
+    fft_l1,
+    generator_loss,
+    l1,
+    perceptual,
+)
 from MRISuperResTrainingLib.networks.vgg import VGG
 
 REAL, FAKE = [1.5, -0.3, 0.8], [-0.7, 2.1, 0.4]
@@ -39,16 +44,16 @@ class RelativisticTest(unittest.TestCase):
             - mean(math.log(1 - d_ra(f, REAL)) for f in FAKE)
         ) / 2
         self.assertAlmostEqual(
-            float(relativistic.discriminator_loss(column(REAL), column(FAKE))), expected, places=6
+            float(discriminator_loss(column(REAL), column(FAKE))), expected, places=6
         )
 
     def test_the_generators_loss_of_the_thesis_has_the_fake_term_only(self):
         expected = -mean(math.log(d_ra(f, REAL)) for f in FAKE)
         self.assertAlmostEqual(
-            float(relativistic.generator_loss(column(REAL), column(FAKE))), expected, places=6
+            float(generator_loss(column(REAL), column(FAKE))), expected, places=6
         )
         self.assertAlmostEqual(
-            float(relativistic.generator_loss(column(REAL), column(FAKE), "fake")),
+            float(generator_loss(column(REAL), column(FAKE), "fake")),
             expected,
             places=6,
         )
@@ -59,25 +64,25 @@ class RelativisticTest(unittest.TestCase):
             - mean(math.log(1 - d_ra(r, FAKE)) for r in REAL)
         ) / 2
         self.assertAlmostEqual(
-            float(relativistic.generator_loss(column(REAL), column(FAKE), "both")),
+            float(generator_loss(column(REAL), column(FAKE), "both")),
             expected,
             places=6,
         )
 
     def test_a_discriminator_that_is_sure_gives_large_but_finite_losses(self):
         real, fake = column([300.0, 200.0]), column([-200.0, -300.0])
-        self.assertEqual(float(relativistic.discriminator_loss(real, fake)), 0)
-        self.assertAlmostEqual(float(relativistic.generator_loss(real, fake)), 500)
+        self.assertEqual(float(discriminator_loss(real, fake)), 0)
+        self.assertAlmostEqual(float(generator_loss(real, fake)), 500)
 
     def test_in_half_precision_the_loss_is_computed_in_single(self):
         self.assertEqual(
-            relativistic.generator_loss(column(REAL).half(), column(FAKE).half()).dtype,
+            generator_loss(column(REAL).half(), column(FAKE).half()).dtype,
             torch.float32,
         )
 
     def test_the_gradient_goes_through_the_mean_of_the_others(self):
         fake = column(FAKE).requires_grad_()
-        relativistic.generator_loss(column(REAL), fake, "both").backward()
+        generator_loss(column(REAL), fake, "both").backward()
         for n, value in enumerate(FAKE):
             step = 1e-3
             ends = []
@@ -99,7 +104,7 @@ class ContentTest(unittest.TestCase):
             torch.tensor([[[[0.0, 0.5], [1.0, 0.25]]]]),
             torch.tensor([[[[0.5, 0.5], [0.0, 0.5]]]]),
         )
-        self.assertAlmostEqual(float(content.l1(images, truth)), (0.5 + 0 + 1 + 0.25) / 4)
+        self.assertAlmostEqual(float(l1(images, truth)), (0.5 + 0 + 1 + 0.25) / 4)
 
     def test_the_spectral_loss_compares_real_and_imaginary_parts(self):
         images, truth = np.random.default_rng(3).random((2, 1, 1, 4, 6))
@@ -113,7 +118,7 @@ class ContentTest(unittest.TestCase):
                 ) / math.sqrt(4 * 6)
                 total, count = total + abs(value.real) + abs(value.imag), count + 2
         self.assertAlmostEqual(
-            float(content.fft_l1(torch.tensor(images), torch.tensor(truth))),
+            float(fft_l1(torch.tensor(images), torch.tensor(truth))),
             total / count,
             places=6,
         )

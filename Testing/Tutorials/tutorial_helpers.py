@@ -41,7 +41,8 @@ class TutorialTestCase(unittest.TestCase):
         for part, stretch in zip(self.parts, shares):
             layout.addWidget(part, stretch)
         self.addCleanup(self.take_apart)
-        self.picture("size").unlink()  # gives the views their sizes
+        # gives the views their sizes; tutorials may run at the same time
+        self.picture(f"{type(self).__name__}_size").unlink()
 
     def take_apart(self):
         """Keep panel and views when the window is deleted."""

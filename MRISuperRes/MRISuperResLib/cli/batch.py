@@ -17,7 +17,7 @@ from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import translate_os_errors, write_bytes
 from ..core.io.formats import find_volumes, provenance_path, strip_extension
-from ..core.methods.base import Method
+from ..core.methods.interpolation import Method
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck

@@ -12,7 +12,7 @@ from .. import __version__
 if TYPE_CHECKING:
     from .geometry import SliceAxis
     from .intensity import Intensity
-    from .methods.base import Method
+    from .methods.interpolation import Method
     from .options import ComparisonOptions, UpsamplingOptions
     from .volume import Volume
 

@@ -20,7 +20,7 @@ from .progress import CancelCheck, ProgressCallback, ProgressMeter
 from .volume import Volume
 
 if TYPE_CHECKING:
-    from .methods.base import Method
+    from .methods.interpolation import Method
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 """Allocates an output array (shape, dtype), in memory or in a file."""

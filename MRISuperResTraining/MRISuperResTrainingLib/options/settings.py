@@ -67,7 +67,7 @@ class DataSettings(Validated):
 
 @dataclass(frozen=True)
 class StageSettings(Validated):
-    """Settings of stage 1: Adam minimizes L1 + fft_weight · |FFT| (see `losses.content`).
+    """Settings of stage 1: Adam minimizes L1 + fft_weight · |FFT| (see `training.losses`).
 
     Attributes:
         steps: Number of steps; 0 leaves the stage out.
@@ -100,7 +100,7 @@ class GanSettings(Validated):
         perceptual_weight: Weight of the perceptual loss; 0 trains without VGG19.
         perceptual_norm: "l1" or "l2" of the difference of the features.
         discriminator: "thesis" or "official", see `networks.discriminators`.
-        adversarial_terms: "fake" or "both", see `losses.relativistic.generator_loss`.
+        adversarial_terms: "fake" or "both", see `training.losses.generator_loss`.
         vgg: Path of the weights of VGG19. None: searched in MRISUPERRES_WEIGHTS.
     """
 

@@ -12,12 +12,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResLib.core.validation import invalid
 
-from ..losses import content, relativistic
-from ..losses.perceptual import perceptual
 from ..networks.discriminators import make_discriminator
 from ..networks.vgg import VGG
 from ..options.settings import GanSettings, Settings, StageSettings
 from ..runs.folder import RunFolder
+from .losses import discriminator_loss, fft_l1, generator_loss, l1, perceptual
 from .optimizer import OptimizedNetwork, learning_rate_share, micro_batches
 
 Values = dict[str, Tensor]
@@ -143,9 +142,9 @@ class PsnrStage(Stage):
             weight = len(part) / len(low)
             with context:
                 output = self.generator(part).float()
-                losses = {"content": content.l1(output, reference)}
+                losses = {"content": l1(output, reference)}
                 if self.options.fft_weight:
-                    losses["fft"] = content.fft_l1(output, reference)
+                    losses["fft"] = fft_l1(output, reference)
                 self.generator.backward(
                     weight * (losses["content"] + self.options.fft_weight * losses.get("fft", 0))
                 )
@@ -218,7 +217,7 @@ class GanStage(Stage):
                 self.generator.backward(output, part_gradient)
         values["gradient_norm"] = self.generator.step(self.share)
 
-        loss = relativistic.discriminator_loss(real_logits, fake_logits)
+        loss = discriminator_loss(real_logits, fake_logits)
         self.discriminator.backward(loss)
         return values | {
             "discriminator": loss.detach(),
@@ -229,7 +228,7 @@ class GanStage(Stage):
 
     def _image_gradient(self, fake: Tensor, high: Tensor, values: Values) -> Tensor:
         """Gradient of perceptual_weight · L_percep + η · L_content with respect to the images."""
-        losses = {"content": content.l1(fake, high)}
+        losses = {"content": l1(fake, high)}
         total = self.options.content_weight * losses["content"]
         if self.vgg:
             losses["perceptual"] = perceptual(self.vgg, fake, high, self.options.perceptual_norm)
@@ -245,9 +244,7 @@ class GanStage(Stage):
         The discriminator's graph is kept for its own loss. C(x_r) does not depend on the
         generator, and counts as a constant.
         """
-        loss = relativistic.generator_loss(
-            real_logits.detach(), fake_logits, self.options.adversarial_terms
-        )
+        loss = generator_loss(real_logits.detach(), fake_logits, self.options.adversarial_terms)
         values["adversarial"] = loss.detach()
         scaled = self.generator.scaled(self.options.adversarial_weight * loss)
         return torch.autograd.grad(scaled, fake, retain_graph=True)[0]

@@ -25,7 +25,7 @@ from .scores import PERCEPTUAL, Metric, ScoreTable, SliceScores, Values, metrics
 from .stack import SliceStack
 
 if TYPE_CHECKING:
-    from ..methods.base import Method
+    from ..methods.interpolation import Method
 
 AllocateOutput = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
 """Allocates the output of a method (name, shape, dtype), in memory or in a file."""

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, generate_uid
 
-from .dicom_slice import DAMAGED
+from .dicom_file import DAMAGED
 
 PRODUCT = "MRISuperRes"
 DERIVED_NUMBER = 1000

@@ -15,7 +15,7 @@ from itertools import pairwise
 from ..errors import SuperResolutionError
 from ..messages import Message, info
 from .checks import choose_frame
-from .dicom_slice import Slice
+from .dicom_file import Slice
 
 _Value = tuple[int, float, str]
 """Comparable value: (0, 0, "") if it is missing, (1, number, "") or (2, 0, text)."""

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import SuperResolutionError
 from ..messages import Message, warning
 from .checks import choose_frame, unknown_orientation
+from .dicom_file import Slice
 from .dicom_frames import choose_images
-from .dicom_slice import Slice
 
 DISTANCE_TOLERANCE = 0.02
 """Rounding of positions in headers: mm, and also a fraction of the slice spacing."""

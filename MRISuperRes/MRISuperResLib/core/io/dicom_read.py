@@ -33,9 +33,8 @@ from ..messages import Message, info, warning
 from ..volume import Volume
 from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
 from .derived_image import readable_header
-from .dicom_files import may_be_dicom
+from .dicom_file import DAMAGED, Slice, may_be_dicom
 from .dicom_geometry import grid_of
-from .dicom_slice import DAMAGED, Slice
 from .itk import read_by_gdcm
 
 DECODED_BY_PYDICOM = frozenset(

@@ -19,8 +19,8 @@ from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
 from .derived_image import derived_headers, readable_header
+from .dicom_file import DAMAGED
 from .dicom_read import Series, find_series, read_dicom
-from .dicom_slice import DAMAGED
 from .formats import DICOM_NAME, provenance_path
 
 SOP_CLASSES = (MRImageStorage, CTImageStorage)

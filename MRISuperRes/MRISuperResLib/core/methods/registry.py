@@ -11,8 +11,7 @@ from ..models.store import Model, ModelStore
 from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
 from ..resampling import INTERPOLATIONS
 from ..system import device_kind
-from .base import Method
-from .interpolation import BackProjectedMethod, InterpolationMethod
+from .interpolation import BackProjectedMethod, InterpolationMethod, Method
 
 if TYPE_CHECKING:
     import torch

@@ -1,1 +1,0 @@
-"""Losses, one kind per file: functions of tensors."""
