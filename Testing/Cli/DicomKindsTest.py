@@ -89,7 +89,6 @@ class FramesTest(KindsTest):
             ("ImageType", ["ORIGINAL", "PRIMARY", "P", "ND"], "image type"),
             ("DiffusionBValue", 1000.0, "b-value"),
             ("TemporalPositionIdentifier", 2, "temporal position"),
-            ("AcquisitionNumber", 2, "acquisition number"),
         ):
             with self.subTest(keyword):
                 self.write(stored())
@@ -101,6 +100,35 @@ class FramesTest(KindsTest):
         for n in range(4):
             self.change(f"a{n}.dcm", AcquisitionNumber=n + 5)
         self.assert_read(stored())
+        self.assertEqual(len(read_volume(self.folder).messages), 1)
+
+    def test_slices_of_several_acquisitions_form_one_volume_with_a_note(self):
+        for numbers in ((1, 2, 1, 2), (1, 1, 2, 2), (3, 1, 1, 1)):
+            with self.subTest(numbers):
+                self.write(stored())
+                for n, number in enumerate(numbers):
+                    self.change(f"a{n}.dcm", AcquisitionNumber=number)
+                self.assert_read(stored())
+                message = read_volume(self.folder).messages[-1]
+                self.assertEqual((message.level, message.code), ("info", "series"))
+                self.assertRegex(message.text, r"in 2 parts \(acquisition number\), .*one volume")
+
+    def test_echoes_of_several_acquisitions_stay_apart(self):
+        for name, echo in (("a", "5"), ("b", "9")):
+            self.write(stored() + int(echo), name, EchoTime=echo, SOPInstanceUID=UID)
+            for n in (1, 3):
+                self.change(f"{name}{n}.dcm", AcquisitionNumber=2)
+        self.assert_refused("holds 2 frames .*in order of echo time\. ")
+        self.assert_read(stored() + 5, frame=0)
+        self.assert_read(stored() + 9, frame=1)
+        self.change("a2.dcm", EchoTime="9")
+        self.assert_refused("differ in their echo time|mixes volumes", frame=0)
+
+    def test_acquisitions_that_repeat_some_positions_are_refused(self):
+        self.write(stored(), "a")
+        self.write(stored() + 1, "b", SOPInstanceUID=UID, AcquisitionNumber=2)
+        self.change("b2.dcm", AcquisitionNumber=1)
+        self.assert_refused("differ in their acquisition number", frame=0)
 
     def test_echoes_with_one_wrong_value_are_refused(self):
         self.write(stored(), "a", EchoTime="5")

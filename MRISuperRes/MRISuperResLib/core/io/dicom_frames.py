@@ -30,6 +30,7 @@ class _Attribute:
         read: Returns its text; "" if it is missing.
         tolerance: Relative rounding of a number.
         may_count: True if it may differ from position to position within one volume.
+        may_divide: True if the positions of one volume may be divided among a few values.
         is_strict: False if volumes may mix it.
     """
 
@@ -37,6 +38,7 @@ class _Attribute:
     read: Callable[[Slice], str]
     tolerance: float = 1e-3
     may_count: bool = False
+    may_divide: bool = False
     is_strict: bool = True
 
 
@@ -91,7 +93,9 @@ ATTRIBUTES = (
     _Attribute("convolution kernel", _public("ConvolutionKernel")),
     _Attribute("tube voltage, kV", _public("KVP")),
     _Attribute("coil", _public("ReceiveCoilName"), is_strict=False),
-    _Attribute("acquisition number", _public("AcquisitionNumber"), 0.0, may_count=True),
+    _Attribute(
+        "acquisition number", _public("AcquisitionNumber"), 0.0, may_count=True, may_divide=True
+    ),
 )
 """In the order in which they sort frames."""
 TRIGGER_TIME = "trigger time"
@@ -116,7 +120,7 @@ def choose_images(
         slices: All images.
         places: Indices of the images at each position; the same number at each.
         frame: Index of the frame; None for only one.
-        messages: Receives a message about the chosen frame.
+        messages: Receives messages about the chosen frame and divided acquisitions.
 
     Returns:
         Index of the image at each position.
@@ -129,7 +133,7 @@ def choose_images(
     varying = [
         (attribute.label, values)
         for attribute in ATTRIBUTES
-        if (values := _distinguishing(name, attribute, slices, places)) is not None
+        if (values := _distinguishing(name, attribute, slices, places, messages)) is not None
     ]
     frames: dict[tuple[_Value, ...], list[list[int]]] = {}
     for place in places:
@@ -171,7 +175,11 @@ def choose_images(
 
 
 def _distinguishing(
-    name: str, attribute: _Attribute, slices: Sequence[Slice], places: Sequence[Sequence[int]]
+    name: str,
+    attribute: _Attribute,
+    slices: Sequence[Slice],
+    places: Sequence[Sequence[int]],
+    messages: list[Message],
 ) -> list[_Value] | None:
     """Return the value of each image if frames differ in the attribute, else None.
 
@@ -187,6 +195,10 @@ def _distinguishing(
         return values
     is_counter = sum(map(len, contents)) == len(set(values))
     if not attribute.is_strict or (attribute.may_count and is_counter):
+        return None
+    if attribute.may_divide and all(len(content) == 1 for content in contents):
+        text = f"The slices of {name} were acquired in {len(set(values))} parts"
+        messages.append(info("series", f"{text} ({attribute.label}), which form one volume."))
         return None
     here = sorted(places[0], key=values.__getitem__)
     other = next(k for k, content in enumerate(contents) if content != contents[0])
