@@ -46,6 +46,23 @@ class SliceAxisTest(unittest.TestCase):
     def test_thick_slices_exceed_both_other_spacings(self):
         self.assertEqual(geometry.choose_slice_axis(matrix_of("RAS", (1, 3, 3))).plane, "axial")
 
+    def test_single_slice_is_cut_along_its_own_normal_whatever_its_spacing(self):
+        for index, name in enumerate("ijk"):
+            size = [12, 16, 9]
+            size[index] = 1
+            for columns in ("RAS", "LIA", "PIR"):
+                for spacing in ((1, 1, 1), (5, 1, 1), (1, 1, 5)):
+                    with self.subTest(name, columns=columns, spacing=spacing):
+                        axis = geometry.choose_slice_axis(matrix_of(columns, spacing), size=size)
+                        self.assertEqual((axis.name, axis.reason), (name, "single slice"))
+
+    def test_line_of_voxels_and_a_requested_direction_are_cut_as_any_other_volume(self):
+        for size in ((1, 1, 9), (1, 1, 1), (5, 6, 7)):
+            axis = geometry.choose_slice_axis(np.eye(4), size=size)
+            self.assertEqual((axis.name, axis.reason), ("k", "nearly isotropic"))
+        axis = geometry.choose_slice_axis(np.eye(4), "axial", (16, 1, 12))
+        self.assertEqual((axis.name, axis.reason), ("k", "requested"))
+
     def test_requested_plane_selects_the_nearest_voxel_axis_of_an_oblique_volume(self):
         angle = np.radians(30)
         tilt = np.eye(4)

@@ -82,6 +82,17 @@ class UpsampleTest(WithTinyModel):
                     atol=1e-12,
                 )
 
+    def test_single_coronal_or_sagittal_slice_is_upsampled_in_its_plane(self):
+        for shape, expected, spacing in (
+            ((12, 1, 16), (24, 1, 32), (0.5, 1, 0.5)),
+            ((12, 16, 1), (24, 32, 1), (1, 0.5, 0.5)),
+        ):
+            with self.subTest(shape):
+                result = self.upsample(phantom(shape))
+                self.assertEqual(result.array.shape, expected)
+                np.testing.assert_allclose(result.spacing, spacing)
+                self.assertEqual(result.provenance["slices"]["reason"], "single slice")
+
     def test_slices_along_another_axis_equal_those_of_the_rotated_volume(self):
         volume = phantom((6, 8, 10))
         along_i = self.upsample(volume, slice_axis="i").array

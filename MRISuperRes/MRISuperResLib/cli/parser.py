@@ -304,8 +304,8 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         choices=SLICE_AXES,
         default="auto",
         metavar="AXIS",
-        help="slice direction: axial, sagittal, coronal, i, j, k, or auto: the acquired slices "
-        "if they are thick, else axial (default: %(default)s)",
+        help="slice direction: axial, sagittal, coronal, i, j, k, or auto: a single slice, the "
+        "acquired slices if they are thick, else axial (default: %(default)s)",
     )
     parser.add_argument(
         "--device",

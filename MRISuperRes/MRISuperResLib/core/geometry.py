@@ -113,7 +113,8 @@ class SliceAxis:
     Attributes:
         index: Voxel axis normal to the slices: 0, 1 or 2 for i, j or k.
         plane: Nearest anatomical plane: "axial", "coronal" or "sagittal".
-        reason: Reason for the choice: "requested", "thick slices" or "nearly isotropic".
+        reason: Reason for the choice: "requested", "single slice", "thick slices" or "nearly
+            isotropic".
     """
 
     index: int
@@ -163,7 +164,9 @@ def check_slice_axis(name: str) -> None:
         )
 
 
-def choose_slice_axis(ijk_to_ras: ArrayLike, requested: str = "auto") -> SliceAxis:
+def choose_slice_axis(
+    ijk_to_ras: ArrayLike, requested: str = "auto", size: Sequence[int] | None = None
+) -> SliceAxis:
     """Choose the slice direction of a volume.
 
     Args:
@@ -171,6 +174,8 @@ def choose_slice_axis(ijk_to_ras: ArrayLike, requested: str = "auto") -> SliceAx
         requested: One of SLICE_AXES. "auto" selects the acquisition plane of a volume with thick
             slices, because the networks are trained on square pixels, and the axial plane of any
             other volume. A plane selects the voxel axis nearest to its normal.
+        size: Voxel counts (ni, nj, nk). If only one of them is 1, "auto" selects the plane of this
+            single slice. None: not known.
 
     Raises:
         SuperResolutionError: The requested name is unknown (kind "settings").
@@ -181,9 +186,12 @@ def choose_slice_axis(ijk_to_ras: ArrayLike, requested: str = "auto") -> SliceAx
         return SliceAxis(index, _plane(ijk_to_ras, index), "requested")
     if requested in ANATOMICAL:
         return SliceAxis(_nearest(ijk_to_ras, requested), requested, "requested")
-    size = spacing(ijk_to_ras)
-    thickest = int(np.argmax(size))
-    ratio = size[thickest] / max(np.delete(size, thickest))
+    if size is not None and list(size).count(1) == 1:
+        index = list(size).index(1)
+        return SliceAxis(index, _plane(ijk_to_ras, index), "single slice")
+    sides = spacing(ijk_to_ras)
+    thickest = int(np.argmax(sides))
+    ratio = sides[thickest] / max(np.delete(sides, thickest))
     # Headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5.
     if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
         return SliceAxis(thickest, _plane(ijk_to_ras, thickest), "thick slices")

@@ -85,7 +85,7 @@ def upsample_volume(
         Cancelled: `is_cancelled` returned True.
     """
     method = (registry or MethodRegistry()).get(options)
-    axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis)
+    axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
     filled, mask = mask_non_finite(volume.array)
     if options.intensity_range is None:
         intensity = Intensity.of(filled)

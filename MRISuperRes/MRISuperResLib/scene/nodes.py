@@ -71,7 +71,7 @@ def firstUpsamplableNode() -> slicer.vtkMRMLScalarVolumeNode | None:
 
 def sliceAxisOf(node: slicer.vtkMRMLVolumeNode, requested: str) -> SliceAxis:
     """Return the slice axis of a volume node; `requested` is one of `SLICE_AXES`."""
-    return choose_slice_axis(ijkToRAS(node), requested)
+    return choose_slice_axis(ijkToRAS(node), requested, node.GetImageData().GetDimensions())
 
 
 def sliceCount(node: slicer.vtkMRMLVolumeNode, requested: str) -> int:

@@ -211,7 +211,7 @@ def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) 
     """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
     volume = read_volume(path)
     voxels, mask = intensity.mask_non_finite(volume.array)
-    axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis)
+    axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis, volume.size)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)
     _check_content(stack)
     messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]

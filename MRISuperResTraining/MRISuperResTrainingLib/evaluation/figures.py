@@ -121,7 +121,7 @@ def middle_slice(path: str | Path) -> tuple[Volume, SliceAxis]:
         The slice as a volume at its place in space, and its direction.
     """
     volume = read_volume(path)
-    axis = choose_slice_axis(volume.ijk_to_ras)
+    axis = choose_slice_axis(volume.ijk_to_ras, size=volume.size)
     stack = np.moveaxis(volume.array, axis.numpy_axis, 0)
     number = len(stack) // 2
     image = np.asarray(stack[number], dtype=np.float32)
