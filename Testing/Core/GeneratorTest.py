@@ -1,5 +1,6 @@
 """The generator networks: sizes, equations, initial states, arguments."""
 
+import itertools
 import unittest
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch.nn import functional as F
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.networks import make_generator
+from MRISuperResLib.core.networks.bicubic import upsample_bicubic
 from MRISuperResLib.core.networks.rrdb import RRDBNet
 
 
@@ -137,6 +139,64 @@ class CompactTest(unittest.TestCase):
             )
 
 
+class BicubicSkipTest(unittest.TestCase):
+    NETWORKS = (
+        {"network": "compact", "blocks": 1, "features": 4},
+        {"network": "rrdb", "blocks": 1, "features": 4, "growth": 2},
+    )
+
+    def image(self, *shape):
+        return np.random.default_rng(0).normal(0.5, 0.3, shape).astype(np.float32)
+
+    def assert_bicubic(self, found, image, scale):
+        expected = resampling.upsample(image.astype(np.float64), scale)
+        np.testing.assert_allclose(found.detach().numpy(), expected, rtol=0, atol=2e-6)
+
+    def test_it_is_the_bicubic_interpolation_of_the_baseline_up_to_the_edges(self):
+        sizes = ((1, 1), (1, 2), (3, 1), (2, 5), (17, 12))
+        for scale, size in itertools.product((2, 4, 8), sizes):
+            with self.subTest(scale=scale, size=size):
+                image = self.image(2, 3, *size)
+                self.assert_bicubic(upsample_bicubic(torch.from_numpy(image), scale), image, scale)
+
+    def test_an_untrained_network_with_the_skip_is_that_interpolation_also_under_autocast(self):
+        image = self.image(2, 1, 9, 7)
+        for architecture, scale in itertools.product(self.NETWORKS, (2, 4, 8)):
+            with self.subTest(architecture, scale=scale):
+                net = make_generator(architecture | {"skip": True}, scale)
+                self.assert_bicubic(net(torch.from_numpy(image)), image, scale)
+                with torch.autocast("cpu", torch.bfloat16):
+                    self.assert_bicubic(net(torch.from_numpy(image)), image, scale)
+
+    def test_the_network_adds_to_the_skip(self):
+        image = torch.from_numpy(self.image(1, 1, 9, 7))
+        for architecture in self.NETWORKS:
+            with self.subTest(architecture):
+                torch.manual_seed(0)
+                nets = [make_generator(architecture | {"skip": skip}, 2) for skip in (True, False)]
+                torch.nn.init.normal_(nets[0].conv_last.weight)
+                nets[1].load_state_dict(nets[0].state_dict())
+                if architecture["network"] == "compact":
+                    without = F.interpolate(image, scale_factor=2, mode="bicubic")
+                else:
+                    without = torch.zeros(())
+                torch.testing.assert_close(
+                    nets[0](image) - upsample_bicubic(image, 2),
+                    nets[1](image) - without,
+                    rtol=0,
+                    atol=1e-5,
+                )
+
+    def test_after_inference_a_network_with_the_skip_can_be_trained(self):
+        net = make_generator(self.NETWORKS[0] | {"skip": True}, 8)
+        image = torch.rand(1, 1, 5, 5)
+        with torch.inference_mode():
+            net(image)
+        image.requires_grad_()
+        net(image).sum().backward()
+        self.assertTrue(torch.isfinite(image.grad).all())
+
+
 class RegistryTest(unittest.TestCase):
     def test_an_architecture_without_a_network_is_an_rrdb(self):
         self.assertIsInstance(make_generator({"blocks": 1, "features": 8, "growth": 4}, 2), RRDBNet)
@@ -145,6 +205,8 @@ class RegistryTest(unittest.TestCase):
         for wrong, error in (
             ({"network": "transformer"}, ValueError),
             ({"network": "compact", "growth": 4}, TypeError),
+            ({"network": "compact", "skip": 1}, ValueError),
+            ({"network": "compact", "blocks": True}, ValueError),
         ):
             with self.subTest(wrong), self.assertRaises(error):
                 make_generator(wrong, 2)

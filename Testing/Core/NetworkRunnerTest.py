@@ -85,11 +85,13 @@ class MemoryTest(unittest.TestCase):
         st.integers(8, 40),
         st.integers(18 * 18, 4000),
         st.sampled_from((2, 4)),
+        st.booleans(),
     )
     def test_the_result_is_the_same_whatever_fits_into_memory(
-        self, count, height, width, limit, scale
+        self, count, height, width, limit, scale, skip
     ):
-        net, batch = network(scale=scale), slices(count, height, width)
+        architecture = {"network": "compact", "blocks": 1, "features": 4, "skip": skip}
+        net, batch = network(architecture, scale), slices(count, height, width)
         with mock.patch.object(runner, "MIN_TILE", 8):
             self.assert_same(net, batch, NetworkRunner(LimitedNetwork(net, limit), CPU)(batch)())
 
@@ -98,6 +100,7 @@ class MemoryTest(unittest.TestCase):
             {"blocks": 1, "features": 4, "growth": 2},
             {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
             {"network": "compact", "blocks": 3, "features": 4},
+            {"network": "compact", "blocks": 1, "features": 4, "skip": True},
         ):
             net = network(architecture)
             image = torch.zeros(1, 1, 4, 2 * net.reach + 3).requires_grad_()

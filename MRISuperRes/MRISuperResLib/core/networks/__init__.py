@@ -13,6 +13,8 @@ from .compact import CompactNet
 from .rrdb import RRDBNet
 
 NETWORKS: dict[str, type[RRDBNet] | type[CompactNet]] = {"rrdb": RRDBNet, "compact": CompactNet}
+SWITCHES = ("skip",)
+"""Arguments of the networks that are true or false; all others are whole numbers."""
 MAX_PARAMETER = 512
 """Maximum of blocks, features and the like: twenty times the largest published values."""
 
@@ -38,7 +40,10 @@ def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}: choose {', '.join(NETWORKS)}")
     for key, value in parameters.items():
-        if type(value) is not int or not 1 <= value <= MAX_PARAMETER:
+        if key in SWITCHES:
+            if type(value) is not bool:
+                raise ValueError(f"{key} must be true or false, not {value!r}")
+        elif type(value) is not int or not 1 <= value <= MAX_PARAMETER:
             raise ValueError(
                 f"{key} must be a whole number from 1 to {MAX_PARAMETER}, not {value!r}"
             )

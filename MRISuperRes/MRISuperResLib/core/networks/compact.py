@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .bicubic import upsample_bicubic
+
 SLOPE = 0.2
 """Slope of the activation for negative values. With ReLU the channels of the first blocks die one
 after another at the learning rates of a small network, until only the last block learns."""
@@ -48,6 +50,8 @@ class CompactNet(nn.Module):
         blocks: Residual blocks.
         features: Channels of the residual blocks.
         channels: Channels of the images.
+        skip: True: the skip connection is that of `upsample_bicubic`. False: that of PyTorch
+            (a = −0.75, repeated edges), with which the shipped models were trained.
 
     Attributes:
         scale: Upsampling factor.
@@ -55,11 +59,19 @@ class CompactNet(nn.Module):
             input (half the receptive field).
     """
 
-    def __init__(self, scale: int, blocks: int = 8, features: int = 64, channels: int = 1) -> None:
+    def __init__(
+        self,
+        scale: int,
+        blocks: int = 8,
+        features: int = 64,
+        channels: int = 1,
+        skip: bool = False,
+    ) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
-        self.scale, self.reach = scale, 2 * blocks + 3  # one pixel per convolution
+        self.scale, self.skip = scale, skip
+        self.reach = 2 * blocks + 3  # one pixel per convolution
         self.conv_first = nn.Conv2d(channels, features, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
@@ -72,6 +84,9 @@ class CompactNet(nn.Module):
         features = self.conv_first(x)
         features = features + self.conv_body(self.body(features))
         # half precision would round the interpolated input itself
-        return F.pixel_shuffle(self.conv_last(features), self.scale) + F.interpolate(
-            x.float(), scale_factor=self.scale, mode="bicubic"
+        interpolated = (
+            upsample_bicubic(x, self.scale)
+            if self.skip
+            else F.interpolate(x.float(), scale_factor=self.scale, mode="bicubic")
         )
+        return F.pixel_shuffle(self.conv_last(features), self.scale) + interpolated

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .bicubic import upsample_bicubic
+
 SLOPE = 0.2
 """Slope of every LeakyReLU for negative values."""
 BETA = 0.2
@@ -77,6 +79,8 @@ class RRDBNet(nn.Module):
         first_kernel: Side of the first convolution: 3 without an activation as in the official
             code, or 9 with a LeakyReLU as in SRGAN (Ledig et al. 2017, arXiv:1609.04802).
         channels: 1 for MRI, 3 for checkpoints trained on photographs.
+        skip: Add `upsample_bicubic` of the input, so that the network learns only the difference
+            from interpolation; an untrained network interpolates.
 
     Attributes:
         scale: Upsampling factor.
@@ -92,13 +96,14 @@ class RRDBNet(nn.Module):
         growth: int = 32,
         first_kernel: int = 3,
         channels: int = 1,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
         if first_kernel not in (3, 9):
             raise ValueError(f"the first kernel must be 3 or 9, not {first_kernel}")
-        self.scale = scale
+        self.scale, self.skip = scale, skip
         # first convolution, blocks, body; the rest, on ever smaller pixels, less than 3
         self.reach = first_kernel // 2 + 15 * blocks + 1 + 3
         self.activate_first = first_kernel == 9
@@ -110,10 +115,13 @@ class RRDBNet(nn.Module):
             self.add_module(name, _conv(features, features))
         self.conv_hr = _conv(features, features)
         self.conv_last = _conv(features, channels)
+        if skip:
+            for parameter in self.conv_last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the upsampled images, in float32 also under autocast."""
-        x = self.conv_first(x)
+        images, x = x, self.conv_first(x)
         if self.activate_first:
             x = _activate(x)
         x = x + self.conv_body(self.body(x))
@@ -124,5 +132,5 @@ class RRDBNet(nn.Module):
         x = _activate(self.conv_hr(x))
         # the eight bits of bfloat16 would show as steps in the image
         with torch.autocast(x.device.type, enabled=False):
-            image: torch.Tensor = self.conv_last(x.to(self.conv_last.weight.dtype))
-            return image
+            output: torch.Tensor = self.conv_last(x.to(self.conv_last.weight.dtype))
+            return output + upsample_bicubic(images, self.scale) if self.skip else output
