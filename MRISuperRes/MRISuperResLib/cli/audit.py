@@ -165,7 +165,7 @@ def _audit_file(
             console.error(files.skip(source, str(error), options.scale))
             continue
         console.messages(result.messages)
-        files.add(name, source, options, result)
+        files.add(name, source, volume.space, options, result)
 
 
 def _update_cards(anatomy: str, cards: dict[str, Path], files: AuditFiles, out: Path) -> None:
@@ -208,12 +208,20 @@ class AuditFiles:
         self.skipped.append(f"{source}{at_scale}: {reason}")
         return self.skipped[-1]
 
-    def add(self, name: str, source: Path, options: AuditOptions, result: VolumeAudit) -> None:
+    def add(
+        self,
+        name: str,
+        source: Path,
+        space: dict[str, str],
+        options: AuditOptions,
+        result: VolumeAudit,
+    ) -> None:
         """Write the maps of a volume and record its findings.
 
         Args:
             name: Name of the volume in the tables.
             source: Its file.
+            space: Space of its coordinates, see `Volume.space`.
             options: Options of the scale.
             result: Its audit.
         """
@@ -240,7 +248,8 @@ class AuditFiles:
                 "options": options.to_dict(),
                 "volume": record,
             }
-            write_volume(path, Volume(audit.crossing, result.ijk_to_ras, provenance=origin))
+            crossing = Volume(audit.crossing, result.ijk_to_ras, provenance=origin, header=space)
+            write_volume(path, crossing)
 
     def finish(self) -> str:
         """Write tables and figure; return the text of audit.md.

@@ -230,7 +230,7 @@ def write_maps(
 
     def write(name: str, array: np.ndarray, like: Volume, formula: str) -> None:
         record = {key: common[key] for key in ("software", "date")} | {"notice": f"map: {formula}"}
-        volume = Volume(array, like.ijk_to_ras, provenance=record)
+        volume = Volume(array, like.ijk_to_ras, provenance=record, header=like.space)
         write_volume(folder / f"{name}.nii.gz", volume)
 
     for name, array in arrays.items():

@@ -47,6 +47,7 @@ def describe_upsampling(
     Returns:
         JSON values: notice, model with its hash, options, input, library versions and date.
     """
+    description = volume.header.get("descrip")
     return {
         **record_header(NOTICE),
         "model": model_record(method),
@@ -59,6 +60,7 @@ def describe_upsampling(
             "size": list(volume.size),
             "spacing": list(volume.spacing),
             "type": str(volume.array.dtype),
+            **({"description": description} if description else {}),
         },
         "intensity": {"low": intensity.low, "high": intensity.high},
         "versions": versions(),

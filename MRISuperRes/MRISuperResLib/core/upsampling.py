@@ -119,6 +119,7 @@ def upsample_volume(
         geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
         tuple(messages),
         provenance.describe_upsampling(volume, options, method, axis, intensity),
+        volume.header,
     )
 
 

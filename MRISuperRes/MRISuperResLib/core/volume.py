@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from .messages import Message
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
+
+SPACE_FIELDS = ("sform_code", "qform_code")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,9 @@ class Volume:
         messages: Messages about the volume.
         provenance: JSON values that describe how the volume was computed; None for an acquired
             volume.
+        header: Further fields of the source's header that stay true after upsampling: values by
+            the names of ITK's metadata dictionary, such as "sform_code" and "descrip" of NIfTI and
+            the user fields of NRRD.
 
     Raises:
         SuperResolutionError: The array or the matrix is not that of a scalar volume, or the
@@ -37,6 +43,7 @@ class Volume:
     ijk_to_ras: np.ndarray
     messages: tuple[Message, ...] = ()
     provenance: dict[str, Any] | None = None
+    header: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_array(self.array)
@@ -56,6 +63,11 @@ class Volume:
         """Voxel counts (ni, nj, nk)."""
         k, j, i = self.array.shape
         return i, j, k
+
+    @property
+    def space(self) -> dict[str, str]:
+        """Fields of the header that name the space of the coordinates; maps keep these alone."""
+        return {key: value for key, value in self.header.items() if key in SPACE_FIELDS}
 
     @classmethod
     def read(cls, path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:

@@ -144,6 +144,7 @@ def compare_methods(
                     outputs[name],
                     stack.ijk_to_ras,
                     provenance=_describe(name, method, volume, stack, options),
+                    header=volume.header,
                 ),
             )
             for name, method in shared.methods.items()

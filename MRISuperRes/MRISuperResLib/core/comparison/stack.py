@@ -71,12 +71,12 @@ class SliceStack:
             matrix = volume.ijk_to_ras
             factors = np.divide(1, self.axis.factors(options.scale))
             low_matrix = geometry.upsampled_ijk_to_ras(matrix, factors)
-            self.low = Volume(self._degrade_all(), low_matrix)
+            self.low = Volume(self._degrade_all(), low_matrix, header=volume.header)
             self.low_intensity = Intensity.of(self.low.array)
         else:
             factors = np.array(self.axis.factors(options.scale))
             matrix = geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors)
-            self.low = Volume(array, volume.ijk_to_ras)
+            self.low = Volume(array, volume.ijk_to_ras, header=volume.header)
             self.low_intensity = self.intensity
         self.ijk_to_ras: np.ndarray = matrix
         self._low = np.moveaxis(self.low.array, self.axis.numpy_axis, 0)
@@ -126,7 +126,8 @@ class SliceStack:
         """Return the cropped reference in the type of the volume; None without a reference."""
         if not self._options.reference:
             return None
-        return Volume(np.ascontiguousarray(self._to_volume(self._source)), self.ijk_to_ras)
+        array = np.ascontiguousarray(self._to_volume(self._source))
+        return Volume(array, self.ijk_to_ras, header=self.low.header)
 
     def _sides(self, whole: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return (rows, columns) of the low-resolution and of the upsampled slices."""

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,21 @@ NON_ANATOMICAL_SPACES = frozenset(
     for ending in ("", "-time")
 )
 """NRRD spaces without the patient's orientation."""
+OUTDATED = re.compile(
+    r"ITK_|NRRD_(?!content)|dim\[|pixdim\[(?!4)|(qto|qoffset|quatern|scl|srow)_"
+    r"|(bitpix|datatype|nifti_type|qfac|vox_offset)$"
+)
+"""Fields about the voxels, the grid or the origin of a file; ITK copies some of them from NIfTI."""
+FRAMES = re.compile(r"DWMRI_|MultiVolume\.|axis 0 |modality$")
+"""Fields about all frames of a file."""
+RESERVED = re.compile(
+    r"(Binary|Compress|Element|Header|Object)\w*|AcquisitionDate|AnatomicalOrientation|Color|Comment"
+    r"|CenterOfRotation|DimSize|DistanceUnits|ID|ImagePosition|Modality|NDims|Name|Offset"
+    r"|Orientation|Origin|ParentID|Position|Rotation|SequenceID|TransformMatrix|.*=.*"
+)
+"""Names that have a meaning in MetaImage headers, or cannot be written to them."""
+LONGEST_META_FIELD = 30000
+"""MetaImage files with longer fields cannot be read."""
 
 
 @contextlib.contextmanager
@@ -84,10 +100,10 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     """
     name = path.name
     if image_io == "NrrdImageIO":
-        header = read_header(path)
-        if has_time_axis(header):
-            return _read_time_series(header, frame)
-        verify_packed_nrrd(header)
+        text = read_header(path)
+        if has_time_axis(text):
+            return _read_time_series(text, frame)
+        verify_packed_nrrd(text)
     reader = _reader(path, image_io, name)
     size = reader.GetSize()
     is_sequence = _check_voxels(name, reader)
@@ -95,11 +111,12 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     chosen = choose_frame(name, frames, frame)
     ijk_to_ras, messages = _position(name, reader)
     check_grid(name, ijk_to_ras)
+    header = _user_fields(reader, frames)
 
     if image_io == "MetaImageIO":
         packed = read_packed_meta(path, size, chosen)
         if packed is not None:
-            return Volume(packed, ijk_to_ras, tuple(messages))
+            return Volume(packed, ijk_to_ras, tuple(messages), header=header)
     if len(size) > 3:
         reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
         reader.SetExtractIndex([0, 0, 0, chosen, *[0] * (len(size) - 4)])
@@ -112,7 +129,8 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
             raise _unreadable(name, e) from e
     if is_sequence:
         array = np.ascontiguousarray(array[..., chosen])
-    return Volume(array if array.ndim == 3 else array[None], ijk_to_ras, tuple(messages))
+    array = array if array.ndim == 3 else array[None]
+    return Volume(array, ijk_to_ras, tuple(messages), header=header)
 
 
 def _reader(path: Path, image_io: str, name: str) -> sitk.ImageFileReader:
@@ -136,12 +154,13 @@ def _read_time_series(header: Header, frame: int | None) -> Volume:
         _check_voxels(name, reader)
         ijk_to_ras, messages = _position(name, reader)
         check_grid(name, ijk_to_ras)
-    chosen = choose_frame(name, int(header.fields["sizes"].split()[3]), frame)
+    frames = int(header.fields["sizes"].split()[3])
+    chosen = choose_frame(name, frames, frame)
     try:
         array = read_time_frame(header, chosen)
     except MemoryError as e:
         raise out_of_memory(name, reader.GetSize(), 8) from e
-    return Volume(array, ijk_to_ras, tuple(messages))
+    return Volume(array, ijk_to_ras, tuple(messages), header=_user_fields(reader, frames))
 
 
 def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
@@ -188,6 +207,15 @@ def _position(name: str, reader: sitk.ImageFileReader) -> tuple[np.ndarray, list
     return geometry.LPS_TO_RAS @ lps, messages
 
 
+def _user_fields(reader: sitk.ImageFileReader, frames: int) -> dict[str, str]:
+    """Return the fields that stay true for one upsampled frame."""
+    return {
+        key: reader.GetMetaData(key).encode(errors="surrogateescape").decode(errors="replace")
+        for key in reader.GetMetaDataKeys()
+        if key.isprintable() and not OUTDATED.match(key) and not (frames > 1 and FRAMES.match(key))
+    }
+
+
 def _unreadable(name: str, error: Exception) -> SuperResolutionError:
     # ITK has no exception types: only the text distinguishes a bad grid from a bad file
     text = str(error)
@@ -207,6 +235,17 @@ def read_by_gdcm(path: Path) -> np.ndarray:
     """
     with silence():
         return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
+
+
+def _writable_fields(header: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Return the fields that the format of a file can hold."""
+    if path.suffix != ".mha":
+        return dict(header)
+    return {
+        key: " ".join(value.split())
+        for key, value in header.items()
+        if value and len(value) <= LONGEST_META_FIELD and not RESERVED.fullmatch(key)
+    }
 
 
 def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
@@ -229,6 +268,8 @@ def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compressio
         image = volume.to_sitk()
     except RuntimeError as e:  # ITK has no exception type for lack of memory
         raise MemoryError(str(e)) from e
+    for key, value in _writable_fields(volume.header, path).items():
+        image.SetMetaData(key, value)
     for key, value in provenance.items():
         image.SetMetaData(PREFIX + key, value if isinstance(value, str) else json.dumps(value))
     try:

@@ -37,7 +37,7 @@ from .checks import (
     segmentation,
 )
 from .inflate import GZIP_MAGIC, IGZIP, DamagedStreamError, InflatedFile
-from .nifti_geometry import read_position
+from .nifti_header import read_fields, read_position, write_fields
 
 IGZIP_THREADED: Any
 try:
@@ -78,7 +78,7 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
             header = _header(file, name)
             size, frames = _size(header, name)
             dtype = _dtype(header, name)
-            ijk_to_ras, messages = read_position(header, size, name)
+            ijk_to_ras, codes, messages = read_position(header, size, name)
             check_grid(name, ijk_to_ras)
             if frame is None and frames > 1 and int(header["dim"][4]) == 1:
                 raise _ambiguous(name, frames)
@@ -96,7 +96,7 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
         raise SuperResolutionError(
             f"The header of {name} is damaged ({str(e).splitlines()[0]}). Export it again."
         ) from e
-    return Volume(array, ijk_to_ras, tuple(messages))
+    return Volume(array, ijk_to_ras, tuple(messages), header=read_fields(header) | codes)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -248,7 +248,7 @@ def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compress
     Args:
         path: Ends in .nii or .nii.gz; the latter is compressed.
         volume: Voxels of an integer or floating-point type of 8 to 64 bits.
-        provenance: JSON values; its "software" and "notice" become the description.
+        provenance: JSON values; its "software" and "notice" begin the description.
         compression: gzip level, 1 to 3.
 
     Raises:
@@ -266,9 +266,9 @@ def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compress
     header = image.header
     header.set_xyzt_units("mm")
     header.set_slope_inter(1, 0)
+    notice = f"{provenance.get('software', '')}: {provenance.get('notice', '')}"
+    write_fields(header, volume.header, notice if provenance else "")
     if provenance:
-        description = f"{provenance.get('software', '')}: {provenance.get('notice', '')}"
-        header["descrip"] = description.encode("ascii", "replace")[:79]
         comment = json.dumps(provenance).encode("ascii")
         header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
     head = io.BytesIO()

@@ -1,12 +1,13 @@
-"""Position of the voxel grid in NIfTI headers: sform, qform and voxel size.
+"""NIfTI headers: the position of the voxel grid, and the fields that outputs keep.
 
-nibabel and ITK refuse a file if one of the three is damaged, even one that is not needed.
+nibabel and ITK refuse a file if one of sform, qform and voxel size is damaged, even one that is not
+needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -25,11 +26,83 @@ SIZE_TOLERANCE = 2e-3
 """Relative difference of voxel sizes that rounding in a header explains."""
 QUATERNION_TOLERANCE = 1e-3
 """Excess over 1 of the squared quaternion that rounding in a header explains."""
+SCANNER, ALIGNED = 1, 2
+"""Codes of scanner coordinates, and of coordinates whose origin is unknown."""
+TEXTS = {"descrip": 79, "intent_name": 15, "aux_file": 23}
+"""Fields with text, and their usable bytes."""
+NUMBERS = (
+    *("cal_min", "cal_max", "intent_code", "intent_p1", "intent_p2", "intent_p3", "toffset"),
+    *("dim_info", "slice_code", "slice_start", "slice_end", "slice_duration"),
+)
+SLICE_TIMING = frozenset(("slice_code", "slice_start", "slice_end", "slice_duration"))
+TIME_STEP = "pixdim[4]"
+TIME_UNITS = 0x38
+"""Bits of xyzt_units that belong to the time axis."""
+
+
+def read_fields(header: nibabel.Nifti1Header) -> dict[str, str]:
+    """Return the fields that stay true after upsampling, except the codes of the position.
+
+    Fields that are empty, zero or not finite are left out.
+    """
+    fields = {}
+    for key in TEXTS:
+        text = cast(bytes, header[key].item()).split(b"\0")[0].decode("utf-8", "replace").strip()
+        if text:
+            fields[key] = text
+    numbers = {key: header[key].item() for key in NUMBERS}
+    numbers |= {
+        TIME_STEP: header["pixdim"][4].item(),
+        "xyzt_units": int(header["xyzt_units"]) & TIME_UNITS,
+    }
+    return fields | {
+        key: f"{number:.9g}" for key, number in numbers.items() if number and np.isfinite(number)
+    }
+
+
+def write_fields(header: nibabel.Nifti1Header, fields: Mapping[str, str], notice: str) -> None:
+    """Set the fields of a header whose size, position and unit of length are set.
+
+    Slice timing is written only if it is that of all slices along its axis.
+
+    Args:
+        header: Header of the output.
+        fields: Fields from `read_fields`, or of another format; unusable values are ignored.
+        notice: Text that precedes the description of the source.
+    """
+    texts = {key: fields.get(key, "") for key in TEXTS}
+    texts["descrip"] = "; ".join(filter(None, (notice, texts["descrip"])))
+    for key, text in texts.items():
+        header[key] = text.encode()[: TEXTS[key]].decode(errors="ignore").encode()
+    for key in NUMBERS:
+        header[key] = _number(fields, key, header[key].dtype)
+    axis = int(header["dim_info"]) >> 4 & 3
+    if not axis or int(header["slice_end"]) != int(header["dim"][axis]) - 1:
+        for key in SLICE_TIMING:
+            header[key] = 0
+    units = int(_number(fields, "xyzt_units", header["xyzt_units"].dtype)) & TIME_UNITS
+    header["xyzt_units"] = int(header["xyzt_units"]) | units
+    if TIME_STEP in fields:
+        header["pixdim"][4] = _number(fields, TIME_STEP, header["pixdim"].dtype)
+    for key in ("qform_code", "sform_code"):
+        if key in fields:
+            header[key] = max(_number(fields, key, header[key].dtype), 0)
+    header["sform_code"] = int(header["sform_code"]) or int(header["qform_code"]) or SCANNER
+
+
+def _number(fields: Mapping[str, str], key: str, dtype: np.dtype) -> float:
+    """Return a field as a number that the type can hold; 0 if it has none."""
+    try:
+        number = float(fields.get(key, 0))
+    except ValueError:
+        return 0
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return number if limits.min <= number <= limits.max else 0
 
 
 def read_position(
     header: nibabel.Nifti1Header, size: Sequence[int], name: str
-) -> tuple[np.ndarray, list[Message]]:
+) -> tuple[np.ndarray, dict[str, str], list[Message]]:
     """Compute IJKToRAS: the sform, else the qform, else the grid as ITK and 3D Slicer do.
 
     Args:
@@ -38,20 +111,24 @@ def read_position(
         name: Name of the file, for messages.
 
     Returns:
-        (4, 4) matrix in mm, and warnings about damaged, contradicting or missing information.
+        (4, 4) matrix in mm; the codes that sform and qform of an output with this position get;
+        and warnings about damaged, contradicting or missing information.
 
     Raises:
         SuperResolutionError: The header gives no usable position.
     """
-    has_sform, has_qform = int(header["sform_code"]) > 0, int(header["qform_code"]) > 0
+    sform_code, qform_code = (max(int(header[key]), 0) for key in ("sform_code", "qform_code"))
+    has_sform, has_qform = sform_code > 0, qform_code > 0
     sform, qform = header.get_sform(), qform_matrix(header)
     pixdim = header["pixdim"][1:4].astype(float)
     if has_sform and _is_usable(sform):
         matrix, messages = _check_sform(header, sform, pixdim, name)
         if has_qform and not messages:
             messages = _check_qform(matrix, qform, size, name)
+        if messages:
+            qform_code = 0  # it was that of another position
     elif has_qform and qform is not None:
-        matrix = qform
+        matrix, sform_code = qform, qform_code
         messages = []
         if has_sform:
             text = f"The sform of {name} is damaged. The qform is used."
@@ -60,9 +137,11 @@ def read_position(
         raise unusable_grid(name)
     else:
         matrix = geometry.LPS_TO_RAS @ np.diag([*pixdim, 1.0])
+        sform_code = ALIGNED
         messages = [unknown_orientation(name, "neither qform nor sform")]
     matrix[:3] *= MILLIMETERS.get(int(header["xyzt_units"]) & 7, 1.0)
-    return matrix, messages
+    codes = {"sform_code": str(sform_code), "qform_code": str(qform_code)}
+    return matrix, codes, messages
 
 
 def qform_matrix(header: nibabel.Nifti1Header) -> np.ndarray | None:
