@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,9 +294,13 @@ def load_model(
 
 
 def _volume(source: Source, frame: int | None = None, series: str | None = None) -> Volume:
-    """Read or convert a source."""
+    """Read or convert a source; issue the warnings about a file before the work."""
     if isinstance(source, (str, os.PathLike)):
-        return Volume.read(Path(source), frame, series)
+        volume = Volume.read(Path(source), frame, series)
+        for message in volume.messages:
+            if message.is_warning:
+                warnings.warn(message.text, stacklevel=3)
+        return volume
     if frame is not None or series is not None:
         raise SuperResolutionError(
             "“frame” and “series” select a volume in a file: give the path of a file or folder.",

@@ -17,6 +17,8 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume, write_volume
 from MRISuperResLib.core.volume import Volume
 
+from made_files import write_series
+
 MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
 
 
@@ -211,6 +213,15 @@ class BatchTest(unittest.TestCase):
         self.assertEqual(
             [self.report()[name][0] for name in ("gone.nii.gz", "a.nii.gz")], ["failed", "written"]
         )
+
+    def test_report_has_the_warnings_of_an_upsampled_volume(self):
+        (self.folder / "scan").mkdir()
+        write_series(self.folder / "scan", 3, modality="CT")
+        code, _, err = self.run_main("scan")
+        self.assertEqual(code, 0, err)
+        status, message = self.report()["scan"]
+        self.assertEqual(status, "written")
+        self.assertRegex(message, "is CT, not MR. No model was trained on CT")
 
     def test_plan_takes_a_dicom_folder_as_one_volume_named_after_it(self):
         (self.folder / "series").mkdir()

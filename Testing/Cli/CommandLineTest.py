@@ -75,6 +75,15 @@ class UpsampleTest(CommandLineTest):
         self.assertEqual(code, 0, err)
         self.assertNotIn("warning:", err)
 
+    def test_a_warning_about_the_input_comes_once_and_before_the_work(self):
+        (self.folder / "scan").mkdir()
+        write_series(self.folder / "scan", 3, modality="CT")
+        code, _, err = run("upsample", self.folder / "scan", self.output, *BASELINE)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(err.count("warning: The modality of the series in scan is CT, not MR."), 1)
+        self.assertLess(err.index("warning: The modality"), err.index("slices/s"))
+        self.assertEqual(err.count("note: Series"), 1)
+
     def test_every_option_reaches_the_upsampling(self):
         frames = self.folder / "frames.mha"
         import SimpleITK as sitk

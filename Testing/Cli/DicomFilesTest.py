@@ -167,7 +167,7 @@ class DicomFolderTest(DicomTest):
         write_series(self.folder, 3, modality="CT")
         message = read_volume(self.folder).messages[0]
         self.assertEqual((message.level, message.code), ("warning", "modality"))
-        self.assertRegex(message.text, "is CT, not MR")
+        self.assertRegex(message.text, "is CT, not MR. No model was trained on CT")
 
 
 class DicomFileTest(DicomTest):

@@ -89,6 +89,17 @@ class UpsampleTest(FolderTestCase):
         self.assertEqual(result.provenance["precision"], "float32")
         self.assertEqual([m.level for m in result.messages], ["info"])
 
+    def test_warning_about_a_file_is_issued_before_the_work(self):
+        image = sitk.GetImageFromArray(self.array[0])
+        for tag, value in (("0008|0060", "CT"), ("0020|0037", r"1\0\0\0\1\0")):
+            image.SetMetaData(tag, value)
+        sitk.WriteImage(image, str(self.folder / "a.dcm"))
+        with (
+            self.assertWarnsRegex(UserWarning, "is CT, not MR. No model was trained on CT"),
+            self.assertRaises(sr.Cancelled),
+        ):
+            sr.upsample(self.folder / "a.dcm", model="nearest", is_cancelled=lambda: True)
+
     def test_result_is_saved_with_its_provenance(self):
         path = self.folder / "out.nii.gz"
         result = sr.upsample((self.array, MATRIX), model="nearest", scale=2)

@@ -5,6 +5,7 @@ import unittest
 import numpy as np
 import slicer
 import vtk
+from dicom_helpers import DatabaseDouble, opened
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.scene.nodes import (
     firstUpsamplableNode,
@@ -84,6 +85,16 @@ class VolumeNodesTest(unittest.TestCase):
         self.assertIsNone(firstUpsamplableNode())
         node = make_volume()
         self.assertIs(firstUpsamplableNode(), node)
+
+    def test_node_from_dicom_images_of_another_modality_has_a_warning(self):
+        for modality, codes in (("MR", []), ("CT", ["modality"]), ("", [])):
+            node = make_volume()
+            self.assertEqual(volumeFromNode(node).messages, ())
+            node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+            self.assertEqual(volumeFromNode(node).messages, ())  # no database is open
+            with opened(DatabaseDouble({"1.2.3": "a", "1.2.4": "b"}, modality)):
+                messages = volumeFromNode(node).messages
+                self.assertEqual([m.code for m in messages if m.is_warning], codes, modality)
 
     def test_reading_does_not_change_the_node(self):
         node = make_volume()

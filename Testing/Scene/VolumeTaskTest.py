@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import slicer
+from dicom_helpers import DatabaseDouble, opened
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.progress import Progress
@@ -68,6 +69,13 @@ class VolumeTaskTest(unittest.TestCase):
         self.assertEqual(self.progress, [Progress(1, 7, 2.0, 1.0)])
         np.testing.assert_allclose(corners_ras(task.result), corners_ras(self.input), atol=1e-9)
         self.assertEqual([message.code for message in task.messages], ["slice-axis"])
+
+    def test_warning_about_the_input_precedes_the_messages_of_the_result(self):
+        self.input.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+        with opened(DatabaseDouble({"1.2.3": "a"}, "CT")):
+            task = self.start()
+        self.worker.finish()
+        self.assertEqual([m.code for m in task.messages], ["modality", "slice-axis"])
 
     def test_given_output_is_replaced(self):
         output = make_volume(name="Mine")

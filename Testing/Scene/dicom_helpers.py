@@ -13,13 +13,16 @@ from MRISuperResLib.core.io.dicom_read import find_series, read_dicom
 
 
 class DatabaseDouble:
-    """Double of a ctkDICOMDatabase; files: paths by SOP Instance UID."""
+    """Double of a ctkDICOMDatabase; files: paths by SOP Instance UID; all of one modality."""
 
-    def __init__(self, files):
-        self._files = files
+    def __init__(self, files, modality="MR"):
+        self._files, self._modality = files, modality
 
     def fileForInstance(self, uid):
         return self._files.get(uid, "")
+
+    def instanceValue(self, uid, tag):
+        return self._modality if uid in self._files and tag == "0008,0060" else ""
 
 
 def load_series(folder):

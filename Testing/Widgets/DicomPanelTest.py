@@ -67,6 +67,13 @@ class DicomPanelTest(unittest.TestCase):
         wait_for_end(self.widget.upsampling.task)
         self.assert_disabled("was not loaded from DICOM")
 
+    def test_images_of_another_modality_give_a_warning_before_the_run(self):
+        self.assertTrue(self.ui.modelWarningLabel.isHidden())
+        with opened(DatabaseDouble(self.files, "CT")):
+            self.widget.upsampling.update()
+            self.assertIn("is CT, not MR", self.ui.modelWarningLabel.text)
+            self.assertFalse(self.ui.modelWarningLabel.isHidden())
+
     def test_cancelled_folder_dialog_writes_nothing(self):
         self.apply()
         answer_next("")

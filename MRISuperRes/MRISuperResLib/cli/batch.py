@@ -60,8 +60,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             with translate_os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
             write = make_writer(target, source, as_dicom)
-            upsample_file(source, write, options, registry, console, is_cancelled)
-            report.add(source, target, WRITTEN, seconds=time.monotonic() - start)
+            result = upsample_file(source, write, options, registry, console, is_cancelled)
+            warnings = " ".join(message.text for message in result.messages if message.is_warning)
+            report.add(source, target, WRITTEN, warnings, time.monotonic() - start)
         except SuperResolutionError as error:
             report.add(source, target, FAILED, str(error))
             if error.kind == "device":  # this process cannot use the GPU again

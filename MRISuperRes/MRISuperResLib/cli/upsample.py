@@ -109,6 +109,7 @@ def upsample_file(
     """
     try:
         volume = read_volume(source, frame, series)
+        console.messages(volume.messages)  # before the work, as some advise against it
         result = _upsample(volume, options, registry, console, is_cancelled)
         provenance = result.provenance or {}
         file = {"file": Path(source).name, "frame": frame, "series": series}
@@ -146,5 +147,5 @@ def _upsample(
             "Close other applications, crop the volume or choose a smaller scale.",
             "memory",
         ) from error
-    console.messages(result.messages)
+    console.messages(result.messages[len(volume.messages) :])
     return result

@@ -15,7 +15,7 @@ from ..core.options import UpsamplingOptions
 from ..core.progress import format_duration
 from ..core.system import available_memory, device_kind, estimate_run, format_bytes
 from ..core.upsampling import spacing_messages
-from .nodes import ijkToRAS, sliceAxisOf
+from .nodes import ijkToRAS, modalityMessages, sliceAxisOf
 
 if TYPE_CHECKING:
     from ..core.models.card import ModelCard
@@ -45,11 +45,14 @@ def describeGeometry(node: slicer.vtkMRMLVolumeNode, sliceAxis: str, scale: int)
     )
 
 
-def spacingMessages(
+def trainingMessages(
     node: slicer.vtkMRMLVolumeNode, sliceAxis: str, cards: Iterable[ModelCard]
 ) -> list[Message]:
-    """Return a warning for every model that was not trained on slices like those of a volume."""
-    return spacing_messages(ijkToRAS(node), sliceAxisOf(node, sliceAxis), cards)
+    """Return warnings about a modality or slices that models were not trained on."""
+    return [
+        *modalityMessages(node),
+        *spacing_messages(ijkToRAS(node), sliceAxisOf(node, sliceAxis), cards),
+    ]
 
 
 def describeEstimate(

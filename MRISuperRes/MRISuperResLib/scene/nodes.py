@@ -12,9 +12,12 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from ..core.errors import SuperResolutionError
 from ..core.geometry import SliceAxis, choose_slice_axis
+from ..core.io.checks import other_modality
+from ..core.messages import Message
 from ..core.volume import Volume
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
+MODALITY_TAG = "0008,0060"
 SOURCE_IMAGES = "SourceInstanceUIDs"
 """Attribute with the UIDs of the input's DICOM images."""
 
@@ -96,7 +99,18 @@ def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
                 "The voxel type of “{name}” is not supported. Convert it to another scalar type."
             ).format(name=node.GetName())
         ) from error
-    return Volume(array, ijkToRAS(node))
+    return Volume(array, ijkToRAS(node), modalityMessages(node))
+
+
+def modalityMessages(node: slicer.vtkMRMLVolumeNode) -> tuple[Message, ...]:
+    """Return a warning if a node was loaded from DICOM images of another modality than MR."""
+    images = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    # missing until the user chooses a database folder in the module DICOM
+    database = getattr(slicer, "dicomDatabase", None)
+    if not images or database is None:
+        return ()
+    modality = database.instanceValue(images[0], MODALITY_TAG)
+    return (other_modality(node.GetName(), modality),) if modality not in ("", "MR") else ()
 
 
 def outputName(inputName: str, provenance: dict) -> str:

@@ -190,6 +190,7 @@ class Task(BackgroundTask):
         return os.path.join(self._folder, "input.npy")
 
     def _saveInput(self, volume: Volume) -> None:
+        self._inputMessages = volume.messages
         try:
             np.save(self._inputPath, volume.array, allow_pickle=False)
         except OSError as error:
@@ -240,7 +241,8 @@ class Task(BackgroundTask):
 
     def _onResult(self, event: dict[str, Any]) -> None:
         try:
-            self._messages.append((self.part, [Message.from_dict(m) for m in event["messages"]]))
+            messages = [*self._inputMessages, *map(Message.from_dict, event["messages"])]
+            self._messages.append((self.part, messages))
             following = self.strategy.accept(
                 event, self.inputNode, self._node(self._parentTransformId)
             )

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from ..core.options import UpsamplingOptions
 from ..core.system import device_kind
-from ..scene.descriptions import describeEstimate, describeGeometry, spacingMessages
+from ..scene.descriptions import describeEstimate, describeGeometry, trainingMessages
 from ..scene.dicom_export import whyNotExportable
 from ..scene.nodes import whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode
@@ -108,7 +108,7 @@ class UpsamplePanel(TaskPanel):
             frames = sequence.GetNumberOfDataNodes() if sequence is not None else 1
             geometry = describeGeometry(volume, options.slice_axis, options.scale)
             estimate, estimateWarning = self.describeEstimate([volume] * frames)
-            messages = spacingMessages(volume, options.slice_axis, self.models.cards)
+            messages = trainingMessages(volume, options.slice_axis, self.models.cards)
             modelWarning = "\n".join(message.text for message in messages)
         self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, estimate)))
         _showWarning(self._ui.estimateWarningLabel, estimateWarning)

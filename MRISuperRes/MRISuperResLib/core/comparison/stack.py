@@ -55,9 +55,7 @@ class SliceStack:
         """
         self._options = options
         array, mask = mask_non_finite(volume.array)
-        self.axis: SliceAxis = choose_slice_axis(
-            volume.ijk_to_ras, options.slice_axis, volume.size
-        )
+        self.axis: SliceAxis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
         self.intensity = Intensity.of(array)
         whole = np.moveaxis(array, self.axis.numpy_axis, 0)
         self._source = (

@@ -85,6 +85,20 @@ def unknown_orientation(name: str, reason: str, grid: str = "voxel grid") -> Mes
     )
 
 
+def other_modality(name: str, modality: str) -> Message:
+    """Return the warning about a DICOM image that is no MR image.
+
+    Args:
+        name: Name of the file or series.
+        modality: Its modality, such as "CT"; "" if it is unknown.
+    """
+    return warning(
+        "modality",
+        f"The modality of {name} is {modality or 'unknown'}, not MR. No model was trained on "
+        f"{modality or 'other modalities'}; do not trust the result.",
+    )
+
+
 def not_scalar(name: str, components: int | str, is_color: bool = False) -> SuperResolutionError:
     """Return the error for a file with more than one number per voxel.
 

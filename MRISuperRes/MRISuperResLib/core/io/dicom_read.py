@@ -29,9 +29,9 @@ from pydicom.uid import (
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from ..messages import Message, info, warning
+from ..messages import Message, info
 from ..volume import Volume
-from .checks import check_grid, not_scalar, out_of_memory, read_errors, segmentation
+from .checks import check_grid, not_scalar, other_modality, out_of_memory, read_errors, segmentation
 from .derived_image import readable_header
 from .dicom_file import DAMAGED, Slice, may_be_dicom
 from .dicom_geometry import grid_of
@@ -246,11 +246,7 @@ def _arrange(
     check_grid(name, lps)
     modality = slices[0].text("Modality")
     if modality != "MR":
-        text = (
-            f"The modality of {name} is {modality or 'unknown'}, not MR. The models were trained "
-            "on MRI; do not trust the result."
-        )
-        messages.insert(0, warning("modality", text))
+        messages.insert(0, other_modality(name, modality))
     return Series(name, slices, geometry.LPS_TO_RAS @ lps, tuple(messages))
 
 
