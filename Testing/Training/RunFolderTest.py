@@ -9,14 +9,18 @@ from unittest import mock
 
 import made_vgg
 import numpy as np
+import safetensors.torch
 import torch
 from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResLib.core.io.atomic import atomic_file
 from MRISuperResTrainingLib.options.settings import Settings
+from MRISuperResTrainingLib.runs.export import export
 
 
 class RunFolderTest(RunTest):
@@ -127,6 +131,96 @@ class BeginningTest(RunTest):
             else:
                 torch.testing.assert_close(second.weights("psnr-last")[name], value)
 
+    def install(self, name, architecture, scale, **card):
+        """Install a model with random weights, and return them."""
+        folder = self.folder / "installed"
+        folder.mkdir(exist_ok=True)
+        self.enterContext(mock.patch.dict(os.environ, {"MRISUPERRES_MODELS": str(folder)}))
+        torch.manual_seed(7)
+        net = make_generator(architecture, scale)
+        for parameter in net.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        weights = net.state_dict()
+        write_model(
+            folder,
+            safetensors.torch.save(weights),
+            name=name,
+            title=name,
+            scale=scale,
+            stage="psnr",
+            architecture=architecture,
+            **card,
+        )
+        return weights
+
+    def start(self, start_from, sources=None, name="run", **changes):
+        """Make one step that changes nothing, and return the folder of the run."""
+        step = {"steps": 1, "learning_rate": 1e-12}
+        return self.train(name, sources, gan=None, psnr=step, start_from=start_from, **changes)
+
+    def test_a_run_can_start_from_an_installed_model_with_the_other_skip(self):
+        architecture = {"network": "compact", "blocks": 1, "features": 8}
+        weights = self.install("shipped-x2", architecture, 2)
+        folder = self.start("shipped-x2", generator=architecture | {"skip": True})
+        self.assert_same_weights(folder.weights("psnr-last"), weights, 1e-9)
+        self.assertEqual(self.events(kind="start")[0]["messages"], [])
+
+    def test_a_run_can_start_from_the_first_blocks_of_a_network_of_another_scale(self):
+        architecture = {"network": "rrdb", "blocks": 2, "features": 8, "growth": 4}
+        weights = self.install("photographs", architecture, 4)
+        found = self.start("photographs", generator=architecture | {"blocks": 1})
+        for name, value in found.weights("psnr-last").items():
+            torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-9)
+        self.assertEqual(self.events(kind="start")[0]["messages"], [])
+
+    def test_layers_that_do_not_fit_start_untrained_and_an_info_names_them(self):
+        architecture = {"network": "rrdb", "blocks": 1, "features": 8, "growth": 4}
+        weights = self.install("plain", architecture, 2)
+        found = self.start("plain", generator=architecture | {"skip": True}, scale=4)
+        self.assertLess(found.weights("psnr-last")["conv_last.weight"].abs().max(), 1e-9)
+        for name in ("conv_first.weight", "conv_body.bias", "conv_up1.weight", "conv_hr.weight"):
+            torch.testing.assert_close(
+                found.weights("psnr-last")[name], weights[name], rtol=0, atol=1e-9
+            )
+        (message,) = self.events(kind="start")[0]["messages"]
+        self.assertEqual(message["level"], "info")
+        self.assertIn("conv_up2, conv_last", message["text"])
+
+    def test_the_models_that_a_run_continues_are_recorded_along_the_chain(self):
+        older = {"name": "photographs", "sha256": "0" * 64, "license": "Apache-2.0", "data": []}
+        self.install(
+            "shipped-x2",
+            settings().generator,
+            2,
+            license="MIT",
+            training={"started_from": [older], "data": [{"sha256": "1" * 64}]},
+        )
+        sources = self.volumes()
+        first = self.start("shipped-x2", sources)
+        second = self.start(str(first.path), sources, "second", scale=4)
+        ancestors = second.description()["started_from"]
+        self.assertEqual(ancestors[0], older)
+        self.assertEqual(
+            [(entry["name"], entry["license"]) for entry in ancestors],
+            [("photographs", "Apache-2.0"), ("shipped-x2", "MIT"), ("run", "")],
+        )
+        self.assertEqual(ancestors[1]["data"], [{"sha256": "1" * 64}])
+        self.assertEqual(ancestors[2]["sha256"], first.card("psnr-best").sha256)
+        (card,) = export(second.path, "next", self.folder / "out", measure=False)[0]
+        self.assertEqual(
+            [(entry["name"], entry["data"]) for entry in card.training["started_from"]],
+            [("photographs", []), ("shipped-x2", [{"sha256": "1" * 64}]), ("run", [])],
+        )
+
+    def test_a_held_out_volume_that_the_start_was_trained_on_gives_a_warning(self):
+        sources = [dataclasses.replace(s, use="train") for s in self.volumes()]
+        first = self.start(None, sources, data={"validation_share": 0.0})
+        held_out = [sources[0], dataclasses.replace(sources[1], use="validation")]
+        self.start(str(first.path), held_out, "second")
+        (message,) = self.events("second", "start")[0]["messages"]
+        self.assertEqual((message["level"], message["code"]), ("warning", "split"))
+        self.assertIn("b.nii.gz is held out, but run", message["text"])
+
     def test_a_run_can_have_the_second_stage_only(self):
         sources = self.volumes()
         first = self.train("first", sources, gan=None)
@@ -137,10 +231,12 @@ class BeginningTest(RunTest):
     def test_an_impossible_start_is_refused_before_anything_is_written(self):
         sources = self.volumes()
         first = self.train("first", sources, gan=None)
-        other = {"network": "compact", "blocks": 2, "features": 8}
+        other = {"network": "compact", "blocks": 1, "features": 4}
         for pattern, changes in (
             ("has another architecture", {"start_from": str(first.path), "generator": other}),
             ("is not the folder of a training run", {"start_from": str(self.folder / "none")}),
+            ("There is no model “none”. Installed: fast", {"start_from": "none"}),
+            ("has another architecture", {"start_from": "fast-x2-psnr"}),
             ("needs a trained generator", {"psnr": {"steps": 0}}),
             ("Invalid generator .*network 'unet'", {"generator": {"network": "unet"}}),
             (

@@ -90,9 +90,14 @@ class SettingsTest(RunTest):
             ("cpu", "compact", 4, 100),
         )
 
-    def test_the_run_to_start_from_becomes_an_absolute_path(self):
-        found = self.settings("data", "--preset", "quick", "--scale", 2, "--start-from", "other")
-        self.assertEqual(found.start_from, os.path.abspath("other"))
+    def test_the_run_to_start_from_becomes_an_absolute_path_and_a_model_keeps_its_name(self):
+        for given, expected in (
+            ("runs/other", os.path.abspath("runs/other")),
+            (".", os.path.abspath(".")),
+            ("fast-x2-psnr", "fast-x2-psnr"),
+        ):
+            found = self.settings("data", "--preset", "quick", "--scale", 2, "--start-from", given)
+            self.assertEqual(found.start_from, expected)
 
     def test_invalid_settings_give_one_line(self):
         for pattern, words in (

@@ -14,6 +14,7 @@ from MRISuperResLib.cli.console import Console
 from MRISuperResLib.cli.parser import comparison_values
 from MRISuperResLib.core.errors import Cancelled
 from MRISuperResLib.core.messages import Message, info
+from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, Progress, format_duration
 from MRISuperResLib.core.resampling import INTERPOLATIONS
@@ -160,8 +161,9 @@ def settings_of(arguments: argparse.Namespace) -> tuple[Recipe | None, Settings]
         for key in reversed(name.split(".")):
             value = {key: value}
         values = Settings.merged(values, value)
-    if values.get("start_from"):
-        values["start_from"] = os.path.abspath(values["start_from"])
+    start = values.get("start_from")
+    if start and (os.path.isdir(start) or not is_model_name(start)):
+        values["start_from"] = os.path.abspath(start)
     return recipe, Settings.from_dict(values)
 
 

@@ -123,8 +123,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--start-from",
-        metavar="RUN",
-        help="start from the generator of another run, also of another scale",
+        metavar="RUN|MODEL",
+        help="start from the generator of another run or of an installed model, also of another "
+        "scale",
     )
     _add_data_options(parser)
     parser.add_argument(

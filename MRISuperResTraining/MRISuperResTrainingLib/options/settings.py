@@ -138,8 +138,8 @@ class Settings(Validated):
         clip_norm: Largest norm of the generator's gradients; None: not clipped.
         ema: Decay of the moving average of the weights; 0 for none.
         checkpoint_every, validate_every: Steps between two checkpoints or validations.
-        start_from: Folder of a run whose generator initializes stage 1. From another scale, the
-            layers of equal shape are used.
+        start_from: Folder of a run, or name of an installed model, whose generator initializes
+            stage 1: the layers of equal name and shape are used.
 
     Raises:
         SuperResolutionError: A value is invalid, or two do not fit together (kind "settings").

@@ -35,7 +35,7 @@ from ..evaluation.evaluate import (
     perceptual_metrics,
 )
 from .events import EventReader
-from .folder import RunFolder
+from .folder import RunFolder, training_data
 
 SIDE = 256
 """Side of the slice for measuring the CPU speed, pixels: a typical MRI slice."""
@@ -241,25 +241,11 @@ def _check_finished(run: RunFolder) -> None:
 def _card_values(
     run: RunFolder, description: dict[str, Any], stage: str, alpha: float, name: str, pair: str
 ) -> dict[str, Any]:
-    """Fields of a ModelCard except sha256 and metrics; paths lose their folders, for privacy."""
-    settings, split, card = description["settings"], description["split"], description["card"]
-    trained = [volume for volume in description["volumes"] if volume["subject"] in split["train"]]
+    """Fields of a ModelCard except sha256 and metrics."""
+    settings, card = description["settings"], description["card"]
+    data = training_data(description)
     # the slices that a model upsamples have the spacing of the degraded ones
-    spacings = [settings["scale"] * side for volume in trained for side in volume["spacing"]]
-    keys = (
-        "subject",
-        "anatomy",
-        "contrast",
-        "license",
-        "source",
-        "sha256",
-        "slices",
-        "spacing",
-    )
-    data = [
-        {key: volume[key] for key in keys} | {"path": Path(volume["path"]).name}
-        for volume in trained
-    ]
+    spacings = [settings["scale"] * side for volume in data for side in volume["spacing"]]
     return {
         "name": name,
         "pair": pair,
@@ -270,8 +256,8 @@ def _card_values(
         "limits": card.get("limits", ""),
         "license": card.get("license", ""),
         "made_for": card.get("made_for", DEVICE_KINDS[0]),
-        "anatomy": sorted({volume["anatomy"] for volume in trained}),
-        "contrasts": sorted({volume["contrast"] for volume in trained} - {""}),
+        "anatomy": sorted({volume["anatomy"] for volume in data}),
+        "contrasts": sorted({volume["contrast"] for volume in data} - {""}),
         "spacing_range": [round(min(spacings), 3), round(max(spacings), 3)],
         "training": {
             "degradation": settings["data"]["degradation"],
@@ -280,8 +266,20 @@ def _card_values(
             "settings": _without_folders(settings),
             "versions": description["versions"],
             "data": data,
+            **_started_from(description, data),
         },
     }
+
+
+def _started_from(description: dict[str, Any], data: list[dict[str, Any]]) -> dict[str, Any]:
+    """The models that the run continued, each with the training volumes not in `data`."""
+    own = {volume["sha256"] for volume in data}
+    ancestors = [
+        ancestor
+        | {"data": [volume for volume in ancestor["data"] if volume.get("sha256") not in own]}
+        for ancestor in description.get("started_from", [])
+    ]
+    return {"started_from": ancestors} if ancestors else {}
 
 
 def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:

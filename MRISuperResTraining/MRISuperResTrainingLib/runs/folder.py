@@ -57,11 +57,15 @@ class RunFolder:
         Raises:
             RunUnavailableError: It holds one (kind "settings").
         """
-        if (self.path / DESCRIPTION).exists():
+        if self.exists():
             raise RunUnavailableError(
                 f"{self.path} already holds a run: resume it (“resume”), or name another folder.",
                 "settings",
             )
+
+    def exists(self) -> bool:
+        """Return True if the folder holds a run."""
+        return (self.path / DESCRIPTION).exists()
 
     def make(self) -> None:
         """Create the folder if needed."""
@@ -201,3 +205,19 @@ class RunFolder:
             and source.path not in skipped
             and Path(source.path).exists()
         ]
+
+
+def training_data(description: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describe the training volumes of a run for a model card.
+
+    Paths lose their folders, for privacy.
+
+    Args:
+        description: Content of run.json.
+    """
+    keys = ("subject", "anatomy", "contrast", "license", "source", "sha256", "slices", "spacing")
+    return [
+        {key: volume[key] for key in keys} | {"path": Path(volume["path"]).name}
+        for volume in description["volumes"]
+        if volume["subject"] in description["split"]["train"]
+    ]

@@ -1,4 +1,4 @@
-"""Training stages: their initial networks, their steps and their checkpoints."""
+"""Training stages: their networks, their steps and their checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from MRISuperResLib.core.networks import make_generator
-from MRISuperResLib.core.validation import invalid
 
 from ..networks.discriminators import make_discriminator
 from ..networks.vgg import VGG
@@ -18,6 +17,7 @@ from ..options.settings import GanSettings, Settings, StageSettings
 from ..runs.folder import RunFolder
 from .losses import discriminator_loss, fft_l1, generator_loss, l1, perceptual
 from .optimizer import OptimizedNetwork, learning_rate_share, micro_batches
+from .start import find_start
 
 Values = dict[str, Tensor]
 """Losses and norms of a step, scalars of this process."""
@@ -250,29 +250,6 @@ class GanStage(Stage):
         return torch.autograd.grad(scaled, fake, retain_graph=True)[0]
 
 
-def check_start(settings: Settings) -> None:
-    """Check that a run can start.
-
-    Raises:
-        SuperResolutionError: The generator is unknown, or there is none to start the GAN stage
-            from (kind "settings").
-    """
-    try:
-        with torch.device("meta"):  # needs neither memory nor time
-            make_generator(settings.generator, settings.scale)
-    except (ValueError, TypeError) as e:
-        raise invalid(
-            f"Invalid generator ({e}): compare the setting “generator” with a preset."
-        ) from e
-    if settings.start_from:
-        _initial_weights(settings)
-    elif not settings.psnr.steps:
-        raise invalid(
-            "The GAN stage needs a trained generator: give “psnr” some steps, or name a run in "
-            "“start_from”."
-        )
-
-
 def make_stage(
     name: str, accelerator: Accelerator, settings: Settings, folder: RunFolder, vgg: VGG | None
 ) -> Stage:
@@ -289,7 +266,7 @@ def make_stage(
     generator = make_generator(settings.generator, settings.scale)
     if name == "psnr" or not settings.psnr.steps:
         if settings.start_from:
-            weights = _fitting(_initial_weights(settings), generator)
+            weights = find_start(settings, generator).weights
             generator.load_state_dict(generator.state_dict() | weights)
     else:
         generator.load_state_dict(folder.weights("psnr-best"))
@@ -302,23 +279,3 @@ def make_stage(
     torch.manual_seed(settings.seed)
     discriminator = make_discriminator(settings.gan.discriminator, settings.data.patch)
     return GanStage(accelerator, settings, settings.gan, generator, discriminator, vgg)
-
-
-def _initial_weights(settings: Settings) -> dict[str, Tensor]:
-    run = RunFolder(settings.start_from or "")
-    if run.description()["settings"]["generator"] != settings.generator:
-        raise invalid(
-            f"The generator of {settings.start_from} has another architecture: use its setting "
-            "“generator”."
-        )
-    return run.weights("psnr-best")
-
-
-def _fitting(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-    """The weights of equal shape: the trunk, if they come from another scale."""
-    present = net.state_dict()
-    return {
-        name: value
-        for name, value in weights.items()
-        if name in present and present[name].shape == value.shape
-    }

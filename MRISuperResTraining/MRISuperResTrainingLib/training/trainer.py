@@ -33,7 +33,8 @@ from ..runs import lock
 from ..runs.events import Event, EventCallback, EventLog
 from ..runs.folder import RunFolder
 from .stage_run import Batches, StageRun
-from .stages import check_start, make_stage
+from .stages import make_stage
+from .start import check_start
 from .validation import Validation
 
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -75,7 +76,7 @@ def train(
     with accelerator_for(settings) as accelerator:
         folder = RunFolder(run, accelerator.is_main_process)
         folder.check_new()
-        check_start(settings)
+        start = check_start(settings)
         perceptual = _Perceptual(settings)
         accelerator.wait_for_everyone()  # until all processes have seen that the folder is new
         with _locked(folder, accelerator, is_cancelled) as is_stop_requested:
@@ -85,7 +86,16 @@ def train(
                 reason = ": ".join(unusable[0]) if unusable else "add some."
                 raise SuperResolutionError(f"No usable training volumes. {reason}")
             split = split_subjects(volumes, settings.data.validation_share, settings.seed)
-            messages = _data_messages(volumes, unusable, split)
+            held_out = [
+                (Path(volume.source.path).name, volume.sha256)
+                for volume in volumes
+                if volume.source.subject not in split.train
+            ]
+            messages = [
+                *start.messages,
+                *start.split_messages(held_out),
+                *_data_messages(volumes, unusable, split),
+            ]
             folder.describe(
                 {
                     "settings": settings.to_dict(),
@@ -93,6 +103,7 @@ def train(
                     "sources": [source.to_dict() for source in sources],
                     "cache": str(cache) if cache else None,
                     "split": split.to_dict(),
+                    "started_from": start.ancestors,
                     "volumes": [_described(volume) for volume in volumes],
                     "unusable": unusable,
                     "versions": versions() | {"accelerate": accelerate.__version__},
