@@ -1,7 +1,6 @@
 """DICOM images, one file or a folder with a series, by pydicom.
 
-pydicom decodes uncompressed, deflated and RLE pixels; GDCM, a part of SimpleITK, decodes the JPEG
-family. The series reader of GDCM is not used: it applies the spacing of the first two slices and
+The series reader of GDCM is not used: it applies the spacing of the first two slices and
 the pixel type of the first slice to all, and skips unreadable files without an error.
 """
 
@@ -18,14 +17,7 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    RLELossless,
-)
+from pydicom.uid import UID
 
 from .. import geometry
 from ..errors import SuperResolutionError
@@ -35,18 +27,8 @@ from .checks import check_grid, not_scalar, other_modality, out_of_memory, read_
 from .derived_image import readable_header
 from .dicom_file import DAMAGED, Slice, may_be_dicom
 from .dicom_geometry import grid_of
-from .itk import read_by_gdcm
+from .dicom_pixels import PIXEL_DATA, read_pixels, undecodable
 
-DECODED_BY_PYDICOM = frozenset(
-    {
-        ImplicitVRLittleEndian,
-        ExplicitVRLittleEndian,
-        ExplicitVRBigEndian,
-        DeflatedExplicitVRLittleEndian,
-        RLELossless,
-    }
-)
-PIXEL_DATA = 0x7FE00010
 UNDEFINED_LENGTH = 0xFFFFFFFF
 DEFERRED = 4096
 """Bytes above which an element, such as the pixels, stays in the file until it is used."""
@@ -125,19 +107,19 @@ def _header(path: Path, force: bool = False) -> Slice:
     except OSError as e:
         if e.errno is not None:
             raise
-        raise _undecodable(path) from e  # raised by pydicom itself for damaged sequences
+        raise undecodable(path) from e  # raised by pydicom itself for damaged sequences
     except DAMAGED as e:
-        raise _undecodable(path) from e
+        raise undecodable(path) from e
     image = Slice(path, dataset)
     if is_cut:
-        raise _undecodable(path)
+        raise undecodable(path)
     if min(image.size) > 0 and PIXEL_DATA in dataset:
         return image
     if dataset.preamble is None:
         raise _not_dicom(path)
     sop_class = sop_class or image.text("SOPClassUID")
     if not len(dataset) or not sop_class or "Image Storage" in UID(sop_class).name:
-        raise _undecodable(path)
+        raise undecodable(path)
     modality = image.text("Modality")
     raise _NoImageError(
         f"{path.name} is a DICOM object{f' of kind {modality}' if modality else ''} and holds no "
@@ -159,13 +141,6 @@ def _is_cut(dataset: FileDataset) -> bool:
 def _not_dicom(path: Path) -> SuperResolutionError:
     return SuperResolutionError(
         f"{path.name} is not a DICOM file, or its beginning is damaged. Copy or export it again."
-    )
-
-
-def _undecodable(path: Path) -> SuperResolutionError:
-    return SuperResolutionError(
-        f"The image in {path.name} cannot be decoded: the file is damaged or cut short, or its "
-        "compression is not supported. Copy it again or export it uncompressed."
     )
 
 
@@ -210,7 +185,7 @@ def _is_copy(image: Slice, other: Slice) -> bool:
     headers = [readable_header(one.dataset) for one in (image, other)]
     if headers[0] != headers[1] or image.size != other.size:
         return False
-    first, second = (_pixels(_header(one.path, force=True)) for one in (image, other))
+    first, second = (read_pixels(_header(one.path, force=True)) for one in (image, other))
     return np.array_equal(first, second)
 
 
@@ -282,63 +257,7 @@ def _voxels(series: Series) -> np.ndarray:
     try:
         with read_errors(series.name), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            images = [_pixels(image) for image in series.slices]
+            images = [read_pixels(image) for image in series.slices]
         return np.stack(images).astype(np.result_type(*images), copy=False)
     except MemoryError as e:
         raise out_of_memory(series.name, series.size, 8) from e
-
-
-def _pixels(image: Slice) -> np.ndarray:
-    """Return the rescaled pixels (j, i) of an image."""
-    dataset = image.dataset
-    try:
-        if dataset.file_meta.get("TransferSyntaxUID") in DECODED_BY_PYDICOM:
-            part = dataset.group_dataset(0x0028)  # pydicom caches decoded pixels in the dataset
-            part.file_meta = dataset.file_meta
-            part.add(dataset[PIXEL_DATA])
-            del dataset[PIXEL_DATA]
-            pixels = _rescaled(part.pixel_array, image)
-        else:
-            pixels = read_by_gdcm(image.path)
-    except OSError as e:
-        if e.errno is not None:
-            raise
-        raise _undecodable(image.path) from e
-    except DAMAGED as e:
-        raise _undecodable(image.path) from e
-    if pixels.dtype == np.float64 and int(dataset.BitsAllocated) <= 16:
-        pixels = pixels.astype(np.float32)  # exact to 7 digits for 16-bit pixels
-    return pixels.reshape(image.size[::-1])
-
-
-def _rescaled(stored: np.ndarray, image: Slice) -> np.ndarray:
-    """Apply bits stored, photometric interpretation and rescale slope as GDCM does.
-
-    The result has the smallest integer type that can hold all values which the stored bits allow;
-    float64 for a scaling that is not made of whole numbers (DICOM PS3.3, C.7.6.3.1 and C.11.1).
-    """
-    allocated, bits = 8 * stored.itemsize, int(image.dataset.BitsStored)
-    unused = allocated - 1 - int(image.dataset.HighBit)
-    if not 0 <= unused <= allocated - bits:
-        raise ValueError("bits stored outside the pixel")
-    if allocated != bits:
-        stored = (stored << unused) >> (allocated - bits)  # clears the unused bits
-    is_signed = stored.dtype.kind == "i"
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
-    if image.text("PhotometricInterpretation") == "MONOCHROME1":
-        stored = (low + high) - stored
-    slope_element = image.numbers("RescaleSlope", 1)
-    intercept_element = image.numbers("RescaleIntercept", 1)
-    slope = 1.0 if slope_element is None else float(slope_element[0]) or 1.0
-    intercept = 0.0 if intercept_element is None else float(intercept_element[0])
-    if (slope, intercept) == (1, 0):
-        return stored
-    ends = sorted((low * slope + intercept, high * slope + intercept))
-    if slope % 1 == 0 and intercept % 1 == 0:
-        for size in (1, 2, 4):
-            dtype = np.dtype(f"{'u' if ends[0] >= 0 else 'i'}{size}")
-            ends_of_type = np.iinfo(dtype)
-            if ends_of_type.min <= ends[0] and ends[1] <= ends_of_type.max:
-                scaled = stored.astype(np.int64) * int(slope) + int(intercept)
-                return scaled.astype(dtype)
-    return stored * slope + intercept
