@@ -14,6 +14,7 @@ import numpy as np
 from MRISuperResLib.cli.main import main
 from MRISuperResLib.cli import batch
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.io.discovery import FoundVolume
 from MRISuperResLib.core.io.formats import read_volume, write_volume
 from MRISuperResLib.core.volume import Volume
 
@@ -226,9 +227,10 @@ class BatchTest(unittest.TestCase):
     def test_plan_takes_a_dicom_folder_as_one_volume_named_after_it(self):
         (self.folder / "series").mkdir()
         (self.folder / "series" / "1.dcm").touch()
+        series = FoundVolume(self.folder / "series", Path("series"))
         self.assertEqual(
             batch.plan([self.folder / "series"], self.out, "_x2.mha"),
-            [(self.folder / "series", self.out / "series_x2.mha")],
+            ([(series, self.out / "series_x2.mha")], []),
         )
         with self.assertRaises(SuperResolutionError):
             batch.plan([], self.out, "_x2.mha")

@@ -122,7 +122,7 @@ class UpsampleTest(CommandLineTest):
         write_series(self.folder / "scan", 3, series="1.2.3")
         write_series(self.folder / "scan", 4, series="1.2.4")
         self.assert_refused(
-            "holds 2 series. Choose one with --series",
+            "holds 2 series: .* Choose one with --series",
             "upsample",
             self.folder / "scan",
             self.output,

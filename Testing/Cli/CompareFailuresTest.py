@@ -110,7 +110,8 @@ class RefusedTest(CompareTest):
             *with_out(self.input, "--zoom", "88,0,0"),
         )
         self.assert_refused(
-            "in.nrrd is a single file. Omit --series", *with_out(self.input, "--series", "1.2.3")
+            "in.nrrd is a single file, but a series is chosen",
+            *with_out(self.input, "--series", "1.2.3"),
         )
 
     def test_missing_parts_of_perceptual_metrics_are_one_sentence(self):

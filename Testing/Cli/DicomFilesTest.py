@@ -57,8 +57,7 @@ class DicomFolderTest(DicomTest):
         write_series(self.folder, 4, series="1.2.4", description="T1")
         self.assert_refused(
             self.folder,
-            r"holds 2 series. Choose one with --series: "
-            r"1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\)",
+            r"holds 2 series: 1.2.3 \(T2 HASTE, 3 images\); 1.2.4 \(T1, 4 images\). Choose one.$",
         )
         self.assert_refused(self.folder, "no series 9.9. .*1.2.3 .*1.2.4", series="9.9")
         volume = read_volume(self.folder, series="1.2.4")
@@ -118,7 +117,7 @@ class DicomFolderTest(DicomTest):
                     instance=f"7.{frame}.{n}",
                     number=frame * 4 + n,
                 )
-        self.assert_refused(self.folder, "holds 3 frames .*--frame")
+        self.assert_refused(self.folder, "holds 3 frames .*Choose one")
         np.testing.assert_array_equal(
             read_volume(self.folder, frame=1).array[:, 0, 0], [10, 11, 12, 13]
         )

@@ -132,7 +132,7 @@ class NiftiKindsTest(FileKindsTest):
         for between in (1, 2, 3):
             for name in ("a.nii", "a.nii.gz"):
                 path = self.save(frames.reshape(3, *[1] * between, *VOXELS.shape), name=name)
-                self.assert_refused(path, "3 values per voxel .*--frame")
+                self.assert_refused(path, "3 values per voxel .*Choose one")
                 self.assert_refused(path, "no frame 3", frame=3)
                 for n in range(3):
                     np.testing.assert_array_equal(read_volume(path, n).array, frames[n])
@@ -205,7 +205,7 @@ class NrrdKindsTest(FileKindsTest):
         ):
             with self.subTest(encoding):
                 path, _ = self.nrrd(data, encoding, frames=3)
-                self.assert_refused(path, "holds 3 frames .*--frame")
+                self.assert_refused(path, "holds 3 frames .*Choose one")
                 for n in range(3):
                     volume = read_volume(path, n)
                     np.testing.assert_array_equal(volume.array, frames[n])

@@ -144,7 +144,7 @@ class NiftiFilesTest(FolderTest):
         np.testing.assert_array_equal(read_volume(self.save(frames[..., :1])).array, array())
         for name in ("a.nii", "a.nii.gz"):
             path = self.save(frames, name=name)
-            self.assert_refused(path, r"holds 3 frames \(0 to 2\). Choose one with --frame")
+            self.assert_refused(path, r"holds 3 frames \(0 to 2\). Choose one")
             self.assert_refused(path, "has no frame 3; it holds 3 frames", frame=3)
             self.assert_refused(path, "has no frame -1", frame=-1)
             for frame in range(3):

@@ -97,7 +97,7 @@ class NrrdFilesTest(ReadingTest):
     def test_one_frame_of_a_sequence_saved_by_slicer_can_be_chosen(self):
         fields = FRAMES.format("list")
         path = self.nrrd(fields, sizes="2 5 4 3")
-        self.assert_refused(path, "holds 2 frames .*--frame")
+        self.assert_refused(path, "holds 2 frames .*Choose one")
         np.testing.assert_array_equal(read_volume(path, frame=1).array.ravel(), VOXELS[1::2])
 
     def test_vectors_colors_and_segmentations_are_refused(self):
@@ -149,7 +149,7 @@ class MetaImageFilesTest(ReadingTest):
     def test_of_four_dimensions_one_frame_can_be_chosen(self):
         frames = np.stack([array(), array() // 2])
         sitk.WriteImage(sitk.GetImageFromArray(frames, isVector=False), str(self.folder / "a.mha"))
-        self.assert_refused(self.folder / "a.mha", "holds 2 frames .*--frame")
+        self.assert_refused(self.folder / "a.mha", "holds 2 frames .*Choose one")
         for frame in (0, 1):
             np.testing.assert_array_equal(
                 read_volume(self.folder / "a.mha", frame).array, frames[frame]
@@ -203,7 +203,7 @@ class NoVolumeTest(ReadingTest):
             )
 
     def test_a_series_can_be_chosen_only_in_a_folder(self):
-        self.assert_refused(self.nrrd(""), "single file. Omit --series", series="1.2.3")
+        self.assert_refused(self.nrrd(""), "single file, but a series is chosen", series="1.2.3")
 
 
 if __name__ == "__main__":

@@ -377,7 +377,7 @@ class HighResolutionSlicesTest(unittest.TestCase):
         write_volume(
             self.path, Volume(tissue(0, (5, 192, 256)), self.matrix, provenance={"notice": ""})
         )
-        volume, axis = figures.middle_slice(self.path)
+        volume, axis = figures.middle_slice(Source(str(self.path), "s"))
         self.assertEqual((volume.array.shape, axis.name), ((1, 96, 128), "k"))
         middle = self.matrix.copy()
         middle[2, 3] += 2 * 3
@@ -392,7 +392,9 @@ class HighResolutionSlicesTest(unittest.TestCase):
             self.path, Volume(tissue(0, (3, 128, 128)), self.matrix, provenance={"notice": ""})
         )
         for scale in (2, 4, 8):
-            comparison = figures.upsample_middle_slice(self.path, scale, [], MethodRegistry())
+            comparison = figures.upsample_middle_slice(
+                Source(str(self.path), "s"), scale, [], MethodRegistry()
+            )
             output = comparison.outputs[0].volume
             self.assertEqual(output.array.shape, (1, 128 * scale, 128 * scale))
             self.assertEqual(comparison.options.methods, METHODS)

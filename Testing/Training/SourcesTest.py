@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.sources import (
@@ -87,6 +89,37 @@ class FolderTest(SourcesTest):
     def test_a_folder_of_dicom_files_is_one_volume(self):
         self.touch("ann/series/1.dcm", "ann/series/2.dcm")
         self.assertEqual(self.found()[0], [("ann/series", "ann")])
+
+    def test_every_series_of_a_dicom_folder_is_a_volume_of_one_subject(self):
+        scan = self.folder / "ann" / "scan"
+        scan.mkdir(parents=True)
+        for series in ("1.2.3", "1.2.4"):
+            dataset = Dataset()
+            dataset.file_meta = FileMetaDataset()
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            dataset.SOPClassUID, dataset.SOPInstanceUID = MRImageStorage, f"{series}.1"
+            dataset.SeriesInstanceUID, dataset.Rows, dataset.Columns = series, 1, 1
+            dataset.BitsAllocated, dataset.PixelData = 16, b"\0\0"
+            dataset["PixelData"].VR = "OW"
+            dataset.save_as(scan / f"IM{series[-1]}", enforce_file_format=True)
+        sources, skipped = read_sources([self.folder])
+        self.assertEqual(
+            [(source.path, source.series, source.subject) for source in sources],
+            [(str(scan), "1.2.3", "ann"), (str(scan), "1.2.4", "ann")],
+        )
+        self.assertEqual(skipped, [])
+        self.assertEqual(len({source.label for source in sources}), 2)
+        self.touch("list.tsv")
+        (self.folder / "list.tsv").write_text("path\tseries\nann/scan\t1.2.4\n")
+        listed, _ = read_sources([self.folder / "list.tsv"])
+        self.assertEqual([source.series for source in listed], ["1.2.4"])
+
+    def test_what_is_no_volume_is_skipped_with_the_reason(self):
+        self.touch("a.nii.gz", "ann/scans.zip")
+        sources, skipped = read_sources([self.folder])
+        self.assertEqual([source.subject for source in sources], ["a"])
+        self.assertEqual([path for path, _ in skipped], [str(self.folder / "ann")])
+        self.assertRegex(skipped[0][1], "scans.zip")
 
     def test_a_file_is_used_once_even_if_it_is_listed_twice(self):
         (path,) = self.touch("a.nii.gz")

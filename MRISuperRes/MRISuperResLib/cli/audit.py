@@ -18,6 +18,7 @@ from ..core.audit.findings import Findings, card_entry
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
+from ..core.io.discovery import FoundVolume
 from ..core.io.formats import read_volume, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.models.store import ModelStore
@@ -25,7 +26,7 @@ from ..core.models.user_models import update_audit, user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.volume import Volume
-from .batch import plan
+from .batch import left_out_messages, plan
 from .console import Console
 
 MAP_NOTICE = (
@@ -46,9 +47,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     tasks = options_of(arguments, registry)
     cards = _cards(arguments, registry.store)
     out = Path(os.path.abspath(arguments.out))
-    volumes = {
-        str(place.relative_to(out)): source for source, place in plan(arguments.inputs, out, "")
-    }
+    planned, left_out = plan(arguments.inputs, out, "")
+    volumes = {str(place.relative_to(out)): source for source, place in planned}
+    console.messages(left_out_messages(left_out))
     import_matplotlib()
     with new_folder(out) as folder:
         for options in tasks:
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
                 registry.get(
                     options.upsampling_options(name)
                 )  # fails early, before the folder is filled
-        files = AuditFiles(folder, tasks)
+        files = AuditFiles(folder, tasks, left_out)
         for number, (name, source) in enumerate(volumes.items(), 1):
             console.line(f"[{number}/{len(volumes)}] {source}")
             _audit_file(name, source, files, registry, console, is_cancelled)
@@ -132,7 +133,7 @@ def _cards(arguments: argparse.Namespace, store: ModelStore) -> dict[str, Path]:
 
 def _audit_file(
     name: str,
-    source: Path,
+    source: FoundVolume,
     files: AuditFiles,
     registry: MethodRegistry,
     console: Console,
@@ -140,7 +141,7 @@ def _audit_file(
 ) -> None:
     """Audit a volume at every scale; report and record failures."""
     try:
-        volume = read_volume(source)
+        volume = read_volume(source.path, series=source.series)
     except SuperResolutionError as error:
         console.error(files.skip(source, str(error)))
         return
@@ -165,7 +166,7 @@ def _audit_file(
             console.error(files.skip(source, str(error), options.scale))
             continue
         console.messages(result.messages)
-        files.add(name, source, volume.space, options, result)
+        files.add(name, source.path, volume.space, options, result)
 
 
 def _update_cards(anatomy: str, cards: dict[str, Path], files: AuditFiles, out: Path) -> None:
@@ -185,6 +186,7 @@ class AuditFiles:
     Args:
         folder: An empty folder.
         tasks: Options of the audit, one per scale.
+        left_out: Files and folders that are no volumes, each with the reason.
 
     Attributes:
         tasks: Options of the audit, one per scale.
@@ -192,8 +194,13 @@ class AuditFiles:
         skipped: Volumes that could not be audited, each with its reason.
     """
 
-    def __init__(self, folder: Path, tasks: Sequence[AuditOptions]) -> None:
-        self.tasks = tasks
+    def __init__(
+        self,
+        folder: Path,
+        tasks: Sequence[AuditOptions],
+        left_out: Sequence[tuple[Path, str]] = (),
+    ) -> None:
+        self.tasks, self._left_out = tasks, left_out
         self.results: dict[int, dict[str, dict[str, Findings]]]
         self.results = {options.scale: {} for options in tasks}
         self.skipped: list[str] = []
@@ -202,7 +209,7 @@ class AuditFiles:
         self._volumes: list[dict[str, Any]] = []
         self._methods: dict[int, list[dict[str, Any]]] = {}
 
-    def skip(self, source: Path, reason: str, scale: int | None = None) -> str:
+    def skip(self, source: FoundVolume, reason: str, scale: int | None = None) -> str:
         """Record a volume that could not be audited; return the text for the user."""
         at_scale = "" if scale is None else f", ×{scale}"
         self.skipped.append(f"{source}{at_scale}: {reason}")
@@ -265,6 +272,7 @@ class AuditFiles:
             "methods": self._methods,
             "volumes": self._volumes,
             "skipped": self.skipped,
+            "left_out": [f"{path}: {reason}" for path, reason in self._left_out],
             "versions": provenance.versions(),
         }
         texts = {

@@ -16,7 +16,9 @@ from pathlib import Path
 from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import translate_os_errors, write_bytes
-from ..core.io.formats import find_volumes, provenance_path, strip_extension
+from ..core.io.discovery import FoundVolume, find_volumes
+from ..core.io.formats import provenance_path, strip_extension
+from ..core.messages import Message, warning
 from ..core.methods.interpolation import Method
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
@@ -27,6 +29,7 @@ from .parser import DICOM
 from .upsample import make_writer, options_of, upsample_file
 
 WRITTEN, UP_TO_DATE, FAILED = "written", "up to date", "failed"
+LEFT_OUT = "left out"
 REPORT = "report.csv"
 
 
@@ -44,23 +47,37 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     as_dicom = arguments.format == DICOM
     suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    share = plan(arguments.inputs, out, suffix)[rank::processes]
+    planned, left_out = plan(arguments.inputs, out, suffix)
+    share = planned[rank::processes]
     if not share:  # more processes than volumes
         return "Nothing to do."
     name = REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")
     report = _Report(out / name)
+    if rank == 0:
+        console.messages(left_out_messages(left_out))
+        for path, reason in left_out:
+            report.add(path, "", LEFT_OUT, reason)
     for number, (source, target) in enumerate(share, 1):
         console.line(f"[{number}/{len(share)}] {source}")
         start = time.monotonic()
         try:
-            if _is_up_to_date(source, target, options, method):
+            if _is_up_to_date(source.path, target, options, method):
                 report.add(source, target, UP_TO_DATE)
                 console.line(UP_TO_DATE)
                 continue
             with translate_os_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            write = make_writer(target, source, as_dicom)
-            result = upsample_file(source, write, options, registry, console, is_cancelled)
+            write = make_writer(target, source.path, as_dicom, series=source.series)
+            result = upsample_file(
+                source.path,
+                write,
+                options,
+                registry,
+                console,
+                is_cancelled,
+                None,
+                source.series,
+            )
             warnings = " ".join(message.text for message in result.messages if message.is_warning)
             report.add(source, target, WRITTEN, warnings, time.monotonic() - start)
         except SuperResolutionError as error:
@@ -80,25 +97,31 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     return f"{report.summary()}; {report.path}"
 
 
-def plan(inputs: Iterable[str | Path], out: Path, suffix: str) -> list[tuple[Path, Path]]:
-    """Return the (input, output) pairs of a batch, absolute paths.
+def plan(
+    inputs: Iterable[str | Path], out: Path, suffix: str
+) -> tuple[list[tuple[FoundVolume, Path]], list[tuple[Path, str]]]:
+    """Plan a batch.
 
     Args:
         inputs: Volume files, folders (their tree is kept below `out`), DICOM folders and lists
             (.txt, one path per line).
-        out: Output folder.
+        out: Output folder, which is not searched.
         suffix: Ending of the output names.
 
+    Returns:
+        The volumes, each with its output path, and what is left out, each with the reason.
+
     Raises:
-        SuperResolutionError: A path does not exist, or two inputs share an output
-            (kind "settings").
+        SuperResolutionError: A path does not exist, no volume is found, or two inputs share an
+            output (kind "settings").
     """
-    sources: dict[Path, Path] = {}
+    sources: dict[Path, FoundVolume] = {}
+    left_out: list[tuple[Path, str]] = []
     for path in map(Path, inputs):
         if not path.exists():
             raise SuperResolutionError(f"File or folder not found: {path}.", "settings")
-        for source, place in _volumes(Path(os.path.abspath(path)), out):
-            target = out / place.parent / (strip_extension(place.name) + suffix)
+        for source in _volumes(Path(os.path.abspath(path)), out, left_out):
+            target = out / source.name.with_name(source.name.name + suffix)
             if sources.setdefault(target, source) != source:
                 raise SuperResolutionError(
                     f"{sources[target]} and {source} would both be written to {target}: "
@@ -106,24 +129,32 @@ def plan(inputs: Iterable[str | Path], out: Path, suffix: str) -> list[tuple[Pat
                     "settings",
                 )
     if not sources:
+        reasons = "".join(f" {path}: {reason}" for path, reason in left_out)
         raise SuperResolutionError(
-            "No volume found. Give files, or folders that contain volumes.", "settings"
+            f"No volume found. Give files, or folders that contain volumes.{reasons}", "settings"
         )
-    return [(source, target) for target, source in sources.items()]
+    return [(source, target) for target, source in sources.items()], left_out
 
 
-def _volumes(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield (input, its path below the output folder)."""
+def left_out_messages(left_out: Iterable[tuple[Path, str]]) -> list[Message]:
+    """Return warnings about what a plan leaves out."""
+    return [warning("data", f"Left out {path}: {reason}") for path, reason in left_out]
+
+
+def _volumes(path: Path, out: Path, left_out: list[tuple[Path, str]]) -> Iterator[FoundVolume]:
     if path.is_dir():
-        for source in find_volumes(path):
-            if not source.is_relative_to(out):  # outputs of an earlier batch are not inputs
-                yield source, source.relative_to(path) if source != path else Path(path.name)
+        found = find_volumes(path, out)
+        left_out += found.left_out
+        yield from found.volumes
     elif path.suffix.lower() == ".txt":
         for line in filter(None, map(str.strip, _lines(path))):
             source = Path(os.path.abspath(path.parent / line))
-            yield source, Path(source.name)
+            if source.is_dir():
+                yield from _volumes(source, out, left_out)
+            else:
+                yield FoundVolume(source, Path(strip_extension(source.name)))
     else:
-        yield path, Path(path.name)
+        yield FoundVolume(path, Path(strip_extension(path.name)))
 
 
 def _lines(path: Path) -> list[str]:
@@ -156,12 +187,12 @@ class _Report:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows: list[tuple[Path, Path, str, str, str]] = []
+        self._rows: list[tuple[FoundVolume | Path, Path | str, str, str, str]] = []
 
     def add(
         self,
-        source: Path,
-        target: Path,
+        source: FoundVolume | Path,
+        target: Path | str,
         status: str,
         message: str = "",
         seconds: float | None = None,
@@ -180,6 +211,6 @@ class _Report:
 
     def summary(self) -> str:
         """Return a line such as "3 written, 1 failed"."""
-        counts = {status: self.count(status) for status in (WRITTEN, UP_TO_DATE, FAILED)}
+        counts = {status: self.count(status) for status in (WRITTEN, UP_TO_DATE, FAILED, LEFT_OUT)}
         parts = [f"{count} {status}" for status, count in counts.items() if count]
         return ", ".join(parts) or "nothing written"

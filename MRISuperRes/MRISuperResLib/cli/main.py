@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import datetime
 import io
@@ -103,10 +104,21 @@ def run_program(
 
 
 def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
-    """Return the text for standard output; each command imports what it needs."""
+    """Return the text for standard output."""
+    from ..core.io.checks import ChoiceError
     from .parser import parse
 
     arguments = parse(words)
+    try:
+        return _run_command(arguments, console, is_cancelled)
+    except ChoiceError as error:
+        if not hasattr(arguments, error.choice):  # the command has no such option
+            raise
+        raise SuperResolutionError(f"{error.state} Choose one with --{error.choice}.") from error
+
+
+def _run_command(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
+    """Return the text for standard output; each command imports what it needs."""
     if arguments.command == "upsample":
         from . import upsample
 

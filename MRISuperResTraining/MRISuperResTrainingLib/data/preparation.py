@@ -16,6 +16,7 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, intensity, resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.io.checks import ChoiceError
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
@@ -24,7 +25,7 @@ from ..options.settings import DataSettings
 from . import cache
 from .sources import Skipped, Source, one_use_per_subject
 
-VERSION = 2
+VERSION = 3
 """Version of the output of `_write_slices`; cached files of other versions are ignored."""
 
 MIN_CONTRAST = 0.05
@@ -36,7 +37,7 @@ MAX_EQUAL_NEIGHBORS = 0.5
 MRI stays below 0.3, even in 8 bits. Label maps and images that were upsampled without interpolation
 exceed the limit."""
 
-DETACHED = (".mhd", ".nhdr")
+DETACHED = (".mhd", ".nhdr", ".hdr", ".hdr.gz")
 """Extensions of headers whose voxels are in another file."""
 
 SAMPLED_VOXELS = 2**22
@@ -115,11 +116,11 @@ def prepare(
     folder = Path(folder or cache.default_folder())
     volumes: list[PreparedVolume] = []
     unusable: Skipped = []
-    first_path: dict[str, str] = {}  # by content
+    first: dict[tuple[str, str], str] = {}  # by content and series
     for source in sources:
         if source.use == "test":
             with contextlib.suppress(SuperResolutionError):
-                first_path[content_hash(source.path)] = source.path
+                first[content_hash(source.path), source.series] = source.label
     requested = [source for source in sources if source.use != "test"]
     meter = ProgressMeter()
     for done, source in enumerate(requested):
@@ -129,16 +130,22 @@ def prepare(
             raise Cancelled
         try:
             sha256 = content_hash(source.path)
-            if (first := first_path.setdefault(sha256, source.path)) != source.path:
-                raise SuperResolutionError(f"Same content as {first}.")
+            if (same := first.setdefault((sha256, source.series), source.label)) != source.label:
+                raise SuperResolutionError(f"Same content as {same}.")
             volumes.append(_prepared(source, sha256, settings, folder))
         except SuperResolutionError as e:
             if e.kind == "environment":
                 raise
-            unusable.append((source.path, str(e)))
+            unusable.append((source.label, _reason(e)))
     if on_progress:
         on_progress(meter.update(len(requested), len(requested)))
     return volumes, unusable
+
+
+def _reason(error: SuperResolutionError) -> str:
+    if isinstance(error, ChoiceError) and error.choice == "series":
+        return f"{error.state} Choose one in the column “series” of a list."
+    return str(error)
 
 
 def content_hash(path: str | Path) -> str:
@@ -154,7 +161,7 @@ def content_hash(path: str | Path) -> str:
             for file in sorted(file for file in path.rglob("*") if file.is_file()):
                 name = file.relative_to(path).as_posix()
                 digest.update(f"{name}\0{content_hash(file)}\0".encode())
-        elif path.suffix.lower() in DETACHED:
+        elif path.name.lower().endswith(DETACHED):
             volume = read_volume(path)
             for array in (volume.array, volume.ijk_to_ras):
                 digest.update(f"{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
@@ -170,11 +177,11 @@ def content_hash(path: str | Path) -> str:
 
 def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
-    version = json.dumps([VERSION, settings.slice_axis, side])
+    version = json.dumps([VERSION, settings.slice_axis, side, source.series])
     file = folder / f"{sha256}-{hashlib.sha256(version.encode()).hexdigest()[:16]}.npy"
     stored = cache.read(file)
     if stored is None:
-        _write_slices(source.path, settings.slice_axis, side, file)
+        _write_slices(source, settings.slice_axis, side, file)
         stored = cache.read(file)
     if stored is None:
         raise SuperResolutionError(
@@ -207,9 +214,9 @@ def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path)
     )
 
 
-def _write_slices(path: str, requested_axis: str, side: int | None, file: Path) -> None:
+def _write_slices(source: Source, requested_axis: str, side: int | None, file: Path) -> None:
     """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
-    volume = read_volume(path)
+    volume = read_volume(source.path, series=source.series or None)
     voxels, mask = intensity.mask_non_finite(volume.array)
     axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis, volume.size)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.formats import find_volumes, strip_extension
+from MRISuperResLib.core.io.discovery import find_volumes
+from MRISuperResLib.core.io.formats import strip_extension
 from MRISuperResLib.core.validation import Rule, Validated, invalid, one_of, setting, text
 
 from ..options.presets import Recipe
@@ -50,7 +51,7 @@ class Source(Validated):
     """A volume file and its subject.
 
     Attributes:
-        path: Volume file, or folder of one DICOM series.
+        path: Volume file, or folder of a DICOM series.
         subject: Subject. All volumes of a subject are on the same side of the split.
         anatomy: Anatomy. Every anatomy gets an equal share of the samples.
         contrast: Contrast for the model card ("T1w", "T2w", …).
@@ -58,6 +59,7 @@ class Source(Validated):
         source: Origin of the volume, for the model card.
         use: "train", "validation" (held out and monitored during the training), "test" (not used
             by the training), or "auto": decided by the split.
+        series: Series Instance UID if the folder holds several series, else empty.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -70,6 +72,12 @@ class Source(Validated):
     license: str = setting(text(), "")
     source: str = setting(text(), "")
     use: str = setting(one_of(*USES), "auto")
+    series: str = setting(text(), "")
+
+    @property
+    def label(self) -> str:
+        """The path, with the series if the folder holds several."""
+        return f"{self.path} ({self.series})" if self.series else self.path
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Source))
@@ -125,10 +133,10 @@ def read_sources(
         found, unusable = _read(path, anatomy, data)
         skipped += unusable
         for source in found:
-            if source.path in sources:
-                skipped.append((source.path, "Listed twice; used once."))
+            if source.label in sources:
+                skipped.append((source.label, "Listed twice; used once."))
             else:
-                sources[source.path] = source
+                sources[source.label] = source
     return list(sources.values()), skipped
 
 
@@ -144,7 +152,7 @@ def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Sourc
     if path.is_dir():
         if any(next(path.glob(tree), None) for tree in ("sub-*/anat", "sub-*/ses-*/anat")):
             return _from_bids(path, anatomy)
-        return _from_folder(path, anatomy), []
+        return _from_folder(path, anatomy)
     if extension == ".json":
         return _from_list(path.parent / Recipe.read(path).sources, anatomy, data)
     if extension in DELIMITERS:
@@ -152,15 +160,21 @@ def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Sourc
     return [Source(os.path.abspath(path), subject_of(path), anatomy)], []
 
 
-def _from_folder(folder: Path, anatomy: str) -> list[Source]:
-    """The subject is the subfolder; for names sub-… and files without a subfolder, the name."""
+def _from_folder(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
+    """The subject is the subfolder; for names sub-… and files without a subfolder, the name.
+
+    All series of a DICOM folder belong to one subject.
+    """
     root = Path(os.path.abspath(folder))
+    found = find_volumes(root)
     sources = []
-    for path in find_volumes(root):
+    for volume in found.volumes:
+        path = volume.path
         inner = path.relative_to(root).parts
-        is_named = len(inner) == 1 or path.name.startswith("sub-")
-        sources.append(Source(str(path), subject_of(path) if is_named else inner[0], anatomy))
-    return sources
+        is_named = len(inner) < 2 or path.name.startswith("sub-")
+        subject = subject_of(path) if is_named else inner[0]
+        sources.append(Source(str(path), subject, anatomy, series=volume.series or ""))
+    return sources, [(str(path), reason) for path, reason in found.left_out]
 
 
 def _from_bids(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
@@ -187,15 +201,16 @@ def _from_list(
     """Paths are relative to `base`, else to the folder of the list."""
     sources: list[Source] = []
     skipped: Skipped = []
-    lines: dict[str, int] = {}
+    lines: dict[tuple[str, str], int] = {}
     for number, values in _rows(path):
         file = os.path.abspath(Path(base or path.parent, values[PATH]))
-        if file in lines:
+        series = (file, values.get("series", ""))
+        if series in lines:
             raise invalid(
-                f"Line {number} of {path} lists the same file as line {lines[file]}: "
+                f"Line {number} of {path} lists the same file as line {lines[series]}: "
                 f"{values[PATH]}."
             )
-        lines[file] = number
+        lines[series] = number
         defaults = {"subject": subject_of(file), "anatomy": anatomy}
         try:
             source = Source.from_dict(defaults | values | {PATH: file})

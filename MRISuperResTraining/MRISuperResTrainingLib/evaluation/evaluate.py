@@ -51,6 +51,14 @@ class EvaluationSource(Protocol):
         """The file."""
 
     @property
+    def series(self) -> str:
+        """Series Instance UID if the folder holds several series, else empty."""
+
+    @property
+    def label(self) -> str:
+        """The path, with the series if the folder holds several."""
+
+    @property
     def subject(self) -> str:
         """Name of the subject."""
 
@@ -229,7 +237,7 @@ def evaluate(
             )
             try:
                 comparison = compare_methods(
-                    read_volume(source.path),
+                    read_volume(source.path, series=source.series or None),
                     requested,
                     registry=registry,
                     further=further,
@@ -238,9 +246,9 @@ def evaluate(
             except SuperResolutionError as error:
                 if error.kind != "input":
                     raise
-                skipped.append(f"{source.path}, ×{scale}: {error}")
+                skipped.append(f"{source.label}, ×{scale}: {error}")
                 continue
-            name = Path(source.path).name
+            name = Path(source.label).name
             scores = VolumeScores(name, source.subject, source.anatomy, scale, comparison.table)
             volumes.append(scores)
             if on_comparison:

@@ -108,19 +108,20 @@ def _draw_panel(
 def picture_name(source: EvaluationSource, scale: int) -> str:
     """Return the name of a PNG file that every file system accepts."""
     subject = re.sub(r"[^A-Za-z0-9._-]+", "_", source.subject)
-    return f"{subject}_{Path(source.path).name.split('.')[0]}_x{scale}.png"
+    name = Path(source.path).name.split(".")[0] + (f"_{source.series}" if source.series else "")
+    return f"{subject}_{name}_x{scale}.png"
 
 
-def middle_slice(path: str | Path) -> tuple[Volume, SliceAxis]:
+def middle_slice(source: EvaluationSource) -> tuple[Volume, SliceAxis]:
     """Read the middle slice of a volume, downsampled to at most 128 pixels.
 
     Args:
-        path: Volume file.
+        source: Volume file.
 
     Returns:
         The slice as a volume at its place in space, and its direction.
     """
-    volume = read_volume(path)
+    volume = read_volume(source.path, series=source.series or None)
     axis = choose_slice_axis(volume.ijk_to_ras, size=volume.size)
     stack = np.moveaxis(volume.array, axis.numpy_axis, 0)
     number = len(stack) // 2
@@ -138,17 +139,17 @@ def middle_slice(path: str | Path) -> tuple[Volume, SliceAxis]:
 
 
 def upsample_middle_slice(
-    path: str | Path, scale: int, models: Sequence[str], registry: MethodRegistry
+    source: EvaluationSource, scale: int, models: Sequence[str], registry: MethodRegistry
 ) -> Comparison:
     """Upsample the middle slice of a volume with every method, without a reference.
 
     Args:
-        path: Volume file.
+        source: Volume file.
         scale: Upsampling factor.
         models: Names of models of this scale.
         registry: Finds the models and keeps them loaded.
     """
-    volume, axis = middle_slice(path)
+    volume, axis = middle_slice(source)
     methods = (*INTERPOLATIONS, FLOOR, *models)
     options = ComparisonOptions(methods, scale, reference=False, slice_axis=axis.name)
     return compare_methods(volume, options, registry=registry)
@@ -178,11 +179,11 @@ def draw_hr_slices(
     folder.mkdir()
     used = {(scores.volume, scores.subject) for scores in evaluation.volumes}
     for source in sources:
-        name = Path(source.path).name
+        name = Path(source.label).name
         if (name, source.subject) not in used:
             continue
         for scale in scales:
             of_scale = [model for model in models if registry.scale_of(model) == scale]
-            comparison = upsample_middle_slice(source.path, scale, of_scale, registry)
+            comparison = upsample_middle_slice(source, scale, of_scale, registry)
             path = folder / picture_name(source, scale)
             comparison_figure.draw(comparison, path, f"{name}, middle slice ×{scale}")

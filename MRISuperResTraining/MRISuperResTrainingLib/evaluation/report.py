@@ -77,7 +77,7 @@ def evaluate_into(
 
     def draw(source: EvaluationSource, comparison: Comparison) -> None:
         scale = comparison.options.scale
-        name, path = Path(source.path).name, pictures / figures.picture_name(source, scale)
+        name, path = Path(source.label).name, pictures / figures.picture_name(source, scale)
         comparison_figure.draw(comparison, path, f"{name}, ×{scale}")
 
     evaluation = evaluate(

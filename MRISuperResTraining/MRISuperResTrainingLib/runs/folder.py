@@ -202,7 +202,7 @@ class RunFolder:
             source
             for source in sources
             if source.subject not in description["split"]["train"]
-            and source.path not in skipped
+            and source.label not in skipped
             and Path(source.path).exists()
         ]
 

@@ -321,7 +321,7 @@ def _data_messages(
     left_out = [
         info(
             "data",
-            f"{volume.source.path}: {len(volume.left_out)} of {len(volume.slices)} slices left "
+            f"{volume.source.label}: {len(volume.left_out)} of {len(volume.slices)} slices left "
             "out, with little or no anatomy.",
         )
         for volume in volumes
@@ -334,9 +334,9 @@ def _data_messages(
 def _check_unchanged(
     volumes: Sequence[PreparedVolume], described: Sequence[dict[str, Any]]
 ) -> None:
-    now = {volume.source.path: volume.sha256 for volume in volumes}
+    now = {(volume.source.path, volume.source.series): volume.sha256 for volume in volumes}
     for entry in described:
-        if now.get(entry["path"]) != entry["sha256"]:
+        if now.get((entry["path"], entry.get("series", ""))) != entry["sha256"]:
             raise SuperResolutionError(
                 f"{entry['path']} is missing or has changed since the run started: restore it, or "
                 "start a new run."

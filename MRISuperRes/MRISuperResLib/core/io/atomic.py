@@ -121,6 +121,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
                 target.rmdir()  # Windows does not replace an empty folder
             part.rename(target)
     except SuperResolutionError as e:
+        if str(part) not in str(e):
+            raise
         raise SuperResolutionError(str(e).replace(str(part), str(target)), e.kind) from e
     finally:
         shutil.rmtree(part, ignore_errors=True)

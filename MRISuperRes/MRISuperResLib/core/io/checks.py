@@ -17,6 +17,20 @@ SHEAR_TOLERANCE = 1e-3
 gantry tilt of 0.1°."""
 
 
+class ChoiceError(SuperResolutionError):
+    """Several volumes where one is needed.
+
+    Attributes:
+        state: Sentence about what the file or folder holds.
+        choice: What must be chosen: "frame" or "series".
+        count: Number of frames; 0 for series.
+    """
+
+    def __init__(self, state: str, choice: str, count: int = 0) -> None:
+        super().__init__(f"{state} Choose one.")
+        self.state, self.choice, self.count = state, choice, count
+
+
 @contextlib.contextmanager
 def read_errors(path: str | Path) -> Iterator[None]:
     """Translate an OSError raised while reading to SuperResolutionError (kind "input")."""
@@ -39,17 +53,17 @@ def choose_frame(name: str, count: int, frame: int | None) -> int:
         frame: The requested frame, counted from 0; None if none was requested.
 
     Raises:
-        SuperResolutionError: There are several frames and none was requested, or the requested one
-            does not exist.
+        ChoiceError: There are several frames and none was requested.
+        SuperResolutionError: The requested frame does not exist.
     """
     if frame is None and count == 1:
         return 0
     available = "one frame (number 0)" if count == 1 else f"{count} frames (0 to {count - 1})"
     if frame is None:
-        raise SuperResolutionError(f"{name} holds {available}. Choose one with --frame.")
+        raise ChoiceError(f"{name} holds {available}.", "frame", count)
     if not 0 <= frame < count:
         raise SuperResolutionError(
-            f"{name} has no frame {frame}; it holds {available}. Choose another with --frame."
+            f"{name} has no frame {frame}; it holds {available}. Choose one of these."
         )
     return frame
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from ..errors import SuperResolutionError
 from ..messages import Message, info
-from .checks import choose_frame
+from .checks import ChoiceError, choose_frame
 from .dicom_file import Slice
 
 _Value = tuple[int, float, str]
@@ -157,10 +157,8 @@ def choose_images(
             order.append(counter)
         stacks += [list(stack) for stack in zip(*found, strict=True)]
     if frame is None and count > 1:
-        raise SuperResolutionError(
-            f"{name} holds {count} frames (0 to {count - 1}), in order of {_listed(order)}. Choose "
-            "one with --frame."
-        )
+        state = f"{name} holds {count} frames (0 to {count - 1}), in order of {_listed(order)}."
+        raise ChoiceError(state, "frame", count)
     number = choose_frame(name, count, frame)
     if count > 1:
         first = stacks[number][0]

@@ -23,7 +23,15 @@ from .. import geometry
 from ..errors import SuperResolutionError
 from ..messages import Message, info
 from ..volume import Volume
-from .checks import check_grid, not_scalar, other_modality, out_of_memory, read_errors, segmentation
+from .checks import (
+    ChoiceError,
+    check_grid,
+    not_scalar,
+    other_modality,
+    out_of_memory,
+    read_errors,
+    segmentation,
+)
 from .derived_image import readable_header
 from .dicom_file import DAMAGED, Slice, may_be_dicom
 from .dicom_geometry import grid_of
@@ -82,6 +90,13 @@ def find_series(path: str | Path, frame: int | None = None, series: str | None =
         messages: list[Message] = []
         slices = _choose_series(path, _scan(path, messages), series, messages)
         return _arrange(path.name, slices, frame, messages)
+
+
+def series_in(folder: Path) -> dict[str, list[Slice]]:
+    """Return the images of a folder by Series Instance UID; errors as in `read_dicom`."""
+    with read_errors(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _scan(folder, [])
 
 
 def series_of(files: Sequence[str | Path], frame: int | None = None) -> Series:
@@ -166,10 +181,6 @@ def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
             shared += bool(uid and earlier)
             earlier.append(image)
             found.setdefault(image.text("SeriesInstanceUID"), []).append(image)
-    if not found:
-        has_folders = any(path.is_dir() for path in folder.iterdir())
-        action = "one of its subfolders" if has_folders else "the folder of an MRI series"
-        raise SuperResolutionError(f"The folder {folder} holds no DICOM images. Use {action}.")
     if others:
         messages.append(info("series", f"Skipped files without an image: {', '.join(others)}."))
     if shared:
@@ -192,18 +203,20 @@ def _is_copy(image: Slice, other: Slice) -> bool:
 def _choose_series(
     folder: Path, found: dict[str, list[Slice]], series: str | None, messages: list[Message]
 ) -> list[Slice]:
+    if not found:
+        has_folders = any(path.is_dir() for path in folder.iterdir())
+        action = "one of its subfolders" if has_folders else "the folder of an MRI series"
+        raise SuperResolutionError(f"The folder {folder} holds no DICOM images. Use {action}.")
     listed = "; ".join(
         f"{uid} ({images[0].text('SeriesDescription') or 'no description'}, {len(images)} images)"
         for uid, images in found.items()
     )
     if series is not None and series not in found:
         raise SuperResolutionError(
-            f"{folder} holds no series {series}. Choose another with --series: {listed}."
+            f"{folder} holds no series {series}, but {listed}. Choose one of these."
         )
     if series is None and len(found) > 1:
-        raise SuperResolutionError(
-            f"{folder} holds {len(found)} series. Choose one with --series: {listed}."
-        )
+        raise ChoiceError(f"{folder} holds {len(found)} series: {listed}.", "series")
     images = found[series] if series is not None else next(iter(found.values()))
     name = images[0].text("SeriesDescription") or images[0].text("SeriesInstanceUID")
     messages.append(info("series", f"Series “{name}”, {len(images)} images."))

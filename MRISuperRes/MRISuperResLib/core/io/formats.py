@@ -17,7 +17,7 @@ from ..volume import Volume
 from .atomic import check_parent, temporary_file, translate_os_errors
 from .checks import read_errors
 
-VOLUME_NAME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)")
+VOLUME_NAME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd)")
 DICOM_NAME = re.compile(r"(?i)[^.].*\.(dcm|ima)")
 OUTPUT_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
 """Extensions of the formats that can be written."""
@@ -28,26 +28,9 @@ TYPES = frozenset(
 COMPRESSION = 1
 """gzip level: higher ones take at least 1.6 times as long and save 1 % on noisy voxels."""
 
-_EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
+_EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
 _FOLDER_PROVENANCE = "MRISuperRes.json"
 _HEAD = 4096  # bytes that suffice to recognize every format
-
-
-def find_volumes(folder: str | Path) -> list[Path]:
-    """Find the volume files, and the folders with DICOM files, below a folder.
-
-    Hidden files and folders are skipped.
-
-    Returns:
-        Absolute paths, sorted folder by folder.
-    """
-    found = []
-    for here, folders, names in os.walk(os.path.abspath(folder)):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(here, name) for name in sorted(names) if VOLUME_NAME.fullmatch(name)]
-        if any(DICOM_NAME.fullmatch(name) for name in names):
-            found.append(Path(here))
-    return found
 
 
 def strip_extension(name: str) -> str:
@@ -84,7 +67,8 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
             return read_dicom(path, frame, series)
         if series is not None:
             raise SuperResolutionError(
-                f"{path.name} is a single file. Omit --series, or give the folder of the series.",
+                f"{path.name} is a single file, but a series is chosen. Use the folder of the "
+                "series, or choose none.",
             )
         return _read_file(path, frame)
 

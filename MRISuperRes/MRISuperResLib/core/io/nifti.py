@@ -30,6 +30,7 @@ from ..errors import SuperResolutionError
 from ..messages import Message, warning
 from ..volume import Volume
 from .checks import (
+    ChoiceError,
     check_grid,
     choose_frame,
     not_scalar,
@@ -153,10 +154,11 @@ def _size(header: nibabel.Nifti1Header, name: str) -> tuple[tuple[int, int, int]
 
 def _ambiguous(name: str, count: int) -> SuperResolutionError:
     """Return the error for a series, or vectors without an intent, beyond the fourth dimension."""
-    return SuperResolutionError(
-        f"{name} holds {count} values per voxel beyond its fourth dimension. Choose one of the "
-        f"frames 0 to {count - 1} with --frame."
+    state = (
+        f"{name} holds {count} values per voxel beyond its fourth dimension (frames 0 to "
+        f"{count - 1})."
     )
+    return ChoiceError(state, "frame", count)
 
 
 def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
