@@ -118,7 +118,7 @@ class FramesTest(KindsTest):
             self.write(stored() + int(echo), name, EchoTime=echo, SOPInstanceUID=UID)
             for n in (1, 3):
                 self.change(f"{name}{n}.dcm", AcquisitionNumber=2)
-        self.assert_refused("holds 2 frames .*in order of echo time\. ")
+        self.assert_refused(r"holds 2 frames .*in order of echo time\. ")
         self.assert_read(stored() + 5, frame=0)
         self.assert_read(stored() + 9, frame=1)
         self.change("a2.dcm", EchoTime="9")

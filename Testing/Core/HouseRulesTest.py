@@ -42,7 +42,7 @@ OPTIONAL = {
     "matplotlib": ("core/comparison/figure.py", "core/audit/figure.py"),
     "psutil": ("core/system.py",),
     "isal": ("core/io/",),
-    "spandrel": ("core/models/convert.py",),
+    "spandrel": ("core/networks/spandrel_net.py",),
 }
 """Packages and the modules (prefixes of paths) that may import them, at any place."""
 DEFERRED_CYCLES = {("MRISuperResLib.core.volume", "MRISuperResLib.core.io.formats")}

@@ -83,7 +83,7 @@ class MemoryTest(unittest.TestCase):
         st.integers(1, 4),
         st.integers(8, 40),
         st.integers(8, 40),
-        st.integers(18 * 18, 4000),
+        st.integers(24 * 24, 4000),
         st.sampled_from((2, 4)),
         st.booleans(),
     )
@@ -99,14 +99,31 @@ class MemoryTest(unittest.TestCase):
         for architecture in (
             {"blocks": 1, "features": 4, "growth": 2},
             {"blocks": 2, "features": 4, "growth": 2, "first_kernel": 9},
+            {"blocks": 1, "features": 4, "growth": 2, "unshuffle": 2},
+            {"blocks": 1, "features": 4, "growth": 2, "unshuffle": 4},
             {"network": "compact", "blocks": 3, "features": 4},
             {"network": "compact", "blocks": 1, "features": 4, "skip": True},
+            {"network": "srvgg", "convolutions": 3, "features": 4},
         ):
             net = network(architecture)
             image = torch.zeros(1, 1, 4, 2 * net.reach + 3).requires_grad_()
             net(image)[..., -2:].abs().sum().backward()
             depends = torch.nonzero(image.grad.abs().sum((0, 1, 2)))
             self.assertLessEqual(image.shape[3] - 1 - int(depends.min()), net.reach)
+
+    def test_tiles_of_unshuffled_input_begin_where_its_blocks_begin(self):
+        net = network({"blocks": 1, "features": 4, "growth": 2, "unshuffle": 2})
+        net.reach -= 1  # an odd overlap would divide a block
+        for height, width in ((101, 50), (50, 102)):
+            batch = slices(1, height, width)
+            self.assert_same(net, batch, NetworkRunner(LimitedNetwork(net, 5000), CPU)(batch)())
+
+    def test_a_network_without_a_reach_is_not_divided_into_tiles(self):
+        limited = LimitedNetwork(network(), 100)
+        limited.reach = None
+        with self.assertRaisesRegex(SuperResolutionError, "and its network needs whole slices"):
+            NetworkRunner(limited, CPU)(slices(2, 20, 30))
+        self.assertEqual([size[0] for size in limited.sizes], [2, 1])
 
     def test_batches_are_halved_and_the_size_that_fits_is_used_from_then_on(self):
         net, batch = network(), slices(8, 10, 10)
@@ -122,7 +139,7 @@ class MemoryTest(unittest.TestCase):
 
     def test_a_single_slice_is_computed_in_tiles_and_an_info_reports_it(self):
         net, batch = network(), slices(1, 40, 30)
-        network_runner = NetworkRunner(LimitedNetwork(net, 700), CPU)
+        network_runner = NetworkRunner(LimitedNetwork(net, 800), CPU)
         self.assert_same(net, batch, network_runner(batch)())
         self.assertEqual(
             network_runner.messages,

@@ -87,8 +87,10 @@ examples:
   {PROGRAM} audit brains --models mine-x2 --card brain --out audit"""
 
 IMPORT_DESCRIPTION = """\
-Convert an ESRGAN checkpoint (.pth, .safetensors; one or three channels) to a model for grayscale
-images. Only weights are read; no code in the file is executed."""
+Convert a checkpoint (.pth, .pt, .ckpt, .safetensors) to a model for grayscale images: ESRGAN,
+Real-ESRGAN (also with unshuffled input), its compact networks (SRVGGNetCompact), SwinIR, and every
+other network that spandrel loads and that upsamples one image ×2, ×4 or ×8 with 1 or 3 channels.
+Only weights are read; no code in the file is executed."""
 
 COMMANDS = {
     "upsample": ("upsample a volume", DESCRIPTION, UPSAMPLE_EXAMPLES),

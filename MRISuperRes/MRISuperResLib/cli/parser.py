@@ -211,7 +211,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     install.add_argument("file", metavar="FILE", help="either of the two files")
     install.set_defaults(command="models install")
     imported = actions.add_parser(
-        "import", help="convert an ESRGAN checkpoint", description=help_texts.IMPORT_DESCRIPTION
+        "import",
+        help="convert a checkpoint of another tool",
+        description=help_texts.IMPORT_DESCRIPTION,
     )
     imported.add_argument("file", metavar="FILE", help="the checkpoint")
     imported.add_argument("--name", required=True, help="name of the new model")

@@ -42,7 +42,7 @@ class UserModels:
         self.menu = qt.QMenu(self._button)
         for text, function in (
             (_("Install model…"), self.install),
-            (_("Import ESRGAN checkpoint…"), self.importCheckpoint),
+            (_("Import checkpoint…"), self.importCheckpoint),
             (_("Remove current model…"), self.remove),
             (_("Open model folder"), self.openFolder),
         ):

@@ -20,6 +20,9 @@ the far ones: with weights for photographs, ×4, a T2 slice in tiles of 64 pixel
 2e-6 of the range."""
 MIN_TILE = 64
 """Smallest side of a tile, low-resolution pixels."""
+TILE_STEP = 4
+"""Tiles and overlaps are multiples of it, low-resolution pixels: networks with unshuffled input
+compute blocks of 2×2 or 4×4 pixels, which begin at the first pixel of the slice."""
 
 Fetch = Callable[[], np.ndarray]
 
@@ -29,12 +32,17 @@ class UpsamplingNetwork(Protocol):
 
     Attributes:
         scale: Upsampling factor.
-        reach: Distance in low-resolution pixels beyond which the output does not depend on the
-            input (half the receptive field).
     """
 
     scale: int
-    reach: int
+
+    @property
+    def reach(self) -> int | None:
+        """Distance beyond which the output does not depend on the input, low-resolution pixels.
+
+        It is half the receptive field. None if there is no such distance, as with attention:
+        slices are never divided into tiles.
+        """
 
     def __call__(self, images: torch.Tensor, /) -> torch.Tensor:
         """Upsample images."""
@@ -121,13 +129,15 @@ class NetworkRunner:
         side = self._tile or max(height, width)
         if len(part) > 1:
             self._max_batch = len(part) // 2
-        elif side > MIN_TILE:
-            self._tile = max(MIN_TILE, side // 2)
+        elif side > MIN_TILE and self._net.reach is not None:
+            self._tile = max(MIN_TILE, side // 2 // TILE_STEP * TILE_STEP)
         elif self.device.type != "cpu":
             self._continue_on_cpu()
         else:
+            is_tiled = self._net.reach is not None
+            tiles = "even in tiles" if is_tiled else "and its network needs whole slices"
             raise SuperResolutionError(
-                f"Out of memory for a slice of {width}×{height} pixels, even in tiles. "
+                f"Out of memory for a slice of {width}×{height} pixels, {tiles}. "
                 "Close other applications, or crop the volume.",
                 "memory",
             ) from error
@@ -158,7 +168,8 @@ class NetworkRunner:
 
     def _upsample_in_tiles(self, part: torch.Tensor, side: int) -> torch.Tensor:
         """(n, scale·h, scale·w), float32, on the CPU."""
-        scale, overlap = self._net.scale, min(self._net.reach, MAX_OVERLAP)
+        scale, overlap = self._net.scale, min(self._net.reach or 0, MAX_OVERLAP)
+        overlap = -(-overlap // TILE_STEP) * TILE_STEP
         height, width = part.shape[2:]
         output = torch.empty((len(part), scale * height, scale * width))
         for top, bottom in _steps(height, side):

@@ -65,7 +65,6 @@ class NetworkMethod:
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
         self._net = nets[0].eval().requires_grad_(False)
-        self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._precision, self._dtype = precision, requested_dtype(precision, device)
         self._runner = NetworkRunner(self._net, device, self._dtype)
         self._slice_bytes: dict[tuple[int, int], int] = {}  # GPU memory by slice size

@@ -11,14 +11,20 @@ import torch
 from ..errors import SuperResolutionError, is_out_of_memory
 from .compact import CompactNet
 from .rrdb import RRDBNet
+from .spandrel_net import SPANDREL, SpandrelNet, load_spandrel_network
+from .srvgg import SrvggNet
 
-NETWORKS: dict[str, type[RRDBNet] | type[CompactNet]] = {"rrdb": RRDBNet, "compact": CompactNet}
+NETWORKS: dict[str, type[RRDBNet] | type[CompactNet] | type[SrvggNet]] = {
+    "rrdb": RRDBNet,
+    "compact": CompactNet,
+    "srvgg": SrvggNet,
+}
 SWITCHES = ("skip",)
 """Arguments of the networks that are true or false; all others are whole numbers."""
 MAX_PARAMETER = 512
 """Maximum of blocks, features and the like: twenty times the largest published values."""
 
-Generator = RRDBNet | CompactNet
+Generator = RRDBNet | CompactNet | SrvggNet
 
 
 def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
@@ -52,14 +58,15 @@ def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
 
 def load_generator(
     name: str, architecture: Mapping[str, Any], scale: int, weights: bytes
-) -> Generator:
+) -> Generator | SpandrelNet:
     """Make a network with its weights.
 
-    No more memory is allocated than the weights take, whatever the architecture says.
+    No more memory is allocated than the weights take, whatever the architecture says. The networks
+    of NETWORKS compute in the memory format channels_last.
 
     Args:
         name: Name of the model, for errors.
-        architecture: See `make_generator`.
+        architecture: See `make_generator`, or {"network": "spandrel", "type": identifier}.
         scale: 2, 4 or 8.
         weights: Content of a safetensors file, which is data: nothing in it is executed.
 
@@ -68,15 +75,23 @@ def load_generator(
 
     Raises:
         SuperResolutionError: The weights do not fit the architecture, or some are not finite
-            (kind "model").
+            (kind "model"), or the architecture needs spandrel, which is missing ("environment").
     """
     try:
-        state = {key: value.float() for key, value in safetensors.torch.load(weights).items()}
-        with torch.device("meta"):
-            net = make_generator(architecture, scale)
-        net.load_state_dict(state, assign=True)
-    except Exception as e:  # the reader raises many types on damaged files
-        if is_out_of_memory(e):
+        state = {
+            key: value.float() if value.is_floating_point() else value
+            for key, value in safetensors.torch.load(weights).items()
+        }
+        net: Generator | SpandrelNet
+        if architecture.get("network") == SPANDREL:
+            net = load_spandrel_network(state, scale, architecture.get("type"))
+        else:
+            with torch.device("meta"):
+                net = make_generator(architecture, scale)
+            net.load_state_dict(state, assign=True)
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except Exception as e:  # the readers raise many types on damaged files
+        if is_out_of_memory(e) or isinstance(e, SuperResolutionError):
             raise
         raise SuperResolutionError(
             f"The weights of the model {name} do not fit its card. Install the model again.",

@@ -81,6 +81,9 @@ class RRDBNet(nn.Module):
         channels: 1 for MRI, 3 for checkpoints trained on photographs.
         skip: Add `upsample_bicubic` of the input, so that the network learns only the difference
             from interpolation; an untrained network interpolates.
+        unshuffle: 1, or side of the pixel blocks, 2 or 4, that become channels before the first
+            convolution (Wang et al. 2021, Real-ESRGAN, arXiv:2107.10833, section 3.4): the trunk
+            computes fewer pixels. Sides that are not a multiple are mirrored at their end.
 
     Attributes:
         scale: Upsampling factor.
@@ -97,20 +100,26 @@ class RRDBNet(nn.Module):
         first_kernel: int = 3,
         channels: int = 1,
         skip: bool = False,
+        unshuffle: int = 1,
     ) -> None:
         super().__init__()
         if scale not in (2, 4, 8):
             raise ValueError(f"scale must be 2, 4 or 8, not {scale}")
         if first_kernel not in (3, 9):
             raise ValueError(f"the first kernel must be 3 or 9, not {first_kernel}")
-        self.scale, self.skip = scale, skip
+        if unshuffle not in (1, 2, 4):
+            raise ValueError(f"unshuffle must be 1, 2 or 4, not {unshuffle}")
+        self.scale, self.unshuffle, self.skip = scale, unshuffle, skip
         # first convolution, blocks, body; the rest, on ever smaller pixels, less than 3
-        self.reach = first_kernel // 2 + 15 * blocks + 1 + 3
+        blocks_reached = first_kernel // 2 + 15 * blocks + 1 + 3
+        self.reach = unshuffle * blocks_reached + unshuffle - 1
         self.activate_first = first_kernel == 9
-        self.conv_first = _conv(channels, features, first_kernel)
+        self.conv_first = _conv(channels * unshuffle**2, features, first_kernel)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
         self.conv_body = _conv(features, features)
-        self.upsampling = [f"conv_up{step + 1}" for step in range(int(math.log2(scale)))]
+        self.upsampling = [
+            f"conv_up{step + 1}" for step in range(int(math.log2(scale * unshuffle)))
+        ]
         for name in self.upsampling:
             self.add_module(name, _conv(features, features))
         self.conv_hr = _conv(features, features)
@@ -121,7 +130,8 @@ class RRDBNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the upsampled images, in float32 also under autocast."""
-        images, x = x, self.conv_first(x)
+        height, width = x.shape[2:]
+        images, x = x, self.conv_first(self._unshuffled(x))
         if self.activate_first:
             x = _activate(x)
         x = x + self.conv_body(self.body(x))
@@ -133,4 +143,16 @@ class RRDBNet(nn.Module):
         # the eight bits of bfloat16 would show as steps in the image
         with torch.autocast(x.device.type, enabled=False):
             output: torch.Tensor = self.conv_last(x.to(self.conv_last.weight.dtype))
+            output = output[:, :, : self.scale * height, : self.scale * width]
             return output + upsample_bicubic(images, self.scale) if self.skip else output
+
+    def _unshuffled(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, channels·unshuffle², h/unshuffle, w/unshuffle), rounded up."""
+        if self.unshuffle == 1:
+            return x
+        bottom, right = (-side % self.unshuffle for side in x.shape[2:])
+        if bottom or right:
+            # a side shorter than the block cannot be mirrored
+            mode = "reflect" if min(x.shape[2:]) >= self.unshuffle else "replicate"
+            x = F.pad(x, (0, right, 0, bottom), mode)
+        return F.pixel_unshuffle(x, self.unshuffle)
