@@ -1,6 +1,7 @@
 """Hardware queries without PyTorch."""
 
 import ctypes
+import os
 import subprocess
 import sys
 import unittest
@@ -54,6 +55,25 @@ class GpuTest(unittest.TestCase):
             "assert system.has_gpu() in (True, False); assert 'torch' not in sys.modules"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class ThreadsTest(unittest.TestCase):
+    def policy(self, **environment):
+        """OMP_WAIT_POLICY of a process that has run the command line."""
+        code = "import os; from MRISuperResLib.cli.main import main; main(['--version']); "
+        inherited = {key: os.environ[key] for key in os.environ if not key.startswith("OMP_")}
+        result = subprocess.run(
+            [sys.executable, "-c", code + "print(os.environ['OMP_WAIT_POLICY'])"],
+            env=inherited | environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return result.stdout.split()[-1]
+
+    def test_waiting_threads_sleep_unless_the_user_chose_otherwise(self):
+        self.assertEqual(self.policy(), "passive")
+        self.assertEqual(self.policy(OMP_WAIT_POLICY="active"), "active")
 
 
 class DeviceKindTest(unittest.TestCase):

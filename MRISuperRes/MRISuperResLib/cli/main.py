@@ -19,6 +19,7 @@ from types import FrameType
 from .. import __version__
 from ..core.errors import Cancelled, SuperResolutionError
 from ..core.progress import CancelCheck
+from ..core.system import let_threads_sleep
 from .console import Console
 
 DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
@@ -66,6 +67,7 @@ def run_program(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack a character
     console = Console()
+    let_threads_sleep()
     with _stop_signals(raises_at_once) as stop:
         try:
             if text := run(

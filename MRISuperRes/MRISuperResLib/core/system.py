@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,15 @@ NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library. It comes with the driver and does not initialize the GPU."""
 WORKER_BYTES = 2**29
 """Memory of a process with PyTorch and a network, without its volume."""
+
+
+def let_threads_sleep() -> None:
+    """Make the threads of PyTorch sleep while they wait, unless the user chose another policy.
+
+    By default they spin, which doubles the time if other programs use the same cores. Call it
+    before PyTorch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import __version__
 from ..core.errors import Cancelled, SuperResolutionError
+from ..core.system import let_threads_sleep
 from .protocol import FOLDER_PREFIX, JOBS, Request, RequestError, parse_request
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def take_stdout() -> BinaryIO:
 
 def main(**doubles: Any) -> None:
     """Run until stdin is closed or a stop request is reached; `doubles` are for tests."""
+    let_threads_sleep()
     Worker(sys.stdin.buffer, Events(take_stdout()), **doubles).run()
     sys.stderr.flush()
     os._exit(0)  # a normal exit would wait for the blocked reading thread, or crash
