@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import SuperResolutionError
+from ..core.io.atomic import claim
 from ..core.io.formats import check_output, read_volume, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
@@ -34,17 +35,18 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
     )
     registry = MethodRegistry()
-    method = registry.get(options)
-    volume = upsample_file(
-        arguments.input,
-        write,
-        options,
-        registry,
-        console,
-        is_cancelled,
-        arguments.frame,
-        arguments.series,
-    )
+    with claim(arguments.output):
+        method = registry.get(options)
+        volume = upsample_file(
+            arguments.input,
+            write,
+            options,
+            registry,
+            console,
+            is_cancelled,
+            arguments.frame,
+            arguments.series,
+        )
     size = "×".join(map(str, volume.size))
     spacing = "×".join(f"{side:.4g}" for side in volume.spacing)
     return (

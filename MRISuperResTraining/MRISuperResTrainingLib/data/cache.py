@@ -7,19 +7,16 @@ may write it at once.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import sys
 import zlib
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from MRISuperResLib.core.io.atomic import translate_os_errors
+from MRISuperResLib.core.io.atomic import atomic_file, translate_os_errors, write_json
 
 FOLDER_VARIABLE = "MRISUPERRES_CACHE"
 CHECKSUM = "crc32"
@@ -72,29 +69,13 @@ def write(path: Path, slices: np.ndarray, description: dict[str, Any]) -> None:
     """
     slices = np.ascontiguousarray(slices, np.float32)
     checked = description | {CHECKSUM: _checksum(slices, description)}
-    with translate_os_errors(path, slices.nbytes):
+    with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replaced(path) as file:
-            np.save(file, slices)
-        with _replaced(path.with_suffix(".json")) as file:
-            file.write(json.dumps(checked, indent=1, ensure_ascii=False).encode())
+    with atomic_file(path, slices.nbytes) as temporary, open(temporary, "wb") as file:
+        np.save(file, slices)
+    write_json(path.with_suffix(".json"), checked)
 
 
 def _checksum(slices: np.ndarray, description: dict[str, Any]) -> int:
     text = json.dumps([list(slices.shape), description], sort_keys=True)
     return zlib.crc32(slices.reshape(-1).view(np.uint8).data, zlib.crc32(text.encode()))
-
-
-@contextlib.contextmanager
-def _replaced(path: Path) -> Generator[BinaryIO, None, None]:
-    """Yield a temporary file that replaces `path` when it is complete and on the disk."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

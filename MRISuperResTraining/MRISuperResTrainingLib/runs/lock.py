@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.io.atomic import atomic_file, translate_os_errors
 
 from .events import write_failure
 
@@ -83,8 +84,9 @@ def request_stop(run: str | Path) -> None:
     Raises:
         SuperResolutionError: The folder is not writable (kind "environment").
     """
-    with _translated_os_errors(run):
-        Path(run, STOP).touch()
+    path = Path(run, STOP)
+    with translate_os_errors(path):
+        path.touch()
 
 
 def clear_stop_request(run: str | Path) -> None:
@@ -93,8 +95,9 @@ def clear_stop_request(run: str | Path) -> None:
     Raises:
         SuperResolutionError: The folder is not writable (kind "environment").
     """
-    with _translated_os_errors(run):
-        Path(run, STOP).unlink(missing_ok=True)
+    path = Path(run, STOP)
+    with translate_os_errors(path):
+        path.unlink(missing_ok=True)
 
 
 def is_stop_requested(run: str | Path) -> bool:
@@ -134,20 +137,15 @@ def _lock(path: Path) -> None:
 
     pid = os.getpid()
     own = RunProcess(pid, this_host(), time.time(), psutil.Process(pid).create_time())
-    temporary = path.with_name(f"{path.name}.{pid}.part")
-    with _translated_os_errors(path.parent):
+    with atomic_file(path) as temporary:  # replaces the file of a process that was killed
+        if process := process_of(path.parent):
+            raise RunUnavailableError(
+                f"Another process works on the run {path.parent} (number {process.pid} on "
+                f"{process.host}): wait for its end, or stop it. If there is no such process, "
+                f"delete {path}.",
+                "settings",
+            )
         temporary.write_text(json.dumps(dataclasses.asdict(own)), encoding="utf-8")
-        try:
-            if process := process_of(path.parent):
-                raise RunUnavailableError(
-                    f"Another process works on the run {path.parent} (number {process.pid} on "
-                    f"{process.host}): wait for its end, or stop it. If there is no such process, "
-                    f"delete {path}.",
-                    "settings",
-                )
-            os.replace(temporary, path)  # complete from the start; replaces a stale file
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _is_running(process: RunProcess) -> bool:
@@ -163,15 +161,3 @@ def _is_running(process: RunProcess) -> bool:
         return False
     except psutil.AccessDenied:
         return True
-
-
-@contextlib.contextmanager
-def _translated_os_errors(run: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        raise SuperResolutionError(
-            f"Cannot write to the folder {run} ({e.strerror or e}): check that it exists and its "
-            "permissions.",
-            "environment",
-        ) from e

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SuperResolutionError
-from ..io.atomic import translate_os_errors, write_bytes, write_json
+from ..io.atomic import atomic_file, translate_os_errors, write_json
 from .card import ModelCard
 from .store import CARD, WEIGHTS, ModelStore, user_model_folders, user_models_folder
 
@@ -26,9 +26,10 @@ def write_model(folder: str | Path, weights: bytes, **values: Any) -> ModelCard:
         The card.
     """
     card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
-    # the weights last, since a card without weights is ignored
-    write_json(Path(folder, card.name + CARD), card.to_dict())
-    write_bytes(Path(folder, card.name + WEIGHTS), weights)
+    with atomic_file(Path(folder, card.name + WEIGHTS), len(weights)) as temporary:
+        temporary.write_bytes(weights)
+        # the weights are replaced last, since a card without weights is ignored
+        write_json(Path(folder, card.name + CARD), card.to_dict())
     return card
 
 
