@@ -39,6 +39,9 @@ class ReadmeCommandsTest(FolderTest):
             write_volume(
                 f"{folder}/sub-01.nii.gz", Volume(body((3, 40, 48)), grid(), provenance={})
             )
+        image = Path("bids_study/sub-01/anat/sub-01_T2w.nii.gz")
+        image.parent.mkdir(parents=True)
+        write_volume(image, Volume(body((3, 40, 48)), grid(), provenance={}))
         write_model("somewhere", "NAME")
         write_model("somewhere", "mine-x2")
         self.assertEqual(run("models", "install", "somewhere/mine-x2.safetensors")[0], 0)

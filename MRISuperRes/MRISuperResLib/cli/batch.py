@@ -1,4 +1,4 @@
-"""The command `batch IN… --out DIR`: every volume of files, folders and lists.
+"""The command `batch IN… --out DIR`: every volume of files, folders and lists, or of a BIDS study.
 
 Outputs that are up to date are skipped, so the same command resumes a batch. A volume that fails
 does not stop the others. Processes started by torchrun or accelerate launch share the volumes.
@@ -16,6 +16,7 @@ from pathlib import Path
 from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import translate_os_errors, write_bytes
+from ..core.io.bids import BidsStudy
 from ..core.io.discovery import FoundVolume, find_volumes
 from ..core.io.formats import provenance_path, strip_extension
 from ..core.messages import Message, warning
@@ -43,11 +44,18 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     options = options_of(arguments)
     registry = MethodRegistry()
     method = registry.get(options)  # fails early, before any volume is read
-    out = Path(os.path.abspath(arguments.out))
+    study = BidsStudy(arguments.inputs, arguments.out) if arguments.bids else None
+    if study is None and arguments.out is None:
+        raise SuperResolutionError("Give the output folder with --out.", "settings")
+    out = Path(os.path.abspath(arguments.out)) if study is None else study.out
     as_dicom = arguments.format == DICOM
     suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    planned, left_out = plan(arguments.inputs, out, suffix)
+    if study is None:
+        planned, left_out = plan(arguments.inputs, out, suffix)
+    else:
+        planned, left_out = study.plan(method.scale, arguments.format)
+        study.write_description()
     share = planned[rank::processes]
     if not share:  # more processes than volumes
         return "Nothing to do."
@@ -61,7 +69,10 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         console.line(f"[{number}/{len(share)}] {source}")
         start = time.monotonic()
         try:
+            metadata = {} if study is None else study.metadata(source.path)
             if _is_up_to_date(source.path, target, options, method):
+                if study is not None:
+                    study.write_sidecars(source.path, target, metadata)
                 report.add(source, target, UP_TO_DATE)
                 console.line(UP_TO_DATE)
                 continue
@@ -78,6 +89,8 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
                 None,
                 source.series,
             )
+            if study is not None:
+                study.write_sidecars(source.path, target, metadata)
             warnings = " ".join(message.text for message in result.messages if message.is_warning)
             report.add(source, target, WRITTEN, warnings, time.monotonic() - start)
         except SuperResolutionError as error:

@@ -39,6 +39,7 @@ BATCH_EXAMPLES = f"""\
 examples:
   {PROGRAM} batch study --out study_x2 --scale 2
   {PROGRAM} batch list.txt one.nii.gz --out upsampled --model bicubic --format nrrd
+  {PROGRAM} batch study --bids                             study/derivatives/mrisuperres
   torchrun --nproc-per-node 4 -m -- MRISuperResLib batch study --out study_x4 --scale 4"""
 
 COMPARE_DESCRIPTION = """\

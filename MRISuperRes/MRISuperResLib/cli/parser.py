@@ -98,11 +98,12 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="volume files, folders, DICOM folders, lists (.txt, one path per line)",
     )
+    parser.add_argument("--out", metavar="DIR", help="output folder, with the tree of the inputs")
     parser.add_argument(
-        "--out",
-        metavar="DIR",
-        required=True,
-        help="output folder; it mirrors the tree of the inputs and holds report.csv",
+        "--bids",
+        action="store_true",
+        help="IN is a BIDS dataset: its raw anat, func and dwi images become a derivative dataset "
+        "(default of --out: IN/derivatives/mrisuperres)",
     )
     _add_model_options(parser)
     parser.add_argument(
