@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import inflate, nifti
+from MRISuperResLib.core.io import inflate
 from MRISuperResLib.core.io.formats import read_volume
 
 from made_files import GRIDS, FolderTest, array, grid
@@ -163,7 +163,7 @@ class NiftiKindsTest(FileKindsTest):
         path = self.save(name="a.nii.gz")
         whole = path.read_bytes()
         for codec in {inflate.IGZIP, None}:
-            with mock.patch.object(nifti, "IGZIP", codec):
+            with mock.patch.object(inflate, "IGZIP", codec):
                 np.testing.assert_array_equal(read_volume(path).array, VOXELS)
                 for damaged in bit_errors(whole, start=10):
                     path.write_bytes(damaged)

@@ -201,7 +201,7 @@ class NiftiFilesTest(FolderTest):
         np.testing.assert_array_equal(volume.array, array())
         np.testing.assert_allclose(volume.ijk_to_ras, grid(), atol=1e-5)
         (self.folder / "a.img").unlink()
-        self.assert_refused(self.folder / "a.hdr", "are not beside it")
+        self.assert_refused(self.folder / "a.hdr", "is not beside it")
 
     def test_analyze_is_refused_because_it_does_not_tell_left_from_right(self):
         nibabel.save(

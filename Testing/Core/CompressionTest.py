@@ -12,7 +12,7 @@ from unittest import mock
 
 import numpy as np
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io import nifti
+from MRISuperResLib.core.io import inflate, nifti
 from MRISuperResLib.core.io.formats import read_volume, write_volume
 from MRISuperResLib.core.volume import Volume
 
@@ -30,11 +30,12 @@ class CompressionTest(unittest.TestCase):
         return self.path.read_bytes()
 
     def with_and_without_igzip(self):
-        for module in {None, nifti.IGZIP}:
+        for module in {None, inflate.IGZIP}:
             threaded = nifti.IGZIP_THREADED if module else None
             with (
                 self.subTest(igzip=module is not None),
-                mock.patch.multiple(nifti, IGZIP=module, IGZIP_THREADED=threaded),
+                mock.patch.object(inflate, "IGZIP", module),
+                mock.patch.object(nifti, "IGZIP_THREADED", threaded),
             ):
                 yield module is not None
 

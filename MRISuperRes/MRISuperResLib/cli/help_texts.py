@@ -18,8 +18,9 @@ examples:
 exit codes: 0 done; 1 internal error; 2 an error that you can fix; 130 cancelled (Ctrl-C)"""
 
 UPSAMPLE_EXAMPLES = f"""\
-IN   NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), a DICOM file,
-     or a folder with a DICOM series
+IN   NIfTI (.nii, .nii.gz, .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), FreeSurfer
+     (.mgz, .mgh), MINC (.mnc), PAR/REC, AFNI (.HEAD), a DICOM file, or a folder with a DICOM
+     series
 OUT  .nii, .nii.gz, .nrrd or .mha; the voxel type is kept. OUT.json records the provenance.
      With --dicom: a new or empty folder for a derived DICOM series.
 

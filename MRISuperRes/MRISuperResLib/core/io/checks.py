@@ -44,6 +44,35 @@ def read_errors(path: str | Path) -> Iterator[None]:
         ) from e
 
 
+def find_partner(path: Path, extensions: Sequence[str]) -> Path:
+    """Find the other file of a pair: the same name in the same folder with another extension.
+
+    Args:
+        path: One file of the pair, whose last extension, other than .gz, is replaced.
+        extensions: Extensions that the other file may have, in any case.
+
+    Raises:
+        SuperResolutionError: It is missing, or there are several.
+    """
+    stem = Path(path.name[:-3]).stem if path.name.lower().endswith(".gz") else path.stem
+    found = sorted(
+        other
+        for other in path.parent.iterdir()
+        if other.name.startswith(stem) and other.name[len(stem) :].lower() in extensions
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " and ".join(other.name for other in found)
+        raise SuperResolutionError(
+            f"{names} both belong to {path.name}. Remove the one that does not."
+        )
+    raise SuperResolutionError(
+        f"{path.name} is one file of a pair, but the other ({stem}{extensions[0]}) is not beside "
+        "it. Put both into one folder."
+    )
+
+
 def choose_frame(name: str, count: int, frame: int | None) -> int:
     """Return the index of the frame to read.
 

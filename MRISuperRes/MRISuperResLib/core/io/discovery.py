@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SuperResolutionError
-from .formats import DICOM_NAME, VOLUME_NAME, strip_extension
+from .formats import DATA_NAME, DICOM_NAME, HEADER_OF, VOLUME_NAME, strip_extension
 
 if TYPE_CHECKING:
     from .dicom_file import Slice
 
-PAIR_DATA = re.compile(r"(?i)(?P<stem>.*)\.img(?P<packed>\.gz)?")
-"""Voxels of a NIfTI pair, which is found by its header."""
 ARCHIVE = re.compile(r"(?i).*\.(zip|tar|tar\.gz|tgz|7z|rar|gz|bz2|xz)")
 LISTED = 3
 """Names of unknown files that are listed."""
@@ -114,9 +112,10 @@ def _add_others(here: Path, place: Path, names: list[str], found: Discovery) -> 
     doubtful: list[str] = []  # in a folder with a series, they may be slices
     has_series = False
     for name in names:
-        pair = PAIR_DATA.fullmatch(name)
+        pair = DATA_NAME.fullmatch(name)
         if pair is not None:
-            if f"{pair['stem']}.hdr".casefold() not in headers:
+            header = pair["stem"] + HEADER_OF[pair["extension"].lower()]
+            if header.casefold() not in headers:
                 unknown.append(name)
         elif ARCHIVE.fullmatch(name):
             unknown.append(name)

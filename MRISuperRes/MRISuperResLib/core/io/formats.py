@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,13 @@ from pathlib import Path
 from ..errors import SuperResolutionError
 from ..volume import Volume
 from .atomic import check_parent, temporary_file, translate_os_errors
-from .checks import read_errors
+from .checks import find_partner, read_errors
 
-VOLUME_NAME = re.compile(r"(?i)[^.].*\.(nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd)")
+_NAMES = (
+    r"nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|mgz|mgh|mgh\.gz|mnc|mnc\.gz|par|head"
+    # of a pair, the header stands for both files
+)
+VOLUME_NAME = re.compile(rf"(?i)[^.].*\.({_NAMES})")
 DICOM_NAME = re.compile(r"(?i)[^.].*\.(dcm|ima)")
 OUTPUT_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
 """Extensions of the formats that can be written."""
@@ -28,7 +33,18 @@ TYPES = frozenset(
 COMPRESSION = 1
 """gzip level: higher ones take at least 1.6 times as long and save 1 % on noisy voxels."""
 
-_EXTENSION = re.compile(r"(?i)\.(nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|dcm|ima)$")
+INPUTS = (
+    "NIfTI (.nii, .nii.gz, .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), FreeSurfer (.mgz, "
+    ".mgh), MINC (.mnc), PAR/REC or AFNI (.HEAD) file, a DICOM file or a DICOM folder"
+)
+"""What can be read, for messages."""
+HEADER_OF = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
+"""Extension of the header of a pair, by the extension of its voxels."""
+DATA_NAME = re.compile(r"(?i)(?P<stem>.*)(?P<extension>\.img|\.rec|\.brik)(\.gz)?")
+"""Voxels of a pair, which is found by its header."""
+MGH_TYPES = frozenset((0, 1, 3, 4, 10))
+
+_EXTENSION = re.compile(rf"(?i)\.({_NAMES}|img|img\.gz|rec|brik|brik\.gz|dcm|ima)$")
 _FOLDER_PROVENANCE = "MRISuperRes.json"
 _HEAD = 4096  # bytes that suffice to recognize every format
 
@@ -45,10 +61,10 @@ def provenance_path(path: str | Path) -> Path:
 
 
 def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
-    """Read a NIfTI, NRRD or MetaImage file, a DICOM file, or a folder with a DICOM series.
+    """Read a volume file, a DICOM file, or a folder with a DICOM series.
 
-    The content of a file determines its format, not its name. A 2D image becomes a volume of one
-    slice.
+    The content of a file determines its format, not its name. Either file of a pair may be given.
+    A 2D image becomes a volume of one slice.
 
     Args:
         path: The file or folder.
@@ -74,26 +90,33 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
 
 
 def _read_file(path: Path, frame: int | None) -> Volume:
-    head = _head(path)
+    head, data = _head(path), None
+    is_dicom = head[128:132] == b"DICM"  # any 128 bytes may precede it
+    pair = DATA_NAME.fullmatch(path.name)
+    if pair and not is_dicom and not _may_be_nifti(head):
+        extensions = [HEADER_OF[pair["extension"].lower()]]
+        path, data = find_partner(path, [*extensions, f"{extensions[0]}.gz"]), path
+        head = _head(path)
     if not head:
         raise SuperResolutionError(f"{path.name} is empty or damaged. Copy or export it again.")
-    if head[128:132] != b"DICM" and _may_be_nifti(head):  # any 128 bytes may precede DICM
+    if not is_dicom and _may_be_nifti(head):
         from .nifti import read_nifti
 
-        return read_nifti(path, frame)
+        return read_nifti(path, frame, data)
+    if not is_dicom and (format_name := _nibabel_format(head)):
+        from .nibabel_formats import read_by_nibabel
+
+        return read_by_nibabel(path, format_name, frame, data)
     is_nrrd = head.startswith(b"NRRD")
     if is_nrrd or b"ElementDataFile" in head or b"NDims" in head:
         from .itk import read_itk
 
         return read_itk(path, "NrrdImageIO" if is_nrrd else "MetaImageIO", frame)
-    if head[128:132] == b"DICM" or DICOM_NAME.fullmatch(path.name):
+    if is_dicom or DICOM_NAME.fullmatch(path.name):
         from .dicom_read import read_dicom
 
         return read_dicom(path, frame)
-    raise SuperResolutionError(
-        f"{path.name} is not a volume that can be read. Use a NIfTI (.nii, .nii.gz), NRRD (.nrrd, "
-        ".nhdr) or MetaImage (.mha, .mhd) file, a DICOM file or a DICOM folder."
-    )
+    raise SuperResolutionError(f"{path.name} is not a volume that can be read. Use a {INPUTS}.")
 
 
 def _head(path: Path) -> bytes:
@@ -116,6 +139,23 @@ def _may_be_nifti(head: bytes) -> bool:
         int.from_bytes(head[:4], "little"),
         int.from_bytes(head[:4], "big"),
     )
+
+
+def _nibabel_format(head: bytes) -> str | None:
+    """Recognize the further formats that nibabel reads."""
+    if head.startswith((b"CDF\x01", b"CDF\x02")):
+        return "MINC 1"
+    if head.startswith(b"\x89HDF\r\n"):
+        return "MINC 2"
+    if head.startswith(b"#") and b"DATA DESCRIPTION FILE" in head[:200]:
+        return "PAR/REC"
+    if re.match(rb"\s*type\s*=\s*(string|integer|float)-attribute\s", head):
+        return "AFNI"
+    if len(head) >= 24:
+        version, *size, voxel_type = struct.unpack_from(">6i", head)
+        if version == 1 and min(size) > 0 and voxel_type in MGH_TYPES:
+            return "MGH"
+    return None
 
 
 def check_output(path: str | Path, source: str | Path | None = None) -> None:
@@ -196,6 +236,11 @@ def _target(path: str | Path) -> tuple[Path, str]:
     for extension in sorted(OUTPUT_EXTENSIONS, key=len, reverse=True):
         if name.lower().endswith(extension) and len(name) > len(extension):
             return target, extension
+    if VOLUME_NAME.fullmatch(name) or DATA_NAME.fullmatch(name):
+        raise SuperResolutionError(
+            f"Files like {name} can be read, but not written. End the name in {_EXTENSIONS}.",
+            "settings",
+        )
     raise SuperResolutionError(
         f"{path} does not say which format to write. End the name in {_EXTENSIONS}.", "settings"
     )

@@ -5,10 +5,15 @@ Python's `gzip` refuses a complete stream that other bytes follow. ITK does not 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, cast
+
+from ..errors import SuperResolutionError
 
 CHUNK = 2**18
 GZIP_MAGIC = b"\x1f\x8b"
@@ -24,6 +29,42 @@ class DamagedStreamError(Exception):
     """Compressed data that are damaged or incomplete."""
 
 
+@contextlib.contextmanager
+def damage(name: str, *header_errors: type[Exception]) -> Iterator[None]:
+    """Translate the errors of damaged and incomplete files to SuperResolutionError.
+
+    Args:
+        name: Name of the file, for errors.
+        header_errors: Exceptions that a library raises for a damaged header.
+    """
+    try:
+        yield
+    except (EOFError, DamagedStreamError) as e:
+        raise SuperResolutionError(
+            f"{name} is damaged or cut short ({e}). Copy or export it again."
+        ) from e
+    except header_errors as e:
+        reason = (str(e) or type(e).__name__).splitlines()[0]
+        raise SuperResolutionError(
+            f"The header of {name} is damaged ({reason}). Export it again."
+        ) from e
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """Open a file, decompressed if it is a gzip file."""
+    file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+    is_packed = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    return io.BufferedReader(InflatedFile(file), 2**20) if is_packed else file
+
+
+def verify_checksum(file: IO[bytes]) -> None:
+    """Read a gzip file to its end, where its checksum is verified."""
+    if isinstance(getattr(file, "raw", None), InflatedFile):
+        while file.read(2**20):
+            pass
+
+
 class InflatedFile(io.RawIOBase):
     """Decompressed view of a gzip file of one or more members, or of one zlib stream.
 
@@ -32,16 +73,15 @@ class InflatedFile(io.RawIOBase):
             the view was read to its end.
     """
 
-    def __init__(self, file: IO[bytes], start: int = 0, codec: Any = IGZIP) -> None:
+    def __init__(self, file: IO[bytes], start: int = 0) -> None:
         """Open a stream in a seekable file, which is closed with the view.
 
         Args:
             file: File that holds the compressed data.
             start: Position of the first compressed byte.
-            codec: Module with `decompressobj`; None: zlib.
         """
         self.has_trailing_bytes = False
-        self._file, self._start, self._codec = file, start, codec or zlib
+        self._file, self._start, self._codec = file, start, IGZIP or zlib
         self._rewind()
 
     def readable(self) -> bool:

@@ -24,6 +24,7 @@ from typing import IO, Any, cast
 import nibabel
 import numpy as np
 from nibabel.arrayproxy import ArrayProxy
+from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from ..errors import SuperResolutionError
@@ -33,11 +34,12 @@ from .checks import (
     ChoiceError,
     check_grid,
     choose_frame,
+    find_partner,
     not_scalar,
     out_of_memory,
     segmentation,
 )
-from .inflate import GZIP_MAGIC, IGZIP, DamagedStreamError, InflatedFile
+from .inflate import InflatedFile, damage, open_file, verify_checksum
 from .nifti_header import read_fields, read_position, write_fields
 
 IGZIP_THREADED: Any
@@ -57,54 +59,49 @@ LABEL_INTENT = 1002
 VECTOR_INTENTS = frozenset((1004, 1005, 1006, 1007, 1008, 1009, 1010, 2003, 2004))
 """Intents of matrices, vectors, quaternions and colors: the frames of a 5D file are components."""
 LONGEST_AXIS = 32767
+DAMAGED_HEADER = (
+    HeaderDataError,
+    ImageFileError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+)
+"""Exceptions that nibabel raises for damaged headers."""
 SCALING_ERROR = 0.01
 """Largest rounding error of scaled voxels, as a fraction of one stored step."""
 
 
-def read_nifti(path: Path, frame: int | None = None) -> Volume:
-    """Read a .nii, .nii.gz or .hdr file.
+def read_nifti(path: Path, frame: int | None = None, data: Path | None = None) -> Volume:
+    """Read a .nii or .nii.gz file, or a pair of files.
 
     Args:
         path: The file with the header; its name does not matter.
         frame: Index of the volume in a 4D file, counted from 0.
+        data: The file with the voxels of a pair; None: the .img file beside the header.
 
     Raises:
         SuperResolutionError: The file does not hold one complete scalar volume on a rectangular
             grid; (kind "memory") it does not fit into memory.
     """
     name = path.name
-    try:
-        with _open(path) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy warns about numbers in damaged headers
-            header = _header(file, name)
-            size, frames = _size(header, name)
-            dtype = _dtype(header, name)
-            ijk_to_ras, codes, messages = read_position(header, size, name)
-            check_grid(name, ijk_to_ras)
-            if frame is None and frames > 1 and int(header["dim"][4]) == 1:
-                raise _ambiguous(name, frames)
-            chosen = choose_frame(name, frames, frame)
-            with contextlib.ExitStack() as stack:
-                if not _is_single(header):
-                    file = stack.enter_context(_open(_data_file(path)))
-                array = _voxels(file, header, (*size, frames), dtype, chosen, name)
-                messages += _voxel_messages(file, header, name)
-    except (EOFError, DamagedStreamError) as e:
-        raise SuperResolutionError(
-            f"{name} is damaged or cut short ({e}). Copy or export it again."
-        ) from e
-    except (HeaderDataError, ValueError, OverflowError) as e:
-        raise SuperResolutionError(
-            f"The header of {name} is damaged ({str(e).splitlines()[0]}). Export it again."
-        ) from e
+    with damage(name, *DAMAGED_HEADER), open_file(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy warns about numbers in damaged headers
+        header = _header(file, name)
+        size, frames = _size(header, name)
+        dtype = _dtype(header, name)
+        ijk_to_ras, codes, messages = read_position(header, size, name)
+        check_grid(name, ijk_to_ras)
+        if frame is None and frames > 1 and int(header["dim"][4]) == 1:
+            raise _ambiguous(name, frames)
+        chosen = choose_frame(name, frames, frame)
+        with contextlib.ExitStack() as stack:
+            if not _is_single(header):
+                data = data or find_partner(path, (".img", ".img.gz"))
+                file = stack.enter_context(open_file(data))
+            array = _voxels(file, header, (*size, frames), dtype, chosen, name)
+            messages += _voxel_messages(file, header, name)
     return Volume(array, ijk_to_ras, tuple(messages), header=read_fields(header) | codes)
-
-
-def _open(path: Path) -> IO[bytes]:
-    file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
-    is_packed = file.read(2) == GZIP_MAGIC
-    file.seek(0)
-    return io.BufferedReader(InflatedFile(file, codec=IGZIP), 2**20) if is_packed else file
 
 
 def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
@@ -123,17 +120,6 @@ def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
 def _is_single(header: nibabel.Nifti1Header) -> bool:
     """Return True if the voxels follow the header; otherwise they are in a separate file."""
     return cast(bytes, header["magic"].item()).startswith(b"n+")
-
-
-def _data_file(path: Path) -> Path:
-    for suffix in (".img", ".img.gz"):
-        data = path.with_name(path.name.removesuffix(".gz").removesuffix(".hdr") + suffix)
-        if data.exists():
-            return data
-    raise SuperResolutionError(
-        f"{path.name} is the header of a pair, but its voxels ({path.stem}.img) are not beside it. "
-        "Put both into one folder."
-    )
 
 
 def _size(header: nibabel.Nifti1Header, name: str) -> tuple[tuple[int, int, int], int]:
@@ -191,20 +177,28 @@ def _voxels(
     if _is_single(header):  # some writers leave 0
         offset = max(offset, header.sizeof_hdr + 4)
     slope, intercept = _scaling(header)
-    precision = np.float32 if _is_exact_in_single(dtype, slope, intercept) else np.float64
+    precision = np.float32 if is_exact_in_single(dtype, slope, intercept) else np.float64
     proxy = ArrayProxy(
         file, (shape, dtype, offset, precision(slope), precision(intercept)), mmap=False
     )
+    array = read_last(proxy, frame, name)
+    verify_checksum(file)
+    return np.ascontiguousarray(array.T, array.dtype.newbyteorder("="))
+
+
+def read_last(proxy: ArrayProxy, index: int, name: str) -> np.ndarray:
+    """Read the voxels at an index of the last axis.
+
+    Raises:
+        EOFError: The file ends too early.
+        SuperResolutionError: (kind "memory") They do not fit into memory.
+    """
     try:
-        array = proxy[..., frame]
+        return cast(np.ndarray, proxy[..., index])
     except (MemoryError, OverflowError) as e:
-        raise out_of_memory(name, shape[:3], dtype.itemsize) from e
+        raise out_of_memory(name, proxy.shape[:-1], proxy.dtype.itemsize) from e
     except ValueError as e:  # nibabel's error for less data than the header promises
         raise EOFError("voxels are missing") from e
-    if isinstance(getattr(file, "raw", None), InflatedFile):
-        while file.read(2**20):  # the checksum is verified at the end
-            pass
-    return np.ascontiguousarray(array.T, array.dtype.newbyteorder("="))
 
 
 def _scaling(header: nibabel.Nifti1Header) -> tuple[float, float]:
@@ -215,7 +209,7 @@ def _scaling(header: nibabel.Nifti1Header) -> tuple[float, float]:
     return slope, intercept if np.isfinite(intercept) else 0.0
 
 
-def _is_exact_in_single(dtype: np.dtype, slope: float, intercept: float) -> bool:
+def is_exact_in_single(dtype: np.dtype, slope: float, intercept: float) -> bool:
     """Return True if float32 holds all scaled voxels to a small part of one stored step."""
     if dtype.kind == "f":
         if dtype.itemsize != 4:

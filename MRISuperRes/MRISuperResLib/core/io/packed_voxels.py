@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import SuperResolutionError
-from .inflate import CHUNK, DamagedStreamError, InflatedFile
+from .inflate import CHUNK, InflatedFile, damage
 
 LONGEST_HEADER = 2**20
 META_TYPES = {
@@ -65,17 +65,6 @@ class Header:
     fields: dict[str, str]
     lines: list[str]
     end: int
-
-
-@contextlib.contextmanager
-def damage(name: str) -> Iterator[None]:
-    """Translate the error of a damaged or incomplete stream to SuperResolutionError."""
-    try:
-        yield
-    except (DamagedStreamError, EOFError) as e:
-        raise SuperResolutionError(
-            f"{name} is damaged or cut short ({e}). Copy or export it again."
-        ) from e
 
 
 def read_header(path: Path) -> Header:
