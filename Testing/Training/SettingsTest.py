@@ -238,7 +238,7 @@ class RecipeTest(unittest.TestCase):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
     def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
-        from MRISuperResTrainingLib.training.stages import check_start
+        from MRISuperResTrainingLib.training.start import check_start
 
         paths = sorted(RECIPES.glob("*.json"))
         self.assertTrue(paths)
