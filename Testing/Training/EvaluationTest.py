@@ -6,7 +6,6 @@ import io
 import json
 import tempfile
 import unittest
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +19,12 @@ from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.methods.interpolation import InterpolationMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResTrainingLib.cli.main import main
+from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.evaluation import figures, report
 from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate
 from MRISuperResTrainingLib.evaluation.report import evaluate_into
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
-
-
-@dataclass(frozen=True)
-class Source:
-    path: str
-    subject: str
-    anatomy: str
 
 
 def tissue(seed, shape=(4, 40, 48)):

@@ -16,13 +16,17 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, intensity, resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.io.checks import ChoiceError
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.messages import Message, info
+from MRISuperResLib.core.options import DEFAULT_SCALE
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
+from MRISuperResLib.core.volume import Volume
 
 from ..options.settings import DataSettings
 from . import cache
+from .pairs import read_with_low
 from .sources import Skipped, Source, one_use_per_subject
 
 VERSION = 3
@@ -61,6 +65,7 @@ class PreparedVolume:
         kept: Numbers of the slices that are used.
         left_out: Numbers of the other slices, each with the reason.
         messages: Messages about the volume.
+        low_file: The low-resolution slices of an own pair in the cache, or None.
     """
 
     source: Source
@@ -71,12 +76,18 @@ class PreparedVolume:
     kept: tuple[int, ...]
     left_out: dict[int, Exclusion]
     messages: tuple[Message, ...]
+    low_file: Path | None = None
 
     @functools.cached_property
     def slices(self) -> np.ndarray:
         """All slices (n, h, w), float32, about 0 to 1, memory-mapped."""
         # a plain view, since patches are cut from it faster than from a memmap
         return np.asarray(np.load(self.file, mmap_mode="r"))
+
+    @functools.cached_property
+    def low_slices(self) -> np.ndarray | None:
+        """All low-resolution slices (n, h/scale, w/scale) of an own pair, as `slices`; or None."""
+        return np.asarray(np.load(self.low_file, mmap_mode="r")) if self.low_file else None
 
     def restricted(self, kept: Iterable[int], left_out: Mapping[int, Exclusion]) -> PreparedVolume:
         """Return the volume with fewer slices.
@@ -94,6 +105,7 @@ def prepare(
     folder: str | Path | None = None,
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
+    scale: int = DEFAULT_SCALE,
 ) -> tuple[list[PreparedVolume], Skipped]:
     """Prepare volumes for training.
 
@@ -103,6 +115,7 @@ def prepare(
         folder: Folder of the cache; None: `cache.default_folder()`.
         on_progress: Called with the number of prepared volumes.
         is_cancelled: Called between volumes.
+        scale: Upsampling factor, which own pairs must have.
 
     Returns:
         The prepared volumes in the order of the sources, and the files that cannot be used.
@@ -132,7 +145,7 @@ def prepare(
             sha256 = content_hash(source.path)
             if (same := first.setdefault((sha256, source.series), source.label)) != source.label:
                 raise SuperResolutionError(f"Same content as {same}.")
-            volumes.append(_prepared(source, sha256, settings, folder))
+            volumes.append(_prepared(source, sha256, settings, folder, scale))
         except SuperResolutionError as e:
             if e.kind == "environment":
                 raise
@@ -175,14 +188,26 @@ def content_hash(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path) -> PreparedVolume:
+def _prepared(
+    source: Source, sha256: str, settings: DataSettings, folder: Path, scale: int
+) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
-    version = json.dumps([VERSION, settings.slice_axis, side, source.series])
-    file = folder / f"{sha256}-{hashlib.sha256(version.encode()).hexdigest()[:16]}.npy"
-    stored = cache.read(file)
+    version = [VERSION, settings.slice_axis, side, source.series]
+    if source.low:
+        if side is not None:
+            raise SuperResolutionError(
+                "A pair of files cannot be resampled: set data.patches to crop."
+            )
+        low_sha256 = content_hash(source.low)
+        version += [low_sha256, scale]
+        sha256 = hashlib.sha256(f"{sha256} {low_sha256}".encode()).hexdigest()
+    name = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
+    file = folder / f"{sha256}-{name}.npy"
+    low_file = folder / f"{sha256}-{name}-low.npy" if source.low else None
+    stored = _read(file, low_file)
     if stored is None:
-        _write_slices(source, settings.slice_axis, side, file)
-        stored = cache.read(file)
+        _write_slices(source, settings.slice_axis, side, scale, file, low_file)
+        stored = _read(file, low_file)
     if stored is None:
         raise SuperResolutionError(
             f"{file} was written, but has another content when read: check the disk, or choose "
@@ -211,19 +236,56 @@ def _prepared(source: Source, sha256: str, settings: DataSettings, folder: Path)
         tuple(number for number in range(len(stack)) if number not in left_out),
         left_out,
         tuple(Message.from_dict(values) for values in description["messages"]),
+        low_file,
     )
 
 
-def _write_slices(source: Source, requested_axis: str, side: int | None, file: Path) -> None:
+def _read(file: Path, low_file: Path | None) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Slices and description in the cache; None if they, or those of the pair, are not there."""
+    return cache.read(file) if low_file is None or cache.read(low_file) else None
+
+
+def _write_slices(
+    source: Source,
+    requested_axis: str,
+    side: int | None,
+    scale: int,
+    file: Path,
+    low_file: Path | None,
+) -> None:
     """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
-    volume = read_volume(source.path, series=source.series or None)
-    voxels, mask = intensity.mask_non_finite(volume.array)
+    volume, low = read_with_low(source, scale, requested_axis)
     axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis, volume.size)
+    messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]
+    slices, warnings = _normalized(volume, axis, side)
+    messages += warnings
+    if low is not None and low_file is not None:
+        low_slices, warnings = _normalized(low, axis)
+        messages += [*low.messages, *warnings]
+        cache.write(low_file, low_slices, {})
+    spacing, size = geometry.spacing(volume.ijk_to_ras), np.delete(volume.size, axis.index)[::-1]
+    in_plane = np.delete(spacing, axis.index)[::-1]  # rows, columns
+    sides = zip(in_plane, size, slices.shape[1:])
+    description: dict[str, Any] = {
+        "spacing": [float(mm * old / new) for mm, old, new in sides],
+        "slice_spacing": float(spacing[axis.index]),
+        "contrast": [round(float(image.std()), 4) for image in slices],
+        "messages": [message.to_dict() for message in messages],
+    }
+    cache.write(file, slices, description)
+
+
+def _normalized(
+    volume: Volume, axis: SliceAxis, side: int | None = None
+) -> tuple[np.ndarray, list[Message]]:
+    """Slices (n, h, w), float32, normalized by the percentiles of the volume; and messages.
+
+    Those of an own pair are normalized one by one, as the input is when a model is used: two
+    acquisitions have different gains, which a common range would teach the network.
+    """
+    voxels, mask = intensity.mask_non_finite(volume.array)
     stack = np.moveaxis(voxels, axis.numpy_axis, 0)
     _check_content(stack)
-    messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]
-    if mask is not None:
-        messages.append(intensity.non_finite_warning(mask))
     size = height, width = stack.shape[1:]
     if side is not None:
         _check_size(stack.shape, side)
@@ -233,15 +295,7 @@ def _write_slices(source: Source, requested_axis: str, side: int | None, file: P
     for number, voxels_of_slice in enumerate(stack):
         image = scale.normalize(voxels_of_slice)
         slices[number] = image if side is None else resampling.resize(image, (height, width))
-    spacing = geometry.spacing(volume.ijk_to_ras)
-    in_plane = np.delete(spacing, axis.index)[::-1]  # rows, columns
-    description: dict[str, Any] = {
-        "spacing": [float(mm * old / new) for mm, old, new in zip(in_plane, size, (height, width))],
-        "slice_spacing": float(spacing[axis.index]),
-        "contrast": [round(float(image.std()), 4) for image in slices],
-        "messages": [message.to_dict() for message in messages],
-    }
-    cache.write(file, slices, description)
+    return slices, [] if mask is None else [intensity.non_finite_warning(mask)]
 
 
 def _check_content(stack: np.ndarray) -> None:

@@ -23,7 +23,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 class PatchSampler:
-    """Sampler of pairs of patches.
+    """Sampler of pairs of patches: both acquired, or the low-resolution one degraded.
 
     A sample depends on the seed, the step and its index in the batch only. Therefore a run can be
     resumed, and the number of processes that share a batch does not matter. The anatomy is drawn
@@ -83,22 +83,28 @@ class PatchSampler:
         """
         rng = np.random.default_rng((self._settings.seed, step, index))
         scale, side = self._settings.scale, self._side
-        image, position = self._draw_position(rng)
+        volume, number, position = self._draw_position(rng)
+        image = _cropped(volume, number, scale)
         degradation = degradations.draw(self._data.degradation, self._data.noise, rng)
-        low = degradations.degrade(image, scale, degradation, position, (side, side))
+        if volume.low_slices is None:
+            low = degradations.degrade(image, scale, degradation, position, (side, side))
+        else:
+            low = _patch(volume.low_slices[number], position, side, 1)
         high = _patch(image, position, side, scale)
         turns = int(rng.integers(4)) * self._data.rotations
         is_mirrored = bool(rng.integers(2) * self._data.flips)
         return _turned(low, turns, is_mirrored), _turned(high, turns, is_mirrored)
 
-    def _draw_position(self, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, int]]:
-        """Draw a whole slice, and the position of a patch in low-resolution pixels."""
+    def _draw_position(
+        self, rng: np.random.Generator
+    ) -> tuple[PreparedVolume, int, tuple[int, int]]:
+        """Draw a volume, a slice, and the position of a patch in low-resolution pixels."""
         group = self._groups[rng.integers(len(self._groups))]
         volume = group[rng.integers(len(group))]
         scale, side = self._settings.scale, self._side
         for _ in range(MAX_DRAWS):
             number = volume.kept[rng.integers(len(volume.kept))]
-            image = resampling.crop_to_multiple(volume.slices[number], scale)
+            image = _cropped(volume, number, scale)
             height, width = image.shape
             position = (
                 int(rng.integers(height // scale - side + 1)),
@@ -106,13 +112,14 @@ class PatchSampler:
             )
             if _patch(image, position, side, scale).std() >= MIN_PATCH_CONTRAST:
                 break
-        return image, position
+        return volume, number, position
 
 
 class SlicePairs:
     """Whole slices as pairs (low, high), float32, cropped to multiples of the scale.
 
-    A slice is always degraded in the same way, drawn from the seed and its number.
+    The low-resolution slice is that of an own pair, or the slice is degraded, always in the same
+    way, drawn from the seed and its number.
     """
 
     def __init__(self, volumes: Sequence[PreparedVolume], settings: Settings) -> None:
@@ -137,8 +144,15 @@ class SlicePairs:
         settings = self._settings
         rng = np.random.default_rng((settings.seed, int(volume.sha256[:8], 16), number))
         degradation = degradations.draw(settings.data.degradation, settings.data.noise, rng)
-        high = np.array(resampling.crop_to_multiple(volume.slices[number], settings.scale))
+        high = np.array(_cropped(volume, number, settings.scale))
+        if volume.low_slices is not None:
+            return np.array(volume.low_slices[number]), high
         return degradations.degrade(high, settings.scale, degradation), high
+
+
+def _cropped(volume: PreparedVolume, number: int, scale: int) -> np.ndarray:
+    """A high-resolution slice, whose sides are multiples of the scale."""
+    return resampling.crop_to_multiple(volume.slices[number], scale)
 
 
 def _patch(image: np.ndarray, position: tuple[int, int], side: int, scale: int) -> np.ndarray:

@@ -39,7 +39,8 @@ NOT_MAGNITUDE = re.compile(r"_part-(?!mag_)")
 
 DELIMITERS: dict[str, str | None] = {".txt": None, ".tsv": "\t", ".csv": ","}
 """Delimiters of lists by extension."""
-PATH = "path"
+PATH, LOW = "path", "low"
+"""Columns of files."""
 
 
 def _name() -> Rule:
@@ -60,6 +61,8 @@ class Source(Validated):
         use: "train", "validation" (held out and monitored during the training), "test" (not used
             by the training), or "auto": decided by the split.
         series: Series Instance UID if the folder holds several series, else empty.
+        low: Low-resolution volume file of the same field of view, which replaces the degraded
+            volume; or empty (see `data.pairs`).
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -73,6 +76,7 @@ class Source(Validated):
     source: str = setting(text(), "")
     use: str = setting(one_of(*USES), "auto")
     series: str = setting(text(), "")
+    low: str = setting(text(), "")
 
     @property
     def label(self) -> str:
@@ -203,7 +207,12 @@ def _from_list(
     skipped: Skipped = []
     lines: dict[tuple[str, str], int] = {}
     for number, values in _rows(path):
-        file = os.path.abspath(Path(base or path.parent, values[PATH]))
+        files = {
+            column: os.path.abspath(Path(base or path.parent, values[column]))
+            for column in (PATH, LOW)
+            if column in values
+        }
+        file = files[PATH]
         series = (file, values.get("series", ""))
         if series in lines:
             raise invalid(
@@ -213,13 +222,14 @@ def _from_list(
         lines[series] = number
         defaults = {"subject": subject_of(file), "anatomy": anatomy}
         try:
-            source = Source.from_dict(defaults | values | {PATH: file})
+            source = Source.from_dict(defaults | values | files)
         except SuperResolutionError as e:
             raise invalid(f"Line {number} of {path}: {e}") from e
-        if os.path.exists(file):
-            sources.append(source)
+        missing = [file for file in files.values() if not os.path.exists(file)]
+        if missing:
+            skipped.append((missing[0], f"The file of line {number} of {path} does not exist."))
         else:
-            skipped.append((file, f"The file of line {number} of {path} does not exist."))
+            sources.append(source)
     return sources, skipped
 
 

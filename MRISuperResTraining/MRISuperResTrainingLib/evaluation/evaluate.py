@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
+from ..data.pairs import VolumeFiles, read_with_low
 from ..networks.vgg import find_lpips, find_vgg_distance
 
 if TYPE_CHECKING:
@@ -43,16 +43,8 @@ PERCEPTUAL_METRICS = {
 """Perceptual metrics, with the functions that load their networks."""
 
 
-class EvaluationSource(Protocol):
+class EvaluationSource(VolumeFiles, Protocol):
     """Volume file, such as `data.sources.Source`."""
-
-    @property
-    def path(self) -> str:
-        """The file."""
-
-    @property
-    def series(self) -> str:
-        """Series Instance UID if the folder holds several series, else empty."""
 
     @property
     def label(self) -> str:
@@ -201,6 +193,8 @@ def evaluate(
 ) -> Evaluation:
     """Degrade every volume at every scale, restore it with every method, and score the results.
 
+    The low-resolution file of an own pair replaces the degraded volume, at its scale only.
+
     Args:
         sources: Volume files.
         models: Names of models, each for its own scale. The interpolations and back-projected
@@ -236,9 +230,11 @@ def evaluate(
                 template | {"methods": methods, "scale": scale, "reference": True}
             )
             try:
+                volume, low = read_with_low(source, scale, requested.slice_axis)
                 comparison = compare_methods(
-                    read_volume(source.path, series=source.series or None),
+                    volume,
                     requested,
+                    low=low,
                     registry=registry,
                     further=further,
                     is_cancelled=is_cancelled,

@@ -217,7 +217,8 @@ def training_data(description: dict[str, Any]) -> list[dict[str, Any]]:
     """
     keys = ("subject", "anatomy", "contrast", "license", "source", "sha256", "slices", "spacing")
     return [
-        {key: volume[key] for key in keys} | {"path": Path(volume["path"]).name}
+        {key: volume[key] for key in keys}
+        | {column: Path(volume[column]).name for column in ("path", "low") if volume.get(column)}
         for volume in description["volumes"]
         if volume["subject"] in description["split"]["train"]
     ]

@@ -281,7 +281,13 @@ def _prepared(
 ) -> tuple[list[PreparedVolume], Skipped]:
     """The first process of a machine prepares the volumes; the others find them in the cache."""
     with accelerator.local_main_process_first():
-        return prepare(sources, settings.data, cache, is_cancelled=is_stop_requested)
+        return prepare(
+            sources,
+            settings.data,
+            cache,
+            is_cancelled=is_stop_requested,
+            scale=settings.scale,
+        )
 
 
 def _listener(

@@ -90,6 +90,7 @@ def compare_methods(
     volume: Volume,
     options: ComparisonOptions,
     *,
+    low: Volume | None = None,
     registry: MethodRegistry | None = None,
     allocate: AllocateOutput | None = None,
     further: Iterable[tuple[Metric, MetricFunction]] = (),
@@ -104,6 +105,8 @@ def compare_methods(
     Args:
         volume: The reference, which is degraded; or the input, if `options.reference` is False.
         options: Options of the comparison.
+        low: A low-resolution acquisition of the reference, which replaces the degraded one; see
+            `SliceStack`.
         registry: Registry that keeps networks loaded between tasks; None: a new one.
         allocate: Allocates the output of a method; by default in memory.
         further: Additional metrics, computed on up to SAMPLED_SLICES scored slices.
@@ -115,7 +118,7 @@ def compare_methods(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
-    stack = SliceStack(volume, options)
+    stack = SliceStack(volume, options, low)
     shared = SharedMethods(options, registry or MethodRegistry())
     outputs = {
         name: _allocate(name, stack.output_shape, volume.array.dtype)

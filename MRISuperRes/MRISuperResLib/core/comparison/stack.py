@@ -30,7 +30,7 @@ class SliceStack:
     Attributes:
         axis: Slice direction.
         intensity: Intensity map of the reference; without one, of the input.
-        low: Input of the methods: the degraded reference (float32), or the volume itself.
+        low: Input of the methods: the degraded (float32) or acquired one, or the volume itself.
         low_intensity: Intensity map of `low`.
         low_shape: (rows, columns) of the low-resolution slices.
         shape: (rows, columns) of the upsampled slices.
@@ -43,12 +43,16 @@ class SliceStack:
         messages: Messages about slice direction, crop and non-finite voxels.
     """
 
-    def __init__(self, volume: Volume, options: ComparisonOptions) -> None:
+    def __init__(
+        self, volume: Volume, options: ComparisonOptions, low: Volume | None = None
+    ) -> None:
         """Degrade a volume, unless the options say to upsample it directly.
 
         Args:
             volume: The reference; the input if `options.reference` is False.
             options: Options of the comparison or audit.
+            low: A low-resolution acquisition of the reference, which replaces the degraded one:
+                its sides in the plane are those of the reference, divided by the scale.
 
         Raises:
             SuperResolutionError: The slices are too small, or no voxel is finite.
@@ -69,13 +73,16 @@ class SliceStack:
             matrix = volume.ijk_to_ras
             factors = np.divide(1, self.axis.factors(options.scale))
             low_matrix = geometry.upsampled_ijk_to_ras(matrix, factors)
-            self.low = Volume(self._degrade_all(), low_matrix, header=volume.header)
+            degraded = self._degrade_all() if low is None else mask_non_finite(low.array)[0]
+            self.low = Volume(degraded, low_matrix, header=volume.header)
             self.low_intensity = Intensity.of(self.low.array)
         else:
             factors = np.array(self.axis.factors(options.scale))
             matrix = geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors)
             self.low = Volume(array, volume.ijk_to_ras, header=volume.header)
             self.low_intensity = self.intensity
+        # two acquisitions have different gains: each has the same range after normalization
+        self._result_intensity = self.low_intensity if low is None else self.intensity
         self.ijk_to_ras: np.ndarray = matrix
         self._low = np.moveaxis(self.low.array, self.axis.numpy_axis, 0)
         self._find_foreground()
@@ -112,13 +119,13 @@ class SliceStack:
         image = np.asarray(image, dtype=float)
         if not self._options.reference:
             return image
-        gain = self.low_intensity.high - self.low_intensity.low
-        return self.intensity.normalize(image * gain + self.low_intensity.low)
+        result = self._result_intensity
+        return self.intensity.normalize(image * (result.high - result.low) + result.low)
 
     def restore(self, image: np.ndarray) -> np.ndarray:
         """Convert a result of a method to the stored type of the volume."""
-        low = self.low_intensity
-        return Intensity(low.low, low.high, self._source.dtype).restore(image)
+        result = self._result_intensity
+        return Intensity(result.low, result.high, self._source.dtype).restore(image)
 
     def reference_volume(self) -> Volume | None:
         """Return the cropped reference in the type of the volume; None without a reference."""
