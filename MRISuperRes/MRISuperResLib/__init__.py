@@ -21,6 +21,7 @@ __all__ = [
     "Cancelled",
     "Comparison",
     "ComparisonOptions",
+    "Frames",
     "Message",
     "Method",
     "ModelCard",
@@ -37,7 +38,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .api import AuditReport, audit, compare, list_models, load_model, upsample
+    from .api import audit, compare, list_models, load_model, upsample
+    from .core.audit.findings import AuditReport
     from .core.comparison.compare import Comparison
     from .core.errors import Cancelled, SuperResolutionError
     from .core.messages import Message
@@ -45,14 +47,15 @@ if TYPE_CHECKING:
     from .core.models.card import ModelCard
     from .core.options import AuditOptions, ComparisonOptions, UpsamplingOptions
     from .core.progress import Progress
-    from .core.volume import Volume
+    from .core.volume import Frames, Volume
 
 _MODULES = {
     "AuditOptions": "core.options",
-    "AuditReport": "api",
+    "AuditReport": "core.audit.findings",
     "Cancelled": "core.errors",
     "Comparison": "core.comparison.compare",
     "ComparisonOptions": "core.options",
+    "Frames": "core.volume",
     "Message": "core.messages",
     "Method": "core.methods.interpolation",
     "ModelCard": "core.models.card",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack, cast, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .core.errors import SuperResolutionError
+from .core.io.checks import ChoiceError
 from .core.messages import Message
 from .core.methods.registry import MethodRegistry, default_comparison_methods
 from .core.models.card import ModelCard
@@ -26,18 +24,41 @@ from .core.options import (
     UpsamplingOptions,
 )
 from .core.progress import CancelCheck, ProgressCallback
-from .core.upsampling import upsample_volume
-from .core.volume import Volume
+from .core.upsampling import upsample_frames, upsample_volume
+from .core.volume import Frames, Volume, is_sitk_image
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from .core.audit.findings import Findings
+    from .core.audit.findings import AuditReport, Findings
     from .core.comparison.compare import Comparison
     from .core.methods.interpolation import Method
 
     Source: TypeAlias = str | os.PathLike[str] | Volume | sitk.Image | tuple[ArrayLike, ArrayLike]
     """A file or DICOM folder, a Volume, a SimpleITK image, or (array (k, j, i), ijk_to_ras)."""
+
+
+class _Options(TypedDict, total=False):
+    """Arguments of `upsample` that do not decide what it returns."""
+
+    scale: int | None
+    model: str | None
+    slice_axis: str
+    device: str
+    precision: str
+    batch_size: int | None
+    frame: int | None
+    series: str | None
+    on_progress: ProgressCallback | None
+    is_cancelled: CancelCheck | None
+
+
+@overload
+def upsample(source: Source, *, frames: None = None, **options: Unpack[_Options]) -> Volume: ...
+
+
+@overload
+def upsample(source: Source, *, frames: Literal["all"], **options: Unpack[_Options]) -> Frames: ...
 
 
 def upsample(
@@ -50,10 +71,11 @@ def upsample(
     precision: str = "auto",
     batch_size: int | None = None,
     frame: int | None = None,
+    frames: Literal["all"] | None = None,
     series: str | None = None,
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
-) -> Volume:
+) -> Volume | Frames:
     """Upsample a volume in-plane.
 
     Args:
@@ -67,24 +89,25 @@ def upsample(
         precision: "auto" (half precision on GPUs made for it), "float32" or "half".
         batch_size: Slices per batch. None: chosen from the slice size.
         frame: Index of the volume in a 4D file, counted from 0.
+        frames: "all" upsamples all frames of a 4D file, with one intensity range.
         series: Series Instance UID, for a DICOM folder with several series.
         on_progress: Called with a Progress, first with no slice done.
         is_cancelled: Called between batches; the task stops when it returns True.
 
     Returns:
-        The upsampled volume with its messages and provenance.
+        The upsampled volume with its messages and provenance; or a sequence of such volumes, each
+        computed when it is accessed, whose method `save` writes a 4D file.
 
     Raises:
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
     options = UpsamplingOptions(model, scale, slice_axis, device, precision, batch_size)
-    return upsample_volume(
-        _volume(source, frame, series),
-        options,
-        on_progress=on_progress,
-        is_cancelled=is_cancelled,
-    )
+    if frames is None:
+        volume = _volume(source, frame, series)
+        return upsample_volume(volume, options, on_progress=on_progress, is_cancelled=is_cancelled)
+    opened = _frames(source, frame, series)
+    return upsample_frames(opened, options, on_progress=on_progress, is_cancelled=is_cancelled)
 
 
 def compare(
@@ -159,26 +182,6 @@ def compare(
     )
 
 
-@dataclass(frozen=True)
-class AuditReport:
-    """Findings of an audit.
-
-    Attributes:
-        findings: {scale: {volume: {method: Findings}}}; bicubic interpolation and back-projected
-            bicubic are always among the methods.
-        messages: Messages about the volumes and methods.
-    """
-
-    findings: dict[int, dict[str, dict[str, Findings]]]
-    messages: tuple[Message, ...]
-
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one line per scale, volume and method."""
-        from .core.audit.findings import volumes_csv
-
-        Path(path).write_text(volumes_csv(self.findings), encoding="utf-8", newline="")
-
-
 def audit(
     sources: Source | Iterable[Source],
     models: Sequence[str],
@@ -220,6 +223,7 @@ def audit(
     """
     # imported here because scipy loads slowly
     from .core.audit.audit import audit_volume
+    from .core.audit.findings import AuditReport
 
     registry = MethodRegistry()
     scales = [scale] if scale is not None else sorted({registry.scale_of(name) for name in models})
@@ -296,39 +300,41 @@ def load_model(
 def _volume(source: Source, frame: int | None = None, series: str | None = None) -> Volume:
     """Read or convert a source; issue the warnings about a file before the work."""
     if isinstance(source, (str, os.PathLike)):
-        volume = Volume.read(Path(source), frame, series)
-        for message in volume.messages:
-            if message.is_warning:
-                warnings.warn(message.text, stacklevel=3)
+        try:
+            volume = Volume.read(Path(source), frame, series)
+        except ChoiceError as error:
+            advice = f"Choose one with sr.Volume.read(path, {error.choice}=…)."
+            raise SuperResolutionError(f"{error.state} {advice}") from error
+        _warn(volume)
         return volume
     if frame is not None or series is not None:
         raise SuperResolutionError(
             "“frame” and “series” select a volume in a file: give the path of a file or folder.",
             "settings",
         )
-    if isinstance(source, Volume):
-        return source
-    if _is_sitk_image(source):
-        return Volume.from_sitk(source)
-    if isinstance(source, tuple) and len(source) == 2:
-        array, ijk_to_ras = source
-        return Volume(np.asarray(array), np.asarray(ijk_to_ras))
-    raise SuperResolutionError(
-        "The source must be a path, a Volume, a SimpleITK image or a tuple (array, ijk_to_ras), "
-        f"not {type(source).__name__}.",
-        "settings",
-    )
+    return Volume.of(source)
 
 
-def _is_sitk_image(source: object) -> TypeGuard[sitk.Image]:
-    """Return True for a SimpleITK image, without importing SimpleITK."""
-    module = sys.modules.get("SimpleITK")
-    return module is not None and isinstance(source, module.Image)
+def _frames(source: Source, frame: int | None, series: str | None) -> Frames:
+    """Open all frames of a source."""
+    if not isinstance(source, (str, os.PathLike)) or frame is not None:
+        raise SuperResolutionError(
+            'frames="all" takes the path of a file or folder, and excludes “frame”.', "settings"
+        )
+    opened = Frames.read(Path(source), series)
+    _warn(opened[0])
+    return opened
+
+
+def _warn(volume: Volume) -> None:
+    for message in volume.messages:
+        if message.is_warning:
+            warnings.warn(message.text, stacklevel=4)
 
 
 def _sources(sources: Source | Iterable[Source]) -> Iterable[Source]:
     if isinstance(sources, (str, os.PathLike, Volume, tuple)):
         return [sources]
-    if _is_sitk_image(sources):
+    if is_sitk_image(sources):
         return [sources]
     return cast("Iterable[Source]", sources)

@@ -117,9 +117,10 @@ def run_once(source, target, options, registry):
             (f"{core}.intensity.Intensity.normalize", "normalize"),
             (f"{core}.upsampling.mask_non_finite", "range"),
             (f"{core}.intensity.Intensity.of", "range"),
-            (f"{cli}.read_volume", "read"),
-            (f"{cli}.upsample_volume", "upsample"),
-            (f"{cli}.write_volume", "write"),
+            (f"{cli}.read_frames", "read"),
+            (f"{core}.upsampling.upsample_volume", "upsample"),
+            (f"{core}.io.nifti.write_nifti", "write"),
+            (f"{core}.io.itk.write_itk", "write"),
         ):
             stack.enter_context(clock.watch(function, part))
         write = command.make_writer(target, source, as_dicom=False)

@@ -163,7 +163,7 @@ class UpsampleTest(CommandLineTest):
 
     def test_an_invalid_output_is_refused_before_any_work(self):
         with mock.patch(
-            "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
+            "MRISuperResLib.cli.upsample.read_frames", side_effect=AssertionError("read")
         ):
             for name, pattern in (
                 ("out.png", "which format to write"),
@@ -174,7 +174,7 @@ class UpsampleTest(CommandLineTest):
 
     def test_invalid_options_are_refused_before_any_work(self):
         with mock.patch(
-            "MRISuperResLib.cli.upsample.read_volume", side_effect=AssertionError("read")
+            "MRISuperResLib.cli.upsample.read_frames", side_effect=AssertionError("read")
         ):
             for words, pattern in (
                 (("--model", "none-such"), "There is no model “none-such”"),
@@ -328,9 +328,9 @@ class StoppedTest(CommandLineTest):
             signal.raise_signal(signal.SIGINT)
 
         for place in (
-            "cli.upsample.read_volume",
+            "cli.upsample.read_frames",
             "cli.console.Console.progress",
-            "cli.upsample.upsample_volume",
+            "cli.upsample.upsample_frames",
             "core.io.itk.write_itk",
             "core.io.formats.os.replace",
         ):
@@ -396,7 +396,7 @@ class StoppedTest(CommandLineTest):
 class FailureTest(CommandLineTest):
     def test_an_error_of_ours_writes_a_log_and_shows_no_traceback(self):
         with mock.patch(
-            "MRISuperResLib.cli.upsample.upsample_volume",
+            "MRISuperResLib.cli.upsample.upsample_frames",
             side_effect=ZeroDivisionError("the secret"),
         ):
             code, out, err = run("upsample", self.input, self.output, *BASELINE)
@@ -415,23 +415,20 @@ class FailureTest(CommandLineTest):
         )
         self.assert_files("in.nii.gz")
 
-    def test_out_of_memory_is_reported_with_the_size_of_the_output(self):
-        with mock.patch("MRISuperResLib.cli.upsample.upsample_volume", side_effect=MemoryError):
-            self.assert_refused(
-                "Out of memory: the output alone takes 0.0 GiB",
-                "upsample",
-                self.input,
-                self.output,
-                *BASELINE,
-            )
-        with mock.patch("MRISuperResLib.cli.upsample.read_volume", side_effect=MemoryError):
-            self.assert_refused(
-                "Out of memory while reading", "upsample", self.input, self.output, *BASELINE
-            )
+    def test_out_of_memory_is_reported_with_the_file(self):
+        for place in ("cli.upsample.read_frames", "core.upsampling.upsample_volume"):
+            with mock.patch(f"MRISuperResLib.{place}", side_effect=MemoryError):
+                self.assert_refused(
+                    "Out of memory while upsampling in.nii.gz",
+                    "upsample",
+                    self.input,
+                    self.output,
+                    *BASELINE,
+                )
 
     def test_a_missing_package_is_named(self):
         with mock.patch(
-            "MRISuperResLib.cli.upsample.read_volume",
+            "MRISuperResLib.cli.upsample.read_frames",
             side_effect=ModuleNotFoundError(name="SimpleITK"),
         ):
             self.assert_refused(

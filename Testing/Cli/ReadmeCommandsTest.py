@@ -11,7 +11,7 @@ from unittest import mock
 from made_files import FolderTest, grid, run, write_series
 from MRISuperResLib.cli import parser
 from MRISuperResLib.core.io.formats import write_volume
-from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.volume import Frames, Volume
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
@@ -28,7 +28,9 @@ class ReadmeCommandsTest(FolderTest):
         os.chdir(self.folder)
         home = {name: str(self.folder / "home") for name in ("XDG_DATA_HOME", "APPDATA", "HOME")}
         self.enterContext(mock.patch.dict(os.environ, home | {FOLDERS_VARIABLE: ""}))
-        write_volume("in.nii.gz", Volume(body((3, 64, 72)), grid(), provenance={}))
+        volume = Volume(body((3, 64, 72)), grid(), provenance={})
+        write_volume("in.nii.gz", volume)
+        write_volume("fmri.nii.gz", Frames(2, lambda number: volume))
         write_volume(
             "openms_p03_study1_T2W.nii.gz", Volume(body((21, 204, 124)), grid(), provenance={})
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from made_bodies import body
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore
-from MRISuperResLib.core.volume import Volume
+from MRISuperResLib.core.volume import Frames, Volume
 from readme_examples import PROJECT, README, blocks, is_python, is_shell, python_examples, text
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
@@ -77,7 +77,9 @@ class PythonExamplesTest(unittest.TestCase):
         for example in python_examples():
             with self.subTest(example), tempfile.TemporaryDirectory() as folder:
                 with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-                    Volume(body((3, 64, 72)), np.diag([1.0, 1.0, 3.0, 1.0])).save("in.nii.gz")
+                    volume = Volume(body((3, 64, 72)), np.diag([1.0, 1.0, 3.0, 1.0]))
+                    volume.save("in.nii.gz")
+                    Frames(2, lambda number, volume=volume: volume).save("fmri.nii.gz")
                     exec(example, {})
 
 

@@ -17,6 +17,7 @@ from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import translate_os_errors, write_bytes
 from ..core.io.bids import BidsStudy
+from ..core.io.checks import ChoiceError
 from ..core.io.discovery import FoundVolume, find_volumes
 from ..core.io.formats import provenance_path, strip_extension
 from ..core.messages import Message, warning
@@ -94,6 +95,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             warnings = " ".join(message.text for message in result.messages if message.is_warning)
             report.add(source, target, WRITTEN, warnings, time.monotonic() - start)
         except SuperResolutionError as error:
+            if isinstance(error, ChoiceError):
+                advice = "A DICOM series takes one; choose another format."
+                error = SuperResolutionError(f"{error.state} {advice}")
             report.add(source, target, FAILED, str(error))
             if error.kind == "device":  # this process cannot use the GPU again
                 raise

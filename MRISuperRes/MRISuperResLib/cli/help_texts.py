@@ -28,7 +28,8 @@ examples:
   {PROGRAM} upsample in.nii.gz out.nii.gz                  default model, ×2 in-plane
   {PROGRAM} upsample in.nii.gz out.nrrd --scale 4          ×4
   {PROGRAM} upsample in.nii.gz out.nrrd --model bicubic    interpolation, without PyTorch
-  {PROGRAM} upsample fmri.nii.gz out.nii.gz --frame 0      first frame of a 4D file
+  {PROGRAM} upsample fmri.nii.gz out.nii.gz                all frames of a 4D file
+  {PROGRAM} upsample fmri.nii.gz out.nii.gz --frame 0      its first frame
   {PROGRAM} upsample DICOM_DIR OUT_DIR --dicom             derived series of the same study"""
 
 BATCH_DESCRIPTION = """\

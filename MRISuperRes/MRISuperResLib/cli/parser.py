@@ -87,7 +87,7 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         help="write a derived DICOM series of the same patient and study into the folder OUT",
     )
     _add_run_options(parser)
-    _add_input_options(parser)
+    _add_input_options(parser).add_argument("--frames", choices=("all",), help="all (default)")
     parser.set_defaults(command="upsample")
 
 
@@ -318,11 +318,11 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_input_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--frame", type=int, metavar="N", help="frame of a 4D input, counted from 0"
-    )
+def _add_input_options(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     parser.add_argument("--series", metavar="UID", help="series of a DICOM folder")
+    frames = parser.add_mutually_exclusive_group()
+    frames.add_argument("--frame", type=int, metavar="N", help="a frame of a 4D input, from 0")
+    return frames
 
 
 def split_names(text: str) -> list[str]:

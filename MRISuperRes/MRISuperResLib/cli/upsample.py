@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +10,15 @@ from pathlib import Path
 
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import claim
-from ..core.io.formats import check_output, read_volume, write_volume
+from ..core.io.formats import check_output, copy_gradient_tables, read_frames, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck, format_elapsed
-from ..core.upsampling import upsample_volume
-from ..core.volume import Volume
+from ..core.upsampling import upsample_frames
+from ..core.volume import Frames, Volume
 from .console import Console
 
-Writer = Callable[[Volume], None]
+Writer = Callable[[Frames], None]
 
 
 def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
@@ -48,10 +47,12 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             arguments.series,
         )
     size = "×".join(map(str, volume.size))
+    count = (volume.provenance or {}).get("frames", 1)
+    frames = f", {count} frames" if count > 1 else ""
     spacing = "×".join(f"{side:.4g}" for side in volume.spacing)
     return (
         f"Done in {format_elapsed(time.monotonic() - start)}: {arguments.output}, {size} voxels "
-        f"of {spacing} mm ({volume.array.dtype.name}), {method.name} ×{method.scale}"
+        f"of {spacing} mm{frames} ({volume.array.dtype.name}), {method.name} ×{method.scale}"
     )
 
 
@@ -73,7 +74,7 @@ def make_writer(
     frame: int | None = None,
     series: str | None = None,
 ) -> Writer:
-    """Return the function that writes the volume made from `source`.
+    """Return the function that writes the frames made from `source`.
 
     Args:
         target: Output file, or the folder of a DICOM series.
@@ -87,10 +88,17 @@ def make_writer(
     """
     if not as_dicom:
         check_output(target, source)
-        return functools.partial(write_volume, target)
+
+        def write(frames: Frames) -> None:
+            write_volume(target, frames)
+            if len(frames) > 1:
+                copy_gradient_tables(source, target)
+
+        return write
     from ..core.io.dicom_write import DicomSeriesWriter, find_source_series
 
-    return DicomSeriesWriter(target, find_source_series(source, frame, series)).write
+    writer = DicomSeriesWriter(target, find_source_series(source, frame, series))
+    return lambda frames: writer.write(frames[0])
 
 
 def upsample_file(
@@ -103,51 +111,48 @@ def upsample_file(
     frame: int | None = None,
     series: str | None = None,
 ) -> Volume:
-    """Read, upsample and write a volume; return the written one.
+    """Read, upsample and write a volume, or all frames of a 4D file.
+
+    Returns:
+        The first written frame, with the messages about all of them.
 
     Raises:
         SuperResolutionError: The input or the output is not usable, or memory is exhausted.
         Cancelled: The user stopped the command.
     """
-    try:
-        volume = read_volume(source, frame, series)
-        console.messages(volume.messages)  # before the work, as some advise against it
-        result = _upsample(volume, options, registry, console, is_cancelled)
-        provenance = result.provenance or {}
-        file = {"file": Path(source).name, "frame": frame, "series": series}
-        provenance["input"] = provenance.get("input", {}) | file
-        result = replace(result, provenance=provenance)
-        write(result)
-    except MemoryError as error:
-        raise SuperResolutionError(
-            f"Out of memory while reading {Path(source).name} or writing its output. "
-            "Close other applications, crop the volume or choose a smaller scale.",
-            "memory",
-        ) from error
-    return result
+    written: dict[int, Volume] = {}
+    provenance = {"file": Path(source).name, "frame": frame, "series": series}
 
+    def recorded(number: int) -> Volume:
+        """Upsample a frame; show its messages, and complete its provenance."""
+        result = upsampled[number]
+        record = result.provenance or {}
+        record["input"] = record.get("input", {}) | provenance
+        known = {message.text for message in shown}
+        new = [message for message in result.messages if message.text not in known]
+        if written:
+            new = [message for message in new if message.is_warning]
+        console.messages(new)
+        shown.extend(new)
+        written.setdefault(0, result)
+        return replace(result, provenance=record)
 
-def _upsample(
-    volume: Volume,
-    options: UpsamplingOptions,
-    registry: MethodRegistry,
-    console: Console,
-    is_cancelled: CancelCheck,
-) -> Volume:
     try:
-        result = upsample_volume(
-            volume,
+        frames = read_frames(source, frame, series)
+        shown = list(frames[0].messages)
+        console.messages(shown)  # before the work, as some advise against it
+        upsampled = upsample_frames(
+            frames,
             options,
             registry=registry,
             on_progress=console.progress,
             is_cancelled=is_cancelled,
         )
+        write(Frames(len(frames), recorded))
     except MemoryError as error:
-        gib = volume.array.nbytes * registry.get(options).scale ** 2 / 2**30
         raise SuperResolutionError(
-            f"Out of memory: the output alone takes {gib:.1f} GiB. "
+            f"Out of memory while upsampling {Path(source).name} or writing its output. "
             "Close other applications, crop the volume or choose a smaller scale.",
             "memory",
         ) from error
-    console.messages(result.messages[len(volume.messages) :])
-    return result
+    return replace(written[0], messages=tuple(shown))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -67,11 +67,12 @@ class Intensity:
         return np.clip(stored, limits.min, limits.max).astype(self.dtype)
 
 
-def common_intensity_range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+def common_intensity_range(arrays: Iterable[np.ndarray], total: int) -> tuple[float, float]:
     """Compute one intensity range for all volumes of a sequence, so that it does not flicker.
 
     Args:
         arrays: Any shapes and types; NaN and infinite values are ignored.
+        total: Voxels of all of them.
 
     Returns:
         (low, high) of an `Intensity`.
@@ -79,9 +80,11 @@ def common_intensity_range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
     Raises:
         SuperResolutionError: No voxel is finite.
     """
-    total = sum(array.size for array in arrays)
-    samples = [array.ravel()[:: _stride(array.shape, total)] for array in arrays]
-    values = np.concatenate([sample[np.isfinite(sample)] for sample in samples])
+    samples = []
+    for array in arrays:
+        sample = array.ravel()[:: _stride(array.shape, total)]
+        samples.append(sample[np.isfinite(sample)])  # a copy, which does not keep the array
+    values = np.concatenate(samples)
     if not values.size:
         raise SuperResolutionError(
             "Every voxel of the sequence is NaN or infinite: there is no image to upsample."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +12,13 @@ from numpy.typing import DTypeLike
 from . import geometry, provenance
 from .errors import Cancelled, SuperResolutionError, translate_device_errors
 from .geometry import SliceAxis, choose_slice_axis
-from .intensity import Intensity, mask_non_finite
+from .intensity import Intensity, common_intensity_range, mask_non_finite
 from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
 from .options import UpsamplingOptions
-from .progress import CancelCheck, ProgressCallback, ProgressMeter
-from .volume import Volume
+from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback, ProgressMeter
+from .volume import Frames, Volume
 
 if TYPE_CHECKING:
     from .methods.interpolation import Method
@@ -121,6 +122,74 @@ def upsample_volume(
         provenance.describe_upsampling(volume, options, method, axis, intensity),
         volume.header,
     )
+
+
+def upsample_frames(
+    frames: Frames,
+    options: UpsamplingOptions,
+    *,
+    registry: MethodRegistry | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Frames:
+    """Upsample all frames of a 4D image, with one intensity range so that they do not flicker.
+
+    The frames are read once for their range. Each is upsampled whenever it is accessed.
+
+    Args:
+        frames: The frames; their types may differ, and the outputs have one that holds all.
+        options: Options of the task.
+        registry: As in `upsample_volume`.
+        on_progress: Called with the progress in slices of all frames.
+        is_cancelled: Called between frames and before every batch.
+
+    Raises:
+        SuperResolutionError: The frames are not alike, or one cannot be read.
+        Cancelled: `is_cancelled` returned True.
+    """
+    registry, count, first = registry or MethodRegistry(), len(frames), frames[0]
+    shared, dtypes = options, {first.array.dtype}
+
+    def arrays() -> Iterator[np.ndarray]:
+        for number in range(count):
+            if is_cancelled and is_cancelled():
+                raise Cancelled
+            frame = frames[number]
+            if not frame.is_aligned_with(first):
+                raise SuperResolutionError(
+                    f"Frame {number} has another size or place than frame 0. Upsample them one by "
+                    "one."
+                )
+            dtypes.add(frame.array.dtype)
+            yield frame.array
+
+    if count > 1:
+        limits = common_intensity_range(arrays(), first.array.size * count)
+        shared = replace(options, intensity_range=limits)
+    dtype = np.result_type(*dtypes)
+    axis = choose_slice_axis(first.ijk_to_ras, options.slice_axis, first.size)
+    parts = PartsProgress([first.array.shape[axis.numpy_axis]] * count)
+
+    def report(progress: Progress) -> None:
+        if on_progress:
+            on_progress(parts.whole(progress))
+
+    def upsampled(number: int) -> Volume:
+        frame, parts.number = frames[number], number
+        result = upsample_volume(
+            replace(frame, array=frame.array.astype(dtype, copy=False)),
+            shared,
+            registry=registry,
+            on_progress=report,
+            is_cancelled=is_cancelled,
+        )
+        if count == 1:
+            return result
+        record = result.provenance or {}
+        record["intensity"] |= {"of": "all frames"}
+        return replace(result, provenance=record | {"options": options.to_dict(), "frames": count})
+
+    return Frames(count, upsampled)
 
 
 def batches(

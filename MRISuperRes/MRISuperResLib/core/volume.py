@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 SPACE_FIELDS = ("sform_code", "qform_code")
+GRID_TOLERANCE = 1e-3
+"""Largest difference between two grids, mm, and mm per voxel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,12 @@ class Volume:
         k, j, i = self.array.shape
         return i, j, k
 
+    def is_aligned_with(self, other: Volume) -> bool:
+        """Return True if both have the same voxel grid."""
+        return self.size == other.size and np.allclose(
+            self.ijk_to_ras, other.ijk_to_ras, rtol=0, atol=GRID_TOLERANCE
+        )
+
     @property
     def space(self) -> dict[str, str]:
         """Fields of the header that name the space of the coordinates; maps keep these alone."""
@@ -97,6 +106,26 @@ class Volume:
         from .io.formats import write_volume
 
         write_volume(path, self)
+
+    @classmethod
+    def of(cls, source: object) -> Volume:
+        """Convert a volume, a SimpleITK image or a tuple (array (k, j, i), ijk_to_ras).
+
+        Raises:
+            SuperResolutionError: It is none of these, or no scalar volume.
+        """
+        if isinstance(source, Volume):
+            return source
+        if is_sitk_image(source):
+            return cls.from_sitk(source)
+        if isinstance(source, tuple) and len(source) == 2:
+            array, ijk_to_ras = source
+            return cls(np.asarray(array), np.asarray(ijk_to_ras))
+        raise SuperResolutionError(
+            "The source must be a path, a Volume, a SimpleITK image or a tuple (array, "
+            f"ijk_to_ras), not {type(source).__name__}.",
+            "settings",
+        )
 
     @classmethod
     def from_sitk(cls, image: sitk.Image) -> Volume:
@@ -140,6 +169,45 @@ class Volume:
             )
         image.SetDirection(direction.ravel().tolist())
         return image
+
+
+def is_sitk_image(source: object) -> TypeGuard[sitk.Image]:
+    """Return True for a SimpleITK image, without importing SimpleITK."""
+    module = sys.modules.get("SimpleITK")
+    return module is not None and isinstance(source, module.Image)
+
+
+class Frames:
+    """Volumes of one size and type at one place, such as the frames of a 4D file.
+
+    A frame is read or computed whenever it is accessed, so that one at a time is in memory.
+
+    Args:
+        count: Number of frames, at least 1.
+        make: Returns the frame of an index, counted from 0.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Volume]) -> None:
+        self._numbers, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, number: int) -> Volume:
+        return self._make(self._numbers[number])
+
+    @classmethod
+    def read(cls, path: str | Path, series: str | None = None) -> Frames:
+        """Open a file or a DICOM folder with one or more volumes; see `Volume.read`."""
+        from .io.formats import read_frames
+
+        return read_frames(path, series=series)
+
+    def save(self, path: str | Path) -> None:
+        """Write a 4D file with the provenance of the first frame; see `Volume.save`."""
+        from .io.formats import write_volume
+
+        write_volume(path, self)
 
 
 def _check_array(array: np.ndarray) -> None:

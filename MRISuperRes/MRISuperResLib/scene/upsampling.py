@@ -109,11 +109,10 @@ class SequenceUpsampling:
         self._parts = PartsProgress(
             [sliceCount(frame, self._options.slice_axis) for frame in frames]
         )
+        arrays = [volumeFromNode(frame).array for frame in frames]
+        total = sum(array.size for array in arrays)
         self._options = replace(
-            self._options,
-            intensity_range=common_intensity_range(
-                [volumeFromNode(frame).array for frame in frames]
-            ),
+            self._options, intensity_range=common_intensity_range(arrays, total)
         )
         self._output, self._provenance = makeEmptyCopy(sequenceNode), None
         return volumeFromNode(frames[0])

@@ -5,14 +5,17 @@ Tables are CSV for programs and Markdown for people.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from ..comparison.lesions import DIAMETERS, OUTCOMES, Lesion, LesionScore
 from ..comparison.scores import csv_text
+from ..messages import Message
 from ..models.card import AUDIT_FIGURES, format_count, format_figure
 from ..options import BASELINES, AuditOptions
 from .sfrc import LIMIT, SIDE, THRESHOLD
@@ -311,3 +314,21 @@ def _csv(keys: tuple[str, ...], findings: Mapping[tuple[Any, ...], Findings]) ->
     header = next(iter(findings.values())).figures()
     lines = [(*key, *found.figures().values()) for key, found in findings.items()]
     return csv_text((*keys, *header), lines)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Findings of an audit.
+
+    Attributes:
+        findings: {scale: {volume: {method: Findings}}}; bicubic interpolation and back-projected
+            bicubic are always among the methods.
+        messages: Messages about the volumes and methods.
+    """
+
+    findings: dict[int, dict[str, dict[str, Findings]]]
+    messages: tuple[Message, ...]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write one line per scale, volume and method."""
+        Path(path).write_text(volumes_csv(self.findings), encoding="utf-8", newline="")

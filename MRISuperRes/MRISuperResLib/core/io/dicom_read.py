@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import filecmp
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,29 @@ def find_series(path: str | Path, frame: int | None = None, series: str | None =
         messages: list[Message] = []
         slices = _choose_series(path, _scan(path, messages), series, messages)
         return _arrange(path.name, slices, frame, messages)
+
+
+def frame_reader(path: Path, series: str | None = None) -> Callable[[int], Volume]:
+    """Return a function that reads a frame of a series; the headers are read once.
+
+    Raises:
+        SuperResolutionError: As `read_dicom`, also by the function.
+    """
+    noted: list[Message] = []
+    with read_errors(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slices = _choose_series(path, _scan(path, noted), series, noted)
+
+    def read(frame: int) -> Volume:
+        with read_errors(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = _arrange(path.name, slices, frame, list(noted))
+            # new headers, since reading the pixels removes them from a header
+            fresh = [_header(image.path, force=True) for image in found.slices]
+            found = replace(found, slices=fresh)
+        return Volume(_voxels(found), found.ijk_to_ras, found.messages)
+
+    return read
 
 
 def series_in(folder: Path) -> dict[str, list[Slice]]:

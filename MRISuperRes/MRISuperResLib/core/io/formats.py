@@ -5,18 +5,21 @@ The module of a format is imported on use: SimpleITK loads slowly, and 3D Slicer
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import struct
+import tempfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import SuperResolutionError
-from ..volume import Volume
-from .atomic import check_parent, temporary_file, translate_os_errors
-from .checks import find_partner, read_errors
+from ..volume import Frames, Volume
+from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
+from .checks import ChoiceError, find_partner, read_errors
+from .inflate import decompressed
 
 _NAMES = (
     r"nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|mgz|mgh|mgh\.gz|mnc|mnc\.gz|par|head"
@@ -87,6 +90,42 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
                 "series, or choose none.",
             )
         return _read_file(path, frame)
+
+
+def read_frames(path: str | Path, frame: int | None = None, series: str | None = None) -> Frames:
+    """Open a file, or a folder with a DICOM series, that holds one or more volumes.
+
+    Args:
+        path: The file or folder.
+        frame: Index of the only frame to read, counted from 0; None for all.
+        series: Series Instance UID, for a DICOM folder with several series.
+
+    Raises:
+        SuperResolutionError: As `read_volume`.
+    """
+    path = Path(path)
+    try:
+        volume = read_volume(path, frame, series)
+    except ChoiceError as error:
+        if error.choice != "frame":
+            raise
+        count = error.count
+    else:
+        return Frames(1, lambda number: volume)
+    if path.is_dir():
+        from .dicom_read import frame_reader
+
+        return Frames(count, frame_reader(path, series))
+    if not path.name.lower().endswith(".nii.gz"):
+        return Frames(count, functools.partial(read_volume, path))
+    folder = tempfile.TemporaryDirectory(prefix="MRISuperRes-", ignore_cleanup_errors=True)
+    copy = decompressed(path, Path(folder.name))
+
+    def read(number: int) -> Volume:
+        """Read a frame of the copy, which is deleted together with this function."""
+        return read_volume(copy if folder else path, number)
+
+    return Frames(count, read)
 
 
 def _read_file(path: Path, frame: int | None) -> Volume:
@@ -182,49 +221,80 @@ def check_output(path: str | Path, source: str | Path | None = None) -> None:
         pass
 
 
-def write_volume(path: str | Path, volume: Volume) -> None:
-    """Write a volume, and its provenance to NAME.json beside it.
+def write_volume(path: str | Path, volume: Volume | Frames) -> None:
+    """Write a volume or the frames of a 4D file, and the provenance to NAME.json beside it.
 
     The old files stay until the new ones are complete. A volume without provenance gets no
-    NAME.json. NIfTI stores the position in single precision.
+    NAME.json. NIfTI stores the position in single precision. MetaImage needs memory for three
+    copies of all frames, the other formats for one frame.
 
     Args:
         path: Ends in one of `OUTPUT_EXTENSIONS`; its full name is NAME.
-        volume: Voxels of an integer or floating-point type of 8 to 64 bits, stored unchanged.
+        volume: Voxels of an integer or floating-point type of 8 to 64 bits, stored unchanged. The
+            first frame gives header and provenance.
 
     Raises:
         SuperResolutionError: The type cannot be stored, or the file cannot be written.
     """
     target, extension = _target(path)
-    array, provenance = volume.array, volume.provenance or {}
+    frames = volume if isinstance(volume, Frames) else Frames(1, lambda number: volume)
+    first = frames[0]
+    array, provenance = first.array, first.provenance or {}
     if array.dtype.name not in TYPES:
         raise SuperResolutionError(
             f"Voxels of type {array.dtype.name} cannot be stored in {extension} files. Convert "
             "them to float32 first."
         )
     if not array.dtype.isnative:
-        volume = replace(volume, array=array.astype(array.dtype.newbyteorder("=")))
+        first = replace(first, array=array.astype(array.dtype.newbyteorder("=")))
+    further = (_alike(frames[number], first, number) for number in range(1, len(frames)))
     sidecar = provenance_path(target)
     with (
-        translate_os_errors(target, array.nbytes),
+        translate_os_errors(target, array.nbytes * len(frames)),
         temporary_file(target, extension) as image_file,
         temporary_file(sidecar, ".json") as text_file,
     ):
         if extension.startswith(".nii"):
             from .nifti import write_nifti
 
-            write_nifti(image_file, volume, provenance, COMPRESSION)
+            write_nifti(image_file, first, provenance, COMPRESSION, further, len(frames))
         else:
             from .itk import write_itk
 
-            write_itk(image_file, volume, provenance, COMPRESSION)
+            write_itk(image_file, first, provenance, COMPRESSION, further, len(frames))
         text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
         text_file.write_text(text, encoding="utf-8")
         os.replace(image_file, target)
-        if volume.provenance is None:
+        if first.provenance is None:
             sidecar.unlink(missing_ok=True)  # it describes the replaced volume
         else:
             os.replace(text_file, sidecar)
+
+
+def copy_gradient_tables(source: str | Path, target: str | Path) -> None:
+    """Copy the b-values and b-vectors (NAME.bval, NAME.bvec) of a 4D file to its output.
+
+    The vectors refer to the voxel axes, which the output shares.
+
+    Raises:
+        SuperResolutionError: A table cannot be read or written.
+    """
+    source, target = Path(source), Path(target)
+    for extension in (".bval", ".bvec"):
+        table = source.with_name(strip_extension(source.name) + extension)
+        copy = target.with_name(strip_extension(target.name) + extension)
+        if table.is_file() and not _is_same_file(copy, table):
+            with read_errors(table):
+                content = table.read_bytes()
+            write_bytes(copy, content)
+
+
+def _alike(frame: Volume, first: Volume, number: int) -> Volume:
+    """Return a frame in the byte order of the first; refuse another size, type or place."""
+    dtype = frame.array.dtype.newbyteorder("=")
+    if dtype != first.array.dtype or not frame.is_aligned_with(first):
+        raise SuperResolutionError(f"Frame {number} differs from frame 0 in size, type or place.")
+    return replace(frame, array=frame.array.astype(dtype, copy=False))
 
 
 _EXTENSIONS = f"{', '.join(OUTPUT_EXTENSIONS[:-1])} or {OUTPUT_EXTENSIONS[-1]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,3 +165,19 @@ class InflatedFile(io.RawIOBase):
                 return
             self.has_trailing_bytes = bool(rest)
         self._is_finished = True
+
+
+def decompressed(path: Path, folder: Path) -> Path:
+    """Decompress a gzip file into a folder, so that all its parts can be read quickly.
+
+    Returns:
+        The copy, or the file itself if it cannot be copied or other bytes follow its data.
+    """
+    copy = folder / path.name
+    try:
+        with open(path, "rb") as file, open(copy, "wb") as output:
+            stream = InflatedFile(file)
+            shutil.copyfileobj(stream, output, CHUNK)
+    except (OSError, EOFError, DamagedStreamError):  # as on a full disk; readers name damage
+        return path
+    return path if stream.has_trailing_bytes else copy

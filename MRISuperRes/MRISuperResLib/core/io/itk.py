@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
+import itertools
 import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -248,7 +250,14 @@ def _writable_fields(header: Mapping[str, str], path: Path) -> dict[str, str]:
     }
 
 
-def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
+def write_itk(
+    path: Path,
+    volume: Volume,
+    provenance: dict[str, Any],
+    compression: int,
+    further: Iterable[Volume] = (),
+    count: int = 1,
+) -> None:
     """Write an NRRD or MetaImage file with the provenance in its header.
 
     ITK does not notice every failed write, so the file is read again and compared.
@@ -258,14 +267,21 @@ def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compressio
         volume: Voxels of an integer or floating-point type of 8 to 64 bits.
         provenance: JSON values.
         compression: gzip level for NRRD; MetaImage is written uncompressed.
+        further: Further frames of the same size and type; NRRD takes one after the other.
+        count: Number of all frames.
 
     Raises:
         OSError: The file was not written completely.
         MemoryError: A copy of the volume does not fit into memory.
     """
     incomplete = "the file was not written completely, perhaps because the disk is full"
+    is_packed = path.suffix == ".nrrd"
+    volumes = [volume] if is_packed else [volume, *further]
     try:
-        image = volume.to_sitk()
+        images = [frame.to_sitk() for frame in volumes]
+        step = float(volume.header.get("pixdim[4]", 1))
+        image = images[0] if len(images) == 1 else sitk.JoinSeries(images, 0, step)
+        del images
     except RuntimeError as e:  # ITK has no exception type for lack of memory
         raise MemoryError(str(e)) from e
     for key, value in _writable_fields(volume.header, path).items():
@@ -274,19 +290,44 @@ def write_itk(path: Path, volume: Volume, provenance: dict[str, Any], compressio
         image.SetMetaData(PREFIX + key, value if isinstance(value, str) else json.dumps(value))
     try:
         with silence():
-            is_packed = path.suffix == ".nrrd"
             sitk.WriteImage(
                 image, str(path), useCompression=is_packed, compressionLevel=compression
             )
-            del image  # at most two copies of the volume in memory
+            del image  # at most two copies of a volume in memory, three of frames
             again = sitk.ReadImage(str(path))
     except RuntimeError as e:
         if "allocate memory" in str(e):
             raise MemoryError(str(e)) from e
         raise OSError(errno.EIO, incomplete) from e
     written = sitk.GetArrayViewFromImage(again)
+    planes = itertools.chain.from_iterable(frame.array for frame in volumes)
     if written.dtype != volume.array.dtype or any(
         ours.tobytes() != theirs.tobytes()
-        for ours, theirs in zip(volume.array, written, strict=True)
+        for ours, theirs in zip(planes, written.reshape(-1, *written.shape[-2:]), strict=True)
     ):
         raise OSError(errno.EIO, incomplete)
+    if is_packed and count > 1:
+        del again, written
+        _append_frames(path, itertools.chain([volume], further), count, compression)
+
+
+def _append_frames(path: Path, frames: Iterable[Volume], count: int, compression: int) -> None:
+    """Rewrite the 3D NRRD file of the first frame with all frames along a time axis.
+
+    ITK would write a fourth spatial axis, and lose the patient's orientation.
+    """
+    with open(path, "rb") as file:
+        head = b"".join(iter(file.readline, b"\n"))
+    for field, changed in (
+        (b"dimension: 3", b"dimension: 4"),
+        (rb"sizes: (.*)", rb"sizes: \1 %d" % count),
+        (rb"space directions: (.*)", rb"space directions: \1 none"),
+        (rb"kinds: (.*)", rb"kinds: \1 time"),
+        (b"encoding: .*", b"encoding: gzip"),
+    ):
+        head = re.sub(rb"(?m)^" + field + b"$", changed, head, count=1)
+    with open(path, "wb") as file:
+        file.write(head + b"\n")
+        with gzip.GzipFile("", "wb", compression, file, mtime=0) as stream:
+            for frame in frames:
+                stream.write(frame.array.tobytes())

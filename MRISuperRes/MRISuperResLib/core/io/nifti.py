@@ -15,9 +15,11 @@ import contextlib
 import gzip
 import importlib
 import io
+import itertools
 import json
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -238,7 +240,14 @@ def _voxel_messages(file: IO[bytes], header: nibabel.Nifti1Header, name: str) ->
     return messages
 
 
-def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compression: int) -> None:
+def write_nifti(
+    path: Path,
+    volume: Volume,
+    provenance: dict[str, Any],
+    compression: int,
+    further: Iterable[Volume] = (),
+    count: int = 1,
+) -> None:
     """Write a NIfTI-1 file with sform and qform, and the provenance as a header extension.
 
     Args:
@@ -246,20 +255,25 @@ def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compress
         volume: Voxels of an integer or floating-point type of 8 to 64 bits.
         provenance: JSON values; its "software" and "notice" begin the description.
         compression: gzip level, 1 to 3.
+        further: Further frames of the same size and type, taken one after the other.
+        count: Number of all frames.
 
     Raises:
         SuperResolutionError: An axis is too long for NIfTI-1.
         OSError: The file cannot be written.
     """
-    if max(volume.size) > LONGEST_AXIS:
+    longest = max(*volume.size, count)
+    if longest > LONGEST_AXIS:
         raise SuperResolutionError(
             f"NIfTI cannot hold more than {LONGEST_AXIS} voxels along an axis; the volume has "
-            f"{max(volume.size)}. Write a .nrrd or .mha file."
+            f"{longest}. Write a .nrrd or .mha file."
         )
     image = nibabel.Nifti1Image(volume.array.T, volume.ijk_to_ras, dtype=volume.array.dtype)
     image.set_sform(volume.ijk_to_ras, code=1)
     image.set_qform(volume.ijk_to_ras, code=1)
     header = image.header
+    if count > 1:
+        header.set_data_shape((*volume.size, count))
     header.set_xyzt_units("mm")
     header.set_slope_inter(1, 0)
     notice = f"{provenance.get('software', '')}: {provenance.get('notice', '')}"
@@ -273,8 +287,9 @@ def write_nifti(path: Path, volume: Volume, provenance: dict[str, Any], compress
         with _compressed(file, compression) if path.suffix == ".gz" else _plain(file) as output:
             # not image.to_file_map, which seeks: the threaded gzip stream cannot
             output.write(head.getvalue())
-            for plane in volume.array:
-                output.write(plane.tobytes())
+            for frame in itertools.chain([volume], further):
+                for plane in frame.array:
+                    output.write(plane.tobytes())
         file.flush()
         os.fsync(file.fileno())
 
