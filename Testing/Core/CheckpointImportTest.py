@@ -5,6 +5,7 @@ import pickle
 import re
 import sys
 import unittest
+import zipfile
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +19,9 @@ import spandrel
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.models import user_models
 from MRISuperResLib.core.networks import load_generator
+from MRISuperResLib.core.networks.spandrel_net import load_with_spandrel
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.SPAN import SPAN
 from spandrel.architectures.SwinIR import SwinIR
@@ -361,6 +364,104 @@ class ImportTest(UserFolderTest):
             "photographs",
             1e-2,
         )
+
+
+class DamagedFilesTest(UserFolderTest):
+    """Damaged checkpoints end in one sentence, without code execution or much memory."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "given" / "net.pth"
+
+    def assert_import_refused(self, pattern, name="net"):
+        self.assert_refused(pattern, "model", import_checkpoint, self.path, name)
+
+    def assert_usable_or_refused(self):
+        """Import the file: the model upsamples, or one sentence says what is wrong."""
+        try:
+            import_checkpoint(self.path, "net")
+        except SuperResolutionError as e:
+            self.assertEqual((e.kind, "\n" in str(e)), ("model", False))
+            self.assertIn("cannot be imported", str(e))
+            return
+        try:
+            self.assertTrue(np.isfinite(self.upsampled("net", np.eye(8, dtype=np.float32))).all())
+        finally:
+            user_models.remove_model("net")
+
+    def small(self):
+        return esrgan(channels=1, blocks=1).state_dict()
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.booleans(), st.floats(0, 1), st.binary(min_size=1, max_size=8), st.booleans())
+    def test_cut_and_changed_files_are_usable_or_refused(self, is_zip, place, content, is_cut):
+        torch.save(self.small(), self.path, _use_new_zipfile_serialization=is_zip)
+        data = bytearray(self.path.read_bytes())
+        start = int(place * (len(data) - len(content)))
+        data[start : start + len(content)] = content
+        self.path.write_bytes(data[:start] if is_cut else data)
+        self.assert_usable_or_refused()
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 40), st.lists(st.integers(0, 9), max_size=4), st.data())
+    def test_weights_of_other_shapes_and_types_are_refused(self, index, shape, data):
+        state = self.small()
+        name = list(state)[index % len(state)]
+        dtype = data.draw(
+            st.sampled_from((torch.float32, torch.int64, torch.int8, torch.bool, torch.complex64))
+        )
+        state[name] = torch.zeros(shape, dtype=dtype)
+        torch.save(state, self.path)
+        self.assert_usable_or_refused()
+
+    def test_whole_numbers_are_no_weights(self):
+        for dtype in (torch.int64, torch.int8, torch.complex64):
+            torch.save({key: value.to(dtype) for key, value in self.small().items()}, self.path)
+            self.assert_import_refused("whole numbers|no named weights")
+
+    def test_weights_that_are_larger_than_their_file_are_refused(self):
+        state = self.small()
+        state["model.0.weight"] = torch.zeros(1).expand(10**6, 10**6, 3, 3)
+        torch.save(state, self.path)
+        self.assert_import_refused("its weights are larger than the file")
+        torch.save({"model.0.weight": torch.sparse_coo_tensor(size=(10**6, 10**6))}, self.path)
+        self.assert_import_refused("no named weights")
+
+    def test_compressed_weights_are_refused_before_they_are_unpacked(self):
+        torch.save(self.small(), self.path)
+        with zipfile.ZipFile(self.path) as file:
+            entries = {name: file.read(name) for name in file.namelist()}
+        with zipfile.ZipFile(self.path, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, content in entries.items():
+                file.writestr(name, content + bytes(10**6))
+        with mock.patch("torch.load", side_effect=AssertionError):
+            self.assert_import_refused("it is damaged, or holds more than weights")
+
+    def test_shapes_that_suggest_a_huge_network_take_no_memory(self):
+        made = []
+        empty = torch.empty
+
+        def counted(*sizes, **options):
+            made.append(np.prod(sizes[0] if isinstance(sizes[0], tuple) else sizes, dtype=float))
+            return empty(*sizes, **options)
+
+        state = random_network(swinir()).state_dict()
+        state["conv_first.weight"] = torch.zeros(300_000, 1, 1, 1)
+        torch.save(state, self.path)
+        self.assert_import_refused("no network that spandrel recognizes")
+        state = dict(random_network(Compact(num_feat=4, num_conv=1)).state_dict())
+        state["body.0.weight"] = torch.zeros(300_000, 3, 1, 1)
+        with (
+            mock.patch("torch.empty", counted),
+            self.assertRaisesRegex(ValueError, "larger than they are"),
+        ):
+            load_with_spandrel(state)
+        self.assertGreater(max(made), 1e9)  # was requested, and not allocated
+
+    def test_objects_of_numpy_are_refused(self):
+        for value in (np.zeros(3), np.array([{"a": 1}], dtype=object), np.random.default_rng()):
+            torch.save({"params": self.small(), "value": value}, self.path)
+            self.assert_import_refused("more than weights, which is never executed")
 
 
 del UserFolderTest  # a base class without tests

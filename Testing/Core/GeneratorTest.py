@@ -92,6 +92,27 @@ class RRDBTest(unittest.TestCase):
         )
 
 
+class UnshuffledTest(unittest.TestCase):
+    def test_every_size_is_upsampled_by_every_scale(self):
+        for unshuffle in (2, 4):
+            for scale in (2, 4, 8):
+                net = RRDBNet(scale, blocks=1, features=8, growth=4, unshuffle=unshuffle)
+                for height, width in ((1, 1), (1, 9), (3, 2), (8, 5)):
+                    shape = net(torch.rand(1, 1, height, width)).shape
+                    self.assertEqual(tuple(shape[2:]), (scale * height, scale * width))
+
+    def test_the_trunk_computes_fewer_pixels(self):
+        net, sizes = RRDBNet(2, blocks=1, features=8, growth=4, unshuffle=2), []
+        net.body.register_forward_hook(lambda *arguments: sizes.append(arguments[2].shape[2:]))
+        net(torch.rand(1, 1, 12, 9))
+        self.assertEqual(sizes, [(6, 5)])
+
+    def test_a_block_of_another_side_is_refused(self):
+        for unshuffle in (3, 8):
+            with self.assertRaises(ValueError):
+                make_generator({"unshuffle": unshuffle}, 2)
+
+
 class CompactTest(unittest.TestCase):
     def test_an_untrained_network_interpolates_bicubically(self):
         image = np.random.default_rng(0).random((12, 16), dtype=np.float32)

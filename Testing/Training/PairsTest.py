@@ -130,10 +130,12 @@ class SlicesTest(PairTest):
         source = self.pair()
         (first,), _ = self.prepare(source)
         (again,), _ = self.prepare(source)
-        self.assertEqual((again.file, again.sha256), (first.file, first.sha256))
+        self.assertEqual((again.file, again.low_sha256), (first.file, first.low_sha256))
         write(source.low, acquired_low(tissue(1), gain=2.0), low_grid())
         (changed,), _ = self.prepare(source)
-        self.assertNotEqual((changed.file, changed.sha256), (first.file, first.sha256))
+        self.assertEqual(changed.sha256, first.sha256)  # that of the high-resolution file
+        self.assertNotIn(changed.low_sha256, ("", first.low_sha256))
+        self.assertNotEqual(changed.file, first.file)
         changed.low_file.write_bytes(b"damaged")
         (repaired,), _ = self.prepare(source)
         self.assertEqual(repaired.low_slices.shape, (8, 24, 28))
@@ -247,6 +249,10 @@ class RunTest(PairTest):
         self.assertEqual(card["training"]["data"][0]["low"][1:], "_low.nii.gz")
         description = RunFolder(self.folder / "run").description()
         self.assertTrue(all(source["low"] for source in description["sources"]))
+        write(self.folder / "b_low.nii.gz", acquired_low(tissue(2), gain=2.0), low_grid())
+        with contextlib.redirect_stderr(io.StringIO()) as err:
+            self.assertEqual(main(["resume", str(self.folder / "run")]), 2)
+        self.assertRegex(err.getvalue(), "b.nii.gz is missing or has changed")
 
 
 del PairTest  # a base class without tests

@@ -65,7 +65,8 @@ class PreparedVolume:
         kept: Numbers of the slices that are used.
         left_out: Numbers of the other slices, each with the reason.
         messages: Messages about the volume.
-        low_file: The low-resolution slices of an own pair in the cache, or None.
+        low_sha256: SHA-256 of the low-resolution file of an own pair, or empty.
+        low_file: Its slices in the cache, or None.
     """
 
     source: Source
@@ -76,6 +77,7 @@ class PreparedVolume:
     kept: tuple[int, ...]
     left_out: dict[int, Exclusion]
     messages: tuple[Message, ...]
+    low_sha256: str = ""
     low_file: Path | None = None
 
     @functools.cached_property
@@ -192,15 +194,11 @@ def _prepared(
     source: Source, sha256: str, settings: DataSettings, folder: Path, scale: int
 ) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
-    version = [VERSION, settings.slice_axis, side, source.series]
-    if source.low:
-        if side is not None:
-            raise SuperResolutionError(
-                "A pair of files cannot be resampled: set data.patches to crop."
-            )
-        low_sha256 = content_hash(source.low)
-        version += [low_sha256, scale]
-        sha256 = hashlib.sha256(f"{sha256} {low_sha256}".encode()).hexdigest()
+    if source.low and side is not None:
+        raise SuperResolutionError("A pair of files cannot be resampled: set data.patches to crop.")
+    low_sha256 = content_hash(source.low) if source.low else ""
+    pair = [low_sha256, scale] if source.low else []
+    version = [VERSION, settings.slice_axis, side, source.series, *pair]
     name = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
     file = folder / f"{sha256}-{name}.npy"
     low_file = folder / f"{sha256}-{name}-low.npy" if source.low else None
@@ -236,6 +234,7 @@ def _prepared(
         tuple(number for number in range(len(stack)) if number not in left_out),
         left_out,
         tuple(Message.from_dict(values) for values in description["messages"]),
+        low_sha256,
         low_file,
     )
 

@@ -219,6 +219,7 @@ def training_data(description: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {key: volume[key] for key in keys}
         | {column: Path(volume[column]).name for column in ("path", "low") if volume.get(column)}
+        | {key: volume[key] for key in ("low_sha256",) if volume.get(key)}
         for volume in description["volumes"]
         if volume["subject"] in description["split"]["train"]
     ]

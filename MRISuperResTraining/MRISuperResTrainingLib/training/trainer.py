@@ -313,6 +313,7 @@ def _described(volume: PreparedVolume) -> dict[str, Any]:
     return {
         **volume.source.to_dict(),
         "sha256": volume.sha256,
+        "low_sha256": volume.low_sha256,
         "spacing": list(volume.spacing),
         "slice_spacing": volume.slice_spacing,
         "slices": len(volume.kept),
@@ -340,9 +341,13 @@ def _data_messages(
 def _check_unchanged(
     volumes: Sequence[PreparedVolume], described: Sequence[dict[str, Any]]
 ) -> None:
-    now = {(volume.source.path, volume.source.series): volume.sha256 for volume in volumes}
+    now = {
+        (volume.source.path, volume.source.series): (volume.sha256, volume.low_sha256)
+        for volume in volumes
+    }
     for entry in described:
-        if now.get((entry["path"], entry.get("series", ""))) != entry["sha256"]:
+        hashes = entry["sha256"], entry.get("low_sha256", "")
+        if now.get((entry["path"], entry.get("series", ""))) != hashes:
             raise SuperResolutionError(
                 f"{entry['path']} is missing or has changed since the run started: restore it, or "
                 "start a new run."

@@ -158,7 +158,9 @@ def _load_tensors(path: Path, data: bytes) -> State:
         if is_out_of_memory(e):
             raise
         raise _unusable(
-            path, "it is not a weights file, or holds more than weights, which is never executed"
+            path,
+            "it is damaged, or holds more than weights, which is never executed: save the weights "
+            "alone (torch.save(network.state_dict(), FILE))",
         ) from e
     tensors = {name: value for name, value in _flattened(content, "") if _is_plain(value)}
     if not tensors:
