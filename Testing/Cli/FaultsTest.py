@@ -168,7 +168,7 @@ class FaultsTest(unittest.TestCase):
             self.assertEqual(code, 2)
             self.assertRegex(
                 err,
-                "error: Out of memory while reading a.nrrd or writing its output",
+                "error: Out of memory while upsampling a.nrrd or writing its output",
             )
             self.assertEqual(self.files(), [])
 

@@ -221,8 +221,14 @@ class CheckOutputTest(FolderTest):
         self.assert_files()
 
     def test_an_unknown_or_missing_extension_is_refused_with_those_that_are_known(self):
-        for name in ("out", "out.png", "out.gz", "out.nii.bz2", ".nrrd", "out.mhd"):
+        for name in ("out", "out.png", "out.gz", "out.nii.bz2", ".nrrd"):
             self.assert_refused(self.folder / name, "which format .* .nii, .nii.gz, .nrrd or .mha")
+
+    def test_the_extension_of_a_format_that_is_only_read_is_refused(self):
+        for name in ("out.mhd", "out.mgz", "out.img"):
+            self.assert_refused(
+                self.folder / name, "read, but not written. End the name in .nii, .nii.gz, .nrrd"
+            )
 
     def test_a_missing_folder_is_refused(self):
         self.assert_refused(self.folder / "none" / "out.nrrd", "none does not exist. Create it")

@@ -13,7 +13,16 @@ import numpy as np
 from made_bodies import body
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore
 from MRISuperResLib.core.volume import Frames, Volume
-from readme_examples import PROJECT, README, blocks, is_python, is_shell, python_examples, text
+from readme_examples import (
+    PROJECT,
+    README,
+    blocks,
+    is_list,
+    is_python,
+    is_shell,
+    python_examples,
+    text,
+)
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
@@ -60,6 +69,8 @@ class ExamplesTest(unittest.TestCase):
                         )
                 elif is_python(block):
                     ast.parse("\n".join(block))
+                elif is_list(block):
+                    self.assertGreater(len(block), 1)  # Training/ReadmeTrainingTest.py reads it
                 else:
                     self.assertIn("Logic()", "".join(block))
                     ast.parse("\n".join(block))

@@ -56,6 +56,11 @@ def python_examples():
     return ["\n".join(block) for block in blocks() if is_python(block)]
 
 
+def is_list(block):
+    """Return True for a list of volumes."""
+    return block[0].startswith("path,")
+
+
 def console_examples(word):
     """Return the examples for Slicer's Python console in which a word occurs."""
     return [

@@ -32,8 +32,9 @@ IGNORED = "*.nii.json\n*.nii.gz.json\nreport*.csv\n"
 README = f"""\
 The images of this dataset were upsampled by {SOFTWARE}: {NOTICE}.
 
-The original images are in the dataset that DatasetLinks of dataset_description.json names. IMAGE.json
-holds their metadata, IMAGE.nii.gz.json the model and options, report.csv the result of each image.
+The original images are in the dataset that DatasetLinks of dataset_description.json names.
+IMAGE.json holds their metadata, IMAGE.nii.gz.json the model and options, report.csv the result of
+each image.
 """
 DESCRIPTION = "dataset_description.json"
 

@@ -89,7 +89,6 @@ def load_generator(
             with torch.device("meta"):
                 net = make_generator(architecture, scale)
             net.load_state_dict(state, assign=True)
-            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     except Exception as e:  # the readers raise many types on damaged files
         if is_out_of_memory(e) or isinstance(e, SuperResolutionError):
             raise
@@ -103,4 +102,6 @@ def load_generator(
             "Install the model again.",
             "model",
         )
+    if not isinstance(net, SpandrelNet):
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net
