@@ -451,7 +451,7 @@ class CacheTest(PreparationTest):
         with mock.patch.object(
             cache,
             "open",
-            lambda path, mode: open("/dev/full", "wb") if "x" in mode else open(path, mode),
+            lambda path, mode: open("/dev/full" if "w" in mode else path, mode),
             create=True,
         ):
             with self.assertRaisesRegex(SuperResolutionError, "the disk is full"):
