@@ -36,7 +36,7 @@ LOADS_TORCH = (
 )
 """Modules that may import torch at file scope; the worker and the command line load them."""
 OPTIONAL = {
-    "nibabel": ("core/io/nifti.py", "core/io/nibabel_formats.py"),
+    "nibabel": ("core/io/nifti.py", "core/io/nibabel_formats.py", "core/io/dicom_multiframe.py"),
     "pydicom": ("core/io/dicom_", "core/io/derived_image.py"),
     "pyiqa": ("core/metrics/perceptual.py",),
     "matplotlib": ("core/comparison/figure.py", "core/audit/figure.py"),

@@ -1,42 +1,54 @@
-"""DICOM files: which files of a folder may be DICOM, and the header of a file with one image."""
+"""DICOM files: which files of a folder may be DICOM, and the header of an image."""
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException
-
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
-import re
+from pydicom.uid import UID
 
 from ..errors import SuperResolutionError
+from .inflate import read_head
 
 DAMAGED = (
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError),
     *(struct.error, zlib.error, BytesLengthException),
 )
 """Exceptions that pydicom raises for damaged files and elements."""
-FUNCTIONAL_GROUPS = ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
+PIXEL_DATA = 0x7FE00010
+PER_FRAME = "PerFrameFunctionalGroupsSequence"
+"""Element with the description of each frame of an enhanced image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """Header of a DICOM file with one image.
+    """Header of an image in a DICOM file.
 
     Attributes:
         path: The file.
         dataset: Its elements; pixels are read on demand.
+        whole: The image file as a whole, if it holds several slices.
+        index: Number of the slice in such a file, counted from 0.
     """
 
     path: Path
-    dataset: FileDataset
+    dataset: Dataset
+    whole: Slice | None = None
+    index: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return self.path.name if self.whole is None else f"{self.path.name} ({self.index + 1})"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,21 +62,10 @@ class Slice:
     def text(self, keyword: str) -> str:
         """Return an element as text; "" if it is missing or damaged."""
         try:
-            value = self._value(keyword)
+            value = self.dataset.get(keyword)
         except DAMAGED:
             return ""
         return _joined(value)
-
-    def _value(self, keyword: str) -> Any:
-        if keyword in self.dataset:
-            return self.dataset.get(keyword)
-        for groups in FUNCTIONAL_GROUPS:  # of enhanced images
-            for item in self.dataset.get(groups, ())[:1]:
-                for group in item:
-                    for inner in group.value[:1] if group.VR == "SQ" else ():
-                        if keyword in inner:
-                            return inner.get(keyword)
-        return None
 
     def private_text(self, group: int, creator: str, element: int) -> str:
         """Return a private element as text; "" if it is missing or damaged."""
@@ -98,7 +99,7 @@ OTHER_FILES = re.compile(
     r"exe|dll|jar|ini|inf|cfg|toml|db|sqlite|lock|md5|sha\d+|zip|tar|tar\.gz|tgz|7z)|thumbs\.db"
 )
 """Names of files that may lie beside a series."""
-IMAGE_NAME = re.compile(r"(?i).*\.(dcm|ima|dicom|dcm30)")
+IMAGE_NAME = re.compile(r"(?i).*\.(dcm|ima|dicom|dcm30)(\.gz)?")
 SHORT_TYPES = frozenset(
     b"AE AS AT CS DA DS DT FL FD IS LO LT OB OF OW PN SH SL SQ SS ST TM UI UL UN US UT".split()
 )
@@ -114,16 +115,15 @@ def may_be_dicom(path: Path) -> bool:
     Raises:
         SuperResolutionError: The file is empty or damaged and may have been an image.
     """
-    with open(path, "rb") as file:
-        head = file.read(_HEAD)
+    head = read_head(path, _HEAD)
     if head[128:132] == b"DICM" or _begins_with_element(head):
         return True
     if OTHER_FILES.fullmatch(path.name):
         return False
     if not head:
         raise SuperResolutionError(
-            f"{path.name} is empty and may be a slice of the series. Copy or export it again, or "
-            "delete it."
+            f"{path.name} is empty or damaged and may be a slice of the series. Copy or export it "
+            "again, or delete it."
         )
     if _is_text(head) and not IMAGE_NAME.fullmatch(path.name):
         return False
@@ -144,6 +144,17 @@ def _begins_with_element(head: bytes) -> bool:
         if element < 0x3000 and (is_explicit or length < LONGEST_FIRST):
             return True
     return False
+
+
+def save_file(dataset: Dataset, path: Path, syntax: str) -> None:
+    """Write a DICOM file with a little-endian transfer syntax."""
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    if pydicom.__version__.startswith("2."):  # as in 3D Slicer 5.10
+        dataset.is_little_endian, dataset.is_implicit_VR = True, False
+        dataset.save_as(path, write_like_original=False)
+    else:
+        dataset.save_as(path, enforce_file_format=True)
 
 
 def _is_text(head: bytes) -> bool:

@@ -72,6 +72,18 @@ def _gradient(image: Slice) -> str:
     )
 
 
+def _dimension(number: int) -> Callable[[Slice], str]:
+    """Return the reader of an index of an enhanced image; indices of the slice differ by place."""
+
+    def read(image: Slice) -> str:
+        values = image.text("DimensionIndexValues").split("\\")
+        return values[number] if number < len(values) else ""
+
+    return read
+
+
+DIMENSIONS = 8
+"""Largest number of indices that are compared."""
 ATTRIBUTES = (
     _Attribute("image type", _public("ImageType")),
     _Attribute("image component", _public("ComplexImageComponent")),
@@ -87,6 +99,9 @@ ATTRIBUTES = (
     _Attribute("repetition time, ms", _public("RepetitionTime"), 0.2, may_count=True),
     _Attribute("b-value, s/mm²", _b_value),
     _Attribute("diffusion direction", _gradient),
+    _Attribute("diffusion type", _public("DiffusionDirectionality")),
+    _Attribute("spin labeling", _public("ASLContext")),
+    _Attribute("velocity encoding", _public("VelocityEncodingDirection")),
     _Attribute("sequence name", _public("SequenceName")),
     _Attribute("temporal position", _public("TemporalPositionIdentifier")),
     _Attribute("stack", _public("StackID")),
@@ -95,6 +110,10 @@ ATTRIBUTES = (
     _Attribute("coil", _public("ReceiveCoilName"), is_strict=False),
     _Attribute(
         "acquisition number", _public("AcquisitionNumber"), 0.0, may_count=True, may_divide=True
+    ),
+    *(
+        _Attribute(f"dimension {number + 1}", _dimension(number), is_strict=False)
+        for number in range(DIMENSIONS)
     ),
 )
 """In the order in which they sort frames."""
@@ -203,8 +222,7 @@ def _distinguishing(
     there = sorted(places[other], key=values.__getitem__)
     differing = next((n, m) for n, m in zip(here, there, strict=True) if values[n] != values[m])
     pair = " and ".join(
-        f"{slices[index].path.name}: {texts[index] or 'none'}".replace("\\", "/")
-        for index in differing
+        f"{slices[index].name}: {texts[index] or 'none'}".replace("\\", "/") for index in differing
     )
     raise SuperResolutionError(
         f"{name} mixes volumes: its slices differ in their {_label(attribute.label)} ({pair}"
@@ -251,7 +269,7 @@ def _counted(
         if label == TRIGGER_TIME or _follow(counts) or _follow([*zip(*counts, strict=True)]):
             return label, ordered
     count = len(groups[0])
-    files = " and ".join(slices[n].path.name for n in groups[0][:2])
+    files = " and ".join(slices[n].name for n in groups[0][:2])
     raise SuperResolutionError(
         f"{name} holds {count} images at each position that cannot be told apart ({files}). Keep "
         "only the slices of one volume in the folder."

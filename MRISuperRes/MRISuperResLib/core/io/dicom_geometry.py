@@ -54,11 +54,15 @@ def grid_of(
     places = _places(name, positions @ normal)
     chosen = choose_images(name, slices, places, frame, messages)
     arranged, positions = [slices[n] for n in chosen], positions[chosen]
-    if len(arranged) == 1:
+    if len(arranged) > 1:
+        step = _step(name, arranged, positions, normal)
+    elif first.whole is not None and all(image.whole is first.whole for image in slices):
+        step = normal * _thickness(name, first, messages)
+    else:
         raise SuperResolutionError(
             f"All images of {name} are at the same position. Use one of its files."
         )
-    lps[:3, 2], lps[:3, 3] = _step(name, arranged, positions, normal), positions[0]
+    lps[:3, 2], lps[:3, 3] = step, positions[0]
     return arranged, lps
 
 
@@ -97,7 +101,7 @@ def _check_alike(name: str, slices: Sequence[Slice]) -> None:
     first, action = slices[0], "Keep only those of one volume in the folder"
     for image in slices[1:]:
         if image.size != first.size:
-            sizes = [f"{one.path.name} {one.size[0]}×{one.size[1]}" for one in (first, image)]
+            sizes = [f"{one.name} {one.size[0]}×{one.size[1]}" for one in (first, image)]
             raise SuperResolutionError(
                 f"The slices of {name} differ in size ({', '.join(sizes)} pixels). {action}."
             )
@@ -110,8 +114,8 @@ def _check_alike(name: str, slices: Sequence[Slice]) -> None:
                 one is not None and other is not None and np.abs(one - other).max() > tolerance
             ):
                 raise SuperResolutionError(
-                    f"The slices of {name} differ in their {label} ({first.path.name} and "
-                    f"{image.path.name}), as in a localizer. {action}."
+                    f"The slices of {name} differ in their {label} ({first.name} and "
+                    f"{image.name}), as in a localizer. {action}."
                 )
 
 
@@ -119,7 +123,7 @@ def _position(name: str, image: Slice) -> np.ndarray:
     position = image.numbers("ImagePositionPatient", 3)
     if position is None:
         raise SuperResolutionError(
-            f"{image.path.name}, of {name}, does not say where it lies. Export the series again."
+            f"{image.name}, of {name}, does not say where it lies. Export the series again."
         )
     return position
 
@@ -153,7 +157,7 @@ def _step(
     if abs(gaps[widest] - usual) > tolerance:
         raise SuperResolutionError(
             f"A slice is missing from {name}, or the slices are not evenly spaced: "
-            f"{slices[widest].path.name} and {slices[widest + 1].path.name} are "
+            f"{slices[widest].name} and {slices[widest + 1].name} are "
             f"{gaps[widest]:.4g} mm apart, others {usual:.4g} mm. Export the whole series again."
         )
     step: np.ndarray = (positions[-1] - positions[0]) / (len(positions) - 1)

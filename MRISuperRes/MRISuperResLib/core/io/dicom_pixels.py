@@ -6,22 +6,32 @@ family.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydicom import encaps
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     RLELossless,
+    SecondaryCaptureImageStorage,
+    generate_uid,
 )
 
 from ..errors import SuperResolutionError
-from .dicom_file import DAMAGED, Slice
+from .dicom_file import DAMAGED, PER_FRAME, PIXEL_DATA, Slice, save_file
+from .inflate import unpacked
 from .itk import read_by_gdcm
 
-PIXEL_DATA = 0x7FE00010
 DECODED_BY_PYDICOM = frozenset(
     {
         ImplicitVRLittleEndian,
@@ -31,6 +41,103 @@ DECODED_BY_PYDICOM = frozenset(
         RLELossless,
     }
 )
+
+
+def read_slices(images: Sequence[Slice]) -> list[np.ndarray]:
+    """Return the rescaled pixels (j, i) of slices; each file is read once.
+
+    Raises:
+        SuperResolutionError: They cannot be decoded.
+    """
+    files: dict[Path, list[int]] = {}
+    for number, image in enumerate(images):
+        files.setdefault(image.path, []).append(number)
+    pixels: dict[int, np.ndarray] = {}
+    for numbers in files.values():
+        parts = [images[number] for number in numbers]
+        pixels.update(zip(numbers, _read_file(parts), strict=True))
+    return [pixels[number] for number in range(len(images))]
+
+
+def _read_file(images: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """Yield the pixels of slices of one file."""
+    whole = images[0].whole
+    if whole is None:
+        yield from map(read_pixels, images)
+    elif PER_FRAME in whole.dataset:
+        yield from _read_frames(whole, images)
+    else:  # a mosaic
+        picture = read_pixels(whole)
+        for image in images:
+            columns, rows = image.size
+            across = whole.size[0] // columns
+            row, column = rows * (image.index // across), columns * (image.index % across)
+            yield picture[row : row + rows, column : column + columns]
+
+
+def _read_frames(whole: Slice, images: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """Yield the pixels of frames of an enhanced image."""
+    dataset = whole.dataset
+    syntax, count = UID(dataset.file_meta.TransferSyntaxUID), len(dataset[PER_FRAME].value)
+    try:
+        element = _load_pixels(dataset)
+        if syntax.is_encapsulated:
+            frames = _split_frames(element.value, count)
+        else:
+            length = len(element.value) // count
+            size = int(dataset.BitsAllocated) * whole.size[0] * whole.size[1] // 8
+            frames = [element.value[n * size : (n + 1) * size] for n in range(count)]
+            if length < size:
+                raise EOFError("frames are missing")
+        if len(frames) != count:
+            raise EOFError("frames are missing")
+        for image in images:
+            part = dataset.group_dataset(0x0028)
+            part.file_meta = dataset.file_meta
+            part.NumberOfFrames = 1
+            frame = frames[image.index]
+            part.add_new(PIXEL_DATA, element.VR, frame)
+            if syntax.is_encapsulated:
+                part.PixelData = encaps.encapsulate([frame])
+                part[PIXEL_DATA].is_undefined_length = True
+            is_simple = syntax in DECODED_BY_PYDICOM
+            stored = part.pixel_array if is_simple else _decode_by_gdcm(part)
+            yield _smallest(_rescaled(stored.reshape(image.size[::-1]), image), image)
+    except OSError as e:
+        if e.errno is not None:
+            raise
+        raise undecodable(whole.path) from e
+    except DAMAGED as e:
+        raise undecodable(whole.path) from e
+
+
+def _load_pixels(dataset: Dataset) -> DataElement:
+    """Return the pixels of a file, which the dataset does not keep in memory."""
+    deferred = dict(dataset.items())[BaseTag(PIXEL_DATA)]
+    element = dataset[PIXEL_DATA]
+    dataset[PIXEL_DATA] = deferred
+    return element
+
+
+def _split_frames(data: bytes, count: int) -> list[bytes]:
+    """Return the compressed frames of encapsulated pixels."""
+    library: Any = encaps
+    if hasattr(library, "generate_frames"):  # pydicom 3
+        return list(library.generate_frames(data, number_of_frames=count))
+    return list(library.generate_pixel_data_frame(data, count))
+
+
+def _decode_by_gdcm(part: Dataset) -> np.ndarray:
+    """Return the stored pixels of a single frame, which GDCM reads from a file."""
+    part.SOPClassUID, part.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+    part.PhotometricInterpretation = "MONOCHROME2"  # inverted later
+    for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+        if keyword in part:
+            delattr(part, keyword)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "frame.dcm")
+        save_file(part, path, part.file_meta.TransferSyntaxUID)
+        return read_by_gdcm(path)
 
 
 def read_pixels(image: Slice) -> np.ndarray:
@@ -44,20 +151,25 @@ def read_pixels(image: Slice) -> np.ndarray:
         if dataset.file_meta.get("TransferSyntaxUID") in DECODED_BY_PYDICOM:
             part = dataset.group_dataset(0x0028)  # pydicom caches decoded pixels in the dataset
             part.file_meta = dataset.file_meta
-            part.add(dataset[PIXEL_DATA])
-            del dataset[PIXEL_DATA]
+            part.add(_load_pixels(dataset))
             pixels = _rescaled(part.pixel_array, image)
         else:
-            pixels = read_by_gdcm(image.path)
+            with unpacked(image.path) as path:
+                pixels = read_by_gdcm(path)
     except OSError as e:
         if e.errno is not None:
             raise
         raise undecodable(image.path) from e
     except DAMAGED as e:
         raise undecodable(image.path) from e
-    if pixels.dtype == np.float64 and int(dataset.BitsAllocated) <= 16:
-        pixels = pixels.astype(np.float32)  # exact to 7 digits for 16-bit pixels
-    return pixels.reshape(image.size[::-1])
+    return _smallest(pixels.reshape(image.size[::-1]), image)
+
+
+def _smallest(pixels: np.ndarray, image: Slice) -> np.ndarray:
+    """Return floating-point pixels in single precision if they have at most 16 bits."""
+    if pixels.dtype == np.float64 and int(image.dataset.BitsAllocated) <= 16:
+        return pixels.astype(np.float32)  # exact to 7 digits
+    return pixels
 
 
 def _rescaled(stored: np.ndarray, image: Slice) -> np.ndarray:

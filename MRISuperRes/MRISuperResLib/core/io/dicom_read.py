@@ -7,9 +7,10 @@ the pixel type of the first slice to all, and skips unreadable files without an 
 from __future__ import annotations
 
 import filecmp
+import io
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,11 @@ from .checks import (
     segmentation,
 )
 from .derived_image import readable_header
-from .dicom_file import DAMAGED, Slice, may_be_dicom
+from .dicom_file import DAMAGED, PIXEL_DATA, Slice, may_be_dicom
 from .dicom_geometry import grid_of
-from .dicom_pixels import PIXEL_DATA, read_pixels, undecodable
+from .dicom_multiframe import split_file
+from .dicom_pixels import read_pixels, read_slices, undecodable
+from .inflate import damage, is_packed, open_file
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 DEFERRED = 4096
@@ -83,17 +86,21 @@ def read_dicom(path: str | Path, frame: int | None = None, series: str | None = 
 def find_series(path: str | Path, frame: int | None = None, series: str | None = None) -> Series:
     """Find the series that `read_dicom` would read; arguments and errors as there."""
     path = Path(path)
+    messages: list[Message] = []
     with read_errors(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns about values that break the standard
-        if not path.is_dir():
-            return _arrange(path.name, [_header(path, force=True)], frame, [])
-        messages: list[Message] = []
-        slices = _choose_series(path, _scan(path, messages), series, messages)
-        return _arrange(path.name, slices, frame, messages)
+        return _arrange(path.name, _slices(path, series, messages), frame, messages)
+
+
+def _slices(path: Path, series: str | None, messages: list[Message]) -> list[Slice]:
+    """Return the headers of all frames of a file, or of a series in a folder."""
+    if path.is_dir():
+        return _choose_series(path, _scan(path, messages), series, messages)
+    return split_file(_header(path, force=True))
 
 
 def frame_reader(path: Path, series: str | None = None) -> Callable[[int], Volume]:
-    """Return a function that reads a frame of a series; the headers are read once.
+    """Return a function that reads a frame of a file or series; the headers are read once.
 
     Raises:
         SuperResolutionError: As `read_dicom`, also by the function.
@@ -101,15 +108,12 @@ def frame_reader(path: Path, series: str | None = None) -> Callable[[int], Volum
     noted: list[Message] = []
     with read_errors(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        slices = _choose_series(path, _scan(path, noted), series, noted)
+        slices = _slices(path, series, noted)
 
     def read(frame: int) -> Volume:
         with read_errors(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = _arrange(path.name, slices, frame, list(noted))
-            # new headers, since reading the pixels removes them from a header
-            fresh = [_header(image.path, force=True) for image in found.slices]
-            found = replace(found, slices=fresh)
         return Volume(_voxels(found), found.ijk_to_ras, found.messages)
 
     return read
@@ -126,7 +130,8 @@ def series_of(files: Sequence[str | Path], frame: int | None = None) -> Series:
     """Return the series formed by all images of a list of files; errors as in `read_dicom`."""
     with read_errors(files[0]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        slices = [_header(Path(file), force=True) for file in files]
+        images = [_header(Path(file), force=True) for file in files]
+        slices = [part for image in images for part in split_file(image)]
         return _arrange(Path(files[0]).parent.name, slices, frame, [])
 
 
@@ -136,8 +141,11 @@ class _NoImageError(SuperResolutionError):
 
 def _header(path: Path, force: bool = False) -> Slice:
     """Read the elements of an image file; `force` accepts files without the DICOM preamble."""
+    with damage(path.name):
+        source = io.BytesIO(open_file(path).read()) if is_packed(path) else path
     try:
-        dataset = pydicom.dcmread(path, defer_size=DEFERRED, force=force)
+        deferred = DEFERRED if source is path else None
+        dataset = pydicom.dcmread(source, defer_size=deferred, force=force)
         sop_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
         is_cut = _is_cut(dataset)
     except InvalidDicomError as e:
@@ -203,7 +211,7 @@ def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
         if not uid or not any(_is_copy(image, other) for other in earlier):
             shared += bool(uid and earlier)
             earlier.append(image)
-            found.setdefault(image.text("SeriesInstanceUID"), []).append(image)
+            found.setdefault(image.text("SeriesInstanceUID"), []).extend(split_file(image))
     if others:
         messages.append(info("series", f"Skipped files without an image: {', '.join(others)}."))
     if shared:
@@ -252,7 +260,8 @@ def _arrange(
     for image in slices:
         _check_image(image)
     first = slices[0]
-    name = first.path.name if len(slices) == 1 else f"the series in {folder or first.path.parent}"
+    is_file = all(image.path == first.path for image in slices)
+    name = first.path.name if is_file else f"the series in {folder or first.path.parent}"
     slices, lps = grid_of(name, slices, frame, messages)
     check_grid(name, lps)
     modality = slices[0].text("Modality")
@@ -276,15 +285,10 @@ def _check_image(image: Slice) -> None:
         raise not_scalar(name, samples, is_color=True)
     if image.text("PhotometricInterpretation") == "PALETTE COLOR":
         raise not_scalar(name, 3, is_color=True)
-    if "MOSAIC" in image.text("ImageType"):
-        raise SuperResolutionError(
-            f"{name} is a mosaic, with all slices side by side in one picture. Convert it with "
-            "dcm2niix and use the NIfTI file."
-        )
     if frames not in ("", "1"):
         raise SuperResolutionError(
-            f"{name} holds {frames} frames in one file (multi-frame DICOM), which is not "
-            "supported. Load it in 3D Slicer or convert it with dcm2niix, and use NRRD or NIfTI."
+            f"{name} holds {frames} frames in one file without the position of each. Load it in "
+            "3D Slicer or convert it with dcm2niix, and use NRRD or NIfTI."
         )
 
 
@@ -293,7 +297,7 @@ def _voxels(series: Series) -> np.ndarray:
     try:
         with read_errors(series.name), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            images = [read_pixels(image) for image in series.slices]
+            images = read_slices(series.slices)
         return np.stack(images).astype(np.result_type(*images), copy=False)
     except MemoryError as e:
         raise out_of_memory(series.name, series.size, 8) from e

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import DSfloat
 
@@ -19,7 +18,7 @@ from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
 from .derived_image import derived_headers, readable_header
-from .dicom_file import DAMAGED
+from .dicom_file import DAMAGED, save_file
 from .dicom_read import Series, find_series, read_dicom
 from .formats import DICOM_NAME, provenance_path
 
@@ -251,14 +250,8 @@ def _decimal(numbers: Iterable[float]) -> list[DSfloat]:
 
 
 def _save(header: Dataset, path: Path) -> None:
-    header.file_meta = FileMetaDataset()
-    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     try:
-        if pydicom.__version__.startswith("2."):  # as in 3D Slicer 5.10
-            header.is_little_endian, header.is_implicit_VR = True, False
-            header.save_as(path, write_like_original=False)
-        else:
-            header.save_as(path, enforce_file_format=True)
+        save_file(header, path, ExplicitVRLittleEndian)
     except DAMAGED as e:
         raise SuperResolutionError(
             f"The header of the source cannot be reused ({e}). Export it again, or write a .nrrd "

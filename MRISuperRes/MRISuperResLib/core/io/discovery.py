@@ -117,7 +117,7 @@ def _add_others(here: Path, place: Path, names: list[str], found: Discovery) -> 
             header = pair["stem"] + HEADER_OF[pair["extension"].lower()]
             if header.casefold() not in headers:
                 unknown.append(name)
-        elif ARCHIVE.fullmatch(name):
+        elif ARCHIVE.fullmatch(name) and not DICOM_NAME.fullmatch(name):
             unknown.append(name)
         elif name != "DICOMDIR":  # it lists the files of the tree, which are found themselves
             is_dicom = _is_dicom(here / name)

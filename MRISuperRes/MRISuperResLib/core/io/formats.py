@@ -11,7 +11,6 @@ import os
 import re
 import struct
 import tempfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +18,14 @@ from ..errors import SuperResolutionError
 from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
 from .checks import ChoiceError, find_partner, read_errors
-from .inflate import decompressed
+from .inflate import decompressed, read_head
 
 _NAMES = (
     r"nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|mgz|mgh|mgh\.gz|mnc|mnc\.gz|par|head"
     # of a pair, the header stands for both files
 )
 VOLUME_NAME = re.compile(rf"(?i)[^.].*\.({_NAMES})")
-DICOM_NAME = re.compile(r"(?i)[^.].*\.(dcm|ima)")
+DICOM_NAME = re.compile(r"(?i)[^.].*\.(dcm|ima)(\.gz)?")
 OUTPUT_EXTENSIONS = (".nii", ".nii.gz", ".nrrd", ".mha")
 """Extensions of the formats that can be written."""
 TYPES = frozenset(
@@ -47,7 +46,7 @@ DATA_NAME = re.compile(r"(?i)(?P<stem>.*)(?P<extension>\.img|\.rec|\.brik)(\.gz)
 """Voxels of a pair, which is found by its header."""
 MGH_TYPES = frozenset((0, 1, 3, 4, 10))
 
-_EXTENSION = re.compile(rf"(?i)\.({_NAMES}|img|img\.gz|rec|brik|brik\.gz|dcm|ima)$")
+_EXTENSION = re.compile(rf"(?i)\.({_NAMES}|img|img\.gz|rec|brik|brik\.gz|dcm|ima|dcm\.gz|ima\.gz)$")
 _FOLDER_PROVENANCE = "MRISuperRes.json"
 _HEAD = 4096  # bytes that suffice to recognize every format
 
@@ -112,7 +111,7 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
         count = error.count
     else:
         return Frames(1, lambda number: volume)
-    if path.is_dir():
+    if path.is_dir() or _is_dicom(path):
         from .dicom_read import frame_reader
 
         return Frames(count, frame_reader(path, series))
@@ -129,13 +128,13 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
 
 
 def _read_file(path: Path, frame: int | None) -> Volume:
-    head, data = _head(path), None
-    is_dicom = head[128:132] == b"DICM"  # any 128 bytes may precede it
+    head, data = read_head(path, _HEAD), None
+    is_dicom = _is_dicom(path)
     pair = DATA_NAME.fullmatch(path.name)
     if pair and not is_dicom and not _may_be_nifti(head):
         extensions = [HEADER_OF[pair["extension"].lower()]]
         path, data = find_partner(path, [*extensions, f"{extensions[0]}.gz"]), path
-        head = _head(path)
+        head = read_head(path, _HEAD)
     if not head:
         raise SuperResolutionError(f"{path.name} is empty or damaged. Copy or export it again.")
     if not is_dicom and _may_be_nifti(head):
@@ -158,16 +157,9 @@ def _read_file(path: Path, frame: int | None) -> Volume:
     raise SuperResolutionError(f"{path.name} is not a volume that can be read. Use a {INPUTS}.")
 
 
-def _head(path: Path) -> bytes:
-    """Return the first bytes, decompressed; b"" for a damaged archive."""
-    with open(path, "rb") as file:
-        head = file.read(_HEAD)
-    if not head.startswith(b"\x1f\x8b"):
-        return head
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
-    except zlib.error:
-        return b""
+def _is_dicom(path: Path) -> bool:
+    """Return True for a file with the mark of DICOM, which any 128 bytes may precede."""
+    return read_head(path, 132)[128:] == b"DICM"
 
 
 def _may_be_nifti(head: bytes) -> bool:

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import io
 import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,12 +52,35 @@ def damage(name: str, *header_errors: type[Exception]) -> Iterator[None]:
         ) from e
 
 
+def is_packed(path: Path) -> bool:
+    """Return True for a gzip file."""
+    with open(path, "rb") as file:
+        return file.read(2) == GZIP_MAGIC
+
+
 def open_file(path: Path) -> IO[bytes]:
     """Open a file, decompressed if it is a gzip file."""
     file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
-    is_packed = file.read(2) == GZIP_MAGIC
-    file.seek(0)
-    return io.BufferedReader(InflatedFile(file), 2**20) if is_packed else file
+    return io.BufferedReader(InflatedFile(file), 2**20) if is_packed(path) else file
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, decompressed; b"" for a damaged gzip file."""
+    with open(path, "rb") as file:
+        head = file.read(size)
+    if not head.startswith(GZIP_MAGIC):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, size)
+    except zlib.error:
+        return b""
+
+
+@contextlib.contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """Provide a file for libraries that do not read gzip files: itself, or a decompressed copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield decompressed(path, Path(folder)) if is_packed(path) else path
 
 
 def verify_checksum(file: IO[bytes]) -> None:
