@@ -439,6 +439,35 @@ class AfniTest(NibabelFormatsTest):
         np.testing.assert_array_equal(read_volume(packed).array.T, VOXELS // 2)
 
 
+class AnyDamageTest(NibabelFormatsTest):
+    def test_any_damage_gives_a_volume_or_one_sentence(self):
+        rng = np.random.default_rng(0)
+        stored = rng.integers(0, 999, (4, 5, 6)).astype(np.int16)
+        for test, write in (
+            (MghTest, lambda test: test.save(name="a.mgh")),
+            (MincTest, lambda test: test.save(stored)),
+            (ParRecTest, lambda test: test.save(echoes=2)),
+            (AfniTest, lambda test: test.save()[0]),
+        ):
+            made = test()
+            made.folder = self.folder
+            path = write(made)
+            whole = path.read_bytes()
+            for _ in range(100):
+                data = bytearray(whole)
+                place, length = rng.integers(len(data)), rng.integers(40)
+                if rng.integers(2):
+                    data[place : place + length] = b""
+                for n in rng.integers(0, len(data), 2) if data else ():
+                    data[n] = rng.integers(128)
+                path.write_bytes(data)
+                try:
+                    self.assertEqual(read_volume(path, 0).ijk_to_ras.shape, (4, 4))
+                except SuperResolutionError as e:
+                    self.assertNotIn("\n", str(e))
+                    self.assertNotRegex(str(e), "object|index|NoneType")
+
+
 class PairTest(NibabelFormatsTest):
     def test_either_file_of_a_nifti_pair_may_be_given(self):
         for ending in ("", ".gz"):

@@ -176,7 +176,8 @@ class DatasetPanel:
 
     def _onChooseFile(self, checked=False):
         filters = (
-            "*.txt *.tsv *.csv *.json *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd"  # no translation
+            "*.txt *.tsv *.csv *.json *.nii *.nii.gz *.hdr *.nrrd *.nhdr *.mha *.mhd *.mgz *.mgh "
+            "*.mnc *.PAR *.HEAD"  # no translation
         )
         self._setPath(
             qt.QFileDialog.getOpenFileName(

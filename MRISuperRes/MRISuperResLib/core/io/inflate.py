@@ -18,6 +18,8 @@ from typing import IO, Any, cast
 from ..errors import SuperResolutionError
 
 CHUNK = 2**18
+MEANINGLESS = (AttributeError, TypeError, IndexError, AssertionError)
+"""Exceptions whose texts speak of the program instead of the file."""
 GZIP_MAGIC = b"\x1f\x8b"
 
 IGZIP: Any
@@ -46,9 +48,10 @@ def damage(name: str, *header_errors: type[Exception]) -> Iterator[None]:
             f"{name} is damaged or cut short ({e}). Copy or export it again."
         ) from e
     except header_errors as e:
-        reason = (str(e) or type(e).__name__).splitlines()[0]
+        reason = "" if isinstance(e, MEANINGLESS) else "".join(str(e).splitlines()[:1])
+        detail = f" ({reason})" if reason else ""
         raise SuperResolutionError(
-            f"The header of {name} is damaged ({reason}). Export it again."
+            f"The header of {name} is damaged{detail}. Export it again."
         ) from e
 
 

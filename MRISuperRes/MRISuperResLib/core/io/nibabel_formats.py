@@ -42,10 +42,9 @@ from .nifti import DAMAGED_HEADER, is_exact_in_single, read_last
 DAMAGED = (*DAMAGED_HEADER, PARRECError, MincError, ImageDataError, AssertionError, AttributeError)
 """Exceptions that nibabel raises for damaged headers of these formats."""
 MGH_HEADER_SIZE = 90
-MGH_SCAN_PARAMETERS = 20
-"""Bytes between the voxels and the tags of an MGH file."""
+MGH_SCAN_PARAMETERS = 20  # bytes between voxels and tags
 MGH_COLOR_TABLE = 1
-MGH_TAGS_WITHOUT_LENGTH = (MGH_COLOR_TABLE, 2, 20)
+MGH_TAGS_WITHOUT_LENGTH = (2, 20)
 PAR_OF_A_VOLUME = (
     *("echo number", "dynamic scan number", "cardiac phase number", "image_type_mr"),
     *("scanning sequence", "echo_time", "image_flip_angle", "diffusion_b_factor"),
@@ -110,7 +109,7 @@ def read_by_nibabel(path: Path, format_name: str, frame: int | None, data: Path 
             array = image.read(chosen).astype(image.dtype.newbyteorder("="), copy=False)
         except MemoryError as e:
             raise out_of_memory(name, image.size, 8) from e
-        if image.labels and image.frames > 1:
+        if image.frames > 1 and len(image.labels) == image.frames:
             label = f"Frame {chosen} of {image.frames}: {image.labels[chosen]}."
             image.messages.append(info("series", label))
     return Volume(np.ascontiguousarray(array.T), image.ijk_to_ras, tuple(image.messages))
@@ -149,23 +148,25 @@ def _mgh(path: Path, _: Path | None) -> _Image:
                 ArrayProxy(file, (shape, dtype, DATA_OFFSET), mmap=False), frame, path.name
             )
             file.seek(DATA_OFFSET + dtype.itemsize * int(np.prod(shape)))
-            if _has_color_table(file.read(2**20)):
-                raise segmentation(path.name)
+            _check_footer(path.name, file.read(2**20))
             verify_checksum(file)
         return array
 
     return _Image(header.get_affine(), (*size,), frames, dtype, read, messages=messages)
 
 
-def _has_color_table(footer: bytes) -> bool:
-    """Return True if the tags after the voxels of an MGH file hold a color table of labels."""
+def _check_footer(name: str, footer: bytes) -> None:
+    """Refuse label maps, whose tags hold a color table, and missing voxels."""
     position = MGH_SCAN_PARAMETERS
+    if len(footer) % 4 and len(footer) < position:
+        raise EOFError("voxels are missing")
     while position + 12 <= len(footer):
         tag, length = struct.unpack_from(">iq", footer, position)
-        if tag in MGH_TAGS_WITHOUT_LENGTH or length < 0:
-            return bool(tag == MGH_COLOR_TABLE)
-        position += 12 + length
-    return False
+        if tag == MGH_COLOR_TABLE:
+            raise segmentation(name)
+        if tag in MGH_TAGS_WITHOUT_LENGTH:
+            return
+        position += 12 + max(length, 0)
 
 
 def _minc1(path: Path, _: Path | None) -> _Image:
@@ -329,7 +330,6 @@ def _afni(path: Path, data: Path | None) -> _Image:
         return array if dtype == stored else (array * factors[frame]).astype(dtype)
 
     labels = header.get_volume_labels() or []
-    labels = labels if len(labels) == frames else []
     return _Image(header.get_affine(), (*size,), frames, dtype, read, labels=labels)
 
 
