@@ -218,7 +218,7 @@ class EnhancedTest(MultiframeTest):
         self.assert_refused("differ in their direction .*localizer")
         stacks = [dict(FrameContent=dict(StackID=str(1 + k // 2))) for k in range(4)]
         self.write([(image, k, stacks[k]) for k, image in enumerate(stored())])
-        self.assert_refused("differ in their stack")
+        self.assert_refused(r"differ in their stack .*\. Export each volume by itself, or convert")
 
     def test_a_frame_without_a_position_and_missing_descriptions_are_refused(self):
         def drop_position(n):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,13 @@ def _joined(value: Any) -> str:
     is_single = value is None or isinstance(value, str) or not isinstance(value, Iterable)
     parts = [value] if is_single else list(value)
     return "\\".join(str(part) for part in parts if part is not None).strip(" \0")
+
+
+def separation_advice(slices: Sequence[Slice]) -> str:
+    """Return what to do if slices are not those of one volume."""
+    if slices[0].whole is not None:
+        return "Export each volume by itself, or convert the file with dcm2niix."
+    return "Keep only the slices of one volume in the folder."
 
 
 OTHER_FILES = re.compile(

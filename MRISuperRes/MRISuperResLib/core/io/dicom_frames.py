@@ -15,7 +15,7 @@ from itertools import pairwise
 from ..errors import SuperResolutionError
 from ..messages import Message, info
 from .checks import ChoiceError, choose_frame
-from .dicom_file import Slice
+from .dicom_file import Slice, separation_advice
 
 _Value = tuple[int, float, str]
 """Comparable value: (0, 0, "") if it is missing, (1, number, "") or (2, 0, text)."""
@@ -166,7 +166,7 @@ def choose_images(
         if len(found) < len(places) or len({len(group) for group in found}) > 1:
             raise SuperResolutionError(
                 f"{name} mixes volumes: its positions hold different combinations of "
-                f"{_listed(labels)}. Keep only the slices of one volume in the folder."
+                f"{_listed(labels)}. {separation_advice(slices)}"
             )
     order, stacks = list(labels), list[list[int]]()
     for key in sorted(frames):
@@ -226,7 +226,7 @@ def _distinguishing(
     )
     raise SuperResolutionError(
         f"{name} mixes volumes: its slices differ in their {_label(attribute.label)} ({pair}"
-        f"{_unit(attribute.label)}). Keep only the slices of one volume in the folder."
+        f"{_unit(attribute.label)}). {separation_advice(slices)}"
     )
 
 
@@ -271,8 +271,8 @@ def _counted(
     count = len(groups[0])
     files = " and ".join(slices[n].name for n in groups[0][:2])
     raise SuperResolutionError(
-        f"{name} holds {count} images at each position that cannot be told apart ({files}). Keep "
-        "only the slices of one volume in the folder."
+        f"{name} holds {count} images at each position that cannot be told apart ({files}). "
+        f"{separation_advice(slices)}"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import SuperResolutionError
 from ..messages import Message, warning
 from .checks import choose_frame, unknown_orientation
-from .dicom_file import Slice
+from .dicom_file import Slice, separation_advice
 from .dicom_frames import choose_images
 
 DISTANCE_TOLERANCE = 0.02
@@ -51,7 +51,7 @@ def grid_of(
         return list(slices), lps
 
     positions = np.array([_position(name, image) for image in slices])
-    places = _places(name, positions @ normal)
+    places = _places(name, slices, positions @ normal)
     chosen = choose_images(name, slices, places, frame, messages)
     arranged, positions = [slices[n] for n in chosen], positions[chosen]
     if len(arranged) > 1:
@@ -98,12 +98,12 @@ def _thickness(name: str, image: Slice, messages: list[Message]) -> float:
 
 def _check_alike(name: str, slices: Sequence[Slice]) -> None:
     """Refuse slices that differ in size, pixel size or direction."""
-    first, action = slices[0], "Keep only those of one volume in the folder"
+    first, action = slices[0], separation_advice(slices)
     for image in slices[1:]:
         if image.size != first.size:
             sizes = [f"{one.name} {one.size[0]}×{one.size[1]}" for one in (first, image)]
             raise SuperResolutionError(
-                f"The slices of {name} differ in size ({', '.join(sizes)} pixels). {action}."
+                f"The slices of {name} differ in size ({', '.join(sizes)} pixels). {action}"
             )
         for keyword, count, label, tolerance in (
             ("ImageOrientationPatient", 6, "direction", DIRECTION_TOLERANCE),
@@ -115,7 +115,7 @@ def _check_alike(name: str, slices: Sequence[Slice]) -> None:
             ):
                 raise SuperResolutionError(
                     f"The slices of {name} differ in their {label} ({first.name} and "
-                    f"{image.name}), as in a localizer. {action}."
+                    f"{image.name}), as in a localizer. {action}"
                 )
 
 
@@ -128,7 +128,7 @@ def _position(name: str, image: Slice) -> np.ndarray:
     return position
 
 
-def _places(name: str, heights: np.ndarray) -> list[list[int]]:
+def _places(name: str, slices: Sequence[Slice], heights: np.ndarray) -> list[list[int]]:
     """Return the indices of the images at each position, in order of height."""
     order = [int(n) for n in np.argsort(heights, kind="stable")]
     places = [[order[0]]]
@@ -140,8 +140,7 @@ def _places(name: str, heights: np.ndarray) -> list[list[int]]:
     if len(counts) > 1:
         raise SuperResolutionError(
             f"Images are missing from {name}, or it mixes volumes: some positions hold "
-            f"{min(counts)} images, others {max(counts)}. Keep only the slices of one volume in "
-            "the folder."
+            f"{min(counts)} images, others {max(counts)}. {separation_advice(slices)}"
         )
     return places
 
