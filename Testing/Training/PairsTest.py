@@ -19,6 +19,7 @@ from MRISuperResTrainingLib.data.preparation import prepare
 from MRISuperResTrainingLib.data.sampler import PatchSampler, SlicePairs
 from MRISuperResTrainingLib.data.sources import Source, read_sources
 from MRISuperResTrainingLib.evaluation.evaluate import evaluate
+from MRISuperResTrainingLib.evaluation.report import markdown
 from MRISuperResTrainingLib.options.presets import preset
 from MRISuperResTrainingLib.runs.folder import RunFolder
 
@@ -215,6 +216,10 @@ class RunTest(PairTest):
         same = self.pair("a", high, acquired_low(high, gain=0.01))
         evaluation = evaluate([same], [], [2, 4], MethodRegistry())
         self.assertEqual([scores.scale for scores in evaluation.volumes], [2])
+        self.assertIn(
+            "Upsampled from a low-resolution file, not degraded:\n\n- a.nii.gz: a_low.nii.gz\n",
+            markdown(evaluation),
+        )
         self.assertRegex(evaluation.skipped[0], r"×4: Its low-resolution file has 28×24×8")
         # the gain of a scan costs nothing
         table = evaluation.volumes[0].table

@@ -73,6 +73,7 @@ class VolumeScores:
         anatomy: Anatomy.
         scale: Upsampling factor.
         table: The scores.
+        low: Name of the low-resolution file of an own pair; empty if the volume was degraded.
     """
 
     volume: str
@@ -80,6 +81,7 @@ class VolumeScores:
     anatomy: str
     scale: int
     table: ScoreTable
+    low: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,10 @@ def evaluate(
                 skipped.append(f"{source.label}, ×{scale}: {error}")
                 continue
             name = Path(source.label).name
-            scores = VolumeScores(name, source.subject, source.anatomy, scale, comparison.table)
+            acquired = Path(source.low).name
+            scores = VolumeScores(
+                name, source.subject, source.anatomy, scale, comparison.table, acquired
+            )
             volumes.append(scores)
             if on_comparison:
                 on_comparison(source, comparison)

@@ -182,6 +182,9 @@ def markdown(evaluation: Evaluation) -> str:
     for anatomy in evaluation.anatomies:
         for scale in evaluation.scales(anatomy):
             lines += _table(evaluation, anatomy, scale)
+    pairs = [f"- {scores.volume}: {scores.low}" for scores in evaluation.volumes if scores.low]
+    if pairs:
+        lines += ["Upsampled from a low-resolution file, not degraded:", "", *pairs, ""]
     if evaluation.skipped:
         lines += ["Skipped:", "", *(f"- {sentence}" for sentence in evaluation.skipped), ""]
     return "\n".join(lines)
