@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from .core.errors import SuperResolutionError
 from .core.io.checks import ChoiceError
+from .core.io.formats import read_first_frame
 from .core.messages import Message
 from .core.methods.registry import MethodRegistry, default_comparison_methods
 from .core.models.card import ModelCard
@@ -201,7 +202,7 @@ def audit(
 
     Args:
         sources: One reference volume or a list of them, see `upsample`. A tuple is always one
-            volume, (array, ijk_to_ras).
+            volume, (array, ijk_to_ras). Of a 4D file, the first frame is audited.
         models: Names of models or methods.
         scale: Upsampling factor. None: every model at its own.
         slice_axis: See `upsample`.
@@ -244,7 +245,7 @@ def audit(
     findings: dict[int, dict[str, dict[str, Findings]]] = {each: {} for each in scales}
     messages: list[Message] = []
     for number, source in enumerate(_sources(sources), 1):
-        volume = _volume(source)
+        volume = _volume(source, first=True)
         name = Path(source).name if isinstance(source, (str, os.PathLike)) else f"volume {number}"
         if any(name in volumes for volumes in findings.values()):
             name = f"{name} ({number})"
@@ -297,11 +298,14 @@ def load_model(
     return MethodRegistry().get(UpsamplingOptions(name, scale, device=device, precision=precision))
 
 
-def _volume(source: Source, frame: int | None = None, series: str | None = None) -> Volume:
+def _volume(
+    source: Source, frame: int | None = None, series: str | None = None, first: bool = False
+) -> Volume:
     """Read or convert a source; issue the warnings about a file before the work."""
     if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
         try:
-            volume = Volume.read(Path(source), frame, series)
+            volume = read_first_frame(path) if first else Volume.read(path, frame, series)
         except ChoiceError as error:
             advice = f"Choose one with sr.Volume.read(path, {error.choice}=…)."
             raise SuperResolutionError(f"{error.state} {advice}") from error

@@ -266,8 +266,13 @@ def _evaluated_sources(
         raise invalid("Name the volumes to evaluate, or a run.")
     if sources := run.unseen_sources():
         return sources, []
+    split = run.description()["split"]
+    if split["by_slices"]:
+        reason = "trained on its only subject, of which it held out some slices"
+    elif split["validation"]:
+        reason = "held out volumes that no longer exist or cannot be used"
+    else:
+        reason = "held out no subject"
     raise SuperResolutionError(
-        f"The run {run.path} held out no subject, or its volumes no longer exist: name volumes of "
-        "other subjects.",
-        "settings",
+        f"The run {run.path} {reason}. Name volumes of other subjects.", "settings"
     )

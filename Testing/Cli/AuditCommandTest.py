@@ -310,7 +310,7 @@ class CardTest(AuditCommandTest):
             with (
                 self.subTest(models),
                 mock.patch(
-                    "MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")
+                    "MRISuperResLib.cli.audit.read_first_frame", side_effect=AssertionError("read")
                 ),
             ):
                 code, out, err = run(
@@ -406,7 +406,9 @@ class WrongTest(AuditCommandTest):
                 "The folder .*none does not exist. Create it",
             ),
         ]
-        with mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")):
+        with mock.patch(
+            "MRISuperResLib.cli.audit.read_first_frame", side_effect=AssertionError("read")
+        ):
             for words, pattern in cases:
                 with self.subTest(words):
                     self.assert_refused(pattern, *words)
@@ -414,7 +416,9 @@ class WrongTest(AuditCommandTest):
     def test_a_missing_matplotlib_is_reported_before_any_work(self):
         with (
             mock.patch.dict(sys.modules, {"matplotlib.figure": None}),
-            mock.patch("MRISuperResLib.cli.audit.read_volume", side_effect=AssertionError("read")),
+            mock.patch(
+                "MRISuperResLib.cli.audit.read_first_frame", side_effect=AssertionError("read")
+            ),
         ):
             self.assert_refused(
                 "needs the package matplotlib", self.folder / "study", "--out", self.out
@@ -475,7 +479,7 @@ class WrongTest(AuditCommandTest):
 class NothingLeftTest(AuditCommandTest):
     has_picture = True
     PLACES = (
-        "cli.audit.read_volume",
+        "cli.audit.read_first_frame",
         "cli.console.Console.progress",
         "cli.audit.audit_volume",
         "cli.audit.write_volume",

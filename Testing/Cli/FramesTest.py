@@ -16,6 +16,7 @@ from MRISuperResLib.core.io.formats import read_frames, read_volume
 from MRISuperResLib.core.upsampling import upsample_frames, upsample_volume
 from MRISuperResLib.core.volume import Frames, Volume
 
+from compare_helpers import body
 from made_dicom import write_mr_series
 from made_files import FORMATS, FolderTest, grid, run
 
@@ -238,6 +239,14 @@ class PythonTest(FramesTest):
         self.assert_upsampled(read_frames(self.output), source)
         self.assertEqual(len(list(frames)), COUNT)
         np.testing.assert_array_equal(frames[-1].array, frames[COUNT - 1].array)
+
+    def test_an_audit_takes_the_first_frame_and_says_so(self):
+        big = [Volume(body((3, 64, 72)) * (n + 1), grid()) for n in range(2)]
+        Frames(2, big.__getitem__).save(self.folder / "4d.nii.gz")
+        report = sr.audit(self.folder / "4d.nii.gz", ["nearest"], scale=2, slices=1)
+        first = sr.audit(big[0], ["nearest"], scale=2, slices=1)
+        self.assertEqual(*(next(iter(each.findings[2].values())) for each in (report, first)))
+        self.assertIn("holds 2 frames. The first one is used", str(report.messages[0]))
 
     def test_a_file_with_one_volume_has_one_frame(self):
         source = self.folder / "one.nii"

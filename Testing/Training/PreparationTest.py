@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import nibabel
 import numpy as np
 import SimpleITK as sitk
 from hypothesis import given, settings
@@ -20,13 +21,19 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
+from MRISuperResLib.core.intensity import Intensity
+from MRISuperResLib.core.io.formats import write_volume
 from MRISuperResLib.core.progress import Progress
+from MRISuperResLib.core.volume import Frames, Volume
 from MRISuperResTrainingLib.data import preparation, cache
-from MRISuperResTrainingLib.data.preparation import prepare
+from MRISuperResTrainingLib.data.preparation import content_hash, prepare
 from MRISuperResTrainingLib.data.sources import Source, read_sources
 from MRISuperResTrainingLib.options.settings import DataSettings
 
 from made_volumes import grid, tissue, write
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Cli"))
+from made_dicom import write_mr_series
 
 DATA = Path(
     os.environ.get("MRISUPERRES_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
@@ -267,6 +274,53 @@ class UnsuitableTest(PreparationTest):
         )
         self.assertEqual((volumes, unsuitable), ([], [(a, f"Same content as {b}.")]))
 
+    def test_up_to_three_frames_of_a_4d_file_are_volumes_of_its_subject(self):
+        for count, used in ((1, [0]), (2, [0, 1]), (7, [0, 3, 6])):
+            path = self.folder / f"{count}.nii.gz"
+            frames = [Volume(tissue(count + n), grid()) for n in range(count)]
+            write_volume(path, Frames(count, frames.__getitem__))
+            for _ in range(2):  # from the file, then from the cache
+                volumes, unsuitable = self.prepare(path)
+                self.assertEqual(unsuitable, [])
+                self.assertEqual({volume.source.path for volume in volumes}, {str(path)})
+                self.assertEqual(len({volume.file for volume in volumes}), len(used))
+                for number, volume in zip(used, volumes, strict=True):
+                    array = frames[number].array
+                    expected = Intensity.of(array).normalize(array)
+                    np.testing.assert_allclose(volume.slices, expected, atol=1e-6)
+            texts = [message.text for message in volumes[-1].messages]
+            self.assertEqual(any("up to three frames" in text for text in texts), count > 1)
+
+    def test_4d_files_with_detached_voxels_differ_by_all_their_frames(self):
+        hashes = []
+        for number in range(2):
+            path = self.folder / f"{number}.nii"
+            write_volume(
+                path, Frames(2, lambda n, number=number: Volume(tissue(n * number), grid()))
+            )
+            image = nibabel.load(path)
+            nibabel.save(nibabel.Nifti1Pair.from_image(image), path.with_suffix(".img"))
+            hashes.append(content_hash(path.with_suffix(".hdr")))
+        self.assertNotEqual(*hashes)
+
+    def test_every_series_of_a_folder_is_prepared(self):
+        scan = self.folder / "scan"
+        scan.mkdir()
+        for number in range(2):
+            stored = tissue(number)
+            changes = {"SeriesInstanceUID": f"1.2.{number + 3}", "SeriesNumber": number}
+            part = self.folder / str(number)
+            part.mkdir()
+            write_mr_series(part, stored, grid(), **changes)
+            for path in part.iterdir():
+                path.rename(scan / f"{number}-{path.name}")
+        sources = [Source(str(scan), "a", series=f"1.2.{number + 3}") for number in range(2)]
+        volumes, unsuitable = prepare(sources, SMALL, self.cache)
+        self.assertEqual(unsuitable, [])
+        self.assertFalse(np.array_equal(volumes[0].slices, volumes[1].slices))
+        _, unsuitable = prepare([Source(str(scan), "a")], SMALL, self.cache)
+        self.assertRegex(unsuitable[0][1], "holds 2 series: .*column “series” of a list")
+
     def test_a_subject_with_two_uses_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "“a” has the uses “train” and “test”"):
             prepare(
@@ -286,13 +340,13 @@ class UnsuitableTest(PreparationTest):
         files = [path for path in files if path.stat().st_size < 3e6]
         volumes, unsuitable = self.prepare(*files, data=DataSettings(patch=32))
         images = {Path(volume.source.path).name for volume in volumes}
+        self.assertIn("nibabel_example4d.nii.gz", images)
         named = {Path(path).name: sentence for path, sentence in unsuitable}
         self.assertEqual(len(images) + len(named), len(files))
         self.assertLessEqual({path.name for path in files if path.parent.name == "fetal"}, images)
         for name, pattern in (
             ("minimal.nii.gz", "label map"),
             ("low_res.nii.gz", "7×5 pixels"),
-            ("nibabel_example4d.nii.gz", "2 frames"),
             ("CIT168_RGBA.nii.gz", "colors"),
         ):
             self.assertRegex(named[name], pattern)
@@ -305,7 +359,7 @@ class CacheTest(PreparationTest):
     def test_a_volume_is_read_once_for_all_runs(self):
         first = self.prepare_one()
         with mock.patch.object(
-            preparation, "read_volume", side_effect=AssertionError("read again")
+            preparation, "read_frames", side_effect=AssertionError("read again")
         ):
             again = self.prepare_one()
         self.assertEqual(again, first)

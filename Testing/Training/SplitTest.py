@@ -189,6 +189,20 @@ class OneSubjectTest(unittest.TestCase):
         split = split_subjects(volumes, 0.2, 1)
         self.assertEqual((len(split.training(volumes)), len(split.validating(volumes))), (1, 0))
 
+    def test_the_text_says_that_no_slice_is_held_out_of_too_few(self):
+        few, enough = prepared("a", slices=range(2)), prepared("a", slices=range(3))
+        for volumes, held_out, pattern in (
+            ([few], (), "fewer than 3 slices, so none is held out and the quality remains"),
+            ([few, few], (), "none is held out"),
+            ([few, enough], ("a",), "some of its slices are held out"),
+        ):
+            split = split_subjects(iter(volumes), 0.2, 1)
+            (message,) = split.messages
+            self.assertTrue(message.is_warning)
+            self.assertRegex(message.text, pattern)
+            self.assertEqual((split.train, split.validation), (("a",), held_out))
+            self.assertEqual(bool(split.validating(volumes)), bool(held_out))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,10 +4,13 @@ import subprocess
 import sys
 import unittest
 import os
+from unittest import mock
 
 from made_runs import RunTest, settings
+from made_volumes import tissue, write
 import MRISuperResTrainingLib as srt
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResTrainingLib.training import trainer
 
 
 class LazyImportTest(unittest.TestCase):
@@ -79,6 +82,16 @@ class ApiTest(RunTest):
         )  # fmt: skip
         (message,) = (m for m in run.description()["messages"] if "gone.nii.gz" in m["text"])
         self.assertEqual((message["level"], message["code"]), ("warning", "data"))
+
+    def test_a_run_on_too_few_slices_to_hold_any_out_says_so(self):
+        path = write(self.folder / "data" / "a.nii.gz", tissue(1, (2, 48, 56)))
+        with mock.patch.object(trainer, "_Run"):  # the data decide, not the training
+            run = srt.train(path, self.folder / "run", settings(), cache=self.folder / "cache")
+        texts = [message["text"] for message in run.description()["messages"]]
+        self.assertEqual([text for text in texts if "held out" in text], [texts[0]])
+        self.assertRegex(texts[0], "fewer than 3 slices, so none is held out")
+        with self.assertRaisesRegex(SuperResolutionError, "held out no subject. Name volumes of"):
+            srt.evaluate(run=run.path)
 
     def test_training_volumes_are_not_evaluated(self):
         source = srt.Source(self.volumes()[0].path, "a", use="train")

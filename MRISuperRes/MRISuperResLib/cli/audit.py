@@ -19,7 +19,7 @@ from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
 from ..core.io.discovery import FoundVolume
-from ..core.io.formats import read_volume, write_volume
+from ..core.io.formats import read_first_frame, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.models.store import ModelStore
 from ..core.models.user_models import update_audit, user_card_path
@@ -141,7 +141,7 @@ def _audit_file(
 ) -> None:
     """Audit a volume at every scale; report and record failures."""
     try:
-        volume = read_volume(source.path, series=source.series)
+        volume = read_first_frame(source.path, source.series)
     except SuperResolutionError as error:
         console.error(files.skip(source, str(error)))
         return

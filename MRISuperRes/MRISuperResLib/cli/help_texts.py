@@ -73,7 +73,7 @@ degraded, with and without synthetic lesions, restored by every method and compa
 
 AUDIT_EXAMPLES = f"""\
 IN   volume files, folders, DICOM folders or lists (.txt, one path per line), of subjects that
-     the models were not trained on
+     the models were not trained on; of a 4D file, the first frame is audited
 DIR  a new or empty folder; it appears when the audit is complete:
        audit.md, audit.png           a table per scale, with a guide; the worst slice per method
        summary.csv, audit.csv        figures per method, and per method and volume

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -195,6 +195,9 @@ class Frames:
 
     def __getitem__(self, number: int) -> Volume:
         return self._make(self._numbers[number])
+
+    def __iter__(self) -> Iterator[Volume]:
+        return map(self._make, self._numbers)
 
     @classmethod
     def read(cls, path: str | Path, series: str | None = None) -> Frames:

@@ -41,25 +41,25 @@ class VolumeFiles(Protocol):
         """Low-resolution file of the same field of view, or empty."""
 
 
-def read_with_low(source: VolumeFiles, scale: int, slice_axis: str) -> tuple[Volume, Volume | None]:
-    """Read a volume, and its low-resolution acquisition if the source has one.
+def read_low(source: VolumeFiles, high: Volume, scale: int, slice_axis: str) -> Volume | None:
+    """Read the low-resolution acquisition of a volume, if the source has one.
 
     Args:
-        source: The volume.
+        source: The files.
+        high: The high-resolution volume.
         scale: Ratio of the in-plane spacings.
         slice_axis: Slice direction of the high-resolution volume, which holds for both.
 
     Raises:
-        SuperResolutionError: A file cannot be read, or they are no pair of this scale.
+        SuperResolutionError: The file cannot be read, or both are no pair of this scale.
     """
-    high = read_volume(source.path, series=source.series or None)
     if not source.low:
-        return high, None
+        return None
     low = read_volume(source.low)
     axis = geometry.choose_slice_axis(high.ijk_to_ras, slice_axis, high.size)
     _check_grids(low, high, axis, scale)
     _check_content(low, high, axis, scale)
-    return high, low
+    return low
 
 
 def _check_grids(low: Volume, high: Volume, axis: SliceAxis, scale: int) -> None:

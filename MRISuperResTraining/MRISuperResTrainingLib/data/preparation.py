@@ -18,7 +18,7 @@ from MRISuperResLib.core import geometry, intensity, resampling
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.io.checks import ChoiceError
-from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.io.formats import read_frames
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.options import DEFAULT_SCALE
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
@@ -26,10 +26,10 @@ from MRISuperResLib.core.volume import Volume
 
 from ..options.settings import DataSettings
 from . import cache
-from .pairs import read_with_low
+from .pairs import read_low
 from .sources import Skipped, Source, one_use_per_subject
 
-VERSION = 3
+VERSION = 4
 """Version of the output of `_write_slices`; cached files of other versions are ignored."""
 
 MIN_CONTRAST = 0.05
@@ -41,7 +41,7 @@ MAX_EQUAL_NEIGHBORS = 0.5
 MRI stays below 0.3, even in 8 bits. Label maps and images that were upsampled without interpolation
 exceed the limit."""
 
-DETACHED = (".mhd", ".nhdr", ".hdr", ".hdr.gz")
+DETACHED = (".mhd", ".nhdr", ".hdr", ".hdr.gz", ".par", ".head")
 """Extensions of headers whose voxels are in another file."""
 
 SAMPLED_VOXELS = 2**22
@@ -67,6 +67,7 @@ class PreparedVolume:
         messages: Messages about the volume.
         low_sha256: SHA-256 of the low-resolution file of an own pair, or empty.
         low_file: Its slices in the cache, or None.
+        frames: Number of frames in the file.
     """
 
     source: Source
@@ -79,6 +80,7 @@ class PreparedVolume:
     messages: tuple[Message, ...]
     low_sha256: str = ""
     low_file: Path | None = None
+    frames: int = 1
 
     @functools.cached_property
     def slices(self) -> np.ndarray:
@@ -147,7 +149,12 @@ def prepare(
             sha256 = content_hash(source.path)
             if (same := first.setdefault((sha256, source.series), source.label)) != source.label:
                 raise SuperResolutionError(f"Same content as {same}.")
-            volumes.append(_prepared(source, sha256, settings, folder, scale))
+            volume = _prepared(source, sha256, settings, folder, scale)
+            further = sorted({volume.frames // 2, volume.frames - 1} - {0})
+            volumes += [
+                volume,
+                *(_prepared(source, sha256, settings, folder, scale, frame) for frame in further),
+            ]
         except SuperResolutionError as e:
             if e.kind == "environment":
                 raise
@@ -177,9 +184,9 @@ def content_hash(path: str | Path) -> str:
                 name = file.relative_to(path).as_posix()
                 digest.update(f"{name}\0{content_hash(file)}\0".encode())
         elif path.name.lower().endswith(DETACHED):
-            volume = read_volume(path)
-            for array in (volume.array, volume.ijk_to_ras):
-                digest.update(f"{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
+            for volume in read_frames(path):
+                for array in (volume.array, volume.ijk_to_ras):
+                    digest.update(f"{array.dtype.str}{array.shape}\0".encode() + array.tobytes())
         else:
             with open(path, "rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -191,20 +198,25 @@ def content_hash(path: str | Path) -> str:
 
 
 def _prepared(
-    source: Source, sha256: str, settings: DataSettings, folder: Path, scale: int
+    source: Source,
+    sha256: str,
+    settings: DataSettings,
+    folder: Path,
+    scale: int,
+    frame: int = 0,
 ) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
     if source.low and side is not None:
         raise SuperResolutionError("A pair of files cannot be resampled: set data.patches to crop.")
     low_sha256 = content_hash(source.low) if source.low else ""
     pair = [low_sha256, scale] if source.low else []
-    version = [VERSION, settings.slice_axis, side, source.series, *pair]
+    version = [VERSION, settings.slice_axis, side, source.series, frame, *pair]
     name = hashlib.sha256(json.dumps(version).encode()).hexdigest()[:16]
     file = folder / f"{sha256}-{name}.npy"
     low_file = folder / f"{sha256}-{name}-low.npy" if source.low else None
     stored = _read(file, low_file)
     if stored is None:
-        _write_slices(source, settings.slice_axis, side, scale, file, low_file)
+        _write_slices(source, frame, settings.slice_axis, side, scale, file, low_file)
         stored = _read(file, low_file)
     if stored is None:
         raise SuperResolutionError(
@@ -236,6 +248,7 @@ def _prepared(
         tuple(Message.from_dict(values) for values in description["messages"]),
         low_sha256,
         low_file,
+        description["frames"],
     )
 
 
@@ -246,6 +259,7 @@ def _read(file: Path, low_file: Path | None) -> tuple[np.ndarray, dict[str, Any]
 
 def _write_slices(
     source: Source,
+    frame: int,
     requested_axis: str,
     side: int | None,
     scale: int,
@@ -253,9 +267,18 @@ def _write_slices(
     low_file: Path | None,
 ) -> None:
     """Write the slices of a volume, the shorter side `side` pixels long; None: as acquired."""
-    volume, low = read_with_low(source, scale, requested_axis)
+    frames = read_frames(source.path, series=source.series or None)
+    if source.low and len(frames) > 1:
+        raise SuperResolutionError(
+            f"It holds {len(frames)} frames, but the files of a pair must hold one each."
+        )
+    volume = frames[frame]
+    low = read_low(source, volume, scale, requested_axis)
     axis = geometry.choose_slice_axis(volume.ijk_to_ras, requested_axis, volume.size)
     messages = [*volume.messages, info("slice-axis", f"{axis.description(volume.ijk_to_ras)}.")]
+    if len(frames) > 1:
+        text = f"Frame {frame} of {len(frames)}. Of a 4D file, up to three frames are used."
+        messages.append(info("data", text))
     slices, warnings = _normalized(volume, axis, side)
     messages += warnings
     if low is not None and low_file is not None:
@@ -266,6 +289,7 @@ def _write_slices(
     in_plane = np.delete(spacing, axis.index)[::-1]  # rows, columns
     sides = zip(in_plane, size, slices.shape[1:])
     description: dict[str, Any] = {
+        "frames": len(frames),
         "spacing": [float(mm * old / new) for mm, old, new in sides],
         "slice_spacing": float(spacing[axis.index]),
         "contrast": [round(float(image.std()), 4) for image in slices],

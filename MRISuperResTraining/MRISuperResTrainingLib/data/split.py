@@ -27,6 +27,9 @@ from .preparation import Exclusion, PreparedVolume
 GAP = 10.0
 """Distance between training and held-out slices of one subject, mm: closer slices are similar."""
 
+MIN_SLICES = 3
+"""Slices of a volume that can be divided: one for training, a gap, and one to hold out."""
+
 
 def _names() -> Rule:
     return Rule(
@@ -102,6 +105,7 @@ def split_subjects(volumes: Iterable[PreparedVolume], share: float, seed: int) -
     Raises:
         SuperResolutionError: No training volume is left (kind "settings").
     """
+    volumes = list(volumes)
     uses, anatomies = _by_subject(volumes)
     train = {subject for subject, use in uses.items() if use == "train"}
     held_out = {subject for subject, use in uses.items() if use == "validation"}
@@ -119,8 +123,9 @@ def split_subjects(volumes: Iterable[PreparedVolume], share: float, seed: int) -
         }
         if not drawn and not held_out and not train:
             if len(free) == 1:
-                by_slices, held_out = True, set(free)
-                messages.append(_one_subject(free[0]))
+                by_slices = any(len(volume.kept) >= MIN_SLICES for volume in volumes)
+                held_out = set(free) if by_slices else set()
+                messages.append(_one_subject(free[0], by_slices))
             else:
                 drawn = {free[0]}
                 messages.append(_one_subject_per_anatomy(free[0], anatomies[free[0]]))
@@ -130,7 +135,7 @@ def split_subjects(volumes: Iterable[PreparedVolume], share: float, seed: int) -
         raise invalid("No training volumes are left: add some, or hold out fewer.")
     if not held_out:
         text = "No subject is held out: the quality on unseen subjects remains unknown."
-        messages.append(warning("split", text))
+        messages = messages or [warning("split", text)]
     elif not by_slices:
         validated = {anatomies[subject] for subject in held_out}
         messages += [
@@ -146,11 +151,16 @@ def split_subjects(volumes: Iterable[PreparedVolume], share: float, seed: int) -
     )
 
 
-def _one_subject(subject: str) -> Message:
+def _one_subject(subject: str, by_slices: bool) -> Message:
+    consequence = (
+        "some of its slices are held out, which says little about other subjects"
+        if by_slices
+        else f"it has fewer than {MIN_SLICES} slices, so none is held out and the quality remains "
+        "unknown"
+    )
     return warning(
         "split",
-        f"There is only one subject, {subject}: some of its slices are held out, which says "
-        "little about other subjects. Add at least one subject.",
+        f"There is only one subject, {subject}: {consequence}. Add at least one subject.",
     )
 
 
@@ -203,10 +213,10 @@ def _drawn(
 def _blocks(volume: PreparedVolume, share: float) -> tuple[PreparedVolume, PreparedVolume]:
     """Divide a volume into its first and its last slices, with a gap between them.
 
-    Fewer than three slices are not divided.
+    Fewer than `MIN_SLICES` slices are not divided.
     """
     kept = volume.kept
-    if len(kept) < 3:
+    if len(kept) < MIN_SLICES:
         return volume, volume.restricted((), {})
     count = max(1, round(share * len(kept)))
     gap = max(1, min(math.ceil(GAP / volume.slice_spacing), (len(kept) - count) // 2))

@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.io.formats import read_first_frame
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
-from ..data.pairs import VolumeFiles, read_with_low
+from ..data.pairs import VolumeFiles, read_low
 from ..networks.vgg import find_lpips, find_vgg_distance
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def evaluate(
                 template | {"methods": methods, "scale": scale, "reference": True}
             )
             try:
-                volume, low = read_with_low(source, scale, requested.slice_axis)
+                volume = read_first_frame(source.path, source.series or None)
+                low = read_low(source, volume, scale, requested.slice_axis)
                 comparison = compare_methods(
                     volume,
                     requested,

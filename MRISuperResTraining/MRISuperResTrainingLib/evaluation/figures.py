@@ -14,7 +14,7 @@ from MRISuperResLib.core.comparison import figure as comparison_figure
 from MRISuperResLib.core.comparison.compare import Comparison, compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.geometry import SliceAxis, choose_slice_axis
-from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.io.formats import read_first_frame
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.resampling import INTERPOLATIONS
@@ -121,7 +121,7 @@ def middle_slice(source: EvaluationSource) -> tuple[Volume, SliceAxis]:
     Returns:
         The slice as a volume at its place in space, and its direction.
     """
-    volume = read_volume(source.path, series=source.series or None)
+    volume = read_first_frame(source.path, source.series or None)
     axis = choose_slice_axis(volume.ijk_to_ras, size=volume.size)
     stack = np.moveaxis(volume.array, axis.numpy_axis, 0)
     number = len(stack) // 2

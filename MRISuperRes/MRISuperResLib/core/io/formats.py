@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import SuperResolutionError
+from ..messages import info
 from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
 from .checks import ChoiceError, find_partner, read_errors
@@ -125,6 +126,16 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
         return read_volume(copy if folder else path, number)
 
     return Frames(count, read)
+
+
+def read_first_frame(path: str | Path, series: str | None = None) -> Volume:
+    """Read a volume, or the first of several frames, with a message; errors as `read_volume`."""
+    frames = read_frames(path, series=series)
+    if len(frames) == 1:
+        return frames[0]
+    text = f"{Path(path).name} holds {len(frames)} frames. The first one is used."
+    first = frames[0]
+    return replace(first, messages=(*first.messages, info("series", text)))
 
 
 def _read_file(path: Path, frame: int | None) -> Volume:
