@@ -20,9 +20,10 @@ from MRISuperResLib.core.volume import Volume
 MAX_SHIFT = 0.1
 """Largest distance between the grids, high-resolution voxels: a shift of half a pixel, as between
 two headers that count from different corners, would be learned as a shift of the anatomy."""
-MIN_CORRELATION = 0.5
+MIN_CORRELATION = 0.7
 """Smallest correlation between the low-resolution voxels and the means of the high-resolution ones
-within them. Scans of one contrast exceed 0.9; other slices, subjects or contrasts do not."""
+within them. Ten brain volumes, ×2 and ×4, exceed 0.82 after k-space truncation with Rician noise of
+10 %. The next slice or a mirrored one has 0.13 to 0.89: this finds a wrong file, not every one."""
 
 
 class VolumeFiles(Protocol):
