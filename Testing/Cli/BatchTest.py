@@ -156,6 +156,63 @@ class BatchTest(unittest.TestCase):
             self.assertEqual(self.run_main("study")[0], 0)
         self.assertEqual(self.outputs(), ["a_x2.nii.gz"])
 
+    def test_an_output_that_was_cut_or_changed_is_repeated(self):
+        self.make("study/a.nii.gz")
+        self.run_main("study")
+        target = self.out / "a_x2.nii.gz"
+        content, voxels = target.read_bytes(), read_volume(target).array
+        for damaged in (content[:-9], content[:99] + b"\0" + content[100:], b""):
+            target.write_bytes(damaged)
+            with self.subTest(size=len(damaged)):
+                self.assertIn("1 written", self.run_main("study")[1])
+                np.testing.assert_array_equal(read_volume(target).array, voxels)
+                self.assertIn("1 up to date", self.run_main("study")[1])
+
+    def test_an_output_folder_that_is_the_input_folder_is_refused(self):
+        self.make("study/a.nii.gz")
+        (self.folder / "link").symlink_to("study")
+        for name in ("study", "link"):
+            self.out = self.folder / name
+            with self.subTest(name):
+                code, _, err = self.run_main("study")
+                self.assertEqual(code, 2)
+                self.assertRegex(err, f"error: .*{name} is the input folder itself")
+        self.assertEqual(sorted(os.listdir(self.folder / "study")), ["a.nii.gz", "a.nii.gz.json"])
+
+    def test_an_output_folder_inside_of_the_input_or_around_it_is_noted(self):
+        self.make("study/a.nii.gz")
+        for place, note in ((("study", "out"), "is inside of"), ((), "contains")):
+            self.out = self.folder.joinpath(*place)
+            with self.subTest(note):
+                code, out, err = self.run_main("study")
+                self.assertEqual(code, 0, err)
+                self.assertRegex(err, f"note: {self.out} {note} {self.folder / 'study'}")
+                self.assertIn("1 written", out)
+
+    def test_an_output_that_would_become_an_input_is_refused(self):
+        self.make("study/study/a.nii.gz", "b.nii.gz", "b_x2.nii.gz")
+        self.out = self.folder
+        for inputs, pattern in (
+            (("study",), "a.nii.gz would be .*study/a_x2.nii.gz, among the inputs"),
+            (("b.nii.gz", "b_x2.nii.gz"), "b.nii.gz would be .*/b_x2.nii.gz, among the inputs"),
+        ):
+            before = sorted(self.folder.rglob("*"))
+            with self.subTest(inputs):
+                code, _, err = self.run_main(*inputs)
+                self.assertEqual(code, 2)
+                self.assertRegex(err, pattern)
+                self.assertEqual(sorted(self.folder.rglob("*")), before)
+
+    def test_outputs_of_another_batch_are_left_out(self):
+        self.make("study/a.nii.gz")
+        self.out = self.folder / "study" / "first"
+        self.run_main("study")
+        self.out = self.folder / "study" / "second"
+        code, out, err = self.run_main("study")
+        self.assertEqual((code, self.outputs()), (0, ["a_x2.nii.gz"]))
+        self.assertRegex(err, "Left out .*first/a_x2.nii.gz: It is an output of MRISuperRes")
+        self.assertIn("1 written, 1 left out", out)
+
     def test_processes_share_the_volumes_and_each_reports(self):
         self.make(*(f"study/{name}.nii.gz" for name in "abcde"))
         for rank in (0, 1):
@@ -185,7 +242,8 @@ class BatchTest(unittest.TestCase):
         with mock.patch.object(batch, "upsample_file", stopped):
             code, _, err = self.run_main("study")
         self.assertEqual(code, 130)
-        self.assertIn("error: Cancelled: 1 written. Run the same command again to resume.\n", err)
+        report = self.out / "report.csv"
+        self.assertIn(f"Cancelled: 1 written; {report}. Run the same command again to resume", err)
         self.assertEqual((self.outputs(), sorted(self.report())), (["a_x2.nii.gz"], ["a.nii.gz"]))
         self.assertIn("1 written, 1 up to date", self.run_main("study")[1])
 

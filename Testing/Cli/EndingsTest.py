@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,12 @@ class HaltedRunTest(CompareTest):
     def kill(self, process):
         process.kill()
         self.assertEqual(process.wait(PATIENCE), -signal.SIGKILL)
+
+    def next(self, process):
+        """Let a process continue until the function has returned again."""
+        process.stdin.write("\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "halted\n")
 
     def release(self, process):
         """Let a process continue to its end; return its exit code and standard error."""
@@ -108,6 +115,71 @@ class KilledRunTest(HaltedRunTest):
         self.assertEqual(self.release(process)[0], 0)
         self.assertTrue(json.loads((self.out / "comparison.json").read_text()))
         self.assert_files("in.nrrd", "comparison")
+
+
+class BatchTest(HaltedRunTest):
+    def setUp(self):
+        super().setUp()
+        self.study, self.many = self.folder / "study", self.folder / "many"
+        self.study.mkdir()
+        for name in ("a.nrrd", "b.nrrd"):
+            (self.study / name).write_bytes(self.input.read_bytes())
+        self.words = ["batch", self.study, "--out", self.many, "--model", "bicubic"]
+
+    def assert_complete(self, *reports):
+        outputs = [f"{name}_x2.nii.gz{end}" for name in "ab" for end in ("", ".json")]
+        self.assertEqual(
+            sorted(path.name for path in self.many.iterdir()), sorted([*outputs, *reports])
+        )
+        self.assertIn("2 up to date", run(*self.words)[1])
+
+    def test_a_signal_says_what_was_written_and_how_to_resume(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(number):
+                process = self.start("cli.batch.make_writer", *self.words)
+                self.next(process)  # in the second volume
+                process.send_signal(number)
+                _, err = process.communicate(timeout=PATIENCE)
+                self.assertEqual(process.returncode, code)
+                self.assertTrue(
+                    err.endswith(
+                        f"error: Cancelled: 1 written; {self.many / 'report.csv'}. "
+                        "Run the same command again to resume.\n"
+                    ),
+                    err,
+                )
+                self.assertEqual([*self.many.glob(".*")], [])
+                self.assertIn("1 written, 1 up to date", run(*self.words)[1])
+                self.assert_complete("report.csv")
+                shutil.rmtree(self.many)
+
+    def test_a_killed_batch_is_resumed_and_leaves_nothing(self):
+        first = self.start("cli.batch.make_writer", *self.words)
+        second = self.start("cli.batch.make_writer", *self.words)
+        for process in (first, second):
+            self.kill(process)
+        self.assertTrue([*self.many.glob(".report-2.csv.*")])
+        self.assertIn("2 written", run(*self.words)[1])
+        self.assert_complete("report.csv")
+
+    def test_two_batches_into_one_folder_share_the_work_and_each_reports(self):
+        first = self.start("cli.batch.make_writer", *self.words)
+        second = subprocess.Popen(
+            **subprocess_arguments(*self.words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(second.communicate)
+        self.addCleanup(second.kill)
+        lines = iter(second.stderr.readline, "")
+        self.assertTrue(any(line.startswith("left for the end: another") for line in lines))
+        self.assertTrue(any("a.nrrd" in line for line in lines))  # it waits
+        self.assertEqual(self.release(first)[0], 0)
+        out, err = second.communicate(timeout=PATIENCE)
+        self.assertEqual(second.returncode, 0, err)
+        self.assertEqual(out, f"1 written, 1 up to date; {self.many / 'report-2.csv'}\n")
+        self.assert_complete("report.csv", "report-2.csv")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import check_output, read_volume, write_volume
+from MRISuperResLib.core.provenance import output_record
 from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.io import itk
 
@@ -96,7 +97,7 @@ class VolumeWritingTest(FolderTest):
             )
             self.assertEqual(
                 json.loads((self.folder / f"{path.name}.json").read_text(encoding="utf-8")),
-                PROVENANCE,
+                PROVENANCE | {"output": output_record(path)},
             )
 
     def test_nifti_has_the_notice_in_its_description_and_the_provenance_in_an_extension(

@@ -7,25 +7,27 @@ does not stop the others. Processes started by torchrun or accelerate launch sha
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
-from ..core.io.atomic import translate_os_errors, write_bytes
+from ..core.io.atomic import InUseError, claim, locked_path, translate_os_errors, write_bytes
 from ..core.io.bids import BidsStudy
 from ..core.io.checks import ChoiceError
-from ..core.io.discovery import FoundVolume, find_volumes
+from ..core.io.discovery import FoundVolume, find_volumes, is_output
 from ..core.io.formats import provenance_path, strip_extension
-from ..core.messages import Message, warning
+from ..core.messages import Message, info, warning
 from ..core.methods.interpolation import Method
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck
-from ..core.provenance import model_record
+from ..core.provenance import model_record, output_record
 from .console import Console
 from .parser import DICOM
 from .upsample import make_writer, options_of, upsample_file
@@ -61,57 +63,75 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     if not share:  # more processes than volumes
         return "Nothing to do."
     name = REPORT if processes == 1 else REPORT.replace(".", f"-{rank + 1}-of-{processes}.")
-    report = _Report(out / name)
-    if rank == 0:
-        console.messages(left_out_messages(left_out))
-        for path, reason in left_out:
-            report.add(path, "", LEFT_OUT, reason)
-    for number, (source, target) in enumerate(share, 1):
-        console.line(f"[{number}/{len(share)}] {source}")
-        start = time.monotonic()
-        try:
-            metadata = {} if study is None else study.metadata(source.path)
-            if _is_up_to_date(source.path, target, options, method):
-                if study is not None:
-                    study.write_sidecars(source.path, target, metadata)
-                report.add(source, target, UP_TO_DATE)
-                console.line(UP_TO_DATE)
-                continue
-            with translate_os_errors(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            write = make_writer(target, source.path, as_dicom, series=source.series)
-            result = upsample_file(
-                source.path,
-                write,
-                options,
-                registry,
-                console,
-                is_cancelled,
-                None,
-                source.series,
-            )
+
+    def upsample(source: FoundVolume, target: Path) -> tuple[str, str]:
+        """Return the status and the warnings."""
+        metadata = {} if study is None else study.metadata(source.path)
+        if _is_up_to_date(source.path, target, options, method):
             if study is not None:
                 study.write_sidecars(source.path, target, metadata)
-            warnings = " ".join(message.text for message in result.messages if message.is_warning)
-            report.add(source, target, WRITTEN, warnings, time.monotonic() - start)
-        except SuperResolutionError as error:
-            if isinstance(error, ChoiceError):
-                advice = "A DICOM series takes one; choose another format."
-                error = SuperResolutionError(f"{error.state} {advice}")
-            report.add(source, target, FAILED, str(error))
-            if error.kind == "device":  # this process cannot use the GPU again
-                raise
-            console.error(str(error))
+            return UP_TO_DATE, ""
+        write = make_writer(target, source.path, as_dicom, series=source.series)
+        result = upsample_file(
+            source.path, write, options, registry, console, is_cancelled, None, source.series
+        )
+        if study is not None:
+            study.write_sidecars(source.path, target, metadata)
+        return WRITTEN, " ".join(text.text for text in result.messages if text.is_warning)
+
+    with _claimed_report(out / name) as report:
+        try:
+            if rank == 0:
+                console.messages(place_messages(arguments.inputs, out))
+                console.messages(left_out_messages(left_out))
+                for path, reason in left_out:
+                    report.add(path, "", LEFT_OUT, reason)
+            _upsample_all(share, upsample, report, console)
         except (KeyboardInterrupt, Cancelled) as error:
             raise Cancelled(
                 f"Cancelled: {report.summary()}. Run the same command again to resume."
             ) from error
     if report.count(FAILED):
         raise SuperResolutionError(
-            f"{report.summary()}; see {report.path}. "
+            f"{report.summary()}. "
             "Fix the cause and run the same command again: only the failed volumes are repeated."
         )
-    return f"{report.summary()}; {report.path}"
+    return report.summary()
+
+
+def _upsample_all(
+    share: Sequence[tuple[FoundVolume, Path]],
+    upsample: Callable[[FoundVolume, Path], tuple[str, str]],
+    report: _Report,
+    console: Console,
+) -> None:
+    """Upsample volumes and report each; those that another process is writing come last."""
+    pending = [(number, *pair) for number, pair in enumerate(share, 1)]
+    for wait in (False, True):
+        in_use = []
+        for number, source, target in pending:
+            console.line(f"[{number}/{len(share)}] {source}")
+            start = time.monotonic()
+            try:
+                with translate_os_errors(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                with claim(target, wait):
+                    status, message = upsample(source, target)
+                if status == UP_TO_DATE:
+                    console.line(UP_TO_DATE)
+                report.add(source, target, status, message, time.monotonic() - start)
+            except InUseError:
+                console.line("left for the end: another process is writing it")
+                in_use.append((number, source, target))
+            except SuperResolutionError as error:
+                if isinstance(error, ChoiceError):
+                    advice = "A DICOM series takes one; choose another format."
+                    error = SuperResolutionError(f"{error.state} {advice}")
+                report.add(source, target, FAILED, str(error))
+                if error.kind == "device":  # this process cannot use the GPU again
+                    raise
+                console.error(str(error))
+        pending = in_use
 
 
 def plan(
@@ -132,12 +152,19 @@ def plan(
         SuperResolutionError: A path does not exist, no volume is found, or two inputs share an
             output (kind "settings").
     """
+    paths = [Path(os.path.abspath(path)) for path in inputs]
     sources: dict[Path, FoundVolume] = {}
     left_out: list[tuple[Path, str]] = []
-    for path in map(Path, inputs):
+    for path in paths:
         if not path.exists():
             raise SuperResolutionError(f"File or folder not found: {path}.", "settings")
-        for source in _volumes(Path(os.path.abspath(path)), out, left_out):
+        if os.path.realpath(path) == os.path.realpath(out):
+            raise SuperResolutionError(
+                f"{out} is the input folder itself, so outputs would become inputs. Choose another "
+                f"output folder, for example {path.with_name(f'{path.name}_upsampled')}.",
+                "settings",
+            )
+        for source in _volumes(path, out, left_out):
             target = out / source.name.with_name(source.name.name + suffix)
             if sources.setdefault(target, source) != source:
                 raise SuperResolutionError(
@@ -150,7 +177,31 @@ def plan(
         raise SuperResolutionError(
             f"No volume found. Give files, or folders that contain volumes.{reasons}", "settings"
         )
+    files = {os.path.realpath(source.path) for source in sources.values()}
+    searched = [path for path in paths if path.is_dir() and not _is_inside(out, path)]
+    for target, source in sources.items():
+        if os.path.realpath(target) in files or any(_is_inside(target, path) for path in searched):
+            raise SuperResolutionError(
+                f"The output of {source} would be {target}, among the inputs. Choose another "
+                "output folder.",
+                "settings",
+            )
     return [(source, target) for target, source in sources.items()], left_out
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def place_messages(inputs: Iterable[str], out: Path) -> list[Message]:
+    """Return notes about an output folder inside of an input folder, or around one."""
+    notes = []
+    for path in (Path(os.path.abspath(path)) for path in inputs if os.path.isdir(path)):
+        if _is_inside(out, path):
+            notes.append(f"{out} is inside of {path}; its files are not taken as inputs.")
+        elif _is_inside(path, out):
+            notes.append(f"{out} contains {path}; outputs are written beside this folder.")
+    return [info("data", note) for note in notes]
 
 
 def left_out_messages(left_out: Iterable[tuple[Path, str]]) -> list[Message]:
@@ -162,7 +213,12 @@ def _volumes(path: Path, out: Path, left_out: list[tuple[Path, str]]) -> Iterato
     if path.is_dir():
         found = find_volumes(path, out)
         left_out += found.left_out
-        yield from found.volumes
+        for volume in found.volumes:
+            if is_output(volume.path):
+                reason = "It is an output of MRISuperRes. To upsample it again, name the file."
+                left_out.append((volume.path, reason))
+            else:
+                yield volume
     elif path.suffix.lower() == ".txt":
         for line in filter(None, map(str.strip, _lines(path))):
             source = Path(os.path.abspath(path.parent / line))
@@ -185,18 +241,37 @@ def _lines(path: Path) -> list[str]:
 
 
 def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, method: Method) -> bool:
-    """Return True if the output is newer than the input and has the same model and options."""
+    """Return True if a complete output is newer than its input, and of this model and options."""
     try:
         record = json.loads(provenance_path(target).read_text(encoding="utf-8"))
-        is_newer = target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+        return (
+            target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+            and isinstance(record, dict)
+            and record.get("model") == model_record(method)
+            and record.get("options") == options.to_dict()
+            and record.get("output") == output_record(target)
+        )
     except (OSError, ValueError):
         return False
-    return (
-        is_newer
-        and isinstance(record, dict)
-        and record.get("model") == model_record(method)
-        and record.get("options") == options.to_dict()
-    )
+
+
+@contextlib.contextmanager
+def _claimed_report(path: Path) -> Iterator[_Report]:
+    """Yield the report; while another batch writes report.csv, it is report-2.csv, and so on."""
+    with translate_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(claim(free))
+            except InUseError:
+                continue
+            for lock in path.parent.glob(f".{path.stem}-*.lock.part"):  # of killed batches
+                with contextlib.suppress(InUseError), claim(locked_path(lock)):
+                    pass
+            yield _Report(free)
+            return
 
 
 class _Report:
@@ -215,10 +290,8 @@ class _Report:
         seconds: float | None = None,
     ) -> None:
         """Add a row and write the file."""
-        duration = "" if seconds is None else f"{seconds:.1f}"
+        duration = "" if seconds is None or status == UP_TO_DATE else f"{seconds:.1f}"
         self._rows.append((source, target, status, duration, message))
-        with translate_os_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
         header = ("input", "output", "status", "seconds", "message")
         write_bytes(self.path, csv_text(header, self._rows).encode())
 
@@ -227,7 +300,7 @@ class _Report:
         return sum(row[2] == status for row in self._rows)
 
     def summary(self) -> str:
-        """Return a line such as "3 written, 1 failed"."""
+        """Return a line such as "3 written, 1 failed; OUT/report.csv"."""
         counts = {status: self.count(status) for status in (WRITTEN, UP_TO_DATE, FAILED, LEFT_OUT)}
         parts = [f"{count} {status}" for status, count in counts.items() if count]
-        return ", ".join(parts) or "nothing written"
+        return f"{', '.join(parts)}; {self.path}" if parts else "nothing written"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
@@ -89,3 +91,23 @@ def versions() -> dict[str, str]:
         if name in sys.modules:
             found[name] = str(sys.modules[name].__version__)
     return found
+
+
+def output_record(path: str | Path) -> dict[str, Any]:
+    """Describe the content of an output, so that a damaged one is noticed.
+
+    Args:
+        path: A volume file, or the folder of a DICOM series.
+
+    Returns:
+        "bytes": size; "sha256": of the file, or of the lines that sha256sum prints for a series.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*.dcm")) if path.is_dir() else [path]
+    hashes = []
+    for each in files:
+        with open(each, "rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    lines = "".join(f"{sha256}  {each.name}\n" for sha256, each in zip(hashes, files))
+    total = hashlib.sha256(lines.encode()).hexdigest() if path.is_dir() else hashes[0]
+    return {"bytes": sum(each.stat().st_size for each in files), "sha256": total}

@@ -25,6 +25,8 @@ if sys.platform != "win32":
     import fcntl
     import resource
 
+LOCK = ".lock.part"
+
 _claims: set[Path] = set()
 """Lock files that this process holds."""
 
@@ -48,8 +50,8 @@ def claim(path: str | Path, wait: bool = False) -> Iterator[None]:
         InUseError: Another process is writing it (kind "environment").
         SuperResolutionError: Its folder does not exist or is not writable.
     """
-    target, part = _places(path)
-    lock = part.with_name(f".{target.name}.lock.part")
+    target = Path(os.path.realpath(path))
+    lock = target.parent / f".{target.name}{LOCK}"
     if sys.platform == "win32" or lock in _claims:
         yield
         return
@@ -70,6 +72,11 @@ def claim(path: str | Path, wait: bool = False) -> Iterator[None]:
         _claims.remove(lock)
         lock.unlink(missing_ok=True)
         os.close(file)
+
+
+def locked_path(lock: Path) -> Path:
+    """Return the file or folder that a lock file belongs to."""
+    return lock.with_name(lock.name[1:].removesuffix(LOCK))
 
 
 def _open_locked(lock: Path, wait: bool) -> tuple[int | None, bool]:

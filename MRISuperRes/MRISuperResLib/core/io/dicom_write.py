@@ -14,6 +14,7 @@ from pydicom.valuerep import DSfloat
 
 from .. import geometry
 from ..errors import SuperResolutionError
+from ..provenance import output_record
 from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
@@ -97,7 +98,7 @@ class DicomSeriesWriter:
                 scaling.store(header, image)
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
-            write_json(provenance_path(folder), provenance)
+            write_json(provenance_path(folder), provenance | {"output": output_record(folder)})
 
 
 def _check_headers(original: Series, headers: Sequence[Dataset]) -> None:

@@ -5,6 +5,7 @@ Everything that may be a volume is found, or named with the reason why it is lef
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SuperResolutionError
-from .formats import DATA_NAME, DICOM_NAME, HEADER_OF, VOLUME_NAME, strip_extension
+from .formats import (
+    DATA_NAME,
+    DICOM_NAME,
+    HEADER_OF,
+    VOLUME_NAME,
+    provenance_path,
+    strip_extension,
+)
 
 if TYPE_CHECKING:
     from .dicom_file import Slice
@@ -182,3 +190,12 @@ def _uniquely_named(volumes: list[FoundVolume]) -> list[FoundVolume]:
         else volume
         for volume in volumes
     ]
+
+
+def is_output(path: str | Path) -> bool:
+    """Return True if the provenance beside a volume says that MRISuperRes made it."""
+    try:
+        record = json.loads(provenance_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and str(record.get("software")).startswith("MRISuperRes ")

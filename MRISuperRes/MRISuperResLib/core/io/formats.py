@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import SuperResolutionError
 from ..messages import info
+from ..provenance import output_record
 from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
 from .checks import ChoiceError, find_partner, read_errors
@@ -265,7 +266,8 @@ def write_volume(path: str | Path, volume: Volume | Frames) -> None:
             from .itk import write_itk
 
             write_itk(image_file, first, provenance, COMPRESSION, further, len(frames))
-        text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
+        record = provenance | {"output": output_record(image_file)}
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         text_file.write_text(text, encoding="utf-8")
         os.replace(image_file, target)
         if first.provenance is None:
