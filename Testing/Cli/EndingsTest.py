@@ -1,5 +1,6 @@
 """Runs that end badly: nothing is left behind, and other runs and files stay untouched."""
 
+import itertools
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import unittest
 
 from compare_helpers import CompareTest
 from made_files import PATIENCE, run, subprocess_arguments
+from MRISuperResLib.core.io.formats import read_volume
 
 HALTED = """
 import pkgutil
@@ -180,6 +182,58 @@ class BatchTest(HaltedRunTest):
         self.assertEqual(second.returncode, 0, err)
         self.assertEqual(out, f"1 written, 1 up to date; {self.many / 'report-2.csv'}\n")
         self.assert_complete("report.csv", "report-2.csv")
+
+
+@unittest.skipIf(os.name == "nt", "needs a shell and resource limits")
+class ShellTest(CompareTest):
+    """With streams and limits that a shell sets."""
+
+    def shell(self, script, *words, module="MRISuperResLib"):
+        """Run a command in a shell script, as "$@"; return the finished process."""
+        given = subprocess_arguments(*words)
+        given["args"][2] = module
+        return subprocess.run(
+            ["bash", "-c", script, "bash", *given["args"]],
+            env=given["env"] | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def test_closed_or_full_streams_lose_no_output_and_are_no_failure(self):
+        words = ("upsample", self.input, self.folder / "out.mha", "--model", "bicubic")
+        for redirection in ("2>&-", ">&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full"):
+            with self.subTest(redirection):
+                result = self.shell(f'"$@" {redirection}', *words)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assert_files("in.nrrd", "out.mha", "out.mha.json")
+                self.assertEqual(read_volume(self.folder / "out.mha").array.shape, (4, 144, 176))
+                (self.folder / "out.mha").unlink()
+        self.assertIn("warning: Standard output cannot be written (No space", result.stderr)
+
+    def test_a_failure_without_standard_error_and_a_lost_list_are_failures(self):
+        for redirection in ("2>&-", "2>/dev/full"):
+            result = self.shell(f'"$@" {redirection}', "upsample", "none.nii", "out.nii")
+            self.assertEqual(result.returncode, 2)
+        result = self.shell('"$@" > /dev/full', "models", "list")
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, "^error: Standard output cannot be written")
+
+    def test_little_address_space_is_reported_as_such(self):
+        words = (
+            ("MRISuperResLib", "upsample", self.input, self.folder / "out.nii.gz"),
+            ("MRISuperResLib", "batch", self.input, "--out", self.out),
+            ("MRISuperResLib", "compare", self.input, "--out", self.out),
+            ("MRISuperResLib", "audit", self.input, "--out", self.out),
+            ("MRISuperResLib", "models", "import", self.input, "--name", "other"),
+            ("MRISuperResTrainingLib", "evaluate", self.input, "--out", self.out),
+        )
+        for limit, (module, *given) in itertools.product((300, 1100), words):
+            with self.subTest(given[0], limit=limit):
+                result = self.shell(f'ulimit -v {limit * 1024}; "$@"', *given, module=module)
+                self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
+                self.assertRegex(result.stderr, "^error: Out of memory[^\\n]*\n$")
+                self.assert_files("in.nrrd")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
+from ..core.errors import SuperResolutionError
 from ..core.messages import Message
 from ..core.progress import Progress
 
@@ -61,13 +64,56 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line in place of the progress."""
         self._show("")
-        print(text, file=self._stream, flush=True)
+        self._write(f"{text}\n")
 
     def _show(self, line: str) -> None:
         shown, self._line = self._line, line  # first, as Ctrl-C may interrupt the output
         if line or shown:
-            self._stream.write("\r" + line.ljust(len(shown)) + ("" if line else "\r"))
+            self._write("\r" + line.ljust(len(shown)) + ("" if line else "\r"))
+
+    def _write(self, text: str) -> None:
+        """Write text; without a reader or space for it, drop it, since the results matter more."""
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            discard(self._stream)
+
+
+def print_result(text: str) -> None:
+    """Print the result of a command on standard output.
+
+    Raises:
+        SuperResolutionError: It cannot be written, for example because the disk is full (kind
+            "environment").
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough
+        discard(sys.stdout)
+    except OSError as error:
+        discard(sys.stdout)
+        raise SuperResolutionError(
+            f"Standard output cannot be written ({error.strerror}). Check where it leads to.",
+            "environment",
+        ) from error
+
+
+def discard(stream: TextIO) -> None:
+    """Discard what is still written to a stream, also at the end of the process."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), stream.fileno())
+
+
+def open_standard_streams() -> None:
+    """Open standard streams that are closed, so that no output file takes their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def format_columns(rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import datetime
 import io
-import os
 import platform
 import signal
 import sys
@@ -17,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from .. import __version__
-from ..core.errors import Cancelled, SuperResolutionError
+from ..core.errors import Cancelled, SuperResolutionError, is_out_of_memory
 from ..core.progress import CancelCheck
-from ..core.system import let_threads_sleep
-from .console import Console
+from ..core.system import COMPARISON_ADDRESS_SPACE, check_address_space, let_threads_sleep
+from .console import Console, open_standard_streams, print_result
 
 DONE, INTERNAL_ERROR, USER_ERROR, STOPPED = 0, 1, 2, 128
 REQUIRED_PACKAGES = (
@@ -63,6 +62,7 @@ def run_program(
         0: done. 1: internal error, with a log file. 2: an error that the user can fix.
         130 after Ctrl-C, 143 after SIGTERM.
     """
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack a character
@@ -73,7 +73,7 @@ def run_program(
             if text := run(
                 sys.argv[1:] if arguments is None else arguments, console, stop.is_requested
             ):
-                print(text, flush=True)
+                _print_summary(text, console)
             return DONE
         except SuperResolutionError as error:
             console.error(str(error))
@@ -83,16 +83,13 @@ def run_program(
             return STOPPED + (stop.signal or signal.SIGINT)
         except SystemExit as exit_request:  # argparse, after --help and --version
             return exit_request.code if isinstance(exit_request.code, int) else DONE
-        except BrokenPipeError:  # the reader of the output has closed it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
-        except MemoryError:
-            console.error(
-                "Out of memory. Close other applications, crop the volume or choose a smaller "
-                "scale."
-            )
-            return USER_ERROR
         except Exception as error:
+            if is_out_of_memory(error):
+                console.error(
+                    "Out of memory. Close other applications, crop the volume or choose a smaller "
+                    "scale."
+                )
+                return USER_ERROR
             if isinstance(error, ModuleNotFoundError) and error.name in REQUIRED_PACKAGES:
                 console.error(
                     f"The package {error.name} is missing. Install it: pip install {error.name}"
@@ -103,6 +100,14 @@ def run_program(
                 f"Please report it and attach {_write_log(arguments)}."
             )
             return INTERNAL_ERROR
+
+
+def _print_summary(text: str, console: Console) -> None:
+    """Print what a command has done; a full disk there does not turn a success into a failure."""
+    try:
+        print_result(text)
+    except SuperResolutionError as error:
+        console.line(f"warning: {error} All other output is complete.")
 
 
 def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
@@ -129,6 +134,8 @@ def _run_command(arguments: argparse.Namespace, console: Console, is_cancelled: 
         from . import batch
 
         return batch.run(arguments, console, is_cancelled)
+    if arguments.command in ("compare", "audit"):
+        check_address_space(COMPARISON_ADDRESS_SPACE)
     if arguments.command == "compare":
         from . import compare
 
@@ -139,7 +146,11 @@ def _run_command(arguments: argparse.Namespace, console: Console, is_cancelled: 
         return audit.run(arguments, console, is_cancelled)
     from . import models
 
-    return models.run(arguments)
+    text = models.run(arguments)
+    if arguments.command in ("models list", "models show"):
+        print_result(text)  # the text is all that the command does, so a failure counts
+        return ""
+    return text
 
 
 class _Stop:

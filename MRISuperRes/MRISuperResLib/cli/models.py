@@ -11,6 +11,7 @@ from typing import Any
 from ..core.models.card import AUDIT_LEGEND
 from ..core.models.store import ModelStore, user_models_folder
 from ..core.resampling import INTERPOLATIONS
+from ..core.system import check_address_space
 from .console import format_columns
 
 INTERPOLATION_TITLE = "Interpolation as in MATLAB's imresize, without learning"
@@ -32,6 +33,7 @@ def run(arguments: argparse.Namespace) -> str:
     if action == "remove":
         user_models.remove_model(arguments.name)
         return f"Removed: {arguments.name}"
+    check_address_space()
     if action == "install":
         card = user_models.install_model(arguments.file)
     else:

@@ -20,6 +20,12 @@ MEMORY_TOKENS = (
     "can't allocate memory",  # CPU allocator on Linux and macOS
     "STATUS_ALLOC_FAILED",  # cuBLAS, cuDNN
 )
+LOADER_TOKENS = (
+    "failed to map segment",  # of a shared library, on Linux
+    "annot allocate memory",
+    "can't start new thread",
+)
+"""Texts of ImportErrors, OSErrors and RuntimeErrors for lack of memory or address space."""
 FAILURE_TOKENS = (
     "CUDA error",
     "CUDA driver error",
@@ -69,6 +75,10 @@ def is_out_of_memory(error: BaseException) -> bool:
                 getattr(error, "error_code", None) == CUDA_ERROR_MEMORY_ALLOCATION
                 or any(token in str(error) for token in MEMORY_TOKENS)
             )
+        )
+        or (
+            isinstance(error, (ImportError, OSError, RuntimeError))
+            and any(token in str(error) for token in LOADER_TOKENS)
         )
     )
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .errors import SuperResolutionError
+
 if TYPE_CHECKING:
     from .geometry import SliceAxis
     from .models.card import ModelCard
@@ -24,6 +26,10 @@ NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library. It comes with the driver and does not initialize the GPU."""
 WORKER_BYTES = 2**29
 """Memory of a process with PyTorch and a network, without its volume."""
+NETWORK_ADDRESS_SPACE = 1152 * 2**20
+"""Smallest limit of the address space with which every command works on a small volume."""
+COMPARISON_ADDRESS_SPACE = 512 * 2**20
+"""The same for comparisons of interpolations, which load SciPy and matplotlib."""
 
 
 def let_threads_sleep() -> None:
@@ -49,6 +55,31 @@ def has_gpu() -> bool:
         )
     except (KeyError, OSError, AttributeError):  # unsupported system, missing or old driver
         return False
+
+
+def check_address_space(needed: int = NETWORK_ADDRESS_SPACE) -> None:
+    """Check that a limit of this process (ulimit -v) leaves room for the libraries.
+
+    Without, they end the process without an exception, so that nothing can be reported.
+
+    Args:
+        needed: Bytes of address space.
+
+    Raises:
+        SuperResolutionError: The limit is too small (kind "memory").
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise SuperResolutionError(
+            f"Out of memory: {format_bytes(needed)} of address space are needed, but this process "
+            f"is limited to {format_bytes(limit)} (ulimit -v). Raise the limit; upsampling by an "
+            "interpolation such as bicubic needs less.",
+            "memory",
+        )
 
 
 def available_memory() -> int | None:

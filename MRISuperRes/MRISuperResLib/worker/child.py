@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import __version__
-from ..core.errors import Cancelled, SuperResolutionError
+from ..core.errors import Cancelled, SuperResolutionError, is_out_of_memory
 from ..core.system import let_threads_sleep
 from .protocol import FOLDER_PREFIX, JOBS, Request, RequestError, parse_request
 
@@ -150,14 +150,14 @@ def _describe(error: Exception) -> tuple[str, str]:
     """Return kind and message of an error."""
     if isinstance(error, SuperResolutionError):
         return error.kind, str(error)
+    if is_out_of_memory(error):
+        return "memory", (
+            "Out of memory. Close other applications, crop the volume or choose a smaller factor."
+        )
     if isinstance(error, ImportError):
         return "packages", (
             f"A Python package cannot be imported ({error}). Install it, or reinstall the "
             "application."
-        )
-    if isinstance(error, MemoryError):
-        return "memory", (
-            "Out of memory. Close other applications, crop the volume or choose a smaller factor."
         )
     return "internal", (
         f"Internal error ({type(error).__name__}). Please report it and attach the log."

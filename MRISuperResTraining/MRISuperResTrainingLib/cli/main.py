@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from MRISuperResLib.cli.console import Console
 from MRISuperResLib.cli.main import run_program
 from MRISuperResLib.core.progress import CancelCheck
+from MRISuperResLib.core.system import check_address_space
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> s
     from .parser import parse
 
     arguments = parse(words)
+    check_address_space()
     from . import commands
 
     command = {"evaluate": commands.evaluate, "export": commands.export}.get(

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import SuperResolutionError, translate_device_errors
+from ..errors import SuperResolutionError, is_out_of_memory, translate_device_errors
 from ..models.store import Model, ModelStore
 from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
 from ..resampling import INTERPOLATIONS
-from ..system import device_kind
+from ..system import check_address_space, device_kind
 from .interpolation import BackProjectedMethod, InterpolationMethod, Method
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def check_torch_version(version: str) -> None:
 
 def _resolve_device(name: str) -> torch.device:
     """Import PyTorch and safetensors, and return a device."""
+    check_address_space()
     try:
         import torch
 
@@ -144,6 +145,8 @@ def _resolve_device(name: str) -> torch.device:
         from ..inference.device import resolve_device
         from . import network  # noqa: F401
     except (ImportError, OSError, RuntimeError) as e:  # raised by broken installations of PyTorch
+        if is_out_of_memory(e):
+            raise MemoryError from e
         reason = next(iter(str(e).splitlines()), type(e).__name__)
         raise SuperResolutionError(
             f"Networks need PyTorch and safetensors, which cannot be imported ({reason}). "
