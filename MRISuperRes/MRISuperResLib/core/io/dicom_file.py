@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -98,6 +99,21 @@ def separation_advice(slices: Sequence[Slice]) -> str:
     if slices[0].whole is not None:
         return "Export each volume by itself, or convert the file with dcm2niix."
     return "Keep only the slices of one volume in the folder."
+
+
+class BoundedFile(io.BufferedReader):
+    """File whose reads are bounded by its size; pydicom allocates what an element claims."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file."""
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        if size is not None and size > LONGEST_FIRST:
+            size = max(min(size, self._size - self.tell()), 0)
+        return super().read(size)
 
 
 OTHER_FILES = re.compile(

@@ -18,7 +18,7 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from .. import geometry
 from ..errors import SuperResolutionError
@@ -34,7 +34,7 @@ from .checks import (
     segmentation,
 )
 from .derived_image import readable_header
-from .dicom_file import DAMAGED, PIXEL_DATA, Slice, may_be_dicom
+from .dicom_file import DAMAGED, PIXEL_DATA, BoundedFile, Slice, may_be_dicom
 from .dicom_geometry import grid_of
 from .dicom_multiframe import split_file
 from .dicom_pixels import read_pixels, read_slices, undecodable
@@ -142,12 +142,15 @@ class _NoImageError(SuperResolutionError):
 def _header(path: Path, force: bool = False) -> Slice:
     """Read the elements of an image file; `force` accepts files without the DICOM preamble."""
     with damage(path.name):
-        source = io.BytesIO(open_file(path).read()) if is_packed(path) else path
+        source = io.BytesIO(open_file(path).read()) if is_packed(path) else None
     try:
-        deferred = DEFERRED if source is path else None
-        dataset = pydicom.dcmread(source, defer_size=deferred, force=force)
+        if source is None:
+            with BoundedFile(path) as file:
+                dataset = pydicom.dcmread(file, defer_size=DEFERRED, force=force)
+        else:
+            dataset = pydicom.dcmread(source, force=force)
         sop_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-        is_cut = _is_cut(dataset)
+        is_cut = _is_cut(dataset, len(source.getvalue()) if source else path.stat().st_size)
     except InvalidDicomError as e:
         raise _not_dicom(path) from e
     except OSError as e:
@@ -158,7 +161,8 @@ def _header(path: Path, force: bool = False) -> Slice:
         raise undecodable(path) from e
     image = Slice(path, dataset)
     if is_cut:
-        raise undecodable(path)
+        is_image = dataset.preamble is not None or min(image.size) > 0
+        raise undecodable(path) if is_image else _not_dicom(path)
     if min(image.size) > 0 and PIXEL_DATA in dataset:
         return image
     if dataset.preamble is None:
@@ -173,8 +177,18 @@ def _header(path: Path, force: bool = False) -> Slice:
     )
 
 
-def _is_cut(dataset: FileDataset) -> bool:
-    """Return True if the last element is incomplete, which pydicom does not report."""
+def _is_cut(dataset: FileDataset, file_size: int) -> bool:
+    """Return True if an element is incomplete, which pydicom does not report."""
+    if dataset.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        for key in list(dataset.keys()):
+            element = dataset.get_item(key, keep_deferred=True)
+            if (
+                isinstance(element, RawDataElement)
+                and element.value is None
+                and element.length != UNDEFINED_LENGTH
+                and element.value_tell + element.length > file_size
+            ):
+                return True  # pydicom would allocate its length
     tag = next(reversed(list(dataset.keys())), None)
     if tag is None or tag == PIXEL_DATA:  # the number of pixels is checked when they are decoded
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import shutil
 import tempfile
 import zlib
@@ -21,6 +22,8 @@ CHUNK = 2**18
 MEANINGLESS = (AttributeError, TypeError, IndexError, AssertionError)
 """Exceptions whose texts speak of the program instead of the file."""
 GZIP_MAGIC = b"\x1f\x8b"
+LARGEST_RATIO = 1032
+"""Bytes that a byte of a deflate stream can become (zlib.net/zlib_tech.html)."""
 
 IGZIP: Any
 try:  # several times as fast as zlib; 3D Slicer does not bring it
@@ -86,11 +89,39 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield decompressed(path, Path(folder)) if is_packed(path) else path
 
 
+def open_voxels(path: Path) -> IO[bytes]:
+    """Open the voxels of a pair; only the name tells whether they must be compressed.
+
+    Raises:
+        DamagedStreamError: They are not.
+    """
+    file = open_file(path)
+    if path.suffix.lower() == ".gz" and not isinstance(getattr(file, "raw", None), InflatedFile):
+        file.close()
+        raise DamagedStreamError("it is not a gzip file")
+    return file
+
+
 def verify_checksum(file: IO[bytes]) -> None:
     """Read a gzip file to its end, where its checksum is verified."""
     if isinstance(getattr(file, "raw", None), InflatedFile):
         while file.read(2**20):
             pass
+
+
+def check_length(file: IO[bytes] | InflatedFile, needed: int) -> None:
+    """Check, before memory is allocated, that a file may hold so many bytes, decompressed.
+
+    Raises:
+        EOFError: It cannot.
+    """
+    stream = getattr(file, "raw", file)
+    if isinstance(stream, InflatedFile):
+        longest = stream.longest
+    else:
+        longest = os.fstat(file.fileno()).st_size
+    if needed > longest:
+        raise EOFError("voxels are missing")
 
 
 class InflatedFile(io.RawIOBase):
@@ -99,6 +130,7 @@ class InflatedFile(io.RawIOBase):
     Attributes:
         has_trailing_bytes: True if bytes other than zeros follow the last gzip member; valid once
             the view was read to its end.
+        longest: Bytes that the view has at most.
     """
 
     def __init__(self, file: IO[bytes], start: int = 0) -> None:
@@ -109,6 +141,7 @@ class InflatedFile(io.RawIOBase):
             start: Position of the first compressed byte.
         """
         self.has_trailing_bytes = False
+        self.longest = file.seek(0, io.SEEK_END) * LARGEST_RATIO
         self._file, self._start, self._codec = file, start, IGZIP or zlib
         self._rewind()
 

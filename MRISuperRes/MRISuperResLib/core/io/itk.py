@@ -36,7 +36,8 @@ from .packed_voxels import (
     read_header,
     read_packed_meta,
     read_time_frame,
-    verify_packed_nrrd,
+    verify_meta,
+    verify_nrrd,
     without_time_axis,
 )
 
@@ -101,11 +102,13 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
         SuperResolutionError: The file does not hold one complete scalar volume.
     """
     name = path.name
-    if image_io == "NrrdImageIO":
-        text = read_header(path)
-        if has_time_axis(text):
-            return _read_time_series(text, frame)
-        verify_packed_nrrd(text)
+    text = read_header(path)
+    if image_io == "MetaImageIO":
+        verify_meta(text)
+    elif has_time_axis(text):
+        return _read_time_series(text, frame)
+    else:
+        verify_nrrd(text)
     reader = _reader(path, image_io, name)
     size = reader.GetSize()
     is_sequence = _check_voxels(name, reader)
@@ -116,7 +119,7 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     header = _user_fields(reader, frames)
 
     if image_io == "MetaImageIO":
-        packed = read_packed_meta(path, size, chosen)
+        packed = read_packed_meta(text, size, chosen)
         if packed is not None:
             return Volume(packed, ijk_to_ras, tuple(messages), header=header)
     if len(size) > 3:

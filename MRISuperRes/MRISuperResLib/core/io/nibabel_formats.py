@@ -36,7 +36,7 @@ from .checks import (
     segmentation,
     unknown_orientation,
 )
-from .inflate import damage, open_file, verify_checksum
+from .inflate import damage, open_file, open_voxels, verify_checksum
 from .nifti import DAMAGED_HEADER, is_exact_in_single, read_last
 
 DAMAGED = (*DAMAGED_HEADER, PARRECError, MincError, ImageDataError, AssertionError, AttributeError)
@@ -338,7 +338,7 @@ def _open_data(
 ) -> IO[bytes]:
     """Open the file with the voxels, whose length must be that of the header."""
     path = data or find_partner(header, extensions)
-    file = open_file(path)
+    file = open_voxels(path)
     if not path.name.lower().endswith(".gz") and path.stat().st_size > count * dtype.itemsize:
         file.close()
         raise SuperResolutionError(

@@ -17,6 +17,7 @@ import importlib
 import io
 import itertools
 import json
+import math
 import os
 import warnings
 from collections.abc import Iterable
@@ -41,7 +42,14 @@ from .checks import (
     out_of_memory,
     segmentation,
 )
-from .inflate import InflatedFile, damage, open_file, verify_checksum
+from .inflate import (
+    InflatedFile,
+    check_length,
+    damage,
+    open_file,
+    open_voxels,
+    verify_checksum,
+)
 from .nifti_header import read_fields, read_position, write_fields
 
 IGZIP_THREADED: Any
@@ -100,7 +108,7 @@ def read_nifti(path: Path, frame: int | None = None, data: Path | None = None) -
         with contextlib.ExitStack() as stack:
             if not _is_single(header):
                 data = data or find_partner(path, (".img", ".img.gz"))
-                file = stack.enter_context(open_file(data))
+                file = stack.enter_context(open_voxels(data))
             array = _voxels(file, header, (*size, frames), dtype, chosen, name)
             messages += _voxel_messages(file, header, name)
     return Volume(array, ijk_to_ras, tuple(messages), header=read_fields(header) | codes)
@@ -195,6 +203,7 @@ def read_last(proxy: ArrayProxy, index: int, name: str) -> np.ndarray:
         EOFError: The file ends too early.
         SuperResolutionError: (kind "memory") They do not fit into memory.
     """
+    check_length(proxy.file_like, proxy.offset + math.prod(proxy.shape) * proxy.dtype.itemsize)
     try:
         return cast(np.ndarray, proxy[..., index])
     except (MemoryError, OverflowError) as e:

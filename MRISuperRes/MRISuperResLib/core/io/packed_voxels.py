@@ -1,7 +1,7 @@
-"""Compressed voxels of NRRD and MetaImage files, and NRRD files with time as an axis.
+"""Voxels of NRRD and MetaImage files that ITK cannot be trusted with.
 
-ITK verifies no checksum, fills missing voxels with random memory, and refuses a time axis without a
-direction.
+ITK verifies no checksum, fills missing voxels with random memory, allocates whatever a header says,
+crashes if a MetaImage has too many axes, and refuses a time axis without a direction.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import SuperResolutionError
-from .inflate import CHUNK, InflatedFile, damage
+from .inflate import CHUNK, InflatedFile, check_length, damage
 
 LONGEST_HEADER = 2**20
+MOST_AXES = 10
 META_TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -88,13 +89,49 @@ def read_header(path: Path) -> Header:
         return Header(path, fields, lines, file.tell())
 
 
-def read_packed_meta(path: Path, size: Sequence[int], frame: int) -> np.ndarray | None:
+def verify_meta(header: Header) -> None:
+    """Verify the axes of a MetaImage, and the length of voxels that are not compressed.
+
+    Raises:
+        SuperResolutionError: The header is damaged, or voxels are missing.
+    """
+    fields, name = header.fields, header.path.name
+    sizes = fields.get("DimSize", "")
+    axes = [_integer(word) for word in sizes.split()]
+    declared = [line.partition("=")[2] for line in header.lines if line.startswith("NDims")]
+    if [_integer(text.strip()) for text in declared] != [len(axes)] or not _are_sizes(axes):
+        raise SuperResolutionError(
+            f"The header of {name} is damaged (NDims {', '.join(declared)}, DimSize {sizes}). "
+            "Export it again."
+        )
+    data = fields.get("ElementDataFile", "")
+    is_local = data.lower() == "local"
+    source = header.path if is_local else header.path.parent / data
+    if not is_local and "%" not in data and not source.is_file() and data.split()[:1] != ["LIST"]:
+        raise SuperResolutionError(
+            f"The file with the voxels of {name} is missing beside it. Put both into one folder."
+        )
+    if not _is_packed_meta(fields) and source.is_file():
+        dtype = np.dtype(META_TYPES.get(fields.get("ElementType", ""), "u1"))
+        with damage(name), open(source, "rb") as file:
+            check_length(file, header.end * is_local + math.prod(axes) * dtype.itemsize)
+
+
+def _is_packed_meta(fields: dict[str, str]) -> bool:
+    return fields.get("CompressedData", "")[:1].lower() in ("t", "1")
+
+
+def _are_sizes(axes: Sequence[int]) -> bool:
+    return 1 <= len(axes) <= MOST_AXES and min(axes) >= 1
+
+
+def read_packed_meta(header: Header, size: Sequence[int], frame: int) -> np.ndarray | None:
     """Read one frame of a compressed MetaImage.
 
     The stream ends by itself, so that CompressedDataSize is not needed.
 
     Args:
-        path: The file with the header.
+        header: The header.
         size: Voxel counts (ni, nj, nk, ...) by ITK.
         frame: Index of the volume.
 
@@ -104,9 +141,8 @@ def read_packed_meta(path: Path, size: Sequence[int], frame: int) -> np.ndarray 
     Raises:
         SuperResolutionError: The stream is damaged, incomplete, or of another length.
     """
-    header = read_header(path)
-    fields, name = header.fields, path.name
-    if fields.get("CompressedData", "")[:1].lower() not in ("t", "1"):
+    fields, path, name = header.fields, header.path, header.path.name
+    if not _is_packed_meta(fields):
         return None
     dtype, data = META_TYPES.get(fields.get("ElementType", "")), fields.get("ElementDataFile", "")
     if dtype is None or not data or data.split()[0] == "LIST" or "%" in data:
@@ -117,26 +153,31 @@ def read_packed_meta(path: Path, size: Sequence[int], frame: int) -> np.ndarray 
     order = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", ""))
     voxel = np.dtype(dtype).newbyteorder(">" if order[:1].lower() in ("t", "1") else "<")
     is_local = data.lower() == "local"
-    source = path if is_local else path.with_name(data)
+    source = path if is_local else path.parent / data
     shape = (*size[2::-1],) if len(size) > 2 else (1, *size[::-1])
     with damage(name), open(source, "rb") as file:
         stream = InflatedFile(file, header.end if is_local else 0)
         return _read_frame(stream, voxel, shape, math.prod(size), frame)
 
 
-def verify_packed_nrrd(header: Header) -> None:
-    """Verify checksum and length of the gzip streams of an NRRD file, if it has any.
+def verify_nrrd(header: Header) -> None:
+    """Verify the length of the voxels of an NRRD file, and the checksum of its gzip streams.
 
     Raises:
-        SuperResolutionError: A stream is damaged or incomplete.
+        SuperResolutionError: A stream is damaged or incomplete, or voxels are missing.
     """
-    if not _is_gzip(header):
-        return
     needed = math.prod(_sizes(header))
     dtype = _dtype(header)
     needed *= dtype.itemsize if dtype else 1
+    if not _is_gzip(header):
+        sources = [source for source, _ in _sources(header)]
+        if header.fields.get("encoding", "").lower() == "raw" and all(map(Path.is_file, sources)):
+            with damage(header.path.name):
+                if needed > sum(source.stat().st_size for source in sources):
+                    raise EOFError("voxels are missing")
+        return
     total = 0
-    with damage(header.path.name):
+    with damage(header.path.name, ValueError):
         for source, start in _sources(header):
             with open(source, "rb") as file:
                 file.seek(start)
@@ -203,7 +244,7 @@ def read_time_frame(header: Header, frame: int) -> np.ndarray:
             "gzip NRRD in one file, or as NIfTI."
         )
     source, start = sources[0]
-    with damage(name), open(source, "rb") as file:
+    with damage(name, ValueError), open(source, "rb") as file:
         file.seek(start)
         stream: BinaryIO | InflatedFile = InflatedFile(file, start) if _is_gzip(header) else file
         return _read_frame(stream, dtype, sizes[2::-1], math.prod(sizes), frame)
@@ -217,6 +258,7 @@ def _read_frame(
 ) -> np.ndarray:
     """Return one frame in native byte order; read everything else to verify the checksum."""
     length = math.prod(shape) * dtype.itemsize
+    check_length(stream, count * dtype.itemsize)
     _skip(stream, frame * length)
     array = np.empty(shape, dtype)
     view = array.reshape(-1).view(np.uint8)
