@@ -115,7 +115,7 @@ def run_once(source, target, options, registry):
         for function, part in (
             (f"{core}.inference.runner.run_network", "network"),
             (f"{core}.intensity.Intensity.normalize", "normalize"),
-            (f"{core}.upsampling.mask_non_finite", "range"),
+            (f"{core}.masking.missing_voxels", "range"),
             (f"{core}.intensity.Intensity.of", "range"),
             (f"{cli}.read_frames", "read"),
             (f"{core}.upsampling.upsample_volume", "upsample"),

@@ -62,14 +62,15 @@ class FramesTest(FolderTest):
 
     def assert_upsampled(self, frames, source):
         """Compare with frames that are upsampled one by one with the range of all."""
-        arrays = [read_volume(source, n).array for n in range(COUNT)]
-        limits = common_intensity_range(arrays, sum(array.size for array in arrays))
+        volumes = [read_volume(source, n) for n in range(COUNT)]
+        total = sum(volume.array.size for volume in volumes)
+        limits = common_intensity_range(volumes, total)
         options = sr.UpsamplingOptions("bicubic", 2, intensity_range=limits)
         self.assertEqual(len(frames), COUNT)
         for n in range(COUNT):
-            expected = upsample_volume(read_volume(source, n), options)
+            expected = upsample_volume(volumes[n], options)
             np.testing.assert_array_equal(frames[n].array, expected.array)
-            self.assertEqual(frames[n].array.dtype, arrays[n].dtype)
+            self.assertEqual(frames[n].array.dtype, volumes[n].array.dtype)
             np.testing.assert_allclose(frames[n].ijk_to_ras, expected.ijk_to_ras, atol=1e-4)
 
 

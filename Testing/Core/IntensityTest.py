@@ -9,13 +9,17 @@ from hypothesis.extra import numpy as hnp
 from MRISuperResLib.core import intensity
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.intensity import Intensity
+from MRISuperResLib.core.volume import Volume
 
 small_shapes = hnp.array_shapes(min_dims=3, max_dims=3, max_side=6)
 narrow_integers = st.sampled_from((np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32))
 
 
 def common_range(volumes):
-    return intensity.common_intensity_range(iter(volumes), sum(volume.size for volume in volumes))
+    """Return the common intensity range of arrays."""
+    total = sum(volume.size for volume in volumes)
+    computed = (Volume(each, np.eye(4), provenance={}) for each in volumes)
+    return intensity.common_intensity_range(computed, total)
 
 
 class IntensityTest(unittest.TestCase):
@@ -88,24 +92,6 @@ class IntensityTest(unittest.TestCase):
 
 
 class InputCheckTest(unittest.TestCase):
-    def test_nan_and_infinite_voxels_are_masked_and_the_input_is_unchanged(self):
-        volume = np.ones((2, 2, 2), np.float32)
-        volume[0, 0, 0], volume[1, 1, 1], volume[0, 1, 0] = np.nan, -np.inf, -3
-        filled, mask = intensity.mask_non_finite(volume)
-        self.assertEqual(mask.sum(), 2)
-        self.assertTrue((filled[mask] == -3).all())
-        self.assertTrue(np.isnan(volume[0, 0, 0]))
-
-    def test_finite_volume_is_not_copied(self):
-        volume = np.ones((2, 2, 2))
-        filled, mask = intensity.mask_non_finite(volume)
-        self.assertIs(filled, volume)
-        self.assertIsNone(mask)
-
-    def test_volume_without_a_finite_voxel_is_refused(self):
-        with self.assertRaisesRegex(SuperResolutionError, "NaN"):
-            intensity.mask_non_finite(np.full((2, 2, 2), np.nan))
-
     def test_intensities_beyond_double_precision_are_refused(self):
         for value, dtype in (
             (1e17, np.float32),
@@ -133,7 +119,7 @@ class InputCheckTest(unittest.TestCase):
 
 
 class CommonRangeTest(unittest.TestCase):
-    @given(st.lists(hnp.arrays(np.int16, small_shapes), min_size=1, max_size=4))
+    @given(st.lists(hnp.arrays(np.uint8, small_shapes), min_size=1, max_size=4))
     def test_common_range_is_that_of_all_volumes_together(self, volumes):
         together = Intensity.of(np.concatenate([volume.ravel() for volume in volumes]))
         self.assertEqual(common_range(volumes), (together.low, together.high))
@@ -153,8 +139,19 @@ class CommonRangeTest(unittest.TestCase):
             common_range([volume, spoilt]),
             common_range([volume]),
         )
-        with self.assertRaisesRegex(SuperResolutionError, "sequence is NaN or infinite"):
+        with self.assertRaisesRegex(SuperResolutionError, "sequence is NaN, infinite"):
             common_range([spoilt, spoilt])
+
+    def test_common_range_ignores_the_fill_value_of_every_volume(self):
+        volumes = [np.random.default_rng(n).integers(0, 700, (4, 5, 6)) for n in range(2)]
+        filled = [np.concatenate([volume, np.full((2, 5, 6), -32768)]) for volume in volumes]
+        self.assertEqual(common_range(filled), common_range(volumes))
+        padded = [
+            Volume(np.where(volume < 50, 300, volume), np.eye(4), padding=volume < 50)
+            for volume in volumes
+        ]
+        above = [volume[volume >= 50].reshape(-1, 1, 1) for volume in volumes]
+        self.assertEqual(intensity.common_intensity_range(padded, 240), common_range(above))
 
     def test_common_range_of_many_voxels_samples_all_rows_and_columns(self):
         volumes = [np.random.default_rng(n).normal(100, 10, (8, 64, 64)) for n in range(4)]

@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 from MRISuperResLib.core.intensity import common_intensity_range
 from MRISuperResLib.core.messages import info, warning
+from MRISuperResLib.scene.nodes import volumeFromNode
 from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.scene.sequences import framesOf, shownVolume
 from scene_helpers import AXES, corners_ras
@@ -89,9 +90,9 @@ class OutputTest(SequenceTaskTestCase):
         while task.isRunning:
             ranges.add(tuple(self.worker.request["options"]["intensity_range"]))
             self.worker.finish()
-        arrays = [slicer.util.arrayFromVolume(frame) for frame in framesOf(sequence)]
-        total = sum(array.size for array in arrays)
-        self.assertEqual(ranges, {common_intensity_range(arrays, total)})
+        volumes = [volumeFromNode(frame) for frame in framesOf(sequence)]
+        total = sum(volume.array.size for volume in volumes)
+        self.assertEqual(ranges, {common_intensity_range(volumes, total)})
 
     def test_sequence_and_frames_have_notice_and_provenance(self):
         sequence = make_sequence()

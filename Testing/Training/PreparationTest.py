@@ -126,8 +126,8 @@ class SlicesTest(PreparationTest):
             (
                 "warning",
                 "non-finite",
-                f"2 of {voxels.size} voxels are NaN or infinite; they were set to the "
-                "smallest value.",
+                f"2 of {voxels.size} voxels are NaN or infinite. Their neighbors are computed "
+                "as if these voxels were dark.",
             ),
             [(message.level, message.code, message.text) for message in made.messages],
         )

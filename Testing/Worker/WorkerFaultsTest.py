@@ -189,11 +189,10 @@ class StageTest(InProcess):
         self.assert_error_of_map(errno.ENOMEM, "memory", "^Out of memory for the output")
 
     def test_temporary_folder_that_disappears_is_an_error(self):
-        def mask(array):
-            shutil.rmtree(self.folder)
-            return array, None
-
-        with mock.patch("MRISuperResLib.core.upsampling.mask_non_finite", mask):
+        with mock.patch(
+            "MRISuperResLib.core.masking.missing_voxels",
+            lambda *arguments: shutil.rmtree(self.folder),
+        ):
             end = answers([self.request()])[-1]
         self.assertEqual(
             (end["event"], end["message"]),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import SuperResolutionError
-from .messages import Message, warning
+from .masking import missing_voxels
+
+if TYPE_CHECKING:
+    from .volume import Volume
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 """Percentiles that become 0 and 1. A few bright vessels or a spike must not decide the contrast of
@@ -44,7 +47,7 @@ class Intensity:
         If these are equal, minimum and maximum replace them; a constant volume becomes 0.
 
         Args:
-            volume: Any shape, integer or real, finite (see `mask_non_finite`).
+            volume: Any shape, integer or real, finite (see `ImageVoxels`).
         """
         return cls(*_range(volume), volume.dtype)
 
@@ -67,27 +70,33 @@ class Intensity:
         return np.clip(stored, limits.min, limits.max).astype(self.dtype)
 
 
-def common_intensity_range(arrays: Iterable[np.ndarray], total: int) -> tuple[float, float]:
+def common_intensity_range(volumes: Iterable[Volume], total: int) -> tuple[float, float]:
     """Compute one intensity range for all volumes of a sequence, so that it does not flicker.
 
     Args:
-        arrays: Any shapes and types; NaN and infinite values are ignored.
+        volumes: Volumes; voxels without image (see `ImageVoxels`) are ignored.
         total: Voxels of all of them.
 
     Returns:
         (low, high) of an `Intensity`.
 
     Raises:
-        SuperResolutionError: No voxel is finite.
+        SuperResolutionError: No voxel is image.
     """
     samples = []
-    for array in arrays:
-        sample = array.ravel()[:: _stride(array.shape, total)]
-        samples.append(sample[np.isfinite(sample)])  # a copy, which does not keep the array
+    for volume in volumes:
+        every = slice(None, None, _stride(volume.array.shape, total))
+        sample = volume.array.ravel()[every]
+        missing = missing_voxels(
+            sample, None if volume.padding is None else volume.padding.ravel()[every]
+        )
+        # a copy, which does not keep the array
+        samples.append(sample.copy() if missing is None else sample[~missing])
     values = np.concatenate(samples)
     if not values.size:
         raise SuperResolutionError(
-            "Every voxel of the sequence is NaN or infinite: there is no image to upsample."
+            "Every voxel of the sequence is NaN, infinite or padding: there is no image to "
+            "upsample."
         )
     return _range(values)
 
@@ -100,42 +109,6 @@ def saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         out = np.clip(values, limits.min, limits.max).astype(dtype)
     out[values >= limits.max] = limits.max
     return out
-
-
-def mask_non_finite(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Replace NaN and infinite voxels by the smallest finite value.
-
-    Args:
-        array: Any shape, integer or real.
-
-    Returns:
-        (array, mask): the array itself and None if all voxels are finite; otherwise a filled copy
-        and a boolean mask of the same shape, True for replaced voxels.
-
-    Raises:
-        SuperResolutionError: No voxel is finite.
-    """
-    if array.dtype.kind != "f":
-        return array, None
-    mask = ~np.isfinite(array)
-    if not mask.any():
-        return array, None
-    if mask.all():
-        raise SuperResolutionError(
-            "Every voxel of the volume is NaN or infinite: there is no image to upsample."
-        )
-    filled = array.copy()
-    filled[mask] = array[~mask].min()
-    return filled, mask
-
-
-def non_finite_warning(mask: np.ndarray) -> Message:
-    """Return the warning that the voxels of a mask of `mask_non_finite` were replaced."""
-    return warning(
-        "non-finite",
-        f"{mask.sum()} of {mask.size} voxels are NaN or infinite; they were set to the "
-        "smallest value.",
-    )
 
 
 def check_range(array: np.ndarray) -> None:

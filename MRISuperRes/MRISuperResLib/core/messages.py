@@ -14,6 +14,7 @@ CODES = frozenset(
         "precision",  # half precision used, or rejected
         "out-of-memory",  # smaller batches, tiles or the CPU were used; the result is the same
         "non-finite",  # NaN or infinite voxels
+        "padding",  # voxels without image, which take no part in the computation
         "crop",  # a reference cropped to a multiple of the scale
         "modality",  # images of another modality than MRI
         "position",  # contradicting or missing position of the voxel grid

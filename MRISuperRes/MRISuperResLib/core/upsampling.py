@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 from . import geometry, provenance
 from .errors import Cancelled, SuperResolutionError, translate_device_errors
 from .geometry import SliceAxis, choose_slice_axis
-from .intensity import Intensity, common_intensity_range, mask_non_finite
+from .intensity import Intensity, common_intensity_range
+from .masking import ImageVoxels
 from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
@@ -62,11 +63,11 @@ def upsample_volume(
 ) -> Volume:
     """Upsample every slice of a volume in place.
 
-    Slices are upsampled in-plane; slice count and slice spacing are unchanged. NaN and infinite
-    voxels are restored in the output. A constant volume keeps its value exactly.
+    Slices are upsampled in-plane; slice count and slice spacing are unchanged. Voxels without image
+    (NaN, infinite, padding; see `ImageVoxels`) and constant volumes keep their values exactly.
 
     Peak memory: the volume, the output and one batch (two on a GPU); for the percentiles a copy of
-    the volume; for NaN and infinite voxels a filled copy and a mask. An output in a file (see
+    the volume; for voxels without image a filled copy and a mask. An output in a file (see
     `allocate`) needs no memory.
 
     Args:
@@ -87,34 +88,28 @@ def upsample_volume(
     """
     method = (registry or MethodRegistry()).get(options)
     axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
-    filled, mask = mask_non_finite(volume.array)
+    voxels = ImageVoxels.of(volume, "The output keeps their values.")
     if options.intensity_range is None:
-        intensity = Intensity.of(filled)
+        intensity = Intensity.of(voxels.values)
     else:
-        intensity = Intensity(*options.intensity_range, filled.dtype)
+        intensity = Intensity(*options.intensity_range, volume.array.dtype)
     factors = axis.factors(method.scale)
 
-    shape = tuple(n * f for n, f in zip(filled.shape, factors[::-1]))
-    output = allocate(shape, filled.dtype)
-    source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (filled, output))
+    shape = tuple(n * f for n, f in zip(volume.array.shape, factors[::-1]))
+    output = allocate(shape, volume.array.dtype)
+    source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (voxels.array, output))
     size = options.batch_size or method.batch_size(*source.shape[1:])
     _upsample_slices(method, source, target, intensity, size, on_progress, is_cancelled)
 
+    if voxels.missing is not None:
+        _restore_masked(voxels.missing, volume.array, output, axis.numpy_axis, method.scale)
     messages = [
         *volume.messages,
         info("slice-axis", f"{axis.description(volume.ijk_to_ras)}."),
+        *voxels.messages,
         *spacing_messages(volume.ijk_to_ras, axis, method.cards),
         *method.messages,
     ]
-    if mask is not None:
-        messages.append(
-            warning(
-                "non-finite",
-                f"{mask.sum()} of {mask.size} voxels are NaN or infinite. They are restored in the "
-                "output; their neighbors were computed as if these voxels were dark.",
-            )
-        )
-        _restore_masked(mask, volume.array, output, axis.numpy_axis, method.scale)
     return Volume(
         output,
         geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
@@ -150,7 +145,7 @@ def upsample_frames(
     registry, count, first = registry or MethodRegistry(), len(frames), frames[0]
     shared, dtypes = options, {first.array.dtype}
 
-    def arrays() -> Iterator[np.ndarray]:
+    def aligned() -> Iterator[Volume]:
         for number in range(count):
             if is_cancelled and is_cancelled():
                 raise Cancelled
@@ -161,10 +156,10 @@ def upsample_frames(
                     "one."
                 )
             dtypes.add(frame.array.dtype)
-            yield frame.array
+            yield frame
 
     if count > 1:
-        limits = common_intensity_range(arrays(), first.array.size * count)
+        limits = common_intensity_range(aligned(), first.array.size * count)
         shared = replace(options, intensity_range=limits)
     dtype = np.result_type(*dtypes)
     axis = choose_slice_axis(first.ijk_to_ras, options.slice_axis, first.size)

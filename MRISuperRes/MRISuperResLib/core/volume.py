@@ -36,6 +36,8 @@ class Volume:
         header: Further fields of the source's header that stay true after upsampling: values by
             the names of ITK's metadata dictionary, such as "sform_code" and "descrip" of NIfTI and
             the user fields of NRRD.
+        padding: Boolean (k, j, i), True for voxels without image as the file declares them; None
+            if it declares none.
 
     Raises:
         SuperResolutionError: The array or the matrix is not that of a scalar volume, or the
@@ -47,6 +49,7 @@ class Volume:
     messages: tuple[Message, ...] = ()
     provenance: dict[str, Any] | None = None
     header: Mapping[str, str] = field(default_factory=dict)
+    padding: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_array(self.array)

@@ -109,10 +109,10 @@ class SequenceUpsampling:
         self._parts = PartsProgress(
             [sliceCount(frame, self._options.slice_axis) for frame in frames]
         )
-        arrays = [volumeFromNode(frame).array for frame in frames]
-        total = sum(array.size for array in arrays)
+        volumes = [volumeFromNode(frame) for frame in frames]
+        total = sum(volume.array.size for volume in volumes)
         self._options = replace(
-            self._options, intensity_range=common_intensity_range(arrays, total)
+            self._options, intensity_range=common_intensity_range(volumes, total)
         )
         self._output, self._provenance = makeEmptyCopy(sequenceNode), None
         return volumeFromNode(frames[0])

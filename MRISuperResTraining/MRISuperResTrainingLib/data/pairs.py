@@ -11,10 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from MRISuperResLib.core import geometry, intensity
+from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.masking import ImageVoxels
 from MRISuperResLib.core.volume import Volume
 
 MAX_SHIFT = 0.1
@@ -86,8 +87,7 @@ def _check_grids(low: Volume, high: Volume, axis: SliceAxis, scale: int) -> None
 
 def _check_content(low: Volume, high: Volume, axis: SliceAxis, scale: int) -> None:
     slices, reference = (
-        np.moveaxis(intensity.mask_non_finite(volume.array)[0], axis.numpy_axis, 0)
-        for volume in (low, high)
+        np.moveaxis(ImageVoxels.of(volume).array, axis.numpy_axis, 0) for volume in (low, high)
     )
     n, height, width = slices.shape
     means = reference.reshape(n, height, scale, width, scale).mean((2, 4), dtype=np.float64)

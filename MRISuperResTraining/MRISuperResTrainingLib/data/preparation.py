@@ -19,6 +19,7 @@ from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.geometry import SliceAxis
 from MRISuperResLib.core.io.checks import ChoiceError
 from MRISuperResLib.core.io.formats import read_frames
+from MRISuperResLib.core.masking import ImageVoxels
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.options import DEFAULT_SCALE
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
@@ -306,19 +307,19 @@ def _normalized(
     Those of an own pair are normalized one by one, as the input is when a model is used: two
     acquisitions have different gains, which a common range would teach the network.
     """
-    voxels, mask = intensity.mask_non_finite(volume.array)
-    stack = np.moveaxis(voxels, axis.numpy_axis, 0)
+    voxels = ImageVoxels.of(volume)
+    stack = np.moveaxis(voxels.array, axis.numpy_axis, 0)
     _check_content(stack)
     size = height, width = stack.shape[1:]
     if side is not None:
         _check_size(stack.shape, side)
         height, width = (round(pixels * side / min(size)) for pixels in size)
-    scale = intensity.Intensity.of(voxels)
+    scale = intensity.Intensity.of(voxels.values)
     slices = np.empty((len(stack), height, width), np.float32)
     for number, voxels_of_slice in enumerate(stack):
         image = scale.normalize(voxels_of_slice)
         slices[number] = image if side is None else resampling.resize(image, (height, width))
-    return slices, [] if mask is None else [intensity.non_finite_warning(mask)]
+    return slices, list(voxels.messages)
 
 
 def _check_content(stack: np.ndarray) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from .. import geometry, resampling
 from ..errors import SuperResolutionError
 from ..geometry import SliceAxis, choose_slice_axis
-from ..intensity import Intensity, mask_non_finite, non_finite_warning
+from ..intensity import Intensity
+from ..masking import ImageVoxels
 from ..messages import Message, info
 from ..metrics.full_reference import foreground
 from ..options import ComparisonOptions
@@ -40,7 +41,7 @@ class SliceStack:
         scored: Numbers of the slices over which scores are averaged, see `scored_slices`.
         fullest: Number of the slice with the largest foreground.
         lesions: The fullest slice with synthetic lesions.
-        messages: Messages about slice direction, crop and non-finite voxels.
+        messages: Messages about slice direction, crop and voxels without image.
     """
 
     def __init__(
@@ -55,12 +56,13 @@ class SliceStack:
                 its sides in the plane are those of the reference, divided by the scale.
 
         Raises:
-            SuperResolutionError: The slices are too small, or no voxel is finite.
+            SuperResolutionError: The slices are too small, or no voxel is image.
         """
         self._options = options
-        array, mask = mask_non_finite(volume.array)
+        voxels = ImageVoxels.of(volume)
+        array = voxels.array
         self.axis: SliceAxis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
-        self.intensity = Intensity.of(array)
+        self.intensity = Intensity.of(voxels.values)
         whole = np.moveaxis(array, self.axis.numpy_axis, 0)
         self._source = (
             resampling.crop_to_multiple(whole, options.scale) if options.reference else whole
@@ -68,14 +70,16 @@ class SliceStack:
         self.low_shape, self.shape = self._sides(whole.shape[1:])
         slices = np.broadcast_to(False, (len(self), *self.shape))
         self.output_shape: tuple[int, ...] = self._to_volume(slices).shape
-        self.messages: list[Message] = self._describe(volume, whole.shape[1:], mask)
+        self.messages: list[Message] = self._describe(volume, whole.shape[1:])
+        self.messages += voxels.messages
         if options.reference:
             matrix = volume.ijk_to_ras
             factors = np.divide(1, self.axis.factors(options.scale))
             low_matrix = geometry.upsampled_ijk_to_ras(matrix, factors)
-            degraded = self._degrade_all() if low is None else mask_non_finite(low.array)[0]
-            self.low = Volume(degraded, low_matrix, header=volume.header)
-            self.low_intensity = Intensity.of(self.low.array)
+            acquired = low or Volume(self._degrade_all(), low_matrix)
+            low_voxels = ImageVoxels.of(acquired)
+            self.low = Volume(low_voxels.array, low_matrix, header=volume.header)
+            self.low_intensity = Intensity.of(low_voxels.values)
         else:
             factors = np.array(self.axis.factors(options.scale))
             matrix = geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors)
@@ -145,9 +149,7 @@ class SliceStack:
             )
         return (rows, columns), (rows * scale, columns * scale)
 
-    def _describe(
-        self, volume: Volume, whole: tuple[int, ...], mask: np.ndarray | None
-    ) -> list[Message]:
+    def _describe(self, volume: Volume, whole: tuple[int, ...]) -> list[Message]:
         messages = [info("slice-axis", f"{self.axis.description(volume.ijk_to_ras)}.")]
         if whole != self._source.shape[1:]:
             messages.append(
@@ -157,8 +159,6 @@ class SliceStack:
                     f"pixels, multiples of {self._options.scale}.",
                 )
             )
-        if mask is not None:
-            messages.append(non_finite_warning(mask))
         return messages
 
     def _degrade_all(self) -> np.ndarray:

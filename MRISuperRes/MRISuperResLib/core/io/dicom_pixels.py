@@ -172,6 +172,31 @@ def _smallest(pixels: np.ndarray, image: Slice) -> np.ndarray:
     return pixels
 
 
+def padding_of(image: Slice, pixels: np.ndarray) -> np.ndarray | None:
+    """Return which rescaled pixels (j, i) of an image are padding; None if it declares none.
+
+    The values of padding are those from PixelPaddingValue to PixelPaddingRangeLimit (DICOM PS3.3,
+    C.7.5.1.1.2). A value of 0 is left to the image: it is also the air of ordinary MR images.
+    """
+    dataset = image.dataset
+    declared = [
+        image.numbers(keyword, 1) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    ]
+    stored = [int(number[0]) for number in declared if number is not None]
+    if declared[0] is None:
+        return None
+    try:
+        kind = "i" if int(dataset.PixelRepresentation) else "u"
+        # the conversion wraps numbers that are written with the other sign
+        cells = np.array(stored).astype(f"{kind}{int(dataset.BitsAllocated) // 8}")
+        ends = _rescaled(cells, image).astype(pixels.dtype)
+    except DAMAGED as e:
+        raise undecodable(image.path) from e
+    if not ends.any():
+        return None
+    return (pixels >= ends.min()) & (pixels <= ends.max())
+
+
 def _rescaled(stored: np.ndarray, image: Slice) -> np.ndarray:
     """Apply bits stored, photometric interpretation and rescale slope as GDCM does.
 

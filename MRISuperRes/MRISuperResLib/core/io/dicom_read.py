@@ -37,7 +37,7 @@ from .derived_image import readable_header
 from .dicom_file import DAMAGED, PIXEL_DATA, BoundedFile, Slice, may_be_dicom
 from .dicom_geometry import grid_of
 from .dicom_multiframe import split_file
-from .dicom_pixels import read_pixels, read_slices, undecodable
+from .dicom_pixels import padding_of, read_pixels, read_slices, undecodable
 from .inflate import damage, is_packed, open_file
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -79,8 +79,7 @@ def read_dicom(path: str | Path, frame: int | None = None, series: str | None = 
         SuperResolutionError: (kind "input") The images do not form one complete scalar volume;
             (kind "memory") they do not fit into memory.
     """
-    found = find_series(path, frame, series)
-    return Volume(_voxels(found), found.ijk_to_ras, found.messages)
+    return _volume(find_series(path, frame, series))
 
 
 def find_series(path: str | Path, frame: int | None = None, series: str | None = None) -> Series:
@@ -114,7 +113,7 @@ def frame_reader(path: Path, series: str | None = None) -> Callable[[int], Volum
         with read_errors(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = _arrange(path.name, slices, frame, list(noted))
-        return Volume(_voxels(found), found.ijk_to_ras, found.messages)
+        return _volume(found)
 
     return read
 
@@ -306,12 +305,19 @@ def _check_image(image: Slice) -> None:
         )
 
 
-def _voxels(series: Series) -> np.ndarray:
-    """Return (k, j, i) in a type that holds the differently scaled values of all slices."""
+def _volume(series: Series) -> Volume:
+    """Read the pixels; the voxel type holds the differently scaled values of all slices."""
     try:
         with read_errors(series.name), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             images = read_slices(series.slices)
-        return np.stack(images).astype(np.result_type(*images), copy=False)
+            masks = [padding_of(*pair) for pair in zip(series.slices, images)]
+        padding = None
+        if any(mask is not None and mask.any() for mask in masks):
+            padding = np.stack(
+                [np.zeros(i.shape, bool) if m is None else m for i, m in zip(images, masks)]
+            )
+        array = np.stack(images).astype(np.result_type(*images), copy=False)
     except MemoryError as e:
         raise out_of_memory(series.name, series.size, 8) from e
+    return Volume(array, series.ijk_to_ras, series.messages, padding=padding)
