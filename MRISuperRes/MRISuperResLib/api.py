@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
-from numpy.typing import ArrayLike
-
-from .core.errors import SuperResolutionError
-from .core.io.checks import ChoiceError
-from .core.io.formats import read_first_frame
 from .core.messages import Message
 from .core.methods.registry import MethodRegistry, default_comparison_methods
 from .core.models.card import ModelCard
@@ -26,17 +20,14 @@ from .core.options import (
 )
 from .core.progress import CancelCheck, ProgressCallback
 from .core.upsampling import upsample_frames, upsample_volume
-from .core.volume import Frames, Volume, is_sitk_image
+from .core.volume import Frames, Volume
+from .sources import frames_of, mask_of, sources_of, volume_of
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from .core.audit.findings import AuditReport, Findings
     from .core.comparison.compare import Comparison
     from .core.methods.interpolation import Method
-
-    Source: TypeAlias = str | os.PathLike[str] | Volume | sitk.Image | tuple[ArrayLike, ArrayLike]
-    """A file or DICOM folder, a Volume, a SimpleITK image, or (array (k, j, i), ijk_to_ras)."""
+    from .sources import Mask, Source
 
 
 class _Options(TypedDict, total=False):
@@ -48,6 +39,8 @@ class _Options(TypedDict, total=False):
     device: str
     precision: str
     batch_size: int | None
+    clip: str
+    mask: Mask | None
     frame: int | None
     series: str | None
     on_progress: ProgressCallback | None
@@ -71,6 +64,8 @@ def upsample(
     device: str = "auto",
     precision: str = "auto",
     batch_size: int | None = None,
+    clip: str = "none",
+    mask: Mask | None = None,
     frame: int | None = None,
     frames: Literal["all"] | None = None,
     series: str | None = None,
@@ -89,6 +84,9 @@ def upsample(
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto" (half precision on GPUs made for it), "float32" or "half".
         batch_size: Slices per batch. None: chosen from the slice size.
+        clip: "input" keeps the output within the range of the input's intensities; or "none".
+        mask: Path, Volume, SimpleITK image, or array on the voxel grid of the input, not 0 inside.
+            The method upsamples the inside alone, bicubic interpolation the rest.
         frame: Index of the volume in a 4D file, counted from 0.
         frames: "all" upsamples all frames of a 4D file, with one intensity range.
         series: Series Instance UID, for a DICOM folder with several series.
@@ -103,12 +101,24 @@ def upsample(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
-    options = UpsamplingOptions(model, scale, slice_axis, device, precision, batch_size)
+    options = UpsamplingOptions(model, scale, slice_axis, device, precision, batch_size, clip=clip)
     if frames is None:
-        volume = _volume(source, frame, series)
-        return upsample_volume(volume, options, on_progress=on_progress, is_cancelled=is_cancelled)
-    opened = _frames(source, frame, series)
-    return upsample_frames(opened, options, on_progress=on_progress, is_cancelled=is_cancelled)
+        volume = volume_of(source, frame, series)
+        return upsample_volume(
+            volume,
+            options,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+            mask=mask_of(mask, volume),
+        )
+    opened = frames_of(source, frame, series)
+    return upsample_frames(
+        opened,
+        options,
+        on_progress=on_progress,
+        is_cancelled=is_cancelled,
+        mask=mask_of(mask, opened[0]),
+    )
 
 
 def compare(
@@ -175,7 +185,7 @@ def compare(
         perceptual,
     )
     return compare_methods(
-        _volume(source, frame, series),
+        volume_of(source, frame, series),
         options,
         registry=registry,
         on_progress=on_progress,
@@ -244,8 +254,8 @@ def audit(
     ]
     findings: dict[int, dict[str, dict[str, Findings]]] = {each: {} for each in scales}
     messages: list[Message] = []
-    for number, source in enumerate(_sources(sources), 1):
-        volume = _volume(source, first=True)
+    for number, source in enumerate(sources_of(sources), 1):
+        volume = volume_of(source, first=True)
         name = Path(source).name if isinstance(source, (str, os.PathLike)) else f"volume {number}"
         if any(name in volumes for volumes in findings.values()):
             name = f"{name} ({number})"
@@ -296,49 +306,3 @@ def load_model(
             the device does not exist.
     """
     return MethodRegistry().get(UpsamplingOptions(name, scale, device=device, precision=precision))
-
-
-def _volume(
-    source: Source, frame: int | None = None, series: str | None = None, first: bool = False
-) -> Volume:
-    """Read or convert a source; issue the warnings about a file before the work."""
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        try:
-            volume = read_first_frame(path) if first else Volume.read(path, frame, series)
-        except ChoiceError as error:
-            advice = f"Choose one with sr.Volume.read(path, {error.choice}=…)."
-            raise SuperResolutionError(f"{error.state} {advice}") from error
-        _warn(volume)
-        return volume
-    if frame is not None or series is not None:
-        raise SuperResolutionError(
-            "“frame” and “series” select a volume in a file: give the path of a file or folder.",
-            "settings",
-        )
-    return Volume.of(source)
-
-
-def _frames(source: Source, frame: int | None, series: str | None) -> Frames:
-    """Open all frames of a source."""
-    if not isinstance(source, (str, os.PathLike)) or frame is not None:
-        raise SuperResolutionError(
-            'frames="all" takes the path of a file or folder, and excludes “frame”.', "settings"
-        )
-    opened = Frames.read(Path(source), series)
-    _warn(opened[0])
-    return opened
-
-
-def _warn(volume: Volume) -> None:
-    for message in volume.messages:
-        if message.is_warning:
-            warnings.warn(message.text, stacklevel=4)
-
-
-def _sources(sources: Source | Iterable[Source]) -> Iterable[Source]:
-    if isinstance(sources, (str, os.PathLike, Volume, tuple)):
-        return [sources]
-    if is_sitk_image(sources):
-        return [sources]
-    return cast("Iterable[Source]", sources)

@@ -117,6 +117,25 @@ class UpsampleTest(CommandLineTest):
             read_volume(self.output).array, array().repeat(4, 0).repeat(4, 1)
         )
 
+    def test_mask_and_clip_reach_the_upsampling_and_the_record(self):
+        inside = np.zeros((5, 8, 9), np.uint8)
+        inside[1:3, 2:6, 3:7] = 1
+        mask = self.folder / "mask.nii.gz"
+        write_volume(mask, Volume(inside, grid(), provenance={}))
+        words = ("--model", "nearest", "--mask", mask, "--clip", "input")
+        code, _, err = run("upsample", self.input, self.output, *words)
+        self.assertEqual(code, 0, err)
+        record = json.loads((self.folder / "out.nrrd.json").read_text(encoding="utf-8"))
+        self.assertEqual(record["mask"], {"voxels": 32, "file": "mask.nii.gz"})
+        self.assertEqual(record["options"]["clip"], "input")
+        large = inside.repeat(2, 1).repeat(2, 2) > 0
+        source, result = read_volume(self.input).array, read_volume(self.output).array
+        np.testing.assert_array_equal(result[large], source.repeat(2, 1).repeat(2, 2)[large])
+        write_volume(mask, Volume(inside[1:], grid(), provenance={}))
+        self.assert_refused(
+            "do not lie on one voxel grid", "upsample", self.input, self.output, *words
+        )
+
     def test_a_series_of_a_dicom_folder_can_be_chosen(self):
         (self.folder / "scan").mkdir()
         write_series(self.folder / "scan", 3, series="1.2.3")

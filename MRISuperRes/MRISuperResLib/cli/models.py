@@ -8,13 +8,51 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.models.card import AUDIT_LEGEND
+from ..core.models.card import AUDIT_LEGEND, STAGES
 from ..core.models.store import ModelStore, user_models_folder
 from ..core.resampling import INTERPOLATIONS
 from ..core.system import check_address_space
+from . import help_texts
 from .console import format_columns
 
 INTERPOLATION_TITLE = "Interpolation as in MATLAB's imresize, without learning"
+
+
+def add_models_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the commands and their arguments."""
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listed = actions.add_parser("list", help="list all models")
+    listed.add_argument("--json", action="store_true", help="print the model cards as JSON")
+    listed.set_defaults(command="models list")
+    show = actions.add_parser("show", help="show a model card")
+    show.add_argument("name", metavar="NAME", help="a model, see models list")
+    show.set_defaults(command="models show")
+    install = actions.add_parser(
+        "install",
+        help="install a user model",
+        description="Install a model: NAME.safetensors with NAME.json beside it.",
+    )
+    install.add_argument("file", metavar="FILE", help="either of the two files")
+    install.set_defaults(command="models install")
+    imported = actions.add_parser(
+        "import",
+        help="convert a checkpoint of another tool",
+        description=help_texts.IMPORT_DESCRIPTION,
+    )
+    imported.add_argument("file", metavar="FILE", help="the checkpoint")
+    imported.add_argument("--name", required=True, help="name of the new model")
+    imported.add_argument("--title", default="", help="title for lists; default: the file name")
+    imported.add_argument(
+        "--stage",
+        choices=STAGES,
+        default="gan",
+        help="psnr for a faithful model, gan for one that may hallucinate (default: %(default)s)",
+    )
+    imported.add_argument("--license", default="", help="license of the checkpoint, for the card")
+    imported.set_defaults(command="models import")
+    remove = actions.add_parser("remove", help="remove a user model")
+    remove.add_argument("name", metavar="NAME", help="a user model, see models list")
+    remove.set_defaults(command="models remove")
 
 
 def run(arguments: argparse.Namespace) -> str:

@@ -10,9 +10,9 @@ from .. import __version__
 from ..core.errors import SuperResolutionError
 from ..core.geometry import SLICE_AXES
 from ..core.io.formats import OUTPUT_EXTENSIONS
-from ..core.models.card import STAGES
 from ..core.options import (
     AUDITED_SLICES,
+    CLIPS,
     DEFAULT_SCALE,
     PERCEPTUAL_METRICS,
     PRECISIONS,
@@ -20,6 +20,7 @@ from ..core.options import (
 )
 from ..core.resampling import DEGRADATIONS
 from . import help_texts
+from .models import add_models_arguments
 
 DICOM = "dicom"
 """Output format of a folder with a DICOM series."""
@@ -64,7 +65,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         ("batch", _add_batch),
         ("compare", _add_compare),
         ("audit", _add_audit),
-        ("models", _add_models),
+        ("models", add_models_arguments),
     ):
         summary, description, examples = help_texts.COMMANDS[name]
         add_arguments(
@@ -81,6 +82,12 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         help="the file to write; replaced only when the new one is complete",
     )
     _add_model_options(parser)
+    parser.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="volume on the grid of IN, not 0 inside: the method upsamples the inside alone, "
+        "bicubic interpolation the rest",
+    )
     parser.add_argument(
         "--dicom",
         action="store_true",
@@ -196,42 +203,6 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="audit")
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed = actions.add_parser("list", help="list all models")
-    listed.add_argument("--json", action="store_true", help="print the model cards as JSON")
-    listed.set_defaults(command="models list")
-    show = actions.add_parser("show", help="show a model card")
-    show.add_argument("name", metavar="NAME", help="a model, see models list")
-    show.set_defaults(command="models show")
-    install = actions.add_parser(
-        "install",
-        help="install a user model",
-        description="Install a model: NAME.safetensors with NAME.json beside it.",
-    )
-    install.add_argument("file", metavar="FILE", help="either of the two files")
-    install.set_defaults(command="models install")
-    imported = actions.add_parser(
-        "import",
-        help="convert a checkpoint of another tool",
-        description=help_texts.IMPORT_DESCRIPTION,
-    )
-    imported.add_argument("file", metavar="FILE", help="the checkpoint")
-    imported.add_argument("--name", required=True, help="name of the new model")
-    imported.add_argument("--title", default="", help="title for lists; default: the file name")
-    imported.add_argument(
-        "--stage",
-        choices=STAGES,
-        default="gan",
-        help="psnr for a faithful model, gan for one that may hallucinate (default: %(default)s)",
-    )
-    imported.add_argument("--license", default="", help="license of the checkpoint, for the card")
-    imported.set_defaults(command="models import")
-    remove = actions.add_parser("remove", help="remove a user model")
-    remove.add_argument("name", metavar="NAME", help="a user model, see models list")
-    remove.set_defaults(command="models remove")
-
-
 def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for degradation, perceptual metric, slice axis, device and precision."""
     _add_degradation(parser)
@@ -265,6 +236,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         choices=SCALES,
         metavar="N",
         help="2, 4 or 8; default: the model's, or 2",
+    )
+    parser.add_argument(
+        "--clip",
+        choices=CLIPS,
+        default="none",
+        metavar="RANGE",
+        help="input: keep the output within the range of the input; none (default)",
     )
 
 

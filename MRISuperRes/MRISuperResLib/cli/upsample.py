@@ -10,7 +10,13 @@ from pathlib import Path
 
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import claim
-from ..core.io.formats import check_output, copy_gradient_tables, read_frames, write_volume
+from ..core.io.formats import (
+    check_output,
+    copy_gradient_tables,
+    read_frames,
+    read_volume,
+    write_volume,
+)
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck, format_elapsed
@@ -45,6 +51,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             is_cancelled,
             arguments.frame,
             arguments.series,
+            arguments.mask,
         )
     size = "×".join(map(str, volume.size))
     count = (volume.provenance or {}).get("frames", 1)
@@ -64,6 +71,7 @@ def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
         slice_axis=arguments.slice_axis,
         device=arguments.device,
         precision=arguments.precision,
+        clip=arguments.clip,
     )
 
 
@@ -110,6 +118,7 @@ def upsample_file(
     is_cancelled: CancelCheck,
     frame: int | None = None,
     series: str | None = None,
+    mask: str | Path | None = None,
 ) -> Volume:
     """Read, upsample and write a volume, or all frames of a 4D file.
 
@@ -128,6 +137,8 @@ def upsample_file(
         result = upsampled[number]
         record = result.provenance or {}
         record["input"] = record.get("input", {}) | provenance
+        if mask is not None:
+            record["mask"] |= {"file": Path(mask).name}
         known = {message.text for message in shown}
         new = [message for message in result.messages if message.text not in known]
         if written:
@@ -147,6 +158,7 @@ def upsample_file(
             registry=registry,
             on_progress=console.progress,
             is_cancelled=is_cancelled,
+            mask=None if mask is None else read_volume(mask),
         )
         write(Frames(len(frames), recorded))
     except MemoryError as error:

@@ -1,4 +1,4 @@
-"""Voxels without image: NaN and infinite ones, padding, and the fill value of a resampling."""
+"""Voxels that take no part: those without image (NaN, padding, fill values), or outside a mask."""
 
 from __future__ import annotations
 
@@ -67,6 +67,63 @@ class ImageVoxels:
     def values(self) -> np.ndarray:
         """The intensities of the image: any shape."""
         return self.array if self.missing is None else self.array[~self.missing]
+
+    def values_inside(self, inside: np.ndarray) -> np.ndarray:
+        """Return the intensities of the image inside a mask, (n,).
+
+        Raises:
+            SuperResolutionError: There are none (kind "settings").
+        """
+        is_image = inside if self.missing is None else inside & ~self.missing
+        if not is_image.any():
+            raise SuperResolutionError(
+                "The mask holds no voxel of the image: draw it on the anatomy.", "settings"
+            )
+        return self.array[is_image]
+
+
+def inside_of(mask: Volume, volume: Volume) -> np.ndarray:
+    """Return the voxels of a volume that lie inside a mask.
+
+    Args:
+        mask: A volume on the same voxel grid; inside it is neither 0 nor NaN.
+        volume: The volume.
+
+    Returns:
+        Boolean (k, j, i).
+
+    Raises:
+        SuperResolutionError: The grids differ (kind "settings").
+    """
+    if not mask.is_aligned_with(volume):
+        described = " and ".join(
+            f"{'×'.join(map(str, each.size))} voxels of "
+            f"{'×'.join(f'{side:.3g}' for side in each.spacing)} mm"
+            for each in (mask, volume)
+        )
+        raise SuperResolutionError(
+            f"The mask and the volume do not lie on one voxel grid ({described}, or another "
+            "place). Resample the mask to the volume by nearest neighbor.",
+            "settings",
+        )
+    return (mask.array != 0) & (mask.array == mask.array)
+
+
+def extended(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Replace the pixels outside a mask by the nearest ones inside.
+
+    A network sees them instead of what is outside, without an edge where the mask ends.
+
+    Args:
+        image: (h, w).
+        inside: Boolean (h, w), not all False.
+    """
+    # Imported here because the panel imports this module and must not wait for scipy.
+    from scipy.ndimage import distance_transform_edt
+
+    rows, columns = distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    nearest: np.ndarray = image[rows, columns]
+    return nearest
 
 
 def missing_voxels(array: np.ndarray, padding: np.ndarray | None = None) -> np.ndarray | None:

@@ -27,6 +27,7 @@ from .validation import (
 SCALES = (2, 4, 8)
 DEFAULT_SCALE = 2
 PRECISIONS = ("auto", "float32", "half")
+CLIPS = ("none", "input")
 PERCEPTUAL_METRICS = ("none", "niqe", "pi")
 MIN_METHODS, MAX_METHODS = 2, 8
 MAX_AUDIT_METHODS = 64
@@ -128,6 +129,8 @@ class UpsamplingOptions(Validated):
         batch_size: Slices per batch. None: chosen from the slice size.
         intensity_range: (low, high), the stored intensities that become 0 and 1 for the network,
             so that several volumes can share them. None: percentiles of the volume.
+        clip: "input" limits the output to the range of the input's intensities; "none" keeps what
+            the method computes.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -140,6 +143,7 @@ class UpsamplingOptions(Validated):
     precision: str = setting(one_of(*PRECISIONS), "auto")
     batch_size: int | None = setting(optional(integer(1)), None)
     intensity_range: tuple[float, float] | None = setting(optional(_intensity_range()), None)
+    clip: str = setting(one_of(*CLIPS), "none")
 
 
 @dataclass(frozen=True)

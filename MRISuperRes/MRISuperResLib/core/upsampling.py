@@ -13,22 +13,20 @@ from . import geometry, provenance
 from .errors import Cancelled, SuperResolutionError, translate_device_errors
 from .geometry import SliceAxis, choose_slice_axis
 from .intensity import Intensity, common_intensity_range
-from .masking import ImageVoxels
+from .masking import ImageVoxels, inside_of
 from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
 from .options import UpsamplingOptions
-from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback, ProgressMeter
+from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback
+from .slices import restore_missing, upsample_inside, upsample_slices
 from .volume import Frames, Volume
 
 if TYPE_CHECKING:
-    from .methods.interpolation import Method
+    pass
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 """Allocates an output array (shape, dtype), in memory or in a file."""
-StartedBatch = tuple[list[int], Callable[[], np.ndarray]]
-"""Numbers of the slices, and a function that waits for them; see `Method.start`."""
-
 MAX_SPACING_RATIO = 1.25
 """In-plane spacings that differ by at most this factor from a training volume count as trained on:
 the spacings of the training volumes of one anatomy are about as far apart."""
@@ -59,6 +57,7 @@ def upsample_volume(
     registry: MethodRegistry | None = None,
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
+    mask: Volume | None = None,
     allocate: Allocate = allocate_in_memory,
 ) -> Volume:
     """Upsample every slice of a volume in place.
@@ -76,6 +75,9 @@ def upsample_volume(
         registry: Registry that keeps networks loaded between tasks; None: a new one.
         on_progress: Called with the progress in slices, first with none done.
         is_cancelled: Called before every batch; the task stops when it returns True.
+        mask: Volume on the voxel grid of the input, not 0 inside. The method upsamples the inside,
+            with the intensity range of the inside and nothing of what is outside; bicubic
+            interpolation upsamples the outside. None: no mask.
         allocate: Allocates the output array.
 
     Returns:
@@ -86,11 +88,13 @@ def upsample_volume(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
+    inside = None if mask is None else inside_of(mask, volume)
     method = (registry or MethodRegistry()).get(options)
     axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
     voxels = ImageVoxels.of(volume, "The output keeps their values.")
     if options.intensity_range is None:
-        intensity = Intensity.of(voxels.values)
+        values = voxels.values if inside is None else voxels.values_inside(inside)
+        intensity = Intensity.of(values)
     else:
         intensity = Intensity(*options.intensity_range, volume.array.dtype)
     factors = axis.factors(method.scale)
@@ -99,10 +103,16 @@ def upsample_volume(
     output = allocate(shape, volume.array.dtype)
     source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (voxels.array, output))
     size = options.batch_size or method.batch_size(*source.shape[1:])
-    _upsample_slices(method, source, target, intensity, size, on_progress, is_cancelled)
+    if inside is None or inside.all():
+        upsample_slices(method, source, target, intensity, size, on_progress, is_cancelled)
+    else:
+        parts = np.moveaxis(inside, axis.numpy_axis, 0)
+        upsample_inside(method, source, target, parts, intensity, size, on_progress, is_cancelled)
 
+    if options.clip == "input":
+        np.clip(output, voxels.values.min(), voxels.values.max(), out=output)
     if voxels.missing is not None:
-        _restore_masked(voxels.missing, volume.array, output, axis.numpy_axis, method.scale)
+        restore_missing(voxels.missing, volume.array, output, axis.numpy_axis, method.scale)
     messages = [
         *volume.messages,
         info("slice-axis", f"{axis.description(volume.ijk_to_ras)}."),
@@ -110,11 +120,14 @@ def upsample_volume(
         *spacing_messages(volume.ijk_to_ras, axis, method.cards),
         *method.messages,
     ]
+    record = provenance.describe_upsampling(volume, options, method, axis, intensity)
+    if inside is not None:
+        record["mask"] = {"voxels": int(np.count_nonzero(inside))}
     return Volume(
         output,
         geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
         tuple(messages),
-        provenance.describe_upsampling(volume, options, method, axis, intensity),
+        record,
         volume.header,
     )
 
@@ -126,6 +139,7 @@ def upsample_frames(
     registry: MethodRegistry | None = None,
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
+    mask: Volume | None = None,
 ) -> Frames:
     """Upsample all frames of a 4D image, with one intensity range so that they do not flicker.
 
@@ -137,6 +151,7 @@ def upsample_frames(
         registry: As in `upsample_volume`.
         on_progress: Called with the progress in slices of all frames.
         is_cancelled: Called between frames and before every batch.
+        mask: As in `upsample_volume`, for all frames.
 
     Raises:
         SuperResolutionError: The frames are not alike, or one cannot be read.
@@ -144,6 +159,7 @@ def upsample_frames(
     """
     registry, count, first = registry or MethodRegistry(), len(frames), frames[0]
     shared, dtypes = options, {first.array.dtype}
+    outside = None if mask is None else ~inside_of(mask, first)
 
     def aligned() -> Iterator[Volume]:
         for number in range(count):
@@ -156,7 +172,7 @@ def upsample_frames(
                     "one."
                 )
             dtypes.add(frame.array.dtype)
-            yield frame
+            yield frame if outside is None else _without(frame, outside)
 
     if count > 1:
         limits = common_intensity_range(aligned(), first.array.size * count)
@@ -177,6 +193,7 @@ def upsample_frames(
             registry=registry,
             on_progress=report,
             is_cancelled=is_cancelled,
+            mask=mask,
         )
         if count == 1:
             return result
@@ -187,37 +204,10 @@ def upsample_frames(
     return Frames(count, upsampled)
 
 
-def batches(
-    total: int,
-    size: int,
-    on_progress: ProgressCallback | None = None,
-    is_cancelled: CancelCheck | None = None,
-) -> Iterator[slice]:
-    """Divide slices into batches, and report progress between them.
-
-    Args:
-        total: Number of slices.
-        size: Slices per batch.
-        on_progress: Called with the progress, first with nothing done.
-        is_cancelled: Called before every batch and after the last.
-
-    Yields:
-        Index ranges of the batches.
-
-    Raises:
-        Cancelled: `is_cancelled` returned True.
-    """
-    meter = ProgressMeter()
-    for start in range(0, total, size):
-        if is_cancelled and is_cancelled():
-            raise Cancelled
-        if on_progress and start == 0:
-            on_progress(meter.update(0, total))
-        yield slice(start, start + size)
-        if on_progress:
-            on_progress(meter.update(min(start + size, total), total))
-    if is_cancelled and is_cancelled():
-        raise Cancelled
+def _without(volume: Volume, outside: np.ndarray) -> Volume:
+    """Return a volume whose voxels outside a mask count as padding."""
+    padding = outside if volume.padding is None else outside | volume.padding
+    return replace(volume, padding=padding)
 
 
 def spacing_messages(
@@ -268,62 +258,3 @@ def _spacing_text(spacings: Iterable[Iterable[float]]) -> str:
     if len(pairs) > 3:
         return f"{pairs[0][0]:.3g}–{max(pair[-1] for pair in pairs):.3g}"
     return ", ".join("×".join(dict.fromkeys(f"{side:.3g}" for side in pair)) for pair in pairs)
-
-
-def _upsample_slices(
-    method: Method,
-    source: np.ndarray,
-    target: np.ndarray,
-    intensity: Intensity,
-    size: int,
-    on_progress: ProgressCallback | None,
-    is_cancelled: CancelCheck | None,
-) -> None:
-    """Fill target (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
-
-    A batch is fetched after the next one has been started, so that a GPU never waits. Constant
-    slices, as outside of the body, are upsampled once per gray level.
-    """
-    is_flat = [image.min() == image.max() for image in source]
-    levels = {image[0, 0] for image, flat in zip(source, is_flat) if flat}
-    is_constant = all(is_flat) and len(levels) == 1
-    first_of_level: dict[np.generic, int] = {}
-
-    def is_computed(number: int) -> bool:
-        """Skip flat slices that equal an earlier one, and all slices of a constant volume."""
-        if not is_flat[number]:
-            return True
-        level = source[number, 0, 0]
-        return not is_constant and first_of_level.setdefault(level, number) == number
-
-    started: StartedBatch | None = None
-    for part in batches(len(source), size, on_progress, is_cancelled):
-        numbers = [number for number in range(len(source))[part] if is_computed(number)]
-        previous, started = started, None
-        if numbers:
-            started = numbers, method.start(intensity.normalize(source[numbers]), intensity)
-        _store(previous, target)
-    _store(started, target)
-    if is_constant:
-        target[...] = source[0, 0, 0]
-        return
-    for number in np.flatnonzero(is_flat):
-        target[number] = target[first_of_level[source[number, 0, 0]]]
-
-
-def _store(batch: StartedBatch | None, target: np.ndarray) -> None:
-    """Wait for a batch, if there is one, and store its slices."""
-    if batch is not None:
-        numbers, finish = batch
-        target[numbers] = finish()
-
-
-def _restore_masked(
-    mask: np.ndarray, volume: np.ndarray, output: np.ndarray, numpy_axis: int, scale: int
-) -> None:
-    """Copy the masked voxels of the volume to the output."""
-    slices = (np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
-    for masked, image, target in zip(*slices):
-        if masked.any():
-            upsampled, values = (a.repeat(scale, 0).repeat(scale, 1) for a in (masked, image))
-            target[upsampled] = values[upsampled]

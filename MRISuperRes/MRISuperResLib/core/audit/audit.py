@@ -20,7 +20,7 @@ from ..methods.registry import MethodRegistry
 from ..metrics.full_reference import foreground
 from ..options import AuditOptions
 from ..progress import CancelCheck, ProgressCallback
-from ..upsampling import batches
+from ..slices import batches
 from ..volume import Volume
 from .findings import LESION_CONTRAST, AuditedLesion, Findings
 from .sfrc import SIDE, ReferenceSlice

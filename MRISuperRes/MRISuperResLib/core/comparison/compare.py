@@ -18,7 +18,8 @@ from ..metrics.full_reference import PEAK
 from ..options import ComparisonOptions, MethodName
 from ..progress import CancelCheck, ProgressCallback
 from ..resampling import back_project
-from ..upsampling import allocate_in_memory, batches, spacing_messages
+from ..slices import batches
+from ..upsampling import allocate_in_memory, spacing_messages
 from ..volume import Volume
 from .lesions import LesionScore
 from .scores import PERCEPTUAL, Metric, ScoreTable, SliceScores, Values, metrics_of

@@ -39,6 +39,13 @@ class Method(Protocol):
         """The cards of its networks: none, one, or the two of a blend."""
 
     @property
+    def reach(self) -> int | None:
+        """Low-resolution pixels beyond which a result does not depend on a slice.
+
+        None: it may depend on the whole slice, or nothing is gained by a part of it.
+        """
+
+    @property
     def device(self) -> torch.device | str:
         """Current device; the CPU after a GPU ran out of memory."""
 
@@ -96,6 +103,7 @@ class InterpolationMethod:
 
     stage = "interpolation"
     cards: tuple[ModelCard, ...] = ()
+    reach = None
     device = "cpu"
     precision = "float64"
 
@@ -136,6 +144,7 @@ class BackProjectedMethod:
         self._method = method
         self.name = f"{method.name}+bp"
         self.scale, self.stage, self.cards = method.scale, method.stage, method.cards
+        self.reach = None
 
     @property
     def device(self) -> torch.device | str:

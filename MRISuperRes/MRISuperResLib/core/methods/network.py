@@ -64,6 +64,7 @@ class NetworkMethod:
             with torch.no_grad():
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
+        self.reach: int | None = nets[0].reach
         self._net = nets[0].eval().requires_grad_(False)
         self._precision, self._dtype = precision, requested_dtype(precision, device)
         self._runner = NetworkRunner(self._net, device, self._dtype)

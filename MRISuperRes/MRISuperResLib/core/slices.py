@@ -1,0 +1,155 @@
+"""Slices of a volume: in batches through a method, cropped to a mask, and into the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import Cancelled
+from .intensity import Intensity
+from .masking import extended
+from .methods.interpolation import InterpolationMethod
+from .progress import CancelCheck, ProgressCallback, ProgressMeter
+
+if TYPE_CHECKING:
+    from .methods.interpolation import Method
+
+StartedBatch = tuple[list[int], Callable[[], np.ndarray]]
+"""Numbers of the slices, and a function that waits for them; see `Method.start`."""
+ALIGNMENT = 8
+"""Cropped slices begin at a multiple of this, for networks that take blocks of pixels."""
+
+
+def batches(
+    total: int,
+    size: int,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Iterator[slice]:
+    """Divide slices into batches, and report progress between them.
+
+    Args:
+        total: Number of slices.
+        size: Slices per batch.
+        on_progress: Called with the progress, first with nothing done.
+        is_cancelled: Called before every batch and after the last.
+
+    Yields:
+        Index ranges of the batches.
+
+    Raises:
+        Cancelled: `is_cancelled` returned True.
+    """
+    meter = ProgressMeter()
+    for start in range(0, total, size):
+        if is_cancelled and is_cancelled():
+            raise Cancelled
+        if on_progress and start == 0:
+            on_progress(meter.update(0, total))
+        yield slice(start, start + size)
+        if on_progress:
+            on_progress(meter.update(min(start + size, total), total))
+    if is_cancelled and is_cancelled():
+        raise Cancelled
+
+
+def upsample_slices(
+    method: Method,
+    source: np.ndarray,
+    target: np.ndarray,
+    intensity: Intensity,
+    size: int,
+    on_progress: ProgressCallback | None,
+    is_cancelled: CancelCheck | None,
+) -> None:
+    """Fill target (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
+
+    A batch is fetched after the next one has been started, so that a GPU never waits. Constant
+    slices, as outside of the body, are upsampled once per gray level.
+    """
+    is_flat = [image.min() == image.max() for image in source]
+    levels = {image[0, 0] for image, flat in zip(source, is_flat) if flat}
+    is_constant = all(is_flat) and len(levels) == 1
+    first_of_level: dict[np.generic, int] = {}
+
+    def is_computed(number: int) -> bool:
+        """Skip flat slices that equal an earlier one, and all slices of a constant volume."""
+        if not is_flat[number]:
+            return True
+        level = source[number, 0, 0]
+        return not is_constant and first_of_level.setdefault(level, number) == number
+
+    started: StartedBatch | None = None
+    for part in batches(len(source), size, on_progress, is_cancelled):
+        numbers = [number for number in range(len(source))[part] if is_computed(number)]
+        previous, started = started, None
+        if numbers:
+            started = numbers, method.start(intensity.normalize(source[numbers]), intensity)
+        _store(previous, target)
+    _store(started, target)
+    if is_constant:
+        target[...] = source[0, 0, 0]
+        return
+    for number in np.flatnonzero(is_flat):
+        target[number] = target[first_of_level[source[number, 0, 0]]]
+
+
+def _store(batch: StartedBatch | None, target: np.ndarray) -> None:
+    """Wait for a batch, if there is one, and store its slices."""
+    if batch is not None:
+        numbers, finish = batch
+        target[numbers] = finish()
+
+
+def upsample_inside(
+    method: Method,
+    source: np.ndarray,
+    target: np.ndarray,
+    inside: np.ndarray,
+    intensity: Intensity,
+    size: int,
+    on_progress: ProgressCallback | None,
+    is_cancelled: CancelCheck | None,
+) -> None:
+    """Fill target as `upsample_slices` does inside a mask, and by bicubic interpolation elsewhere.
+
+    The method sees nothing of what is outside. Slices are cropped to the mask and the reach of the
+    method, which does not change the result; those without a voxel inside skip it.
+    """
+    scale, interpolation = method.scale, InterpolationMethod("bicubic", method.scale)
+    for part in batches(len(source), size, on_progress, is_cancelled):
+        target[part] = interpolation.start(intensity.normalize(source[part]), intensity)()
+        numbers = [number for number in range(len(source))[part] if inside[number].any()]
+        if not numbers:
+            continue
+        window = _window(np.any(inside[numbers], axis=0), method.reach)
+        images = [extended(source[number], inside[number])[window] for number in numbers]
+        upsampled = method.start(intensity.normalize(np.stack(images)), intensity)()
+        large = tuple(slice(side.start * scale, side.stop * scale) for side in window)
+        for number, image in zip(numbers, upsampled):
+            is_inside = inside[number][window].repeat(scale, 0).repeat(scale, 1)
+            target[number][large][is_inside] = image[is_inside]
+
+
+def _window(inside: np.ndarray, reach: int | None) -> tuple[slice, ...]:
+    """Return the rows and columns on which the result inside a mask (h, w) depends."""
+    window = []
+    for axis, side in enumerate(inside.shape):
+        hit = np.flatnonzero(inside.any(1 - axis))
+        first, last = (0, side - 1) if reach is None else (hit[0] - reach, hit[-1] + reach)
+        start = max(0, first // ALIGNMENT * ALIGNMENT)
+        window.append(slice(start, min(side, last + 1)))
+    return tuple(window)
+
+
+def restore_missing(
+    mask: np.ndarray, volume: np.ndarray, output: np.ndarray, numpy_axis: int, scale: int
+) -> None:
+    """Copy the masked voxels of the volume to the output."""
+    slices = (np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
+    for masked, image, target in zip(*slices):
+        if masked.any():
+            upsampled, values = (a.repeat(scale, 0).repeat(scale, 1) for a in (masked, image))
+            target[upsampled] = values[upsampled]
