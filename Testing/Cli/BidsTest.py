@@ -135,6 +135,15 @@ class BidsTest(FolderTest):
         self.batch()
         self.assertNotIn("TotalReadoutTime", self.sidecar(T2_OUT))
 
+    def test_a_series_keeps_its_frames_and_time_step(self):
+        name = "sub-01/func/sub-01_task-rest_bold"
+        self.image(f"{name}.nii.gz", (3, 4, 10, 8))
+        self.write("task-rest_bold.json", {"RepetitionTime": 2.5, "TaskName": "rest"})
+        self.batch()
+        name = name.replace("_bold", "_res-x2_desc-SR_bold")
+        self.assertEqual(nibabel.load(self.out / f"{name}.nii.gz").shape, (16, 20, 4, 3))
+        self.assertEqual(self.sidecar(name)["RepetitionTime"], 2.5)
+
     def test_diffusion_gradients_are_copied(self):
         self.image("sub-01/dwi/sub-01_dir-AP_dwi.nii.gz")
         self.write("dwi.bval", "0")

@@ -27,8 +27,8 @@ IMAGE_NAME = re.compile(r"sub-[0-9A-Za-z+]+(_[a-z]+-[0-9A-Za-z+]+)*_[0-9A-Za-z]+
 DERIVED = frozenset(("space", "atlas", "seg", "res", "den", "label", "desc"))
 """Entities that raw images do not have."""
 MASKS = frozenset(("defacemask", "mask", "dseg", "probseg"))
-IGNORED = "*.nii.json\n*.nii.gz.json\nreport*.csv\n"
-"""Content of .bidsignore: files that BIDS does not define."""
+IGNORED = "*.nii.json\n*.nii.gz.json\nreport*.csv\n*_desc-SR_dwi.bval\n*_desc-SR_dwi.bvec\n"
+"""Content of .bidsignore: files that BIDS does not define; it gives gradients no res entity."""
 README = f"""\
 The images of this dataset were upsampled by {SOFTWARE}: {NOTICE}.
 
