@@ -123,8 +123,8 @@ def run_once(source, target, options, registry):
             (f"{core}.io.itk.write_itk", "write"),
         ):
             stack.enter_context(clock.watch(function, part))
-        write = command.make_writer(target, source, as_dicom=False)
-        result = command.upsample_file(source, write, options, registry, SilentConsole(), None)
+        output = command.make_output(target, source, as_dicom=False)
+        result = command.upsample_file(source, output, options, registry, SilentConsole(), None)
     return clock.parts(), memory.grown, result.array.nbytes
 
 

@@ -10,7 +10,7 @@ import sys
 import unittest
 
 from compare_helpers import CompareTest
-from made_files import PATIENCE, run, subprocess_arguments
+from made_files import PATIENCE, run, run_with_full_disk, subprocess_arguments
 from MRISuperResLib.core.io.formats import read_volume
 
 HALTED = """
@@ -138,7 +138,7 @@ class BatchTest(HaltedRunTest):
     def test_a_signal_says_what_was_written_and_how_to_resume(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(number):
-                process = self.start("cli.batch.make_writer", *self.words)
+                process = self.start("cli.batch.make_output", *self.words)
                 self.next(process)  # in the second volume
                 process.send_signal(number)
                 _, err = process.communicate(timeout=PATIENCE)
@@ -156,8 +156,8 @@ class BatchTest(HaltedRunTest):
                 shutil.rmtree(self.many)
 
     def test_a_killed_batch_is_resumed_and_leaves_nothing(self):
-        first = self.start("cli.batch.make_writer", *self.words)
-        second = self.start("cli.batch.make_writer", *self.words)
+        first = self.start("cli.batch.make_output", *self.words)
+        second = self.start("cli.batch.make_output", *self.words)
         for process in (first, second):
             self.kill(process)
         self.assertTrue([*self.many.glob(".report-2.csv.*")])
@@ -165,7 +165,7 @@ class BatchTest(HaltedRunTest):
         self.assert_complete("report.csv")
 
     def test_two_batches_into_one_folder_share_the_work_and_each_reports(self):
-        first = self.start("cli.batch.make_writer", *self.words)
+        first = self.start("cli.batch.make_output", *self.words)
         second = subprocess.Popen(
             **subprocess_arguments(*self.words),
             stdout=subprocess.PIPE,
@@ -182,6 +182,21 @@ class BatchTest(HaltedRunTest):
         self.assertEqual(second.returncode, 0, err)
         self.assertEqual(out, f"1 written, 1 up to date; {self.many / 'report-2.csv'}\n")
         self.assert_complete("report.csv", "report-2.csv")
+
+
+@unittest.skipIf(os.name == "nt", "needs resource limits")
+class FullDiskTest(CompareTest):
+    def test_a_full_disk_is_one_sentence_in_every_format_and_leaves_nothing(self):
+        for extension in (".nii", ".nii.gz", ".nrrd", ".mha"):
+            out = self.folder / f"out{extension}"
+            with self.subTest(extension):
+                result = run_with_full_disk("upsample", self.input, out, "--model", "bicubic")
+                self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
+                sentence = rf"error: .*out{extension} cannot be written: the disk is full \(.*"
+                self.assertRegex(result.stderr.splitlines()[-1], sentence)
+                self.assert_files("in.nrrd")
+                # the size of files without compression is known before the work
+                self.assertEqual("slices," in result.stderr, extension in (".nii.gz", ".nrrd"))
 
 
 @unittest.skipIf(os.name == "nt", "needs a shell and resource limits")

@@ -29,11 +29,10 @@ def on_event(event):
     if kill_at == "{event} {stage} {step}".format(**event):
         kill()
 
-def torn(state, path, save=torch.save):
-    save(state, path)
+def torn(state, file, save=torch.save):
+    save(state, file)
     if kill_at == "write {stage} {step}".format(**state):
-        with open(path, "rb+") as file:
-            file.truncate(1000)
+        file.truncate(1000)
         kill()
 
 torch.save = torn
@@ -181,6 +180,28 @@ class ResumeTest(RunTest):
         volume.unlink()
         with self.assertRaisesRegex(SuperResolutionError, "a.nii.gz is missing"):
             resume(self.folder / "run")
+
+    def test_a_full_disk_is_one_sentence_and_keeps_the_old_checkpoint(self):
+        path = self.folder / "checkpoint.pt"
+        path.write_bytes(b"old")
+        program = (
+            "import resource, sys, torch; "
+            "from MRISuperResTrainingLib.runs.folder import RunFolder; "
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
+            "RunFolder(sys.argv[1]).write_checkpoint({'weights': torch.zeros(9999)})"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program, str(self.folder)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        self.assertRegex(
+            result.stderr,
+            r"SuperResolutionError: .*checkpoint.pt cannot be written: the disk is full",
+        )
+        self.assertEqual((path.read_bytes(), [*self.folder.glob(".*")]), (b"old", []))
 
     def test_a_folder_without_a_run_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "is not the folder of a training run"):

@@ -30,7 +30,7 @@ from ..core.progress import CancelCheck
 from ..core.provenance import model_record, output_record
 from .console import Console
 from .parser import DICOM
-from .upsample import make_writer, options_of, upsample_file
+from .upsample import make_output, options_of, upsample_file
 
 WRITTEN, UP_TO_DATE, FAILED = "written", "up to date", "failed"
 LEFT_OUT = "left out"
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             if study is not None:
                 study.write_sidecars(source.path, target, metadata)
             return UP_TO_DATE, ""
-        write = make_writer(target, source.path, as_dicom, series=source.series)
+        output = make_output(target, source.path, as_dicom, series=source.series)
         result = upsample_file(
-            source.path, write, options, registry, console, is_cancelled, None, source.series
+            source.path, output, options, registry, console, is_cancelled, None, source.series
         )
         if study is not None:
             study.write_sidecars(source.path, target, metadata)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import SuperResolutionError
-from ..core.io.atomic import claim
+from ..core.io.atomic import check_space, claim
 from ..core.io.formats import (
     check_output,
     copy_gradient_tables,
@@ -24,7 +24,30 @@ from ..core.upsampling import upsample_frames
 from ..core.volume import Frames, Volume
 from .console import Console
 
-Writer = Callable[[Frames], None]
+MAX_PACKED = 1000
+"""Largest factor by which compression makes voxels smaller (deflate: 1032)."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output and the function that writes its frames.
+
+    Attributes:
+        target: Output file, or the folder of a DICOM series.
+        write: Writes the frames.
+    """
+
+    target: Path
+    write: Callable[[Frames], None]
+
+    def check_space(self, size: int) -> None:
+        """Check, before a long task, that `size` bytes of voxels fit on the disk.
+
+        Raises:
+            SuperResolutionError: They do not (kind "environment").
+        """
+        is_packed = self.target.name.lower().endswith((".gz", ".nrrd"))
+        check_space(self.target, size // MAX_PACKED if is_packed else size)
 
 
 def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck) -> str:
@@ -36,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     """
     start = time.monotonic()
     options = options_of(arguments)
-    write = make_writer(
+    output = make_output(
         arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
     )
     registry = MethodRegistry()
@@ -44,7 +67,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         method = registry.get(options)
         volume = upsample_file(
             arguments.input,
-            write,
+            output,
             options,
             registry,
             console,
@@ -75,14 +98,14 @@ def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
     )
 
 
-def make_writer(
+def make_output(
     target: str | Path,
     source: str | Path,
     as_dicom: bool,
     frame: int | None = None,
     series: str | None = None,
-) -> Writer:
-    """Return the function that writes the frames made from `source`.
+) -> Output:
+    """Return the output for the frames made from `source`, after checking that it can be written.
 
     Args:
         target: Output file, or the folder of a DICOM series.
@@ -102,16 +125,16 @@ def make_writer(
             if len(frames) > 1:
                 copy_gradient_tables(source, target)
 
-        return write
+        return Output(Path(target), write)
     from ..core.io.dicom_write import DicomSeriesWriter, find_source_series
 
     writer = DicomSeriesWriter(target, find_source_series(source, frame, series))
-    return lambda frames: writer.write(frames[0])
+    return Output(Path(target), lambda frames: writer.write(frames[0]))
 
 
 def upsample_file(
     source: str | Path,
-    write: Writer,
+    output: Output,
     options: UpsamplingOptions,
     registry: MethodRegistry,
     console: Console,
@@ -152,6 +175,8 @@ def upsample_file(
         frames = read_frames(source, frame, series)
         shown = list(frames[0].messages)
         console.messages(shown)  # before the work, as some advise against it
+        voxels = frames[0].array.nbytes * len(frames)
+        output.check_space(voxels * registry.get(options).scale ** 2)
         upsampled = upsample_frames(
             frames,
             options,
@@ -160,7 +185,7 @@ def upsample_file(
             is_cancelled=is_cancelled,
             mask=None if mask is None else read_volume(mask),
         )
-        write(Frames(len(frames), recorded))
+        output.write(Frames(len(frames), recorded))
     except MemoryError as error:
         raise SuperResolutionError(
             f"Out of memory while upsampling {Path(source).name} or writing its output. "

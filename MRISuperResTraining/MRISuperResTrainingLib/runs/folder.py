@@ -115,8 +115,13 @@ class RunFolder:
     def write_checkpoint(self, state: dict[str, Any]) -> None:
         """Write a checkpoint: nested dicts of tensors and numbers."""
         if self.is_writer:
-            with atomic_file(self.path / CHECKPOINT) as temporary:
-                torch.save(state, temporary)
+            with atomic_file(self.path / CHECKPOINT) as temporary, open(temporary, "wb") as file:
+                try:
+                    torch.save(state, file)
+                except RuntimeError as e:
+                    if isinstance(e.__context__, OSError):  # which PyTorch hides
+                        raise e.__context__ from e
+                    raise
 
     def write_samples(self, samples: dict[str, list[np.ndarray]]) -> None:
         """Write samples.npz from {"low", "output", "high": slices}."""

@@ -277,7 +277,6 @@ def write_itk(
         OSError: The file was not written completely.
         MemoryError: A copy of the volume does not fit into memory.
     """
-    incomplete = "the file was not written completely, perhaps because the disk is full"
     is_packed = path.suffix == ".nrrd"
     volumes = [volume] if is_packed else [volume, *further]
     try:
@@ -301,17 +300,29 @@ def write_itk(
     except RuntimeError as e:
         if "allocate memory" in str(e):
             raise MemoryError(str(e)) from e
-        raise OSError(errno.EIO, incomplete) from e
+        raise _incomplete(path) from e
     written = sitk.GetArrayViewFromImage(again)
     planes = itertools.chain.from_iterable(frame.array for frame in volumes)
     if written.dtype != volume.array.dtype or any(
         ours.tobytes() != theirs.tobytes()
         for ours, theirs in zip(planes, written.reshape(-1, *written.shape[-2:]), strict=True)
     ):
-        raise OSError(errno.EIO, incomplete)
+        raise _incomplete(path)
     if is_packed and count > 1:
         del again, written
         _append_frames(path, itertools.chain([volume], further), count, compression)
+
+
+def _incomplete(path: Path) -> OSError:
+    """Return the cause of an incomplete file; ITK hides it, but further bytes fail as well."""
+    try:
+        with open(path, "ab") as file:
+            file.write(bytes(2**20))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    return OSError(errno.EIO, "the file was not written completely")
 
 
 def _append_frames(path: Path, frames: Iterable[Volume], count: int, compression: int) -> None:
