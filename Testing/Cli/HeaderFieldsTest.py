@@ -203,6 +203,11 @@ class UserFieldsTest(HeaderTest):
         for name in ("out.nrrd", "out.mha", "out.nii"):
             self.upsampled(source, name)
 
+    def test_a_time_step_that_is_not_a_number_is_ignored(self):
+        source = self.nrrd("pixdim[4]:=2,5 s\n")
+        for name in ("out.nrrd", "out.mha", "out.nii"):
+            self.upsampled(source, name)
+
     def test_user_fields_of_metaimage_are_kept(self):
         image = sitk.GetImageFromArray(array())
         image.SetMetaData("EchoTime", "80")

@@ -30,6 +30,7 @@ from .checks import (
     unknown_orientation,
     unusable_grid,
 )
+from .nifti_header import TIME_STEP, read_number
 from .packed_voxels import (
     Header,
     has_time_axis,
@@ -281,7 +282,7 @@ def write_itk(
     volumes = [volume] if is_packed else [volume, *further]
     try:
         images = [frame.to_sitk() for frame in volumes]
-        step = float(volume.header.get("pixdim[4]", 1))
+        step = read_number(volume.header, TIME_STEP, np.dtype(float)) or 1.0
         image = images[0] if len(images) == 1 else sitk.JoinSeries(images, 0, step)
         del images
     except RuntimeError as e:  # ITK has no exception type for lack of memory

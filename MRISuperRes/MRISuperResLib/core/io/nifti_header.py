@@ -75,22 +75,22 @@ def write_fields(header: nibabel.Nifti1Header, fields: Mapping[str, str], notice
     for key, text in texts.items():
         header[key] = text.encode()[: TEXTS[key]].decode(errors="ignore").encode()
     for key in NUMBERS:
-        header[key] = _number(fields, key, header[key].dtype)
+        header[key] = read_number(fields, key, header[key].dtype)
     axis = int(header["dim_info"]) >> 4 & 3
     if not axis or int(header["slice_end"]) != int(header["dim"][axis]) - 1:
         for key in SLICE_TIMING:
             header[key] = 0
-    units = int(_number(fields, "xyzt_units", header["xyzt_units"].dtype)) & TIME_UNITS
+    units = int(read_number(fields, "xyzt_units", header["xyzt_units"].dtype)) & TIME_UNITS
     header["xyzt_units"] = int(header["xyzt_units"]) | units
     if TIME_STEP in fields:
-        header["pixdim"][4] = _number(fields, TIME_STEP, header["pixdim"].dtype)
+        header["pixdim"][4] = read_number(fields, TIME_STEP, header["pixdim"].dtype)
     for key in ("qform_code", "sform_code"):
         if key in fields:
-            header[key] = max(_number(fields, key, header[key].dtype), 0)
+            header[key] = max(read_number(fields, key, header[key].dtype), 0)
     header["sform_code"] = int(header["sform_code"]) or int(header["qform_code"]) or SCANNER
 
 
-def _number(fields: Mapping[str, str], key: str, dtype: np.dtype) -> float:
+def read_number(fields: Mapping[str, str], key: str, dtype: np.dtype) -> float:
     """Return a field as a number that the type can hold; 0 if it has none."""
     try:
         number = float(fields.get(key, 0))
