@@ -246,6 +246,27 @@ class EnhancedTest(MultiframeTest):
             self.change(change)
             self.assert_refused(pattern)
 
+    def test_other_kinds_of_multi_frame_files_are_refused_by_name(self):
+        for changes, pattern in (
+            (dict(Modality="SEG"), "a.dcm is a segmentation"),
+            (dict(SamplesPerPixel=3), "colors"),
+        ):
+            self.write([(image, k, {}) for k, image in enumerate(stored())])
+            self.change(lambda dataset: dataset.update(item(**changes)))
+            self.change(lambda dataset: dataset.PerFrameFunctionalGroupsSequence.pop())
+            self.assert_refused(pattern)
+
+    def test_a_damaged_file_of_another_series_does_not_matter(self):
+        self.write([(image, k, {}) for k, image in enumerate(stored())])
+        self.change(lambda dataset: dataset.PerFrameFunctionalGroupsSequence.pop())
+        self.change(lambda dataset: setattr(dataset, "SOPInstanceUID", "1.2.3"))
+        self.change(lambda dataset: setattr(dataset, "SeriesInstanceUID", "1.2"))
+        self.path.rename(self.folder / "b.dcm")
+        self.write([(image, k, {}) for k, image in enumerate(stored())])
+        series = pydicom.dcmread(self.path).SeriesInstanceUID
+        self.assert_read(stored(), path=self.folder, series=series)
+        self.assert_refused("describes 3 of its 4 frames", self.folder, series="1.2")
+
     def test_repeated_frames_of_a_single_slice_are_frames_of_a_thin_volume(self):
         frames = [
             (image, 0, dict(FrameContent=dict(TemporalPositionIndex=n + 1)))

@@ -34,7 +34,7 @@ from .checks import (
     segmentation,
 )
 from .derived_image import readable_header
-from .dicom_file import DAMAGED, PIXEL_DATA, BoundedFile, Slice, may_be_dicom
+from .dicom_file import DAMAGED, PER_FRAME, PIXEL_DATA, BoundedFile, Slice, may_be_dicom
 from .dicom_geometry import grid_of
 from .dicom_multiframe import split_file
 from .dicom_pixels import padding_of, read_pixels, read_slices, undecodable
@@ -93,9 +93,19 @@ def find_series(path: str | Path, frame: int | None = None, series: str | None =
 
 def _slices(path: Path, series: str | None, messages: list[Message]) -> list[Slice]:
     """Return the headers of all frames of a file, or of a series in a folder."""
-    if path.is_dir():
-        return _choose_series(path, _scan(path, messages), series, messages)
-    return split_file(_header(path, force=True))
+    images = (
+        _choose_series(path, _scan(path, messages), series, messages)
+        if path.is_dir()
+        else [_header(path, force=True)]
+    )
+    return _split(images)
+
+
+def _split(images: Sequence[Slice]) -> list[Slice]:
+    """Return the slices of image files, of which each may hold several."""
+    for image in images:
+        _check_image(image)
+    return [part for image in images for part in split_file(image)]
 
 
 def frame_reader(path: Path, series: str | None = None) -> Callable[[int], Volume]:
@@ -129,8 +139,7 @@ def series_of(files: Sequence[str | Path], frame: int | None = None) -> Series:
     """Return the series formed by all images of a list of files; errors as in `read_dicom`."""
     with read_errors(files[0]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        images = [_header(Path(file), force=True) for file in files]
-        slices = [part for image in images for part in split_file(image)]
+        slices = _split([_header(Path(file), force=True) for file in files])
         return _arrange(Path(files[0]).parent.name, slices, frame, [])
 
 
@@ -224,7 +233,7 @@ def _scan(folder: Path, messages: list[Message]) -> dict[str, list[Slice]]:
         if not uid or not any(_is_copy(image, other) for other in earlier):
             shared += bool(uid and earlier)
             earlier.append(image)
-            found.setdefault(image.text("SeriesInstanceUID"), []).extend(split_file(image))
+            found.setdefault(image.text("SeriesInstanceUID"), []).append(image)
     if others:
         messages.append(info("series", f"Skipped files without an image: {', '.join(others)}."))
     if shared:
@@ -270,8 +279,6 @@ def _choose_series(
 def _arrange(
     folder: str, slices: list[Slice], frame: int | None, messages: list[Message]
 ) -> Series:
-    for image in slices:
-        _check_image(image)
     first = slices[0]
     is_file = all(image.path == first.path for image in slices)
     name = first.path.name if is_file else f"the series in {folder or first.path.parent}"
@@ -284,7 +291,7 @@ def _arrange(
 
 
 def _check_image(image: Slice) -> None:
-    """Refuse images other than a single scalar slice of an acquired volume."""
+    """Refuse images other than scalar slices of an acquired volume."""
     name, modality = image.path.name, image.text("Modality")
     frames, samples = image.text("NumberOfFrames"), image.text("SamplesPerPixel")
     if modality == "SEG":
@@ -298,7 +305,7 @@ def _check_image(image: Slice) -> None:
         raise not_scalar(name, samples, is_color=True)
     if image.text("PhotometricInterpretation") == "PALETTE COLOR":
         raise not_scalar(name, 3, is_color=True)
-    if frames not in ("", "1"):
+    if frames not in ("", "1") and PER_FRAME not in image.dataset:
         raise SuperResolutionError(
             f"{name} holds {frames} frames in one file without the position of each. Load it in "
             "3D Slicer or convert it with dcm2niix, and use NRRD or NIfTI."
