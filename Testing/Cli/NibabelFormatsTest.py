@@ -13,7 +13,7 @@ from MRISuperResLib.core import geometry
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io import formats
 from MRISuperResLib.core.io.discovery import find_volumes
-from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.io.formats import read_frames, read_volume
 
 from made_files import GRIDS, FolderTest, array, grid, run
 
@@ -126,8 +126,11 @@ class MghTest(NibabelFormatsTest):
     def test_frames_are_read_one_by_one(self):
         path = self.save(SERIES)
         self.assert_refused(path, r"holds 3 frames \(.*\)\. Choose one")
-        for frame in range(3):
-            self.assert_as_nibabel(path, "int16", frame)
+        opened = read_frames(path)
+        self.assertEqual(len(opened), 3)
+        for frame in (0, 1, 2, 0):
+            volume = self.assert_as_nibabel(path, "int16", frame)
+            np.testing.assert_array_equal(opened[frame].array, volume.array)
 
     def test_the_content_gives_the_format_and_not_the_name(self):
         path = self.save()

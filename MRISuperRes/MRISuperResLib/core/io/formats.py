@@ -117,7 +117,7 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
         from .dicom_read import frame_reader
 
         return Frames(count, frame_reader(path, series))
-    if not path.name.lower().endswith(".nii.gz"):
+    if not path.name.lower().endswith((".nii.gz", ".mgz", ".mgh.gz", ".mnc.gz")):
         return Frames(count, functools.partial(read_volume, path))
     folder = tempfile.TemporaryDirectory(prefix="MRISuperRes-", ignore_cleanup_errors=True)
     copy = decompressed(path, Path(folder.name))
