@@ -170,6 +170,11 @@ class DicomFolderTest(DicomTest):
 
 
 class DicomFileTest(DicomTest):
+    def test_pixels_that_stay_in_the_file_until_they_are_used_are_read(self):
+        pixels = np.arange(60 * 70, dtype=np.int16).reshape(60, 70)
+        write_dicom(self.folder / "a.dcm", pixels)
+        np.testing.assert_array_equal(read_volume(self.folder / "a.dcm").array[0], pixels)
+
     def test_one_file_is_a_volume_of_one_slice_with_its_thickness(self):
         write_dicom(
             self.folder / "a.dcm",

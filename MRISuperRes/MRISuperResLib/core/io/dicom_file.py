@@ -106,7 +106,7 @@ class BoundedFile(io.BufferedReader):
 
     def __init__(self, path: Path) -> None:
         """Open a file."""
-        super().__init__(io.FileIO(path))
+        super().__init__(io.FileIO(str(path)))  # pydicom reopens it by this name
         self._size = path.stat().st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
