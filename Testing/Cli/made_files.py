@@ -125,11 +125,11 @@ class FolderTest(unittest.TestCase):
         self.assertNotEqual(runs[0][0], runs[2][0])
 
 
-def run(*words):
-    """Run the command line in this process; return exit code, standard output and error."""
+def run(*words, program=main):
+    """Run a command line in this process; return exit code, standard output and error."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in words])
+        code = program([str(word) for word in words])
     return code, out.getvalue(), err.getvalue()
 
 

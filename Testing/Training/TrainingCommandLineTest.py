@@ -1,7 +1,6 @@
 """The command line of the training."""
 
-import contextlib
-import io
+import functools
 import json
 import os
 import signal
@@ -20,15 +19,13 @@ from MRISuperResTrainingLib.runs.folder import RunFolder
 from MRISuperResTrainingLib.options.presets import preset
 from MRISuperResTrainingLib.training import trainer
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Cli"))
+import made_files
+
 FAST = Path(cli.__file__).resolve().parents[2] / "Recipes" / "fast.json"
 
 
-def run(*words):
-    """(exit code, standard output, standard error)"""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in words])
-    return code, out.getvalue(), err.getvalue()
+run = functools.partial(made_files.run, program=main)
 
 
 class SettingsTest(RunTest):

@@ -274,7 +274,7 @@ def _write_error(error: OSError) -> SuperResolutionError:
             "memory",
         )
     return SuperResolutionError(
-        f"The output cannot be written to the temporary folder ({error.strerror}). Free some "
-        "space there and start again.",
+        "The output cannot be written to the temporary folder "
+        f"({error.strerror or 'the disk is full'}). Free some space there and start again.",
         "environment",
     )
