@@ -4,6 +4,7 @@ import torch
 from MRISuperResTrainingLib.networks.discriminators import (
     DISCRIMINATORS,
     BatchNorm,
+    UNetDiscriminator,
     make_discriminator,
 )
 from torch import nn
@@ -30,7 +31,7 @@ def seen_by(body, patch, place):
 
 class DiscriminatorsTest(unittest.TestCase):
     def test_every_image_gets_one_number_for_any_patch(self):
-        for name in DISCRIMINATORS:
+        for name in set(DISCRIMINATORS) - {"unet"}:
             for patch in (32, 48, 63, 128):
                 with self.subTest(name, patch=patch):
                     self.assertEqual(
@@ -95,6 +96,28 @@ class DiscriminatorsTest(unittest.TestCase):
                 self.assertEqual(next_first - first, stride)
                 self.assertEqual(last - first + 1, field)
 
+    def test_the_u_net_has_the_layers_of_real_esrgan_and_judges_every_pixel(self):
+        net = make_discriminator("unet", 32)
+        self.assertEqual(parameters(UNetDiscriminator(32, channels=3)), 4_376_897)
+        for side in (16, 30, 33):
+            self.assertEqual(net(torch.rand(2, 1, side, side)).shape, (2, 1, side, side))
+
+    def test_the_u_net_has_spectral_norms_of_1_between_its_first_and_last_layer(self):
+        torch.manual_seed(0)
+        net = make_discriminator("unet", 16)
+        for _ in range(30):  # the power iteration converges
+            net(torch.rand(1, 1, 16, 16))
+        normalized = [*net.down, *net.up, *net.body]
+        self.assertEqual(len(normalized), 8)
+        for conv in normalized:
+            largest = torch.linalg.matrix_norm(conv.weight.detach().flatten(1), 2)
+            self.assertAlmostEqual(float(largest), 1, delta=0.05)
+
+    def test_the_u_net_does_not_couple_the_images_of_a_batch(self):
+        net = make_discriminator("unet", 16).eval()
+        images = torch.rand(2, 1, 16, 16)
+        torch.testing.assert_close(net(images)[:1], net(images[:1]))
+
     def test_the_normalization_is_that_of_torch_with_the_statistics_of_the_batch(self):
         x = torch.randn(3, 5, 4, 4) * 7 + 2
         own, torchs = BatchNorm(5), nn.BatchNorm2d(5)
@@ -111,6 +134,8 @@ class DiscriminatorsTest(unittest.TestCase):
             make_discriminator("vgg", 128)
         with self.assertRaisesRegex(ValueError, "at least 32 pixels"):
             make_discriminator("official", 24)
+        with self.assertRaisesRegex(ValueError, "at least 16 pixels"):
+            make_discriminator("unet", 15)
 
 
 if __name__ == "__main__":

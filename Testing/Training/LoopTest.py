@@ -1,5 +1,6 @@
 """Steps of both stages, recovery from divergence, stop requests and events."""
 
+import copy
 import itertools
 import json
 from unittest import mock
@@ -9,6 +10,7 @@ from accelerate import Accelerator
 from made_runs import RunTest, Squares, settings
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.training import stage_run, trainer
+from MRISuperResTrainingLib.training.losses import artifacts, discriminator_loss, r1_penalty
 from MRISuperResTrainingLib.training.optimizer import learning_rate_share
 from MRISuperResTrainingLib.training.stage_run import Batches
 from MRISuperResTrainingLib.runs.events import EventLog
@@ -217,21 +219,91 @@ class GanStageTest(RunTest):
         torch.testing.assert_close(seen[1], fake)
 
     def test_micro_batches_give_the_same_weights_of_both_networks(self):
-        whole, parts = (
-            self.gan_stage(settings(micro_batch=size, gan={"adversarial_weight": 0.1}))
-            for size in (None, 1)
-        )
-        widths = []
-        parts.generator.net.register_forward_hook(
-            lambda module, arguments, output: widths.append(len(output))
-        )
-        for stage in (whole, parts):
-            self.advance(stage, 2)
-        self.assertEqual(set(widths), {1})
-        self.assert_same_weights(whole.weights(), parts.weights(), 1e-5)
-        self.assert_same_weights(
-            whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4
-        )
+        for changes in (
+            {"adversarial_weight": 0.1},
+            {"discriminator": "unet", "artifact_weight": 1.0, "r1_weight": 10.0},
+        ):
+            with self.subTest(changes):
+                whole, parts = (
+                    self.gan_stage(settings(micro_batch=size, ema=0.9, gan=changes))
+                    for size in (None, 1)
+                )
+                widths = []
+                parts.generator.net.register_forward_hook(
+                    lambda module, arguments, output: widths.append(len(output))
+                )
+                for stage in (whole, parts):
+                    self.advance(stage, 2)
+                self.assertEqual(set(widths), {1})
+                self.assert_same_weights(whole.weights(), parts.weights(), 1e-5)
+                self.assert_same_weights(
+                    whole.discriminator.net.state_dict(), parts.discriminator.net.state_dict(), 1e-4
+                )
+
+    def test_lambda_rises_in_the_warm_up(self):
+        weights = {"content_weight": 0.0, "adversarial_weight": 1.0, "learning_rate": 1e-12}
+        norms = [
+            [
+                float(self.advance(stage, 1)["gradient_norm"])
+                for stage in [self.gan_stage(settings(gan=weights | changes))]
+                for _ in range(5)
+            ]
+            for changes in ({}, {"adversarial_warm_up": 4})
+        ]
+        for step, share in enumerate((1 / 4, 2 / 4, 3 / 4, 1, 1)):
+            self.assertAlmostEqual(norms[1][step] / norms[0][step], share, places=3)
+
+    def test_the_slope_is_penalized_every_few_steps_with_the_weight_of_all_of_them(self):
+        weight, every = 50.0, 2
+        changes = {"discriminator": "unet", "r1_weight": weight, "r1_every": every}
+        stage = self.gan_stage(settings(gan=changes))
+        for step in range(3):
+            low, high = map(torch.from_numpy, Squares(stage.settings).batch(step))
+            discriminator = copy.deepcopy(stage.discriminator.net)
+            with torch.no_grad():
+                fake = stage.generator.net(low)
+            real = high.clone().requires_grad_()
+            real_logits, fake_logits = discriminator(real), discriminator(fake)
+            loss = discriminator_loss(real_logits, fake_logits)
+            penalty = r1_penalty(real, real_logits)
+            if step % every == 0:
+                loss = loss + every * weight / 2 * penalty
+            loss.backward()
+            with mock.patch.object(stage.discriminator._optimizer, "zero_grad"):
+                values = stage.advance(low, high)
+            self.assertEqual("r1" in values, step % every == 0)
+            self.assertAlmostEqual(
+                float(values.get("r1", penalty)), float(penalty), delta=1e-6 * float(penalty)
+            )
+            for (name, found), expected in zip(
+                stage.discriminator.net.named_parameters(), discriminator.parameters()
+            ):
+                if found.requires_grad:
+                    torch.testing.assert_close(
+                        found.grad,
+                        expected.grad,
+                        rtol=1e-3,
+                        atol=1e-5,
+                        msg=lambda text: f"{name}: {text}",
+                    )
+            stage.discriminator._optimizer.zero_grad()
+
+    def test_artifacts_are_found_with_the_moving_average_of_the_generator(self):
+        changes = {"artifact_weight": 3.0, "content_weight": 0.0, "adversarial_weight": 0.0}
+        stage = self.gan_stage(settings(ema=0.9, gan=changes))
+        generator = stage.generator.net
+        torch.nn.init.normal_(generator.conv_last.weight, std=0.1)
+        for step in range(3):
+            low, high = map(torch.from_numpy, Squares(stage.settings).batch(step))
+            averaged = copy.deepcopy(generator)
+            averaged.load_state_dict(stage.weights())
+            fake = generator(low)
+            loss = artifacts(fake, high, averaged(low).detach())
+            gradients = torch.autograd.grad(3 * loss, list(generator.parameters()))
+            norm = torch.stack([value.norm() for value in gradients]).norm()
+            values = stage.advance(low, high)
+            self.assertAlmostEqual(float(values["artifacts"]), float(loss.detach()), places=7)
+            torch.testing.assert_close(values["gradient_norm"], norm, rtol=1e-3, atol=1e-7)
 
     def test_a_gan_step_reports_all_losses_and_norms(self):
         values = self.advance(self.gan_stage(settings(gan={"perceptual_weight": 1.0}), Edges()), 1)

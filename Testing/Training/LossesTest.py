@@ -9,11 +9,13 @@ import made_vgg
 import numpy as np
 import torch
 from MRISuperResTrainingLib.training.losses import (
+    artifacts,
     discriminator_loss,
     fft_l1,
     generator_loss,
     l1,
     perceptual,
+    r1_penalty,
 )
 from MRISuperResTrainingLib.networks.vgg import VGG
 
@@ -35,6 +37,62 @@ def mean(values):
 
 def d_ra(one, others):
     return sigmoid(one - mean(others))
+
+
+class ArtifactsTest(unittest.TestCase):
+    """Liang et al. 2022, with loops."""
+
+    def images(self, count=3):
+        rng = np.random.default_rng(0)
+        return [rng.random((2, 1, 9, 11)) for _ in range(count)]
+
+    def expected(self, images, reference, averaged):
+        total = 0
+        for n in range(2):
+            residual = np.abs(images - reference)[n, 0]
+            other = np.abs(averaged - reference)[n, 0]
+            padded = np.pad(residual, 3, mode="reflect")
+            of_image = residual.var(ddof=1) ** 0.2
+            for y, x in np.ndindex(residual.shape):
+                if residual[y, x] >= other[y, x]:
+                    local = padded[y : y + 7, x : x + 7].var(ddof=1)
+                    total += of_image * local * residual[y, x]
+        return total / images.size
+
+    def test_it_follows_the_formula(self):
+        images, reference, averaged = self.images()
+        found = artifacts(*map(torch.from_numpy, (images, reference, averaged)))
+        self.assertAlmostEqual(float(found), self.expected(images, reference, averaged), places=10)
+
+    def test_pixels_at_which_the_average_is_further_off_count_nothing(self):
+        images, reference, _ = map(torch.from_numpy, self.images())
+        self.assertEqual(float(artifacts(images, reference, reference + 2)), 0)
+
+    def test_the_weights_count_as_constants(self):
+        images, reference, averaged = map(torch.from_numpy, self.images())
+        images.requires_grad_()
+        artifacts(images, reference, averaged).backward()
+        weights = images.grad / torch.sign(images.detach() - reference)
+        total = (weights * (images.detach() - reference).abs()).sum()
+        self.assertAlmostEqual(
+            float(total), float(artifacts(images.detach(), reference, averaged)), places=10
+        )
+
+
+class SlopeTest(unittest.TestCase):
+    def test_the_penalty_of_a_linear_discriminator_is_its_squared_weights(self):
+        weights = torch.arange(6.0).reshape(1, 2, 3).requires_grad_()
+        images = torch.rand(4, 1, 2, 3, requires_grad=True)
+        for factor in (1.0, 1024.0):
+            penalty = r1_penalty(images, (images * weights).sum((1, 2, 3))[:, None], factor)
+            self.assertAlmostEqual(float(penalty), 0 + 1 + 4 + 9 + 16 + 25, places=4)
+        (gradient,) = torch.autograd.grad(penalty, weights)
+        torch.testing.assert_close(gradient, 2 * weights)
+
+    def test_of_a_number_per_pixel_the_mean_counts(self):
+        images = torch.rand(4, 1, 2, 3, requires_grad=True)
+        penalty = r1_penalty(images, 5 * images)  # a slope of 5/6 at six pixels
+        self.assertAlmostEqual(float(penalty), 6 * (5 / 6) ** 2, places=5)
 
 
 class RelativisticTest(unittest.TestCase):

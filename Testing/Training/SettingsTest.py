@@ -137,6 +137,11 @@ class SettingsTest(unittest.TestCase):
             ("“patch” must be a multiple of the scale 8", {"data": {"patch": 100}}),
             ("“patch” must be .* at least 32", {"data": {"patch": 24}}),
             ("“batch” must be a multiple", {"batch": 16, "micro_batch": 3}),
+            (
+                "“artifact_weight” needs the moving average",
+                {"ema": 0.0, "gan": {"artifact_weight": 1.0}},
+            ),
+            ("“r1_weight” needs the discriminator “unet”", {"gan": {"r1_weight": 1.0}}),
             ("Nothing to train", {"psnr": {"steps": 0}, "gan": None}),
             (
                 "at least 32 pixels, not 16",

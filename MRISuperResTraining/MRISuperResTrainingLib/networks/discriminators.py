@@ -1,11 +1,13 @@
 """Discriminators: networks that tell real images from generated ones.
 
-Input: images (n, 1, patch, patch), about 0–1. Output: C(x), (n, 1), before the sigmoid.
+Input: images (n, 1, patch, patch), about 0–1. Output: C(x) before the sigmoid, (n, 1), of the U-Net
+(n, 1, patch, patch).
 
 "thesis": eight 3×3 convolutions, each with batch normalization and LeakyReLU, and a dense head, as
 in SRGAN (Ledig et al. 2017, arXiv:1609.04802, fig. 4), which does not normalize the first layer.
 "official": the discriminator of ESRGAN's published code for patches of 128 pixels; its strided
-convolutions are 4×4. The dense heads adapt to the size of the patches.
+convolutions are 4×4. The dense heads adapt to the size of the patches. "unet": a U-Net with
+spectral normalization, which judges every pixel.
 
 Batch normalization and the relativistic loss need means over all samples of a batch. If several
 processes share a batch, the means are taken over all processes, in the forward and in the backward
@@ -14,11 +16,14 @@ pass: the gradients do not depend on how the batch is divided. The parts must ha
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 NEGATIVE_SLOPE = 0.2
 FEATURES = (64, 128, 256, 512)
@@ -163,14 +168,63 @@ class OfficialDiscriminator(Discriminator):
         super().__init__(layers, features_in * side**2, self.HIDDEN)
 
 
-DISCRIMINATORS = {"thesis": ThesisDiscriminator, "official": OfficialDiscriminator}
+class UNetDiscriminator(nn.Module):
+    """U-Net with spectral normalization: three halvings, skip connections, a number per pixel.
+
+    Schönfeld et al. 2020 (arXiv:2002.12655) with the layers of Real-ESRGAN (Wang et al. 2021,
+    section 3.4, arXiv:2107.10833). Spectral normalization (Miyato et al. 2018, arXiv:1802.05957)
+    bounds the slope of C. Nothing couples the images of a batch.
+    """
+
+    def __init__(self, patch: int, channels: int = 1) -> None:
+        super().__init__()
+        if patch < 2 ** len(FEATURES):
+            raise ValueError(f"the U-Net needs patches of at least 16 pixels, not {patch}")
+        first = FEATURES[0]
+        sizes = list(pairwise(FEATURES))
+        self.conv_first = nn.Conv2d(channels, first, 3, padding=1)
+        self.down = nn.ModuleList(
+            spectral_norm(nn.Conv2d(shallow, deep, 4, 2, padding=1, bias=False))
+            for shallow, deep in sizes
+        )
+        self.up = nn.ModuleList(_normalized(deep, shallow) for shallow, deep in reversed(sizes))
+        self.body = nn.ModuleList(_normalized(first, first) for _ in range(2))
+        self.conv_last = nn.Conv2d(first, 1, 3, padding=1)
+        assert self.conv_last.bias is not None
+        self.conv_last.bias.requires_grad_(False)  # see `_head`
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute C(x), (n, 1, h, w)."""
+        skips = [F.leaky_relu(self.conv_first(x), NEGATIVE_SLOPE)]
+        for conv in self.down:
+            skips.append(F.leaky_relu(conv(skips[-1]), NEGATIVE_SLOPE))
+        x = skips.pop()
+        for conv in self.up:
+            skip = skips.pop()
+            x = F.interpolate(x, skip.shape[2:], mode="bilinear", align_corners=False)
+            x = F.leaky_relu(conv(x), NEGATIVE_SLOPE) + skip
+        for conv in self.body:
+            x = F.leaky_relu(conv(x), NEGATIVE_SLOPE)
+        logits: Tensor = self.conv_last(x)
+        return logits
 
 
-def make_discriminator(name: str, patch: int) -> Discriminator:
+def _normalized(features_in: int, features_out: int) -> nn.Module:
+    return spectral_norm(nn.Conv2d(features_in, features_out, 3, padding=1, bias=False))
+
+
+DISCRIMINATORS: dict[str, Callable[[int], nn.Module]] = {
+    "thesis": ThesisDiscriminator,
+    "official": OfficialDiscriminator,
+    "unet": UNetDiscriminator,
+}
+
+
+def make_discriminator(name: str, patch: int) -> nn.Module:
     """Return an untrained discriminator.
 
     Args:
-        name: "thesis" or "official".
+        name: A key of DISCRIMINATORS.
         patch: Side of the patches, pixels.
 
     Raises:

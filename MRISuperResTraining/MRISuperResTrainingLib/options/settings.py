@@ -27,8 +27,8 @@ from MRISuperResLib.core.validation import (
 MIN_LOW_PATCH = 4
 """Smallest side of a low-resolution patch, pixels: smaller patches consist of edges only."""
 MAX_NOISE = 20.0
-MIN_GAN_PATCH = {"thesis": 16, "official": 32}
-"""Smallest side of a patch, pixels: the discriminator halves it four or five times, VGG four."""
+MIN_GAN_PATCH = {"thesis": 16, "official": 32, "unet": 16}
+"""Smallest side of a patch, pixels: the discriminator halves it up to five times, VGG four."""
 SCHEDULES = ("constant", "cosine", "halving")
 BETAS = 0.9, 0.999
 
@@ -88,19 +88,27 @@ class StageSettings(Validated):
 class GanSettings(Validated):
     """Settings of stage 2: L_G = perceptual_weight · L_percep + λ · L_adv + η · L_content.
 
-    The generator's loss is that of Wang et al. 2018, eq. 3 (arXiv:1809.00219).
+    The generator's loss is that of Wang et al. 2018, eq. 3 (arXiv:1809.00219). The discriminator
+    minimizes its relativistic loss, every `r1_every` steps with r1_every · γ/2 · R1 (lazy
+    regularization, Karras et al. 2020, arXiv:1912.04958).
 
     Attributes:
         steps: Number of steps.
-        learning_rate, discriminator_learning_rate: Peak learning rates.
+        learning_rate, discriminator_learning_rate: Peak learning rates; a faster discriminator
+            is the two-timescale rule (Heusel et al. 2017, arXiv:1706.08500).
         betas: β1 and β2 of both Adam optimizers.
         schedule: Course of the learning rates.
         adversarial_weight: λ.
+        adversarial_warm_up: Steps in which λ rises from 0 in proportion to the step: at first the
+            discriminator is no guide.
         content_weight: η.
         perceptual_weight: Weight of the perceptual loss; 0 trains without VGG19.
         perceptual_norm: "l1" or "l2" of the difference of the features.
-        discriminator: "thesis" or "official", see `networks.discriminators`.
+        artifact_weight: Weight of `training.losses.artifacts`; needs `Settings.ema`.
+        discriminator: "thesis", "official" or "unet", see `networks.discriminators`.
         adversarial_terms: "fake" or "both", see `training.losses.generator_loss`.
+        r1_weight: γ; needs the discriminator "unet", since batch normalization couples images.
+        r1_every: Steps between two of these penalties.
         vgg: Path of the weights of VGG19. None: searched in MRISUPERRES_WEIGHTS.
     """
 
@@ -110,12 +118,24 @@ class GanSettings(Validated):
     betas: tuple[float, float] = setting(pair_below(0, 1), BETAS)
     schedule: str = setting(one_of(*SCHEDULES), "constant")
     adversarial_weight: float = setting(number(0), 5e-3)
+    adversarial_warm_up: int = setting(integer(0), 0)
     content_weight: float = setting(number(0), 1e-2)
     perceptual_weight: float = setting(number(0), 1.0)
     perceptual_norm: str = setting(one_of("l1", "l2"), "l1")
-    discriminator: str = setting(one_of("thesis", "official"), "thesis")
+    artifact_weight: float = setting(number(0), 0.0)
+    discriminator: str = setting(one_of(*MIN_GAN_PATCH), "thesis")
     adversarial_terms: str = setting(one_of("fake", "both"), "fake")
+    r1_weight: float = setting(number(0), 0.0)
+    r1_every: int = setting(integer(1), 16)
     vgg: str | None = setting(optional(text()), None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.r1_weight and self.discriminator != "unet":
+            raise invalid(
+                "“r1_weight” needs the discriminator “unet”, not "
+                f"“{self.discriminator}”, whose batch normalization couples images."
+            )
 
 
 @dataclass(frozen=True)
@@ -173,6 +193,11 @@ class Settings(Validated):
             raise invalid(
                 f"The GAN stage needs patches of at least "
                 f"{MIN_GAN_PATCH[self.gan.discriminator]} pixels, not {patch}."
+            )
+        if self.gan and self.gan.artifact_weight and not self.ema:
+            raise invalid(
+                "“artifact_weight” needs the moving average of the weights: set “ema”, for example "
+                "to 0.999."
             )
         if self.batch % (self.micro_batch or 1):
             raise invalid(

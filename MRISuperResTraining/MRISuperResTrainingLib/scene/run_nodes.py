@@ -180,6 +180,7 @@ def lossLines(record: RunRecord) -> list[Line]:
         ("gan", "perceptual"): _("perceptual"),
         ("gan", "adversarial"): _("adversarial"),
         ("gan", "discriminator"): _("discriminator"),
+        ("gan", "artifacts"): _("artifacts"),
     }
     losses = {stage: record.losses(stage) for stage in STAGES}
     lines = [

@@ -51,6 +51,9 @@ def fft_l1(images: Tensor, reference: Tensor) -> Tensor:
     return torch.view_as_real(difference).abs().mean()
 
 
+ARTIFACT_WINDOW, ARTIFACT_POWER = 7, 1 / 5
+"""Side of the window in pixels, and power of the image's variance (Liang et al. 2022)."""
+
 NORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda difference: difference.abs().mean(),
     "l2": lambda difference: difference.square().mean(),
@@ -80,14 +83,59 @@ def perceptual(vgg: VGG, images: Tensor, reference: Tensor, norm: str = "l1") ->
     return NORMS[norm](vgg.last_convolution(images) - expected)
 
 
+def artifacts(images: Tensor, reference: Tensor, averaged: Tensor) -> Tensor:
+    """Compute the loss of locally discriminative learning (LDL): the artifacts of a generator.
+
+    Liang et al. 2022, "Details or artifacts: a locally discriminative learning approach to
+    realistic image super-resolution", section 3 (arXiv:2203.09195). Residuals |images −
+    reference| that vary within a window count as artifacts, unless the moving average of the
+    generator is further from the reference. The weights of the pixels count as constants.
+
+    Args:
+        images: (n, 1, h, w), both sides larger than half a window; gradients flow back to them.
+        reference: The same shape.
+        averaged: Images of the moving average of the generator, the same shape.
+
+    Returns:
+        A scalar.
+    """
+    residual = (images - reference).abs()
+    with torch.no_grad():
+        padded = F.pad(residual, [ARTIFACT_WINDOW // 2] * 4, mode="reflect")
+        windows = padded.unfold(2, ARTIFACT_WINDOW, 1).unfold(3, ARTIFACT_WINDOW, 1)
+        of_image = residual.var(dim=(1, 2, 3), keepdim=True) ** ARTIFACT_POWER
+        weights = of_image * windows.var(dim=(-2, -1))
+        weights = weights * (residual >= (averaged - reference).abs())
+    return (weights * residual).mean()
+
+
+def r1_penalty(images: Tensor, logits: Tensor, factor: float = 1.0) -> Tensor:
+    """Compute E‖∇C(x_r)‖², the squared slope of the discriminator at the references.
+
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?", eq. 9
+    (arXiv:1801.04406), there with the factor γ/2.
+
+    Args:
+        images: x_r, (n, 1, h, w), with gradients.
+        logits: C(x_r), (n, …); of several numbers per image, C is their mean.
+        factor: Factor of C during the differentiation, since small gradients underflow in float16.
+
+    Returns:
+        A scalar, through which gradients flow back to the discriminator.
+    """
+    total = factor * logits.float().flatten(1).mean(1).sum()
+    (slope,) = torch.autograd.grad(total, images, create_graph=True)
+    return (slope / factor).square().flatten(1).sum(1).mean()
+
+
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Compute L_D = (−E[log D_Ra(x_r, x_f)] − E[log(1 − D_Ra(x_f, x_r))]) / 2.
 
     Wang et al. 2018, eq. 1; the half is that of their code.
 
     Args:
-        real: C(x_r), (n, 1), before the sigmoid.
-        fake: C(x_f), (n, 1).
+        real: C(x_r) before the sigmoid, (n, 1) or (n, 1, h, w).
+        fake: C(x_f), the same shape.
 
     Returns:
         A scalar.
@@ -99,8 +147,8 @@ def generator_loss(real: Tensor, fake: Tensor, terms: str = "fake") -> Tensor:
     """Compute L_adv.
 
     Args:
-        real: C(x_r), (n, 1), before the sigmoid.
-        fake: C(x_f), (n, 1).
+        real: C(x_r) before the sigmoid, (n, 1) or (n, 1, h, w).
+        fake: C(x_f), the same shape.
         terms: "both": (−E[log D_Ra(x_f, x_r)] − E[log(1 − D_Ra(x_r, x_f))]) / 2, Wang et al.
             2018, eq. 2, halved as in their code. "fake": the first expectation alone.
 

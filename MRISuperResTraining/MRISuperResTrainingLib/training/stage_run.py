@@ -161,20 +161,21 @@ class StageRun:
             raise _memory_error(self.stage.accelerator, patches) from e
 
     def _reset_means(self) -> None:
-        self._sums: Values = {}
+        self._values: dict[str, list[Tensor]] = {}
         self._count, self._since = 0, time.monotonic()
 
     def _add(self, values: Values) -> None:
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0) + value
+            self._values.setdefault(name, []).append(value.float())
         self._count += 1
 
     def _report(self) -> bool:
         """Log the means since the last report; False if one of them is not finite."""
         stage = self.stage
-        sums = torch.stack([value.float() for value in self._sums.values()])
-        means: list[float] = stage.accelerator.reduce(sums / self._count, "mean").tolist()  # type: ignore[union-attr]
-        losses, rate = dict(zip(self._sums, means)), self._count / (time.monotonic() - self._since)
+        averages = torch.stack([torch.stack(values).mean() for values in self._values.values()])
+        means: list[float] = stage.accelerator.reduce(averages, "mean").tolist()  # type: ignore[union-attr]
+        losses = dict(zip(self._values, means))  # of the steps that report each of them
+        rate = self._count / (time.monotonic() - self._since)
         self._reset_means()
         if not all(abs(mean) < float("inf") for mean in means):
             return False

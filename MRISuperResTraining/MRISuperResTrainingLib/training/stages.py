@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from MRISuperResLib.core.networks import make_generator
@@ -15,7 +16,15 @@ from ..networks.discriminators import make_discriminator
 from ..networks.vgg import VGG
 from ..options.settings import GanSettings, Settings, StageSettings
 from ..runs.folder import RunFolder
-from .losses import discriminator_loss, fft_l1, generator_loss, l1, perceptual
+from .losses import (
+    artifacts,
+    discriminator_loss,
+    fft_l1,
+    generator_loss,
+    l1,
+    perceptual,
+    r1_penalty,
+)
 from .optimizer import OptimizedNetwork, learning_rate_share, micro_batches
 from .start import find_start
 
@@ -154,7 +163,7 @@ class PsnrStage(Stage):
 
 
 class GanStage(Stage):
-    """Stage 2: L_G = perceptual_weight · L_percep + λ · L_adv + η · L_content.
+    """Stage 2: the generator's and the discriminator's loss of `GanSettings`.
 
     Wang et al. 2018, eq. 3 (arXiv:1809.00219). The discriminator processes reference and
     output once per step: both networks are updated after both losses, so that one pass serves both.
@@ -204,9 +213,12 @@ class GanStage(Stage):
             parts = torch.split(low, self.micro_batch)
             outputs = [self.generator(part).float() for part in parts]
         fake = torch.cat(outputs).detach().requires_grad_()
-        real_logits, fake_logits = self.discriminator(high), self.discriminator(fake)
+        is_penalty_due = self.options.r1_weight and self.step % self.options.r1_every == 0
+        real = high.detach().requires_grad_(bool(is_penalty_due))
+        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
         values: Values = {}
-        gradient = self._image_gradient(fake, high, values) + self._adversarial_gradient(
+        averaged = self._averaged(low) if self.options.artifact_weight else None
+        gradient = self._image_gradient(fake, high, averaged, values) + self._adversarial_gradient(
             fake, real_logits, fake_logits, values
         )
         for context, (part, part_gradient) in micro_batches(
@@ -218,35 +230,54 @@ class GanStage(Stage):
         values["gradient_norm"] = self.generator.step(self.share)
 
         loss = discriminator_loss(real_logits, fake_logits)
+        values["discriminator"] = loss.detach()
+        if is_penalty_due:
+            factor = float(self.discriminator.scaled(torch.ones((), device=real.device)))
+            values["r1"] = r1_penalty(real, real_logits, factor)
+            loss = loss + self.options.r1_every * self.options.r1_weight / 2 * values["r1"]
+            values["r1"] = values["r1"].detach()
         self.discriminator.backward(loss)
         return values | {
-            "discriminator": loss.detach(),
             "real": real_logits.detach().mean(),
             "fake": fake_logits.detach().mean(),
             "discriminator_gradient_norm": self.discriminator.step(self.share),
         }
 
-    def _image_gradient(self, fake: Tensor, high: Tensor, values: Values) -> Tensor:
-        """Gradient of perceptual_weight · L_percep + η · L_content with respect to the images."""
+    def _averaged(self, low: Tensor) -> Tensor:
+        """Images of the moving average of the generator."""
+        weights, net = self.weights(), self.generator.net
+        with torch.no_grad(), self.accelerator.autocast():
+            parts = torch.split(low, self.micro_batch)
+            return torch.cat([functional_call(net, weights, (part,)).float() for part in parts])
+
+    def _image_gradient(
+        self, fake: Tensor, high: Tensor, averaged: Tensor | None, values: Values
+    ) -> Tensor:
+        """Gradient of the losses except λ · L_adv with respect to the images."""
         losses = {"content": l1(fake, high)}
         total = self.options.content_weight * losses["content"]
         if self.vgg:
             losses["perceptual"] = perceptual(self.vgg, fake, high, self.options.perceptual_norm)
             total = total + self.options.perceptual_weight * losses["perceptual"]
+        if averaged is not None:
+            losses["artifacts"] = artifacts(fake, high, averaged)
+            total = total + self.options.artifact_weight * losses["artifacts"]
         values |= {name: loss.detach() for name, loss in losses.items()}
         return torch.autograd.grad(self.generator.scaled(total), fake)[0]
 
     def _adversarial_gradient(
         self, fake: Tensor, real_logits: Tensor, fake_logits: Tensor, values: Values
     ) -> Tensor:
-        """Gradient of λ · L_adv with respect to the images.
+        """Gradient of λ · L_adv, in the warm-up a part of it, with respect to the images.
 
         The discriminator's graph is kept for its own loss. C(x_r) does not depend on the
         generator, and counts as a constant.
         """
         loss = generator_loss(real_logits.detach(), fake_logits, self.options.adversarial_terms)
         values["adversarial"] = loss.detach()
-        scaled = self.generator.scaled(self.options.adversarial_weight * loss)
+        warm_up = self.options.adversarial_warm_up
+        share = min(1.0, (self.step + 1) / warm_up) if warm_up else 1.0
+        scaled = self.generator.scaled(share * self.options.adversarial_weight * loss)
         return torch.autograd.grad(scaled, fake, retain_graph=True)[0]
 
 
