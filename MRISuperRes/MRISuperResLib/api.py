@@ -66,6 +66,7 @@ def upsample(
     batch_size: int | None = None,
     clip: str = "none",
     mask: Mask | None = None,
+    ensemble: bool = False,
     frame: int | None = None,
     frames: Literal["all"] | None = None,
     series: str | None = None,
@@ -87,6 +88,7 @@ def upsample(
         clip: "input" keeps the output within the range of the input's intensities; or "none".
         mask: Path, Volume, SimpleITK image, or array on the voxel grid of the input, not 0 inside.
             The method upsamples the inside alone, bicubic interpolation the rest.
+        ensemble: Average a network's results for eight flips and turns: more accurate, slower.
         frame: Index of the volume in a 4D file, counted from 0.
         frames: "all" upsamples all frames of a 4D file, with one intensity range.
         series: Series Instance UID, for a DICOM folder with several series.
@@ -101,7 +103,9 @@ def upsample(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
-    options = UpsamplingOptions(model, scale, slice_axis, device, precision, batch_size, clip=clip)
+    options = UpsamplingOptions(
+        model, scale, slice_axis, device, precision, batch_size, ensemble, clip=clip
+    )
     if frames is None:
         volume = volume_of(source, frame, series)
         return upsample_volume(
@@ -287,7 +291,12 @@ def list_models(scale: int | None = None) -> list[ModelCard]:
 
 
 def load_model(
-    name: str, *, scale: int | None = None, device: str = "auto", precision: str = "auto"
+    name: str,
+    *,
+    scale: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    ensemble: bool = False,
 ) -> Method:
     """Load a model or another method.
 
@@ -296,6 +305,7 @@ def load_model(
         scale: Upsampling factor of an interpolation; None: the model's own, or 2.
         device: See `upsample`.
         precision: See `upsample`.
+        ensemble: See `upsample`.
 
     Returns:
         A callable that upsamples images (n, h, w), normalized so that most values lie between 0
@@ -305,4 +315,6 @@ def load_model(
         SuperResolutionError: The model is not installed or cannot be used, PyTorch is missing, or
             the device does not exist.
     """
-    return MethodRegistry().get(UpsamplingOptions(name, scale, device=device, precision=precision))
+    return MethodRegistry().get(
+        UpsamplingOptions(name, scale, device=device, precision=precision, ensemble=ensemble)
+    )

@@ -46,6 +46,12 @@ class EstimateTest(unittest.TestCase):
             estimate_run([((500, 500, 4), 2, axis(2))] * 3, 2, CARD).seconds, 3 * 4 * 1.0 * 1.5
         )
 
+    def test_an_ensemble_takes_eight_times_the_time_and_the_same_memory(self):
+        volumes = [((500, 500, 4), 2, axis(2))]
+        plain, ensemble = (estimate_run(volumes, 2, CARD, each) for each in (False, True))
+        self.assertAlmostEqual(ensemble.seconds, 8 * plain.seconds)
+        self.assertEqual(ensemble.peak_bytes, plain.peak_bytes)
+
     def test_time_is_unknown_for_an_interpolation_and_for_a_card_without_speed(self):
         for card in (None, SimpleNamespace(cpu_speed={})):
             self.assertIsNone(estimate_run([((5, 5, 5), 2, axis(2))], 2, card).seconds)

@@ -244,6 +244,11 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="RANGE",
         help="input: keep the output within the range of the input; none (default)",
     )
+    parser.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="average a network's results for 8 flips and turns: more accurate, 8 times the time",
+    )
 
 
 def _add_degradation(parser: argparse.ArgumentParser) -> None:

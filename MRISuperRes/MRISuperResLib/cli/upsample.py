@@ -95,6 +95,7 @@ def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
         device=arguments.device,
         precision=arguments.precision,
         clip=arguments.clip,
+        ensemble=arguments.ensemble,
     )
 
 

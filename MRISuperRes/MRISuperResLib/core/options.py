@@ -127,6 +127,8 @@ class UpsamplingOptions(Validated):
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "float32", "half", or "auto": half precision on GPUs made for it, else float32.
         batch_size: Slices per batch. None: chosen from the slice size.
+        ensemble: Average the results of the network for the eight flips and turns of a slice: more
+            accurate, eight times the work. Interpolations give the same result without.
         intensity_range: (low, high), the stored intensities that become 0 and 1 for the network,
             so that several volumes can share them. None: percentiles of the volume.
         clip: "input" limits the output to the range of the input's intensities; "none" keeps what
@@ -142,6 +144,7 @@ class UpsamplingOptions(Validated):
     device: str = setting(_device(), "auto")
     precision: str = setting(one_of(*PRECISIONS), "auto")
     batch_size: int | None = setting(optional(integer(1)), None)
+    ensemble: bool = setting(boolean(), False)
     intensity_range: tuple[float, float] | None = setting(optional(_intensity_range()), None)
     clip: str = setting(one_of(*CLIPS), "none")
 

@@ -137,6 +137,7 @@ def estimate_run(
     volumes: Sequence[tuple[Sequence[int], int, SliceAxis]],
     scale: int,
     card: ModelCard | None = None,
+    ensemble: bool = False,
 ) -> RunEstimate:
     """Estimate memory and time of upsampling.
 
@@ -146,6 +147,7 @@ def estimate_run(
         volumes: ((ni, nj, nk), bytes per voxel, slice direction) for every volume or frame.
         scale: Upsampling factor.
         card: Card of the network, for its speed; None for an interpolation.
+        ensemble: The network runs once for each of the eight symmetries.
     """
     voxels = [math.prod(size) * math.prod(axis.factors(scale)) for size, _bytes, axis in volumes]
     output = sum(count * voxel for count, (_size, voxel, _axis) in zip(voxels, volumes))
@@ -153,7 +155,8 @@ def estimate_run(
     copies = max((2 * math.prod(size) * voxel for size, voxel, _axis in volumes), default=0)
     seconds = None
     if card is not None and card.cpu_speed:
-        seconds = sum(voxels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
+        runs = 8 if ensemble else 1
+        seconds = runs * sum(voxels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
     return RunEstimate(output, output + copies + WORKER_BYTES, seconds)
 
 

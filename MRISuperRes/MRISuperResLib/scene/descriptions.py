@@ -81,6 +81,7 @@ def describeEstimate(
         [inputs[node] for node in nodes],
         options.scale,
         card if device_kind(options.device) == "cpu" else None,  # cards have CPU times only
+        options.ensemble,
     )
     available = availableMemory()
     line = _("Output: {size}").format(size=format_bytes(estimate.output_bytes))

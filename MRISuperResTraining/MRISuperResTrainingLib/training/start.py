@@ -98,7 +98,7 @@ def find_start(settings: Settings, generator: Generator) -> Start:
         model = ModelStore().model(name)
         card = model.card
         net = load_generator(name, card.architecture, card.scale, model.read_weights())
-        weights, has_skip = net.state_dict(), net.skip
+        weights, has_skip = net.state_dict(), getattr(net, "skip", False)
         ancestors = card.training.get("started_from", [])
         own = {
             "name": name,

@@ -20,6 +20,7 @@ from ..intensity import Intensity
 from ..messages import Message, info, warning
 from ..models.card import ModelCard
 from ..networks import load_generator
+from ..networks.ensemble import SelfEnsemble
 
 GPU_BATCH_PIXELS = 2**20
 """Low-resolution pixels that keep a GPU busy; larger batches only take more memory."""
@@ -39,6 +40,7 @@ class NetworkMethod:
         device: Where the network runs.
         alpha: Blend of a pair, from 0 (PSNR weights) to 1 (GAN weights); None: no blend.
         precision: "float32", "half" or "auto", see `requested_dtype`.
+        ensemble: Average the results for the eight symmetries, see `SelfEnsemble`.
 
     Raises:
         SuperResolutionError: Weights and card do not match (kind "model").
@@ -51,6 +53,7 @@ class NetworkMethod:
         device: torch.device,
         alpha: float | None = None,
         precision: str = "float32",
+        ensemble: bool = False,
     ) -> None:
         self.cards, self.scale = tuple(cards), cards[0].scale
         self.name, self.stage = cards[0].name, cards[0].stage
@@ -65,7 +68,8 @@ class NetworkMethod:
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
         self.reach: int | None = nets[0].reach
-        self._net = nets[0].eval().requires_grad_(False)
+        net = SelfEnsemble(nets[0]) if ensemble else nets[0]
+        self._net = net.eval().requires_grad_(False)
         self._precision, self._dtype = precision, requested_dtype(precision, device)
         self._runner = NetworkRunner(self._net, device, self._dtype)
         self._slice_bytes: dict[tuple[int, int], int] = {}  # GPU memory by slice size

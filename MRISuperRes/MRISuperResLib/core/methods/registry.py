@@ -95,14 +95,15 @@ class MethodRegistry:
         from .network import NetworkMethod
 
         hashes = tuple(model.card.sha256 for model in models)
-        key = (hashes, name.base, name.alpha, str(device), options.precision)
+        chosen = (options.precision, options.ensemble)
+        key = (hashes, name.base, name.alpha, str(device), *chosen)
         if key not in self._networks:
             self._networks[key] = NetworkMethod(
                 [model.card for model in models],
                 [model.read_weights() for model in models],
                 device,
                 name.alpha,
-                options.precision,
+                *chosen,
             )
         method = self._networks[key]
         method.reset()
