@@ -282,11 +282,7 @@ def _prepared(
     """The first process of a machine prepares the volumes; the others find them in the cache."""
     with accelerator.local_main_process_first():
         return prepare(
-            sources,
-            settings.data,
-            cache,
-            is_cancelled=is_stop_requested,
-            scale=settings.scale,
+            sources, settings.data, cache, is_cancelled=is_stop_requested, scale=settings.scale
         )
 
 
