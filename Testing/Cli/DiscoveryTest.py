@@ -115,7 +115,7 @@ class FoundTest(DiscoveryTest):
 
     def test_files_that_cannot_be_read_are_named(self):
         self.write("a.nii.gz")
-        for name in ("x.rar", "y.zip", "brain.xyz", "z.dcm.gz", "empty"):
+        for name in ("x.rar", "y.zip", "brain.xyz", "z.tar.gz", "empty"):
             (self.folder / name).write_bytes(b"" if name == "empty" else b"\0\1\2\xff" * 100)
         (self.folder / "gone").symlink_to(self.folder / "nowhere")
         found, left_out = self.find()
@@ -169,6 +169,7 @@ class BatchTest(DiscoveryTest):
     def batch(self, *words):
         out = self.folder / "out"
         code, text, err = run("batch", self.folder / "study", "--out", out, *BICUBIC, *words)
+        self.assertTrue((out / "report.csv").exists(), err)
         with open(out / "report.csv", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.nii.gz"))
