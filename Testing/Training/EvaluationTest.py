@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from MRISuperResLib.core.options import ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions, UpsamplingOptions
 from MRISuperResLib.core.comparison.scores import SCORING_RULE, Metric
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.io.formats import write_volume
@@ -22,6 +22,7 @@ from MRISuperResTrainingLib.cli.main import main
 from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.evaluation import figures, report
 from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate
+from MRISuperResTrainingLib.evaluation.mesh import mesh, mesh_on_flat
 from MRISuperResTrainingLib.evaluation.report import evaluate_into
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
@@ -59,6 +60,53 @@ class BootstrapTest(unittest.TestCase):
 
     def test_one_subject_has_no_interval(self):
         self.assertIsNone(confidence_interval([30.0]))
+
+
+class Uneven(InterpolationMethod):
+    """Bicubic interpolation whose first pixel of every 2×2 is brighter, by 0.02."""
+
+    def __init__(self):
+        super().__init__("bicubic", 2)
+        self.name, self.plain = "uneven", InterpolationMethod("bicubic", 2)
+
+    def __call__(self, images):
+        upsampled = self.plain(images)
+        upsampled[..., ::2, ::2] += 0.02
+        return upsampled
+
+
+class MeshTest(unittest.TestCase):
+    DEVIATION = 0.02 * np.std([1, 0, 0, 0])
+
+    def test_it_is_the_deviation_of_the_mean_error_over_the_pixel_phases(self):
+        phases = np.random.default_rng(0).normal(size=(4, 4))
+        content = np.random.default_rng(1).normal(size=(2, 3, 5))
+        content -= content.mean()
+        error = np.tile(phases, (2, 3, 5)) + content.repeat(4, 1).repeat(4, 2)
+        self.assertAlmostEqual(mesh(error, 4), phases.std(), places=12)
+
+    def test_on_uniform_slices(self):
+        self.assertAlmostEqual(mesh_on_flat(Uneven()), 255 * self.DEVIATION, places=3)
+        self.assertLess(mesh_on_flat(InterpolationMethod("bicubic", 4)), 1e-4)
+
+    def test_the_shipped_psnr_models_leave_hardly_one_on_uniform_slices(self):
+        registry = MethodRegistry()
+        for scale in (2, 4, 8):
+            with self.subTest(scale):
+                method = registry.get(UpsamplingOptions(f"fast-x{scale}-psnr", device="cpu"))
+                self.assertLess(mesh_on_flat(method), 0.4)
+
+    def test_of_a_volume_it_is_that_of_all_slices_on_the_scale_of_the_reference(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "a.nii.gz")
+            write_volume(path, Volume(tissue(1).astype(np.float32), np.diag([1, 1, 3, 1.0])))
+            registry = MethodRegistry(given=[Uneven()])
+            found = evaluate([Source(str(path), "a", "brain")], ["uneven"], (2,), registry)
+        (scores,) = found.volumes
+        self.assertAlmostEqual(scores.mesh["uneven"], 255 * self.DEVIATION, delta=0.2)
+        self.assertLess(scores.mesh["bicubic"], 0.2)
+        line = list(csv.DictReader(io.StringIO(report.volumes_csv(found))))[-1]
+        self.assertAlmostEqual(float(line["mesh"]), scores.mesh["uneven"], places=5)
 
 
 class EvaluationTest(unittest.TestCase):

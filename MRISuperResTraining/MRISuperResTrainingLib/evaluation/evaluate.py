@@ -22,6 +22,7 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from ..data.pairs import VolumeFiles, read_low
 from ..networks.vgg import find_lpips, find_vgg_distance
+from .mesh import mesh_by_method
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
@@ -74,6 +75,7 @@ class VolumeScores:
         anatomy: Anatomy.
         scale: Upsampling factor.
         table: The scores.
+        mesh: `mesh` of the errors of each method on all slices, 0–255.
         low: Name of the low-resolution file of an own pair; empty if the volume was degraded.
     """
 
@@ -82,6 +84,7 @@ class VolumeScores:
     anatomy: str
     scale: int
     table: ScoreTable
+    mesh: dict[str, float]
     low: str = ""
 
 
@@ -249,9 +252,14 @@ def evaluate(
                 skipped.append(f"{source.label}, ×{scale}: {error}")
                 continue
             name = Path(source.label).name
-            acquired = Path(source.low).name
             scores = VolumeScores(
-                name, source.subject, source.anatomy, scale, comparison.table, acquired
+                name,
+                source.subject,
+                source.anatomy,
+                scale,
+                comparison.table,
+                mesh_by_method(comparison),
+                Path(source.low).name,
             )
             volumes.append(scores)
             if on_comparison:

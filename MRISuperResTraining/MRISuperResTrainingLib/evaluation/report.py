@@ -129,7 +129,7 @@ def volumes_csv(evaluation: Evaluation) -> str:
     """Return a line per volume, scale and method as CSV.
 
     `slices` counts all slices, `scored` those that every metric is averaged over. `psnr_volume` is
-    the PSNR over all voxels.
+    the PSNR over all voxels, `mesh` the deviation of the mean error over the pixel phases.
     """
     keys = [metric.key for metric in evaluation.metrics()]
     lines = [
@@ -142,13 +142,14 @@ def volumes_csv(evaluation: Evaluation) -> str:
             len(scores.table.scored),
             method,
             scores.table.volume_psnr(method),
+            scores.mesh[method],
             *(scores.table.mean(method, key) for key in keys),
         )
         for scores in evaluation.volumes
         for method in scores.table.methods
     ]
-    first = ("anatomy", "subject", "volume", "scale", "slices", "scored", "method", "psnr_volume")
-    return csv_text((*first, *keys), lines)
+    place = ("anatomy", "subject", "volume", "scale", "slices", "scored", "method")
+    return csv_text((*place, "psnr_volume", "mesh", *keys), lines)
 
 
 def summary_csv(evaluation: Evaluation) -> str:
