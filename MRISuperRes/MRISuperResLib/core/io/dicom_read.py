@@ -188,8 +188,7 @@ def _header(path: Path, force: bool = False) -> Slice:
 def _is_cut(dataset: FileDataset, file_size: int) -> bool:
     """Return True if an element is incomplete, which pydicom does not report."""
     if dataset.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        for key in list(dataset.keys()):
-            element = dataset.get_item(key, keep_deferred=True)
+        for element in dict(dataset.items()).values():  # as read, without their deferred values
             if (
                 isinstance(element, RawDataElement)
                 and element.value is None
