@@ -17,6 +17,7 @@ from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.upsampling import upsample_frames, upsample_volume
 from MRISuperResLib.core.volume import Frames, Volume
 
+from made_bodies import enlarged
 from made_models import write_model
 
 MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
@@ -33,10 +34,6 @@ def box(first=(1, 14, 20), last=(2, 22, 30)):
     inside = np.zeros(SHAPE, np.uint8)
     inside[tuple(slice(a, b + 1) for a, b in zip(first, last))] = 1
     return inside
-
-
-def enlarged(array, scale=2):
-    return array.repeat(scale, 1).repeat(scale, 2)
 
 
 class WithModel(unittest.TestCase):

@@ -14,6 +14,7 @@ from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.upsampling import upsample_volume
 from MRISuperResLib.core.volume import Volume
 
+from made_bodies import enlarged
 from made_models import write_model
 
 MATRIX = np.diag([1.0, 1.0, 4.0, 1.0])
@@ -30,10 +31,6 @@ def corner(share=0.25):
     outside = np.zeros(SHAPE, bool)
     outside[:, :, round(SHAPE[2] * (1 - share)) :] = True
     return outside
-
-
-def enlarged(array, scale=2):
-    return array.repeat(scale, 1).repeat(scale, 2)
 
 
 class FillValuesTest(unittest.TestCase):

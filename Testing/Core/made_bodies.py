@@ -33,3 +33,8 @@ def compare(array, ijk_to_ras, options, registry=None, **rest):
 def audit(array, ijk_to_ras, options, registry=None, **rest):
     """Audit methods on an array at its place in space."""
     return audit_volume(Volume(array, ijk_to_ras), options, registry=registry, **rest)
+
+
+def enlarged(array, scale=2):
+    """Repeat the in-plane voxels of (k, j, i)."""
+    return array.repeat(scale, 1).repeat(scale, 2)

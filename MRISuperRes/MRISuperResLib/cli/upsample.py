@@ -174,9 +174,11 @@ def upsample_file(
 
     try:
         frames = read_frames(source, frame, series)
-        shown = list(frames[0].messages)
+        first = frames[0]
+        shown = list(first.messages)
         console.messages(shown)  # before the work, as some advise against it
-        voxels = frames[0].array.nbytes * len(frames)
+        voxels = first.array.nbytes * len(frames)
+        del first  # one frame at a time is in memory
         output.check_space(voxels * registry.get(options).scale ** 2)
         upsampled = upsample_frames(
             frames,

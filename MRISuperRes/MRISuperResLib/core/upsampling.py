@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,9 +20,6 @@ from .options import UpsamplingOptions
 from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from .slices import restore_missing, upsample_inside, upsample_slices
 from .volume import Frames, Volume
-
-if TYPE_CHECKING:
-    pass
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 """Allocates an output array (shape, dtype), in memory or in a file."""
@@ -110,7 +106,8 @@ def upsample_volume(
         upsample_inside(method, source, target, parts, intensity, size, on_progress, is_cancelled)
 
     if options.clip == "input":
-        np.clip(output, voxels.values.min(), voxels.values.max(), out=output)
+        image = voxels.values
+        np.clip(output, image.min(), image.max(), out=output)
     if voxels.missing is not None:
         restore_missing(voxels.missing, volume.array, output, axis.numpy_axis, method.scale)
     messages = [

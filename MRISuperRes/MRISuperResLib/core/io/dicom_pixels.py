@@ -6,6 +6,7 @@ family.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def _read_frames(whole: Slice, images: Sequence[Slice]) -> Iterator[np.ndarray]:
     """Yield the pixels of frames of an enhanced image."""
     dataset = whole.dataset
     syntax, count = UID(dataset.file_meta.TransferSyntaxUID), len(dataset[PER_FRAME].value)
-    try:
+    with _decoding(whole.path):
         element = _load_pixels(dataset)
         if syntax.is_encapsulated:
             frames = _split_frames(element.value, count)
@@ -103,12 +104,19 @@ def _read_frames(whole: Slice, images: Sequence[Slice]) -> Iterator[np.ndarray]:
             is_simple = syntax in DECODED_BY_PYDICOM
             stored = part.pixel_array if is_simple else _decode_by_gdcm(part)
             yield _smallest(_rescaled(stored.reshape(image.size[::-1]), image), image)
+
+
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Translate errors of damaged pixels; errors of the disk pass."""
+    try:
+        yield
     except OSError as e:
         if e.errno is not None:
             raise
-        raise undecodable(whole.path) from e
+        raise undecodable(path) from e
     except DAMAGED as e:
-        raise undecodable(whole.path) from e
+        raise undecodable(path) from e
 
 
 def _load_pixels(dataset: Dataset) -> DataElement:
@@ -147,7 +155,7 @@ def read_pixels(image: Slice) -> np.ndarray:
         SuperResolutionError: They cannot be decoded.
     """
     dataset = image.dataset
-    try:
+    with _decoding(image.path):
         if dataset.file_meta.get("TransferSyntaxUID") in DECODED_BY_PYDICOM:
             part = dataset.group_dataset(0x0028)  # pydicom caches decoded pixels in the dataset
             part.file_meta = dataset.file_meta
@@ -156,12 +164,6 @@ def read_pixels(image: Slice) -> np.ndarray:
         else:
             with unpacked(image.path) as path:
                 pixels = read_by_gdcm(path)
-    except OSError as e:
-        if e.errno is not None:
-            raise
-        raise undecodable(image.path) from e
-    except DAMAGED as e:
-        raise undecodable(image.path) from e
     return _smallest(pixels.reshape(image.size[::-1]), image)
 
 

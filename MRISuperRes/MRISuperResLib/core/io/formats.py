@@ -41,7 +41,7 @@ INPUTS = (
     "NIfTI (.nii, .nii.gz, .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), FreeSurfer (.mgz, "
     ".mgh), MINC (.mnc), PAR/REC or AFNI (.HEAD) file, a DICOM file or a DICOM folder"
 )
-"""What can be read, for messages."""
+"""The readable formats, for error messages."""
 HEADER_OF = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
 """Extension of the header of a pair, by the extension of its voxels."""
 DATA_NAME = re.compile(r"(?i)(?P<stem>.*)(?P<extension>\.img|\.rec|\.brik)(\.gz)?")
@@ -122,9 +122,9 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
     folder = tempfile.TemporaryDirectory(prefix="MRISuperRes-", ignore_cleanup_errors=True)
     copy = decompressed(path, Path(folder.name))
 
-    def read(number: int) -> Volume:
+    def read(number: int, _folder: tempfile.TemporaryDirectory[str] = folder) -> Volume:
         """Read a frame of the copy, which is deleted together with this function."""
-        return read_volume(copy if folder else path, number)
+        return read_volume(copy, number)
 
     return Frames(count, read)
 
@@ -132,10 +132,10 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
 def read_first_frame(path: str | Path, series: str | None = None) -> Volume:
     """Read a volume, or the first of several frames, with a message; errors as `read_volume`."""
     frames = read_frames(path, series=series)
-    if len(frames) == 1:
-        return frames[0]
-    text = f"{Path(path).name} holds {len(frames)} frames. The first one is used."
     first = frames[0]
+    if len(frames) == 1:
+        return first
+    text = f"{Path(path).name} holds {len(frames)} frames. The first one is used."
     return replace(first, messages=(*first.messages, info("series", text)))
 
 
