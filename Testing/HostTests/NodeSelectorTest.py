@@ -36,6 +36,19 @@ class NodeSelectorTest(NodeSelectorTestCase):
         self.assertEqual(self.changes, [])
         self.assertIsNone(self.selector.currentNode())
 
+    def test_another_text_for_no_node_selects_the_first_node(self):
+        self.selector.noneEnabled = True
+        self.selector.noneDisplay = "New"
+        self.add("a")
+        b = self.add("b")
+        self.selector.noneDisplay = "New"
+        self.assertEqual(self.changes, [])
+        self.selector.noneDisplay = "Create"
+        self.assertEqual(self.changes, ["a"])
+        self.selector.setCurrentNode(b)
+        self.selector.noneDisplay = "Another"
+        self.assertEqual(self.changes, ["a", "b"])
+
     def test_a_selection_is_signaled_with_node_id_and_validity(self):
         ids, valid = [], []
         self.selector.noneEnabled = True

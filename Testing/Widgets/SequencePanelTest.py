@@ -44,10 +44,17 @@ class ChoosingTest(SequencePanelTestCase):
         click(self.ui.allFramesCheckBox)
         self.assertFalse(self.ui.outputSelector.enabled)
         self.assertIn("new sequence", self.ui.outputSelector.toolTip)
-        self.assertEqual(self.ui.outputSelector.noneDisplay, "Create new sequence")
         self.ui.inputSelector.setCurrentNode(self.input)
         self.assertTrue(self.ui.outputSelector.enabled)
-        self.assertEqual(self.ui.outputSelector.noneDisplay, "Create new volume")
+
+    def test_all_frames_never_change_the_output(self):
+        mine = self.widget.logic.upsample(self.input, model="bicubic")
+        for output in (None, mine):
+            self.ui.outputSelector.setCurrentNode(output)
+            for _ in range(2):
+                click(self.ui.allFramesCheckBox)
+                self.assertIs(self.ui.outputSelector.currentNode(), output)
+                self.assertIs(self.widget._parameterNode.outputVolume, output)
 
     def test_estimate_covers_all_frames(self):
         size = 2 * 10 * 12 * 4

@@ -129,9 +129,7 @@ class UpsamplePanel(TaskPanel):
             if isSequence
             else _("Volume to replace with the result")
         )
-        noneDisplay = _("Create new sequence") if isSequence else _("Create new volume")
-        if selector.noneDisplay != noneDisplay:
-            selector.noneDisplay = noneDisplay
+        # the text for no node stays: Slicer selects the first volume when it is changed
 
     def _whyNot(self) -> str:
         output = self.parameters.outputVolume

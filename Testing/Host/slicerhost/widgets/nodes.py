@@ -67,7 +67,20 @@ class qMRMLNodeComboBox(QWidget):
     renameEnabled = setting(bool, "renameEnabled")
     selectNodeUponCreation = setting(bool, "selectNodeUponCreation")
     baseName = setting(str, "baseName")
-    noneDisplay = setting(str, "noneDisplay")
+
+    def _setNoneDisplay(self, text):
+        """Change the text; a selector without a current node selects the first one, as in Slicer.
+
+        qMRML replaces the item "none" in the list, and Qt moves the selection to the next item.
+        """
+        if text == self._settings["noneDisplay"]:
+            return
+        self._settings["noneDisplay"] = text
+        self._refill()
+        if self._settings["noneEnabled"] and not self._currentID:
+            self.setCurrentNodeIndex(0)
+
+    noneDisplay = Property(str, lambda self: self._settings["noneDisplay"], _setNoneDisplay)
     interactionNodeSingletonTag = setting(str, "interactionNodeSingletonTag")
 
     # scene
