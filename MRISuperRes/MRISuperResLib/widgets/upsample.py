@@ -18,7 +18,7 @@ from ..scene.nodes import whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode
 from ..scene.sample_data import FETUS, loadSample
 from ..scene.sequences import sequenceOf, shownVolume
-from .comparison.views import ComparisonViews
+from .comparison.views import LinkedViews
 from .models import ModelSelector
 from .task_panel import TaskPanel, TaskStatus
 
@@ -244,7 +244,7 @@ def showInSliceViews(
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:  # --no-main-window
         return
-    ComparisonViews.closeShown()  # or the volume would replace all of its images
+    LinkedViews.closeShown()  # or the volume would replace all of its images
     composites = [
         layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode()
         for name in layoutManager.sliceViewNames()

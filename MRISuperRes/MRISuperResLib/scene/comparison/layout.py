@@ -110,18 +110,24 @@ class ComparisonDisplay:
     """
 
     def __init__(self, volumeNodes: Iterable[slicer.vtkMRMLScalarVolumeNode]) -> None:
-        self._settings = {display: _Settings(display) for display in map(_displayNode, volumeNodes)}
+        self._settings: dict[slicer.vtkMRMLDisplayNode, _Settings] = {}
+        self._observers: list[tuple[slicer.vtkMRMLDisplayNode, int]] = []
         self._isSharing = False
-        displays = list(self._settings)
-        for display in displays:
-            display.SetInterpolate(False)
-            display.SetAutoWindowLevel(False)
-        if displays:
-            self._share(displays[0])
-        self._observers = [
-            (display, display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified))
-            for display in displays
-        ]
+        for volumeNode in volumeNodes:
+            self.add(volumeNode)
+
+    def add(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Display another volume like the others."""
+        display = _displayNode(volumeNode)
+        if display in self._settings:
+            return
+        first = next(iter(self._settings), display)
+        self._settings[display] = _Settings(display)
+        display.SetInterpolate(False)
+        display.SetAutoWindowLevel(False)
+        self._share(first)
+        tag = display.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified)
+        self._observers.append((display, tag))
 
     def close(self) -> None:
         """Restore the previous display of every volume."""

@@ -1,4 +1,4 @@
-"""Linked views of a comparison: all images side by side, with names and scores."""
+"""Linked views: images of one body side by side, with names and scores."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core import geometry
+from ...core.geometry import SliceAxis
 from ...scene.comparison.layout import (
     COMPARISON_LAYOUT_ID,
     ComparisonDisplay,
@@ -23,30 +24,46 @@ from ...scene.comparison.slice_views import ijkToWorld, middle, shownSlice, slic
 from .cell import ComparisonCell, scoreText
 
 
-class ComparisonViews:
-    """The views of a comparison, which replace the layout of the application.
+class LinkedViews:
+    """Images side by side, in views that replace the layout of the application.
 
     They close when the user selects another layout, closes the scene or deletes the volumes.
-    Opening the views of another comparison closes these.
+    Opening other views closes these. A derived class says what is shown (`_images`, `_caption`,
+    `_isWorthShowing`).
 
     Args:
-        nodes: Comparison to show.
+        axis: Slice direction; the views are parallel to the slices.
         onClosed: Called after the views were closed, for whatever reason.
+        hasZoom: Show zoomed views below the images.
     """
 
-    _shown = None
+    _shown: LinkedViews | None = None
 
-    def __init__(self, nodes: ComparisonNodes, onClosed: Callable[[], None] | None = None) -> None:
-        self._nodes, self._onClosed = nodes, onClosed
-        self._isOpen, self._hasZoom = False, True
+    def __init__(
+        self, axis: SliceAxis, onClosed: Callable[[], None] | None = None, hasZoom: bool = True
+    ) -> None:
+        self._axis, self._onClosed = axis.index, onClosed
+        self._isOpen, self._hasZoom = False, hasZoom
         self._lens, self._position = DEFAULT_LENS, None
         self._cells, self._sceneObservers = [], []
         self._links = self._display = self._mapDisplay = None
 
     @property
     def isOpen(self) -> bool:
-        """True while the comparison layout is shown."""
+        """True while the views are shown."""
         return self._isOpen
+
+    def _images(self) -> list[tuple[str, str | None, slicer.vtkMRMLVolumeNode]]:
+        """Return [(title, method, volume node)]; the first image gives geometry and window."""
+        raise NotImplementedError
+
+    def _caption(self, cell: ComparisonCell, index: int | None) -> str:
+        """Return the text below a title; `index`: the slice, None if the view shows several."""
+        return "" if index is None else f"{geometry.VOXEL_AXES[self._axis]} = {index}"
+
+    def _isWorthShowing(self) -> bool:
+        """Return False if too many volumes were deleted."""
+        raise NotImplementedError
 
     def open(self) -> bool:
         """Show the views.
@@ -54,11 +71,12 @@ class ComparisonViews:
         Returns:
             False without a main window, or if the volumes were deleted.
         """
-        layoutManager, images = slicer.app.layoutManager(), self._images()
-        if self._isOpen or layoutManager is None or not images:
+        layoutManager = slicer.app.layoutManager()
+        images = [image for image in self._images() if _hasVoxels(image[2])]
+        if self._isOpen or layoutManager is None or len(images) < 2:
             return self._isOpen
         self.closeShown()
-        ComparisonViews._shown, self._isOpen = self, True
+        LinkedViews._shown, self._isOpen = self, True
         self._layoutManager, self._layoutBefore = layoutManager, layoutManager.layout
         if self._layoutBefore == COMPARISON_LAYOUT_ID:  # loaded from a scene saved with open views
             self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
@@ -73,11 +91,8 @@ class ComparisonViews:
         self._cells = [ComparisonCell(*image, self._onCompositeModified) for image in images]
         volumes = [cell.volumeNode for cell in self._cells]
         self._display = ComparisonDisplay(volumes)
-        self._matrix, self._axis, self._size = (
-            ijkToWorld(volumes[0]),
-            self._nodes.axis.index,
-            volumes[0].GetImageData().GetDimensions(),
-        )
+        self._matrix = ijkToWorld(volumes[0])
+        self._size = volumes[0].GetImageData().GetDimensions()
         self._position = (self._matrix @ [*middle(self._size), 1])[:3]
         self._enter()
         self._fit(self._middlePlane())
@@ -102,9 +117,9 @@ class ComparisonViews:
 
     @staticmethod
     def closeShown() -> None:
-        """Close the views of the comparison that is shown, if any."""
-        if ComparisonViews._shown is not None:
-            ComparisonViews._shown.close()
+        """Close the views that are shown, if any."""
+        if LinkedViews._shown is not None:
+            LinkedViews._shown.close()
 
     def showZoom(self, visible: bool) -> None:
         """Show or hide the zoomed views below the images."""
@@ -152,21 +167,6 @@ class ComparisonViews:
         if self._links is not None:
             self._links.position = position
 
-    def _images(self):
-        """Return [(title, method, volume node)], the reference or the input first."""
-        reference, low = self._nodes.reference, self._nodes.low
-        if reference is not None:
-            images = [(_("reference"), None, reference)]
-        else:
-            images = [(_("input"), None, low)]
-        images += [(method, method, node) for method, node in self._nodes.outputs.items()]
-        images = [
-            (title, method, node)
-            for title, method, node in images
-            if node is not None and node.GetImageData() is not None
-        ]
-        return images if len(images) > 1 else []
-
     def _enter(self):
         """Put the images into the views of the layout."""
         count = len(self._cells)
@@ -200,7 +200,7 @@ class ComparisonViews:
     def _close(self, restoreLayout):
         if not self._isOpen:
             return
-        self._isOpen, ComparisonViews._shown = False, None
+        self._isOpen, LinkedViews._shown = False, None
         self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
         for tag in self._sceneObservers:
             slicer.mrmlScene.RemoveObserver(tag)
@@ -222,11 +222,7 @@ class ComparisonViews:
     def _write(self):
         for cell in self._cells:
             index = shownSlice(cell.mainNode, self._matrix, self._axis, self._size)
-            if cell.method is not None:
-                text = scoreText(self._nodes.table, cell.method, index)
-            else:
-                text = "" if index is None else f"{geometry.VOXEL_AXES[self._axis]} = {index}"
-            cell.write(text, f"{cell.title} ×{self._lens:.3g}")
+            cell.write(self._caption(cell, index), f"{cell.title} ×{self._lens:.3g}")
 
     def _onCompositeModified(self, caller, event):
         self._write()
@@ -240,16 +236,50 @@ class ComparisonViews:
         self.close()
 
     def _onNodeRemoved(self, caller, event):
-        if not any(cell.method and cell.volumeNode for cell in self._cells):
-            self.close()
-        else:
+        if self._isWorthShowing():
             self._write()
+        else:
+            self.close()
 
     def _onImported(self, caller, event):
         """Restore the slice nodes, which an imported scene overwrites."""
         for cell in self._cells:
             cell.fill()
         self._fit(self._middlePlane())
+
+
+class ComparisonViews(LinkedViews):
+    """The views of a comparison: reference or input, and the outputs with their scores.
+
+    Args:
+        nodes: Comparison to show.
+        onClosed: See LinkedViews.
+    """
+
+    def __init__(self, nodes: ComparisonNodes, onClosed: Callable[[], None] | None = None) -> None:
+        super().__init__(nodes.axis, onClosed)
+        self._nodes = nodes
+
+    def _images(self):
+        """Return reference or input, then the outputs."""
+        reference = self._nodes.reference
+        if reference is not None:
+            first = (_("reference"), None, reference)
+        else:
+            first = (_("input"), None, self._nodes.low)
+        return [first, *((method, method, node) for method, node in self._nodes.outputs.items())]
+
+    def _caption(self, cell, index):
+        if cell.method is None:
+            return super()._caption(cell, index)
+        return scoreText(self._nodes.table, cell.method, index)
+
+    def _isWorthShowing(self):
+        return any(cell.method and cell.volumeNode for cell in self._cells)
+
+
+def _hasVoxels(volumeNode):
+    return volumeNode is not None and volumeNode.GetImageData() is not None
 
 
 def _updateLegends(volumeNodes):
