@@ -268,5 +268,15 @@ class PanelTest(unittest.TestCase):
                 self.assertEqual(import_status(used), 0)
 
 
+class PanelTestsTest(unittest.TestCase):
+    def test_tests_of_scene_and_panels_import_nothing_that_the_application_lacks(self):
+        for folder in ("Scene", "Widgets", "TrainingWidgets", "Tutorials"):
+            paths = sorted((PROJECT / "Testing" / folder).glob("*.py"))
+            self.assertTrue(paths, folder)
+            for path in paths:
+                with self.subTest(path.relative_to(PROJECT)):
+                    self.assertFalse(imports(path) & {"slicerhost", "PySide6", "shiboken6"})
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -39,6 +39,7 @@ def main():
     args = arguments()
     files = boot.modulesIn(args.module_paths)
     sys.path[:0] = [str(file.parent) for file in files]
+    sys.path.append(str(HOST.parent))  # panel_testing.py
     sys.meta_path.insert(0, boot.StartOnImport(lambda: files))
     # CTest passes the module file to run the module's self test
     if args.file and Path(args.file).resolve() in files:

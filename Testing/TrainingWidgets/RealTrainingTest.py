@@ -9,7 +9,7 @@ from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.widgets import run_tasks
-from slicerhost.testing import wait_until
+from panel_testing import wait_until
 from training_helpers import TrainingPanelTestCase, click, make_volume
 
 TINY = {

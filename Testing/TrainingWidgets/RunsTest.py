@@ -17,7 +17,7 @@ from MRISuperResTrainingLib.runs import lock
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.widgets import run_tasks
-from slicerhost.testing import process_events
+from panel_testing import process_events
 from training_helpers import RunsTestCase, is_alive, make_volume
 
 import MRISuperResTraining

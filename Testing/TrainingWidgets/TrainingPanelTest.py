@@ -15,15 +15,15 @@ from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import Generator, trainingSettings
 from MRISuperResTrainingLib.scene.run_nodes import KINDS, LAYOUT_ID, PLOT_VIEWS, SLICE_VIEWS
 from MRISuperResTrainingLib.widgets import run_section
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-from slicerhost.testing import (
+from panel_testing import (
     answer_next,
     expect_error,
     leave_module,
     open_module,
+    press_key,
     process_events,
     shown_dialogs,
+    type_text,
     wait_until,
 )
 from training_helpers import TrainingPanelTestCase, click, is_alive, make_volume
@@ -37,11 +37,11 @@ def choose(comboBox, text):
     for _ in range(comboBox.count):
         if comboBox.currentText.startswith(text):
             return
-        QTest.keyClick(
+        press_key(
             comboBox,
-            Qt.Key_Down
-            if comboBox.findText(text, Qt.MatchStartsWith) > comboBox.currentIndex
-            else Qt.Key_Up,
+            qt.Qt.Key_Down
+            if comboBox.findText(text, qt.Qt.MatchStartsWith) > comboBox.currentIndex
+            else qt.Qt.Key_Up,
         )
     raise AssertionError(f"{text} cannot be chosen")
 
@@ -114,7 +114,7 @@ class ChoosingTest(TrainingPanelTestCase):
 
     def test_files_are_not_listed_while_the_path_is_typed(self):
         with mock.patch("MRISuperResTrainingLib.widgets.dataset_panel.read_sources") as read:
-            QTest.keyClicks(self.ui.filesLineEdit, str(self.folder))
+            type_text(self.ui.filesLineEdit, str(self.folder))
             read.assert_not_called()
 
     def test_an_invalid_list_is_an_error(self):
@@ -569,7 +569,7 @@ class HistoryTest(TrainingPanelTestCase):
             slicer.app.userSettings().value("MRISuperResTraining/RunsFolder"), str(self.folder)
         )
         self.ui.runsFolderLineEdit.text = str(self.folder / "runs")
-        QTest.keyClick(self.ui.runsFolderLineEdit, Qt.Key_Return)
+        press_key(self.ui.runsFolderLineEdit, qt.Qt.Key_Return)
         self.assertEqual(self.ui.runsTable.rowCount, 1)
 
     def test_the_table_has_seven_columns_and_selects_rows(self):

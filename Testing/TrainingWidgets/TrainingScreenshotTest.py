@@ -5,11 +5,11 @@ The training is a double.
 
 import unittest
 
+import qt
 import slicer
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
-from PySide6.QtWidgets import QHBoxLayout, QWidget
-from slicerhost.testing import process_events, screenshot, wait_until
+from panel_testing import process_events, screenshot, wait_until
 from training_helpers import TrainingPanelTestCase, click, make_volume
 
 SIZE = 1500, 1180
@@ -18,8 +18,8 @@ SIZE = 1500, 1180
 class TrainingScreenshotTest(TrainingPanelTestCase):
     def show(self):
         """Place panel and views side by side, as in the main window."""
-        self.window = QWidget()
-        layout = QHBoxLayout(self.window)
+        self.window = qt.QWidget()
+        layout = qt.QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
         self.parts = [self.area, slicer.app.layoutManager().viewport()]
         for part, stretch in zip(self.parts, (1, 2)):

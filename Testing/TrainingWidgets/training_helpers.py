@@ -10,7 +10,7 @@ import numpy as np
 import slicer
 from MRISuperResTrainingLib.widgets import run_tasks
 from MRISuperResTrainingLib.widgets.runs import TrainingRuns
-from slicerhost.testing import leave_module, open_module, wait_until
+from panel_testing import leave_module, open_module, wait_until
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "Widgets"))

@@ -4,7 +4,7 @@ import unittest
 
 import slicer
 from MRISuperResLib.worker.client import WorkerProcess
-from slicerhost.testing import leave_module, open_module, process_events, wait_until
+from panel_testing import leave_module, open_module, process_events, wait_until
 from tutorial_helpers import TutorialTestCase, load
 
 from module_helpers import click

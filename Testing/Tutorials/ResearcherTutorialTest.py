@@ -14,7 +14,7 @@ import qt
 import slicer
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResTrainingLib.runs.record import RunState
-from slicerhost.testing import leave_module, open_module, process_events, wait_until
+from panel_testing import leave_module, open_module, process_events, wait_until
 from tutorial_helpers import TutorialTestCase, load
 
 from module_helpers import click

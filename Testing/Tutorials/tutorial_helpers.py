@@ -4,9 +4,9 @@ import sys
 import unittest
 from pathlib import Path
 
+import qt
 import slicer
-from PySide6.QtWidgets import QHBoxLayout, QWidget
-from slicerhost.testing import process_events, real_data, screenshot
+from panel_testing import process_events, real_data, screenshot
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
 from module_helpers import make_phantom, show_panel
@@ -34,8 +34,8 @@ class TutorialTestCase(unittest.TestCase):
 
     def show(self, panel, shares=(2, 3)):
         """Show panel and views side by side."""
-        self.window = QWidget()
-        layout = QHBoxLayout(self.window)
+        self.window = qt.QWidget()
+        layout = qt.QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
         self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
         for part, stretch in zip(self.parts, shares):

@@ -5,6 +5,7 @@ import signal
 import unittest
 
 import numpy as np
+import qt
 import slicer
 from MRISuperRes import MRISuperResLogic
 from MRISuperResLib.core.options import UpsamplingOptions
@@ -19,9 +20,8 @@ from module_helpers import (
     wait_for_end,
 )
 from PanelTest import PanelTestCase
-from PySide6.QtCore import Qt
 from sequence_helpers import make_browser, make_sequence
-from slicerhost.testing import expect_error, process_events, wait_until
+from panel_testing import expect_error, process_events, wait_until
 
 
 class BatchPanelTestCase(PanelTestCase):
@@ -44,7 +44,7 @@ class BatchPanelTestCase(PanelTestCase):
         table = self.ui.batchTable
         return {
             table.item(row, 0).text(): (
-                table.item(row, 0).checkState() == Qt.Checked,
+                table.item(row, 0).checkState() == qt.Qt.Checked,
                 table.item(row, 1).text(),
             )
             for row in range(table.rowCount)
@@ -55,7 +55,7 @@ class BatchPanelTestCase(PanelTestCase):
         item = next(
             table.item(row, 0) for row in range(table.rowCount) if table.item(row, 0).text() == name
         )
-        item.setCheckState(Qt.Checked if isChecked else Qt.Unchecked)
+        item.setCheckState(qt.Qt.Checked if isChecked else qt.Qt.Unchecked)
 
     def start(self):
         click(self.ui.batchButton)

@@ -13,7 +13,7 @@ from MRISuperResLib.widgets import packages
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import ComparisonMode, Degradation, PerceptualScore
 from MRISuperResLib.scene.tasks import TaskState
-from slicerhost.testing import answer_next, expect_error, leave_module, shown_dialogs
+from panel_testing import answer_next, expect_error, leave_module, shown_dialogs
 
 
 class ChoosingTest(ComparePanelTestCase):

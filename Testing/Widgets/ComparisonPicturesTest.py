@@ -11,7 +11,7 @@ from MRISuperResLib.scene.comparison.layout import mainViewNames, zoomViewNames
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.slice_views import ijkToWorld
 from MRISuperResLib.scene.nodes import ijkToRAS
-from slicerhost.testing import process_events, real_data, screenshot, turn_wheel
+from panel_testing import process_events, real_data, screenshot, turn_wheel
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
 SIZE = (1400, 900)

@@ -10,7 +10,7 @@ import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import click, make_phantom, node_ids
 from MRISuperResLib.scene.comparison.maps import ComparisonMaps
-from slicerhost.testing import (
+from panel_testing import (
     answer_next,
     expect_error,
     leave_module,

@@ -6,6 +6,7 @@ import unittest.mock
 import weakref
 
 import numpy as np
+import qt
 import slicer
 from comparison_views_helpers import METHODS, comparison, phantom
 from MRISuperResLib.core.options import ComparisonOptions
@@ -23,9 +24,7 @@ from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.linked_slices import LinkedSlices
 from MRISuperResLib.scene.comparison.slice_views import PointOfInterest
 from MRISuperResLib.scene.comparison.slice_views import pixelSize, viewCenter
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-from slicerhost.testing import drag, process_events, turn_wheel
+from panel_testing import double_click, drag, process_events, turn_wheel
 
 COLUMNS = metrics_of(ComparisonOptions(METHODS))
 FOUR_UP = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
@@ -225,7 +224,7 @@ class LinkTest(ComparisonViewsTestCase):
     def test_dragging_with_the_right_button_zooms_all_views(self):
         self.show()
         before = self.pixel_sizes(self.mains)
-        drag(self.view(1), (50, 60), (50, 100), Qt.RightButton)
+        drag(self.view(1), (50, 60), (50, 100), qt.Qt.RightButton)
         self.assertLess(self.pixel_sizes(self.mains)[0], 0.9 * before[0])
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
@@ -233,7 +232,7 @@ class LinkTest(ComparisonViewsTestCase):
     def test_zooming_with_the_wheel_moves_all_views_to_one_position(self):
         self.show()
         before = self.centers(self.mains)
-        turn_wheel(self.view(3), -3, at=(30, 40), modifiers=Qt.ControlModifier)
+        turn_wheel(self.view(3), -3, at=(30, 40), modifiers=qt.Qt.ControlModifier)
         self.assertGreater(
             np.abs(self.centers(self.mains) - before).max(), 1, "it zooms around the mouse"
         )
@@ -244,7 +243,7 @@ class LinkTest(ComparisonViewsTestCase):
         self.show()
         before, size = self.centers(self.mains), self.pixel_sizes(self.mains)[0]
         point = self.views.pointOfInterest
-        drag(self.view(1), (50, 60), (80, 60), Qt.MiddleButton)
+        drag(self.view(1), (50, 60), (80, 60), qt.Qt.MiddleButton)
         np.testing.assert_allclose(np.abs(self.centers(self.mains) - before)[:, 0], 30 * size)
         self.assert_all_show_the_same(self.mains)
         np.testing.assert_allclose(
@@ -255,8 +254,8 @@ class LinkTest(ComparisonViewsTestCase):
     def test_fitting_one_view_fits_all(self):
         self.show()
         before = self.pixel_sizes(self.mains)
-        drag(self.view(1), (50, 60), (80, 100), Qt.MiddleButton)
-        drag(self.view(1), (50, 60), (50, 100), Qt.RightButton)
+        drag(self.view(1), (50, 60), (80, 100), qt.Qt.MiddleButton)
+        drag(self.view(1), (50, 60), (50, 100), qt.Qt.RightButton)
         self.mains[2].sliceController().fitSliceToBackground()
         np.testing.assert_allclose(self.pixel_sizes(self.mains), before, rtol=0.02)
         self.assert_all_show_the_same(self.mains)
@@ -285,7 +284,7 @@ class LinkTest(ComparisonViewsTestCase):
         red.sliceLogic().GetSliceCompositeNode().SetLinkedControl(True)
         before = red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())
         turn_wheel(self.view(1), 2)
-        drag(self.zooms[1].sliceView(), (50, 60), (50, 100), Qt.RightButton)
+        drag(self.zooms[1].sliceView(), (50, 60), (50, 100), qt.Qt.RightButton)
         self.assertEqual(
             (red.sliceLogic().GetSliceOffset(), pixelSize(red.mrmlSliceNode())), before
         )
@@ -402,7 +401,7 @@ class ZoomTest(ComparisonViewsTestCase):
     def test_panning_a_zoomed_view_moves_the_point(self):
         self.show()
         before, size = self.views.pointOfInterest, self.pixel_sizes(self.zooms)[0]
-        drag(self.zooms[1].sliceView(), (50, 60), (80, 60), Qt.MiddleButton)
+        drag(self.zooms[1].sliceView(), (50, 60), (80, 60), qt.Qt.MiddleButton)
         np.testing.assert_allclose(
             np.abs(self.views.pointOfInterest - before), [30 * size, 0, 0], atol=1e-6
         )
@@ -410,7 +409,7 @@ class ZoomTest(ComparisonViewsTestCase):
 
     def test_zooming_a_zoomed_view_changes_the_magnification_of_all(self):
         self.show()
-        drag(self.zooms[3].sliceView(), (50, 60), (50, 100), Qt.RightButton)
+        drag(self.zooms[3].sliceView(), (50, 60), (50, 100), qt.Qt.RightButton)
         self.assertGreater(self.views.lensFactor, 4.2)
         self.assert_zoom_views_follow()
         self.assertEqual(
@@ -465,7 +464,7 @@ class ZoomTest(ComparisonViewsTestCase):
 
     def test_hidden_zoom_row_is_restored_unchanged(self):
         self.show()
-        drag(self.zooms[1].sliceView(), (50, 60), (80, 60), Qt.MiddleButton)
+        drag(self.zooms[1].sliceView(), (50, 60), (80, 60), qt.Qt.MiddleButton)
         self.views.lensFactor = 6
         point = self.views.pointOfInterest
         turn_wheel(self.view(1), 1)
@@ -678,7 +677,7 @@ class ClosingTest(ComparisonViewsTestCase):
     def test_maximized_view_keeps_the_comparison_open(self):
         self.show()
         for _ in range(2):
-            QTest.mouseDClick(self.view(1), Qt.LeftButton)
+            double_click(self.view(1))
             process_events()
             self.assertTrue(self.views.isOpen)
             turn_wheel(self.view(1), 1)
@@ -742,7 +741,7 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assertTrue(self.views.isOpen)
         shown = [widget.sliceLogic().GetBackgroundLayer().GetVolumeNode() for widget in self.mains]
         self.assertEqual(shown, [self.nodes.reference, *self.nodes.outputs.values()])
-        drag(self.zooms[3].sliceView(), (50, 60), (50, 100), Qt.RightButton)
+        drag(self.zooms[3].sliceView(), (50, 60), (50, 100), qt.Qt.RightButton)
         self.assertGreater(self.views.lensFactor, 4.2)
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()

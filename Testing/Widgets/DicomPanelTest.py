@@ -8,7 +8,7 @@ from pathlib import Path
 import slicer
 from module_helpers import click, make_volume, mute_error_log, show_panel, wait_for_end
 from MRISuperResLib.core.io.formats import read_volume
-from slicerhost.testing import answer_next, expect_error, leave_module, open_module
+from panel_testing import answer_next, expect_error, leave_module, open_module
 
 from dicom_helpers import DatabaseDouble, load_series, opened  # found by module_helpers
 

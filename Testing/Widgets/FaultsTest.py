@@ -27,7 +27,7 @@ from module_helpers import (
     show_panel,
     wait_for_end,
 )
-from slicerhost.testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
+from panel_testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
 
 METHODS = ("nearest", "bicubic")
 KINDS = ("upsample", "compare")
@@ -40,7 +40,7 @@ sys.path.append({folder!r})
 import slicer
 from MRISuperRes import MRISuperResLogic
 from module_helpers import double_worker, job_folders, make_volume
-from slicerhost.testing import wait_until
+from panel_testing import wait_until
 
 class ApplicationTest(unittest.TestCase):
     def test_it(self):

@@ -24,7 +24,7 @@ from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore
 from MRISuperResLib.worker.client import WorkerProcess
 from MRISuperResLib.scene.comparison.maps import mapKinds
 from MRISuperResLib.scene.tasks import TaskState
-from slicerhost.testing import wait_until
+from panel_testing import wait_until
 
 sys.path.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Core")

@@ -18,7 +18,7 @@ from MRISuperResLib.widgets.package_check import (
 )
 from MRISuperResLib.worker.client import LIBRARY_FOLDER
 from module_helpers import is_alive
-from slicerhost.testing import wait_until
+from panel_testing import wait_until
 
 PROBE = "from MRISuperResLib.worker.package_probe import main; main()"
 PACKAGES = {

@@ -13,7 +13,7 @@ import slicer
 from MRISuperResLib.widgets import package_check, packages
 from MRISuperResLib.widgets.packages_panel import NAME, PURPOSE, REQUIRED, STATE, VERSION
 from module_helpers import click, double_worker, is_alive, make_volume, show_panel, wait_for_end
-from slicerhost.testing import (
+from panel_testing import (
     answer_next,
     expect_error,
     leave_module,

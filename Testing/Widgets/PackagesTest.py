@@ -15,7 +15,7 @@ from unittest import mock
 import slicer
 from MRISuperResLib.widgets import packages
 from MRISuperResLib.widgets.package_check import PackageState
-from slicerhost.testing import answer_next, shown_dialogs
+from panel_testing import answer_next, shown_dialogs
 
 
 class PackagesTestCase(unittest.TestCase):

@@ -26,7 +26,7 @@ from MRISuperResLib.widgets.models import asPlainText
 from MRISuperResLib.widgets.package_check import PackageState
 from MRISuperResLib.scene.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.scene.tasks import TaskState
-from slicerhost.testing import (
+from panel_testing import (
     answer_next,
     expect_error,
     leave_module,

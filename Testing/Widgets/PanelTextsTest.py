@@ -10,7 +10,7 @@ from MRISuperResLib.core.messages import info, warning
 from MRISuperResLib.scene.tasks import TaskState
 from MRISuperResLib.widgets.task_panel import TaskStatus
 from module_helpers import make_volume
-from slicerhost.testing import leave_module, open_module, process_events
+from panel_testing import leave_module, open_module, process_events
 
 MAX_WORDS = 3
 MAX_TOOLTIP = 120  # characters

@@ -13,7 +13,7 @@ from unittest import mock
 import slicer  # noqa: F401 - starts the host
 from MRISuperResLib.widgets import packages
 from MRISuperResLib.widgets.package_check import PackageState
-from slicerhost.testing import answer_next
+from panel_testing import answer_next
 
 
 class RealPipTest(unittest.TestCase):

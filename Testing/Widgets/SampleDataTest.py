@@ -13,7 +13,7 @@ import SampleData
 import slicer
 from module_helpers import click, show_panel
 from MRISuperResLib.scene import sample_data
-from slicerhost.testing import expect_error, leave_module, open_module, real_data
+from panel_testing import expect_error, leave_module, open_module, real_data
 
 REAL_FILES = {
     "SampleFetusT2.nii.gz": ("fetal", "sub-01_run-3_T2w.nii.gz"),

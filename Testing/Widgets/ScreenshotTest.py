@@ -2,12 +2,12 @@
 
 import unittest
 
+import qt
 import slicer
 from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
 from MRISuperResLib.scene.nodes import ijkToRAS
-from PySide6.QtWidgets import QHBoxLayout, QWidget
 from sequence_helpers import make_browser, make_sequence
-from slicerhost.testing import (
+from panel_testing import (
     leave_module,
     open_module,
     process_events,
@@ -41,8 +41,8 @@ class ScreenshotTest(unittest.TestCase):
 
     def show(self, panel):
         """Show panel and views side by side, as in the main window."""
-        self.window = QWidget()
-        layout = QHBoxLayout(self.window)
+        self.window = qt.QWidget()
+        layout = qt.QHBoxLayout(self.window)
         layout.setContentsMargins(0, 0, 0, 0)
         self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
         for part, stretch in zip(self.parts, (2, 3)):

@@ -12,7 +12,7 @@ from MRISuperResLib.scene.sequences import framesOf
 from module_helpers import click, double_worker, job_folders, make_volume, mute_error_log, node_ids
 from PanelTest import PanelTestCase
 from sequence_helpers import make_browser, make_sequence
-from slicerhost.testing import expect_error, wait_until
+from panel_testing import expect_error, wait_until
 
 
 class SequencePanelTestCase(PanelTestCase):

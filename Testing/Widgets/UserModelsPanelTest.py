@@ -13,7 +13,7 @@ from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess
 from module_helpers import HERE, mute_error_log
 from PanelTest import PanelTestCase
-from slicerhost.testing import answer_next, expect_error, process_events, shown_dialogs, wait_until
+from panel_testing import answer_next, expect_error, process_events, shown_dialogs, wait_until
 
 CORE_TESTS = os.path.join(os.path.dirname(HERE), "Core")
 sys.path.append(CORE_TESTS)

@@ -12,7 +12,7 @@ import qt
 from MRISuperResLib import __version__
 from MRISuperResLib.worker.client import LOG_LIMIT, WorkerProcess, WorkerState, workerCommand
 from module_helpers import command_of, double_worker, is_alive
-from slicerhost import testing
+from panel_testing import wait_until
 
 
 class FakeByteArray:
@@ -424,10 +424,10 @@ class RealWorkerTest(unittest.TestCase):
         worker = double_worker(self, "deaf")
         worker._cancelTimer.setInterval(1)
         events = self.start(worker)
-        testing.wait_until(lambda: events)
+        wait_until(lambda: events)
         pid = worker.pid
         worker.cancel()
-        testing.wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not worker.isBusy)
         self.assertEqual(events[-1]["event"], "cancelled")
         self.assertFalse(is_alive(pid))
 
@@ -441,18 +441,18 @@ class RealWorkerTest(unittest.TestCase):
         self.addCleanup(worker.cleanup)
         worker._cancelTimer.setInterval(1)
         events = self.start(worker)
-        testing.wait_until(lambda: events)
+        wait_until(lambda: events)
         launcherPid, pid = worker._process.processId(), worker.pid
         self.assertNotEqual(launcherPid, pid)
         worker.cancel()
-        testing.wait_until(lambda: not worker.isBusy)
-        testing.wait_until(lambda: not is_alive(pid))
+        wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not is_alive(pid))
         self.assertFalse(is_alive(launcherPid))
 
     def test_cleanup_ends_a_process_during_a_job(self):
         worker = double_worker(self, "deaf")
         events = self.start(worker)
-        testing.wait_until(lambda: events)
+        wait_until(lambda: events)
         pid = worker.pid
         worker.cleanup()
         self.assertFalse(is_alive(pid))
@@ -461,7 +461,7 @@ class RealWorkerTest(unittest.TestCase):
     def test_crash_is_reported_with_the_log(self):
         worker = double_worker(self, "crashing")
         events = self.start(worker)
-        testing.wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not worker.isBusy)
         self.assertIn("exit code 7", events[-1]["message"])
         self.assertIn("last words", events[-1]["log"])
 
@@ -470,7 +470,7 @@ class RealWorkerTest(unittest.TestCase):
             lambda: (sys.executable, ["-c", "import sys; sys.exit('no Python here')"])
         )
         events = self.start(worker)
-        testing.wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not worker.isBusy)
         self.assertIn("failed to start up (exit code 1)", events[-1]["message"])
         self.assertIn("no Python here", events[-1]["log"])
 
@@ -484,14 +484,14 @@ class RealWorkerTest(unittest.TestCase):
         worker._process.waitForStarted()
         pid = worker._process.processId()
         worker.cancel()
-        testing.wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not worker.isBusy)
         self.assertEqual([event["event"] for event in events], ["cancelled"])
         self.assertFalse(is_alive(pid))
 
     def test_missing_program_is_an_error(self):
         worker = WorkerProcess(lambda: ("/no/such/program", []))
         events = self.start(worker)
-        testing.wait_until(lambda: not worker.isBusy)
+        wait_until(lambda: not worker.isBusy)
         self.assertIn("did not start", events[-1]["message"])
 
 

@@ -14,7 +14,7 @@ from module_helpers import (
     wait_for_end,
 )
 from MRISuperResLib.scene.tasks import TaskState
-from slicerhost.testing import leave_module, open_module, process_events, wait_until
+from panel_testing import leave_module, open_module, process_events, wait_until
 
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 

@@ -1,4 +1,4 @@
-"""Volumes, worker processes that run test doubles, and clicks."""
+"""Volumes, and worker processes that run test doubles."""
 
 import os
 import sys
@@ -6,12 +6,10 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import qt
 import slicer
 from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QScrollArea
-from slicerhost import testing
+from panel_testing import click, process_events, wait_until  # noqa: F401
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER_TESTS = os.path.join(os.path.dirname(HERE), "Worker")
@@ -43,12 +41,6 @@ def mute_error_log(test):
     test.addCleanup(patch.stop)
 
 
-def click(button):
-    """Click a button, or the mark of a check box; a disabled one does nothing."""
-    mark = QPoint(8, button.height // 2) if isinstance(button, QCheckBox) else QPoint()
-    QTest.mouseClick(button, Qt.LeftButton, pos=mark)
-
-
 def is_alive(pid):
     try:
         os.kill(pid, 0)
@@ -66,10 +58,10 @@ def job_folders():
 def show_panel(widget, size=(440, 700)):
     """Show a panel in a scroll area, as the application does, and return the area."""
     area = widget.parent.parentWidget()
-    while area is not None and not isinstance(area, QScrollArea):
+    while area is not None and not isinstance(area, qt.QScrollArea):
         area = area.parentWidget()
     if area is None:
-        area = _areas.setdefault(widget, QScrollArea())
+        area = _areas.setdefault(widget, qt.QScrollArea())
         area.setWidgetResizable(True)
         area.setWidget(widget.parent)
     area.resize(*size)
@@ -92,8 +84,8 @@ class Gate:
 
 
 def wait_for_end(task):
-    testing.wait_until(lambda: not task.isRunning, message="the task did not end")
-    testing.process_events()
+    wait_until(lambda: not task.isRunning, message="the task did not end")
+    process_events()
 
 
 def make_phantom(size=(96, 96, 12)):

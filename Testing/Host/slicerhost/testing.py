@@ -84,6 +84,38 @@ def leave_module():
     slicer.app.moduleManager()._enter(None)
 
 
+def click(button):
+    """Click a button, or the mark of a check box; a disabled one does nothing."""
+    import qt
+    from PySide6.QtTest import QTest
+
+    isCheckBox = isinstance(button, qt.QCheckBox)
+    mark = qt.QPoint(8, button.height // 2) if isCheckBox else qt.QPoint()
+    QTest.mouseClick(button, qt.Qt.LeftButton, pos=mark)
+
+
+def double_click(widget):
+    """Double-click the center of a widget."""
+    import qt
+    from PySide6.QtTest import QTest
+
+    QTest.mouseDClick(widget, qt.Qt.LeftButton)
+
+
+def press_key(widget, key):
+    """Press and release a key, for example qt.Qt.Key_Down."""
+    from PySide6.QtTest import QTest
+
+    QTest.keyClick(widget, key)
+
+
+def type_text(widget, text):
+    """Type a text into a widget."""
+    from PySide6.QtTest import QTest
+
+    QTest.keyClicks(widget, text)
+
+
 def turn_wheel(widget, steps=1, at=None, modifiers=None):
     """Turn the mouse wheel over a widget.
 

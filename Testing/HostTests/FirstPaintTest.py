@@ -2,10 +2,13 @@
 
 import sys
 import unittest
+from pathlib import Path
 
 import slicer
-from module_helpers import make_volume, show_panel
 from slicerhost.testing import leave_module, open_module
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
+from module_helpers import make_volume, show_panel
 
 HEAVY = {"torch", "safetensors", "accelerate", "nibabel", "matplotlib", "spandrel", "pyiqa"}
 
