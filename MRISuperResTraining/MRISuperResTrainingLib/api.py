@@ -49,7 +49,7 @@ def train(
         data: Training volumes.
         run: Folder of the run, to be created.
         settings: Settings, for example `preset("quick", scale=2)`.
-        anatomy: Anatomy of volumes without one.
+        anatomy: Anatomy of volumes without one; "unspecified": guessed from names.
         data_folder: Folder to which the paths in the list of a recipe are relative.
         card: Fields of the model cards, for example `Recipe.card()`.
         cache: Folder of the prepared volumes; None: the user's cache.
@@ -128,7 +128,7 @@ def evaluate(
             depend on the computer.
         out: Folder to create, with tables and figures; None: nothing is written.
         hr_slices: Also upsample the middle slices themselves; needs `out`.
-        anatomy: Anatomy of volumes without one.
+        anatomy: Anatomy of volumes without one; "unspecified": guessed from names.
         data_folder: Folder to which the paths in the list of a recipe are relative.
         on_message: Called with messages on volumes that were left out.
         on_progress: Called with the number of evaluated pairs of volume and scale.

@@ -13,13 +13,30 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib.data.sources import (
+    BRAIN_WORDS,
+    FETAL_WORDS,
     Source,
+    guess_anatomy,
     one_use_per_subject,
     read_sources,
     subject_of,
 )
 
 RECIPE = {"title": "Tiny", "limits": "", "license": "", "sources": "volumes.tsv"}
+
+
+def write_dicom(folder, series, part="", description=""):
+    """Write a series of one image of one pixel."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID = MRImageStorage, f"{series}.1"
+    dataset.BodyPartExamined, dataset.SeriesDescription = part, description
+    dataset.SeriesInstanceUID, dataset.Rows, dataset.Columns = series, 1, 1
+    dataset.BitsAllocated, dataset.PixelData = 16, b"\0\0"
+    dataset["PixelData"].VR = "OW"
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(folder / f"IM{series[-1]}", enforce_file_format=True)
 
 
 class SourcesTest(unittest.TestCase):
@@ -92,16 +109,8 @@ class FolderTest(SourcesTest):
 
     def test_every_series_of_a_dicom_folder_is_a_volume_of_one_subject(self):
         scan = self.folder / "ann" / "scan"
-        scan.mkdir(parents=True)
         for series in ("1.2.3", "1.2.4"):
-            dataset = Dataset()
-            dataset.file_meta = FileMetaDataset()
-            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            dataset.SOPClassUID, dataset.SOPInstanceUID = MRImageStorage, f"{series}.1"
-            dataset.SeriesInstanceUID, dataset.Rows, dataset.Columns = series, 1, 1
-            dataset.BitsAllocated, dataset.PixelData = 16, b"\0\0"
-            dataset["PixelData"].VR = "OW"
-            dataset.save_as(scan / f"IM{series[-1]}", enforce_file_format=True)
+            write_dicom(scan, series)
         sources, skipped = read_sources([self.folder])
         self.assertEqual(
             [(source.path, source.series, source.subject) for source in sources],
@@ -174,6 +183,103 @@ class BidsTest(SourcesTest):
         self.assertEqual(
             skipped, [(path, "Its folder belongs to sub-01, but its name states sub-02.")]
         )
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzäéøß"
+WORDS = sorted(FETAL_WORDS | BRAIN_WORDS)
+
+
+class AnatomyTest(SourcesTest):
+    def assert_guessed(self, anatomy, *names):
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual(guess_anatomy(name), anatomy)
+
+    def test_words_in_names_tell_the_anatomy(self):
+        self.assert_guessed(
+            "fetal",
+            "SampleFetusT2",
+            "5: T2 HASTE fetal cor",
+            "sub-01_acq-fetalHASTE_T2w.nii.gz",
+            "/data/FeTA2021/sub-001/anat/sub-001_rec-mial_T2w.nii.gz",
+            "UTERUS",
+            "fetal_brain.nii",
+            "/data/fetal/brain/sub-1.nii",
+        )
+        self.assert_guessed(
+            "brain",
+            "SampleBrainT2",
+            "MRIBrain.nrrd",
+            "HEAD",
+            "/data/brain/openms_p01_T2W.nii.gz",
+            "/data/knee-lab/brain/a.nii",
+        )
+
+    def test_anatomies_without_convincing_words_are_unspecified(self):
+        self.assert_guessed(
+            "unspecified",
+            "sub-01_T1w.nii.gz",
+            "/data/sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii.gz",
+            "defeat",
+            "head_neck.nii",
+            "Hip, femoral head",
+            "/data/brain/knee/a.nii",
+            "/brain/1/2/3/4/far_above.nii",
+            "",
+        )
+
+    @given(
+        st.sampled_from(WORDS),
+        st.text(LETTERS, max_size=4),
+        st.text(LETTERS, max_size=4),
+        st.sampled_from([str.lower, str.upper, str.capitalize]),
+    )
+    def test_a_word_counts_only_as_a_whole(self, word, before, after, case):
+        text = case(before + word + after)
+        expected = "fetal" if text.lower() in FETAL_WORDS else "brain"
+        if text.lower() not in WORDS:
+            expected = "unspecified"
+        self.assertEqual(guess_anatomy(text), expected)
+
+    @given(
+        st.sampled_from(WORDS),
+        st.sampled_from(["_", "-", ".", " ", "7", "/", ": ", "x_", "T2"]),
+        st.sampled_from(["_", "-", ".", " ", "7", "/a", "_x", "2"]),
+        st.sampled_from([str.lower, str.upper, str.capitalize]),
+    )
+    def test_a_word_counts_between_any_separators(self, word, before, after, case):
+        expected = "fetal" if word in FETAL_WORDS else "brain"
+        self.assertEqual(guess_anatomy(before + case(word) + after), expected)
+
+    def test_descriptions_count_before_the_path(self):
+        self.assertEqual(guess_anatomy("/data/brain/a.nii", "T1 knee"), "unspecified")
+        self.assertEqual(guess_anatomy("/data/knee/a.nii", "HEAD"), "brain")
+
+    def test_found_volumes_have_the_guessed_anatomy_unless_one_is_stated(self):
+        self.touch("fetal/sub-01/anat/sub-01_T2w.nii.gz", "brain/a.nii", "fetal/x.nii", "y.nii")
+        (self.folder / "list.csv").write_text(
+            "path,anatomy\nfetal/x.nii,\nbrain/a.nii,infant\ny.nii,\n"
+        )
+        for path, expected in {
+            "fetal": ["fetal"],
+            "brain": ["brain"],
+            "fetal/x.nii": ["fetal"],
+            "list.csv": ["fetal", "infant", "unspecified"],
+        }.items():
+            sources, _ = read_sources([self.folder / path])
+            self.assertEqual([source.anatomy for source in sources], expected, path)
+        (source,), _ = read_sources([self.folder / "brain"], anatomy="infant")
+        self.assertEqual(source.anatomy, "infant")
+
+    def test_a_dicom_series_states_its_body_part(self):
+        for name, part, description in (
+            ("a", "HEAD", ""),
+            ("b", "PELVIS", "T2 HASTE fetus cor"),
+            ("c", "", "T2 sag"),
+        ):
+            write_dicom(self.folder / name, f"1.2.{ord(name)}", part, description)
+        sources, _ = read_sources([self.folder])
+        self.assertEqual([source.anatomy for source in sources], ["brain", "fetal", "unspecified"])
 
 
 class ListTest(SourcesTest):

@@ -6,6 +6,7 @@ The training is a double.
 import json
 import os
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 import slicer
@@ -293,6 +294,32 @@ class DatasetTest(LogicTestCase):
             [dataset.subjectOf(make_volume(name)) for name in ("sub-03_run-1_T2w", "Fetus")],
             ["sub-03", "Fetus"],
         )
+
+    def test_the_anatomy_is_guessed_from_name_file_and_study_but_not_from_the_patient(self):
+        self.assertEqual(dataset.anatomyOf(make_volume("SampleFetusT2")), "fetal")
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Head, Anne")
+        study = hierarchy.CreateStudyItem(patient, "Study")
+        hierarchy.CreateItem(study, self.volume)
+        self.assertEqual(dataset.anatomyOf(self.volume), "unspecified")
+        hierarchy.SetItemName(study, "MRI brain")
+        self.assertEqual(dataset.anatomyOf(self.volume), "brain")
+        path = self.folder / "FeTA" / "sub-09_T2w.nrrd"
+        path.parent.mkdir()
+        slicer.util.saveNode(self.volume, str(path))
+        self.assertEqual(dataset.anatomyOf(slicer.util.loadVolume(str(path))), "fetal")
+
+    def test_the_anatomy_is_that_of_the_dicom_body_part_unless_the_user_states_another(self):
+        self.volume.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+        tags = {("1.2.3", "0018,0015"): "UTERUS"}
+        database = SimpleNamespace(instanceValue=lambda uid, tag: tags.get((uid, tag), ""))
+        with mock.patch.object(slicer, "dicomDatabase", database, create=True):
+            self.assertEqual(dataset.anatomyOf(self.volume), "fetal")
+            for stated in ("placenta", "unspecified"):
+                dataset.setAnatomy(self.volume, stated)
+                self.assertEqual(dataset.anatomyOf(self.volume), stated)
+            dataset.setAnatomy(self.volume, " ")
+            self.assertEqual(dataset.anatomyOf(self.volume), "fetal")
 
     def test_choice_and_subject_are_saved_with_the_scene(self):
         dataset.choose(self.volume, True)

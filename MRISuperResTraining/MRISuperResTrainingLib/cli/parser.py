@@ -205,7 +205,8 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
         "--anatomy",
         default="unspecified",
         metavar="NAME",
-        help="anatomy of volumes without one; each anatomy gets an equal share",
+        help="anatomy of volumes without one; default: guessed from names and folders; each "
+        "anatomy gets an equal share",
     )
     parser.add_argument(
         "--data",

@@ -23,7 +23,8 @@ from MRISuperResLib.core.validation import Rule, Validated, invalid, one_of, set
 from ..options.presets import Recipe
 
 USES = ("auto", "train", "validation", "test")
-UNSPECIFIED = "unspecified"
+UNSPECIFIED, FETAL, BRAIN = ANATOMIES = "unspecified", "fetal", "brain"
+"""Anatomies that `guess_anatomy` returns; a list or a user may state others."""
 
 Skipped = list[tuple[str, str]]
 """Paths that cannot be used, each with the reason."""
@@ -41,6 +42,18 @@ DELIMITERS: dict[str, str | None] = {".txt": None, ".tsv": "\t", ".csv": ","}
 """Delimiters of lists by extension."""
 PATH, LOW = "path", "low"
 """Columns of files."""
+
+FETAL_WORDS = frozenset(
+    "fetal fetus fetuses foetal foetus feta uterus uterine intrauterine".split()
+)
+BRAIN_WORDS = frozenset("brain brains head cerebral cerebrum".split())
+OTHER_WORDS = frozenset(
+    "neck spine cervical hip femoral humeral shoulder knee ankle heart cardiac breast liver "
+    "pancreas abdomen abdominal pelvis prostate phantom coil".split()
+)
+"""Words that make a word for the brain doubtful, as in “femoral head” and “head coil”."""
+ANATOMY_FOLDERS = 4
+"""Folders above a file that may name its anatomy: DATASET/sub-…/ses-…/anat in a BIDS tree."""
 
 
 def _name() -> Rule:
@@ -118,7 +131,7 @@ def read_sources(
     Args:
         paths: Folders, BIDS trees (https://bids-specification.readthedocs.io), lists (.txt, .tsv,
             .csv), recipes (.json) and volume files.
-        anatomy: Anatomy of volumes without one.
+        anatomy: Anatomy of volumes without one; "unspecified": as `guess_anatomy` guesses.
         data: Folder to which the paths in the list of a recipe are relative; None: the folder of
             that list.
 
@@ -151,6 +164,36 @@ def subject_of(path: str | Path) -> str:
     return entity[1] if entity else strip_extension(name)
 
 
+def guess_anatomy(path: str | Path, *descriptions: str) -> str:
+    """Guess the anatomy of a volume from words in names; "unspecified" without convincing ones.
+
+    A BIDS name such as sub-01_T1w is not convincing: spines and knees have such names, too. The
+    fetal brain is "fetal".
+
+    Args:
+        path: File or folder of the volume; its name counts before those of the folders above.
+        descriptions: Further names, which count before the path: node, body part, study.
+    """
+    names = (*descriptions, *reversed(Path(path).parts[-1 - ANATOMY_FOLDERS :]))
+    words = [_words(name) for name in names]
+    if any(found & FETAL_WORDS for found in words):
+        return FETAL
+    nearest = next((found for found in words if found & (BRAIN_WORDS | OTHER_WORDS)), set())
+    return BRAIN if nearest and not nearest & OTHER_WORDS else UNSPECIFIED
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name in lower case: “acq-fetalT2_MRIBrain” has acq, fetal, t, mri, brain."""
+    runs = re.findall(r"[^\W\d_]+", name)
+    border = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+    parts = [part for run in runs for part in re.split(border, run)]
+    return {word.lower() for word in (*runs, *parts)}
+
+
+def _anatomy(stated: str, path: str | Path, *descriptions: str) -> str:
+    return stated if stated != UNSPECIFIED else guess_anatomy(path, *descriptions)
+
+
 def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Source], Skipped]:
     extension = path.suffix.lower()
     if path.is_dir():
@@ -161,7 +204,8 @@ def _read(path: Path, anatomy: str, data: str | Path | None) -> tuple[list[Sourc
         return _from_list(path.parent / Recipe.read(path).sources, anatomy, data)
     if extension in DELIMITERS:
         return _from_list(path, anatomy)
-    return [Source(os.path.abspath(path), subject_of(path), anatomy)], []
+    file = os.path.abspath(path)
+    return [Source(file, subject_of(path), _anatomy(anatomy, file))], []
 
 
 def _from_folder(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
@@ -177,7 +221,8 @@ def _from_folder(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
         inner = path.relative_to(root).parts
         is_named = len(inner) < 2 or path.name.startswith("sub-")
         subject = subject_of(path) if is_named else inner[0]
-        sources.append(Source(str(path), subject, anatomy, series=volume.series or ""))
+        stated = _anatomy(anatomy, path, volume.description)
+        sources.append(Source(str(path), subject, stated, series=volume.series or ""))
     return sources, [(str(path), reason) for path, reason in found.left_out]
 
 
@@ -195,7 +240,8 @@ def _from_bids(folder: Path, anatomy: str) -> tuple[list[Source], Skipped]:
             reason = f"Its folder belongs to {subject}, but its name states {match['subject']}."
             skipped.append((str(path), reason))
         else:
-            sources.append(Source(str(path), subject, anatomy, contrast=match["suffix"]))
+            stated = _anatomy(anatomy, path)
+            sources.append(Source(str(path), subject, stated, contrast=match["suffix"]))
     return sources, skipped
 
 
@@ -220,7 +266,7 @@ def _from_list(
                 f"{values[PATH]}."
             )
         lines[series] = number
-        defaults = {"subject": subject_of(file), "anatomy": anatomy}
+        defaults = {"subject": subject_of(file), "anatomy": _anatomy(anatomy, file)}
         try:
             source = Source.from_dict(defaults | values | files)
         except SuperResolutionError as e:

@@ -16,12 +16,14 @@ from MRISuperResLib.core.io.formats import VOLUME_NAME
 from MRISuperResLib.scene.nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
 from MRISuperResLib.scene.nodes import subjectHierarchy, whyNotUpsamplable
 
-from ..data.sources import UNSPECIFIED, Source, subject_of
+from ..data.sources import Source, guess_anatomy, subject_of
 
 ATTRIBUTE_PREFIX = "MRISuperResTraining."
 USE, ANATOMY, SUBJECT = (ATTRIBUTE_PREFIX + name for name in ("Use", "Anatomy", "Subject"))
 VIEW = ATTRIBUTE_PREFIX + "View"
 """Attribute of the volumes that show sample slices of a run."""
+DESCRIPTION_TAGS = "0018,0015", "0008,1030", "0008,103e", "0018,1030"
+"""Body part, and descriptions of study, series and protocol."""
 
 
 def trainableNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
@@ -53,8 +55,10 @@ def choose(node: slicer.vtkMRMLNode, chosen: bool) -> None:
 
 
 def anatomyOf(node: slicer.vtkMRMLNode) -> str:
-    """Return the anatomy of a volume; "unspecified" if the user stated none."""
-    return node.GetAttribute(ANATOMY) or UNSPECIFIED
+    """Return the anatomy of a volume: as the user stated, else guessed from its names."""
+    return node.GetAttribute(ANATOMY) or guess_anatomy(
+        _filePath(node), node.GetName(), *_dicomDescriptions(node), *_folderNames(node)
+    )
 
 
 def setAnatomy(node: slicer.vtkMRMLNode, anatomy: str) -> None:
@@ -81,9 +85,32 @@ def setSubject(node: slicer.vtkMRMLNode, subject: str) -> None:
     node.SetAttribute(SUBJECT, subject.strip() or None)
 
 
-def _hierarchySubject(node):
+def _dicomDescriptions(node):
+    images = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    # missing until the user chooses a database folder in the module DICOM
+    database = getattr(slicer, "dicomDatabase", None)
+    if not images or database is None:
+        return []
+    return [database.instanceValue(images[0], tag) for tag in DESCRIPTION_TAGS]
+
+
+def _folderNames(node):
+    """Names of the folders and the study above a volume; a patient's name is no anatomy."""
+    hierarchy, item = _hierarchyItem(node)
+    names = []
+    while item and (item := hierarchy.GetItemParent(item)) and item != hierarchy.GetSceneItemID():
+        if hierarchy.GetItemLevel(item) != "Patient":
+            names.append(hierarchy.GetItemName(item))
+    return names
+
+
+def _hierarchyItem(node):
     hierarchy = subjectHierarchy()
-    item = hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+    return hierarchy, hierarchy.GetItemByDataNode(node) if hierarchy is not None else 0
+
+
+def _hierarchySubject(node):
+    hierarchy, item = _hierarchyItem(node)
     for level in ("Patient", "Study") if item else ():
         ancestor = hierarchy.GetItemAncestorAtLevel(item, level)
         if ancestor:
@@ -106,10 +133,14 @@ def source(node: slicer.vtkMRMLScalarVolumeNode, folder: str) -> Source:
     return Source(_file(node) or _write(node, folder), subjectOf(node), anatomyOf(node))
 
 
+def _filePath(node):
+    storage = node.GetStorageNode()
+    return (storage.GetFileName() if storage is not None else None) or ""
+
+
 def _file(node):
     """The file of an unmodified volume; None if there is none that the training can read."""
-    storage = node.GetStorageNode()
-    path = storage.GetFileName() if storage is not None else None
+    storage, path = node.GetStorageNode(), _filePath(node)
     isSingleFile = (
         path
         and storage.GetNumberOfFileNames() <= 1

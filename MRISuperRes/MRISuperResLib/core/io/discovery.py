@@ -40,11 +40,13 @@ class FoundVolume:
         path: Absolute path of the file, or of the folder with the DICOM series.
         name: Place below the searched folder, without extension; unique regardless of case.
         series: Series Instance UID if the folder holds several series, else None.
+        description: Body part, study and series as a DICOM series states them; empty for files.
     """
 
     path: Path
     name: Path
     series: str | None = None
+    description: str = ""
 
     def __str__(self) -> str:
         return str(self.path) if self.series is None else f"{self.path}, {self.name.name}"
@@ -165,13 +167,20 @@ def _add_series(here: Path, place: Path, found: Discovery) -> None:
     if not series:
         found.left_out.append((here, "Its DICOM files hold no images."))
     elif len(series) == 1:
-        found.volumes.append(FoundVolume(here, place))
+        (images,) = series.values()
+        found.volumes.append(FoundVolume(here, place, description=_description(images[0])))
     else:
         labels = {uid: _label(uid, images[0]) for uid, images in series.items()}
         counts = Counter(label.casefold() for label in labels.values())
         for uid, label in sorted(labels.items(), key=lambda item: item[::-1]):
             name = label if counts[label.casefold()] == 1 else f"{label}_{uid}"
-            found.volumes.append(FoundVolume(here, place / name, uid))
+            description = _description(series[uid][0])
+            found.volumes.append(FoundVolume(here, place / name, uid, description))
+
+
+def _description(image: Slice) -> str:
+    keywords = "BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName"
+    return ", ".join(filter(None, map(image.text, keywords)))
 
 
 def _label(uid: str, image: Slice) -> str:
