@@ -13,6 +13,7 @@ from MRISuperResLib.scene.comparison.maps import (
     HALLUCINATION,
     ComparisonMaps,
     mapKinds,
+    updateLegends,
 )
 from MRISuperResLib.scene.nodes import ijkToRAS
 from scene_helpers import AXES, corners_ras, make_volume, node_ids
@@ -129,7 +130,7 @@ class ComparisonMapsTest(unittest.TestCase):
         updated = []
         for legend in legends:
             legend.AddObserver("ModifiedEvent", lambda caller, event: updated.append(caller))
-        maps.updateLegends()
+        updateLegends(maps.found(ERROR).values())
         self.assertEqual(updated, legends)
 
     def test_maps_without_any_difference_have_a_window(self):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ...core.geometry import SliceAxis
 from ...core.resampling import difference_map, inconsistency_map
 from ...core.volume import Volume
 from ..nodes import ATTRIBUTE_PREFIX, fillVolume, ijkToRAS, removeNode
@@ -134,47 +135,24 @@ class ComparisonMaps:
             pass
         return self.found(kind)
 
-    def updateLegends(self) -> None:
-        """Show the legends of the displayed maps: views do not react to volumes set by a script."""
-        legends = {}
-        for node in self._comparison.nodes(nodes.MAP):
-            legends[node.GetID()] = [
-                node.GetNthDisplayNode(n)
-                for n in range(node.GetNumberOfDisplayNodes())
-                if node.GetNthDisplayNode(n).IsA(LEGEND)
-            ]
-        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-            if composite.GetForegroundVolumeID() in legends:
-                flags = composite.GetInteractionFlags()
-                # imitates a choice by the user, after which the view creates missing legends
-                composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
-                composite.Modified()
-                composite.SetInteractionFlags(flags)
-        for legend in itertools.chain.from_iterable(legends.values()):
-            legend.Modified()
-
     def _add(self, kind, method):
         """Add a map, unless a node that it needs was deleted; yield between slabs."""
         comparison = self._comparison
         output, other = self._sources(kind, method)
         if output is None or other is None:
             return
-        array, against = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(other)
-        difference = np.empty(against.shape, np.float32)
-        slabs = _slabs(array.shape, comparison.axis.numpy_axis)
-        for n, slab in enumerate(slabs):
-            if n:
-                yield
-            if kind == CONSISTENCY:
-                difference[slab] = inconsistency_map(
-                    array[slab],
-                    against[slab],
-                    comparison.axis,
-                    comparison.options.scale,
-                    comparison.options.degradation,
-                )
-            else:
-                difference[slab] = difference_map(array[slab], against[slab])
+        compute = (
+            partial(
+                inconsistency_map,
+                axis=comparison.axis,
+                scale=comparison.options.scale,
+                degradation=comparison.options.degradation,
+            )
+            if kind == CONSISTENCY
+            else difference_map
+        )
+        arrays = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(other)
+        difference = yield from differenceSteps(compute, *arrays, comparison.axis)
         if self._sources(kind, method) == (output, other):
             self._addNode(kind, method, output, other, difference)
 
@@ -190,25 +168,11 @@ class ComparisonMaps:
 
     def _addNode(self, kind, method, output, other, difference):
         described = next(known for known in mapKinds(self._comparison) if known.key == kind)
-        node = slicer.mrmlScene.AddNewNodeByClass(
-            "vtkMRMLScalarVolumeNode",
-            slicer.mrmlScene.GenerateUniqueName(f"{output.GetName()} {described.name}"),
-        )
-        try:
-            fillVolume(
-                node,
-                output,
-                Volume(difference, ijkToRAS(other), provenance={"map": kind}),
-                other.GetParentTransformNode(),
-                vtk.VTK_FLOAT,
-            )
-            node.SetAttribute(ATTRIBUTE_PREFIX + "Model", method)
-            node.SetAttribute(KIND, kind)
-            _color(node, self._colors(), described.name)
-            self._comparison.add(nodes.MAP, node)
-        except Exception:
-            removeNode(node)
-            raise
+        name = f"{output.GetName()} {described.name}"
+        node = addMap(name, described.name, output, other, difference, self._colors())
+        node.SetAttribute(ATTRIBUTE_PREFIX + "Model", method)
+        node.SetAttribute(KIND, kind)
+        self._comparison.add(nodes.MAP, node)
 
     def _colors(self):
         """Return the color table of all maps of the comparison."""
@@ -222,20 +186,91 @@ class ComparisonMaps:
     def _showAlike(self, kind):
         """Set the same window and level for all maps of a kind."""
         found = self.found(kind).values()
-        samples = [slicer.util.arrayFromVolume(node).ravel() for node in found]
-        samples = [sample[:: max(1, len(sample) // SAMPLES)] for sample in samples]
-        brightest = float(np.percentile(np.concatenate(samples), PERCENTILE)) if samples else 0
+        brightest = brightestOf(found)
         for node in found:
             node.GetDisplayNode().SetWindowLevel(brightest or 1, (brightest or 1) / 2)
 
 
-def _slabs(shape, axis):
-    """Return indices that divide a volume (k, j, i) into slabs of about `STEP_VOXELS`."""
-    count = max(1, STEP_VOXELS // (int(np.prod(shape)) // shape[axis]))
-    return [
-        (slice(None),) * axis + (slice(start, start + count),)
-        for start in range(0, shape[axis], count)
-    ]
+def differenceSteps(
+    compute: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    array: np.ndarray,
+    against: np.ndarray,
+    axis: SliceAxis,
+) -> Generator[None, None, np.ndarray]:
+    """Compute a difference in slabs of about `STEP_VOXELS`, and yield between them.
+
+    Args:
+        compute: Returns the difference of a slab (k, j, i) of both volumes, float32.
+        array: The output (k, j, i).
+        against: The volume to subtract, with the same slices (k, j, i).
+        axis: Slice direction.
+
+    Returns:
+        The difference, float32, the shape of `against`.
+    """
+    difference = np.empty(against.shape, np.float32)
+    slices = array.shape[axis.numpy_axis]
+    count = max(1, STEP_VOXELS * slices // array.size)
+    for start in range(0, slices, count):
+        if start:
+            yield
+        slab = (slice(None),) * axis.numpy_axis + (slice(start, start + count),)
+        difference[slab] = compute(array[slab], against[slab])
+    return difference
+
+
+def addMap(
+    name: str,
+    title: str,
+    output: slicer.vtkMRMLScalarVolumeNode,
+    grid: slicer.vtkMRMLScalarVolumeNode,
+    difference: np.ndarray,
+    colors: slicer.vtkMRMLColorTableNode,
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Add a map to the scene; if that fails, the scene stays as it was.
+
+    Args:
+        name: Name of the node, made unique.
+        title: Title of the legend; it must not contain |, where VTK would split it.
+        output: The output that the map is about.
+        grid: The volume on whose voxel grid the map lies.
+        difference: The map, float32 (k, j, i).
+        colors: Its color table, see `fillColors`.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass(
+        "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name)
+    )
+    try:
+        volume = Volume(difference, ijkToRAS(grid))
+        fillVolume(node, output, volume, grid.GetParentTransformNode(), vtk.VTK_FLOAT)
+        _color(node, colors, title)
+    except Exception:
+        removeNode(node)
+        raise
+    return node
+
+
+def brightestOf(maps: Iterable[slicer.vtkMRMLScalarVolumeNode]) -> float:
+    """Return the value that gets the brightest color in all these maps; 0 without any."""
+    samples = [slicer.util.arrayFromVolume(node).ravel() for node in maps]
+    samples = [sample[:: max(1, len(sample) // SAMPLES)] for sample in samples]
+    return float(np.percentile(np.concatenate(samples), PERCENTILE)) if samples else 0.0
+
+
+def updateLegends(maps: Iterable[slicer.vtkMRMLVolumeNode]) -> None:
+    """Update the legends of maps: views do not react to volumes that a script sets."""
+    shown = {node.GetID(): node for node in maps}
+    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if composite.GetForegroundVolumeID() in shown:
+            flags = composite.GetInteractionFlags()
+            # imitates a choice by the user, after which the view creates missing legends
+            composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
+            composite.Modified()
+            composite.SetInteractionFlags(flags)
+    for node in shown.values():
+        for n in range(node.GetNumberOfDisplayNodes()):
+            if node.GetNthDisplayNode(n).IsA(LEGEND):
+                node.GetNthDisplayNode(n).Modified()
 
 
 def _partners(comparison):
@@ -260,7 +295,7 @@ def fillColors(node: slicer.vtkMRMLColorTableNode) -> None:
 
 
 def _color(node, colors, title):
-    """Set colors and legend of a map; `title` must not contain |, where VTK would split it."""
+    """Set colors and legend of a map."""
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.GetID())
     display.SetAutoWindowLevel(False)

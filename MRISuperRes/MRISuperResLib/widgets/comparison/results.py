@@ -158,7 +158,7 @@ class ComparisonResults:
         self._mapSteps = None
         self._explainMap("")
         if kind is None:
-            self._showMaps({})
+            self.views.showMaps({})
         else:
             self._mapSteps = self._maps.steps(kind)
             self._makeMap(self._mapSteps, kind)
@@ -185,15 +185,11 @@ class ComparisonResults:
             else:
                 helps = {known.key: known.help for known in mapKinds(self.comparison)}
                 self._explainMap(helps.get(kind, ""))
-                self._showMaps(self._maps.found(kind))
+                self.views.showMaps(self._maps.found(kind))
 
     def _explainMap(self, text):
         self._ui.mapHelpLabel.text = text
         self._ui.mapHelpLabel.visible = bool(text)
-
-    def _showMaps(self, maps):
-        self.views.showMaps(maps)
-        self._maps.updateLegends()
 
     def _onTableChosen(self, index=None):
         self._showTable()

@@ -19,6 +19,7 @@ from ...scene.comparison.layout import (
     zoomViewNames,
 )
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
+from ...scene.comparison.maps import updateLegends
 from ...scene.comparison.nodes import ComparisonNodes
 from ...scene.comparison.slice_views import ijkToWorld, middle, shownSlice, slicePlane
 from .cell import ComparisonCell, scoreText
@@ -140,7 +141,7 @@ class LinkedViews:
         self._mapDisplay = ComparisonDisplay([node for node in maps.values() if node is not None])
         for cell in self._cells:
             cell.showMap(maps.get(cell.method))
-        _updateLegends([*before, *self._shownMaps()])
+        updateLegends([*before, *self._shownMaps()])
 
     def _shownMaps(self):
         return [cell.mapNode for cell in self._cells if cell.mapNode is not None]
@@ -207,7 +208,7 @@ class LinkedViews:
         self._leave()
         for display in filter(None, (self._display, self._mapDisplay)):
             display.close()
-        _updateLegends(self._shownMaps())
+        updateLegends(self._shownMaps())
         self._cells, self._sceneObservers, self._display, self._mapDisplay = [], [], None, None
         if restoreLayout:
             self._layoutManager.setLayout(self._layoutBefore)
@@ -280,12 +281,3 @@ class ComparisonViews(LinkedViews):
 
 def _hasVoxels(volumeNode):
     return volumeNode is not None and volumeNode.GetImageData() is not None
-
-
-def _updateLegends(volumeNodes):
-    """Redraw color legends, since views update them only when the legend itself is modified."""
-    for volume in volumeNodes:
-        for n in range(volume.GetNumberOfDisplayNodes()):
-            display = volume.GetNthDisplayNode(n)
-            if display is not None and display.IsA("vtkMRMLColorLegendDisplayNode"):
-                display.Modified()
