@@ -123,7 +123,9 @@ class ScriptingLogic:
             sliceAxis: Slice direction: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "float32", "half", or "auto": half precision on GPUs made for it.
-            outputVolume: Volume node to replace. None: a new node.
+            outputVolume: Scalar volume to replace, whatever it holds; the panel refuses volumes
+                that it did not make. The input and frames of sequences are refused. None: a new
+                node.
             waitForCompletion: Wait for the result; the application stays responsive.
             progressCallback: Called with a Progress; it cancels the task by returning False.
             onFinished: Called with the task at its end, whatever the outcome.

@@ -16,6 +16,7 @@ from MRISuperResLib.scene.nodes import ijkToRAS
 from MRISuperResLib.scene.tasks import Task, TaskState
 from MRISuperResLib.scene.upsampling import VolumeUpsampling
 from scene_helpers import WorkerDouble, corners_ras, make_volume
+from sequence_helpers import make_browser, make_sequence
 
 OPTIONS = UpsamplingOptions(model="bicubic", scale=2)
 
@@ -77,7 +78,7 @@ class VolumeTaskTest(unittest.TestCase):
         self.worker.finish()
         self.assertEqual([m.code for m in task.messages], ["modality", "slice-axis"])
 
-    def test_given_output_is_replaced(self):
+    def test_given_output_is_replaced_whatever_it_holds(self):
         output = make_volume(name="Mine")
         task = self.start(output)
         self.worker.finish()
@@ -94,6 +95,18 @@ class VolumeTaskTest(unittest.TestCase):
     def test_output_that_is_the_input_is_refused(self):
         with self.assertRaisesRegex(SuperResolutionError, "would replace the input"):
             Task(self.worker, self.input, VolumeUpsampling(OPTIONS, self.input))
+
+    def test_output_that_is_not_a_scalar_volume_is_refused(self):
+        for nodeClass in ("LabelMapVolume", "VectorVolume", "Segmentation"):
+            output = slicer.mrmlScene.AddNewNodeByClass(f"vtkMRML{nodeClass}Node", "Mine")
+            with self.assertRaisesRegex(SuperResolutionError, "“Mine” is not a scalar volume"):
+                Task(self.worker, self.input, VolumeUpsampling(OPTIONS, output))
+
+    def test_output_that_shows_a_frame_of_a_sequence_is_refused(self):
+        _browser, output = make_browser(make_sequence())
+        with self.assertRaisesRegex(SuperResolutionError, "shows a frame of a sequence"):
+            Task(self.worker, self.input, VolumeUpsampling(OPTIONS, output))
+        self.assertIsNone(self.worker.request)
 
     def test_busy_worker_is_refused(self):
         self.start()

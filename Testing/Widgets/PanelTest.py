@@ -151,6 +151,30 @@ class ChoosingTest(PanelTestCase):
         self.assertFalse(self.ui.applyButton.enabled)
         self.assertIn("would replace the input", self.status)
 
+    def test_volume_of_the_user_as_output_disables_apply(self):
+        mine = make_volume(name="Mine")
+        before = slicer.util.arrayFromVolume(mine).copy()
+        self.ui.outputSelector.setCurrentNode(mine)
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertEqual(
+            self.status,
+            "“Mine” is not an output of this module and would be lost. "
+            "Choose another output volume.",
+        )
+        click(self.ui.applyButton)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(mine), before)
+        self.ui.outputSelector.setCurrentNode(None)
+        self.assertTrue(self.ui.applyButton.enabled)
+
+    def test_output_that_was_filled_meanwhile_is_not_replaced(self):
+        empty = self.ui.outputSelector.addNode()
+        self.assertTrue(self.ui.applyButton.enabled)
+        slicer.util.updateVolumeFromArray(empty, np.ones((3, 4, 5), np.int16))
+        self.apply()
+        self.assertIn("would be lost", self.status)
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.assertEqual(empty.GetImageData().GetDimensions(), (5, 4, 3))
+
     def test_disabled_apply_starts_nothing(self):
         self.ui.inputSelector.setCurrentNode(None)
         before = self.widget.upsampling.task
@@ -229,7 +253,7 @@ class ChoosingTest(PanelTestCase):
         self.ui.sliceAxisComboBox.setCurrentIndex(3)
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.choose("nearest")
-        self.ui.outputSelector.setCurrentNode(make_volume(name="Mine"))
+        self.ui.outputSelector.addNode().SetName("Mine")
         self.assertEqual(
             (parameters.scale, parameters.sliceAxis, parameters.device, parameters.model),
             (Scale.X4, SliceDirection.CORONAL, Device.CPU, "nearest"),
@@ -304,13 +328,15 @@ class RunTest(PanelTestCase):
             self.assertEqual(composite.GetBackgroundVolumeID(), task.result.GetID())
         self.assertEqual(sliceNode.GetFieldOfView(), (33, 22, 1))
 
-    def test_chosen_output_volume_is_updated(self):
-        output = make_volume(name="Mine")
-        self.ui.outputSelector.setCurrentNode(output)
-        task = self.apply()
-        self.assert_idle(task, TaskState.FINISHED, "Mine")
-        self.assertIs(task.result, output)
-        self.assertEqual(output.GetImageData().GetDimensions(), (10, 12, 7))
+    def test_new_volume_or_earlier_output_is_replaced(self):
+        empty = self.ui.outputSelector.addNode()
+        earlier = self.widget.logic.upsample(self.input, model="bicubic", scale=4)
+        for output in (empty, earlier):
+            self.ui.outputSelector.setCurrentNode(output)
+            task = self.apply()
+            self.assert_idle(task, TaskState.FINISHED, output.GetName())
+            self.assertIs(task.result, output)
+            self.assertEqual(output.GetImageData().GetDimensions(), (10, 12, 7))
 
     def test_second_apply_reuses_the_worker_and_creates_another_volume(self):
         self.assert_idle(self.apply(), TaskState.FINISHED, "Done in")

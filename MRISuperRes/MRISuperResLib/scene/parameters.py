@@ -116,7 +116,7 @@ class MRISuperResParameterNode:
 
     Attributes:
         inputVolume: Volume to upsample.
-        outputVolume: Volume to replace with the result; None for a new volume.
+        outputVolume: Earlier output or empty volume to replace; None for a new volume.
         allFrames: Upsample all frames of the sequence whose current frame is `inputVolume`.
             It has no effect on other volumes.
         scale: In-plane upsampling factor.

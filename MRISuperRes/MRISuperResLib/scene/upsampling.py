@@ -15,8 +15,54 @@ from ..core.intensity import common_intensity_range
 from ..core.options import UpsamplingOptions
 from ..core.progress import PartsProgress, Progress
 from ..core.volume import Volume
-from .nodes import createOutput, sliceCount, updateOutput, volumeFromNode
-from .sequences import addFrame, addToScene, frameTitle, makeEmptyCopy, upsamplableFrames
+from .nodes import ATTRIBUTE_PREFIX, createOutput, sliceCount, updateOutput, volumeFromNode
+from .sequences import (
+    addFrame,
+    addToScene,
+    frameTitle,
+    makeEmptyCopy,
+    sequenceOf,
+    upsamplableFrames,
+)
+
+
+def whyNotReplaceable(
+    outputNode: slicer.vtkMRMLNode | None, inputNode: slicer.vtkMRMLNode | None
+) -> str:
+    """Return one sentence about why a node cannot hold the output, or an empty text if it can.
+
+    Args:
+        outputNode: Node to replace; None for a new one.
+        inputNode: Node to upsample.
+    """
+    if outputNode is None:
+        return ""
+    if outputNode is inputNode:
+        return _("The output would replace the input. Choose another output volume.")
+    if outputNode.GetClassName() != "vtkMRMLScalarVolumeNode":
+        return _("“{name}” is not a scalar volume. Choose another output volume.").format(
+            name=outputNode.GetName()
+        )
+    if sequenceOf(outputNode) is not None:
+        return _(
+            "“{name}” shows a frame of a sequence, which would be lost. "
+            "Choose another output volume."
+        ).format(name=outputNode.GetName())
+    return ""
+
+
+def whyNotOwnOutput(node: slicer.vtkMRMLVolumeNode | None) -> str:
+    """Return one sentence about why replacing a volume needs consent, or an empty text if not.
+
+    A new node, a volume without voxels and an output of this module are replaced without asking.
+    """
+    if node is None or node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
+        return ""
+    if node.GetImageData() is None or not node.GetImageData().GetNumberOfPoints():
+        return ""
+    return _(
+        "“{name}” is not an output of this module and would be lost. Choose another output volume."
+    ).format(name=node.GetName())
 
 
 class VolumeUpsampling:
@@ -44,10 +90,9 @@ class VolumeUpsampling:
 
     def begin(self, inputNode: slicer.vtkMRMLNode | None) -> Volume:
         """Return the input volume."""
-        if inputNode is not None and inputNode.GetID() == self._outputId:
-            raise SuperResolutionError(
-                _("The output would replace the input. Choose another output volume.")
-            )
+        reason = whyNotReplaceable(self.result, inputNode)
+        if reason:
+            raise SuperResolutionError(reason)
         return volumeFromNode(inputNode)
 
     def request(self, folder: str) -> dict[str, Any]:

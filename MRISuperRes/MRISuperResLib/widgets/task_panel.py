@@ -113,6 +113,10 @@ class TaskPanel:
             self._status.showCancelling()
             self.task.cancel()
             return
+        reason = self.whyNot()
+        if reason:  # nodes have changed since the last update
+            self._status.showIdle(reason)
+            return
         with slicer.util.tryWithErrorDisplay(self.failureTitle):
             if not self._havePackages():
                 return

@@ -18,6 +18,7 @@ from ..scene.nodes import whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode
 from ..scene.sample_data import FETUS, loadSample
 from ..scene.sequences import sequenceOf, shownVolume
+from ..scene.upsampling import whyNotOwnOutput, whyNotReplaceable
 from .comparison.views import LinkedViews
 from .models import ModelSelector
 from .task_panel import TaskPanel, TaskStatus
@@ -127,15 +128,15 @@ class UpsamplePanel(TaskPanel):
         selector.toolTip = (
             _("All frames become a new sequence")
             if isSequence
-            else _("Volume to replace with the result")
+            else _("A new volume, or an earlier output to replace")
         )
         # the text for no node stays: Slicer selects the first volume when it is changed
 
     def _whyNot(self) -> str:
+        if self.sequence is not None:  # the output is a new sequence
+            return ""
         output = self.parameters.outputVolume
-        if self.sequence is None and output and output is self.parameters.inputVolume:
-            return _("The output would replace the input. Choose another output volume.")
-        return ""
+        return whyNotReplaceable(output, self.parameters.inputVolume) or whyNotOwnOutput(output)
 
     def _onModelChosen(self, name):
         if self.parameters is not None:
