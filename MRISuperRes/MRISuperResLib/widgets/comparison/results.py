@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ...scene.comparison.maps import ComparisonMaps, mapKinds
 from ...scene.comparison.nodes import ComparisonNodes
+from ..idle_steps import IdleSteps
 from .views import ComparisonViews
 
 LESIONS = "lesions"
@@ -31,7 +32,8 @@ class ComparisonResults:
         self._found = []  # the comparisons in the order of the combo box
         self.comparison: ComparisonNodes | None = None
         self.views: ComparisonViews | None = None
-        self._maps = self._mapSteps = self._observer = None
+        self._maps = self._observer = None
+        self._mapSteps = IdleSteps(_("The maps could not be made."))
         self._isCheckPending = False
         self._plot = ComparisonPlot(ui.plotContainer)
         self._tableView = slicer.qMRMLTableView()
@@ -105,7 +107,7 @@ class ComparisonResults:
         self._onPlotChosen()
 
     def _leave(self):
-        self._mapSteps = None
+        self._mapSteps.stop()
         if self.views is not None:
             self.views.close()
         if self._observer is not None:
@@ -155,37 +157,27 @@ class ComparisonResults:
     def _onMapChosen(self, index=None):
         """Make the missing maps one after the other, between other events."""
         kind = self._ui.mapComboBox.currentData
-        self._mapSteps = None
+        self._mapSteps.stop()
         self._explainMap("")
         if kind is None:
             self.views.showMaps({})
         else:
-            self._mapSteps = self._maps.steps(kind)
-            self._makeMap(self._mapSteps, kind)
+            self._mapSteps.start(
+                self._maps.steps(kind),
+                lambda: self._onMapsMade(kind),
+                self._onMapStep,
+                lambda: self._explainMap(""),
+            )
 
-    def _makeMap(self, steps, kind):
-        if steps is not self._mapSteps:
-            return  # the user chose another map
-        with slicer.util.tryWithErrorDisplay(_("The maps could not be made.")):
-            try:
-                done, total = next(steps)
-            except Exception as error:
-                self._mapSteps = None
-                self._explainMap("")
-                if isinstance(error, MemoryError):
-                    raise RuntimeError(
-                        _("Out of memory. Close other applications or remove other volumes.")
-                    ) from error
-                raise
-            if done < total:
-                self._explainMap(
-                    _("Map {number} of {total} …").format(number=done + 1, total=total)
-                )
-                qt.QTimer.singleShot(0, lambda: self._makeMap(steps, kind))
-            else:
-                helps = {known.key: known.help for known in mapKinds(self.comparison)}
-                self._explainMap(helps.get(kind, ""))
-                self.views.showMaps(self._maps.found(kind))
+    def _onMapStep(self, step):
+        done, total = step
+        if done < total:
+            self._explainMap(_("Map {number} of {total} …").format(number=done + 1, total=total))
+
+    def _onMapsMade(self, kind):
+        helps = {known.key: known.help for known in mapKinds(self.comparison)}
+        self._explainMap(helps.get(kind, ""))
+        self.views.showMaps(self._maps.found(kind))
 
     def _explainMap(self, text):
         self._ui.mapHelpLabel.text = text
