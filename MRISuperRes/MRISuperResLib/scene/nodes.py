@@ -158,6 +158,16 @@ def updateOutput(
     placeBeside(inputNode, node)
 
 
+def addTemporaryNode(className: str, name: str) -> slicer.vtkMRMLNode:
+    """Add a node that is not saved, and hidden from the start, or node lists would show it."""
+    node = slicer.mrmlScene.CreateNodeByClass(className)
+    node.UnRegister(None)
+    node.SetName(name)
+    node.SetHideFromEditors(True)
+    node.SetSaveWithScene(False)
+    return slicer.mrmlScene.AddNode(node)
+
+
 def removeNode(node: slicer.vtkMRMLNode) -> None:
     """Remove a node with its display nodes, storage node and subject hierarchy item."""
     companions = (

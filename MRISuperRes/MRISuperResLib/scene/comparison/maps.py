@@ -14,7 +14,7 @@ from slicer.i18n import tr as _
 from ...core.geometry import SliceAxis
 from ...core.resampling import difference_map, inconsistency_map
 from ...core.volume import Volume
-from ..nodes import ATTRIBUTE_PREFIX, fillVolume, ijkToRAS, removeNode
+from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, fillVolume, ijkToRAS, removeNode
 from . import nodes
 from .nodes import ComparisonNodes
 
@@ -226,6 +226,7 @@ def addMap(
     grid: slicer.vtkMRMLScalarVolumeNode,
     difference: np.ndarray,
     colors: slicer.vtkMRMLColorTableNode,
+    isTemporary: bool = False,
 ) -> slicer.vtkMRMLScalarVolumeNode:
     """Add a map to the scene; if that fails, the scene stays as it was.
 
@@ -236,14 +237,16 @@ def addMap(
         grid: The volume on whose voxel grid the map lies.
         difference: The map, float32 (k, j, i).
         colors: Its color table, see `fillColors`.
+        isTemporary: Hide the map from node lists, and do not save it with the scene.
     """
-    node = slicer.mrmlScene.AddNewNodeByClass(
-        "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name)
-    )
+    add = addTemporaryNode if isTemporary else slicer.mrmlScene.AddNewNodeByClass
+    node = add("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name))
     try:
         volume = Volume(difference, ijkToRAS(grid))
         fillVolume(node, output, volume, grid.GetParentTransformNode(), vtk.VTK_FLOAT)
         _color(node, colors, title)
+        for n in range(node.GetNumberOfDisplayNodes()):
+            node.GetNthDisplayNode(n).SetSaveWithScene(not isTemporary)
     except Exception:
         removeNode(node)
         raise

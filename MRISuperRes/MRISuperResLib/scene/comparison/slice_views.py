@@ -10,7 +10,7 @@ import vtk
 from numpy.typing import ArrayLike
 
 from ...core.geometry import RADIOLOGICAL, VOXEL_AXES, choose_slice_axis
-from ..nodes import ijkToRAS, removeNode
+from ..nodes import addTemporaryNode, ijkToRAS, removeNode
 
 PARALLEL = np.cos(np.radians(0.5))
 """Cosine of the largest angle at which a view still counts as parallel to the slices."""
@@ -217,13 +217,7 @@ def _addFrame(viewNodeIds):
 
 
 def _add(className, name, viewNodeIds):
-    """Add a node that is hidden from the start, or node lists would show it."""
-    node = slicer.mrmlScene.CreateNodeByClass(className)
-    node.UnRegister(None)
-    node.SetName(name)
-    node.SetHideFromEditors(True)
-    node.SetSaveWithScene(False)
-    node = slicer.mrmlScene.AddNode(node)
+    node = addTemporaryNode(className, name)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetSaveWithScene(False)

@@ -1,0 +1,208 @@
+"""Input and output of a run: found in the scene, with the consistency map of the output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from ...core.geometry import VOXEL_AXES, SliceAxis, upsampled_ijk_to_ras
+from ...core.masking import fill_values
+from ...core.resampling import inconsistency_map
+from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, ijkToRAS, removeNode
+from ..sequences import sequenceOf, shownVolume
+from .maps import addMap, brightestOf, differenceSteps, fillColors
+
+DEGRADATION = "bicubic"
+"""How the output is brought back to the grid of the input, as in back-projection."""
+MIN_BRIGHTEST = 1.0
+"""Smallest inconsistency, in percent, that gets the brightest color: rounding stays dark."""
+
+
+@dataclass(frozen=True)
+class UpsampledPair:
+    """Input and output of a run, both in the scene when they were found.
+
+    Attributes:
+        inputId, outputId: IDs of the volume nodes; of a sequence, those that show its frames.
+        model: Name of the model.
+        scale: Upsampling factor.
+        axis: Slice direction.
+        intensityRange: (low, high) of the intensities that the run normalized to 0 and 1.
+    """
+
+    inputId: str
+    outputId: str
+    model: str
+    scale: int
+    axis: SliceAxis
+    intensityRange: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls, inputVolume: slicer.vtkMRMLScalarVolumeNode | None, result: slicer.vtkMRMLNode | None
+    ) -> Self | None:
+        """Return the pair of a volume and an output, a volume or a sequence.
+
+        None if either is missing, or if the output does not occupy exactly the space of the input
+        on an upsampled grid: another node may have the recorded ID.
+        """
+        output = shownVolume(result)
+        record = result.GetAttribute(ATTRIBUTE_PREFIX + "Provenance") if result else None
+        if not record or not all(map(_hasVoxels, (inputVolume, output))):
+            return None
+        try:
+            values = json.loads(record)
+            slices, intensity = values["slices"], values["intensity"]
+            pair = cls(
+                inputVolume.GetID(),
+                output.GetID(),
+                values["model"]["name"],
+                values["scale"],
+                SliceAxis(VOXEL_AXES.index(slices["axis"]), slices["plane"], slices["reason"]),
+                (intensity["low"], intensity["high"]),
+            )
+        except (KeyError, TypeError, ValueError):  # of another version
+            return None
+        return pair if pair._isAligned(inputVolume, output) else None
+
+    @classmethod
+    def newestOf(cls, inputVolume: slicer.vtkMRMLScalarVolumeNode | None) -> Self | None:
+        """Return the pair of a volume and its newest output in the scene, if any."""
+        sources = {
+            node.GetID() for node in (inputVolume, sequenceOf(inputVolume)) if node is not None
+        }
+        results = [
+            node
+            for className in ("vtkMRMLScalarVolumeNode", "vtkMRMLSequenceNode")
+            for node in slicer.util.getNodesByClass(className)
+            if node.GetAttribute(ATTRIBUTE_PREFIX + "InputID") in sources
+        ]
+        results.sort(key=lambda node: node.GetAttribute(ATTRIBUTE_PREFIX + "Date") or "")
+        pairs = (cls.of(inputVolume, node) for node in reversed(results))
+        return next((pair for pair in pairs if pair is not None), None)
+
+    @property
+    def input(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The input volume; None after it was deleted."""
+        return slicer.mrmlScene.GetNodeByID(self.inputId)
+
+    @property
+    def output(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The output volume; None after it was deleted."""
+        return slicer.mrmlScene.GetNodeByID(self.outputId)
+
+    def _isAligned(self, inputVolume, output):
+        factors = self.axis.factors(self.scale)
+        size = np.multiply(inputVolume.GetImageData().GetDimensions(), factors)
+        expected = upsampled_ijk_to_ras(ijkToRAS(inputVolume), factors)
+        return np.array_equal(output.GetImageData().GetDimensions(), size) and np.allclose(
+            ijkToRAS(output), expected, rtol=1e-5, atol=1e-4
+        )
+
+
+class ConsistencyMap:
+    """How far the output, brought back to the grid of the input, differs from the input.
+
+    In percent of the intensity range of the run; voxels without image (NaN, padding) are 0. The
+    map is hidden from node lists, and not saved with the scene.
+
+    Args:
+        pair: Input and output.
+
+    Attributes:
+        mean: Mean over the voxels of the image, percent; None until the map is complete.
+    """
+
+    def __init__(self, pair: UpsampledPair) -> None:
+        self._pair = pair
+        self._nodeId = self._colorsId = ""
+        self.mean: float | None = None
+
+    @property
+    def node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The map; None until it is complete, and after it was deleted."""
+        return slicer.mrmlScene.GetNodeByID(self._nodeId)
+
+    def steps(self) -> Iterator[None]:
+        """Compute the map in short steps, so that the application can respond."""
+        pair = self._pair
+        inputVolume, output = pair.input, pair.output
+        if inputVolume is None or output is None:
+            return
+        array, low = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(inputVolume)
+        fills = _fillValues(low)
+        yield
+        compute = partial(_percentage, pair=pair, fills=fills)
+        difference = yield from differenceSteps(compute, array, low, pair.axis)
+        yield
+        if (pair.input, pair.output) != (inputVolume, output):
+            return
+        isMissing = _isMissing(low, fills)
+        count = low.size - (0 if isMissing is None else np.count_nonzero(isMissing))
+        self._addNodes(inputVolume, output, difference)
+        self.mean = float(difference.sum(dtype=np.float64) / max(1, count))
+
+    def remove(self) -> None:
+        """Remove the map."""
+        for nodeId in (self._nodeId, self._colorsId):
+            node = slicer.mrmlScene.GetNodeByID(nodeId)
+            if node is not None:
+                removeNode(node)
+        self._nodeId = self._colorsId = ""
+
+    def _addNodes(self, inputVolume, output, difference):
+        colors = addTemporaryNode("vtkMRMLColorTableNode", _("Inconsistency"))
+        fillColors(colors)
+        self._colorsId = colors.GetID()
+        title = _("inconsistency (%)")
+        name = f"{output.GetName()} {title}"
+        node = addMap(name, title, output, inputVolume, difference, colors, isTemporary=True)
+        self._nodeId = node.GetID()
+        brightest = max(brightestOf([node]), MIN_BRIGHTEST)
+        node.GetDisplayNode().SetWindowLevel(brightest, brightest / 2)
+
+
+def _hasVoxels(volume):
+    return (
+        volume is not None
+        and volume.IsA("vtkMRMLScalarVolumeNode")
+        and volume.GetImageData() is not None
+    )
+
+
+def _fillValues(array):
+    return fill_values(array[np.isfinite(array)] if array.dtype.kind == "f" else array)
+
+
+def _isMissing(array, fills):
+    """Return the voxels without image, boolean; None if there are none."""
+    missing = ~np.isfinite(array) if array.dtype.kind == "f" else None
+    for value in fills:
+        missing = array == value if missing is None else missing | (array == value)
+    return missing if missing is not None and missing.any() else None
+
+
+def _percentage(output, low, pair, fills):
+    """Return the inconsistency of a slab, (k, j, i) float32, percent.
+
+    The method saw voxels without image as dark ones, and their values were restored afterwards.
+    """
+    missing, dark = _isMissing(low, fills), pair.intensityRange[0]
+    if missing is not None:
+        upsampled = missing
+        for axis, factor in enumerate(pair.axis.factors(pair.scale)[::-1]):
+            upsampled = upsampled.repeat(factor, axis)
+        output, low = np.where(upsampled, dark, output), np.where(missing, dark, low)
+    difference = inconsistency_map(output, low, pair.axis, pair.scale, DEGRADATION)
+    if missing is not None:
+        difference[missing] = 0
+    width = pair.intensityRange[1] - pair.intensityRange[0]
+    difference *= 100 / (width or 1)
+    return difference
