@@ -1,6 +1,8 @@
 """Comparison views under user actions: wheel, drags, other layouts, closed scenes."""
 
 import gc
+import os
+import tempfile
 import unittest
 import unittest.mock
 import weakref
@@ -8,6 +10,7 @@ import weakref
 import numpy as np
 import qt
 import slicer
+import vtk
 from comparison_views_helpers import METHODS, comparison, phantom
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import PERCEPTUAL, ScoreTable, metrics_of
@@ -177,6 +180,16 @@ class OpeningTest(ComparisonViewsTestCase):
             self.mains[1].sliceLogic().GetBackgroundLayer().GetVolumeNode(),
             self.nodes.outputs["nearest"],
         )
+
+    def test_text_of_the_data_probe_is_hidden_until_the_views_close(self):
+        self.show()
+        annotations = [w.sliceView().cornerAnnotation() for w in self.mains + self.zooms]
+        for annotation in annotations:
+            annotation.SetText(0, "B: Phantom restored x2 nearest")
+        turn_wheel(self.view(1), 1)
+        self.assertEqual({annotation.GetVisibility() for annotation in annotations}, {0})
+        self.views.close()
+        self.assertEqual({annotation.GetVisibility() for annotation in annotations}, {1})
 
     def test_views_stay_closed_without_a_main_window(self):
         views = ComparisonViews(comparison())
@@ -745,6 +758,19 @@ class ClosingTest(ComparisonViewsTestCase):
         self.assertGreater(self.views.lensFactor, 4.2)
         self.assert_all_show_the_same(self.mains)
         self.assert_zoom_views_follow()
+
+    def test_saving_and_loading_the_scene_logs_no_warning(self):
+        """An oblique plane is reported as an error when it is loaded."""
+        window, messages = vtk.vtkOutputWindow.GetInstance(), vtk.vtkStringOutputWindow()
+        vtk.vtkOutputWindow.SetInstance(messages)
+        self.addCleanup(vtk.vtkOutputWindow.SetInstance, window)
+        self.show(matrix=OBLIQUE)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "scene.mrml")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(path)
+        self.assertEqual(messages.GetOutput(), "")
 
     def test_failed_opening_restores_everything(self):
         nodes = comparison()

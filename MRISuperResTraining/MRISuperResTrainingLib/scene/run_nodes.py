@@ -302,7 +302,7 @@ def _fillTable(tableNode, title, points):
         column.SetName(name)
         table.AddColumn(column)
     tableNode.SetAndObserveTable(table)
-    tableNode.SetUseColumnNameAsColumnHeader(True)
+    tableNode.SetUseColumnTitleAsColumnHeader(True)
 
 
 def _describeChart(chart, title):

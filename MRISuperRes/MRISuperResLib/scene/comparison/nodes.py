@@ -237,7 +237,7 @@ def fillTable(
             column.InsertNextValue(cell)
         table.AddColumn(column)
     node.SetAndObserveTable(table)
-    node.SetUseColumnNameAsColumnHeader(True)
+    node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
 
 
@@ -271,7 +271,7 @@ def fillSliceTable(node: slicer.vtkMRMLTableNode, scores: ScoreTable) -> None:
         column.SetName(name)
         table.AddColumn(column)
     node.SetAndObserveTable(table)
-    node.SetUseColumnNameAsColumnHeader(True)
+    node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
 
 

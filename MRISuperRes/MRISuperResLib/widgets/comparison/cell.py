@@ -21,10 +21,10 @@ MAX_LINE_HEIGHT = 0.1
 
 
 class ViewOverlay:
-    """The text in the upper left corner of a slice view.
+    """The only text in a slice view, in its upper left corner.
 
     It uses the overlay annotation, because the DataProbe module rewrites the other annotation at
-    every slice.
+    every slice. That one, which names the volume again, is hidden.
 
     Args:
         sliceWidget: qMRMLSliceWidget.
@@ -33,6 +33,9 @@ class ViewOverlay:
     def __init__(self, sliceWidget) -> None:
         self._view = sliceWidget.sliceView()
         self._annotation = sliceWidget.overlayCornerAnnotation()
+        self._hidden = self._view.cornerAnnotation()
+        self._visibilityBefore = self._hidden.GetVisibility()
+        self._hidden.SetVisibility(False)
         self._textBefore = self._annotation.GetText(UPPER_LEFT) or ""
         self._sizesBefore = (
             self._annotation.GetMaximumFontSize(),
@@ -59,6 +62,7 @@ class ViewOverlay:
         """Restore the annotation."""
         self._setSizes(*self._sizesBefore)
         self._annotation.GetTextProperty().ShallowCopy(self._fontBefore)
+        self._hidden.SetVisibility(self._visibilityBefore)
         self.show(self._textBefore)
 
     def _setSizes(self, largest, smallest, lineHeight):
@@ -185,7 +189,10 @@ class ComparisonCell:
         ):
             if widget is None:
                 continue
-            widget.mrmlSliceNode().SetViewGroup(group)  # not restored by a loaded scene
+            sliceNode = widget.mrmlSliceNode()
+            sliceNode.SetViewGroup(group)  # not restored by a loaded scene
+            # a loaded scene reports an oblique plane as an error, and its views are made anew
+            sliceNode.SetSaveWithScene(False)
             composite = self._composite(widget)
             with slicer.util.NodeModify(composite):
                 # volumes loaded meanwhile must not replace the image
