@@ -82,6 +82,12 @@ class ComparisonLayoutTest(unittest.TestCase):
         self.assertEqual([layoutNode.GetLayoutDescription(n) for n in others], before)
         self.assertGreater(COMPARISON_LAYOUT_ID, 100)
 
+    def test_layout_that_a_loaded_scene_selects_appears_when_it_is_registered(self):
+        layoutNode = slicer.vtkMRMLLayoutNode()
+        layoutNode.SetViewArrangement(COMPARISON_LAYOUT_ID)
+        describeLayout(layoutNode, 3, True)
+        self.assertEqual(layoutNode.GetCurrentLayoutDescription(), layoutDescription(3, True))
+
 
 if __name__ == "__main__":
     unittest.main()

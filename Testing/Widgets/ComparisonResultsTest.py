@@ -9,6 +9,7 @@ from unittest import mock
 import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import click, make_phantom, node_ids
+from MRISuperResLib.scene.comparison.layout import mainViewNames
 from MRISuperResLib.scene.comparison.maps import ComparisonMaps
 from panel_testing import (
     answer_next,
@@ -213,17 +214,73 @@ class SceneTest(ComparePanelTestCase):
         self.compare_to_the_end()
         self.assert_results(areOpen=True)
 
-    def test_comparison_of_a_loaded_scene_is_listed_and_opens(self):
+    def reload(self, afterSaving=lambda: None):
+        """Save the scene, close it and load it."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")
             self.assertTrue(slicer.util.saveScene(path))
+            afterSaving()
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(path)
+        process_events()
+
+    def texts(self):
+        manager = slicer.app.layoutManager()
+        return [
+            manager.sliceWidget(name).overlayCornerAnnotation().GetText(2)
+            for name in mainViewNames(1 + len(METHODS))
+        ]
+
+    def test_views_of_a_loaded_scene_have_names_figures_and_frame(self):
+        texts = self.texts()
+        self.reload()
+        self.assert_results(areOpen=True)
+        self.assertEqual([text.split("\n")[0] for text in texts], ["reference", *METHODS])
+        self.assertIn("PSNR", texts[1])
+        self.assertEqual(self.texts(), texts)
+        self.assertEqual(len(slicer.util.getNodes("MRISuperRes zoomed area")), 1)
+
+    def test_table_plot_and_maps_of_a_loaded_scene_work(self):
+        self.reload()
         self.assertEqual(self.ui.comparisonComboBox.currentText, "Comparison of Phantom x2")
-        self.layout = slicer.app.layoutManager().layout
-        click(self.ui.showViewsButton)
-        self.assertTrue(self.results.views.isOpen)
+        self.assertIsNotNone(self.results._tableView.mrmlTableNode())
         self.assertEqual(self.results._plot._view.chart().GetNumberOfPlots(), len(METHODS))
+        self.choose(self.ui.mapComboBox, "error")
+        wait_until(lambda: len(self.results._maps.found("error")) == len(METHODS))
+
+    def test_closed_views_of_a_loaded_scene_open_on_request(self):
+        click(self.ui.showViewsButton)
+        self.reload()
+        self.assert_results(areOpen=False)
+        click(self.ui.showViewsButton)
+        self.assert_results(areOpen=True)
+
+    def test_the_comparison_that_was_open_is_open_again(self):
+        self.compare_to_the_end()
+        self.ui.comparisonComboBox.setCurrentIndex(0)
+        self.reload()
+        self.assertEqual(self.results.comparison.title, "Comparison of Phantom x2")
+        self.assert_results(areOpen=True)
+
+    def test_module_that_is_opened_after_the_scene_was_loaded_fills_the_views(self):
+        def close_module():
+            leave_module()
+            self.widget.setParameterNode(None)
+            self.widget.removeObservers()
+
+        texts = self.texts()
+        self.reload(close_module)
+        self.assertNotEqual(self.texts(), texts)
+        slicer.util.reloadScriptedModule("MRISuperRes")
+        self.open()
+        self.assertEqual(self.texts(), texts)
+
+    def test_layout_of_a_loaded_scene_without_the_volumes_is_left(self):
+        slicer.mrmlScene.RemoveNode(self.comparison.hub)
+        self.reload()
+        self.assertEqual(
+            slicer.app.layoutManager().layout, slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+        )
 
     def test_deleted_output_keeps_the_others_visible(self):
         slicer.mrmlScene.RemoveNode(self.comparison.outputs["bicubic"])

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import slicer
 import vtk
 
+from ...core.options import MAX_METHODS
+
 COMPARISON_LAYOUT_ID = 20187
 MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP = 20187, 20188
 """Groups of linked views, apart from those of other layouts."""
@@ -98,6 +100,20 @@ def registerLayout(layoutNode: slicer.vtkMRMLLayoutNode, layoutId: int, descript
         layoutNode.SetLayoutDescription(layoutId, description)
     else:
         layoutNode.AddLayoutDescription(layoutId, description)
+    if layoutNode.GetViewArrangement() == layoutId:
+        # a loaded scene may select a layout that was unknown until now
+        layoutNode.SetViewArrangement(layoutId)
+
+
+def volumesInViews() -> set[slicer.vtkMRMLVolumeNode]:
+    """Return the volumes in the background of the views of the layout."""
+    names = mainViewNames(MAX_METHODS + 1)
+    ids = (
+        composite.GetBackgroundVolumeID()
+        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if composite.GetLayoutName() in names
+    )
+    return {slicer.mrmlScene.GetNodeByID(volumeId) for volumeId in ids if volumeId} - {None}
 
 
 class ComparisonDisplay:

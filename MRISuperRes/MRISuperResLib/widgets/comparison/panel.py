@@ -63,7 +63,7 @@ class ComparePanel(TaskPanel):
     def show(self, parameters: MRISuperResParameterNode | None) -> None:
         """Show a parameter node, or its changes; None while there is no scene."""
         if parameters is not self.parameters:  # another scene, or the same one loaded again
-            self.results.refresh() if parameters else self.results.clear()
+            self.results.restore() if parameters else self.results.clear()
         if parameters is not None:
             self.methods.show(parameters.scale.value, parameters.changedMethods)
             hasReference = parameters.comparisonMode.value

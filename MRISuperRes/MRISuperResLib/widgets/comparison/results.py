@@ -8,10 +8,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ...scene.comparison.layout import COMPARISON_LAYOUT_ID, volumesInViews
 from ...scene.comparison.maps import ComparisonMaps, mapKinds
 from ...scene.comparison.nodes import ComparisonNodes
 from ..idle_steps import IdleSteps
-from .views import ComparisonViews
+from .views import ComparisonViews, LinkedViews
 
 LESIONS = "lesions"
 """Item data of the table of synthetic lesions."""
@@ -64,8 +65,14 @@ class ComparisonResults:
         chosen = chosen or self.comparison
         self._show(chosen if chosen in self._found else self._found[-1] if self._found else None)
 
+    def restore(self) -> None:
+        """List the comparisons of another scene, and fill its views if it was saved with them."""
+        self.refresh()
+        qt.QTimer.singleShot(0, self._restoreViews)  # a scene has no views before it is loaded
+
     def clear(self) -> None:
         """Hide the results and release the scene."""
+        self._found = []
         self._show(None)
 
     def openViews(self) -> None:
@@ -74,6 +81,19 @@ class ComparisonResults:
             self.views.showZoom(self._ui.zoomCheckBox.checked)
             self._onMapChosen()
         self._updateButtons()
+
+    def _restoreViews(self):
+        """Fill the views of a loaded scene, or leave their layout if the volumes are missing."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is None or layoutManager.layout != COMPARISON_LAYOUT_ID:
+            return
+        shown = volumesInViews()
+        for comparison in self._found:
+            if not LinkedViews.areShown() and not shown.isdisjoint(comparison.outputs.values()):
+                self._show(comparison)
+                self.openViews()
+        if not LinkedViews.areShown():
+            layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
 
     def _show(self, comparison):
         isAnother = comparison != self.comparison

@@ -117,6 +117,11 @@ class LinkedViews:
         self._close(True)
 
     @staticmethod
+    def areShown() -> bool:
+        """Return True while any linked views are shown."""
+        return LinkedViews._shown is not None
+
+    @staticmethod
     def closeShown() -> None:
         """Close the views that are shown, if any."""
         if LinkedViews._shown is not None:
