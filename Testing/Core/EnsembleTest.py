@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from MRISuperResLib.cli.parser import parse
 from MRISuperResLib.cli.upsample import options_of
 from MRISuperResLib.core.inference.runner import NetworkRunner
+from MRISuperResLib.core.methods.network import SelfEnsemble
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.networks import make_generator
-from MRISuperResLib.core.networks.ensemble import SelfEnsemble
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.upsampling import upsample_volume
 from MRISuperResLib.core.volume import Volume

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from MRISuperResLib.core import resampling
 from MRISuperResLib.core.networks import make_generator
-from MRISuperResLib.core.networks.bicubic import upsample_bicubic
+from MRISuperResLib.core.networks.compact import upsample_bicubic
 from MRISuperResLib.core.networks.rrdb import RRDBNet
 
 

@@ -9,10 +9,9 @@ import safetensors.torch
 import torch
 
 from ..errors import SuperResolutionError, is_out_of_memory
-from .compact import CompactNet
+from .compact import CompactNet, SrvggNet
 from .rrdb import RRDBNet
 from .spandrel_net import SPANDREL, SpandrelNet, load_spandrel_network
-from .srvgg import SrvggNet
 
 NETWORKS: dict[str, type[RRDBNet] | type[CompactNet] | type[SrvggNet]] = {
     "rrdb": RRDBNet,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .bicubic import upsample_bicubic
+from .compact import upsample_bicubic
 
 SLOPE = 0.2
 """Slope of every LeakyReLU for negative values."""
