@@ -18,13 +18,16 @@ from MRISuperResLib.core.io.formats import write_volume
 from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.methods.interpolation import InterpolationMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.metrics.full_reference import mesh
 from MRISuperResTrainingLib.cli.main import main
 from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.evaluation import figures, report
 from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate
-from MRISuperResTrainingLib.evaluation.mesh import mesh, mesh_on_flat
 from MRISuperResTrainingLib.evaluation.report import evaluate_into
 
+FLAT_LEVELS, FLAT_SIDE, FLAT_MARGIN = (0.0, 0.25, 0.5, 0.75, 1.0), 16, 64
+"""Gray levels of uniform slices; sides of their evaluated part and of the margin, low-resolution
+pixels."""
 METHODS = ("nearest", "bilinear", "bicubic", "bicubic+bp")
 
 
@@ -43,6 +46,14 @@ class Hallucinating(InterpolationMethod):
     def __call__(self, images):
         upsampled = self.plain(images)
         return upsampled + 1e-3 * (np.indices(upsampled.shape).sum(0) % 2)
+
+
+def mesh_on_flat(method):
+    """Compute the largest `mesh` of uniform slices, 0–255, far from their edges."""
+    scale, margin = method.scale, method.scale * FLAT_MARGIN
+    images = np.ones((1, *[2 * FLAT_MARGIN + FLAT_SIDE] * 2), np.float32)
+    inner = slice(margin, -margin)
+    return max(mesh(255 * method(level * images)[:, inner, inner], scale) for level in FLAT_LEVELS)
 
 
 class BootstrapTest(unittest.TestCase):

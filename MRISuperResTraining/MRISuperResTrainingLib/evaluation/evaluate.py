@@ -14,15 +14,17 @@ from numpy.typing import ArrayLike
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.intensity import Intensity
 from MRISuperResLib.core.io.formats import read_first_frame
+from MRISuperResLib.core.masking import ImageVoxels
 from MRISuperResLib.core.methods.registry import MethodRegistry
+from MRISuperResLib.core.metrics.full_reference import mesh
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from ..data.pairs import VolumeFiles, read_low
 from ..networks.vgg import find_lpips, find_vgg_distance
-from .mesh import mesh_by_method
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
@@ -267,6 +269,22 @@ def evaluate(
     if on_progress:
         on_progress(meter.update(total, total))
     return Evaluation(volumes, skipped)
+
+
+def mesh_by_method(comparison: Comparison) -> dict[str, float]:
+    """Compute the `mesh` of every method of a comparison with a reference, 0–255."""
+    assert comparison.reference is not None
+    scale, axis = comparison.options.scale, comparison.axis.numpy_axis
+    reference = ImageVoxels.of(comparison.reference)
+    intensity = Intensity.of(reference.values)
+    gain = 255 / (intensity.high - intensity.low)
+    meshes = {}
+    for output in comparison.outputs:
+        error = output.volume.array - reference.array.astype(np.float64)
+        if reference.missing is not None:
+            error[reference.missing] = 0
+        meshes[output.name] = gain * mesh(np.moveaxis(error, axis, 0), scale)
+    return meshes
 
 
 def perceptual_metrics() -> list[tuple[Metric, MetricFunction]]:

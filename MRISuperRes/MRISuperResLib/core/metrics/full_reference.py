@@ -1,4 +1,4 @@
-"""Full-reference metrics: RMSE, PSNR and SSIM of images on the 0–255 scale, and the foreground."""
+"""Full-reference metrics: RMSE, PSNR, SSIM and mesh on the 0–255 scale, and the foreground."""
 
 from __future__ import annotations
 
@@ -142,6 +142,24 @@ def ssim_matlab(image: ArrayLike, reference: ArrayLike, peak: float = PEAK) -> f
         ValueError: The images are not larger than the window.
     """
     return float(StructuralSimilarity(reference, peak).map(image).mean())
+
+
+def mesh(error: np.ndarray, scale: int) -> float:
+    """Compute the strength of a fixed mesh: the SD of the mean error over the pixel phases.
+
+    An upsampling network writes every output pixel of a low-resolution pixel with other weights.
+    If they differ on average, the output shows a mesh that no content explains.
+
+    Args:
+        error: Output minus reference, (n, h, w), both sides multiples of `scale`.
+        scale: Upsampling factor; there are scale² phases.
+
+    Returns:
+        The standard deviation, in the unit of the error.
+    """
+    n, height, width = error.shape
+    cells = error.reshape(n, height // scale, scale, width // scale, scale)
+    return float(cells.mean((0, 1, 3), dtype=float).std())
 
 
 def foreground(image: ArrayLike) -> np.ndarray:
