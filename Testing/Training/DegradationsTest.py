@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from MRISuperResLib.core import resampling
-from MRISuperResTrainingLib.data import degradations
-from MRISuperResTrainingLib.data.degradations import BLUR_RANGE, KINDS, Degradation, degrade, draw
+from MRISuperResTrainingLib.data import pairs
+from MRISuperResTrainingLib.data.pairs import (
+    BLUR_RANGE,
+    KINDS,
+    Degradation,
+    degrade,
+    draw_degradation,
+)
 
 from made_volumes import tissue
 
@@ -124,7 +130,7 @@ class PartsTest(unittest.TestCase):
 
 class DrawingTest(unittest.TestCase):
     def draws(self, kind, noise=0.0, count=3000):
-        return [draw(kind, noise, np.random.default_rng((1, n))) for n in range(count)]
+        return [draw_degradation(kind, noise, np.random.default_rng((1, n))) for n in range(count)]
 
     def test_the_same_state_gives_the_same_degradation(self):
         self.assertEqual(self.draws("mixture", 5.0, 20), self.draws("mixture", 5.0, 20))
@@ -191,16 +197,14 @@ class NoiseTest(unittest.TestCase):
 class MatricesTest(unittest.TestCase):
     def test_every_kernel_and_size_has_its_own(self):
         shapes = {
-            degradations._matrix(side, scale, kernel).shape
+            pairs._matrix(side, scale, kernel).shape
             for side in (32, 64)
             for scale in (2, 4)
             for kernel in ("bicubic", "kspace")
         }
         self.assertEqual(shapes, {(16, 32), (8, 32), (32, 64), (16, 64)})
         self.assertFalse(
-            np.array_equal(
-                degradations._matrix(32, 2, "bicubic"), degradations._matrix(32, 2, "kspace")
-            )
+            np.array_equal(pairs._matrix(32, 2, "bicubic"), pairs._matrix(32, 2, "kspace"))
         )
 
 

@@ -10,7 +10,7 @@ from MRISuperResLib.core import resampling
 from MRISuperResLib.core.validation import invalid
 
 from ..options.settings import Settings
-from . import degradations
+from .pairs import degrade, draw_degradation
 from .preparation import PreparedVolume
 
 MIN_PATCH_CONTRAST = 0.02
@@ -85,9 +85,9 @@ class PatchSampler:
         scale, side = self._settings.scale, self._side
         volume, number, position = self._draw_position(rng)
         image = _cropped(volume, number, scale)
-        degradation = degradations.draw(self._data.degradation, self._data.noise, rng)
+        degradation = draw_degradation(self._data.degradation, self._data.noise, rng)
         if volume.low_slices is None:
-            low = degradations.degrade(image, scale, degradation, position, (side, side))
+            low = degrade(image, scale, degradation, position, (side, side))
         else:
             low = _patch(volume.low_slices[number], position, side, 1)
         high = _patch(image, position, side, scale)
@@ -143,11 +143,11 @@ class SlicePairs:
         volume, number = self._slices[n]
         settings = self._settings
         rng = np.random.default_rng((settings.seed, int(volume.sha256[:8], 16), number))
-        degradation = degradations.draw(settings.data.degradation, settings.data.noise, rng)
+        degradation = draw_degradation(settings.data.degradation, settings.data.noise, rng)
         high = np.array(_cropped(volume, number, settings.scale))
         if volume.low_slices is not None:
             return np.array(volume.low_slices[number]), high
-        return degradations.degrade(high, settings.scale, degradation), high
+        return degrade(high, settings.scale, degradation), high
 
 
 def _cropped(volume: PreparedVolume, number: int, scale: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class DataSettings(Validated):
             every slice is first downsampled (bicubic, antialiased) until its shorter side has
             `patch` pixels. Slices are never upsampled; smaller ones are left out.
         degradation: How low-resolution patches are made: "bicubic", "kspace", "blur",
-            "bicubic+kspace" or "mixture" (see `data.degradations`).
+            "bicubic+kspace" or "mixture" (see `data.pairs`).
         noise: Rician noise of half of the low-resolution patches: σ is drawn from 0 to this
             value, percent of the intensity range.
         flips, rotations: Mirror patches, or turn them by multiples of 90°, at random.
