@@ -1,8 +1,35 @@
-"""Command line: python -m MRISuperResTrainingLib --help."""
+"""Entry point of the command line `mrisuperres-train`."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from .cli.main import main
+from MRISuperResLib.cli.console import Console
+from MRISuperResLib.cli.main import run_program
+from MRISuperResLib.core.progress import CancelCheck
+from MRISuperResLib.core.system import check_address_space
 
-if __name__ == "__main__":
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; see MRISuperResLib.cli.main.run_program."""
+    return run_program(_run, arguments, raises_at_once=False)
+
+
+def entry_point() -> None:
+    """Run the console script `mrisuperres-train`."""
     sys.exit(main())
+
+
+def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
+    """Return the text for standard output; imports what it needs, once Ctrl-C is handled."""
+    from .parser import parse
+
+    arguments = parse(words)
+    check_address_space()
+    from . import commands
+
+    command = {"evaluate": commands.evaluate, "export": commands.export}.get(
+        arguments.command, commands.train
+    )
+    return command(arguments, console, is_cancelled)
