@@ -1,4 +1,4 @@
-"""Entry point of the command line `mrisuperres-train`."""
+"""Command line: mrisuperres-train --help, or python -m MRISuperResTrainingLib --help."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ def entry_point() -> None:
 
 def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> str:
     """Return the text for standard output; imports what it needs, once Ctrl-C is handled."""
-    from .parser import parse
+    from .cli.parser import parse
 
     arguments = parse(words)
     check_address_space()
-    from . import commands
+    from .cli import commands
 
     command = {"evaluate": commands.evaluate, "export": commands.export}.get(
         arguments.command, commands.train
     )
     return command(arguments, console, is_cancelled)
+
+
+if __name__ == "__main__":
+    entry_point()

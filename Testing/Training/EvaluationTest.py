@@ -19,7 +19,7 @@ from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.methods.interpolation import InterpolationMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.metrics.full_reference import mesh
-from MRISuperResTrainingLib.cli.main import main
+from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResTrainingLib.evaluation import figures, report
 from MRISuperResTrainingLib.evaluation.evaluate import Evaluation, confidence_interval, evaluate

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.progress import Progress
-from MRISuperResTrainingLib.cli.main import main
+from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.runs import events, lock
 from MRISuperResTrainingLib.runs.events import TaskReport, failure_message, last_progress
 from MRISuperResTrainingLib.runs.record import RunRecord, RunState, runs_in

@@ -43,7 +43,7 @@ def trainingCommand(words: Sequence[str]) -> tuple[str, list[str]]:
     """
     code = (
         f"import sys; sys.path[:0] = {[TRAINING_FOLDER, LIBRARY_FOLDER]!r}; "
-        "from MRISuperResTrainingLib.cli.main import main; sys.exit(main())"
+        "from MRISuperResTrainingLib.__main__ import main; sys.exit(main())"
     )
     return pythonProgram(), ["-c", code, *words]
 
