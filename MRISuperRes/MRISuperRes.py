@@ -22,6 +22,7 @@ from MRISuperResLib.scene.comparison.maps import ComparisonMaps
 from MRISuperResLib.scene.nodes import firstUpsamplableNode
 from MRISuperResLib.scene.parameters import MRISuperResParameterNode
 from MRISuperResLib.scene.sample_data import SAMPLES, registerSamples
+from MRISuperResLib.widgets.appearance import Tabs, colorTexts
 from MRISuperResLib.widgets.batch import BatchPanel
 from MRISuperResLib.widgets.comparison.panel import ComparePanel
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
@@ -61,7 +62,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = self.upsampling = self.batch = self.comparing = None
-        self.userModels = self.packages = None
+        self.userModels = self.packages = self.tabs = None
         self._parameterNode = self._parameterNodeGuiTag = self._observedInput = None
 
     def setup(self) -> None:
@@ -71,6 +72,10 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        ui = self.ui
+        self.tabs = Tabs(
+            ui.tabs, (ui.upsampleContents, ui.compareContents, ui.batchContents, ui.modelsContents)
+        )
 
         self.logic = MRISuperResLogic()
         self.upsampling = UpsamplePanel(self.ui, self.logic, self._updateTexts)
@@ -109,7 +114,8 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             part.cleanup()
 
     def enter(self) -> None:
-        """List the installed models again when the module is opened."""
+        """Follow changes of the theme and the installed models when the module is opened."""
+        colorTexts(self.ui)
         self.upsampling.models.forget()
         self.comparing.methods.forget()
         self.initializeParameterNode()

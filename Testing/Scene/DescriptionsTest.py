@@ -27,25 +27,21 @@ class DescriptionsTest(unittest.TestCase):
             lambda: free,
         )
 
-    def test_estimate_has_output_size_available_memory_and_time(self):
-        self.assertEqual(
-            self.describe(), ("Output: 8 MiB (8.0 GiB available), about 6 s on a CPU", "")
-        )
+    def test_estimate_has_output_size_and_time(self):
+        self.assertEqual(self.describe(), ("Output: 8 MiB, about 6 s on a CPU", ""))
         self.assertEqual(
             self.describe(volumes=30)[0],
-            "Output: 229 MiB (8.0 GiB available), about 3 min 00 s on a CPU",
+            "Output: 229 MiB, about 3 min 00 s on a CPU",
         )
 
     def test_estimate_omits_unknown_time_and_memory(self):
         for given in ({"card": None}, {"device": "cuda"}):
-            self.assertEqual(self.describe(**given), ("Output: 8 MiB (8.0 GiB available)", ""))
+            self.assertEqual(self.describe(**given), ("Output: 8 MiB", ""))
         self.assertEqual(self.describe(card=None, free=None), ("Output: 8 MiB", ""))
 
     def test_insufficient_memory_is_a_warning(self):
-        line, warning = self.describe(scale=8, free=2**29)
-        self.assertIn("512 MiB available", line)
         self.assertEqual(
-            warning,
+            self.describe(scale=8, free=2**29)[1],
             "Needs about 638 MiB of memory, 512 MiB are available. "
             "Close other applications, crop the volume or choose a smaller factor.",
         )

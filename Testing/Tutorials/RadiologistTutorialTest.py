@@ -48,9 +48,7 @@ class RadiologistTutorialTest(TutorialTestCase):
         self.assertEqual(shown, output.GetID())
         after = self.picture("radiologist_2")
 
-        ui.inputCollapsibleButton.collapsed = ui.modelCollapsibleButton.collapsed = True
-        self.addCleanup(self.unfold, ui)
-        ui.compareCollapsibleButton.collapsed = False  # 6
+        ui.tabs.setCurrentWidget(ui.compareTab)  # 6
         click(ui.compareButton)
         wait_until(lambda: not widget.comparing.isRunning, timeout=TIMEOUT)
         process_events()
@@ -82,11 +80,6 @@ class RadiologistTutorialTest(TutorialTestCase):
     def end(self, widget):
         self.worker.cleanup()
         widget.logic._worker = None
-
-    @staticmethod
-    def unfold(ui):
-        ui.inputCollapsibleButton.collapsed = ui.modelCollapsibleButton.collapsed = False
-        ui.compareCollapsibleButton.collapsed = True
 
 
 if __name__ == "__main__":

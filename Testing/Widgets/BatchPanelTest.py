@@ -31,8 +31,7 @@ class BatchPanelTestCase(PanelTestCase):
             make_volume(name="Second"),
             make_volume(name="Third", size=(4, 4, 3)),
         )
-        self.ui.batchCollapsibleButton.collapsed = False
-        self.addCleanup(setattr, self.ui.batchCollapsibleButton, "collapsed", True)
+        self.ui.tabs.setCurrentWidget(self.ui.batchTab)
         process_events()
 
     @property

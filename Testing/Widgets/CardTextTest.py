@@ -5,7 +5,7 @@ import unittest
 
 import slicer  # noqa: F401 - first, as it loads the modules
 from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
-from MRISuperResLib.widgets.models import asPlainText, cardHtml
+from MRISuperResLib.widgets.models import benefit, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}
 INTERPOLATIONS = {
@@ -132,15 +132,28 @@ class CardTextTest(unittest.TestCase):
         ):
             self.assertIn(part, text)
 
-    def test_minimal_card_gives_one_line(self):
-        self.assertEqual(cardHtml(card()), "<p>net-x2-psnr; device: CPU; license: not stated</p>")
+    def test_minimal_card_gives_its_summary_and_one_line(self):
+        self.assertEqual(
+            cardHtml(card()),
+            "<p>Net</p><p>×2, PSNR model: faithful, smooth</p>"
+            "<p>net-x2-psnr; device: CPU; license: not stated</p>",
+        )
+
+    def test_benefit_is_the_mean_gain_over_bicubic_by_anatomy(self):
+        entries = [
+            {"data": f"{anatomy}_{psnr}", "anatomy": anatomy, "baselines": INTERPOLATIONS}
+            | SCORES
+            | {"psnr": psnr}
+            for anatomy, psnr in (("fetal", 33.5), ("brain", 34.0), ("brain", 36.2))
+        ]
+        self.assertEqual(
+            benefit(card(metrics=entries)), "PSNR over bicubic: brain +3.1, fetal +1.5 dB"
+        )
+        self.assertEqual(benefit(card()), "")
 
     def test_markup_in_a_card_is_escaped(self):
         self.assertNotIn(
             "<img", cardHtml(card(license="<img src='x'>", training={"data": [{"path": "<img>"}]}))
-        )
-        self.assertEqual(
-            asPlainText("<b>Mine</b>\n& yours"), "<p>&lt;b&gt;Mine&lt;/b&gt;<br>&amp; yours</p>"
         )
 
     def test_odd_training_values_are_shown(self):

@@ -19,9 +19,11 @@ def card(name, pair="", stage="psnr"):
         license=f"license of {title}",
         training={},
         audit=[],
+        limits=f"limits of {title}",
+        metrics=(),
         metric_tables=list,
         audit_tables=list,
-        summary=lambda: f"{title}\nsummary of the card",
+        summary=lambda: f"{title}\n<b>",
     )
 
 
@@ -85,7 +87,12 @@ class ModelSelectorTest(unittest.TestCase):
 
     def test_markup_in_a_card_is_escaped(self):
         self.assertEqual(self.summary.textFormat, qt.Qt.PlainText)
-        self.assertEqual(self.box.toolTip, "<p>summary of the card</p>")
+        self.choose("other")
+        self.assertIn("&lt;b&gt;", self.card.text)
+
+    def test_model_without_figures_is_described_by_its_limits(self):
+        self.choose("other")
+        self.assertEqual(self.summary.text, "limits of Other")
 
     def test_slider_is_visible_for_models_of_a_pair_only(self):
         self.assert_shown("net-psnr", 0.0)
@@ -100,7 +107,7 @@ class ModelSelectorTest(unittest.TestCase):
         self.slider.value = 0.35
         self.assert_shown("net@0.35", 0.35)
         self.assertEqual((self.box.currentData, self.chosen), ("net@", ["net-gan", "net@0.35"]))
-        self.assertIn("Net Gan", self.summary.text)
+        self.assertIn("Blend", self.summary.text)
 
     def test_selected_blend_starts_at_the_slider_position(self):
         self.slider.value = 0.5

@@ -51,6 +51,7 @@ class PackagesPanelTest(unittest.TestCase):
         self.widget = open_module("MRISuperRes")
         self.addCleanup(leave_module)
         self.ui = self.widget.ui
+        self.ui.tabs.setCurrentWidget(self.ui.modelsTab)
         self.area = show_panel(self.widget)
         process_events()
 
@@ -251,13 +252,6 @@ class PackagesPanelTest(unittest.TestCase):
             pyiqa=("", "missing", ""),
         )
         self.open()
-        for section in (
-            self.ui.inputCollapsibleButton,
-            self.ui.modelCollapsibleButton,
-            self.ui.outputCollapsibleButton,
-        ):
-            section.collapsed = True
-            self.addCleanup(setattr, section, "collapsed", False)
         broken = screenshot(self.area, "packages", (540, 700)).read_bytes()
         self.answer()
         click(self.ui.checkPackagesButton)

@@ -23,6 +23,8 @@ class ScreenshotTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         self.addCleanup(leave_module)
+        ui = slicer.util.getModuleWidget("MRISuperRes").ui
+        ui.tabs.setCurrentWidget(ui.upsampleTab)
 
     def load(self):
         """Return a few slices of the real volume if it is available, else a phantom."""
@@ -88,8 +90,9 @@ class ScreenshotTest(unittest.TestCase):
         widget = open_module("MRISuperRes")
         ui = widget.ui
         area = show_panel(widget)
-        ui.cardCollapsibleButton.collapsed = False
-        self.addCleanup(setattr, ui.cardCollapsibleButton, "collapsed", True)
+        for section in (ui.advancedCollapsibleButton, ui.cardCollapsibleButton):
+            section.collapsed = False
+            self.addCleanup(setattr, section, "collapsed", True)
         fitting = screenshot(area, "panel_card", (520, 1500))
         volume.SetSpacing(30, 30, 90)
         self.assertFalse(ui.modelWarningLabel.isHidden())
@@ -121,8 +124,7 @@ class ScreenshotTest(unittest.TestCase):
 
         widget.upsampling.task.cancel()
         wait_for_end(widget.upsampling.task)
-        ui.batchCollapsibleButton.collapsed = False
-        self.addCleanup(setattr, ui.batchCollapsibleButton, "collapsed", True)
+        ui.tabs.setCurrentWidget(ui.batchTab)
         process_events()
         click(ui.batchButton)
         wait_until(lambda: "slices" in ui.batchProgressLabel.text, timeout=300)
@@ -141,12 +143,8 @@ class ScreenshotTest(unittest.TestCase):
         widget.logic._worker = double_worker(self, "gated", gate.path)
         self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
         ui = widget.ui
-        sections = ui.inputCollapsibleButton, ui.modelCollapsibleButton, ui.outputCollapsibleButton
-        for section in sections:
-            section.collapsed = True
-            self.addCleanup(setattr, section, "collapsed", False)
         area = show_panel(widget)
-        ui.compareCollapsibleButton.collapsed = False
+        ui.tabs.setCurrentWidget(ui.compareTab)
         before = screenshot(area, "compare_panel_before", (440, 800))
 
         click(ui.compareButton)

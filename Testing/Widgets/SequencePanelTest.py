@@ -65,9 +65,9 @@ class ChoosingTest(SequencePanelTestCase):
         self.browser.SetSelectedItemNumber(1)
         self.browser.SetSelectedItemNumber(0)
         one = f"Output: {round(size * 40000 / 2**20)} MiB"
-        self.assertIn(one, self.ui.geometryLabel.text)
+        self.assertIn(one, self.ui.estimateLabel.text)
         click(self.ui.allFramesCheckBox)
-        self.assertIn(f"Output: {round(3 * size * 40000 / 2**20)} MiB", self.ui.geometryLabel.text)
+        self.assertIn(f"Output: {round(3 * size * 40000 / 2**20)} MiB", self.ui.estimateLabel.text)
 
     def test_choice_is_saved_with_the_scene(self):
         click(self.ui.allFramesCheckBox)

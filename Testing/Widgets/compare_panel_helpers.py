@@ -44,7 +44,7 @@ class ComparePanelTestCase(unittest.TestCase):
         self.ui = self.widget.ui
         show_panel(self.widget)
         process_events()  # a panel that was reloaded is shown only now
-        self.ui.compareCollapsibleButton.collapsed = False
+        self.ui.tabs.setCurrentWidget(self.ui.compareTab)
 
     def use_double(self, name, *arguments):
         self.widget.logic._worker = double_worker(self, name, *arguments)

@@ -85,8 +85,6 @@ def describeEstimate(
     )
     available = availableMemory()
     line = _("Output: {size}").format(size=format_bytes(estimate.output_bytes))
-    if available is not None:
-        line += _(" ({available} available)").format(available=format_bytes(available))
     if estimate.seconds is not None:
         line += _(", about {time} on a CPU").format(time=format_duration(max(1, estimate.seconds)))
     if estimate.fits(available):

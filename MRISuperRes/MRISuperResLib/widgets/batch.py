@@ -40,11 +40,8 @@ class BatchPanel(TaskPanel):
         self.failureTitle = _("The volumes could not be upsampled.")
         self._upsampling, self._isRefreshPending = upsampling, False
         self._unchecked = set()  # IDs of volumes; all others are checked
-        self._table, self._section, self._estimateLabel = (
-            ui.batchTable,
-            ui.batchCollapsibleButton,
-            ui.batchEstimateLabel,
-        )
+        self._table, self._estimateLabel = ui.batchTable, ui.batchEstimateLabel
+        self._tabs, self._index = ui.tabs, ui.tabs.indexOf(ui.batchTab)
         self._table.setColumnCount(2)
         self._table.setHorizontalHeaderLabels([_("Volume"), _("Result")])
         self._table.verticalHeader().visible = False
@@ -52,8 +49,7 @@ class BatchPanel(TaskPanel):
         self._table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
         ui.batchAllButton.connect("clicked(bool)", lambda checked=False: self._checkAll(True))
         ui.batchNoneButton.connect("clicked(bool)", lambda checked=False: self._checkAll(False))
-        self._section.collapsed = True
-        self._section.connect("contentsCollapsed(bool)", lambda collapsed: self.refreshLater())
+        self._tabs.connect("currentChanged(int)", lambda index: self.refreshLater())
         status = TaskStatus(
             ui.batchButton,
             ui.batchProgressBar,
@@ -61,7 +57,7 @@ class BatchPanel(TaskPanel):
             ui.batchStatusLabel,
             (ui.batchDetailsButton, ui.batchDetailsLabel),
             _("Upsample checked volumes"),
-            _("Upsample one volume after the other with the options above"),
+            _("Upsample one volume after the other with the options of the tab Upsample"),
             _("Cancel the task; finished volumes are kept"),
         )
         super().__init__(logic, status, onBusyChanged)
@@ -80,7 +76,7 @@ class BatchPanel(TaskPanel):
 
     def update(self) -> None:
         """Update estimate and button."""
-        if not self._section.collapsed:
+        if self._tabs.currentIndex == self._index:
             nodes = self.nodes if self.parameters is not None else []
             lines = self._upsampling.describeEstimate(nodes) if nodes else ()
             self._estimateLabel.text = "\n".join(filter(None, lines))

@@ -1,4 +1,4 @@
-"""List of the models of one scale, with the model card of the current one and a blend slider."""
+"""List of the models of one scale, with figures and card of the current one and a blend slider."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ModelSelector:
 
     Args:
         comboBox: QComboBox to fill.
-        cardWidgets: (QLabel for the summary, QLabel for the model card, ctkCollapsibleButton
-            around the card). The card is hidden for interpolations.
+        cardWidgets: (QLabel for a line on what the model is worth, QLabel for the model card,
+            ctkCollapsibleButton around the card). The card is hidden for interpolations.
         blendWidgets: (label, ctkSliderWidget), visible for a model of a pair: 0 is the PSNR model
             of the pair, 1 its GAN model.
         onChosen: Called with the method name after the user chose a model or a blend.
@@ -57,6 +57,11 @@ class ModelSelector:
         if chosen not in self._pairs:
             return chosen
         return str(MethodName(chosen.removesuffix(BLEND), round(self._blendSlider.value, 2)))
+
+    @property
+    def text(self) -> str:
+        """Text of the current item."""
+        return self._comboBox.currentText
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -140,22 +145,16 @@ class ModelSelector:
         self._onChosen(self.name)
 
     def _showSummary(self):
-        name = self._comboBox.currentData
-        if name in INTERPOLATIONS:
-            text = _("Interpolation: no detail is restored, none is hallucinated.")
-        elif name in self._pairs:
-            psnr, gan = self._pairs[name]
-            text = _(
-                "Blend of “{psnr}” (0: faithful, smooth) and “{gan}” "
-                "(1: sharp, may hallucinate detail)."
-            ).format(psnr=psnr.title, gan=gan.title)
+        cards = self.cards
+        if not cards:
+            text = _("Interpolation: restores no detail, hallucinates none")
+        elif len(cards) > 1:
+            text = _("Blend: see the cards of both models")
         else:
-            card = self._cards[name]
-            text = card.summary().removeprefix(card.title).strip()  # the list shows the title
+            text = benefit(cards[0]) or cards[0].limits or _("Not measured on held-out volumes")
         self._summaryLabel.text = text
-        self._cardLabel.text = "".join(map(cardHtml, self.cards))
-        self._cardButton.visible = bool(self.cards)
-        self._comboBox.toolTip = asPlainText(text)
+        self._cardLabel.text = "".join(map(cardHtml, cards))
+        self._cardButton.visible = bool(cards)
 
 
 def _item(name):
@@ -169,16 +168,31 @@ def _item(name):
     return (method.base, None) if method.alpha is None else (method.base + BLEND, method.alpha)
 
 
+def benefit(card: ModelCard) -> str:
+    """Return the mean gain on held-out volumes by anatomy in one line; empty if not measured."""
+    gains: dict[str, list[float]] = {}
+    for entry in card.metrics:
+        gain = entry["psnr"] - entry["baselines"]["bicubic"]["psnr"]
+        gains.setdefault(entry["anatomy"], []).append(gain)
+    if not gains:
+        return ""
+    figures = ", ".join(
+        f"{anatomy} {sum(values) / len(values):+.1f}" for anatomy, values in sorted(gains.items())
+    )
+    return _("PSNR over bicubic: {figures} dB").format(figures=figures)
+
+
 def cardHtml(card: ModelCard) -> str:
-    """Return a model card without its summary as rich text for a QLabel."""
+    """Return a model card as rich text for a QLabel."""
     parts = [
+        *map(_paragraph, card.summary().splitlines()),
         _paragraph(
             _("{name}; device: {device}; license: {license}").format(
                 name=card.name,
                 device=card.made_for.upper(),
                 license=card.license or _("not stated"),
             )
-        )
+        ),
     ]
     for heading, header, rows in card.metric_tables():
         parts.append(_paragraph(_("{metric}, held-out volumes:").format(metric=heading)))
@@ -208,11 +222,6 @@ def cardHtml(card: ModelCard) -> str:
             )
         )
     return "".join(parts)
-
-
-def asPlainText(text: str) -> str:
-    """Return a text for a tooltip, in which Qt would interpret markup."""
-    return "<p>" + escape(text).replace("\n", "<br>") + "</p>"
 
 
 def _scores(header, rows):

@@ -19,6 +19,7 @@ from ..scene.parameters import MRISuperResParameterNode
 from ..scene.sample_data import FETUS, loadSample
 from ..scene.sequences import sequenceOf, shownVolume
 from ..scene.upsampling import whyNotOwnOutput, whyNotReplaceable
+from .appearance import showText
 from .comparison.views import LinkedViews
 from .models import ModelSelector
 from .task_panel import TaskPanel, TaskStatus
@@ -111,9 +112,10 @@ class UpsamplePanel(TaskPanel):
             estimate, estimateWarning = self.describeEstimate([volume] * frames)
             messages = trainingMessages(volume, options.slice_axis, self.models.cards)
             modelWarning = "\n".join(message.text for message in messages)
-        self._ui.geometryLabel.text = "\n".join(filter(None, (geometry, estimate)))
-        _showWarning(self._ui.estimateWarningLabel, estimateWarning)
-        _showWarning(self._ui.modelWarningLabel, modelWarning)
+        self._ui.geometryLabel.text = geometry
+        showText(self._ui.estimateLabel, estimate)
+        showText(self._ui.estimateWarningLabel, estimateWarning)
+        showText(self._ui.modelWarningLabel, modelWarning)
         self._export.update(self.isRunning)
         super().update()
 
@@ -256,8 +258,3 @@ def showInSliceViews(
         for composite in composites
     )
     slicer.util.setSliceViewerLayers(background=node, fit=not wasShown)
-
-
-def _showWarning(label, text):
-    label.text = text
-    label.visible = bool(text)

@@ -18,6 +18,7 @@ from ..core.models.store import user_models_folder
 from ..logic import asRuntimeError
 from ..scene.parameters import MRISuperResParameterNode, Scale
 from . import packages
+from .appearance import showText
 from .models import ModelSelector
 
 
@@ -36,6 +37,7 @@ class UserModels:
     def __init__(self, ui, logic, models: ModelSelector, onChanged: Callable[[], None]) -> None:
         self._logic, self._models, self._onChanged = logic, models, onChanged
         self._button, self._label = ui.userModelsButton, ui.userModelsLabel
+        self._current = ui.currentModelLabel
         self.parameters: MRISuperResParameterNode | None = None
         self.isRunning = False
         self._isDetached = False
@@ -53,8 +55,9 @@ class UserModels:
         self._showMessage("")
 
     def show(self, parameters: MRISuperResParameterNode | None) -> None:
-        """Take the parameter node, None while there is no scene, and hide the last message."""
+        """Show a parameter node, None while there is no scene, and hide the last message."""
         self.parameters = parameters
+        self._current.text = self._models.text
         if not self.isRunning:
             self._showMessage("")
 
@@ -180,8 +183,7 @@ class UserModels:
         self._onChanged()
 
     def _showMessage(self, text):
-        self._label.text = text
-        self._label.visible = bool(text)
+        showText(self._label, text)
 
     def _try(self, function):
         with slicer.util.tryWithErrorDisplay(_("The models were not changed.")):

@@ -15,6 +15,7 @@ from ...core.resampling import INTERPOLATIONS
 from ...scene.nodes import whyNotUpsamplable
 from ...scene.parameters import MRISuperResParameterNode, PerceptualScore
 from .. import packages
+from ..models import benefit
 from ..task_panel import TaskPanel, TaskStatus
 from .results import ComparisonResults
 
@@ -35,7 +36,6 @@ class ComparePanel(TaskPanel):
     def __init__(self, ui, logic, onBusyChanged: Callable[[], None]) -> None:
         self.failureTitle = _("The methods could not be compared.")
         self._ui = ui
-        ui.compareCollapsibleButton.collapsed = True
         self.methods = MethodList(
             ui.methodsListWidget,
             (
@@ -228,7 +228,7 @@ class MethodList:
         cards = self._store.cards(scale)
         for card in cards:
             stage = _("PSNR model") if card.stage == "psnr" else _("GAN model")
-            self._addItem(card.name, stage, card.summary())
+            self._addItem(card.name, stage, benefit(card))
         for card in cards:
             self._addItem(
                 card.name + BACK_PROJECTED,

@@ -1,0 +1,71 @@
+"""Appearance of a panel: tabs that take no more height than their contents, and text colors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import qt
+
+TEXT_ROLE = "textRole"
+"""Property of labels in a .ui file: one of MUTED and WARNING."""
+MUTED, WARNING = "muted", "warning"
+WARNING_COLORS = {"light": "#983c00", "dark": "#ffb454"}
+"""Contrast of at least 5:1 with the window of the theme."""
+MUTED_PERCENT = 70
+"""Share of the text color in a muted text; the rest is the color of the window."""
+
+
+class Tabs:
+    """Tabs of which only the current one takes space.
+
+    A QTabWidget is as high as the highest of its tabs, so a short tab would have to be scrolled.
+
+    Args:
+        tabWidget: QTabWidget.
+        contents: The only child widget of each tab, in the order of the tabs.
+    """
+
+    def __init__(self, tabWidget, contents: Sequence) -> None:
+        self._contents = contents
+        tabWidget.connect("currentChanged(int)", self._onCurrentChanged)
+        self._onCurrentChanged(tabWidget.currentIndex)
+
+    def _onCurrentChanged(self, current):
+        for index, widget in enumerate(self._contents):
+            widget.visible = index == current
+
+
+def colorTexts(ui) -> None:
+    """Color muted texts and warnings to suit the light or dark theme of the application.
+
+    Args:
+        ui: Widgets of a panel, as returned by `slicer.util.childWidgetVariables`.
+    """
+    for widget in vars(ui).values():
+        role = widget.property(TEXT_ROLE)
+        if role:
+            widget.styleSheet = f"color: {textColor(role, widget.parentWidget().palette)}"
+
+
+def textColor(role: str, palette) -> str:
+    """Return the color of a text, such as "#545454".
+
+    Args:
+        role: MUTED or WARNING.
+        palette: QPalette of the widget around the text.
+    """
+    window = palette.color(qt.QPalette.Window)
+    if role == WARNING:
+        return WARNING_COLORS["dark" if window.lightness() < 128 else "light"]
+    text = palette.color(qt.QPalette.WindowText)
+    red, green, blue = (
+        (MUTED_PERCENT * of(text) + (100 - MUTED_PERCENT) * of(window)) // 100
+        for of in (lambda c: c.red(), lambda c: c.green(), lambda c: c.blue())
+    )
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def showText(label, text: str) -> None:
+    """Show a text in a label, which is hidden without a text."""
+    label.text = text
+    label.visible = bool(text)
