@@ -78,7 +78,7 @@ class HeaderTest(DerivedSeriesTest):
                 [("113085", "Spatial resampling")],
             )
             self.assertEqual(image.SoftwareVersions, result.provenance["software"])
-        record = json.loads((self.out / "MRISuperRes.json").read_text(encoding="utf-8"))
+        record = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
         self.assertGreater(record.pop("output")["bytes"], 0)
         self.assertEqual(record, result.provenance)
 

@@ -1,9 +1,11 @@
 """Derived DICOM series: position and values of any other output, or an error and no files."""
 
 import errno
+import shutil
 import sys
 import unittest
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -12,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume
+from MRISuperResLib.core.provenance import read_provenance
 from MRISuperResLib.core.volume import Volume
 
 from made_dicom import DerivedSeriesTest, stored, write_mr_series
@@ -234,6 +238,33 @@ class RefusedTest(DerivedSeriesTest):
             )
         self.assertEqual(len(count), 3)
 
+    def test_a_failure_of_the_last_step_leaves_neither_series_nor_provenance(self):
+        self.write_source()
+        result, output = self.upsample(), self.output()
+
+        def rename(path, target):
+            self.assertTrue((self.folder / "out.json").exists())
+            raise OSError(errno.EIO, "Input/output error")
+
+        with mock.patch.object(Path, "rename", rename):
+            self.assert_refused("cannot be written", lambda: output.write(result), "environment")
+
+    def test_an_earlier_provenance_without_its_series_is_replaced(self):
+        self.write_source()
+        self.derive()
+        shutil.rmtree(self.out)
+        self.derive(scale=4)
+        self.assertEqual(read_provenance(self.out)["scale"], 4)
+
+    def test_another_file_in_the_place_of_the_provenance_is_refused(self):
+        self.write_source()
+        for text in ("{}", "notes", '{"software": "dcm2niix"}'):
+            (self.folder / "out.json").write_text(text)
+            with self.assertRaisesRegex(SuperResolutionError, "out.json, which is another file"):
+                self.output()
+            self.assertEqual((self.folder / "out.json").read_text(), text)
+            self.assertFalse(self.out.exists())
+
 
 class CommandLineTest(DerivedSeriesTest):
     def test_a_series_is_derived_by_one_command(self):
@@ -243,8 +274,9 @@ class CommandLineTest(DerivedSeriesTest):
         self.assertRegex(out, "^Done in .*out, 20×16×4 voxels")
         self.assertEqual(
             sorted(path.name for path in self.out.iterdir()),
-            ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm", "MRISuperRes.json"],
+            ["0001.dcm", "0002.dcm", "0003.dcm", "0004.dcm"],
         )
+        self.assertEqual(read_provenance(self.out)["model"]["name"], "bicubic")
         run("upsample", self.source, self.folder / "out.nii.gz", *BICUBIC)
         there, here = read_volume(self.folder / "out.nii.gz"), read_volume(self.out)
         np.testing.assert_array_equal(here.array, there.array)
@@ -316,13 +348,20 @@ class CommandLineTest(DerivedSeriesTest):
         code, out, err = run(*words)
         self.assertEqual(code, 0, err)
         self.assertEqual(
-            sorted(
-                path.relative_to(self.out).as_posix() for path in self.out.rglob("MRISuperRes.json")
-            ),
-            ["a_x2/MRISuperRes.json", "b/c_x2/MRISuperRes.json"],
+            sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*.json")),
+            ["a_x2.json", "b/c_x2.json"],
         )
         self.assertRegex(out, "^2 written; ")
         self.assertRegex(run(*words)[1], "^2 up to date; ")
+
+    def test_a_derived_series_is_never_an_input_of_a_batch_even_without_its_provenance(self):
+        self.write_source()
+        self.derive()
+        (self.folder / "out.json").unlink()
+        code, out, err = run("batch", self.folder, "--out", self.folder / "all", *BICUBIC)
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, "^1 written, 1 left out; ")
+        self.assertRegex(err, "Left out .*/out: It is an output of MRISuperRes")
 
 
 if __name__ == "__main__":

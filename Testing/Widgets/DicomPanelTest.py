@@ -44,7 +44,10 @@ class DicomPanelTest(unittest.TestCase):
         output = self.apply()
         answer_next(str(self.folder))
         click(self.ui.exportDicomButton)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["T2_ HASTE SR x2 bicubic", "in"])
+        name = "T2_ HASTE SR x2 bicubic"
+        self.assertEqual(sorted(os.listdir(self.folder)), [name, f"{name}.json", "in"])
+        # Slicer's importer reports other files as errors
+        self.assertFalse([each for each in os.listdir(self.folder / name) if ".dcm" not in each])
         self.assertEqual(
             self.ui.statusLabel.text, f"Written to {self.folder / 'T2_ HASTE SR x2 bicubic'}."
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,14 +19,14 @@ from ..core.errors import Cancelled, SuperResolutionError
 from ..core.io.atomic import InUseError, claim, locked_path, translate_os_errors, write_bytes
 from ..core.io.bids import BidsStudy
 from ..core.io.checks import ChoiceError
-from ..core.io.discovery import FoundVolume, find_volumes, is_output
-from ..core.io.formats import provenance_path, strip_extension
+from ..core.io.discovery import FoundVolume, find_volumes
+from ..core.io.formats import strip_extension
 from ..core.messages import Message, info, warning
 from ..core.methods.interpolation import Method
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck
-from ..core.provenance import model_record, output_record
+from ..core.provenance import model_record, output_record, read_provenance
 from .console import Console
 from .parser import DICOM
 from .upsample import make_output, options_of, upsample_file
@@ -214,7 +213,7 @@ def _volumes(path: Path, out: Path, left_out: list[tuple[Path, str]]) -> Iterato
         found = find_volumes(path, out)
         left_out += found.left_out
         for volume in found.volumes:
-            if is_output(volume.path):
+            if volume.is_output:
                 reason = "It is an output of MRISuperRes. To upsample it again, name the file."
                 left_out.append((volume.path, reason))
             else:
@@ -242,16 +241,16 @@ def _lines(path: Path) -> list[str]:
 
 def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, method: Method) -> bool:
     """Return True if a complete output is newer than its input, and of this model and options."""
+    record = read_provenance(target)
     try:
-        record = json.loads(provenance_path(target).read_text(encoding="utf-8"))
         return (
-            target.stat().st_mtime_ns >= source.stat().st_mtime_ns
-            and isinstance(record, dict)
+            record is not None
+            and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
             and record.get("model") == model_record(method)
             and record.get("options") == options.to_dict()
             and record.get("output") == output_record(target)
         )
-    except (OSError, ValueError):
+    except OSError:
         return False
 
 

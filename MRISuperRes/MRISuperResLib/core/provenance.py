@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .options import ComparisonOptions, UpsamplingOptions
     from .volume import Volume
 
+PRODUCT = "MRISuperRes"
 NOTICE = "synthetic, not for diagnosis"
 
 
@@ -25,7 +28,7 @@ def record_header(notice: str) -> dict[str, Any]:
     """Build the first fields of every record: notice, software with version, UTC date."""
     return {
         "notice": notice,
-        "software": f"MRISuperRes {__version__}",
+        "software": f"{PRODUCT} {__version__}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -91,6 +94,27 @@ def versions() -> dict[str, str]:
         if name in sys.modules:
             found[name] = str(sys.modules[name].__version__)
     return found
+
+
+def provenance_path(path: str | Path) -> Path:
+    """Return the provenance file of an output: NAME.json beside the file or DICOM folder NAME."""
+    path = Path(os.path.abspath(path))
+    return path.with_name(f"{path.name}.json")
+
+
+def read_provenance(path: str | Path) -> dict[str, Any] | None:
+    """Return the provenance beside an output, or None if it is missing, damaged or of others."""
+    try:
+        record = json.loads(provenance_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_own = isinstance(record, dict) and is_own_software(str(record.get("software")))
+    return record if is_own else None
+
+
+def is_own_software(text: str) -> bool:
+    """Return True for a software with version that names this one, as provenance has it."""
+    return text.startswith(f"{PRODUCT} ")
 
 
 def output_record(path: str | Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SuperResolutionError
+from ..provenance import provenance_path
 
 if sys.platform != "win32":
     import fcntl
@@ -237,8 +238,8 @@ def write_json(path: str | Path, values: Any) -> None:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Yield a hidden folder beside `path`, which becomes `path` at the end.
 
-    The folder is deleted if an exception is raised. Errors raised inside name files by their final
-    paths.
+    If the caller writes the provenance file of the hidden folder, it moves along. Both are deleted
+    if an exception is raised. Errors raised inside name files by their final paths.
 
     Args:
         path: A folder that does not exist or is empty.
@@ -253,13 +254,33 @@ def new_folder(path: str | Path) -> Iterator[Path]:
             yield part
             if target.is_dir():
                 target.rmdir()  # Windows does not replace an empty folder
-            part.rename(target)
+            with _moved_along(provenance_path(part), provenance_path(target)):
+                part.rename(target)
     except SuperResolutionError as e:
         if str(part) not in str(e):
             raise
         raise SuperResolutionError(str(e).replace(str(part), str(target)), e.kind) from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        provenance_path(part).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _moved_along(part: Path, target: Path) -> Iterator[None]:
+    """Move a file, if there is one; remove it if an exception is raised.
+
+    It is moved first: a process that is killed meanwhile leaves it without its folder, and the
+    next one replaces it.
+    """
+    is_there = part.exists()
+    if is_there:
+        os.replace(part, target)
+    try:
+        yield
+    except BaseException:
+        if is_there:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def check_new_folder(path: str | Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from ... import __version__
 from ..errors import SuperResolutionError
-from ..provenance import NOTICE
+from ..provenance import NOTICE, provenance_path
 from .atomic import translate_os_errors, write_bytes, write_json
 from .discovery import FoundVolume
-from .formats import provenance_path, strip_extension
+from .formats import strip_extension
 
 BIDS_VERSION = "1.10.0"
 SOFTWARE = "MRISuperRes"

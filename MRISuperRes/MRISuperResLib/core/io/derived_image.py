@@ -18,9 +18,9 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, generate_uid
 
+from ..provenance import PRODUCT
 from .dicom_file import DAMAGED
 
-PRODUCT = "MRISuperRes"
 DERIVED_NUMBER = 1000
 """Added to the series number of the source, so that viewers list the new series after it."""
 LO_LENGTH, ST_LENGTH = 64, 1024

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,14 +16,14 @@ from pydicom.valuerep import DSfloat
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from ..provenance import output_record
+from ..provenance import output_record, provenance_path, read_provenance
 from ..volume import Volume
-from .atomic import check_new_folder, new_folder, write_json
+from .atomic import check_new_folder, new_folder
 from .checks import read_errors
 from .derived_image import derived_headers, readable_header
 from .dicom_file import DAMAGED, save_file
 from .dicom_read import Series, find_series, read_dicom
-from .formats import DICOM_NAME, provenance_path
+from .formats import DICOM_NAME
 
 SOP_CLASSES = (MRImageStorage, CTImageStorage)
 """Supported classes of source images; the new images have the same class."""
@@ -59,12 +61,19 @@ class DicomSeriesWriter:
         original: The source series.
 
     Raises:
-        SuperResolutionError: The folder cannot be created, or the headers of the original lack
-            attributes that a derived series needs.
+        SuperResolutionError: The folder cannot be created, its provenance would replace another
+            file, or the headers of the original lack attributes that a derived series needs.
     """
 
     def __init__(self, path: str | Path, original: Series) -> None:
         check_new_folder(path)
+        record = provenance_path(os.path.realpath(path))
+        if record.exists() and read_provenance(os.path.realpath(path)) is None:
+            raise SuperResolutionError(
+                f"The provenance would replace {record}, which is another file. Choose another "
+                "name for the folder.",
+                "settings",
+            )
         self._path, self._original = path, original
         with read_errors(original.name), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom warns about values that break the standard
@@ -72,9 +81,9 @@ class DicomSeriesWriter:
             _check_headers(original, self._headers)
 
     def write(self, volume: Volume) -> None:
-        """Write one file per image, and the provenance.
+        """Write one file per image, and the provenance to NAME.json beside the folder NAME.
 
-        The folder appears complete or not at all; the files are read again and compared. Pixels
+        Both appear complete or not at all; the files are read again and compared. Pixels
         have 16 bits and the rescale slope and intercept of the source, so values are rounded to
         steps of the slope. They are signed as in the source if that type holds all values.
 
@@ -98,7 +107,9 @@ class DicomSeriesWriter:
                 scaling.store(header, image)
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
-            write_json(provenance_path(folder), provenance | {"output": output_record(folder)})
+            record = provenance | {"output": output_record(folder)}
+            text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+            provenance_path(folder).write_text(text, encoding="utf-8")
 
 
 def _check_headers(original: Series, headers: Sequence[Dataset]) -> None:

@@ -5,7 +5,6 @@ Everything that may be a volume is found, or named with the reason why it is lef
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SuperResolutionError
+from ..provenance import is_own_software, read_provenance
 from .formats import (
     DATA_NAME,
     DICOM_NAME,
     HEADER_OF,
     VOLUME_NAME,
-    provenance_path,
     strip_extension,
 )
 
@@ -41,12 +40,19 @@ class FoundVolume:
         name: Place below the searched folder, without extension; unique regardless of case.
         series: Series Instance UID if the folder holds several series, else None.
         description: Body part, study and series as a DICOM series states them; empty for files.
+        software: Software with version that made a DICOM series, as it states; empty for files.
     """
 
     path: Path
     name: Path
     series: str | None = None
     description: str = ""
+    software: str = ""
+
+    @property
+    def is_output(self) -> bool:
+        """True if the volume says, or the provenance beside it, that MRISuperRes made it."""
+        return is_own_software(self.software) or read_provenance(self.path) is not None
 
     def __str__(self) -> str:
         return str(self.path) if self.series is None else f"{self.path}, {self.name.name}"
@@ -167,20 +173,20 @@ def _add_series(here: Path, place: Path, found: Discovery) -> None:
     if not series:
         found.left_out.append((here, "Its DICOM files hold no images."))
     elif len(series) == 1:
-        (images,) = series.values()
-        found.volumes.append(FoundVolume(here, place, description=_description(images[0])))
+        ((image, *_),) = series.values()
+        found.volumes.append(FoundVolume(here, place, None, *_origin(image)))
     else:
         labels = {uid: _label(uid, images[0]) for uid, images in series.items()}
         counts = Counter(label.casefold() for label in labels.values())
         for uid, label in sorted(labels.items(), key=lambda item: item[::-1]):
             name = label if counts[label.casefold()] == 1 else f"{label}_{uid}"
-            description = _description(series[uid][0])
-            found.volumes.append(FoundVolume(here, place / name, uid, description))
+            found.volumes.append(FoundVolume(here, place / name, uid, *_origin(series[uid][0])))
 
 
-def _description(image: Slice) -> str:
+def _origin(image: Slice) -> tuple[str, str]:
+    """Return description and software of a series."""
     keywords = "BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName"
-    return ", ".join(filter(None, map(image.text, keywords)))
+    return ", ".join(filter(None, map(image.text, keywords))), image.text("SoftwareVersions")
 
 
 def _label(uid: str, image: Slice) -> str:
@@ -199,12 +205,3 @@ def _uniquely_named(volumes: list[FoundVolume]) -> list[FoundVolume]:
         else volume
         for volume in volumes
     ]
-
-
-def is_output(path: str | Path) -> bool:
-    """Return True if the provenance beside a volume says that MRISuperRes made it."""
-    try:
-        record = json.loads(provenance_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and str(record.get("software")).startswith("MRISuperRes ")

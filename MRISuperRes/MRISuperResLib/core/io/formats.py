@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import SuperResolutionError
 from ..messages import info
-from ..provenance import output_record
+from ..provenance import output_record, provenance_path
 from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
 from .checks import ChoiceError, find_partner, read_errors
@@ -49,19 +49,12 @@ DATA_NAME = re.compile(r"(?i)(?P<stem>.*)(?P<extension>\.img|\.rec|\.brik)(\.gz)
 MGH_TYPES = frozenset((0, 1, 3, 4, 10))
 
 _EXTENSION = re.compile(rf"(?i)\.({_NAMES}|img|img\.gz|rec|brik|brik\.gz|dcm|ima|dcm\.gz|ima\.gz)$")
-_FOLDER_PROVENANCE = "MRISuperRes.json"
 _HEAD = 4096  # bytes that suffice to recognize every format
 
 
 def strip_extension(name: str) -> str:
     """Return the name of a volume file without its extension: "a.b" for "a.b.nii.gz"."""
     return _EXTENSION.sub("", name)
-
-
-def provenance_path(path: str | Path) -> Path:
-    """Return the provenance file of an output: beside a volume file, inside a DICOM folder."""
-    path = Path(path)
-    return path / _FOLDER_PROVENANCE if path.is_dir() else path.with_name(f"{path.name}.json")
 
 
 def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
