@@ -155,7 +155,7 @@ def write(contract, path):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parent)]
     from slicerhost.widgets import NAMES
 
     write(make(Path(sys.argv[1]), NAMES), HERE / "slicerhost" / "contract.json")

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import slicer
-from slicerhost.testing import leave_module, open_module
+from panel_testing import leave_module, open_module
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
 from module_helpers import make_volume, show_panel

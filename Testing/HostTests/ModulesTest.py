@@ -7,7 +7,7 @@ from pathlib import Path
 
 import slicer
 import slicer.util
-from slicerhost.testing import leave_module, open_module
+from panel_testing import leave_module, open_module
 from subprocess_host import RUN
 
 EXTENSION = Path(__file__).resolve().parent / "SampleExtension"
@@ -169,7 +169,7 @@ class UiFileTest(unittest.TestCase):
             self.load(prop="nonEnabled")
 
     def test_an_unknown_signal_or_slot_is_an_error(self):
-        from slicerhost import problems
+        from panel_testing import problems
 
         with problems.expect("sceneChanged", kinds=("interface",)), self.assertRaises(RuntimeError):
             self.load(signal="sceneChanged()")

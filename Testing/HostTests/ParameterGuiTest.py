@@ -10,7 +10,7 @@ import qt
 import slicer
 from slicer import vtkMRMLTextNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
-from slicerhost import problems
+from panel_testing import problems
 
 
 class Direction(enum.Enum):

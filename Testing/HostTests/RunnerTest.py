@@ -73,7 +73,7 @@ class RunnerTest(unittest.TestCase):
     def test_a_missing_expected_error_gives_1(self):
         self.assertFails(
             run_body("""
-            from slicerhost.testing import expect_error
+            from panel_testing import expect_error
             with expect_error("no space"):
                 pass
         """),

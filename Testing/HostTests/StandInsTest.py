@@ -10,7 +10,7 @@ import qt
 import SampleData
 import slicer
 import slicer.packaging
-from slicerhost.testing import process_events, wait_for_signal, wait_until
+from panel_testing import process_events, wait_for_signal, wait_until
 
 
 class ApplicationTest(unittest.TestCase):

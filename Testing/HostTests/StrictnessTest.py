@@ -7,7 +7,7 @@ import ctk
 import qt
 import slicer
 import slicer.util
-from slicerhost import problems
+from panel_testing import problems
 
 
 class InterfaceTestCase(unittest.TestCase):
@@ -209,7 +209,7 @@ class NamespacesTest(unittest.TestCase):
 
 class DialogsTest(unittest.TestCase):
     def test_an_expected_error_display_passes(self):
-        from slicerhost.testing import expect_error, shown_dialogs
+        from panel_testing import expect_error, shown_dialogs
 
         with expect_error("no space"):
             slicer.util.errorDisplay("There is no space left.", detailedText="disk full")
@@ -218,7 +218,7 @@ class DialogsTest(unittest.TestCase):
         )
 
     def test_an_error_display_with_its_exception_counts_as_one_error(self):
-        from slicerhost.testing import expect_error
+        from panel_testing import expect_error
 
         def slot():
             with slicer.util.tryWithErrorDisplay("It failed.", waitCursor=True):
@@ -231,14 +231,14 @@ class DialogsTest(unittest.TestCase):
         self.assertEqual([e.kind for e in errors], ["error display", "exception"])
 
     def test_warnings_and_information_are_recorded(self):
-        from slicerhost.testing import shown_dialogs
+        from panel_testing import shown_dialogs
 
         slicer.util.warningDisplay("careful")
         slicer.util.infoDisplay("done")
         self.assertEqual([d.kind for d in shown_dialogs()], ["warning", "info"])
 
     def test_dialogs_return_the_answers_of_the_test(self):
-        from slicerhost.testing import answer_next
+        from panel_testing import answer_next
 
         answer_next(True, False, "/data/volume.nii")
         self.assertTrue(slicer.util.confirmYesNoDisplay("Really?"))

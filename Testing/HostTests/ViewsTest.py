@@ -7,7 +7,7 @@ import qt
 import slicer
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from slicerhost.testing import drag, process_events, real_data, screenshot, turn_wheel
+from panel_testing import drag, process_events, real_data, screenshot, turn_wheel
 
 LAYOUT, GRID = 5011, 5012
 BAR = 22  # the controller above each view

@@ -8,7 +8,7 @@ import ctk
 import qt
 import slicer
 import vtk
-from slicerhost.testing import answer_next
+from panel_testing import answer_next
 
 
 class Recorder(list):

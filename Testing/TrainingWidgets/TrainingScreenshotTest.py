@@ -5,45 +5,29 @@ The training is a double.
 
 import unittest
 
-import qt
-import slicer
+import slicer  # noqa: F401 - starts the host
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
-from panel_testing import process_events, screenshot, wait_until
+from panel_testing import process_events, screenshot, show_beside_views, wait_until
 from training_helpers import TrainingPanelTestCase, click, make_volume
 
 SIZE = 1500, 1180
 
 
 class TrainingScreenshotTest(TrainingPanelTestCase):
-    def show(self):
-        """Place panel and views side by side, as in the main window."""
-        self.window = qt.QWidget()
-        layout = qt.QHBoxLayout(self.window)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.parts = [self.area, slicer.app.layoutManager().viewport()]
-        for part, stretch in zip(self.parts, (1, 2)):
-            layout.addWidget(part, stretch)
-        self.addCleanup(self.take_apart)
-
-    def take_apart(self):
-        """Keep panel and views when the window is deleted."""
-        for part in self.parts:
-            part.setParent(None)
-
     def test_the_panel_differs_during_training_and_after_evaluation(self):
         for number in (2, 3):
             dataset.choose(make_volume(f"sub-0{number}_T2w", seed=number), True)
         for node in dataset.trainableNodes():
             dataset.setAnatomy(node, "fetal")
-        self.show()
+        window = show_beside_views(self, self.area, (1, 2))
         self.ui.runNameLineEdit.text = "fetal"
         record = self.start_and_wait()
         self.panel.poll()
-        screenshot(self.window, "training_during", SIZE)  # gives the views their sizes
+        screenshot(window, "training_during", SIZE)  # gives the views their sizes
         self.panel.run.views.open(record)
         process_events()
-        during = screenshot(self.window, "training_during", SIZE)
+        during = screenshot(window, "training_during", SIZE)
 
         self.open_gate()
         wait_until(lambda: record.state is RunState.FINISHED and self.ui.evaluateButton.enabled)
@@ -51,7 +35,7 @@ class TrainingScreenshotTest(TrainingPanelTestCase):
         wait_until(lambda: self.ui.evaluationTable.visible)
         self.ui.settingsCollapsibleButton.collapsed = True
         process_events()
-        after = screenshot(self.window, "training_after", SIZE)
+        after = screenshot(window, "training_after", SIZE)
         self.assertNotEqual(during.read_bytes(), after.read_bytes())
 
 

@@ -4,9 +4,8 @@ import sys
 import unittest
 from pathlib import Path
 
-import qt
 import slicer
-from panel_testing import process_events, real_data, screenshot
+from panel_testing import process_events, real_data, screenshot, show_beside_views
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Widgets"))
 from module_helpers import make_phantom, show_panel
@@ -34,20 +33,10 @@ class TutorialTestCase(unittest.TestCase):
 
     def show(self, panel, shares=(2, 3)):
         """Show panel and views side by side."""
-        self.window = qt.QWidget()
-        layout = qt.QHBoxLayout(self.window)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
-        for part, stretch in zip(self.parts, shares):
-            layout.addWidget(part, stretch)
-        self.addCleanup(self.take_apart)
+        self.area = show_panel(panel)
+        self.window = show_beside_views(self, self.area, shares)
         # gives the views their sizes; tutorials may run at the same time
         self.picture(f"{type(self).__name__}_size").unlink()
-
-    def take_apart(self):
-        """Keep panel and views when the window is deleted."""
-        for part in self.parts:
-            part.setParent(None)
 
     def picture(self, name):
         return screenshot(self.window, f"tutorial_{name}", self.size)
@@ -55,5 +44,5 @@ class TutorialTestCase(unittest.TestCase):
     def scroll_to(self, widget):
         """Scroll the panel to a widget."""
         process_events()
-        self.parts[0].ensureWidgetVisible(widget, 0, 300)
+        self.area.ensureWidgetVisible(widget, 0, 300)
         process_events()

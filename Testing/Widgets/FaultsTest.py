@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -27,11 +25,18 @@ from module_helpers import (
     show_panel,
     wait_for_end,
 )
-from panel_testing import answer_next, leave_module, open_module, shown_dialogs, wait_until
+from panel_testing import (
+    answer_next,
+    emit_application_signal,
+    leave_module,
+    open_module,
+    shown_dialogs,
+    start_application,
+    wait_until,
+)
 
 METHODS = ("nearest", "bicubic")
 KINDS = ("upsample", "compare")
-RUN = Path(__file__).resolve().parents[1] / "Host" / "run.py"
 TIMEOUT = 120  # s, after which an application that hangs is killed
 
 APPLICATION = """
@@ -134,7 +139,7 @@ class FaultsTest(unittest.TestCase):
         self.addCleanup(setattr, worker, "_command", command)
         for task in self.tasks(MRISuperResLogic()):
             pid = worker.pid
-            slicer.app.aboutToQuit.emit()
+            emit_application_signal("aboutToQuit")
             self.assertFalse(is_alive(pid))
             self.assert_clean(task, TaskState.CANCELLED, "Cancelled")
 
@@ -142,12 +147,7 @@ class FaultsTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "ApplicationTest.py")
             file.write_text(APPLICATION.format(folder=str(Path(__file__).parent), patience=TIMEOUT))
-            with subprocess.Popen(
-                [sys.executable, RUN, file],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            ) as application:
+            with start_application(file) as application:
                 watchdog = threading.Timer(TIMEOUT, application.kill)
                 watchdog.start()
                 pid, jobFolder = (

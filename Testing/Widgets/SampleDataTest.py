@@ -9,11 +9,18 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-import SampleData
 import slicer
 from module_helpers import click, show_panel
 from MRISuperResLib.scene import sample_data
-from panel_testing import expect_error, leave_module, open_module, real_data
+from panel_testing import (
+    emit_application_signal,
+    expect_error,
+    leave_module,
+    open_module,
+    real_data,
+    registered_samples,
+    serve_files,
+)
 
 REAL_FILES = {
     "SampleFetusT2.nii.gz": ("fetal", "sub-01_run-3_T2w.nii.gz"),
@@ -24,24 +31,13 @@ REAL_FILES = {
 class RegisteredSamplesTest(unittest.TestCase):
     def setUp(self):
         self.sources = {
-            source["sampleName"]: source
-            for source in SampleData.sources
-            if source["category"] == sample_data.CATEGORY
+            source["sampleName"]: source for source in registered_samples(sample_data.CATEGORY)
         }
 
     def test_samples_are_registered_once_at_startup(self):
         self.assertEqual(list(self.sources), [sample.name for sample in sample_data.SAMPLES])
-        slicer.app.startupCompleted.emit()
-        self.assertEqual(
-            len(
-                [
-                    source
-                    for source in SampleData.sources
-                    if source["category"] == sample_data.CATEGORY
-                ]
-            ),
-            len(sample_data.SAMPLES),
-        )
+        emit_application_signal("startupCompleted")
+        self.assertEqual(len(registered_samples(sample_data.CATEGORY)), len(sample_data.SAMPLES))
 
     def test_every_sample_has_a_permanent_url_and_a_hash(self):
         for source in self.sources.values():
@@ -100,8 +96,7 @@ class SampleButtonTest(unittest.TestCase):
             sample_data.FETUS, name="Made up", sha256=hashlib.sha256(self.data).hexdigest()
         )
         self.enterContext(mock.patch("MRISuperResLib.widgets.upsample.FETUS", sample))
-        self.enterContext(mock.patch.object(SampleData, "sources", []))
-        self.enterContext(mock.patch.object(SampleData, "served", {sample.url: self.data}))
+        self.served = serve_files(self, {sample.url: self.data})
         self.enterContext(mock.patch.object(sample_data, "SAMPLES", (sample,)))
         sample_data.registerSamples()
         self.sample = sample
@@ -131,7 +126,7 @@ class SampleButtonTest(unittest.TestCase):
 
     def test_missing_network_is_an_error_and_leaves_no_node(self):
         before = slicer.mrmlScene.GetNumberOfNodes()
-        SampleData.served.clear()
+        self.served.clear()
         with expect_error(
             r"Download failed: https://.*\. Check the network, or load a volume of your own\."
         ):
@@ -140,7 +135,7 @@ class SampleButtonTest(unittest.TestCase):
         self.assertTrue(self.ui.sampleButton.visible)
 
     def test_file_with_another_hash_is_refused(self):
-        SampleData.served[self.sample.url] = self.data + b" "
+        self.served[self.sample.url] = self.data + b" "
         with expect_error("Download failed"):
             click(self.ui.sampleButton)
         self.assertIsNone(self.ui.inputSelector.currentNode())

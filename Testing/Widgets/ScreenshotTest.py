@@ -2,7 +2,6 @@
 
 import unittest
 
-import qt
 import slicer
 from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
 from MRISuperResLib.scene.nodes import ijkToRAS
@@ -13,6 +12,7 @@ from panel_testing import (
     process_events,
     real_data,
     screenshot,
+    show_beside_views,
     wait_until,
 )
 
@@ -41,21 +41,6 @@ class ScreenshotTest(unittest.TestCase):
         node.SetName("Fetus T2")
         return node
 
-    def show(self, panel):
-        """Show panel and views side by side, as in the main window."""
-        self.window = qt.QWidget()
-        layout = qt.QHBoxLayout(self.window)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.parts = [show_panel(panel), slicer.app.layoutManager().viewport()]
-        for part, stretch in zip(self.parts, (2, 3)):
-            layout.addWidget(part, stretch)
-        self.addCleanup(self.take_apart)
-
-    def take_apart(self):
-        """Keep panel and views when the window is deleted."""
-        for part in self.parts:
-            part.setParent(None)
-
     def test_panel_changes_before_during_and_after_a_task(self):
         volume = self.load()
         widget = open_module("MRISuperRes")
@@ -63,26 +48,26 @@ class ScreenshotTest(unittest.TestCase):
         widget.logic._worker = double_worker(self, "gated", gate.path)
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
         self.addCleanup(lambda: setattr(widget.logic, "_worker", None))
-        self.show(widget)
+        window = show_beside_views(self, show_panel(widget))
         size = (1150, 760)
         slicer.util.setSliceViewerLayers(background=volume)
         volume.GetDisplayNode().SetInterpolate(False)  # the voxels as they are
         sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
         sliceNode.SetOrientationToCoronal()
         sliceNode.RotateToVolumePlane(volume)
-        screenshot(self.window, "panel_before", size)  # gives the view its size
+        screenshot(window, "panel_before", size)  # gives the view its size
         slicer.util.resetSliceViews()
-        before = screenshot(self.window, "panel_before", size)
+        before = screenshot(window, "panel_before", size)
 
         click(widget.ui.applyButton)
         total = volume.GetImageData().GetDimensions()[2]
         wait_until(lambda: widget.ui.progressLabel.text.startswith(f"{total // 2}/"), timeout=300)
-        during = screenshot(self.window, "panel_during", size)
+        during = screenshot(window, "panel_during", size)
 
         gate.open()
         wait_until(lambda: not widget.upsampling.task.isRunning, timeout=300)
         wait_for_end(widget.upsampling.task)
-        after = screenshot(self.window, "panel_after", size)
+        after = screenshot(window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
 
     def test_model_card_and_spacing_warning_are_shown(self):

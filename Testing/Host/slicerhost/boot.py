@@ -20,7 +20,9 @@ def start(moduleFiles=()):
     import slicer.util
     from PySide6 import QtCore, QtWidgets
 
-    from . import dialogs, modules, namespaces, problems, scene, ui_loader, widgets
+    from panel_testing import dialogs, problems
+
+    from . import modules, namespaces, scene, ui_loader, widgets
 
     problems.watch_uncaught_exceptions()
     slicer.__path__.append(str(HOST / "standins"))

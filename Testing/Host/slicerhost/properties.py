@@ -5,7 +5,9 @@ import ctypes
 
 from PySide6 import QtCore
 
-from . import contract, problems
+from panel_testing import problems
+
+from . import contract
 
 # Virtual functions that Slicer does not list. Qt looks them up on the Python object, so hiding
 # them would break Qt.

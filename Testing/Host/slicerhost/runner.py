@@ -6,41 +6,13 @@ import sys
 import unittest
 from pathlib import Path
 
-from . import boot, problems
+from panel_testing import leave_module, open_module, problems
+from panel_testing.results import Result
+
+from . import boot
 
 EXPECTED_SKIPS = Path(__file__).resolve().parents[2] / "expected_skips.txt"
 ALL_SKIPPED = 77
-
-
-class UnexpectedProblem(AssertionError):
-    """Errors outside the call stack of the test, for example in a slot."""
-
-
-class Result(unittest.TextTestResult):
-    def startTest(self, test):
-        if boot.started():
-            from . import dialogs  # needs Qt
-
-            dialogs.reset()
-        super().startTest(test)
-
-    def addSuccess(self, test):
-        if boot.started():
-            sys.modules["slicer"].app.processEvents()
-        found = problems.take()
-        if found:
-            try:
-                raise UnexpectedProblem("\n".join(map(str, found)))
-            except UnexpectedProblem:
-                self.addFailure(test, sys.exc_info())
-        else:
-            super().addSuccess(test)
-
-    def stopTest(self, test):
-        # problems of a test that failed anyway often explain the failure
-        for problem in problems.take():
-            self.stream.writeln(str(problem))
-        super().stopTest(test)
 
 
 def run(suite):
@@ -109,7 +81,6 @@ class GenericModuleTest(unittest.TestCase):
 
     def test_the_panel_opens_and_closes(self):
         import slicer
-        from .testing import leave_module, open_module
 
         open_module(self.moduleName)
         leave_module()
@@ -120,7 +91,6 @@ class GenericModuleTest(unittest.TestCase):
 
     def test_the_panel_can_be_reloaded(self):
         import slicer
-        from .testing import leave_module, open_module
 
         before = open_module(self.moduleName)
         slicer.util.reloadScriptedModule(self.moduleName)

@@ -6,7 +6,9 @@ import types
 
 from PySide6 import QtCore
 
-from . import contract, problems
+from panel_testing import problems
+
+from . import contract
 from .properties import className
 
 _connections = []  # (sender, signature, receiver, wrapper, disconnect)

@@ -1,6 +1,7 @@
 """`slicer.app` and its IO manager."""
 
 import os
+from types import SimpleNamespace
 
 import slicer
 from PySide6.QtCore import Property, QObject, QSettings, Signal
@@ -76,6 +77,14 @@ class qSlicerApplication(QObject):
         )
         self._temporaryPath = applicationLogic.GetTemporaryPath()
         self._renderPauses = 0
+        self._commandOptions, self._exitStatus = SimpleNamespace(runPythonAndExit=True), 0
+
+    def commandOptions(self):
+        return self._commandOptions
+
+    def exit(self, status=0):
+        """Keep the status for run.py, which ends the process after the script."""
+        self._exitStatus = status
 
     def mrmlScene(self):
         return self._scene

@@ -1,72 +1,13 @@
-"""Helpers for tests of panels and MRML code."""
+"""Actions of the user on the test host; panel_testing/user_actions.py does the same in Slicer."""
 
-import os
-import re
-import time
+import subprocess
+import sys
 from pathlib import Path
+from unittest import mock
 
-from . import dialogs, problems
+from panel_testing.waiting import process_events
 
-
-def wait_until(condition, timeout=30.0, message="the condition did not become true"):
-    """Process events until condition() is true.
-
-    Args:
-        condition: Function without arguments.
-        timeout: Limit in seconds.
-        message: Start of the error message.
-
-    Returns:
-        The value of condition().
-
-    Raises:
-        AssertionError: condition() is still false after `timeout` seconds.
-    """
-    import qt
-
-    loop, timer = qt.QEventLoop(), qt.QTimer()
-    # wakes the loop, so that the condition is also checked without other events
-    timer.setInterval(10)
-    timer.start()
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"{message} within {timeout} s")
-        loop.processEvents(qt.QEventLoop.WaitForMoreEvents)
-    timer.stop()
-    return value
-
-
-def wait_for_signal(sender, signature, timeout=30.0):
-    """Process events until the sender emits the signal."""
-    came = []
-    slot = lambda: came.append(True)  # noqa: E731
-    sender.connect(signature, slot)
-    try:
-        wait_until(lambda: came, timeout, f"the signal {signature} did not come")
-    finally:
-        sender.disconnect(signature, slot)
-
-
-def process_events(rounds=3):
-    """Process queued signals and deletions."""
-    import slicer
-
-    for _ in range(rounds):
-        slicer.app.processEvents()
-
-
-def expect_error(pattern):
-    """Expect a matching error display, or exception in a slot, in the `with` block."""
-    return problems.expect(pattern)
-
-
-def shown_dialogs(pattern=""):
-    """Return the dialogs shown since the test began: objects with .kind, .text and .detail."""
-    return [d for d in dialogs.shown if re.search(pattern, d.text)]
-
-
-answer_next = dialogs.answer
+RUN = Path(__file__).resolve().parents[1] / "run.py"
 
 
 def open_module(name):
@@ -82,6 +23,33 @@ def leave_module():
     import slicer
 
     slicer.app.moduleManager()._enter(None)
+
+
+def show_beside_views(test, panel, shares=(2, 3)):
+    """Return a window with the panel beside the views, as in the main window.
+
+    Args:
+        test: TestCase; the window is taken apart after it.
+        panel: Scroll area of the panel.
+        shares: Relative widths of panel and views.
+    """
+    import qt
+    import slicer
+
+    window, parts = qt.QWidget(), (panel, slicer.app.layoutManager().viewport())
+    layout = qt.QHBoxLayout(window)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part, stretch in zip(parts, shares):
+        layout.addWidget(part, stretch)
+
+    def take_apart():
+        """Keep panel and views, which the window would delete with itself."""
+        for part in parts:
+            part.setParent(None)
+        window.hide()
+
+    test.addCleanup(take_apart)
+    return window
 
 
 def click(button):
@@ -197,36 +165,38 @@ def _place(widget, at):
     return QPointF(*at) if at else QPointF(widget.width / 2, widget.height / 2)
 
 
-def screenshot(widget, name, size=None):
-    """Save a picture of a Qt widget, or a module's Python widget, as NAME.png; return the path."""
-    widget = getattr(widget, "parent", widget) if not hasattr(widget, "grab") else widget
-    if size is not None:
-        widget.resize(*size)
-    widget.show()
-    process_events()
-    folder = screenshot_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    if not widget.grab().save(str(path)):
-        raise OSError(f"cannot write {path}")
-    return path
+def emit_application_signal(name):
+    """Emit a signal of the application, for example aboutToQuit."""
+    import slicer
+
+    getattr(slicer.app, name).emit()
 
 
-def screenshot_folder():
-    """Return $MRISUPERRES_SCREENSHOTS, or build/screenshots of the project."""
-    default = Path(__file__).resolve().parents[3] / "build" / "screenshots"
-    return Path(os.environ.get("MRISUPERRES_SCREENSHOTS", default))
+def registered_samples(category):
+    """Return the samples of a category as the arguments of their registration."""
+    import SampleData
+
+    return [source for source in SampleData.sources if source["category"] == category]
 
 
-def real_data(*parts):
-    """Return a path of the real test data; skip the test if it is missing.
+def serve_files(test, files):
+    """Serve files from a network double, with no sample registered, until the test ends.
 
-    The folder is $MRISUPERRES_TEST_DATA, or shared/data beside the project.
+    Args:
+        test: TestCase.
+        files: {url: bytes}.
+
+    Returns:
+        The dict of served files, which the test may change.
     """
-    import unittest
+    import SampleData
 
-    default = Path(__file__).resolve().parents[4] / "shared" / "data"
-    path = Path(os.environ.get("MRISUPERRES_TEST_DATA", default)).joinpath(*parts)
-    if not path.exists():
-        raise unittest.SkipTest(f"test data is missing: {path}")
-    return path
+    test.enterContext(mock.patch.object(SampleData, "sources", []))
+    return test.enterContext(mock.patch.object(SampleData, "served", dict(files)))
+
+
+def start_application(path):
+    """Start another application that runs a test file; return its subprocess.Popen."""
+    return subprocess.Popen(
+        [sys.executable, RUN, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )

@@ -1,8 +1,9 @@
 """Dialogs that never block: they are recorded, and the test sets the answers in advance."""
 
+import contextlib
+import re
+import traceback
 from dataclasses import dataclass
-
-from PySide6 import QtWidgets
 
 from . import problems
 
@@ -14,16 +15,21 @@ class Shown:
     detail: str = ""
 
 
-shown = []  # all dialogs since the last reset()
+_shown = []  # all dialogs since the last reset()
 _answers = []
 
 
 def reset():
-    shown.clear()
+    _shown.clear()
     _answers.clear()
 
 
-def answer(*values):
+def shown_dialogs(pattern=""):
+    """Return the dialogs shown since the test began: objects with .kind, .text and .detail."""
+    return [dialog for dialog in _shown if re.search(pattern, dialog.text)]
+
+
+def answer_next(*values):
     """Set the answers to the next questions, in order.
 
     Args:
@@ -33,7 +39,7 @@ def answer(*values):
 
 
 def _ask(kind, text, detail=""):
-    shown.append(Shown(kind, text, detail))
+    _shown.append(Shown(kind, text, detail))
     if _answers:
         return _answers.pop(0)
     problems.record("question", f"{text!r} was asked, but the test set no answer")
@@ -42,10 +48,12 @@ def _ask(kind, text, detail=""):
 
 def _recorder(kind):
     def display(text, windowTitle=None, parent=None, standardButtons=None, **kwargs):
-        shown.append(Shown(kind, text, kwargs.get("detailedText", "")))
+        import qt
+
+        _shown.append(Shown(kind, text, kwargs.get("detailedText", "")))
         if kind == "error":
             problems.record("error display", text)
-        return QtWidgets.QMessageBox.Ok
+        return qt.QMessageBox.Ok
 
     return display
 
@@ -55,9 +63,11 @@ def _confirm(text, windowTitle=None, parent=None, **kwargs):
 
 
 def _execute(dialog, *_):
+    import qt
+
     text = getattr(dialog, "text", None) or dialog.windowTitle
     answered = _ask("dialog", f"{dialog.className()}: {text}")
-    return QtWidgets.QDialog.Rejected if answered is None else answered
+    return qt.QDialog.Rejected if answered is None else answered
 
 
 def _static(name, nothing):
@@ -69,8 +79,23 @@ def _answered(name, arguments, nothing):
     return nothing if value is None else value
 
 
+@contextlib.contextmanager
+def _try_with_error_display(message=None, show=True, waitCursor=False):
+    """Display an exception, as slicer.util.tryWithErrorDisplay does for users, not in tests."""
+    import slicer
+
+    try:
+        yield
+    except Exception as error:
+        if show:
+            text = f"{message}\n\n{error}" if message else str(error)
+            slicer.util.errorDisplay(text, detailedText=traceback.format_exc())
+        raise
+
+
 def install():
     """Replace the blocking functions of slicer.util and Qt."""
+    import qt
     import slicer.util
 
     utilities = vars(slicer.util)
@@ -86,19 +111,17 @@ def install():
         text, **kwargs
     )
     utilities["delayDisplay"] = lambda message, *a, **k: (
-        shown.append(Shown("message", message)),
+        _shown.append(Shown("message", message)),
         slicer.app.processEvents(),
     )[0]
-    for cls in (QtWidgets.QDialog, QtWidgets.QMessageBox):
+    if slicer.app.testingEnabled():  # Slicer --testing displays no errors at all
+        utilities["tryWithErrorDisplay"] = _try_with_error_display
+    for cls in (qt.QDialog, qt.QMessageBox):
         cls.exec = cls.exec_ = _execute
     for name in ("question", "information", "warning", "critical"):
-        setattr(
-            QtWidgets.QMessageBox,
-            name,
-            _static(f"QMessageBox.{name}", QtWidgets.QMessageBox.Cancel),
-        )
+        setattr(qt.QMessageBox, name, _static(f"QMessageBox.{name}", qt.QMessageBox.Cancel))
     for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
-        setattr(QtWidgets.QFileDialog, name, _static(f"QFileDialog.{name}", ""))
-    QtWidgets.QFileDialog.getOpenFileNames = _static("QFileDialog.getOpenFileNames", ())
+        setattr(qt.QFileDialog, name, _static(f"QFileDialog.{name}", ""))
+    qt.QFileDialog.getOpenFileNames = _static("QFileDialog.getOpenFileNames", ())
     for name in ("getText", "getItem", "getInt", "getDouble"):
-        setattr(QtWidgets.QInputDialog, name, _static(f"QInputDialog.{name}", ""))
+        setattr(qt.QInputDialog, name, _static(f"QInputDialog.{name}", ""))
