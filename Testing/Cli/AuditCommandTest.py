@@ -331,7 +331,7 @@ class CardTest(AuditCommandTest):
     def test_a_card_that_cannot_be_written_is_reported_and_the_folder_stays(self):
         before = (self.own / "tiny-psnr.json").read_bytes()
         with mock.patch(
-            "MRISuperResLib.core.models.user_models.write_json",
+            "MRISuperResLib.cli.audit.write_json",
             side_effect=SuperResolutionError(
                 "tiny-psnr.json can't be written: you may not write there.", "environment"
             ),

@@ -18,8 +18,7 @@ from user_models_helpers import UserFolderTest, esrgan
 import spandrel
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.convert import import_checkpoint
-from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.models import user_models
+from MRISuperResLib.core.models.store import ModelStore, remove_model
 from MRISuperResLib.core.networks import load_generator
 from MRISuperResLib.core.networks.spandrel_net import load_with_spandrel
 from spandrel.architectures.Compact import Compact
@@ -387,7 +386,7 @@ class DamagedFilesTest(UserFolderTest):
         try:
             self.assertTrue(np.isfinite(self.upsampled("net", np.eye(8, dtype=np.float32))).all())
         finally:
-            user_models.remove_model("net")
+            remove_model("net")
 
     def small(self):
         return esrgan(channels=1, blocks=1).state_dict()

@@ -15,13 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_models import ARCHITECTURE, write_model
 from MRISuperResLib.cli.models import description, table
-from MRISuperResLib.core.models import user_models
 from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
-from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.models.store import ModelStore, install_model, remove_model
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))
@@ -387,7 +386,7 @@ class NamesTest(WithFolder):
                         self.folder / "gone.pth", name, folder=self.user_folder, store=self.store
                     )
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
-                    user_models.remove_model(name, folder=self.user_folder, store=self.store)
+                    remove_model(name, folder=self.user_folder, store=self.store)
                 with self.assertRaisesRegex(SuperResolutionError, "There is no model"):
                     self.store.model(name)
         self.assertFalse(self.user_folder.exists())
@@ -422,14 +421,14 @@ class NamesTest(WithFolder):
             card = self.given()
             card.write_text(json.dumps(json.loads(card.read_text()) | {"name": name}))
             with self.subTest(name), self.assertRaisesRegex(SuperResolutionError, "cannot be used"):
-                user_models.install_model(card, self.user_folder, self.store)
+                install_model(card, self.user_folder, self.store)
         self.assertFalse(self.user_folder.exists())
 
     def test_names_that_differ_in_case_only_are_one_name(self):
         store = ModelStore([self.user_folder])
-        user_models.install_model(self.given("mine"), self.user_folder, store)
+        install_model(self.given("mine"), self.user_folder, store)
         with self.assertRaisesRegex(SuperResolutionError, "There is already a model “MINE”"):
-            user_models.install_model(self.given("MINE", seed=1), self.user_folder, store)
+            install_model(self.given("MINE", seed=1), self.user_folder, store)
 
     @unittest.skipIf(sys.platform == "win32", "links need a privilege on Windows")
     def test_links_are_installed_as_files_and_removed_as_links(self):
@@ -439,14 +438,14 @@ class NamesTest(WithFolder):
         linked.mkdir()
         for file in (card, card.with_suffix(".safetensors")):
             (linked / file.name).symlink_to(file)
-        user_models.install_model(linked / "mine.json", self.user_folder, store)
+        install_model(linked / "mine.json", self.user_folder, store)
         self.assertEqual(
             [path.is_symlink() for path in sorted(self.user_folder.iterdir())], [False, False]
         )
         for file in (card, card.with_suffix(".safetensors")):
             (self.user_folder / file.name).unlink()
             (self.user_folder / file.name).symlink_to(file)
-        user_models.remove_model("mine", self.user_folder, store)
+        remove_model("mine", self.user_folder, store)
         self.assertEqual(
             (
                 list(self.user_folder.iterdir()),
@@ -459,9 +458,9 @@ class NamesTest(WithFolder):
     def test_a_damaged_user_model_can_be_removed(self):
         store = ModelStore([self.user_folder])
         for damage in (lambda file: file.write_text("{"), Path.unlink):
-            user_models.install_model(self.given(), self.user_folder, store)
+            install_model(self.given(), self.user_folder, store)
             damage(self.user_folder / "mine.json")
-            user_models.remove_model("mine", self.user_folder, store)
+            remove_model("mine", self.user_folder, store)
             self.assertEqual(list(self.user_folder.iterdir()), [])
 
 

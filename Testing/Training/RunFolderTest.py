@@ -15,7 +15,7 @@ from made_runs import RunTest, settings
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.metrics.perceptual import FOLDERS_VARIABLE
 from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.models.store import write_model
 from MRISuperResLib.core.networks import make_generator
 from MRISuperResTrainingLib.data.sources import Source
 from MRISuperResLib.core.io.atomic import atomic_file

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from ..core.audit.figure import WorstSlices
 from ..core.audit.findings import Findings, card_entry
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
-from ..core.io.atomic import new_folder
+from ..core.io.atomic import new_folder, write_json
 from ..core.io.discovery import FoundVolume
 from ..core.io.formats import read_first_frame, write_volume
 from ..core.methods.registry import MethodRegistry
-from ..core.models.store import ModelStore
-from ..core.models.user_models import update_audit, user_card_path
+from ..core.models.card import ModelCard
+from ..core.models.store import ModelStore, user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.volume import Volume
@@ -173,11 +174,29 @@ def _update_cards(anatomy: str, cards: dict[str, Path], files: AuditFiles, out: 
     try:
         for name, path in cards.items():
             options = next(each for each in files.tasks if name in each.methods)
-            update_audit(path, card_entry(anatomy, name, options, files.results[options.scale]))
+            _update_audit(path, card_entry(anatomy, name, options, files.results[options.scale]))
     except SuperResolutionError as error:
         raise SuperResolutionError(
             f"The audit is in {out}, but not in all cards. {error}", error.kind
         ) from error
+
+
+def _update_audit(path: Path, entry: dict[str, Any]) -> None:
+    """Add an audit to a card, in place of one of the same anatomy.
+
+    Args:
+        path: The card file; keys that `ModelCard` does not have are kept.
+        entry: An entry of `ModelCard.audit`.
+
+    Raises:
+        SuperResolutionError: The card is unusable (kind "model") or cannot be written.
+    """
+    card = ModelCard.read(path)
+    others = (other for other in card.audit if other["anatomy"] != entry["anatomy"])
+    entries = sorted([entry, *others], key=lambda audit: str(audit["anatomy"]))
+    checked = replace(card, audit=tuple(entries))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, values | {"audit": checked.to_dict()["audit"]})
 
 
 class AuditFiles:

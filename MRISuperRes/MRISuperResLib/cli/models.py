@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..core.models.card import AUDIT_LEGEND, STAGES
-from ..core.models.store import ModelStore, user_models_folder
+from ..core.models.store import (
+    ModelStore,
+    install_model,
+    remove_model,
+    user_models_folder,
+)
 from ..core.resampling import INTERPOLATIONS
 from ..core.system import check_address_space
 from . import help_texts
@@ -66,14 +71,12 @@ def run(arguments: argparse.Namespace) -> str:
         return cards_as_json() if arguments.json else table()
     if action == "show":
         return description(arguments.name)
-    from ..core.models import user_models
-
     if action == "remove":
-        user_models.remove_model(arguments.name)
+        remove_model(arguments.name)
         return f"Removed: {arguments.name}"
     check_address_space()
     if action == "install":
-        card = user_models.install_model(arguments.file)
+        card = install_model(arguments.file)
     else:
         from ..core.models.convert import import_checkpoint
 

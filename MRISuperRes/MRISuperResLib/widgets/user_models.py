@@ -13,8 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.io.atomic import translate_os_errors
-from ..core.models import user_models
-from ..core.models.store import user_models_folder
+from ..core.models.store import remove_model, user_models_folder, user_weights_path
 from ..logic import asRuntimeError
 from ..scene.parameters import MRISuperResParameterNode, Scale
 from . import packages
@@ -108,13 +107,13 @@ class UserModels:
             )
         name = self._models.cards[0].name
         with asRuntimeError():
-            file = user_models.user_weights_path(name)
+            file = user_weights_path(name)
             if not slicer.util.confirmOkCancelDisplay(
                 _("Delete the model “{name}” from {folder}?").format(name=name, folder=file.parent),
                 _("MRISuperRes"),
             ):
                 return
-            user_models.remove_model(name)
+            remove_model(name)
         self._select("", None)
         self._showMessage(_("Removed “{name}”.").format(name=name))
 

@@ -179,7 +179,7 @@ def install(
     request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
 ) -> dict[str, Any]:
     """Install a model; result fields: name, scale."""
-    from ..core.models.user_models import install_model
+    from ..core.models.store import install_model
 
     card = install_model(request["path"])
     return {"name": card.name, "scale": card.scale}

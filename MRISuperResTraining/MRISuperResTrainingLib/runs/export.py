@@ -21,7 +21,7 @@ from MRISuperResLib.core.messages import Message, warning
 from MRISuperResLib.core.methods.network import NetworkMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import DEVICE_KINDS, STAGES, ModelCard, is_model_name
-from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.models.store import write_model
 from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback
 from MRISuperResLib.core.resampling import INTERPOLATIONS

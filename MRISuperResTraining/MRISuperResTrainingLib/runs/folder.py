@@ -25,8 +25,7 @@ from torch import Tensor
 
 from MRISuperResLib.core.io.atomic import atomic_file, translate_os_errors, write_json
 from MRISuperResLib.core.models.card import ModelCard
-from MRISuperResLib.core.models.store import ModelStore
-from MRISuperResLib.core.models.user_models import write_model
+from MRISuperResLib.core.models.store import ModelStore, write_model
 from MRISuperResLib.core.validation import invalid
 
 from ..data.sources import Source

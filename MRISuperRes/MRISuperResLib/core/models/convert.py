@@ -29,8 +29,7 @@ from ..networks import load_generator
 from ..networks.spandrel_net import SPANDREL, SpandrelNet, import_spandrel, load_with_spandrel
 from ..options import SCALES
 from .card import MODEL_NAME_RULE, ModelCard, is_model_name
-from .store import ModelStore
-from .user_models import add_model, check_name_is_free
+from .store import ModelStore, check_name_is_free, user_models_folder, write_model
 
 GROWTH = 32
 """Growth channels of all networks of the ESRGAN family that spandrel supports."""
@@ -119,9 +118,9 @@ def import_checkpoint(
     found, state = _find_network(path, tensors)
     _check(path, found, state)
     architecture, state = _convert(found, state)
-    return add_model(
+    return write_model(
+        folder or user_models_folder(),
         _verified_weights(path, name, found, architecture, state),
-        folder,
         name=name,
         title=title or f"{path.stem}, imported",
         scale=int(found.scale),
