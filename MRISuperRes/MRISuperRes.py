@@ -130,6 +130,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onNodesChanged(self, caller, event):
         self.batch.refreshLater()
+        self.upsampling.beforeAfter.refreshLater()
 
     def _onSceneStartClose(self, caller, event):
         self.setParameterNode(None)

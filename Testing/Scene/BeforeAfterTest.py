@@ -7,26 +7,11 @@ from unittest import mock
 import numpy as np
 import slicer
 from comparison_helpers import make_comparison
-from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.resampling import degrade
 from MRISuperResLib.scene.comparison.before_after import ConsistencyMap, UpsampledPair
 from MRISuperResLib.scene.nodes import ijkToRAS
-from MRISuperResLib.scene.tasks import Task
-from MRISuperResLib.scene.upsampling import SequenceUpsampling, VolumeUpsampling
-from scene_helpers import AXES, WorkerDouble, make_volume, node_ids
+from scene_helpers import AXES, make_volume, node_ids, upsample
 from sequence_helpers import make_browser, make_sequence
-
-
-def upsample(node, model="nearest", output=None, **options):
-    """Return the result of a task, a volume or a sequence."""
-    options = UpsamplingOptions(model=model, **{"scale": 2, **options})
-    isSequence = node.IsA("vtkMRMLSequenceNode")
-    strategy = SequenceUpsampling(options) if isSequence else VolumeUpsampling(options, output)
-    worker = WorkerDouble()
-    task = Task(worker, node, strategy)
-    while task.isRunning:
-        worker.finish()
-    return task.result
 
 
 def array(node):

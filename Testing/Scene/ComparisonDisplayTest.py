@@ -54,6 +54,22 @@ class ComparisonDisplayTest(unittest.TestCase):
         self.assertEqual([d.GetAutoWindowLevel() for d in self.displays], [0, 0, 1])
         self.assertEqual([d.GetInterpolate() for d in self.displays], [1, 1, 1])
 
+    def test_volume_added_later_is_displayed_like_the_others(self):
+        display = ComparisonDisplay(self.volumes[:2])
+        display.add(self.volumes[2])
+        self.assertEqual(self.windows(), [(100, 50)] * 3)
+        self.displays[2].SetWindowLevel(7, 7)
+        self.assertEqual(self.windows(), [(7, 7)] * 3)
+        display.close()
+        self.assertEqual(self.windows(), [(100, 50), (200, 100), (300, 150)])
+
+    def test_copy_of_a_volume_gets_the_display_that_the_volume_had_before(self):
+        display = ComparisonDisplay(self.volumes[:2])
+        self.displays[2].SetInterpolate(False)
+        display.add(self.volumes[2], source=self.volumes[1])
+        display.close()
+        self.assertEqual((self.windows()[2], self.displays[2].GetInterpolate()), ((200, 100), 1))
+
     def test_closing_unlinks_the_volumes(self):
         ComparisonDisplay(self.volumes).close()
         self.displays[0].SetWindowLevel(7, 7)

@@ -2,8 +2,11 @@
 
 import numpy as np
 import slicer
+from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.progress import Progress
 from MRISuperResLib.scene.nodes import ijkToRAS
+from MRISuperResLib.scene.tasks import Task
+from MRISuperResLib.scene.upsampling import SequenceUpsampling, VolumeUpsampling
 from MRISuperResLib.worker.jobs import Jobs
 
 AXES = {
@@ -68,3 +71,15 @@ class WorkerDouble:
     def end(self, event, **fields):
         self.isBusy = False
         self._onEvent({"event": event, **fields})
+
+
+def upsample(node, model="nearest", output=None, **options):
+    """Return the result of a task, a volume or a sequence."""
+    options = UpsamplingOptions(model=model, **{"scale": 2, **options})
+    isSequence = node.IsA("vtkMRMLSequenceNode")
+    strategy = SequenceUpsampling(options) if isSequence else VolumeUpsampling(options, output)
+    worker = WorkerDouble()
+    task = Task(worker, node, strategy)
+    while task.isRunning:
+        worker.finish()
+    return task.result

@@ -697,6 +697,17 @@ class ClosingTest(ComparisonViewsTestCase):
             self.assert_all_show_the_same([self.mains[0], self.mains[2], self.mains[3]])
         self.assertIn("k = 6", self.texts()[0])
 
+    def test_view_that_was_maximized_before_is_maximized_again(self):
+        red, yellow = (self.manager.sliceWidget(name) for name in ("Red", "Yellow"))
+        double_click(red.sliceView())
+        process_events()
+        self.show()
+        self.views.close()
+        visible = [widget.isVisibleTo(self.manager.viewport()) for widget in (red, yellow)]
+        self.assertEqual(visible, [True, False])
+        double_click(red.sliceView())
+        process_events()
+
     def test_closed_scene_closes_the_views_and_restores_the_layout(self):
         self.show()
         slicer.mrmlScene.Clear(0)

@@ -311,19 +311,6 @@ class RunTest(PanelTestCase):
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(self.input), before)
         self.assertTrue(self.ui.applyButton.enabled)
 
-    def test_result_replaces_the_input_in_the_views_and_keeps_the_zoom(self):
-        slicer.util.setSliceViewerLayers(background=self.input, fit=True)
-        sliceNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
-        sliceNode.SetFieldOfView(33, 22, 1)
-        task = self.apply()
-        self.assert_idle(task, TaskState.FINISHED, "Done in")
-        for name in slicer.app.layoutManager().sliceViewNames():
-            composite = (
-                slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
-            )
-            self.assertEqual(composite.GetBackgroundVolumeID(), task.result.GetID())
-        self.assertEqual(sliceNode.GetFieldOfView(), (33, 22, 1))
-
     def test_new_volume_or_earlier_output_is_replaced(self):
         empty = self.ui.outputSelector.addNode()
         earlier = self.widget.logic.upsample(self.input, model="bicubic", scale=4)

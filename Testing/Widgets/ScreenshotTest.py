@@ -3,7 +3,15 @@
 import unittest
 
 import slicer
-from module_helpers import Gate, click, double_worker, make_phantom, show_panel, wait_for_end
+from module_helpers import (
+    Gate,
+    click,
+    double_worker,
+    make_phantom,
+    show_panel,
+    upsample,
+    wait_for_end,
+)
 from MRISuperResLib.scene.nodes import ijkToRAS
 from sequence_helpers import make_browser, make_sequence
 from panel_testing import (
@@ -69,6 +77,27 @@ class ScreenshotTest(unittest.TestCase):
         wait_for_end(widget.upsampling.task)
         after = screenshot(window, "panel_after", size)
         self.assertEqual(len({path.read_bytes() for path in (before, during, after)}), 3)
+
+    def test_result_is_shown_beside_its_input_with_its_consistency_map(self):
+        volume = self.load()
+        widget = open_module("MRISuperRes")
+        widget.ui.inputSelector.setCurrentNode(volume)
+        upsample(volume, "bicubic")
+        process_events()
+        self.show(widget)
+        size = (1150, 640)
+        screenshot(self.window, "before_after_closed", size)
+        click(widget.ui.beforeAfterButton)
+        self.addCleanup(widget.upsampling.beforeAfter.cleanup)
+        pictures = [screenshot(self.window, "before_after", size)]
+        click(widget.ui.consistencyMapButton)
+        wait_until(lambda: "Mean" in widget.ui.consistencyLabel.text)
+        pictures.append(screenshot(self.window, "before_after_map", size))
+        held = lambda: pictures.append(screenshot(self.window, "before_after_held", size))  # noqa: E731
+        widget.ui.holdInputButton.connect("pressed()", held)
+        self.addCleanup(widget.ui.holdInputButton.disconnect, "pressed()", held)
+        click(widget.ui.holdInputButton)
+        self.assertEqual(len({path.read_bytes() for path in pictures}), 3)
 
     def test_model_card_and_spacing_warning_are_shown(self):
         volume = self.load()

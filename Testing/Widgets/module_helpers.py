@@ -14,7 +14,7 @@ from panel_testing import click, process_events, wait_until  # noqa: F401
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER_TESTS = os.path.join(os.path.dirname(HERE), "Worker")
 sys.path.append(os.path.join(os.path.dirname(HERE), "Scene"))
-from scene_helpers import make_volume, node_ids  # noqa: E402, F401
+from scene_helpers import AXES, make_volume, node_ids, upsample  # noqa: E402, F401
 
 
 def command_of(double, *arguments):

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from ..core.options import UpsamplingOptions
 from ..core.system import device_kind
+from ..scene.comparison.before_after import UpsampledPair
 from ..scene.descriptions import describeEstimate, describeGeometry, trainingMessages
 from ..scene.dicom_export import whyNotExportable
 from ..scene.nodes import whyNotUpsamplable
@@ -20,6 +21,7 @@ from ..scene.sample_data import FETUS, loadSample
 from ..scene.sequences import sequenceOf, shownVolume
 from ..scene.upsampling import whyNotOwnOutput, whyNotReplaceable
 from .appearance import showText
+from .before_after import BeforeAfter
 from .comparison.views import LinkedViews
 from .models import ModelSelector
 from .task_panel import TaskPanel, TaskStatus
@@ -50,6 +52,7 @@ class UpsamplePanel(TaskPanel):
             self._result,
             lambda message: self._status.showMessage(message, self.whyNot()),
         )
+        self.beforeAfter = BeforeAfter(ui)
         status = TaskStatus(
             ui.applyButton,
             ui.progressBar,
@@ -117,7 +120,13 @@ class UpsamplePanel(TaskPanel):
         showText(self._ui.estimateWarningLabel, estimateWarning)
         showText(self._ui.modelWarningLabel, modelWarning)
         self._export.update(self.isRunning)
+        self.beforeAfter.show(volume)
         super().update()
+
+    def cleanup(self) -> None:
+        """Release task and views; the panel is being deleted."""
+        super().cleanup()
+        self.beforeAfter.cleanup()
 
     def _showSequence(self, sequence):
         """Show the check box for the frame of a sequence, and what the output will be."""
@@ -164,7 +173,7 @@ class UpsamplePanel(TaskPanel):
         return chosen or (shownVolume(self.task.result) if self.task is not None else None)
 
     def _showResult(self) -> None:
-        showInSliceViews(shownVolume(self.task.result), insteadOf=shownVolume(self.task.inputNode))
+        self.beforeAfter.open(UpsampledPair.of(shownVolume(self.task.inputNode), self.task.result))
 
 
 class SampleButton:
@@ -235,26 +244,9 @@ class DicomExportButton:
                 self._onWritten(_("Written to {folder}.").format(folder=folder))
 
 
-def showInSliceViews(
-    node: slicer.vtkMRMLVolumeNode, insteadOf: slicer.vtkMRMLVolumeNode | None = None
-) -> None:
-    """Show a volume in the background of all slice views.
-
-    Args:
-        node: Volume to show.
-        insteadOf: Zoom and position are kept if this volume was shown before.
-    """
-    layoutManager = slicer.app.layoutManager()
-    if layoutManager is None:  # --no-main-window
+def showInSliceViews(node: slicer.vtkMRMLVolumeNode) -> None:
+    """Show a volume in the background of all slice views."""
+    if slicer.app.layoutManager() is None:  # --no-main-window
         return
     LinkedViews.closeShown()  # or the volume would replace all of its images
-    composites = [
-        layoutManager.sliceWidget(name).sliceLogic().GetSliceCompositeNode()
-        for name in layoutManager.sliceViewNames()
-    ]
-    predecessor = insteadOf.GetID() if insteadOf else None
-    wasShown = any(
-        predecessor in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
-        for composite in composites
-    )
-    slicer.util.setSliceViewerLayers(background=node, fit=not wasShown)
+    slicer.util.setSliceViewerLayers(background=node, fit=True)

@@ -70,7 +70,7 @@ class UpsampledPair:
             )
         except (KeyError, TypeError, ValueError):  # of another version
             return None
-        return pair if pair._isAligned(inputVolume, output) else None
+        return pair if pair.isAligned else None
 
     @classmethod
     def newestOf(cls, inputVolume: slicer.vtkMRMLScalarVolumeNode | None) -> Self | None:
@@ -98,12 +98,16 @@ class UpsampledPair:
         """The output volume; None after it was deleted."""
         return slicer.mrmlScene.GetNodeByID(self.outputId)
 
-    def _isAligned(self, inputVolume, output):
+    @property
+    def isAligned(self) -> bool:
+        """True while both volumes exist and the output is on the upsampled grid of the input."""
+        if not all(map(_hasVoxels, (self.input, self.output))):
+            return False
         factors = self.axis.factors(self.scale)
-        size = np.multiply(inputVolume.GetImageData().GetDimensions(), factors)
-        expected = upsampled_ijk_to_ras(ijkToRAS(inputVolume), factors)
-        return np.array_equal(output.GetImageData().GetDimensions(), size) and np.allclose(
-            ijkToRAS(output), expected, rtol=1e-5, atol=1e-4
+        size = np.multiply(self.input.GetImageData().GetDimensions(), factors)
+        expected = upsampled_ijk_to_ras(ijkToRAS(self.input), factors)
+        return np.array_equal(self.output.GetImageData().GetDimensions(), size) and np.allclose(
+            ijkToRAS(self.output), expected, rtol=1e-5, atol=1e-4
         )
 
 
@@ -131,10 +135,13 @@ class ConsistencyMap:
         return slicer.mrmlScene.GetNodeByID(self._nodeId)
 
     def steps(self) -> Iterator[None]:
-        """Compute the map in short steps, so that the application can respond."""
+        """Compute the map in short steps, so that the application can respond.
+
+        There is none if a volume was deleted, or if either has another voxel grid now.
+        """
         pair = self._pair
         inputVolume, output = pair.input, pair.output
-        if inputVolume is None or output is None:
+        if not pair.isAligned:
             return
         array, low = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(inputVolume)
         fills = _fillValues(low)

@@ -132,13 +132,24 @@ class ComparisonDisplay:
         for volumeNode in volumeNodes:
             self.add(volumeNode)
 
-    def add(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Display another volume like the others."""
+    def add(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        source: slicer.vtkMRMLScalarVolumeNode | None = None,
+    ) -> None:
+        """Display another volume like the others.
+
+        Args:
+            volumeNode: The volume.
+            source: The volume whose present display it has copied, and whose previous display it
+                gets at the end; None: its own.
+        """
         display = _displayNode(volumeNode)
         if display in self._settings:
             return
         first = next(iter(self._settings), display)
-        self._settings[display] = _Settings(display)
+        known = self._settings.get(_displayNode(source)) if source is not None else None
+        self._settings[display] = known or _Settings(display)
         display.SetInterpolate(False)
         display.SetAutoWindowLevel(False)
         self._share(first)

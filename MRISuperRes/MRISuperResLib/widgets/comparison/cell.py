@@ -113,15 +113,26 @@ class ComparisonCell:
         volumeNode: slicer.vtkMRMLVolumeNode,
         onCompositeModified: Callable,
     ) -> None:
-        self.title, self.method = title, method
-        self._volumeId, self._mapId = volumeNode.GetID(), None
+        self.method = method
+        self._title, self._volumeId, self._mapId = title, volumeNode.GetID(), None
+        self._lender: ComparisonCell | None = None
         self._onCompositeModified, self._observer = onCompositeModified, None
         self._mainWidget = self._zoomWidget = None
+
+    @property
+    def title(self) -> str:
+        """Text to show in the view."""
+        return self._shown._title
 
     @property
     def volumeNode(self) -> slicer.vtkMRMLVolumeNode | None:
         """The volume; None after it was deleted."""
         return slicer.mrmlScene.GetNodeByID(self._volumeId)
+
+    @property
+    def _shown(self):
+        """The cell whose image the views show, mostly this one."""
+        return self._lender or self
 
     @property
     def mapNode(self) -> slicer.vtkMRMLVolumeNode | None:
@@ -147,8 +158,8 @@ class ComparisonCell:
     def showsItsVolume(self) -> bool:
         """True until the user or another module shows another volume in the view."""
         return (
-            self._composite(self._mainWidget).GetBackgroundVolumeID() == self._volumeId
-            and self.volumeNode is not None
+            self._composite(self._mainWidget).GetBackgroundVolumeID() == self._shown._volumeId
+            and self._shown.volumeNode is not None
         )
 
     def enter(self, mainWidget, zoomWidget) -> None:
@@ -197,24 +208,35 @@ class ComparisonCell:
             with slicer.util.NodeModify(composite):
                 # volumes loaded meanwhile must not replace the image
                 composite.SetDoPropagateVolumeSelection(False)
-                composite.SetBackgroundVolumeID(self._volumeId if self.volumeNode else None)
-                composite.SetForegroundVolumeID(self._mapId if widget is self._mainWidget else None)
+                shown, hasMap = self._shown, widget is self._mainWidget and not self._lender
+                composite.SetBackgroundVolumeID(shown._volumeId if shown.volumeNode else None)
+                composite.SetForegroundVolumeID(self._mapId if hasMap else None)
                 composite.SetForegroundOpacity(1)  # the colors of the legend, unmixed
                 composite.SetLabelVolumeID(None)
                 composite.SetLinkedControl(True)
                 composite.SetHotLinkedControl(True)
 
+    def replace(self, title: str, volumeNode: slicer.vtkMRMLVolumeNode) -> None:
+        """Show another volume, without a map."""
+        self._title, self._volumeId, self._mapId = title, volumeNode.GetID(), None
+        self.fill()
+
+    def borrow(self, lender: ComparisonCell | None) -> None:
+        """Show the image of another cell instead, None to show its own image and map again."""
+        self._lender = lender
+        self.fill()
+
     def showMap(self, node: slicer.vtkMRMLVolumeNode | None) -> None:
         """Overlay a map on the image, None to remove it. The zoomed view keeps the image."""
         self._mapId = node.GetID() if node else None
         composite = self._composite(self._mainWidget)
-        composite.SetForegroundVolumeID(self._mapId)
+        composite.SetForegroundVolumeID(None if self._lender else self._mapId)
         composite.SetForegroundOpacity(1)
 
     def write(self, text: str, zoomText: str) -> None:
         """Show a text below the title of the main view, and one in the zoomed view."""
         title = self.title
-        if self.volumeNode is None:
+        if self._shown.volumeNode is None:
             title, text = _("{title}: deleted").format(title=title), ""
         elif not self.showsItsVolume:
             other = slicer.mrmlScene.GetNodeByID(

@@ -78,9 +78,8 @@ class LinkedViews:
             return self._isOpen
         self.closeShown()
         LinkedViews._shown, self._isOpen = self, True
-        self._layoutManager, self._layoutBefore = layoutManager, layoutManager.layout
-        if self._layoutBefore == COMPARISON_LAYOUT_ID:  # loaded from a scene saved with open views
-            self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+        self._layoutManager = layoutManager
+        self._rememberLayout()
         try:
             self._show(images)
         except Exception:
@@ -216,9 +215,27 @@ class LinkedViews:
         updateLegends(self._shownMaps())
         self._cells, self._sceneObservers, self._display, self._mapDisplay = [], [], None, None
         if restoreLayout:
-            self._layoutManager.setLayout(self._layoutBefore)
+            self._restoreLayout()
         if self._onClosed:
             self._onClosed()
+
+    def _rememberLayout(self):
+        layoutNode = self._layoutManager.layoutLogic().GetLayoutNode()
+        self._layoutBefore = self._layoutManager.layout
+        self._maximizedBefore = [
+            layoutNode.GetMaximizedViewNode(n)
+            for n in range(layoutNode.GetNumberOfMaximizedViewNodes())
+        ]
+        if self._layoutBefore == COMPARISON_LAYOUT_ID:  # loaded from a scene saved with open views
+            self._layoutBefore = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+            self._maximizedBefore = []
+
+    def _restoreLayout(self):
+        self._layoutManager.setLayout(self._layoutBefore)
+        layoutNode = self._layoutManager.layoutLogic().GetLayoutNode()
+        for viewNode in self._maximizedBefore:
+            if viewNode.GetScene() is not None:
+                layoutNode.AddMaximizedViewNode(viewNode)
 
     def _onMoved(self):
         """Slice, position or magnification changed."""
