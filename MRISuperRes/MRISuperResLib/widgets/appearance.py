@@ -38,13 +38,20 @@ class Tabs:
 def colorTexts(ui) -> None:
     """Color muted texts and warnings to suit the light or dark theme of the application.
 
+    Palettes are set, not style sheets, which tooltips and child widgets would take over.
+
     Args:
         ui: Widgets of a panel, as returned by `slicer.util.childWidgetVariables`.
     """
     for widget in vars(ui).values():
         role = widget.property(TEXT_ROLE)
         if role:
-            widget.styleSheet = f"color: {textColor(role, widget.parentWidget().palette)}"
+            color = qt.QColor(textColor(role, widget.parentWidget().palette))
+            palette = qt.QPalette()  # everything else keeps following the theme
+            # a label in a ctkCollapsibleButton is painted with the text color of buttons
+            for colorRole in (qt.QPalette.WindowText, qt.QPalette.ButtonText):
+                palette.setColor(colorRole, color)
+            widget.palette = palette
 
 
 def textColor(role: str, palette) -> str:
