@@ -7,15 +7,19 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import qt
 import slicer
+from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.widgets import run_tasks
 from MRISuperResTrainingLib.widgets.runs import TrainingRuns
-from panel_testing import leave_module, open_module, wait_until
+from panel_testing import leave_module, open_module, process_events, wait_until
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "Widgets"))
 from module_helpers import click, is_alive, show_panel  # noqa: E402, F401
 
+ONE_SCREEN = 330, 800
+"""Pixels of the panel."""
 LIBRARIES = [str(HERE.parents[1] / name) for name in ("MRISuperRes", "MRISuperResTraining")]
 
 
@@ -111,16 +115,17 @@ class TrainingPanelTestCase(RunsTestCase):
         self.runs = self.widget.logic.trainingRuns
         self.runs.command = self.command
         self.panel.timer.setInterval(50)
-        self.area = show_panel(self.widget, (460, 1250))
+        self.area = show_panel(self.widget, ONE_SCREEN)
 
     def tearDown(self):
         self.widget.panel.cleanup()
 
     def check(self, row=0):
-        import qt
-
         self.ui.volumesTable.item(row, 0).setCheckState(qt.Qt.Checked)
         wait_until(lambda: self.ui.startButton.enabled)
+
+    def anatomy_box(self, row=0):
+        return self.ui.volumesTable.cellWidget(row, 1)
 
     def start(self):
         """Click Start and return the record of the run."""
@@ -133,6 +138,18 @@ class TrainingPanelTestCase(RunsTestCase):
         self.assertIsNotNone(record, self.ui.statusLabel.text)
         self.wait_for_half(record)
         return record
+
+    def finished_run(self):
+        self.open_gate()
+        record = self.start()
+        wait_until(lambda: record.state is RunState.FINISHED and not self.runs.isActive(record))
+        self.panel.poll()
+        return record
+
+    def show_tab(self, name):
+        """Click a tab: "train", "runs" or "evaluate"."""
+        self.ui.tabs.setCurrentWidget(getattr(self.ui, f"{name}Tab"))
+        process_events()
 
     @property
     def status(self):

@@ -50,7 +50,8 @@ class ResearcherTutorialTest(TutorialTestCase):
         ui, panel = widget.ui, widget.panel
         panel.timer.setInterval(200)
         self.show(widget, (1, 2))
-        for row in range(2):
+        for row, anatomy in enumerate(("fetal", "brain")):
+            self.assertEqual(ui.volumesTable.cellWidget(row, 1).currentText, anatomy)
             ui.volumesTable.item(row, 0).setCheckState(qt.Qt.Checked)
         wait_until(lambda: ui.startButton.enabled)
         self.assertEqual(
@@ -68,7 +69,6 @@ class ResearcherTutorialTest(TutorialTestCase):
         panel.poll()
         panel.run.views.open(record)  # again, because the views have their sizes only now
         process_events()
-        self.scroll_to(ui.stopButton)
         during = self.picture("researcher_1")
         wait_until(
             lambda: (
@@ -79,10 +79,10 @@ class ResearcherTutorialTest(TutorialTestCase):
             timeout=PATIENCE,
         )
 
-        click(ui.evaluateButton)  # 5
+        ui.tabs.setCurrentWidget(ui.evaluateTab)  # 5
+        click(ui.evaluateButton)
         wait_until(lambda: ui.evaluationTable.visible, timeout=PATIENCE)
         process_events()
-        self.scroll_to(ui.evaluationTable)
         after = self.picture("researcher_2")
         self.assertNotEqual(during.read_bytes(), after.read_bytes())
 

@@ -100,7 +100,9 @@ def _draw_panel(
         )
         colors.setdefault(method, bars.lines[0].get_color())
     panel.set_xticks(range(len(scales)), [f"×{scale}" for scale in scales])
-    panel.set_title(f"{anatomy}: {metric.heading}", fontsize=8)
+    panel.set_title(anatomy, fontsize=8)
+    panel.set_xlabel("Scale", fontsize=7)
+    panel.set_ylabel(metric.heading, fontsize=7)
     panel.tick_params(labelsize=7)
     panel.grid(axis="y", lw=0.3)
 

@@ -307,8 +307,10 @@ def _fillTable(tableNode, title, points):
 
 def _describeChart(chart, title):
     chart.SetTitleVisibility(False)
-    chart.SetXAxisTitle(_("step"))
+    chart.SetXAxisTitle(_("Step"))
     chart.SetYAxisTitle(title)
+    chart.SetXAxisTitleVisibility(True)
+    chart.SetYAxisTitleVisibility(True)
     chart.SetYAxisRangeAuto(True)
     chart.SetLegendFontSize(11)
     chart.SetAxisTitleFontSize(12)

@@ -12,12 +12,15 @@ from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
 
-from ..data.sources import Skipped, Source, read_sources
+from ..data.sources import ANATOMIES, Skipped, Source, read_sources
 from ..scene import dataset
 
 NAME, ANATOMY, SUBJECT = range(3)  # columns
+ANATOMY_WIDTH, SUBJECT_WIDTH = 7, 58
+"""Width of the columns, wide letters and pixels: the name has the rest of a narrow panel."""
 WARNING = "⚠ "
-NORMAL_STYLE, WARNING_STYLE = "color: gray", "color: #a04000"
+MAX_TOOLTIP = 120
+"""Characters."""
 
 
 class DatasetPanel:
@@ -36,7 +39,16 @@ class DatasetPanel:
         self._table.setColumnCount(3)
         self._table.setHorizontalHeaderLabels([_("Volume"), _("Anatomy"), _("Subject")])
         self._table.verticalHeader().visible = False
-        self._table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        self._table.horizontalHeader().setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
+        self._table.setColumnWidth(SUBJECT, SUBJECT_WIDTH)
+        for column, toolTip in enumerate(
+            (
+                _("Check the volumes to train on"),
+                _("Guessed from names; each anatomy gets an equal share of the samples"),
+                _("Volumes of one subject are on the same side of the split"),
+            )
+        ):
+            self._table.horizontalHeaderItem(column).setToolTip(toolTip)
         self._table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
         ui.filesLineEdit.connect("editingFinished()", self.readFiles)
         ui.filesButton.connect("clicked(bool)", self._onChooseFile)
@@ -77,11 +89,11 @@ class DatasetPanel:
             editable = qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEditable
             for column, item in (
                 (NAME, check),
-                (ANATOMY, _item(dataset.anatomyOf(node), editable)),
                 (SUBJECT, _item(dataset.subjectOf(node), editable)),
             ):
                 item.setToolTip(item.text())
                 self._table.setItem(row, column, item)
+            self._showAnatomy(row, dataset.anatomyOf(node))
         self._table.blockSignals(blocked)
         self.update()
 
@@ -99,13 +111,17 @@ class DatasetPanel:
         """Show how many volumes and subjects are chosen, and what was skipped."""
         text, isWarning = self._summary()
         skipped = self._foundFiles()[1]
+        toolTip = ""
         if skipped:
             path, reason = skipped[0]
-            text += _("\nSkipped files: {n}. {path}: {reason}").format(
-                n=len(skipped), path=path, reason=reason
-            )
+            name = os.path.basename(path)
+            text += _("\nSkipped files: {n}, first {name}").format(n=len(skipped), name=name)
+            toolTip = reason if len(reason) <= MAX_TOOLTIP else reason[: MAX_TOOLTIP - 1] + "…"
+        self._ui.datasetLabel.toolTip = toolTip
         self._ui.datasetLabel.text = WARNING * isWarning + text.strip()
-        self._ui.datasetLabel.styleSheet = WARNING_STYLE if isWarning else NORMAL_STYLE
+        font = self._ui.datasetLabel.font  # not a color, which only one of the themes can show
+        font.setBold(isWarning)
+        self._ui.datasetLabel.setFont(font)
 
     def readFiles(self) -> None:
         """Read the chosen folder or list.
@@ -129,14 +145,11 @@ class DatasetPanel:
         if self.files and self._read[0] != self.files:
             return _("Files are listed when the training starts."), False
         if len(subjects) == 1:
-            text = _(
-                "Only one subject, {subject}: validation on its own slices says little about "
-                "other subjects. Add at least one subject."
-            )
+            text = _("Only one subject, {subject}: add another to validate on.")
             return text.format(subject=subjects[0]), True
         if subjects:
             volumes = len(dataset.chosenNodes()) + len(self._foundFiles()[0])
-            text = _("{volumes} volumes, {subjects} subjects; some subjects are held out.")
+            text = _("{volumes} volumes, {subjects} subjects; some are held out.")
             return text.format(volumes=volumes, subjects=len(subjects)), False
         return "", False
 
@@ -150,23 +163,59 @@ class DatasetPanel:
             | {source.subject for source in self._foundFiles()[0]}
         )
 
+    def _showAnatomy(self, row, anatomy):
+        box = self._table.cellWidget(row, ANATOMY)
+        if box is None:
+            box = self._makeAnatomyBox(row)
+        box.setCurrentText(anatomy)
+        box.lineEdit().setCursorPosition(0)
+        box.toolTip = anatomy
+
+    def _makeAnatomyBox(self, row):
+        """A box to choose or type an anatomy."""
+        box = qt.QComboBox()
+        box.setEditable(True)
+        box.setInsertPolicy(qt.QComboBox.NoInsert)
+        box.addItems(ANATOMIES)
+        box.setFrame(False)
+        box.setMinimumContentsLength(ANATOMY_WIDTH)
+        box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        box.connect("activated(int)", lambda index: self._onAnatomyChanged(row))
+        box.lineEdit().connect("editingFinished()", lambda: self._onAnatomyChanged(row))
+        self._table.setCellWidget(row, ANATOMY, box)
+        self._table.setColumnWidth(ANATOMY, box.sizeHint.width())
+        # after the table, not after the last widget of the panel
+        before = self._table.cellWidget(row - 1, ANATOMY) if row else self._table
+        qt.QWidget.setTabOrder(before, box)
+        return box
+
+    def _onAnatomyChanged(self, row):
+        text = self._table.cellWidget(row, ANATOMY).currentText
+        node = self._nodeOf(row)
+        if node is not None and text != dataset.anatomyOf(node):
+            self._state(row, lambda node: dataset.setAnatomy(node, text))
+
     def _onItemChanged(self, item):
-        # a change of a selected row applies to all selected rows
+        if item.column() == NAME:
+            isChosen = item.checkState() == qt.Qt.Checked
+            self._state(item.row(), lambda node: dataset.choose(node, isChosen))
+        else:
+            self._state(item.row(), lambda node: dataset.setSubject(node, item.text()))
+
+    def _state(self, row, setValue):
+        """Call a function for the volume of a row, or for all selected ones if it is selected."""
         selected = [
-            row for row in range(self._table.rowCount) if self._table.item(row, NAME).isSelected()
+            other
+            for other in range(self._table.rowCount)
+            if self._table.item(other, NAME).isSelected()
         ]
-        rows = selected if item.row() in selected else [item.row()]
-        for row in rows:
-            node = slicer.mrmlScene.GetNodeByID(self._table.item(row, NAME).data(qt.Qt.UserRole))
-            if node is None:
-                continue
-            if item.column() == NAME:
-                dataset.choose(node, item.checkState() == qt.Qt.Checked)
-            elif item.column() == ANATOMY:
-                dataset.setAnatomy(node, item.text())
-            else:
-                dataset.setSubject(node, item.text())
+        for node in map(self._nodeOf, selected if row in selected else [row]):
+            if node is not None:
+                setValue(node)
         self.refreshLater()  # not now: the table still uses the item
+
+    def _nodeOf(self, row):
+        return slicer.mrmlScene.GetNodeByID(self._table.item(row, NAME).data(qt.Qt.UserRole))
 
     def _refreshNow(self):
         if self._isRefreshPending:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.messages import Message
@@ -14,8 +15,8 @@ from MRISuperResLib.core.progress import format_duration
 
 from ..runs import lock
 from ..runs.record import RunRecord, RunState
-from .runs import EVALUATION_FOLDER, TrainingRuns
-from .tables import EvaluationTable, RunAction, stateText
+from .runs import TrainingRuns
+from .tables import EvaluationTab, RunAction, stateText
 from .training_views import TrainingViews
 
 STOP_TIMEOUT = 60.0
@@ -34,7 +35,7 @@ class RunSection:
     Args:
         ui: Widgets of the panel.
         runs: The runs.
-        actions: Functions of the button: "stop", "kill" and "resume".
+        actions: Functions of the buttons: "stop", "kill", "resume", "evaluate" and "send".
     """
 
     def __init__(self, ui: Any, runs: TrainingRuns, actions: Mapping[str, RunAction]) -> None:
@@ -42,7 +43,7 @@ class RunSection:
         self._action: str | None = None
         self.record: RunRecord | None = None
         self.views = TrainingViews(self._updateButtons)
-        self._evaluation = EvaluationTable(ui)
+        self._evaluation = EvaluationTab(ui, runs, actions)
         ui.stopButton.connect("clicked(bool)", self._onAction)
         ui.viewsButton.connect("clicked(bool)", self._onViews)
         self.show(None)
@@ -75,10 +76,10 @@ class RunSection:
         ui.runTitleLabel.text = title
         if details != ui.detailsTextEdit.plainText:
             ui.detailsTextEdit.plainText = details
-        ui.detailsTextEdit.visible = bool(details)
+        ui.detailsButton.visible = bool(details)
         ui.runMessageLabel.text = message
         ui.runMessageLabel.visible = bool(message)
-        self._evaluation.show(record.path / EVALUATION_FOLDER if record else None)
+        self._evaluation.show(record)
         self._updateButtons()
         self.views.update()
 
@@ -86,6 +87,18 @@ class RunSection:
         """Show curves and sample slices of the run."""
         self.views.open(self.record)
         self._updateButtons()
+
+    def showEvaluation(self, record: RunRecord) -> None:
+        """Open a run with the table of its evaluation in view."""
+        self.show(record)
+        ui = self._ui
+        ui.tabs.setCurrentWidget(ui.evaluateTab)
+        # the panel is in a scroll area of the application
+        area = ui.tabs.parentWidget()
+        while area is not None and not hasattr(area, "ensureWidgetVisible"):
+            area = area.parentWidget()
+        if area is not None:
+            qt.QTimer.singleShot(0, lambda: area.ensureWidgetVisible(ui.evaluationTable))
 
     def cleanup(self) -> None:
         """Close the views; the panel is being deleted."""

@@ -1,11 +1,10 @@
-"""Tables of the panel: the runs in a folder with their buttons, and the evaluation of a run."""
+"""Tabs of the panel: the runs in a folder, and the evaluation of the opened run."""
 
 from __future__ import annotations
 
 import csv
 import datetime
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import qt
@@ -13,7 +12,7 @@ from slicer.i18n import tr as _
 
 from ..runs.record import RunRecord, RunState
 from .run_tasks import RunTaskKind
-from .runs import TrainingRuns
+from .runs import EVALUATION_FOLDER, TrainingRuns
 
 RunAction = Callable[[RunRecord], None]
 READ_LIMIT = 2_000_000
@@ -22,16 +21,22 @@ has some ten million."""
 
 SUMMARY, REPORT = "summary.csv", "evaluation.md"
 METRICS = {
-    "psnr": (_("PSNR (dB)"), 2, max),
-    "ssim_wang": (_("SSIM"), 4, max),
-    "rmse": (_("RMSE"), 2, min),
-    "lpips": (_("LPIPS"), 4, min),
-    "vgg_distance": (_("VGG distance"), 4, min),
-    "niqe": (_("NIQE"), 2, min),
-    "pi": (_("PI"), 2, min),
-    "inconsistency": (_("Inconsistency"), 2, min),
+    "psnr": (_("PSNR (dB)"), _("Peak signal-to-noise ratio; higher is better"), 2, max),
+    "ssim_wang": (_("SSIM"), _("Structural similarity (Wang et al.); higher is better"), 4, max),
+    "rmse": (_("RMSE"), _("Root mean square error, of 255; lower is better"), 2, min),
+    "lpips": (_("LPIPS"), _("Learned perceptual distance; lower is better"), 4, min),
+    "vgg_distance": (_("VGG"), _("Distance of VGG19 features; lower is better"), 4, min),
+    "niqe": (_("NIQE"), _("Natural image quality, no reference; lower is better"), 2, min),
+    "pi": (_("PI"), _("Perceptual index, no reference; lower is better"), 2, min),
+    "inconsistency": (
+        _("Incons."),
+        _("Inconsistency: difference from the input after degradation, of 255; lower is better"),
+        2,
+        min,
+    ),
 }
-"""{name in the file: (heading, digits, function that finds the best)}; the report has more."""
+"""{name in the file: (heading, its tooltip, digits, function that finds the best)}; the report has
+more."""
 
 MAX_ROWS = 12
 """Rows that are visible without scrolling."""
@@ -48,7 +53,7 @@ class RunTable:
     Args:
         ui: Widgets of the panel.
         runs: The runs.
-        actions: Functions of the buttons: "open", "resume", "evaluate", "send" and "delete".
+        actions: Functions of the buttons: "open", "resume" and "delete".
     """
 
     def __init__(self, ui: Any, runs: TrainingRuns, actions: Mapping[str, RunAction]) -> None:
@@ -56,17 +61,15 @@ class RunTable:
         self._table = ui.runsTable
         self._shown: list[list[str]] | None = None  # texts in the table
         self.records: list[RunRecord] = []
-        headings = [
-            _("Name"),
-            _("State"),
-            _("Preset"),
-            _("Scale"),
-            _("Steps"),
-            _("PSNR (dB)"),
-            _("Started"),
-        ]
+        headings = [_("Run"), _("State"), _("PSNR (dB)")]
         self._table.setColumnCount(len(headings))
         self._table.setHorizontalHeaderLabels(headings)
+        self._table.horizontalHeaderItem(2).setToolTip(
+            _("Best validation PSNR, and gain over bicubic")
+        )
+        header = self._table.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self._table.verticalHeader().visible = False
         self._table.connect("itemSelectionChanged()", self.updateButtons)
         self._table.connect("cellDoubleClicked(int,int)", lambda row, column: self._act("open"))
@@ -103,37 +106,22 @@ class RunTable:
         """Enable the buttons that the selected run allows, or disable them with a reason."""
         record = self.chosen
         isActive = record is not None and self._runs.isActive(record)
-        reasons = {
-            "open": "",
-            "resume": self._whyNotResumed(record),
-            "evaluate": self._whyNotUsed(record, RunTaskKind.EVALUATION),
-            "send": self._whyNotUsed(record, RunTaskKind.EXPORT),
-            "delete": _("The run is active. Stop it first.") if isActive else "",
-        }
-        toolTips = {
-            "open": _("Show the run with its curves and sample slices"),
-            "resume": _("Continue from the last checkpoint"),
-            "evaluate": _("Measure the best models on held-out subjects, beside interpolations"),
-            "send": _("Install the best models of the run in MRISuperRes"),
-            "delete": _("Delete the folder of the run"),
-        }
-        for name, reason in reasons.items():
-            reason = reason if record else _("Select a run.")
-            button = getattr(self._ui, f"{name}Button")
-            button.enabled = not reason
-            button.toolTip = reason or toolTips[name]
-
-    def _whyNotResumed(self, record):
-        if record and self._runs.isActive(record):
-            return _("The run is active.")
-        return _("The run is finished.") if record and record.state is RunState.FINISHED else ""
-
-    def _whyNotUsed(self, record, kind):
-        if record and self._runs.hasTask(record, kind):
-            return _("In progress.")
-        if record and record.state is not RunState.FINISHED:
-            return _("The run is not finished.")
-        return ""
+        isFinished = record is not None and record.state is RunState.FINISHED
+        whyNotResumed = _("The run is finished.") if isFinished else ""
+        for name, toolTip, reason in (
+            ("open", _("Show the run with its curves and sample slices"), ""),
+            (
+                "resume",
+                _("Continue from the last checkpoint"),
+                _("The run is active.") if isActive else whyNotResumed,
+            ),
+            (
+                "delete",
+                _("Delete the folder of the run"),
+                _("The run is active. Stop it first.") if isActive else "",
+            ),
+        ):
+            _enable(self._ui, name, toolTip, reason if record else _("Select a run."))
 
     def _texts(self, record):
         best, settings = record.best_psnr, record.settings
@@ -142,25 +130,27 @@ class RunTable:
         return [
             record.name,
             stateText(record, self._runs.isStarting(record)),
-            settings.get("preset", ""),
-            f"×{settings.get('scale', '?')}",
-            f"{record.done}/{record.total}",
             psnr,
-            dateText(record.started),
+            _("{preset}, ×{scale}, {done} of {total} steps, started {date}").format(
+                preset=settings.get("preset") or _("custom settings"),
+                scale=settings.get("scale", "?"),
+                done=record.done,
+                total=record.total,
+                date=dateText(record.started) or "–",
+            ),
         ]
 
     def _fill(self, rows):
         blocked = self._table.blockSignals(True)
         self._table.setRowCount(len(rows))
-        for row, texts in enumerate(rows):
+        for row, (*texts, toolTip) in enumerate(rows):
             for column, text in enumerate(texts):
                 item = self._table.item(row, column)
                 if item is None:
                     item = qt.QTableWidgetItem("")
                     self._table.setItem(row, column, item)
                 item.setText(text)
-                item.setToolTip(str(self.records[row].path) if column == 0 else text)
-        self._table.resizeColumnsToContents()
+                item.setToolTip(toolTip)
         self._table.blockSignals(blocked)
 
     def _act(self, name):
@@ -168,57 +158,95 @@ class RunTable:
             self._actions[name](self.chosen)
 
 
-class EvaluationTable:
-    """Table of an evaluation with the button that opens its report; hidden without one.
+class EvaluationTab:
+    """Tab of the opened run: evaluates it, shows the scores, and sends its models to MRISuperRes.
 
     Args:
         ui: Widgets of the panel.
+        runs: The runs.
+        actions: Functions of the buttons: "evaluate" and "send".
     """
 
-    def __init__(self, ui: Any) -> None:
-        self._ui, self._folder, self._stamp = ui, None, None
+    def __init__(self, ui: Any, runs: TrainingRuns, actions: Mapping[str, RunAction]) -> None:
+        self._ui, self._runs, self._actions = ui, runs, actions
+        self._record: RunRecord | None = None
+        self._stamp: tuple[str, int] | None = None  # of the scores in the table
         ui.evaluationTable.verticalHeader().visible = False
+        ui.evaluationTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.reportButton.connect("clicked(bool)", self._onReport)
-        self._setVisible(False)
+        for name in ("evaluate", "send"):
+            getattr(ui, f"{name}Button").connect(
+                "clicked(bool)", lambda checked=False, name=name: self._actions[name](self._record)
+            )
 
-    def show(self, folder: Path | None) -> None:
-        """Show the evaluation in a folder, or nothing if there is none."""
-        stamp = _stamp(folder / SUMMARY) if folder else None
-        if stamp == self._stamp:
-            return
-        self._folder, self._stamp = folder, stamp
-        rows = _read(folder / SUMMARY) if stamp else []
-        self._setVisible(bool(rows))
-        if rows:
-            self._fill(rows)
-
-    def _setVisible(self, visible):
+    def show(self, record: RunRecord | None) -> None:
+        """Show what is new of a run; None if none is opened."""
+        self._record = record
+        stamp = _stamp(self._folder / SUMMARY) if record else None
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._fill(_read(self._folder / SUMMARY) if stamp else [])
+        hasScores = self._ui.evaluationTable.rowCount > 0
         for widget in (self._ui.evaluationTable, self._ui.reportButton):
-            widget.visible = visible
+            widget.visible = hasScores
+        reason = self._whyNot(RunTaskKind.EVALUATION)
+        self._ui.evaluationLabel.text = (
+            _("Means over held-out subjects, the best in bold.")
+            if hasScores
+            else reason or _("Not evaluated yet.")
+        )
+        _enable(
+            self._ui,
+            "evaluate",
+            _("Measure the best models on held-out subjects, beside interpolations"),
+            reason,
+        )
+        _enable(
+            self._ui,
+            "send",
+            _("Install the best models of the run in MRISuperRes"),
+            self._whyNot(RunTaskKind.EXPORT),
+        )
+
+    @property
+    def _folder(self):
+        return self._record.path / EVALUATION_FOLDER
+
+    def _whyNot(self, kind):
+        if self._record is None:
+            return _("Open a run first.")
+        if self._runs.hasTask(self._record, kind):
+            return _("In progress.")
+        if self._record.state is not RunState.FINISHED:
+            return _("The run is not finished.")
+        return ""
 
     def _fill(self, rows):
         table = self._ui.evaluationTable
         metrics = [metric for metric in METRICS if any(row["metric"] == metric for row in rows)]
-        methods = list(dict.fromkeys((row["anatomy"], row["scale"], row["method"]) for row in rows))
         values = {(row["anatomy"], row["scale"], row["method"], row["metric"]): row for row in rows}
-        table.setColumnCount(2 + len(metrics))
-        table.setHorizontalHeaderLabels(
-            [_("Anatomy"), _("Method"), *(METRICS[metric][0] for metric in metrics)]
-        )
-        table.setRowCount(len(methods))
-        for number, (anatomy, scale, method) in enumerate(methods):
-            isFirst = number == 0 or methods[number - 1][:2] != (anatomy, scale)
-            table.setItem(number, 0, _item(f"{anatomy}, ×{scale}" if isFirst else ""))
-            table.setItem(number, 1, _item(method))
-            for column, metric in enumerate(metrics, start=2):
-                table.setItem(
-                    number,
-                    column,
-                    _value(values.get((anatomy, scale, method, metric)), metric, rows),
-                )
-        table.resizeColumnsToContents()
+        methods: dict[tuple[str, str], dict[str, None]] = {}
+        for row in rows:
+            methods.setdefault((row["anatomy"], row["scale"]), {})[row["method"]] = None
+        table.clearSpans()
+        table.setColumnCount(1 + len(metrics))
+        table.setHorizontalHeaderLabels([_("Method"), *(METRICS[name][0] for name in metrics)])
+        for column, metric in enumerate(metrics, start=1):
+            table.horizontalHeaderItem(column).setToolTip(METRICS[metric][1])
+        table.setRowCount(sum(1 + len(names) for names in methods.values()))
+        number = 0
+        for (anatomy, scale), names in methods.items():
+            table.setItem(number, 0, _item(f"{anatomy}, ×{scale}"))
+            table.setSpan(number, 0, 1, table.columnCount)
+            number += 1
+            for method in names:
+                table.setItem(number, 0, _item(method))
+                for column, metric in enumerate(metrics, start=1):
+                    row = values.get((anatomy, scale, method, metric))
+                    table.setItem(number, column, _value(row, metric, rows))
+                number += 1
         table.resizeRowsToContents()
-        shown = min(len(methods), MAX_ROWS)
+        shown = min(table.rowCount, MAX_ROWS)
         height = (
             sum(table.rowHeight(row) for row in range(shown))
             + table.horizontalHeader().sizeHint.height()
@@ -252,11 +280,17 @@ def dateText(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M") if seconds else ""
 
 
+def _enable(ui, name, toolTip, reason):
+    """Enable a button, or disable it with a reason."""
+    button = getattr(ui, f"{name}Button")
+    button.enabled, button.toolTip = not reason, reason or toolTip
+
+
 def _value(row, metric, rows):
     """The cell of a row of the file; empty without one."""
     if row is None or not row["mean"]:
         return _item("")
-    _heading, digits, best = METRICS[metric]
+    _heading, _toolTip, digits, best = METRICS[metric]
     item = _item(f"{float(row['mean']):.{digits}f}")
     values = [
         float(other["mean"])

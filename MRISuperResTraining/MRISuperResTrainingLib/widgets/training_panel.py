@@ -46,18 +46,18 @@ class TrainingPanel:
         self._reason: str | None = None
         self.dataset = DatasetPanel(ui, self.update)
         self.run = RunSection(
-            ui, runs, {"stop": self._stop, "kill": self._kill, "resume": self._resume}
-        )
-        self.table = RunTable(
             ui,
             runs,
             {
-                "open": self._open,
+                "stop": self._stop,
+                "kill": self._kill,
                 "resume": self._resume,
                 "evaluate": self._evaluate,
                 "send": self._send,
-                "delete": self._delete,
             },
+        )
+        self.table = RunTable(
+            ui, runs, {"open": self._open, "resume": self._resume, "delete": self._delete}
         )
         ui.runsFolderLineEdit.text = runs.folder
         ui.runsFolderLineEdit.connect("editingFinished()", self._onFolderEdited)
@@ -232,7 +232,7 @@ class TrainingPanel:
             )
         else:
             text = _("Evaluation of “{name}” done.").format(name=task.record.name)
-            self.run.show(task.record)
+            self.run.showEvaluation(task.record)
         self._ui.statusLabel.text = text
         if task.error:
             slicer.util.errorDisplay(text)

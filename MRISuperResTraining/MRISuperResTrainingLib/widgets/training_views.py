@@ -36,7 +36,7 @@ class TrainingViews:
     def __init__(self, onClosed: Callable[[], None]) -> None:
         self._onClosed = onClosed
         self._psnr = Curves("MRISuperRes training PSNR", _("PSNR (dB)"), markers=True)
-        self._losses = Curves("MRISuperRes training losses", _("log10(loss)"))
+        self._losses = Curves("MRISuperRes training losses", _("Loss (log10)"))
         self._samples, self._stamp = SampleVolumes(), None
         self._layoutManager, self._layoutBefore, self._observer = None, None, None
         self.record: RunRecord | None = None
