@@ -81,7 +81,9 @@ class ResearcherTutorialTest(TutorialTestCase):
 
         ui.tabs.setCurrentWidget(ui.evaluateTab)  # 5
         click(ui.evaluateButton)
-        wait_until(lambda: ui.evaluationTable.visible, timeout=PATIENCE)
+        wait_until(
+            lambda: ui.evaluationTable.visible and ui.evaluateButton.enabled, timeout=PATIENCE
+        )
         process_events()
         after = self.picture("researcher_2")
         self.assertNotEqual(during.read_bytes(), after.read_bytes())
