@@ -35,10 +35,11 @@ __all__ = [
     "list_models",
     "load_model",
     "upsample",
+    "upsample_labels",
 ]
 
 if TYPE_CHECKING:
-    from .api import audit, compare, list_models, load_model, upsample
+    from .api import audit, compare, list_models, load_model, upsample, upsample_labels
     from .core.audit.findings import AuditReport
     from .core.comparison.compare import Comparison
     from .core.errors import Cancelled, SuperResolutionError
@@ -68,6 +69,7 @@ _MODULES = {
     "list_models": "api",
     "load_model": "api",
     "upsample": "api",
+    "upsample_labels": "api",
 }
 """Exported name and the module that defines it."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
+from .core.labels import upsample_labels as labels_like
 from .core.messages import Message
 from .core.methods.registry import MethodRegistry, default_comparison_methods
 from .core.models.card import ModelCard
@@ -123,6 +124,26 @@ def upsample(
         is_cancelled=is_cancelled,
         mask=mask_of(mask, opened[0]),
     )
+
+
+def upsample_labels(
+    labels: Source, like: Volume, *, interpolation: Literal["nearest", "smooth"] = "nearest"
+) -> Volume:
+    """Upsample a label map or segmentation to the grid of an upsampled volume.
+
+    Args:
+        labels: Label map on the voxel grid of the input: path, Volume, SimpleITK image, or (array,
+            ijk_to_ras). It holds whole numbers.
+        like: The volume that `upsample` returned.
+        interpolation: "nearest", or "smooth", which rounds the corners of the pixels.
+
+    Returns:
+        The label map on the grid of `like`. Labels are never blended, and none is lost.
+
+    Raises:
+        SuperResolutionError: The source is no label map, or does not lie on the grid of the input.
+    """
+    return labels_like(volume_of(labels, labels=True), like, interpolation)
 
 
 def compare(

@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 
 def volume_of(
-    source: Source, frame: int | None = None, series: str | None = None, first: bool = False
+    source: Source,
+    frame: int | None = None,
+    series: str | None = None,
+    first: bool = False,
+    labels: bool = False,
 ) -> Volume:
     """Read or convert a source; issue the warnings about a file before the work."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         try:
-            volume = read_first_frame(path) if first else Volume.read(path, frame, series)
+            volume = read_first_frame(path) if first else Volume.read(path, frame, series, labels)
         except ChoiceError as error:
             advice = f"Choose one with sr.Volume.read(path, {error.choice}=…)."
             raise SuperResolutionError(f"{error.state} {advice}") from error
@@ -75,6 +79,6 @@ def sources_of(sources: Source | Iterable[Source]) -> Iterable[Source]:
 def mask_of(mask: Mask | None, volume: Volume) -> Volume | None:
     """Read or convert the mask of a volume."""
     if not isinstance(mask, np.ndarray):
-        return None if mask is None else volume_of(mask)
+        return None if mask is None else volume_of(mask, labels=True)
     array = mask.astype(np.uint8) if mask.dtype == bool else mask
     return Volume(array, volume.ijk_to_ras)

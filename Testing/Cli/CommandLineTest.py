@@ -136,6 +136,40 @@ class UpsampleTest(CommandLineTest):
             "do not lie on one voxel grid", "upsample", self.input, self.output, *words
         )
 
+    def test_labels_are_written_on_the_grid_of_the_output(self):
+        stored = np.zeros((5, 8, 9), np.uint8)
+        stored[1:3, 2:6, 3:7] = 4
+        labels, target = self.folder / "labels.nii.gz", self.folder / "labels_x2.nii.gz"
+        write_volume(labels, Volume(stored, grid(), is_labels=True))
+        words = (*BASELINE, "--labels", labels, target)
+        code, out, err = run("upsample", self.input, self.output, *words)
+        self.assertEqual(code, 0, err)
+        self.assertIn(f"; labels: {target}", out)
+        result = read_volume(target, labels=True)
+        self.assertTrue(result.is_labels)
+        self.assertTrue(result.is_aligned_with(read_volume(self.output)))
+        np.testing.assert_array_equal(result.array, stored.repeat(2, 1).repeat(2, 2))
+
+    def test_unusable_labels_are_refused_before_the_work(self):
+        labels, target = self.folder / "labels.nii.gz", self.folder / "labels_x2.nii.gz"
+        for stored, name, message in (
+            (np.full((5, 8, 9), 0.5), target, "not whole numbers"),
+            (np.zeros((4, 8, 9), np.uint8), target, "do not lie on one voxel grid"),
+            (np.zeros((5, 8, 9), np.uint8), self.output, "would replace the file .*out.nrrd"),
+            (np.zeros((5, 8, 9), np.uint8), labels, "is the input itself"),
+            (np.zeros((5, 8, 9), np.uint8), "a.txt", "which format to write"),
+        ):
+            write_volume(labels, Volume(stored, grid()))
+            with self.subTest(message):
+                words = (*BASELINE, "--labels", labels, name)
+                self.assert_refused(message, "upsample", self.input, self.output, *words)
+
+    def test_a_label_map_can_be_the_mask(self):
+        mask = self.folder / "mask.nii.gz"
+        write_volume(mask, Volume(np.ones((5, 8, 9), np.uint8), grid(), is_labels=True))
+        code, _, err = run("upsample", self.input, self.output, *BASELINE, "--mask", mask)
+        self.assertEqual(code, 0, err)
+
     def test_a_series_of_a_dicom_folder_can_be_chosen(self):
         (self.folder / "scan").mkdir()
         write_series(self.folder / "scan", 3, series="1.2.3")

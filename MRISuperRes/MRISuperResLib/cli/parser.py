@@ -10,6 +10,7 @@ from .. import __version__
 from ..core.errors import SuperResolutionError
 from ..core.geometry import SLICE_AXES
 from ..core.io.formats import OUTPUT_EXTENSIONS
+from ..core.labels import LABEL_INTERPOLATIONS
 from ..core.options import (
     AUDITED_SLICES,
     CLIPS,
@@ -87,6 +88,19 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="volume on the grid of IN, not 0 inside: the method upsamples the inside alone, "
         "bicubic interpolation the rest",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar=("FILE", "OUT"),
+        nargs=2,
+        help="also upsample this label map or segmentation on the grid of IN, and write it to OUT",
+    )
+    parser.add_argument(
+        "--label-interpolation",
+        choices=LABEL_INTERPOLATIONS,
+        default=LABEL_INTERPOLATIONS[0],
+        metavar="KIND",
+        help="nearest (default), or smooth: rounds the corners of the pixels",
     )
     parser.add_argument(
         "--dicom",

@@ -17,6 +17,7 @@ from ..core.io.formats import (
     read_volume,
     write_volume,
 )
+from ..core.labels import check_grid_of_labels, check_labels, upsample_labels
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
 from ..core.progress import CancelCheck, format_elapsed
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
     )
     registry = MethodRegistry()
+    labels = _read_labels(arguments)
     with claim(arguments.output):
         method = registry.get(options)
         volume = upsample_file(
@@ -75,7 +77,11 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             arguments.frame,
             arguments.series,
             arguments.mask,
+            labels,
         )
+        if labels is not None:
+            upsampled = upsample_labels(labels, volume, arguments.label_interpolation)
+            write_volume(arguments.labels[1], upsampled)
     size = "×".join(map(str, volume.size))
     count = (volume.provenance or {}).get("frames", 1)
     frames = f", {count} frames" if count > 1 else ""
@@ -83,7 +89,27 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     return (
         f"Done in {format_elapsed(time.monotonic() - start)}: {arguments.output}, {size} voxels "
         f"of {spacing} mm{frames} ({volume.array.dtype.name}), {method.name} ×{method.scale}"
+        + (f"; labels: {arguments.labels[1]}" if labels is not None else "")
     )
+
+
+def _read_labels(arguments: argparse.Namespace) -> Volume | None:
+    """Read the label map, and check before the work that it fits and that OUT can be written."""
+    if arguments.labels is None:
+        return None
+    source, target = arguments.labels
+    check_output(target, source)
+    if Path(target).resolve() in (
+        Path(arguments.input).resolve(),
+        Path(arguments.output).resolve(),
+    ):
+        raise SuperResolutionError(
+            f"The upsampled labels would replace the file {target}. Choose another name.",
+            "settings",
+        )
+    labels = read_volume(source, labels=True)
+    check_labels(labels)
+    return labels
 
 
 def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
@@ -143,8 +169,11 @@ def upsample_file(
     frame: int | None = None,
     series: str | None = None,
     mask: str | Path | None = None,
+    labels: Volume | None = None,
 ) -> Volume:
     """Read, upsample and write a volume, or all frames of a 4D file.
+
+    A label map is only checked to lie on the grid of the volume.
 
     Returns:
         The first written frame, with the messages about all of them.
@@ -175,6 +204,8 @@ def upsample_file(
     try:
         frames = read_frames(source, frame, series)
         first = frames[0]
+        if labels is not None:
+            check_grid_of_labels(labels, first)
         shown = list(first.messages)
         console.messages(shown)  # before the work, as some advise against it
         voxels = first.array.nbytes * len(frames)
@@ -186,7 +217,7 @@ def upsample_file(
             registry=registry,
             on_progress=console.progress,
             is_cancelled=is_cancelled,
-            mask=None if mask is None else read_volume(mask),
+            mask=None if mask is None else read_volume(mask, labels=True),
         )
         output.write(Frames(len(frames), recorded))
     except MemoryError as error:

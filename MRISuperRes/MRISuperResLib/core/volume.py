@@ -38,6 +38,7 @@ class Volume:
             the user fields of NRRD.
         padding: Boolean (k, j, i), True for voxels without image as the file declares them; None
             if it declares none.
+        is_labels: True if the file declares its voxels to be labels.
 
     Raises:
         SuperResolutionError: The array or the matrix is not that of a scalar volume, or the
@@ -50,6 +51,7 @@ class Volume:
     provenance: dict[str, Any] | None = None
     header: Mapping[str, str] = field(default_factory=dict)
     padding: np.ndarray | None = None
+    is_labels: bool = False
 
     def __post_init__(self) -> None:
         _check_array(self.array)
@@ -82,20 +84,27 @@ class Volume:
         return {key: value for key, value in self.header.items() if key in SPACE_FIELDS}
 
     @classmethod
-    def read(cls, path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
+    def read(
+        cls,
+        path: str | Path,
+        frame: int | None = None,
+        series: str | None = None,
+        labels: bool = False,
+    ) -> Volume:
         """Read a volume from a file or a DICOM folder.
 
         Args:
             path: NIfTI, NRRD or MetaImage file, DICOM file, or folder with a DICOM series.
             frame: Index of the volume in a file with several (4D), counted from 0.
             series: Series Instance UID, for a DICOM folder with several series.
+            labels: True to read a label map as well, which is refused otherwise.
 
         Raises:
             SuperResolutionError: The file does not hold one scalar volume, or cannot be read.
         """
         from .io.formats import read_volume
 
-        return read_volume(path, frame, series)
+        return read_volume(path, frame, series, labels)
 
     def save(self, path: str | Path) -> None:
         """Write the volume, and its provenance if it has one, as NIfTI, NRRD or MetaImage.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +174,19 @@ def segmentation(name: str) -> SuperResolutionError:
     """Return the error for a label map."""
     return SuperResolutionError(
         f"{name} is a segmentation or label map, not an image. Use the MRI volume it was drawn on."
+    )
+
+
+def is_segmentation(fields: Iterable[str]) -> bool:
+    """Return True for the header fields of a segmentation of 3D Slicer."""
+    return any(field.startswith(("Segment0_", "Segmentation_")) for field in fields)
+
+
+def overlapping_segments(name: str) -> SuperResolutionError:
+    """Return the error for a segmentation with several labels per voxel."""
+    return SuperResolutionError(
+        f"{name} is a segmentation or label map whose segments overlap. Export them as a label map "
+        "without overlaps."
     )
 
 

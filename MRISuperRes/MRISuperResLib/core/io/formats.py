@@ -19,7 +19,7 @@ from ..messages import info
 from ..provenance import output_record, provenance_path
 from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
-from .checks import ChoiceError, find_partner, read_errors
+from .checks import ChoiceError, find_partner, read_errors, segmentation
 from .inflate import decompressed, read_head
 
 _NAMES = (
@@ -57,7 +57,12 @@ def strip_extension(name: str) -> str:
     return _EXTENSION.sub("", name)
 
 
-def read_volume(path: str | Path, frame: int | None = None, series: str | None = None) -> Volume:
+def read_volume(
+    path: str | Path,
+    frame: int | None = None,
+    series: str | None = None,
+    labels: bool = False,
+) -> Volume:
     """Read a volume file, a DICOM file, or a folder with a DICOM series.
 
     The content of a file determines its format, not its name. Either file of a pair may be given.
@@ -67,6 +72,7 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
         path: The file or folder.
         frame: Index of the volume in a file with several (4D), counted from 0.
         series: Series Instance UID, for a DICOM folder with several series.
+        labels: True to read a label map as well, which is refused otherwise.
 
     Raises:
         SuperResolutionError: (kind "input") The file does not hold one complete scalar volume on a
@@ -83,7 +89,10 @@ def read_volume(path: str | Path, frame: int | None = None, series: str | None =
                 f"{path.name} is a single file, but a series is chosen. Use the folder of the "
                 "series, or choose none.",
             )
-        return _read_file(path, frame)
+        volume = _read_file(path, frame)
+        if volume.is_labels and not labels:
+            raise segmentation(path.name)
+        return volume
 
 
 def read_frames(path: str | Path, frame: int | None = None, series: str | None = None) -> Frames:

@@ -24,9 +24,10 @@ from ..volume import Volume
 from .checks import (
     check_grid,
     choose_frame,
+    is_segmentation,
     not_scalar,
     out_of_memory,
-    segmentation,
+    overlapping_segments,
     unknown_orientation,
     unusable_grid,
 )
@@ -135,8 +136,8 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
             raise _unreadable(name, e) from e
     if is_sequence:
         array = np.ascontiguousarray(array[..., chosen])
-    array = array if array.ndim == 3 else array[None]
-    return Volume(array, ijk_to_ras, tuple(messages), header=header)
+    array, is_labels = array if array.ndim == 3 else array[None], is_segmentation(header)
+    return Volume(array, ijk_to_ras, tuple(messages), header=header, is_labels=is_labels)
 
 
 def _reader(path: Path, image_io: str, name: str) -> sitk.ImageFileReader:
@@ -172,14 +173,14 @@ def _read_time_series(header: Header, frame: int | None) -> Volume:
 def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
     """Refuse files without scalar voxels; return True if the components are frames."""
     keys = reader.GetMetaDataKeys()
-    if any(key.startswith(("Segment0_", "Segmentation_")) for key in keys):
-        raise segmentation(name)
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     components, dimension = reader.GetNumberOfComponents(), len(reader.GetSize())
     kind = "NRRD_kinds[pixel]"  # "list" in the sequences that 3D Slicer saves
     is_sequence = components > 1 and kind in keys and reader.GetMetaData(kind) == "list"
     if "complex" in pixel:
         raise not_scalar(name, "complex")
+    if components > 1 and is_segmentation(keys):
+        raise overlapping_segments(name)
     if components > 1 and not is_sequence:
         raise not_scalar(name, components, components in (3, 4) and "unsigned" in pixel)
     if dimension > 4 and max(reader.GetSize()[4:]) > 1:

@@ -33,7 +33,6 @@ from .checks import (
     find_partner,
     not_scalar,
     out_of_memory,
-    segmentation,
     unknown_orientation,
 )
 from .inflate import damage, open_file, open_voxels, verify_checksum
@@ -73,6 +72,7 @@ class _Image:
         read: Returns the values (i, j, k) of a volume.
         messages: Messages about the header.
         labels: Description of each volume; empty if there is none.
+        is_labels: True for a label map.
     """
 
     ijk_to_ras: np.ndarray
@@ -82,6 +82,7 @@ class _Image:
     read: Callable[[int], np.ndarray]
     messages: list[Message] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    is_labels: bool = False
 
 
 def read_by_nibabel(path: Path, format_name: str, frame: int | None, data: Path | None) -> Volume:
@@ -112,7 +113,8 @@ def read_by_nibabel(path: Path, format_name: str, frame: int | None, data: Path 
         if image.frames > 1 and len(image.labels) == image.frames:
             label = f"Frame {chosen} of {image.frames}: {image.labels[chosen]}."
             image.messages.append(info("series", label))
-    return Volume(np.ascontiguousarray(array.T), image.ijk_to_ras, tuple(image.messages))
+    place, messages = image.ijk_to_ras, tuple(image.messages)
+    return Volume(np.ascontiguousarray(array.T), place, messages, is_labels=image.is_labels)
 
 
 def _value_type(stored: np.dtype, slopes: np.ndarray, intercepts: np.ndarray) -> np.dtype:
@@ -144,29 +146,28 @@ def _mgh(path: Path, _: Path | None) -> _Image:
     def read(frame: int) -> np.ndarray:
         with open_file(path) as file:
             shape = (*size, frames)
-            array = read_last(
-                ArrayProxy(file, (shape, dtype, DATA_OFFSET), mmap=False), frame, path.name
-            )
+            proxy = ArrayProxy(file, (shape, dtype, DATA_OFFSET), mmap=False)
+            array = read_last(proxy, frame, path.name)
             file.seek(DATA_OFFSET + dtype.itemsize * int(np.prod(shape)))
-            _check_footer(path.name, file.read(2**20))
+            image.is_labels = _has_color_table(file.read(2**20))
             verify_checksum(file)
         return array
 
-    return _Image(header.get_affine(), (*size,), frames, dtype, read, messages=messages)
+    image = _Image(header.get_affine(), (*size,), frames, dtype, read, messages=messages)
+    return image
 
 
-def _check_footer(name: str, footer: bytes) -> None:
-    """Refuse label maps, whose tags hold a color table, and missing voxels."""
+def _has_color_table(footer: bytes) -> bool:
+    """Return True for the tags of a label map; raise EOFError if voxels are missing."""
     position = MGH_SCAN_PARAMETERS
     if len(footer) % 4 and len(footer) < position:
         raise EOFError("voxels are missing")
     while position + 12 <= len(footer):
         tag, length = struct.unpack_from(">iq", footer, position)
-        if tag == MGH_COLOR_TABLE:
-            raise segmentation(name)
-        if tag in MGH_TAGS_WITHOUT_LENGTH:
-            return
+        if tag in (MGH_COLOR_TABLE, *MGH_TAGS_WITHOUT_LENGTH):
+            return bool(tag == MGH_COLOR_TABLE)
         position += 12 + max(length, 0)
+    return False
 
 
 def _minc1(path: Path, _: Path | None) -> _Image:
@@ -309,8 +310,7 @@ def _check_positions(name: str, images: np.ndarray, ijk_to_ras: np.ndarray) -> l
 def _afni(path: Path, data: Path | None) -> _Image:
     name = path.name
     attributes = parse_AFNI_header(io.StringIO(path.read_text("latin-1").strip()))
-    if AFNI_LABELS & {key for key, value in attributes.items() if value}:
-        raise segmentation(name)
+    is_labels = bool(AFNI_LABELS & {key for key, value in attributes.items() if value})
     if AFNI_NOT_SCALAR & set(np.atleast_1d(attributes["BRICK_TYPES"]).tolist()):
         raise not_scalar(name, "several")
     header = AFNIHeader(attributes)
@@ -329,8 +329,8 @@ def _afni(path: Path, data: Path | None) -> _Image:
             verify_checksum(file)
         return array if dtype == stored else (array * factors[frame]).astype(dtype)
 
-    labels = header.get_volume_labels() or []
-    return _Image(header.get_affine(), (*size,), frames, dtype, read, labels=labels)
+    place, labels = header.get_affine(), header.get_volume_labels() or []
+    return _Image(place, (*size,), frames, dtype, read, labels=labels, is_labels=is_labels)
 
 
 def _open_data(

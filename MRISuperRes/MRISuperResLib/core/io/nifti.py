@@ -40,7 +40,6 @@ from .checks import (
     find_partner,
     not_scalar,
     out_of_memory,
-    segmentation,
 )
 from .inflate import (
     InflatedFile,
@@ -111,7 +110,8 @@ def read_nifti(path: Path, frame: int | None = None, data: Path | None = None) -
                 file = stack.enter_context(open_voxels(data))
             array = _voxels(file, header, (*size, frames), dtype, chosen, name)
             messages += _voxel_messages(file, header, name)
-    return Volume(array, ijk_to_ras, tuple(messages), header=read_fields(header) | codes)
+    fields, is_labels = read_fields(header) | codes, int(header["intent_code"]) == LABEL_INTENT
+    return Volume(array, ijk_to_ras, tuple(messages), header=fields, is_labels=is_labels)
 
 
 def _header(file: IO[bytes], name: str) -> nibabel.Nifti1Header:
@@ -164,8 +164,6 @@ def _dtype(header: nibabel.Nifti1Header, name: str) -> np.dtype:
         raise not_scalar(name, COLORS[label], is_color=True)
     if label.startswith("complex"):
         raise not_scalar(name, "complex")
-    if int(header["intent_code"]) == LABEL_INTENT:
-        raise segmentation(name)
     if label not in SCALAR_TYPES:
         raise SuperResolutionError(
             f"{name} stores its voxels as NIfTI type {code}, which is not supported. Save it as "
@@ -287,6 +285,8 @@ def write_nifti(
     header.set_slope_inter(1, 0)
     notice = f"{provenance.get('software', '')}: {provenance.get('notice', '')}"
     write_fields(header, volume.header, notice if provenance else "")
+    if volume.is_labels:
+        header["intent_code"] = LABEL_INTENT
     if provenance:
         comment = json.dumps(provenance).encode("ascii")
         header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
