@@ -15,7 +15,6 @@ from .core.models.store import ModelStore
 from .core.options import (
     AUDITED_SLICES,
     DEFAULT_SCALE,
-    AuditOptions,
     ComparisonOptions,
     UpsamplingOptions,
 )
@@ -42,6 +41,7 @@ class _Options(TypedDict, total=False):
     batch_size: int | None
     clip: str
     mask: Mask | None
+    ensemble: bool
     frame: int | None
     series: str | None
     on_progress: ProgressCallback | None
@@ -258,26 +258,23 @@ def audit(
         Cancelled: `is_cancelled` returned True.
     """
     # imported here because scipy loads slowly
-    from .core.audit.audit import audit_volume
+    from .core.audit.audit import audit_tasks, audit_volume
     from .core.audit.findings import AuditReport
 
     registry = MethodRegistry()
-    scales = [scale] if scale is not None else sorted({registry.scale_of(name) for name in models})
-    tasks = [
-        AuditOptions(
-            tuple(name for name in models if scale is not None or registry.scale_of(name) == each),
-            each,
-            slice_axis=slice_axis,
-            device=device,
-            precision=precision,
-            degradation=degradation,
-            noise=noise,
-            seed=seed,
-            slices=slices,
-        )
-        for each in scales
-    ]
-    findings: dict[int, dict[str, dict[str, Findings]]] = {each: {} for each in scales}
+    tasks = audit_tasks(
+        models,
+        scale,
+        registry,
+        slice_axis=slice_axis,
+        device=device,
+        precision=precision,
+        degradation=degradation,
+        noise=noise,
+        seed=seed,
+        slices=slices,
+    )
+    findings: dict[int, dict[str, dict[str, Findings]]] = {options.scale: {} for options in tasks}
     messages: list[Message] = []
     for number, source in enumerate(sources_of(sources), 1):
         volume = volume_of(source, first=True)

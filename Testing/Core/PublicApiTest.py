@@ -1,6 +1,7 @@
 """The public Python API: import MRISuperResLib as sr."""
 
 import csv
+import inspect
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 import MRISuperResLib as sr
+from MRISuperResLib import api
 
 from made_bodies import body
 
@@ -66,6 +68,10 @@ class FolderTestCase(unittest.TestCase):
 
 
 class UpsampleTest(FolderTestCase):
+    def test_type_checkers_know_every_argument(self):
+        arguments = set(inspect.signature(sr.upsample).parameters) - {"source", "frames"}
+        self.assertEqual(set(api._Options.__annotations__), arguments)
+
     def setUp(self):
         super().setUp()
         self.array = np.random.default_rng(0).integers(0, 1000, (3, 8, 10), np.int16)

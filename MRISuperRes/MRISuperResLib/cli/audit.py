@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core import provenance
 from ..core.audit import findings
-from ..core.audit.audit import VolumeAudit, audit_volume
+from ..core.audit.audit import VolumeAudit, audit_tasks, audit_volume
 from ..core.audit.figure import WorstSlices
 from ..core.audit.findings import Findings, card_entry
 from ..core.comparison.figure import import_matplotlib
@@ -81,36 +81,20 @@ def options_of(arguments: argparse.Namespace, registry: MethodRegistry) -> list[
     Raises:
         SuperResolutionError: An option is invalid, or a model is unknown.
     """
-    if arguments.scale is not None:
-        scales = [arguments.scale]
-    elif arguments.models:
-        scales = sorted({registry.scale_of(name) for name in arguments.models})
-    else:
-        scales = [DEFAULT_SCALE]
-    return [
-        AuditOptions(
-            methods=_methods(arguments, scale, registry),
-            scale=scale,
-            slice_axis=arguments.slice_axis,
-            device=arguments.device,
-            degradation=arguments.degradation,
-            noise=arguments.noise,
-            seed=arguments.seed,
-            slices=arguments.slices,
-        )
-        for scale in scales
-    ]
-
-
-def _methods(
-    arguments: argparse.Namespace, scale: int, registry: MethodRegistry
-) -> tuple[str, ...]:
-    if not arguments.models:
-        return tuple(card.name for card in registry.store.cards(scale))
-    return tuple(
-        name
-        for name in arguments.models
-        if arguments.scale is not None or registry.scale_of(name) == scale
+    models, scale = arguments.models, arguments.scale
+    if not models:
+        scale = scale or DEFAULT_SCALE
+        models = [card.name for card in registry.store.cards(scale)]
+    return audit_tasks(
+        models,
+        scale,
+        registry,
+        slice_axis=arguments.slice_axis,
+        device=arguments.device,
+        degradation=arguments.degradation,
+        noise=arguments.noise,
+        seed=arguments.seed,
+        slices=arguments.slices,
     )
 
 

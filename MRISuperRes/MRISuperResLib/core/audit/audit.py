@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,27 @@ class VolumeAudit:
         lines = [(name, *values.values()) for name, values in figures.items()]
         text = csv_text(("method", *header), lines)
         Path(path).write_text(text, encoding="utf-8", newline="")
+
+
+def audit_tasks(
+    models: Sequence[str], scale: int | None, registry: MethodRegistry, **options: Any
+) -> list[AuditOptions]:
+    """Return the options of an audit, one for every scale.
+
+    Args:
+        models: Names of models or methods.
+        scale: Upsampling factor of all models; None: every model at its own.
+        registry: Knows the scales of the models.
+        **options: The other fields of `AuditOptions`.
+
+    Raises:
+        SuperResolutionError: An option is invalid, or a model is unknown.
+    """
+    by_scale: dict[int, list[str]] = {} if scale is None else {scale: list(models)}
+    if scale is None:
+        for name in models:
+            by_scale.setdefault(registry.scale_of(name), []).append(name)
+    return [AuditOptions(tuple(names), each, **options) for each, names in sorted(by_scale.items())]
 
 
 @translate_device_errors
