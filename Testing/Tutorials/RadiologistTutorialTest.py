@@ -3,6 +3,7 @@
 import unittest
 
 import slicer
+from MRISuperResLib.scene.comparison.layout import mainViewNames
 from MRISuperResLib.worker.client import WorkerProcess
 from panel_testing import leave_module, open_module, process_events, wait_until
 from tutorial_helpers import TutorialTestCase, load
@@ -39,14 +40,19 @@ class RadiologistTutorialTest(TutorialTestCase):
         process_events()
         output = slicer.util.getNode("SampleBrainT2 SR x2 fast-x2-psnr")  # 5
         self.assertIs(widget.upsampling.task.result, output)
-        shown = (
+        shown = [
             slicer.app.layoutManager()
-            .sliceWidget("Red")
+            .sliceWidget(name)
             .mrmlSliceCompositeNode()
             .GetBackgroundVolumeID()
-        )
-        self.assertEqual(shown, output.GetID())
+            for name in mainViewNames(2)
+        ]
+        self.assertEqual(shown, [widget.upsampling.task.inputNode.GetID(), output.GetID()])
         after = self.picture("radiologist_2")
+        click(ui.consistencyMapButton)
+        wait_until(lambda: "Mean inconsistency" in ui.consistencyLabel.text, timeout=TIMEOUT)
+        click(ui.beforeAfterButton)
+        self.assertEqual(ui.beforeAfterButton.text, "Show beside input")
 
         ui.tabs.setCurrentWidget(ui.compareTab)  # 6
         click(ui.compareButton)
