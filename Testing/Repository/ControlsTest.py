@@ -1,4 +1,4 @@
-"""The documentation explains every control of the panels."""
+"""The documentation explains every control of the panels; tooltips are short."""
 
 import re
 import unittest
@@ -8,6 +8,12 @@ from repository import PROJECT
 
 EXPLAINED = ("Panel.md", "Comparison.md")
 WITH_TEXT = ("QPushButton", "QCheckBox", "QToolButton", "ctkCollapsibleButton")
+MODULES = ("MRISuperRes", "MRISuperResTraining")
+MAX_TOOLTIP = 120
+
+
+def ui_file(module):
+    return PROJECT / module / "Resources" / "UI" / f"{module}.ui"
 
 
 def controls(path):
@@ -23,14 +29,26 @@ def controls(path):
 
 
 class ControlsTest(unittest.TestCase):
+    def test_tooltips_have_at_most_120_characters(self):
+        for module in MODULES:
+            tooltips = [
+                element.findtext("string")
+                for element in ElementTree.parse(ui_file(module)).iter()
+                if element.get("name") == "toolTip"
+            ]
+            self.assertGreater(len(tooltips), 20)
+            for text in tooltips:
+                with self.subTest(module, tooltip=text):
+                    self.assertLessEqual(len(text), MAX_TOOLTIP)
+
     def test_every_control_is_named_in_the_documentation(self):
         text = " ".join(
             " ".join(
                 (PROJECT / "Documentation" / name).read_text(encoding="utf-8") for name in EXPLAINED
             ).split()
         )
-        for module in ("MRISuperRes", "MRISuperResTraining"):
-            found = controls(PROJECT / module / "Resources" / "UI" / f"{module}.ui")
+        for module in MODULES:
+            found = controls(ui_file(module))
             self.assertGreater(len(found), 20)
             for control in found:
                 with self.subTest(module, control=control):

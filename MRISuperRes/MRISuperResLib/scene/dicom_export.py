@@ -19,8 +19,8 @@ def whyNotExportable(node: slicer.vtkMRMLNode | None) -> str:
         return _("There is no output yet. Press Apply first.")
     if not node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES):
         return _(
-            "The input of “{name}” was not loaded from DICOM, so patient and study are unknown. "
-            "Save the output as a file instead."
+            "“{name}” has no patient and study, as its input was not loaded from DICOM. "
+            "Save it as a file."
         ).format(name=node.GetName())
     if node.GetParentTransformNode() is not None:
         return _(

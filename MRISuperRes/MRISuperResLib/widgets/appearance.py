@@ -1,4 +1,4 @@
-"""Appearance of a panel: tabs that take no more height than their contents, and text colors."""
+"""Appearance of a panel: tabs as high as their contents, colors and wrapping of texts."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ def textColor(role: str, palette) -> str:
         for of in (lambda c: c.red(), lambda c: c.green(), lambda c: c.blue())
     )
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def breakable(name: str) -> str:
+    """Return a name with zero-width spaces, so that it wraps in a narrow panel."""
+    return name.replace("_", "_\u200b")
 
 
 def showText(label, text: str) -> None:

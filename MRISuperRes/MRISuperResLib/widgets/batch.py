@@ -13,6 +13,7 @@ from ..scene.nodes import ATTRIBUTE_PREFIX, upsamplableNodes
 from ..scene.parameters import MRISuperResParameterNode
 from ..scene.sequences import sequenceOf
 from ..scene.tasks import TaskState
+from .appearance import breakable
 from .task_panel import TaskPanel, TaskStatus
 from .upsample import UpsamplePanel
 
@@ -20,6 +21,8 @@ VOLUME, RESULT = range(2)
 """Columns of the table."""
 MAX_VISIBLE_ROWS = 8
 """Rows shown without scrolling."""
+MIN_HEIGHT = 60
+"""Of the table, px."""
 
 
 class BatchPanel(TaskPanel):
@@ -126,10 +129,10 @@ class BatchPanel(TaskPanel):
                 row, RESULT, _item(texts.get(node.GetID(), ""), qt.Qt.ItemIsEnabled)
             )
         self._table.blockSignals(blocked)
-        rows = max(1, min(len(nodes), MAX_VISIBLE_ROWS))
-        height = (
-            self._table.horizontalHeader().height + rows * self._table.rowHeight(0) if nodes else 60
-        )
+        self._table.resizeRowsToContents()  # long names wrap
+        rows = range(min(len(nodes), MAX_VISIBLE_ROWS))
+        height = self._table.horizontalHeader().height + sum(map(self._table.rowHeight, rows))
+        height = max(height, MIN_HEIGHT)
         self._table.maximumHeight = self._table.minimumHeight = height + 2 * self._table.frameWidth
 
     def _onItemChanged(self, item):
@@ -183,7 +186,7 @@ def _isResult(node):
 
 
 def _item(text, flags):
-    item = qt.QTableWidgetItem(text)
+    item = qt.QTableWidgetItem(breakable(text))
     item.setFlags(flags)
     item.setToolTip(text)
     return item

@@ -13,6 +13,7 @@ from ..core.models.card import AUDIT_LEGEND, DEVICE_KINDS, ModelCard
 from ..core.models.store import ModelStore
 from ..core.options import MethodName
 from ..core.resampling import INTERPOLATIONS
+from .appearance import breakable
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
 BLEND = "@"
@@ -105,7 +106,7 @@ class ModelSelector:
         for card in self._cards.values():
             self._comboBox.addItem(STAGES[card.stage].format(title=card.title), card.name)
         for pair in self._pairs:
-            text = _("{pair}: blend of PSNR and GAN model").format(pair=pair.removesuffix(BLEND))
+            text = _("{pair}: blend").format(pair=pair.removesuffix(BLEND))
             self._comboBox.addItem(text, pair)
         for name in INTERPOLATIONS:
             self._comboBox.addItem(_("{name} interpolation").format(name=name.capitalize()), name)
@@ -243,8 +244,7 @@ def _list(texts: Iterable[str]) -> str:
 
 def _table(header, rows):
     cells = ["".join(f"<th align='left'>{escape(cell)}</th>" for cell in header)]
-    # zero-width spaces let long names of volumes wrap in a narrow panel
-    rows = [[name.replace("_", "_\u200b"), *others] for name, *others in rows]
+    rows = [[breakable(name), *others] for name, *others in rows]
     cells += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f"<table cellspacing='2' style='font-size: small'>{body}</table>"

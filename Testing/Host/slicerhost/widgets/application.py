@@ -144,6 +144,9 @@ class qSlicerApplication(QObject):
     def palette(self):
         return QApplication.palette()
 
+    def setPalette(self, palette):
+        QApplication.setPalette(palette)
+
     def font(self):
         return QApplication.font()
 
