@@ -118,7 +118,8 @@ def cycles(graph):
 
 def import_status(modules, missing=MISSING_IN_SLICER):
     """Exit status of a Python that imports modules where some packages are missing."""
-    code = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); "
+    code = f"import sys; sys.path[:0] = {[str(LIBRARY.parent), str(TRAINING.parent)]!r}; "
+    code += f"sys.modules.update(dict.fromkeys({missing!r})); "
     code += "; ".join(f"import {name}" for name in sorted(modules))
     return subprocess.run([sys.executable, "-c", code], timeout=120).returncode
 

@@ -1,6 +1,7 @@
 """Stand-ins for application, files, processes, packages and sample data behave as in Slicer."""
 
 import hashlib
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -10,7 +11,7 @@ import qt
 import SampleData
 import slicer
 import slicer.packaging
-from panel_testing import process_events, wait_for_signal, wait_until
+from panel_testing import answer_next, process_events, wait_for_signal, wait_until
 
 
 class ApplicationTest(unittest.TestCase):
@@ -144,19 +145,31 @@ class PackagingTest(unittest.TestCase):
 
     def test_only_missing_packages_are_installed(self):
         self.fake.installed = {"torch"}
-        slicer.packaging.pip_ensure(["torch>=2.2", "safetensors>=0.4"])
-        self.assertIn(("pip_install", ["safetensors>=0.4"]), self.fake.calls)
+        slicer.packaging.pip_ensure(["torch>=2.2", "safetensors>=0.4"], prompt_install=False)
+        self.assertEqual(self.fake.calls, [("pip_install", ["safetensors>=0.4"])])
         self.assertTrue(slicer.packaging.pip_check("safetensors"))
 
+    def test_packages_are_installed_after_a_question(self):
+        answer_next(False)
+        with self.assertRaisesRegex(RuntimeError, "User declined package installation"):
+            slicer.packaging.pip_ensure("safetensors>=0.4", requester="MRISuperRes")
+        self.assertEqual(self.fake.calls, [])
+
     def test_a_failure_of_pip_raises_an_exception(self):
-        self.fake.failure = "no network"
-        with self.assertRaisesRegex(RuntimeError, "no network"):
+        self.fake.failure = 1
+        with self.assertRaises(subprocess.CalledProcessError):
             slicer.util.pip_install("safetensors")
 
-    def test_requirements_are_read_from_a_file(self):
+    def test_requirements_are_read_from_files(self):
         path = Path(slicer.app.temporaryPath, "requirements.txt")
-        path.write_text("# models\nsafetensors>=0.4  # files\n\n", encoding="utf-8")
-        self.assertEqual(slicer.packaging.load_requirements(str(path)), ["safetensors>=0.4"])
+        path.write_text("# models\nsafetensors>=0.4\n-r more.txt\n\n", encoding="utf-8")
+        project = path.with_name("pyproject.toml")
+        project.write_text('[project]\ndependencies = ["safetensors>=0.4"]\n', encoding="utf-8")
+        for requirements in (
+            slicer.packaging.load_requirements(path),
+            slicer.packaging.load_pyproject_dependencies(project),
+        ):
+            self.assertEqual(list(map(str, requirements)), ["safetensors>=0.4"])
 
 
 class SampleDataTest(unittest.TestCase):

@@ -1,11 +1,15 @@
 """Stand-in for slicer.packaging (Slicer 5.12) that records calls and installs nothing.
 
 A test sets the installed packages, `slicer.packaging._fake.installed = {"spandrel"}`, or a failure,
-`_fake.failure = "no network"`, and reads the recorded calls from `_fake.calls`.
+`_fake.failure = 1` (exit code of pip), and reads the recorded calls from `_fake.calls`.
 """
 
-import re
+import shlex
+import tomllib
 from pathlib import Path
+from subprocess import CalledProcessError
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 
 class _Fake:
@@ -15,48 +19,86 @@ class _Fake:
     def reset(self):
         self.installed, self.failure, self.calls = set(), None, []
 
-    def has(self, requirement):
-        return re.match(r"[\w.-]+", str(requirement)).group().lower() in {
-            name.lower() for name in self.installed
-        }
-
 
 _fake = _Fake()
 
 
-def _list(requirements):
-    return requirements.split() if isinstance(requirements, str) else list(requirements)
-
-
 def load_requirements(path):
-    """Return the requirements of a file, without comments."""
-    _fake.calls.append(("load_requirements", str(path)))
-    lines = (
-        line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()
-    )
-    return [line for line in lines if line]
+    """Return the requirements of a file; comments have lines of their own."""
+    lines = map(str.strip, Path(path).read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
 
 
-def pip_check(requirements):
-    """Return True if all requirements are installed."""
-    _fake.calls.append(("pip_check", requirements))
-    return all(map(_fake.has, _list(requirements)))
+def load_pyproject_dependencies(path):
+    """Return the dependencies of a pyproject.toml file, without the optional ones."""
+    project = tomllib.loads(Path(path).read_text(encoding="utf-8"))["project"]
+    return [Requirement(text) for text in project.get("dependencies", [])]
 
 
-def pip_install(requirements, **kwargs):
-    _fake.calls.append(("pip_install", requirements))
-    if _fake.failure:
-        raise RuntimeError(_fake.failure)
-    _fake.installed.update(re.match(r"[\w.-]+", str(r)).group() for r in _list(requirements))
+def _requirements(given):
+    if isinstance(given, str):
+        try:
+            return [Requirement(given)]
+        except InvalidRequirement:
+            return [Requirement(word) for word in given.split()]
+    if isinstance(given, Requirement):
+        return [given]
+    if not isinstance(given, list):
+        raise TypeError(f"Expected str, Requirement, or list, got {type(given).__name__}")
+    return [Requirement(each) if isinstance(each, str) else each for each in given]
 
 
-def pip_ensure(requirements, **kwargs):
-    """Install the missing requirements."""
-    _fake.calls.append(("pip_ensure", requirements))
-    missing = [r for r in _list(requirements) if not _fake.has(r)]
+def pip_check(req, _seen=None):
+    """Return True if all requirements are installed, in any version."""
+    return all(each.name in _fake.installed for each in _requirements(req))
+
+
+def isPipInstallInProgress():
+    return False
+
+
+def pip_ensure(
+    requirements,
+    constraints=None,
+    skip_packages=None,
+    prompt_install=True,
+    prompt_restart=True,
+    requester=None,
+    skip_in_testing=True,
+    show_progress=True,
+):
+    """Install the missing requirements, after a question unless `prompt_install` is False."""
+    import slicer
+
+    missing = [each for each in _requirements(requirements) if not pip_check(each)]
+    if missing and prompt_install:
+        text = f"{len(missing)} Python packages need to be installed. Continue?"
+        if not slicer.util.confirmOkCancelDisplay(text, requester):
+            raise RuntimeError("User declined package installation")
     if missing:
-        pip_install(missing)
+        pip_install(list(map(str, missing)), constraints, requester=requester)
 
 
-def pip_uninstall(requirements, **kwargs):
-    _fake.calls.append(("pip_uninstall", requirements))
+def pip_install(
+    requirements,
+    constraints=None,
+    no_deps_requirements=None,
+    skip_packages=None,
+    blocking=True,
+    show_progress=True,
+    requester=None,
+    parent=None,
+    logCallback=None,
+    completedCallback=None,
+):
+    """Record the arguments of pip; requirements are a text or a list of arguments."""
+    words = shlex.split(requirements) if isinstance(requirements, str) else requirements
+    _fake.calls.append(("pip_install", words))
+    if _fake.failure:
+        raise CalledProcessError(_fake.failure, "pip install")
+    _fake.installed.update(Requirement(word).name for word in words if not word.startswith("-"))
+
+
+def pip_uninstall(requirements, blocking=True, logCallback=None, completedCallback=None):
+    words = shlex.split(requirements) if isinstance(requirements, str) else requirements
+    _fake.calls.append(("pip_uninstall", words))
