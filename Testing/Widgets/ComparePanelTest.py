@@ -10,7 +10,7 @@ import slicer
 from compare_panel_helpers import METHODS, ComparePanelTestCase
 from module_helpers import Gate, click, is_alive, node_ids, wait_for_end
 from MRISuperResLib.widgets import packages
-from MRISuperResLib.widgets.package_check import PackageState
+from MRISuperResLib.widgets.packages import PackageState
 from MRISuperResLib.scene.parameters import ComparisonMode, Degradation, PerceptualScore
 from MRISuperResLib.scene.tasks import TaskState
 from panel_testing import answer_next, expect_error, leave_module, shown_dialogs
@@ -345,16 +345,16 @@ class PackagesTest(ComparePanelTestCase):
         self.missing, self.installed = ["pyiqa"], []
         for name, double in (
             ("missingPackages", lambda perceptual=False: list(self.missing) if perceptual else []),
-            ("_pipInstall", self.install),
             ("_exists", lambda name: False),
             (
                 "checkPackages",
-                lambda requested: {each: PackageState(each, "", "usable") for each in requested},
+                lambda requested: {each: PackageState(each, "usable") for each in requested},
             ),
         ):
             patch = mock.patch.object(packages, name, double)
             patch.start()
             self.addCleanup(patch.stop)
+        self.enterContext(mock.patch.dict(vars(slicer.util), pip_install=self.install))
         self.ui.perceptualComboBox.setCurrentIndex(1)
         self.taskBefore = self.widget.comparing.task
 
@@ -384,7 +384,7 @@ class PackagesTest(ComparePanelTestCase):
     def test_failed_installation_is_shown_and_nothing_starts(self):
         answer_next(True)
         with (
-            mock.patch.object(packages, "_pipInstall", side_effect=OSError("no network")),
+            mock.patch.object(packages, "_install", side_effect=OSError("no network")),
             expect_error("no network"),
         ):
             self.compare()

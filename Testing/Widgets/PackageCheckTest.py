@@ -1,6 +1,5 @@
 """Checks of packages by importing them in a child process."""
 
-import os
 import sys
 import tempfile
 import unittest
@@ -8,19 +7,14 @@ from pathlib import Path
 from unittest import mock
 
 import slicer  # noqa: F401 - starts the host
-from MRISuperResLib.worker import package_probe
-from MRISuperResLib.widgets import package_check
-from MRISuperResLib.widgets.package_check import (
-    PackageCheck,
-    PackageState,
-    checkPackages,
-    probeCommand,
-)
-from MRISuperResLib.worker.client import LIBRARY_FOLDER
+from MRISuperResLib.widgets import packages
+from MRISuperResLib.widgets.packages import PackageCheck, PackageState, checkPackages
+from MRISuperResLib.worker import client
+from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess, workerCommand
+from MRISuperResLib.worker.packages import ALL, is_older
 from module_helpers import is_alive
 from panel_testing import wait_until
 
-PROBE = "from MRISuperResLib.worker.package_probe import main; main()"
 PACKAGES = {
     "madegood": "__version__ = '1.2.3'",
     "madeold": "__version__ = '0.9.12'",
@@ -29,8 +23,10 @@ PACKAGES = {
     "madehalf": "import no_such_part",
     "madedeadly": "import os; os._exit(3)",
     "madeexiting": "raise SystemExit('goodbye')",
-    "madeendless": "import threading; threading.Event().wait()",
+    "madeendless": "import threading; open(__path__[0] + '/started', 'w'); "
+    "threading.Event().wait()",
 }
+REQUIREMENTS = {name: f"{name}>=1.0" for name in (*PACKAGES, "madenowhere")}
 
 
 class PackageCheckTest(unittest.TestCase):
@@ -39,107 +35,136 @@ class PackageCheckTest(unittest.TestCase):
         for name, text in PACKAGES.items():
             (self.folder / name).mkdir()
             (self.folder / name / "__init__.py").write_text(text)
+        self.enterContext(mock.patch.dict(ALL, REQUIREMENTS))
         self.use(self.command)
 
     def use(self, command):
-        self.enterContext(mock.patch.object(package_check, "probeCommand", command))
+        self.enterContext(
+            mock.patch.object(packages, "WorkerProcess", lambda: WorkerProcess(command))
+        )
 
-    def command(self, words):
+    def command(self):
         return sys.executable, [
             "-c",
-            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; {PROBE}",
-            *words,
+            f"import sys; sys.path[:0] = [{str(self.folder)!r}, {LIBRARY_FOLDER!r}]; "
+            f"from MRISuperResLib.worker import child, packages; "
+            f"packages.ALL.update({REQUIREMENTS!r}); child.main()",
         ]
 
-    def check(self, *names, **options):
+    def check(self, *names, while_checking=lambda check: None):
         """Return {name: PackageState}."""
         done = []
-        check = PackageCheck(
-            {name: (name, f"{name}>=1.0") for name in names}, done.append, **options
-        )
+        check = PackageCheck(names, done.append)
+        while_checking(check)
         wait_until(lambda: done, timeout=60)
         self.assertEqual((len(done), list(done[0])), (1, list(names)))
-        del check
         return done[0]
 
     def test_states_distinguish_usable_missing_and_old_packages(self):
         states = self.check("madegood", "madenowhere", "madeold", "madetalkative")
         self.assertEqual(
-            list(states.values()),
+            [state.text for state in states.values()],
             [
-                PackageState("madegood", "1.2.3", "usable"),
-                PackageState("madenowhere", "", "missing"),
-                PackageState("madeold", "0.9.12", "old"),
-                PackageState("madetalkative", "7", "usable"),
+                "madegood 1.2.3",
+                "madenowhere is not installed",
+                "madeold 0.9.12 is too old",
+                "madetalkative 7",
             ],
         )
         self.assertEqual([state.isUsable for state in states.values()], [True, False, False, True])
-        self.assertEqual(
-            [state.text() for state in states.values()],
-            ["usable", "not installed", "too old", "usable"],
-        )
 
     def test_broken_package_has_a_one_line_reason(self):
         states = self.check("madebroken", "madehalf")
         self.assertEqual(
-            states["madebroken"].text(), "broken (libtorch.so: cannot open shared object file)"
+            [state.text for state in states.values()],
+            [
+                "madebroken is broken (libtorch.so: cannot open shared object file)",
+                "madehalf is broken (No module named 'no_such_part')",
+            ],
         )
-        self.assertEqual(states["madehalf"].text(), "broken (No module named 'no_such_part')")
 
     def test_package_that_ends_python_is_broken_and_the_others_are_checked(self):
         states = self.check("madegood", "madedeadly", "madeexiting", "madeold")
         self.assertEqual(
             [state.state for state in states.values()], ["usable", "broken", "broken", "old"]
         )
-        self.assertEqual(states["madedeadly"].reason, "the import ends Python, exit code 3")
+        self.assertIn("ended unexpectedly (exit code 3)", states["madedeadly"].reason)
 
-    def test_output_of_python_at_its_start_is_ignored(self):
-        def command(words):
-            program, (option, code, *rest) = self.command(words)
-            return program, [option, "print('hello'); print([1]); print('{}'); " + code, *rest]
+    def test_import_that_times_out_is_broken_and_the_others_are_checked(self):
+        def let_time_pass(check):
+            wait_until((self.folder / "madeendless" / "started").exists)
+            check._timer.start(0)
 
-        self.use(command)
-        self.assertTrue(self.check("madegood")["madegood"].isUsable)
-
-    def test_import_that_times_out_is_broken(self):
-        states = self.check("madeendless", "madegood", timeout=1500)
-        self.assertEqual(states["madeendless"].text(), "broken (the import timed out)")
+        self.enterContext(mock.patch.object(client, "CANCEL_TIMEOUT", 10))
+        states = self.check("madeendless", "madegood", while_checking=let_time_pass)
+        self.assertEqual(states["madeendless"].text, "madeendless is broken (the import timed out)")
         self.assertTrue(states["madegood"].isUsable)
 
+    def test_every_import_has_a_time_limit(self):
+        def look(check):
+            self.assertEqual(
+                (check._timer.isActive(), check._timer.interval), (True, packages.IMPORT_TIMEOUT)
+            )
+
+        self.check("madegood", while_checking=look)
+
     def test_missing_python_makes_all_packages_broken(self):
-        self.use(lambda words: ("/no/such/python", words))
-        states = self.check("madegood")
-        self.assertIn("broken (", states["madegood"].text())
+        self.use(lambda: ("/no/such/python", []))
+        self.assertIn("The worker process did not start", self.check("madegood")["madegood"].text)
+        self.use(workerCommand)
         with (
             mock.patch("shutil.which", return_value=None),
             mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real"),
         ):
-            self.use(probeCommand)
-            states = self.check("madegood")
-        self.assertIn("The Python of the application was not found", states["madegood"].reason)
+            states = self.check("madegood", "madeold")
+        for state in states.values():
+            self.assertEqual(
+                (state.state, state.reason),
+                ("broken", "The Python of the application was not found"),
+            )
 
     def test_stopped_check_has_no_callback_and_no_process(self):
         done = []
-        check = PackageCheck({"madeendless": ("madeendless", "madeendless>=1")}, done.append)
-        check._process.waitForStarted()
-        pid = check._process.processId()
+        check = PackageCheck(["madeendless", "madegood"], done.append)
+        wait_until((self.folder / "madeendless" / "started").exists)
+        pid = check._worker.pid
         check.stop()
         self.assertFalse(is_alive(pid))
-        self.assertEqual(done, [])
+        self.assertEqual((done, list(check._states)), ([], ["madeendless"]))
+
+    def test_finished_check_leaves_no_process(self):
+        pids = []
+
+        def keep_pid(check):
+            wait_until(lambda: check._worker.pid)
+            pids.append(check._worker.pid)
+
+        self.check("madegood", while_checking=keep_pid)
+        self.assertFalse(is_alive(pids[0]))
 
     def test_application_can_wait_for_the_check(self):
-        self.assertTrue(
-            checkPackages({"madegood": ("madegood", "madegood>=1.0")})["madegood"].isUsable
-        )
+        self.assertTrue(checkPackages(["madegood"])["madegood"].isUsable)
 
-    def test_installed_package_is_found_with_its_version(self):
-        self.use(probeCommand)
-        state = self.check("numpy")["numpy"]
+    def test_installed_packages_of_the_worker_are_found_with_their_version(self):
+        self.use(workerCommand)
+        state = self.check("matplotlib")["matplotlib"]
         self.assertTrue(state.isUsable)
         self.assertRegex(state.version, r"^\d+\.\d+")
 
 
-class VersionTest(unittest.TestCase):
+class TextsTest(unittest.TestCase):
+    def test_version_of_pytorch_names_its_build(self):
+        for version, text in (
+            ("2.13.0+cpu", "PyTorch 2.13.0 (CPU)"),
+            ("2.13.0+cu128", "PyTorch 2.13.0 (CUDA 12.8)"),
+            ("2.13.0+rocm6.2", "PyTorch 2.13.0 (ROCM6.2)"),
+            ("2.13.0", "PyTorch 2.13.0"),
+        ):
+            self.assertEqual(PackageState("torch", "usable", version).text, text)
+
+    def test_packages_have_the_names_by_which_they_are_installed(self):
+        self.assertEqual(PackageState("yaml", "missing").text, "pyyaml is not installed")
+
     def test_versions_are_compared_by_their_numbers(self):
         for version, minimum, older in (
             ("2.13.0+cpu", "2.2", False),
@@ -152,23 +177,7 @@ class VersionTest(unittest.TestCase):
             ("unknown", "1.0", False),
         ):
             with self.subTest(version, minimum=minimum):
-                self.assertEqual(package_probe.is_older(version, minimum), older)
-
-    def test_probe_needs_nothing_but_the_standard_library(self):
-        import subprocess
-
-        code = (
-            f"import sys; sys.path.insert(0, {LIBRARY_FOLDER!r}); "
-            f"sys.modules['numpy'] = None; {PROBE}"
-        )
-        run = subprocess.run(
-            [sys.executable, "-c", code, "json", "json", "json", "1"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ},
-        )
-        self.assertIn('"state": "usable"', run.stdout, run.stderr)
+                self.assertEqual(is_older(version, minimum), older)
 
 
 if __name__ == "__main__":

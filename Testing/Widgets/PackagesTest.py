@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-import tempfile
+import tomllib
 import types
 import unittest
 import urllib.parse
@@ -14,8 +14,17 @@ from unittest import mock
 
 import slicer
 from MRISuperResLib.widgets import packages
-from MRISuperResLib.widgets.package_check import PackageState
+from MRISuperResLib.widgets.packages import PackageState
+from MRISuperResLib.worker.packages import (
+    ALL,
+    CHECKPOINT_REQUIREMENTS,
+    PERCEPTUAL_REQUIREMENTS,
+    REQUIREMENTS,
+    TRAINING_REQUIREMENTS,
+)
 from panel_testing import answer_next, shown_dialogs
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 class PackagesTestCase(unittest.TestCase):
@@ -36,7 +45,14 @@ class PackagesTestCase(unittest.TestCase):
             ),
         )
         self.replace(slicer.util, "pip_install", self.pipInstall)
-        self.addCleanup(packages.setWheelFolder, "")
+        self.use_variables()
+
+    def use_variables(self, **variables):
+        """Set the variables of pip."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        patch = mock.patch.dict(os.environ, kept | variables, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def replace(self, owner, name, double):
         patch = mock.patch.dict(vars(owner), {name: double})
@@ -52,34 +68,40 @@ class PackagesTestCase(unittest.TestCase):
         self.addCleanup(patch.stop)
         self.present.add(name)
 
-    def check(self, wanted):
+    def check(self, names):
         """Return the states that a child process would find."""
         return {
             name: PackageState(
                 name,
-                "1.0",
                 "missing"
                 if name not in self.present
                 else "broken"
                 if name in self.broken
                 else "usable",
+                "1.0",
                 self.broken.get(name, ""),
             )
-            for name in wanted
+            for name in names
         }
 
-    def pipInstall(self, arguments):
-        """Record the constraints, and mark the packages as installed and repaired."""
-        place = arguments.index("--constraint")
-        with open(arguments[place + 1]) as file:
-            self.constraintFile, self.constraints = (
-                file.name,
-                dict(line.strip().split("==") for line in file),
+    def read_constraints(self):
+        """Keep the {package: version} that pip would read."""
+        self.constraint_file = Path(
+            urllib.request.url2pathname(
+                urllib.parse.urlsplit(os.environ["PIP_CONSTRAINT"].split()[-1]).path
             )
-        self.calls.append(arguments[:place] + arguments[place + 2 :])
-        requirements = [argument for argument in self.calls[-1] if ">=" in argument]
+        )
+        self.constraints = dict(
+            line.split("==") for line in self.constraint_file.read_text().splitlines()
+        )
+
+    def pipInstall(self, arguments):
+        """Mark the packages as installed and repaired."""
+        self.read_constraints()
+        self.calls.append(arguments)
+        requirements = [argument for argument in arguments if ">=" in argument]
         self.installed += requirements
-        names = [name for name, requirement in packages.ALL.items() if requirement in requirements]
+        names = [name for name, requirement in ALL.items() if requirement in requirements]
         self.present.update(names)
         if "--force-reinstall" in arguments:
             for name in names:
@@ -132,12 +154,7 @@ class PackagesTest(PackagesTestCase):
         class PyTorchUtilsLogic:
             def installTorch(self, askConfirmation, torchVersionRequirement):
                 test.byPyTorchUtils.append(("install", askConfirmation, torchVersionRequirement))
-                with open(
-                    urllib.request.url2pathname(
-                        urllib.parse.urlsplit(os.environ["PIP_CONSTRAINT"]).path
-                    )
-                ) as file:
-                    test.byPyTorchUtils.append(file.read())
+                test.read_constraints()
                 test.present.add("torch")
                 test.broken.pop("torch", None)
                 raise ImportError(
@@ -152,8 +169,8 @@ class PackagesTest(PackagesTestCase):
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
         self.assertEqual(self.byPyTorchUtils[0], ("install", False, ">=2.3"))
-        self.assertIn(f"numpy=={importlib.metadata.version('numpy')}", self.byPyTorchUtils[1])
-        self.assertNotIn("torch", self.byPyTorchUtils[1])
+        self.assertEqual(self.constraints["numpy"], importlib.metadata.version("numpy"))
+        self.assertNotIn("torch", self.constraints)
         self.assertEqual(
             [requirement.split(">=")[0] for requirement in self.installed], ["safetensors"]
         )
@@ -168,27 +185,60 @@ class PackagesTest(PackagesTestCase):
             ["uninstall", "install"],
         )
 
-    def test_newer_slicer_installs_by_its_packaging_module(self):
-        newer = []
-        self.provide("slicer.packaging", pip_install=newer.extend)
+    def test_pytorch_utils_is_not_used_without_a_network(self):
+        self.provide("PyTorchUtils")
+        self.use_variables(PIP_NO_INDEX="1", PIP_FIND_LINKS="/wheels")
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, "not installed"):  # this double installs nothing
-            packages.installPackages(["safetensors"])
-        self.assertEqual((newer[-1], self.installed), ("safetensors>=0.4", []))
+        self.assertTrue(packages.installPackages(["torch"]))
+        self.assertEqual(self.calls, [["torch>=2.3"]])
+
+    def test_newer_slicer_installs_by_its_packaging_module_after_the_one_question(self):
+        calls = []
+
+        def pip_ensure(requirements, **options):
+            self.read_constraints()
+            calls.append((requirements, options))
+            self.present.update(("torch", "safetensors"))
+
+        self.provide("slicer.packaging", pip_ensure=pip_ensure)
+        answer_next(True)
+        self.assertTrue(packages.installPackages(["torch", "safetensors"]))
+        ((requirements, options),) = calls
+        self.assertEqual(requirements, ["torch>=2.3", "safetensors>=0.4"])
+        self.assertEqual(options, {"prompt_install": False, "requester": "MRISuperRes"})
+        self.assertIn("numpy", self.constraints)
+        self.assertEqual(self.calls, [])
+
+    def test_newer_slicer_repairs_packages_that_its_packaging_module_regards_as_installed(self):
+        self.provide("slicer.packaging")
+        self.present.add("safetensors")
+        self.broken["safetensors"] = "DLL load failed"
+        answer_next(True)
+        self.assertTrue(packages.installPackages(["safetensors"]))
+        self.assertIn("--force-reinstall", self.calls[0])
+
+    def test_packages_are_those_of_the_python_package(self):
+        project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"]
+        self.assertLessEqual(set(REQUIREMENTS.values()), set(project["dependencies"]))
+        self.assertLessEqual(
+            set(TRAINING_REQUIREMENTS.values()), {*project["dependencies"], *extras["train"]}
+        )
+        self.assertEqual(set(CHECKPOINT_REQUIREMENTS.values()), set(extras["import"]))
 
     def test_installation_without_effect_is_an_error(self):
         self.replace(slicer.util, "pip_install", lambda requirements: None)
         answer_next(True)
         with self.assertRaisesRegex(
             RuntimeError,
-            "Installed, but not usable: torch not installed. Restart the application",
+            "Installed, but not usable: PyTorch is not installed. Restart the application",
         ):
             packages.installPackages(["torch"])
 
     def test_package_that_fails_to_import_after_installation_is_an_error(self):
         self.broken["safetensors"] = "DLL load failed"
         answer_next(True)
-        with self.assertRaisesRegex(RuntimeError, "safetensors broken \\(DLL load failed"):
+        with self.assertRaisesRegex(RuntimeError, "safetensors is broken \\(DLL load failed"):
             packages.installPackages(["safetensors"])
 
     def test_failure_of_pip_names_cause_and_action(self):
@@ -200,7 +250,7 @@ class PackagesTest(PackagesTestCase):
         answer_next(True)
         with self.assertRaisesRegex(
             RuntimeError,
-            r"safetensors could not be installed \(pip exit code 1\)\. Check the network, or set ",
+            r"safetensors could not be installed \(pip exit code 1\)\. Check the network and ",
         ):
             packages.installPackages(["safetensors"])
 
@@ -232,6 +282,20 @@ class PackagesTest(PackagesTestCase):
         self.assertIn(
             "numpy, scipy, SimpleITK, torch will keep their versions", shown_dialogs()[-1].text
         )
+
+    def test_constraints_of_the_user_are_kept(self):
+        ours = "https://example.org/ours.txt"
+        self.use_variables(PIP_CONSTRAINT=ours)
+        self.replace(
+            slicer.util,
+            "pip_install",
+            lambda arguments: self.present.update(os.environ["PIP_CONSTRAINT"].split()),
+        )
+        answer_next(True)
+        with self.assertRaises(RuntimeError):  # this double installs nothing
+            packages.installPackages(["safetensors"])
+        self.assertIn(ours, self.present)
+        self.assertEqual((len(self.present), os.environ["PIP_CONSTRAINT"]), (2, ours))
 
     def test_only_torch_is_announced_as_large(self):
         for names, isLarge in ((["torch"], True), (["safetensors"], False)):
@@ -266,66 +330,6 @@ class PackagesTest(PackagesTestCase):
         self.assertEqual((shown_dialogs(), self.calls), ([], []))
 
 
-class OfflineTest(PackagesTestCase):
-    """Installation from a folder of wheels."""
-
-    def setUp(self):
-        super().setUp()
-        self.folder = self.enterContext(tempfile.TemporaryDirectory(prefix="wheels of mine "))
-        Path(self.folder, "safetensors-0.5-py3-none-any.whl").touch()
-
-    def test_wheel_folder_keeps_pip_off_the_network(self):
-        packages.setWheelFolder(self.folder)
-        answer_next(True)
-        packages.installPackages(["torch", "safetensors"])
-        self.assertEqual(
-            self.calls,
-            [["--no-index", "--find-links", self.folder, "torch>=2.3", "safetensors>=0.4"]],
-        )
-        self.assertIn(
-            f"They will be installed from the folder {self.folder}.", shown_dialogs()[0].text
-        )
-
-    def test_extension_pytorch_is_not_used_offline(self):
-        self.provide("PyTorchUtils")
-        packages.setWheelFolder(self.folder)
-        answer_next(True)
-        self.assertTrue(packages.installPackages(["torch"]))
-
-    def test_environment_variable_sets_the_wheel_folder_unless_the_panel_does(self):
-        with mock.patch.dict(os.environ, {packages.WHEELS_VARIABLE: self.folder}):
-            self.assertEqual(packages.wheelFolder(), self.folder)
-            packages.setWheelFolder("/elsewhere")
-            self.assertEqual(packages.wheelFolder(), "/elsewhere")
-        packages.setWheelFolder("")
-        self.assertEqual(packages.wheelFolder(), "")
-
-    def test_folder_without_wheels_is_an_error_before_the_question(self):
-        for folder in (
-            os.path.join(self.folder, "gone"),
-            self.enterContext(tempfile.TemporaryDirectory()),
-        ):
-            packages.setWheelFolder(folder)
-            with self.assertRaisesRegex(
-                RuntimeError, f"No wheel .* in the folder {folder}. Choose another folder"
-            ):
-                packages.installPackages(["safetensors"])
-        self.assertEqual(shown_dialogs(), [])
-
-    def test_offline_failure_of_pip_names_the_folder(self):
-        packages.setWheelFolder(self.folder)
-        self.replace(
-            slicer.util,
-            "pip_install",
-            mock.Mock(side_effect=subprocess.CalledProcessError(1, ["pip"])),
-        )
-        answer_next(True)
-        with self.assertRaisesRegex(
-            RuntimeError, f"Add their wheels and those of their dependencies to {self.folder}"
-        ):
-            packages.installPackages(["torch"])
-
-
 class TrainingTest(PackagesTestCase):
     def setUp(self):
         super().setUp()
@@ -354,9 +358,7 @@ class PerceptualTest(PackagesTestCase):
 
     def test_packages_of_niqe_are_required_for_niqe_only(self):
         self.assertEqual(packages.missingPackages(), [])
-        self.assertEqual(
-            packages.missingPackages(perceptual=True), list(packages.PERCEPTUAL_REQUIREMENTS)
-        )
+        self.assertEqual(packages.missingPackages(perceptual=True), list(PERCEPTUAL_REQUIREMENTS))
 
     def test_question_shows_the_license_of_pyiqa(self):
         answer_next(True)
@@ -373,7 +375,7 @@ class PerceptualTest(PackagesTestCase):
     def test_pyiqa_is_installed_without_its_dependencies(self):
         answer_next(True)
         packages.installPackages(packages.missingPackages(perceptual=True))
-        self.assertEqual(self.calls[0], ["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]])
+        self.assertEqual(self.calls[0], ["--no-deps", PERCEPTUAL_REQUIREMENTS["pyiqa"]])
         self.assertNotIn("pyiqa", " ".join(self.calls[1]))
 
     def test_package_without_metadata_has_no_constraint(self):
@@ -381,13 +383,13 @@ class PerceptualTest(PackagesTestCase):
             answer_next(True)
             packages.installPackages(packages.missingPackages(perceptual=True))
         self.assertEqual(list(self.constraints), ["numpy"])
-        self.assertFalse(os.path.exists(self.constraintFile))
+        self.assertFalse(self.constraint_file.exists())
 
     def test_only_missing_packages_are_installed(self):
-        self.present.update(set(packages.PERCEPTUAL_REQUIREMENTS) - {"pyiqa"})
+        self.present.update(set(PERCEPTUAL_REQUIREMENTS) - {"pyiqa"})
         answer_next(True)
         self.assertTrue(packages.installPackages(packages.missingPackages(perceptual=True)))
-        self.assertEqual(self.calls, [["--no-deps", packages.PERCEPTUAL_REQUIREMENTS["pyiqa"]]])
+        self.assertEqual(self.calls, [["--no-deps", PERCEPTUAL_REQUIREMENTS["pyiqa"]]])
 
     def test_missing_torch_is_installed_with_pyiqa(self):
         self.present.clear()

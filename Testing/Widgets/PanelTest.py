@@ -23,7 +23,7 @@ from module_helpers import (
     wait_for_end,
 )
 from MRISuperResLib.widgets.models import benefit
-from MRISuperResLib.widgets.package_check import PackageState
+from MRISuperResLib.widgets.packages import PackageState
 from MRISuperResLib.scene.parameters import Device, Scale, SliceDirection
 from MRISuperResLib.scene.tasks import TaskState
 from panel_testing import (
@@ -471,7 +471,7 @@ class MissingPackagesTest(PanelTestCase):
             (
                 "checkPackages",
                 lambda wanted: {
-                    each: PackageState(each, "", "missing" if each in self.missing else "usable")
+                    each: PackageState(each, "missing" if each in self.missing else "usable")
                     for each in wanted
                 },
             ),
@@ -514,7 +514,7 @@ class MissingPackagesTest(PanelTestCase):
         answer_next(True)
         with (
             mock.patch("MRISuperResLib.widgets.packages._pipInstall"),
-            expect_error("Installed, but not usable: torch not installed"),
+            expect_error("Installed, but not usable: PyTorch is not installed"),
         ):
             task = self.apply()
             self.assert_idle(task, TaskState.FAILED, "PyTorch is missing.")

@@ -47,7 +47,7 @@ class LabelsTest(unittest.TestCase):
             if widget.get("class") in LABELED and widget.get("name") not in FREE_TEXTS
         ]
         texts = [text for text in texts if text]
-        self.assertGreater(len(texts), 40)
+        self.assertGreater(len(texts), 30)
         for text in texts:
             with self.subTest(text):
                 self.assertLessEqual(len(text.split()), MAX_WORDS)

@@ -123,7 +123,9 @@ class WorkerFuzzTest(unittest.TestCase):
 
     @settings(max_examples=60, deadline=None)
     @given(
-        st.sampled_from(("install", "import")), st.sampled_from(("id", "path", "name")), ANYTHING
+        st.sampled_from(("install", "import")),
+        st.sampled_from(("id", "path", "name")),
+        ANYTHING,
     )
     @example("import", "name", "")
     def test_model_request_with_one_invalid_field_is_answered_once(self, kind, field, value):

@@ -1,5 +1,6 @@
 """The worker as a process: its answers, and its end."""
 
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -195,10 +196,17 @@ class ModelTest(WorkerTestCase):
         self.worker.upsample("two", options={"model": "mine", "device": "cpu"})
         self.assertEqual(self.worker.end_of_job()["provenance"]["model"]["name"], "mine")
 
+    def test_package_is_checked_by_importing_it(self):
+        event = self.add("check", name="matplotlib")
+        self.assertEqual((event["state"], event["reason"]), ("usable", ""))
+        self.assertEqual(event["version"], importlib.metadata.version("matplotlib"))
+        self.assert_works(self.worker)
+
     def test_request_without_its_path_or_name_is_refused(self):
         for request, fields, words in (
             ("install", {}, "path"),
             ("import", {"path": "x.pth"}, "name"),
+            ("check", {}, "name"),
         ):
             event = self.add(request, **fields)
             self.assertEqual((event["event"], event["kind"]), ("error", "request"))

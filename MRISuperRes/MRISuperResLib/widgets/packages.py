@@ -1,16 +1,17 @@
-"""Python packages of the worker process: which are missing or broken, and their installation."""
+"""Python packages of the worker process: checks in a child process, installation by Slicer."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import qt
@@ -18,52 +19,27 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.methods.registry import MIN_TORCH
-from ..worker.package_probe import installed_version, is_older
-from .package_check import checkPackages
-
-REQUIREMENTS = {"torch": f"torch>={MIN_TORCH}", "safetensors": "safetensors>=0.4"}
-
-PERCEPTUAL_REQUIREMENTS = {
-    "torchvision": "torchvision>=0.18",
-    "cv2": "opencv-python-headless>=4.5",
-    "yaml": "pyyaml>=6.0",
-    "requests": "requests>=2.28",
-    "tqdm": "tqdm>=4.60",
-    "huggingface_hub": "huggingface_hub>=0.20",
-    "pyiqa": "pyiqa>=0.1.13",
-}
-"""For NIQE and PI: pyiqa and what it imports for them. Its other 60 dependencies are not used."""
-
-TRAINING_REQUIREMENTS = {
-    "accelerate": "accelerate>=1.0",
-    "matplotlib": "matplotlib>=3.8",
-    "nibabel": "nibabel>=5.2",
-    "psutil": "psutil>=5.9",
-}
-
-CHECKPOINT_REQUIREMENTS = {"torchvision": "torchvision>=0.18", "spandrel": "spandrel>=0.4"}
-
-PURPOSES = (
-    (_("networks"), REQUIREMENTS),
-    (_("NIQE, PI"), PERCEPTUAL_REQUIREMENTS),
-    (_("training"), TRAINING_REQUIREMENTS),
-    (_("import"), CHECKPOINT_REQUIREMENTS),
+from ..logic import EventLoop
+from ..worker.client import WorkerProcess
+from ..worker.packages import (
+    ALL,
+    BROKEN,
+    CHECKPOINT_REQUIREMENTS,
+    MISSING,
+    OLD,
+    PERCEPTUAL_REQUIREMENTS,
+    REQUIREMENTS,
+    TRAINING_REQUIREMENTS,
+    USABLE,
+    installed_version,
+    is_older,
 )
-ALL = {
-    name: requirement
-    for _purpose, requirements in PURPOSES
-    for name, requirement in requirements.items()
-}
-IMPORTED_MODULES = {"pyiqa": "pyiqa.archs.niqe_arch"}
-"""Module to import of a package, if it is not the package itself."""
 
 KEPT = ("numpy", "scipy", "SimpleITK", "torch")
 """Never replaced by another version, because the application or other extensions rely on them."""
 
-WHEELS_VARIABLE = "MRISUPERRES_WHEELS"
-"""Environment variable: folder of wheels to install from. The folder set in the panel has priority.
-"""
-WHEELS_SETTING = "MRISuperRes/WheelFolder"
+IMPORT_TIMEOUT = 120000
+"""Time for the import of one package, ms: the first import of torch may take a minute."""
 
 
 def missingPackages(
@@ -94,28 +70,8 @@ def unusablePackages() -> list[str]:
     Takes seconds, so it is called only after a task has failed.
     """
     return missingPackages() or [
-        name for name, state in checkPackages(probes(REQUIREMENTS)).items() if not state.isUsable
+        name for name, state in checkPackages(REQUIREMENTS).items() if not state.isUsable
     ]
-
-
-def purposesOf(name: str) -> str:
-    """Return what a package is for, such as "NIQE, PI"."""
-    return ", ".join(purpose for purpose, requirements in PURPOSES if name in requirements)
-
-
-def probes(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return {package: (module to import, requirement)} for a PackageCheck."""
-    return {name: (IMPORTED_MODULES.get(name, name), ALL[name]) for name in names}
-
-
-def wheelFolder() -> str:
-    """Return the folder of wheels to install from; empty for an installation from the network."""
-    return qt.QSettings().value(WHEELS_SETTING, "") or os.environ.get(WHEELS_VARIABLE, "")
-
-
-def setWheelFolder(folder: str) -> None:
-    """Set the folder of wheels to install from; empty to install from the network."""
-    qt.QSettings().setValue(WHEELS_SETTING, folder)
 
 
 def _exists(name: str) -> bool:
@@ -135,21 +91,29 @@ def installPackages(names: Iterable[str]) -> bool:
         RuntimeError: A package cannot be installed or imported.
     """
     names = list(names)
-    _checkTorchVersion(names)
-    arguments = _wheelArguments()
+    version = installed_version("torch")
+    if "torch" in names and is_older(version, MIN_TORCH):
+        raise RuntimeError(
+            _(
+                "PyTorch {version} is installed, but {minimum} or later is required. It is not "
+                "replaced, because other extensions may use it. Uninstall it (module PyTorch "
+                'Utils, or slicer.util.pip_uninstall("torch")) and try again.'
+            ).format(version=version, minimum=MIN_TORCH)
+        )
     if not slicer.util.confirmOkCancelDisplay(_question(names), _("MRISuperRes")):
         return False
-    with _constraints(excluded=names) as constraints:
-        try:
-            _install(list(names), [*arguments, "--constraint", constraints], bool(arguments))
-        except subprocess.CalledProcessError as error:
-            raise RuntimeError(_failure(names, error.returncode)) from error
+    try:
+        with _constraints(excluded=names):
+            _install(names)
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(
+            _(
+                "{names} could not be installed (pip exit code {code}). Check the network and the "
+                "application log. Without a network, see Troubleshooting in the documentation."
+            ).format(names=", ".join(names), code=error.returncode)
+        ) from error
     importlib.invalidate_caches()
-    unusable = [
-        f"{state.name} {state.text()}"
-        for state in checkPackages(probes(names)).values()
-        if not state.isUsable
-    ]
+    unusable = [state.text for state in checkPackages(names).values() if not state.isUsable]
     if unusable:
         raise RuntimeError(
             _(
@@ -160,61 +124,13 @@ def installPackages(names: Iterable[str]) -> bool:
     return True
 
 
-def _install(names: list[str], options: list[str], isOffline: bool) -> None:
-    if "torch" in names and not isOffline and _exists("PyTorchUtils"):
-        # the extension PyTorch selects the build for the graphics driver
-        import PyTorchUtils
-
-        logic = PyTorchUtils.PyTorchUtilsLogic()
-        if _exists("torch"):
-            logic.uninstallTorch()
-        # It starts pip itself, hence the variable, whose paths must not contain spaces. It imports
-        # torch in this process, which proves nothing about the worker.
-        with (
-            _environment(PIP_CONSTRAINT=Path(options[-1]).as_uri()),
-            suppress(ImportError, OSError),
-        ):
-            logic.installTorch(
-                askConfirmation=False, torchVersionRequirement=ALL["torch"].removeprefix("torch")
-            )
-        names.remove("torch")
-    alone = [name for name in names if name == "pyiqa" or _exists(name)]
-    for name in alone:  # a broken package is replaced alone, its dependencies follow
-        repair = ["--force-reinstall"] if _exists(name) else []
-        _pipInstall([*options, "--no-deps", *repair, ALL[name]])
-    rest = [ALL[name] for name in names if name != "pyiqa"]
-    if rest:
-        _pipInstall([*options, *rest])
-
-
-def _checkTorchVersion(names: list[str]) -> None:
-    version, minimum = installed_version("torch"), REQUIREMENTS["torch"].split(">=")[1]
-    if "torch" in names and is_older(version, minimum):
-        raise RuntimeError(
-            _(
-                "PyTorch {version} is installed, but {minimum} or later is required. It is not "
-                "replaced, because other extensions may use it. Uninstall it (module PyTorch "
-                'Utils, or slicer.util.pip_uninstall("torch")) and try again.'
-            ).format(version=version, minimum=minimum)
-        )
-
-
 def _question(names: list[str]) -> str:
-    folder = wheelFolder()
-    if folder:
-        source = _("from the folder {folder}").format(folder=folder)
-    elif "torch" in names:
-        source = _("from the network (PyTorch: up to several GB)")
-    else:
-        source = _("from the network")
     text = _(
         "MRISuperRes needs the Python packages {names}, which are missing or unusable. "
-        "They will be installed {source}. {kept} will keep their versions. "
-    ).format(
-        names=", ".join(names),
-        source=source,
-        kept=", ".join(name for name in KEPT if name not in names),
-    )
+        "{kept} will keep their versions. "
+    ).format(names=", ".join(names), kept=", ".join(name for name in KEPT if name not in names))
+    if "torch" in names:
+        text += _("PyTorch takes up to several GB. ")
     if "pyiqa" in names:
         text += _(
             "NIQE and PI are computed by pyiqa. Its license, PolyForm Noncommercial 1.0.0, allows "
@@ -224,68 +140,156 @@ def _question(names: list[str]) -> str:
     return text + _("Install them now?")
 
 
-def _failure(names: list[str], code: int) -> str:
-    if wheelFolder():
-        action = _("Add their wheels and those of their dependencies to {folder}").format(
-            folder=wheelFolder()
-        )
+def _install(names: list[str]) -> None:
+    # the extension PyTorch selects the build for the graphics driver, on the network only
+    if "torch" in names and _exists("PyTorchUtils") and not os.environ.get("PIP_NO_INDEX"):
+        import PyTorchUtils
+
+        logic = PyTorchUtils.PyTorchUtilsLogic()
+        if _exists("torch"):
+            logic.uninstallTorch()
+        # it imports torch in this process, which proves nothing about the worker
+        with suppress(ImportError, OSError):
+            logic.installTorch(askConfirmation=False, torchVersionRequirement=f">={MIN_TORCH}")
+        names = [name for name in names if name != "torch"]
+    broken = [name for name in names if _exists(name)]
+    for name in broken:
+        # pip regards it as installed: replace it alone, then install what it depends on
+        slicer.util.pip_install(["--no-deps", "--force-reinstall", ALL[name]])
+        if name != "pyiqa":
+            slicer.util.pip_install([ALL[name]])
+    missing = [name for name in names if name not in broken]
+    if "pyiqa" in missing:
+        missing.remove("pyiqa")
+        slicer.util.pip_install(["--no-deps", ALL["pyiqa"]])
+    if missing:
+        _pipInstall([ALL[name] for name in missing])
+
+
+def _pipInstall(requirements: list[str]) -> None:
+    if _exists("slicer.packaging"):  # Slicer 5.12 and later
+        from slicer.packaging import pip_ensure
+
+        pip_ensure(requirements, prompt_install=False, requester="MRISuperRes")
     else:
-        action = _("Check the network, or set a wheel folder in the section Packages")
-    return _(
-        "{names} could not be installed (pip exit code {code}). {action}. "
-        "See the application log for details."
-    ).format(names=", ".join(names), code=code, action=action)
-
-
-def _wheelArguments() -> list[str]:
-    """Return the arguments of pip for an installation from the wheel folder."""
-    folder = wheelFolder()
-    if not folder:
-        return []
-    if not any(Path(folder).glob("*.whl")):
-        raise RuntimeError(
-            _(
-                "No wheel (.whl) in the folder {folder}. "
-                "Choose another folder, or none to install from the network."
-            ).format(folder=folder)
-        )
-    return ["--no-index", "--find-links", folder]
+        slicer.util.pip_install(requirements)
 
 
 @contextmanager
-def _constraints(excluded: list[str]) -> Iterator[str]:
-    """Yield the path of a pip constraints file that pins the installed versions of `KEPT`."""
+def _constraints(excluded: list[str]) -> Iterator[None]:
+    """Make every pip that is started meanwhile keep the installed versions of `KEPT`."""
+    versions = {name: installed_version(name) for name in KEPT if name not in excluded}
+    before = os.environ.get("PIP_CONSTRAINT")
     os.makedirs(slicer.app.temporaryPath, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="MRISuperRes-", suffix=".txt", dir=slicer.app.temporaryPath, delete=False
-    ) as file:
-        versions = {name: installed_version(name) for name in KEPT if name not in excluded}
+    with tempfile.TemporaryDirectory(prefix="MRISuperRes-", dir=slicer.app.temporaryPath) as folder:
+        file = Path(folder, "constraints.txt")
         # pip leaves packages without metadata alone
-        file.writelines(f"{name}=={version}\n" for name, version in versions.items() if version)
-    try:
-        yield file.name
-    finally:
-        os.remove(file.name)
+        file.write_text("".join(f"{name}=={text}\n" for name, text in versions.items() if text))
+        # PyTorchUtils starts pip itself, hence the variable; spaces separate its parts
+        os.environ["PIP_CONSTRAINT"] = f"{before or ''} {file.resolve().as_uri()}".strip()
+        try:
+            yield
+        finally:
+            del os.environ["PIP_CONSTRAINT"]
+            if before is not None:
+                os.environ["PIP_CONSTRAINT"] = before
 
 
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for the child processes started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+@dataclass(frozen=True)
+class PackageState:
+    """Result of the check of one package.
+
+    Attributes:
+        name: Name of the package.
+        state: State, see `worker.packages`.
+        version: Installed version; empty if unknown.
+        reason: Why a broken package cannot be imported.
+    """
+
+    name: str
+    state: str
+    version: str = ""
+    reason: str = ""
+
+    @property
+    def isUsable(self) -> bool:
+        """True if the package can be imported and is recent enough."""
+        return self.state == USABLE
+
+    @property
+    def text(self) -> str:
+        """Name and state, such as "PyTorch 2.13.0 (CPU)" or "PyTorch is not installed"."""
+        name = "PyTorch" if self.name == "torch" else ALL[self.name].partition(">=")[0]
+        version, _plus, build = self.version.partition("+")
+        build = re.sub(r"^CU(\d+)(\d)$", r"CUDA \1.\2", build.upper())
+        return {
+            USABLE: f"{name} {version} ({build})" if build else f"{name} {version}",
+            MISSING: _("{name} is not installed"),
+            OLD: _("{name} {version} is too old"),
+            BROKEN: _("{name} is broken ({reason})"),
+        }[self.state].format(name=name, version=version, reason=self.reason)
 
 
-def _pipInstall(arguments: list[str]) -> None:
-    if _exists("slicer.packaging"):  # Slicer 5.12: shows progress
-        from slicer.packaging import pip_install
-    else:
-        from slicer.util import pip_install
-    pip_install(arguments)
+class PackageCheck:
+    """Imports of packages in a process of their own, one after the other.
+
+    A package that ends the process, or whose import does not end, counts as broken.
+
+    Args:
+        names: Names of the packages.
+        onDone: Called at the end with {name: PackageState}, unless the check was stopped.
+    """
+
+    def __init__(
+        self, names: Iterable[str], onDone: Callable[[dict[str, PackageState]], None]
+    ) -> None:
+        self._waiting, self._states, self._onDone = list(names), {}, onDone
+        self._worker = WorkerProcess()
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self._worker.cancel)
+        self._checkNext()
+
+    def stop(self) -> None:
+        """End the process; `onDone` is not called any more."""
+        self._onDone = None
+        self._timer.stop()
+        self._worker.cleanup()
+
+    def _checkNext(self):
+        name = self._waiting[0]
+        self._timer.start(IMPORT_TIMEOUT)
+        self._worker.run({"request": "check", "id": name, "name": name}, self._onEvent)
+
+    def _onEvent(self, event):
+        self._timer.stop()
+        name = self._waiting.pop(0)
+        if event["event"] == "result":
+            state = PackageState(name, event["state"], event["version"], event["reason"])
+        else:
+            reason = event.get("message", _("the import timed out")).partition(". ")[0]
+            state = PackageState(name, BROKEN, reason=reason)
+        self._states[name] = state
+        if self._waiting and self._onDone:
+            self._checkNext()
+        else:
+            qt.QTimer.singleShot(0, self._finish)  # outside of the signals of the process
+
+    def _finish(self):
+        onDone = self._onDone
+        self.stop()
+        if onDone:
+            onDone(self._states)
+
+
+def checkPackages(names: Iterable[str]) -> dict[str, PackageState]:
+    """Return the states of packages; the application repaints meanwhile but takes no input."""
+    loop, states = EventLoop(), {}
+
+    def take(result):
+        states.update(result)
+        loop.quit()
+
+    check = PackageCheck(names, take)  # noqa: F841 - must live until the end
+    loop.run(takesInput=False)
+    return states

@@ -1,24 +1,21 @@
-"""Section of the panel that shows, installs and repairs the Python packages."""
+"""Section of the panel that shows and installs the Python packages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
-from . import packages
-from .package_check import PackageCheck
-
-NAME, VERSION, REQUIRED, STATE, PURPOSE = range(5)
-"""Columns of the table."""
+from ..worker.packages import ALL, MISSING, REQUIREMENTS
+from .packages import PackageCheck, installPackages
 
 
 class PackagesPanel:
-    """Table of packages with check marks, and the buttons to check and install them.
+    """Status of the packages, and a button that installs them if they are unusable, or checks them.
 
-    Packages are checked when the section is opened for the first time.
+    Packages are checked when the tab is opened, until they are usable. Missing optional packages
+    are offered by the tasks that need them.
 
     Args:
         ui: Widgets of the panel.
@@ -27,17 +24,12 @@ class PackagesPanel:
     """
 
     def __init__(self, ui, isBusy: Callable[[], bool], onInstalled: Callable[[], None]) -> None:
-        self._ui, self._isBusy, self._onInstalled = ui, isBusy, onInstalled
-        self._check = None
-        self._states = {}
-        self._fillTable()
-        ui.packagesCollapsibleButton.collapsed = True
-        ui.wheelFolderLineEdit.currentPath = packages.wheelFolder()
-        ui.wheelFolderLineEdit.connect("currentPathChanged(QString)", self._onFolderChanged)
-        ui.packagesCollapsibleButton.connect("contentsCollapsed(bool)", self._onCollapsed)
-        ui.packagesTable.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
-        ui.checkPackagesButton.connect("clicked(bool)", self.check)
-        ui.installPackagesButton.connect("clicked(bool)", self._onInstall)
+        self._button, self._label = ui.packagesButton, ui.packagesLabel
+        self._isBusy, self._onInstalled = isBusy, onInstalled
+        self._check, self._states = None, {}
+        self._tab = ui.tabs.indexOf(ui.modelsTab)
+        ui.tabs.connect("currentChanged(int)", self._onTabChanged)
+        self._button.connect("clicked(bool)", self._onButton)
         self._update()
 
     @property
@@ -46,12 +38,12 @@ class PackagesPanel:
         return self._check is not None
 
     @property
-    def chosen(self) -> list[str]:
-        """Names of the packages that are checked in the table."""
+    def unusable(self) -> list[str]:
+        """Names of the packages to install or repair."""
         return [
             name
-            for row, name in enumerate(packages.ALL)
-            if self._ui.packagesTable.item(row, NAME).checkState() == qt.Qt.Checked
+            for name, state in self._states.items()
+            if not state.isUsable and (name in REQUIREMENTS or state.state != MISSING)
         ]
 
     def cleanup(self) -> None:
@@ -60,117 +52,62 @@ class PackagesPanel:
             self._check.stop()
             self._check = None
 
-    def check(self, checked: bool = False) -> None:
+    def check(self) -> None:
         """Check all packages in the background."""
         if not self.isChecking:
-            self._check = PackageCheck(packages.probes(packages.ALL), self._onChecked)
+            self._check = PackageCheck(ALL, self._onChecked)
             self._update()
 
-    def _onCollapsed(self, collapsed):
-        if not collapsed and not self._states:
+    def _onTabChanged(self, current):
+        if current == self._tab and (self.unusable or not self._states):
             self.check()
 
     def _onChecked(self, states):
         self._check, self._states = None, states
-        blocked = self._ui.packagesTable.blockSignals(True)
-        for row, (name, state) in enumerate((name, states[name]) for name in packages.ALL):
-            self._set(row, VERSION, state.version or "–")
-            self._set(row, STATE, state.word(), state.text())
-            isChosen = name in packages.REQUIREMENTS and not state.isUsable
-            self._ui.packagesTable.item(row, NAME).setCheckState(
-                qt.Qt.Checked if isChosen else qt.Qt.Unchecked
-            )
-        self._ui.packagesTable.blockSignals(blocked)
-        self._ui.packagesTable.resizeRowsToContents()
         self._update()
 
-    def _onItemChanged(self, item):
-        names = list(packages.ALL)
-        if names[item.row()] == "pyiqa" and item.checkState() == qt.Qt.Checked:
-            # pyiqa is installed without its dependencies
-            for name in packages.PERCEPTUAL_REQUIREMENTS:
-                if name in self._states and not self._states[name].isUsable:
-                    self._ui.packagesTable.item(names.index(name), NAME).setCheckState(
-                        qt.Qt.Checked
-                    )
-        self._update()
-
-    def _onFolderChanged(self, folder):
-        packages.setWheelFolder(folder.strip())
-
-    def _onInstall(self, checked=False):
+    def _onButton(self, checked=False):
+        if not self.unusable:
+            self.check()
+            return
         with slicer.util.tryWithErrorDisplay(_("The packages could not be installed.")):
             if self._isBusy():
                 raise RuntimeError(
                     _("The packages are in use. Cancel the running task, or wait for its end.")
                 )
             try:
-                if packages.installPackages(self.chosen):
+                if installPackages(self.unusable):
                     self._onInstalled()
             finally:
                 self.check()
 
     def _update(self):
-        ui, table = self._ui, self._ui.packagesTable
-        ui.checkPackagesButton.enabled = not self.isChecking
-        table.enabled = not self.isChecking
-        ui.installPackagesButton.enabled = bool(self.chosen) and not self.isChecking
-        ui.installPackagesButton.toolTip = (
-            _("Install the checked packages, after a question")
-            if self.chosen
-            else _("Check the packages to install or repair.")
+        self._label.text = self._status()
+        self._button.enabled = not self.isChecking
+        self._button.text = _("Install packages") if self.unusable else _("Check packages")
+        self._button.toolTip = (
+            _("Install or repair the packages, after a question")
+            if self.unusable
+            else _("Check that the packages can be imported")
         )
-        ui.packagesStatusLabel.text = self._status()
 
     def _status(self):
-        if self.isChecking:
+        if self.isChecking or not self._states:
             return _("Checking packages …")
-        if not self._states:
-            return _("Not checked yet.")
-        unusable = [
-            self._states[name] for name in packages.REQUIREMENTS if not self._states[name].isUsable
-        ]
-        if unusable:
-            return _(
-                "Networks cannot run: {states}. Press “Install or repair”. "
-                "Interpolation needs no packages."
-            ).format(
-                states="; ".join(
-                    _("{name} is {state}").format(name=state.name, state=state.text())
-                    for state in unusable
+        if self.unusable:
+            problems = "; ".join(self._states[name].text for name in self.unusable)
+            if set(self.unusable).isdisjoint(REQUIREMENTS):
+                return _("{problems}. Upsampling with the shipped models is not affected.").format(
+                    problems=problems
                 )
+            return _("{problems}. Upsampling with networks needs PyTorch and safetensors.").format(
+                problems=problems
             )
-        return _("Networks can run. The other packages are optional.")
-
-    def _fillTable(self):
-        table = self._ui.packagesTable
-        table.setColumnCount(5)
-        table.setHorizontalHeaderLabels(
-            [_("Package"), _("Installed"), _("Required"), _("State"), _("Purpose")]
+        packages = ", ".join(self._states[name].text for name in REQUIREMENTS)
+        if all(state.isUsable for state in self._states.values()):
+            return _("All packages are installed: {packages} and {count} optional ones.").format(
+                packages=packages, count=len(self._states) - len(REQUIREMENTS)
+            )
+        return _("Networks can run: {packages}. Other packages are offered when needed.").format(
+            packages=packages
         )
-        table.verticalHeader().visible = False
-        table.wordWrap = False  # one line per package; tooltips show long texts
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(PURPOSE, qt.QHeaderView.Stretch)
-        table.setRowCount(len(packages.ALL))
-        for row, (name, requirement) in enumerate(packages.ALL.items()):
-            distribution, version = requirement.split(">=")
-            for column, text in (
-                (NAME, distribution),
-                (VERSION, ""),
-                (REQUIRED, _("≥ {version}").format(version=version)),
-                (STATE, ""),
-                (PURPOSE, packages.purposesOf(name)),
-            ):
-                self._set(row, column, text)
-            table.item(row, NAME).setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
-            table.item(row, NAME).setCheckState(qt.Qt.Unchecked)
-
-    def _set(self, row, column, text, toolTip=""):
-        item = self._ui.packagesTable.item(row, column)
-        if item is None:
-            item = qt.QTableWidgetItem()
-            item.setFlags(qt.Qt.ItemIsEnabled)
-            self._ui.packagesTable.setItem(row, column, item)
-        item.setText(text)
-        item.setToolTip(toolTip or text)

@@ -1,4 +1,4 @@
-"""Jobs of the worker: upsample and compare arrays in files; install and import models."""
+"""Jobs of the worker: upsample and compare arrays, install and import models, check packages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..core.methods.registry import MethodRegistry
 from ..core.options import ComparisonOptions, UpsamplingOptions
 from ..core.progress import CancelCheck, ProgressCallback
 from ..core.volume import Volume
+from .packages import check_package
 from .protocol import Request
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Jobs:
             "compare": self.compare,
             "install": install,
             "import": import_checkpoint,
+            "check": check_package,
         }
         return jobs[request["request"]]
 

@@ -7,6 +7,7 @@ Requests, with their fields:
     compare   id options input ijkToRAS output [folder]    `ComparisonOptions`; output: a folder
     install   id path                                      a model and its card
     import    id path name                                 a checkpoint, and a name for the model
+    check     id name                                      a package of `packages.ALL`
     cancel    id                                           cancels a waiting or running job
     stop                                                   ends the worker after earlier jobs
 
@@ -129,6 +130,7 @@ JOBS: dict[str, _Fields] = {
     "compare": _VOLUME_FIELDS,
     "install": {"id": _is_text, "path": _is_path},
     "import": {"id": _is_text, "path": _is_path, "name": _is_text},
+    "check": {"id": _is_text, "name": _is_text},
 }
 """Requests that are jobs, with the check of every field."""
 FIELDS: dict[str, _Fields] = {**JOBS, "cancel": {"id": _is_anything}, "stop": {}}
