@@ -267,6 +267,7 @@ class PanelTest(unittest.TestCase):
             with self.subTest(folder):
                 self.assertLess({f"{library.name}.{name}" for name in needed}, used)
                 self.assertEqual(import_status(used), 0)
+                self.assertEqual(import_status(used, ["scipy"]), 0, "its import takes a second")
 
 
 class PanelTestsTest(unittest.TestCase):

@@ -13,6 +13,7 @@ from MRISuperResLib.scene.comparison import nodes
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.comparison.nodes import ComparisonNodes
 from MRISuperResLib.scene.nodes import ijkToRAS
+from MRISuperResLib.scene.steps import finish
 from scene_helpers import AXES, corners_ras, make_volume, node_ids
 
 SIZE = (40, 36, 4)
@@ -266,7 +267,7 @@ class LifeTest(ComparisonNodesTest):
         fields, files = result_of(self.input, options)
         del files[fields["outputs"][-1]["file"]]
         with self.assertRaises(KeyError):
-            createComparison(self.input, options, fields, files.__getitem__, None, STORE)
+            finish(createComparison(self.input, options, fields, files.__getitem__, None, STORE))
         self.assertEqual((node_ids(), self.hierarchy.GetNumberOfItems()), (self.before, items))
 
     def test_deleted_nodes_are_missing_and_the_rest_is_usable(self):

@@ -10,6 +10,7 @@ from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.progress import Progress
 from MRISuperResLib.scene.comparison.builder import VolumeComparison
+from MRISuperResLib.scene.comparison.nodes import ComparisonNodes
 from MRISuperResLib.scene.nodes import ijkToRAS
 from MRISuperResLib.scene.tasks import Task, TaskState
 from scene_helpers import WorkerDouble, make_volume, node_ids
@@ -98,6 +99,28 @@ class ComparisonTaskTest(unittest.TestCase):
         self.worker.finish()
         self.assert_ended(task, TaskState.CANCELLED, "scene was closed")
         self.assert_nothing_was_added(task)
+
+    def test_end_while_the_result_is_added_leaves_the_scene_unchanged(self):
+        for end, reason in (
+            (lambda task: task.cancel(), "Cancelled"),
+            (lambda task: slicer.mrmlScene.RemoveNode(self.input), "input was deleted"),
+            (lambda task: slicer.mrmlScene.Clear(0), "scene was closed"),
+        ):
+            self.setUp()
+            task = self.start()
+            self.worker.isPaused = True
+            self.worker.finish()
+            self.assertTrue(task.isRunning)
+            for _step in range(3):
+                self.worker.later.pop()()
+            self.assertGreater(len(node_ids()), len(self.nodes))
+            self.assertEqual(ComparisonNodes.inScene(), [], "an incomplete one is not listed")
+            end(task)
+            self.worker.proceed()
+            self.assertEqual(self.worker.cancelCount, 0, "the worker may have another job")
+            self.nodes &= node_ids()  # the scene was closed, or the input is gone
+            self.assert_ended(task, TaskState.CANCELLED, reason)
+            self.assert_nothing_was_added(task)
 
     def test_incomplete_result_is_an_error_and_nothing_is_added(self):
         task = self.start()

@@ -16,7 +16,7 @@ from MRISuperResLib.scene.tasks import Task, TaskState
 from MRISuperResLib.scene.upsampling import VolumeUpsampling
 from scene_helpers import WorkerDouble, make_volume, node_ids
 
-IMAGE = "MRISuperResLib.scene.nodes._imageData"
+IMAGE = "MRISuperResLib.scene.nodes._emptyImage"
 
 
 class TaskFaultsTest(unittest.TestCase):
@@ -70,13 +70,13 @@ class TaskFaultsTest(unittest.TestCase):
     def test_out_of_memory_for_one_volume_of_a_comparison_leaves_none(self):
         from MRISuperResLib.scene import nodes
 
-        real, images = nodes._imageData, []
+        real, images = nodes._emptyImage, []
 
-        def image(array, scalarType):
-            images.append(array)
+        def image(shape, scalarType):
+            images.append(shape)
             if len(images) == 3:
                 raise MemoryError
-            return real(array, scalarType)
+            return real(shape, scalarType)
 
         self.assert_failed(
             self.compare(), "could not be added to the scene", mock.patch(IMAGE, image)

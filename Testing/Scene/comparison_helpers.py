@@ -11,6 +11,7 @@ from MRISuperResLib.core.methods.interpolation import InterpolationMethod
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.scene.comparison.builder import createComparison
 from MRISuperResLib.scene.nodes import volumeFromNode
+from MRISuperResLib.scene.steps import finish
 from MRISuperResLib.worker.jobs import Jobs
 
 METHODS = ("nearest", "bicubic", "bicubic+bp")
@@ -66,4 +67,4 @@ def make_comparison(node, methods=METHODS, transform=None, **settings):
     """Return the ComparisonNodes of a volume node."""
     options = ComparisonOptions(methods, **settings)
     fields, files = result_of(node, options)
-    return createComparison(node, options, fields, files.__getitem__, transform, STORE)
+    return finish(createComparison(node, options, fields, files.__getitem__, transform, STORE))

@@ -49,14 +49,24 @@ class WorkerDouble:
     """A double of a WorkerProcess that answers when the test says so."""
 
     def __init__(self):
-        self.isBusy = False
+        self.isBusy = self.isPaused = False
         self.request = self.cancelCount = None
+        self.later = []
 
     def run(self, request, onEvent):
         self.isBusy, self.request, self.cancelCount, self._onEvent = True, request, 0, onEvent
 
     def cancel(self):
         self.cancelCount += 1
+
+    def callLater(self, callback):
+        self.later.append(callback)
+        if not self.isPaused:
+            self.proceed()
+
+    def proceed(self):
+        while self.later:
+            self.later.pop(0)()
 
     def progress(self, done, total):
         progress = Progress(done, total, rate=2.0, remaining=1.0)

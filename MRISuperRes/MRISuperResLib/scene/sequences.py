@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
@@ -127,6 +128,7 @@ def addFrame(
     value: str,
     inputFrame: slicer.vtkMRMLScalarVolumeNode,
     volume: Volume,
+    image: vtk.vtkImageData,
 ) -> None:
     """Add a result to a sequence.
 
@@ -135,11 +137,12 @@ def addFrame(
         inputSequence: The sequence that was upsampled.
         value: Index value of the frame.
         inputFrame: The frame that was upsampled.
-        volume: The result, with its provenance, in the scalar type of the input frame.
+        volume: The result, with its provenance.
+        image: Its voxels, in the scalar type of the input frame.
     """
     node = slicer.vtkMRMLScalarVolumeNode()
     node.SetName(inputFrame.GetName())
-    fillFrame(node, inputFrame, volume)
+    fillFrame(node, inputFrame, volume, image)
     recordProvenance(node, inputSequence, volume.provenance)
     output.SetDataNodeAtValue(node, value)
 

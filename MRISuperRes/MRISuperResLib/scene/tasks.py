@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
@@ -20,6 +20,7 @@ from ..core.messages import Message
 from ..core.progress import Progress
 from ..worker.protocol import FOLDER_PREFIX
 from .descriptions import mergedMessages
+from .steps import Steps, Strategy
 
 if TYPE_CHECKING:
     from ..core.volume import Volume
@@ -59,55 +60,6 @@ class BackgroundTask:
         return self.state is TaskState.RUNNING
 
 
-class Strategy(Protocol):
-    """Part of a task that depends on its kind: inputs, requests and outputs.
-
-    A strategy belongs to one task. It keeps IDs of nodes, never nodes.
-    """
-
-    @property
-    def part(self) -> str:
-        """Input that is being processed, such as "Frame 2 of 5"; empty if there is only one."""
-        ...
-
-    @property
-    def result(self) -> Any:
-        """Output of a finished task, or None after it was removed from the scene."""
-        ...
-
-    def begin(self, inputNode: slicer.vtkMRMLNode) -> Volume:
-        """Check the input and return the first volume for the worker.
-
-        Raises:
-            SuperResolutionError: The input cannot be processed.
-        """
-        ...
-
-    def request(self, folder: str) -> dict[str, Any]:
-        """Return the fields of the worker's request, apart from the input."""
-        ...
-
-    def accept(
-        self,
-        event: dict[str, Any],
-        inputNode: slicer.vtkMRMLNode,
-        parentTransformNode: slicer.vtkMRMLTransformNode | None,
-    ) -> Volume | None:
-        """Process a result of the worker and return the next volume for it, if any.
-
-        The last result adds the output to the scene. An exception leaves the scene unchanged.
-        """
-        ...
-
-    def progress(self, progress: Progress) -> Progress:
-        """Return the progress of the whole task, given that of the current volume."""
-        ...
-
-    def end(self) -> None:
-        """Release resources of a running task."""
-        ...
-
-
 class Task(BackgroundTask):
     """A task that runs in the worker process.
 
@@ -144,6 +96,7 @@ class Task(BackgroundTask):
         self._worker, self._onProgress, self._onFinished = worker, onProgress, onFinished
         self._messages: list[tuple[str, list[Message]]] = []
         self._scene = slicer.mrmlScene
+        self._isAccepting = False
         self._inputId = inputNode.GetID()
         self._parentTransformId = (
             inputNode.GetTransformNodeID() if inputNode.IsA("vtkMRMLTransformableNode") else None
@@ -179,7 +132,8 @@ class Task(BackgroundTask):
         if self.isRunning and not self.isCancelling:
             self.isCancelling = True
             self.message = reason or _("Cancelled. Nothing was changed.")
-            self._worker.cancel()
+            if not self._isAccepting:
+                self._worker.cancel()
 
     def detach(self) -> None:
         """Drop both callbacks; the task itself continues."""
@@ -240,16 +194,23 @@ class Task(BackgroundTask):
             self._onResult(event)
 
     def _onResult(self, event: dict[str, Any]) -> None:
+        messages = [*self._inputMessages, *map(Message.from_dict, event["messages"])]
+        self._messages.append((self.part, messages))
+        self._isAccepting = True
+        self._accept(
+            self.strategy.accept(event, self.inputNode, self._node(self._parentTransformId))
+        )
+
+    def _accept(self, steps: Steps[Volume | None]) -> None:
+        """Take the next step of adding the result, unless the task was cancelled meanwhile."""
+        if self.isCancelling:
+            steps.close()
+            self._end(TaskState.CANCELLED, self.message)
+            return
         try:
-            messages = [*self._inputMessages, *map(Message.from_dict, event["messages"])]
-            self._messages.append((self.part, messages))
-            following = self.strategy.accept(
-                event, self.inputNode, self._node(self._parentTransformId)
-            )
-            self.messages = mergedMessages(self._messages)
-            if following is not None:
-                self._saveInput(following)
-                self._worker.run(self._request(following), self._onEvent)
+            next(steps)
+        except StopIteration as end:
+            self._onAccepted(end.value)
         except FileNotFoundError:
             logging.exception("MRISuperRes: the result is missing")
             self._fail(_("The result is missing from the temporary folder. Try again."))
@@ -265,8 +226,19 @@ class Task(BackgroundTask):
                 ),
             )
         else:
-            if following is None:
-                self._end(TaskState.FINISHED, "")
+            self._worker.callLater(lambda: self._accept(steps))
+
+    def _onAccepted(self, following: Volume | None) -> None:
+        self._isAccepting = False
+        self.messages = mergedMessages(self._messages)
+        if following is None:
+            self._end(TaskState.FINISHED, "")
+            return
+        try:
+            self._saveInput(following)
+            self._worker.run(self._request(following), self._onEvent)
+        except SuperResolutionError as error:
+            self._fail(str(error), error.kind)
 
     def _fail(self, message: str, kind: str | None = None) -> None:
         self.errorKind = kind
@@ -282,6 +254,7 @@ class Task(BackgroundTask):
     def _end(self, state: TaskState, message: str) -> None:
         for tag in self._observers:
             self._scene.RemoveObserver(tag)
+        self._isAccepting = False
         self._removeFolder()
         self.strategy.end()
         self.state, self.message, self.isCancelling = state, message, False

@@ -15,7 +15,14 @@ from ..core.intensity import common_intensity_range
 from ..core.options import UpsamplingOptions
 from ..core.progress import PartsProgress, Progress
 from ..core.volume import Volume
-from .nodes import ATTRIBUTE_PREFIX, createOutput, sliceCount, updateOutput, volumeFromNode
+from .nodes import (
+    ATTRIBUTE_PREFIX,
+    createOutput,
+    imageSteps,
+    sliceCount,
+    updateOutput,
+    volumeFromNode,
+)
 from .sequences import (
     addFrame,
     addToScene,
@@ -24,6 +31,7 @@ from .sequences import (
     sequenceOf,
     upsamplableFrames,
 )
+from .steps import Steps
 
 
 def whyNotReplaceable(
@@ -66,7 +74,7 @@ def whyNotOwnOutput(node: slicer.vtkMRMLVolumeNode | None) -> str:
 
 
 class VolumeUpsampling:
-    """Strategy that upsamples a volume node; see `tasks.Strategy`.
+    """Strategy that upsamples a volume node; see `steps.Strategy`.
 
     Args:
         options: The options.
@@ -104,13 +112,15 @@ class VolumeUpsampling:
         event: dict[str, Any],
         inputNode: slicer.vtkMRMLScalarVolumeNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
-    ) -> None:
+    ) -> Steps[None]:
         """Add the output to the scene, or replace the given one."""
-        output, volume = self.result, _volume(event)
+        volume = _volume(event)
+        image = yield from imageSteps(volume.array, inputNode.GetImageData().GetScalarType())
+        output = self.result
         if output is None:
-            output = createOutput(inputNode, volume, parentTransformNode)
+            output = createOutput(inputNode, volume, parentTransformNode, image)
         else:
-            updateOutput(output, inputNode, volume, parentTransformNode)
+            updateOutput(output, inputNode, volume, parentTransformNode, image)
         self._outputId = output.GetID()
 
     def progress(self, progress: Progress) -> Progress:
@@ -122,7 +132,7 @@ class VolumeUpsampling:
 
 
 class SequenceUpsampling:
-    """Strategy that upsamples every frame of a sequence node; see `tasks.Strategy`.
+    """Strategy that upsamples every frame of a sequence node; see `steps.Strategy`.
 
     The output is a new sequence with the same index. All frames share one intensity range, so
     that they do not flicker.
@@ -171,7 +181,7 @@ class SequenceUpsampling:
         event: dict[str, Any],
         sequenceNode: slicer.vtkMRMLSequenceNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
-    ) -> Volume | None:
+    ) -> Steps[Volume | None]:
         """Keep a frame and return the next one; after the last, add the output to the scene."""
         frame, number = self._frame(sequenceNode), self._parts.number
         volume = _volume(event)
@@ -181,7 +191,8 @@ class SequenceUpsampling:
         framed = replace(
             volume, provenance=provenance | {"frame": frameTitle(sequenceNode, number)}
         )
-        addFrame(self._output, sequenceNode, self._values[number], frame, framed)
+        image = yield from imageSteps(volume.array, frame.GetImageData().GetScalarType())
+        addFrame(self._output, sequenceNode, self._values[number], frame, framed, image)
         self._provenance = self._provenance or provenance
         if number + 1 < self._parts.count:
             self._parts.number += 1

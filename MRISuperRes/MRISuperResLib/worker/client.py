@@ -150,6 +150,10 @@ class WorkerProcess:
             self._process.write(toLine({"request": "cancel", "id": self._jobId}))
             self._cancelTimer.start()
 
+    def callLater(self, callback: Callable[[], None]) -> None:
+        """Call a function after all pending events of the application."""
+        qt.QTimer.singleShot(0, callback)
+
     def cleanup(self) -> None:
         """End the process and wait for its end; a running job is cancelled.
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion, uniform_filter
 
 DIAMETERS = (2, 3, 4, 5)
 """Diameters, low-resolution pixels."""
@@ -138,6 +137,9 @@ def evenly_spaced_lesions(low: np.ndarray, foreground: np.ndarray) -> list[Lesio
     Returns:
         Up to four lesions, the same ones for the same slice.
     """
+    # Imported here, as below, because the panel imports this module and must not wait for scipy.
+    from scipy.ndimage import uniform_filter
+
     size = DISTANCE // 2
     mean = uniform_filter(low, size)
     deviation = np.sqrt(np.maximum(uniform_filter(low**2, size) - mean**2, 0))
@@ -161,6 +163,8 @@ def scattered_lesions(
         contrast: Magnitude, as a fraction of the intensity range.
         seed: Seed of the positions, for numpy's default_rng.
     """
+    from scipy.ndimage import uniform_filter
+
     rng = np.random.default_rng(seed)
     mean, diameters = uniform_filter(low, max(DIAMETERS)), rng.permutation(DIAMETERS).tolist()
     # The first sign is random, too, since a single lesion may fit.
@@ -195,6 +199,8 @@ def _window(lesion: Lesion, scale: int) -> tuple[slice, slice]:
 
 def _places(foreground: np.ndarray, cost: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield (row, column) by cost, DISTANCE apart and inside the foreground, until none is free."""
+    from scipy.ndimage import binary_erosion
+
     half = DISTANCE // 2
     free = np.zeros(cost.shape, bool)
     inner = binary_erosion(foreground, iterations=max(DIAMETERS) // 2 + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import binary_fill_holes, gaussian_filter
 
 PEAK = 255.0
 """Peak intensity: 0 and 255 are the 0.1 and 99.9 percentiles of a volume."""
@@ -174,6 +173,9 @@ def foreground(image: ArrayLike) -> np.ndarray:
     Returns:
         A boolean mask (h, w).
     """
+    # Imported here, as below, because the panel imports this module and must not wait for scipy.
+    from scipy.ndimage import binary_fill_holes, gaussian_filter
+
     smoothed = gaussian_filter(np.asarray(image, dtype=float), FOREGROUND_SMOOTHING)
     mask: np.ndarray = binary_fill_holes(smoothed > FOREGROUND_THRESHOLD)
     return mask
@@ -181,5 +183,7 @@ def foreground(image: ArrayLike) -> np.ndarray:
 
 def window_mean(a: np.ndarray) -> np.ndarray:
     """Return the mean under the SSIM window around every pixel of an image (h, w): (h, w)."""
+    from scipy.ndimage import gaussian_filter
+
     mean: np.ndarray = gaussian_filter(a, SIGMA, radius=RADIUS, mode="nearest")
     return mean

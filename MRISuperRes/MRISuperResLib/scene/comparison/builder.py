@@ -19,18 +19,20 @@ from ...core.progress import Progress
 from ...core.volume import Volume
 from ..nodes import (
     fillVolume,
+    imageSteps,
     itemBeside,
     recordProvenance,
     removeNode,
     subjectHierarchy,
     volumeFromNode,
 )
+from ..steps import Steps
 from . import nodes
 from .nodes import ComparisonNodes
 
 
 class VolumeComparison:
-    """Strategy that compares methods on a volume node; see `scene.tasks.Strategy`.
+    """Strategy that compares methods on a volume node; see `scene.steps.Strategy`.
 
     Args:
         options: The options.
@@ -61,13 +63,14 @@ class VolumeComparison:
         event: dict[str, Any],
         inputNode: slicer.vtkMRMLScalarVolumeNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
-    ) -> None:
+    ) -> Steps[None]:
         """Add the nodes of the comparison to the scene."""
 
         def load(file: str) -> np.ndarray:
-            return np.load(os.path.join(event["output"], file), allow_pickle=False)
+            path = os.path.join(event["output"], file)
+            return np.load(path, mmap_mode="r", allow_pickle=False)
 
-        self._comparison = createComparison(
+        self._comparison = yield from createComparison(
             inputNode, self._options, event, load, parentTransformNode
         )
 
@@ -86,8 +89,8 @@ def createComparison(
     load: Callable[[str], np.ndarray],
     parentTransformNode: slicer.vtkMRMLTransformNode | None = None,
     store: ModelStore | None = None,
-) -> ComparisonNodes:
-    """Add the nodes of a comparison; if that fails, the scene stays as it was.
+) -> Steps[ComparisonNodes]:
+    """Add the nodes of a comparison in steps; if that fails, the scene stays as it was.
 
     Args:
         inputNode: The volume that was compared.
@@ -100,11 +103,13 @@ def createComparison(
     comparison = ComparisonNodes(_hub(inputNode, options, result))
     try:
         builder = _Builder(comparison, inputNode, parentTransformNode)
-        builder.addVolumes(result, load, store or ModelStore())
-        builder.addTables()
-    except Exception:
+        yield from builder.addVolumes(result, load, store or ModelStore())
+        yield from builder.addTables()
+    except BaseException:  # also if the steps are not continued
         comparison.remove()
         raise
+    # not before, or an incomplete comparison would be listed
+    comparison.hub.SetAttribute("ModuleName", nodes.HUB_MODULE)
     return comparison
 
 
@@ -113,7 +118,6 @@ def _hub(
 ) -> slicer.vtkMRMLScriptedModuleNode:
     hub = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", nodes.HUB_MODULE)
     hub.SetHideFromEditors(True)
-    hub.SetAttribute("ModuleName", nodes.HUB_MODULE)
     hub.SetAttribute(nodes.FOLDER, uuid.uuid4().hex)
     title = _("Comparison of {name} x{scale}").format(name=inputNode.GetName(), scale=options.scale)
     description = {
@@ -138,7 +142,7 @@ class _Builder:
         options, name = self._comparison.options, self._inputNode.GetName()
         inputType = self._inputNode.GetImageData().GetScalarType()
         if result["reference"]:
-            self._volume(
+            yield from self._volume(
                 nodes.REFERENCE,
                 _("{name} reference").format(name=name),
                 Volume(load(result["reference"]), result["ijkToRAS"]),
@@ -146,7 +150,7 @@ class _Builder:
             )
         low = Volume(load(result["low"]), result["lowIJKToRAS"])
         lowName = _("{name} degraded x{scale}") if options.reference else _("{name} input")
-        self._volume(
+        yield from self._volume(
             nodes.LOW,
             lowName.format(name=name, scale=options.scale),
             low,
@@ -160,7 +164,7 @@ class _Builder:
         )
         for output in result["outputs"]:
             method, provenance = output["name"], output["provenance"]
-            node = self._volume(
+            node = yield from self._volume(
                 nodes.OUTPUT,
                 pattern.format(name=name, scale=options.scale, method=method),
                 Volume(load(output["file"]), result["ijkToRAS"], provenance=provenance),
@@ -175,11 +179,12 @@ class _Builder:
             )
 
     def _volume(self, role, name, volume, scalarType):
+        image = yield from imageSteps(volume.array, scalarType)
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name)
         )
         try:
-            fillVolume(node, self._inputNode, volume, self._transform, scalarType)
+            fillVolume(node, self._inputNode, volume, self._transform, image)
             return self._comparison.add(role, node)
         except Exception:
             removeNode(node)
@@ -206,6 +211,7 @@ class _Builder:
             _("{title}, by slice").format(title=comparison.title),
         )
         nodes.fillSliceTable(sliceTable, comparison.table)
+        yield
         chart = self._add(
             "vtkMRMLPlotChartNode", nodes.CHART, _("{title}, plot").format(title=comparison.title)
         )

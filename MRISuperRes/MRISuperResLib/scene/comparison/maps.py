@@ -14,7 +14,15 @@ from slicer.i18n import tr as _
 from ...core.geometry import SliceAxis
 from ...core.resampling import difference_map, inconsistency_map
 from ...core.volume import Volume
-from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, fillVolume, ijkToRAS, removeNode
+from ..nodes import (
+    ATTRIBUTE_PREFIX,
+    addTemporaryNode,
+    fillVolume,
+    ijkToRAS,
+    imageSteps,
+    removeNode,
+)
+from ..steps import finish
 from . import nodes
 from .nodes import ComparisonNodes
 
@@ -243,7 +251,8 @@ def addMap(
     node = add("vtkMRMLScalarVolumeNode", slicer.mrmlScene.GenerateUniqueName(name))
     try:
         volume = Volume(difference, ijkToRAS(grid))
-        fillVolume(node, output, volume, grid.GetParentTransformNode(), vtk.VTK_FLOAT)
+        image = finish(imageSteps(difference, vtk.VTK_FLOAT))
+        fillVolume(node, output, volume, grid.GetParentTransformNode(), image)
         _color(node, colors, title)
         for n in range(node.GetNumberOfDisplayNodes()):
             node.GetNthDisplayNode(n).SetSaveWithScene(not isTemporary)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
@@ -13,15 +12,13 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
+from ...core.comparison.lesions import LesionScore
+from ...core.comparison.scores import Metric, ScoreTable
 from ...core.errors import SuperResolutionError
 from ...core.geometry import SliceAxis
 from ...core.messages import Message
 from ...core.options import ComparisonOptions
 from ..nodes import ATTRIBUTE_PREFIX, removeNode, subjectHierarchy
-
-if TYPE_CHECKING:
-    from ...core.comparison.lesions import LesionScore
-    from ...core.comparison.scores import Metric, ScoreTable
 
 HUB_MODULE = "MRISuperResComparison"
 REFERENCE, LOW, OUTPUT, MAP, COLORS = "reference", "low", "output", "map", "colors"
@@ -72,10 +69,6 @@ class ComparisonNodes:
     """
 
     def __init__(self, hub: slicer.vtkMRMLScriptedModuleNode) -> None:
-        # imported here, since scipy would delay the start of the application
-        from ...core.comparison.lesions import LesionScore
-        from ...core.comparison.scores import ScoreTable
-
         self.hub = hub
         values = json.loads(hub.GetAttribute(DESCRIPTION))
         self.title: str = values["title"]
