@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import os
 import subprocess
 import sys
 import unittest
@@ -121,7 +122,9 @@ def import_status(modules, missing=MISSING_IN_SLICER):
     code = f"import sys; sys.path[:0] = {[str(LIBRARY.parent), str(TRAINING.parent)]!r}; "
     code += f"sys.modules.update(dict.fromkeys({missing!r})); "
     code += "; ".join(f"import {name}" for name in sorted(modules))
-    return subprocess.run([sys.executable, "-c", code], timeout=120).returncode
+    folders = os.pathsep.join(str(library.parent) for library in (LIBRARY, TRAINING))
+    environment = {**os.environ, "PYTHONPATH": folders}
+    return subprocess.run([sys.executable, "-c", code], timeout=120, env=environment).returncode
 
 
 class LayersTest(unittest.TestCase):

@@ -2,13 +2,23 @@
 
 import json
 import unittest
+from unittest import mock
 
 import numpy as np
 import slicer
+import vtk
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.upsampling import upsample_volume
-from MRISuperResLib.scene.nodes import createOutput, ijkToRAS, updateOutput, volumeFromNode
+from MRISuperResLib.scene.nodes import (
+    createOutput,
+    ijkToRAS,
+    imageSteps,
+    updateOutput,
+    volumeFromNode,
+)
+from MRISuperResLib.scene.steps import finish
 from scene_helpers import AXES, corners_ras, make_volume
+from vtk.util.numpy_support import vtk_to_numpy
 
 TYPES = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.float32, np.float64)
 
@@ -202,6 +212,17 @@ class OutputNodesTest(unittest.TestCase):
         with self.assertRaises(KeyError):
             createOutput(self.input, volume)
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
+
+    def test_voxels_are_copied_in_steps(self):
+        """A copy of a large volume in one go would freeze the application."""
+        array = np.random.default_rng(0).integers(0, 99, (7, 6, 5)).astype(np.int16)
+        with mock.patch("MRISuperResLib.scene.nodes.STEP_VOXELS", 2 * 6 * 5):
+            steps = imageSteps(array, vtk.VTK_SHORT)
+            self.assertEqual(len(list(steps)), 4)
+            image = finish(imageSteps(array, vtk.VTK_SHORT))
+        np.testing.assert_array_equal(
+            vtk_to_numpy(image.GetPointData().GetScalars()), array.ravel()
+        )
 
 
 if __name__ == "__main__":

@@ -56,8 +56,7 @@ class RadiologistTutorialTest(TutorialTestCase):
 
         ui.tabs.setCurrentWidget(ui.compareTab)  # 6
         click(ui.compareButton)
-        wait_until(lambda: not widget.comparing.isRunning, timeout=TIMEOUT)
-        process_events()
+        wait_until(lambda: ui.showViewsButton.text == "Close views", timeout=TIMEOUT)
         self.scroll_to(ui.showViewsButton)
         compared = self.picture("radiologist_3")
 

@@ -278,7 +278,7 @@ class RunTest(ComparePanelTestCase):
 
     def test_comparison_works_without_a_layout_manager(self):
         with mock.patch.object(type(slicer.app), "layoutManager", lambda app: None):
-            self.compare_to_the_end()
+            self.assert_idle(self.compare(), TaskState.FINISHED, "Done in")
         self.assert_results(areOpen=False)
 
 

@@ -87,6 +87,7 @@ class ComparePanelTestCase(unittest.TestCase):
     def compare_to_the_end(self):
         task = self.compare()
         self.assert_idle(task, TaskState.FINISHED, "Done in")
+        self.assert_results(areOpen=True)
         return task.result
 
     def compare_and_wait_for_progress(self):
@@ -106,6 +107,8 @@ class ComparePanelTestCase(unittest.TestCase):
         self.assertEqual(slicer.app.layoutManager().layout, self.layout)
 
     def assert_results(self, areOpen):
+        if areOpen:  # after the views were built one by one
+            wait_until(lambda: self.results.views.isOpen)
         self.assertTrue(self.ui.comparisonResultsWidget.visible)
         self.assertEqual(self.results.views.isOpen, areOpen)
         self.assertEqual(slicer.app.layoutManager().layout == self.layout, not areOpen)

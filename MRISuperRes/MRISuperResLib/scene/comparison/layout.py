@@ -10,6 +10,7 @@ import slicer
 import vtk
 
 from ...core.options import MAX_METHODS
+from ..steps import Steps
 
 COMPARISON_LAYOUT_ID = 20187
 MAIN_VIEW_GROUP, ZOOM_VIEW_GROUP = 20187, 20188
@@ -103,6 +104,31 @@ def registerLayout(layoutNode: slicer.vtkMRMLLayoutNode, layoutId: int, descript
     if layoutNode.GetViewArrangement() == layoutId:
         # a loaded scene may select a layout that was unknown until now
         layoutNode.SetViewArrangement(layoutId)
+
+
+def missingViewSteps(count: int, zoom: bool) -> Steps[None]:
+    """Add the missing views of a layout one by one, because each takes about 0.1 s to build.
+
+    The layout manager builds a hidden view for every slice node that is added to the scene. A
+    layout shows those with its tags, and would otherwise build all of them at once.
+    """
+    for view in ElementTree.fromstring(layoutDescription(count, zoom)).iter("view"):
+        className, tag = view.get("class"), view.get("singletontag")
+        if slicer.mrmlScene.GetSingletonNode(tag, className) is None:
+            properties = {each.get("name"): each.text for each in view}
+            node = slicer.mrmlScene.CreateNodeByClass(className)
+            node.UnRegister(None)
+            node.SetSingletonTag(tag)
+            node.SetName(tag)
+            node.SetLayoutName(tag)
+            node.SetLayoutLabel(properties["viewlabel"])
+            node.SetLayoutColor(
+                *(byte / 255 for byte in bytes.fromhex(properties["viewcolor"][1:]))
+            )
+            node.SetViewGroup(int(properties["viewgroup"]))
+            node.SetOrientation(properties["orientation"])
+            slicer.mrmlScene.AddNode(node)
+            yield
 
 
 def volumesInViews() -> set[slicer.vtkMRMLVolumeNode]:

@@ -35,6 +35,7 @@ class ComparisonResults:
         self.views: ComparisonViews | None = None
         self._maps = self._observer = None
         self._mapSteps = IdleSteps(_("The maps could not be made."))
+        self._openingSteps = IdleSteps(_("The views could not be opened."))
         self._isCheckPending = False
         self._plot = ComparisonPlot(ui.plotContainer)
         self._tableView = slicer.qMRMLTableView()
@@ -77,7 +78,11 @@ class ComparisonResults:
 
     def openViews(self) -> None:
         """Show the images side by side until the views are closed."""
-        if self.views is not None and self.views.open():
+        if self.views is not None:
+            self._openingSteps.start(self.views.prepare(), self._onPrepared)
+
+    def _onPrepared(self):
+        if self.views.open():
             self.views.showZoom(self._ui.zoomCheckBox.checked)
             self._onMapChosen()
         self._updateButtons()
@@ -128,6 +133,7 @@ class ComparisonResults:
 
     def _leave(self):
         self._mapSteps.stop()
+        self._openingSteps.stop()
         if self.views is not None:
             self.views.close()
         if self._observer is not None:

@@ -16,12 +16,14 @@ from ...scene.comparison.layout import (
     ComparisonDisplay,
     describeLayout,
     mainViewNames,
+    missingViewSteps,
     zoomViewNames,
 )
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
 from ...scene.comparison.maps import updateLegends
 from ...scene.comparison.nodes import ComparisonNodes
 from ...scene.comparison.slice_views import ijkToWorld, middle, shownSlice, slicePlane
+from ...scene.steps import Steps
 from .cell import ComparisonCell, scoreText
 
 
@@ -66,6 +68,11 @@ class LinkedViews:
         """Return False if too many volumes were deleted."""
         raise NotImplementedError
 
+    def prepare(self) -> Steps[None]:
+        """Build the missing views in steps; `open` would build all of them at once."""
+        if slicer.app.layoutManager() is not None:
+            yield from missingViewSteps(len(self._shownImages()), self._hasZoom)
+
     def open(self) -> bool:
         """Show the views.
 
@@ -73,7 +80,7 @@ class LinkedViews:
             False without a main window, or if the volumes were deleted.
         """
         layoutManager = slicer.app.layoutManager()
-        images = [image for image in self._images() if _hasVoxels(image[2])]
+        images = self._shownImages()
         if self._isOpen or layoutManager is None or len(images) < 2:
             return self._isOpen
         self.closeShown()
@@ -86,6 +93,9 @@ class LinkedViews:
             self.close()
             raise
         return True
+
+    def _shownImages(self):
+        return [image for image in self._images() if _hasVoxels(image[2])]
 
     def _show(self, images):
         self._cells = [ComparisonCell(*image, self._onCompositeModified) for image in images]

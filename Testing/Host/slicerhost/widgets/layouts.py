@@ -46,6 +46,14 @@ class qSlicerLayoutManager(QObject):
         scene.AddObserver(scene.EndBatchProcessEvent, lambda *_: self._onLayoutNodeModified())
         self.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         self._onLayoutNodeModified()
+        scene.AddObserver(scene.NodeAddedEvent, self._onNodeAdded)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAdded(self, scene, event, node):
+        """Build the view of a new slice node at once, with its render window."""
+        if node.IsA("vtkMRMLSliceNode") and not scene.IsBatchProcessing():
+            self._makeViews()
+            self._views[node].sliceView().renderWindow()
 
     def _node(self):
         return self._logic.GetLayoutNode()
