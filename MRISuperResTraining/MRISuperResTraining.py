@@ -23,6 +23,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from MRISuperResLib.logic import asRuntimeError
+from MRISuperResLib.widgets.appearance import Tabs, colorTexts
 from MRISuperResTrainingLib.runs.record import RunRecord
 from MRISuperResTrainingLib.scene import dataset
 from MRISuperResTrainingLib.scene.parameters import (
@@ -64,7 +65,7 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = self.panel = None
+        self.logic = self.panel = self.tabs = None
         self._parameterNode = self._parameterNodeGuiTag = None
 
     def setup(self) -> None:
@@ -75,6 +76,8 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
+        ui = self.ui
+        self.tabs = Tabs(ui.tabs, (ui.trainContents, ui.runsContents, ui.evaluateContents))
         self.logic = MRISuperResTrainingLogic()
         self.panel = TrainingPanel(self.ui, self.logic.trainingRuns)
         self.addObserver(
@@ -95,7 +98,8 @@ class MRISuperResTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.panel.cleanup()
 
     def enter(self) -> None:
-        """Show scene and runs as they are now."""
+        """Show scene, runs and the theme as they are now."""
+        colorTexts(self.ui)
         self.initializeParameterNode()
         self.panel.refresh()
 

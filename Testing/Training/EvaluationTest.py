@@ -7,6 +7,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -305,6 +306,13 @@ class EvaluationTest(unittest.TestCase):
         path = self.folder / "evaluation.png"
         figures.draw_scores(self.evaluation, path)
         self.assertTrue(path.read_bytes().startswith(b"\x89PNG"))
+
+    def test_the_axes_of_the_figure_are_named_with_units(self):
+        with mock.patch("matplotlib.figure.Figure.savefig", autospec=True) as save:
+            figures.draw_scores(self.evaluation, self.folder / "evaluation.png")
+        axes = save.call_args.args[0].axes
+        self.assertEqual({panel.get_xlabel() for panel in axes}, {"Scale"})
+        self.assertIn("PSNR (dB)", {panel.get_ylabel() for panel in axes})
 
     def test_the_folder_contains_tables_figures_and_a_record(self):
         folder = self.folder / "out"

@@ -23,6 +23,7 @@ from panel_testing import (
     press_key,
     process_events,
     shown_dialogs,
+    turn_wheel,
     type_text,
     wait_until,
 )
@@ -99,6 +100,18 @@ class ChoosingTest(TrainingPanelTestCase):
         )
         self.assertEqual(self.anatomy_box(0).currentText, "fetal")
 
+    def test_scrolling_over_the_table_changes_no_anatomy(self):
+        turn_wheel(self.anatomy_box(), -1)
+        self.assertEqual(dataset.anatomyOf(self.volume), "unspecified")
+
+    def test_an_anatomy_being_typed_is_dropped_with_its_volume(self):
+        box = self.anatomy_box()
+        box.lineEdit().setFocus()
+        type_text(box.lineEdit(), "placenta")
+        slicer.mrmlScene.RemoveNode(self.volume)
+        wait_until(lambda: self.ui.volumesTable.rowCount == 0)
+        self.assertEqual(dataset.trainableNodes(), [])
+
     def test_a_subject_can_be_edited(self):
         self.cell(0, 2).setText("patient 7")
         process_events()
@@ -117,10 +130,10 @@ class ChoosingTest(TrainingPanelTestCase):
     def test_a_single_subject_is_a_warning(self):
         self.check()
         self.assertIn("Only one subject, sub-01", self.ui.datasetLabel.text)
-        self.assertTrue(self.ui.datasetLabel.font.bold())
+        warning = self.text_color(self.ui.datasetLabel)
         dataset.choose(make_volume("sub-02_T2w"), True)
         wait_until(lambda: "2 volumes, 2 subjects" in self.ui.datasetLabel.text)
-        self.assertFalse(self.ui.datasetLabel.font.bold())
+        self.assertNotEqual(self.text_color(self.ui.datasetLabel), warning)
 
     def test_files_of_a_folder_are_counted_and_skipped_files_reported(self):
         for name in ("sub-05_T1w.nii.gz", "sub-06_T1w.nii.gz"):

@@ -5,37 +5,13 @@ The training is a double.
 
 import unittest
 
-import qt  # also starts the host
+import slicer  # noqa: F401 - starts the host
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.scene import dataset
 from panel_testing import process_events, screenshot, show_beside_views, wait_until
 from training_helpers import ONE_SCREEN, TrainingPanelTestCase, click, make_volume
 
 SIZE = 1500, 1180
-
-
-def dark_palette():
-    """Colors like those of the style “Dark Slicer”."""
-    colors = {
-        qt.QPalette.Window: "#323232",
-        qt.QPalette.WindowText: "#ffffff",
-        qt.QPalette.Base: "#2a2a2a",
-        qt.QPalette.AlternateBase: "#3a3a3a",
-        qt.QPalette.Text: "#ffffff",
-        qt.QPalette.Button: "#323232",
-        qt.QPalette.ButtonText: "#ffffff",
-        qt.QPalette.ToolTipBase: "#2a2a2a",
-        qt.QPalette.ToolTipText: "#ffffff",
-        qt.QPalette.Highlight: "#2a82da",
-        qt.QPalette.HighlightedText: "#ffffff",
-        qt.QPalette.PlaceholderText: "#a0a0a0",
-    }
-    palette = qt.QPalette()
-    for role, color in colors.items():
-        palette.setColor(role, qt.QColor(color))
-    for role in (qt.QPalette.WindowText, qt.QPalette.Text, qt.QPalette.ButtonText):
-        palette.setColor(qt.QPalette.Disabled, role, qt.QColor("#8c8c8c"))
-    return palette
 
 
 class TrainingScreenshotTest(TrainingPanelTestCase):
@@ -68,12 +44,9 @@ class TrainingScreenshotTest(TrainingPanelTestCase):
         click(self.ui.evaluateButton)
         wait_until(lambda: self.ui.evaluationTable.visible)
         for theme in ("light", "dark"):
-            if theme == "dark":
-                self.area.setPalette(dark_palette())
-                self.addCleanup(self.area.setPalette, qt.QPalette())
+            self.show_theme(theme)
             for tab in ("train", "runs", "evaluate"):
-                self.ui.tabs.setCurrentWidget(getattr(self.ui, f"{tab}Tab"))
-                process_events()
+                self.show_tab(tab)
                 screenshot(self.area, f"training_{tab}_{theme}", ONE_SCREEN)
 
 

@@ -37,6 +37,30 @@ def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
     return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1, 1, 4, 1]), name)
 
 
+def dark_palette():
+    """Colors like those of the style “Dark Slicer”."""
+    colors = {
+        qt.QPalette.Window: "#323232",
+        qt.QPalette.WindowText: "#ffffff",
+        qt.QPalette.Base: "#2a2a2a",
+        qt.QPalette.AlternateBase: "#3a3a3a",
+        qt.QPalette.Text: "#ffffff",
+        qt.QPalette.Button: "#323232",
+        qt.QPalette.ButtonText: "#ffffff",
+        qt.QPalette.ToolTipBase: "#2a2a2a",
+        qt.QPalette.ToolTipText: "#ffffff",
+        qt.QPalette.Highlight: "#2a82da",
+        qt.QPalette.HighlightedText: "#ffffff",
+        qt.QPalette.PlaceholderText: "#a0a0a0",
+    }
+    palette = qt.QPalette()
+    for role, color in colors.items():
+        palette.setColor(role, qt.QColor(color))
+    for role in (qt.QPalette.WindowText, qt.QPalette.Text, qt.QPalette.ButtonText):
+        palette.setColor(qt.QPalette.Disabled, role, qt.QColor("#8c8c8c"))
+    return palette
+
+
 class RunsTestCase(unittest.TestCase):
     """Runs in an empty folder; their processes are the double in the mode `mode`."""
 
@@ -127,6 +151,11 @@ class TrainingPanelTestCase(RunsTestCase):
     def anatomy_box(self, row=0):
         return self.ui.volumesTable.cellWidget(row, 1)
 
+    @staticmethod
+    def text_color(label):
+        """Return the color of a text, such as "#545454"."""
+        return label.palette.color(qt.QPalette.WindowText).name()
+
     def start(self):
         """Click Start and return the record of the run."""
         self.check()
@@ -138,6 +167,13 @@ class TrainingPanelTestCase(RunsTestCase):
         self.assertIsNotNone(record, self.ui.statusLabel.text)
         self.wait_for_half(record)
         return record
+
+    def show_theme(self, name):
+        """Show the panel in the colors of a theme: "light" or "dark"."""
+        self.area.setPalette(dark_palette() if name == "dark" else qt.QPalette())
+        self.addCleanup(self.area.setPalette, qt.QPalette())
+        process_events()
+        self.widget.enter()
 
     def finished_run(self):
         self.open_gate()

@@ -46,12 +46,17 @@ def colorTexts(ui) -> None:
     for widget in vars(ui).values():
         role = widget.property(TEXT_ROLE)
         if role:
-            color = qt.QColor(textColor(role, widget.parentWidget().palette))
-            palette = qt.QPalette()  # everything else keeps following the theme
-            # a label in a ctkCollapsibleButton is painted with the text color of buttons
-            for colorRole in (qt.QPalette.WindowText, qt.QPalette.ButtonText):
-                palette.setColor(colorRole, color)
-            widget.palette = palette
+            colorText(widget, role)
+
+
+def colorText(label, role: str) -> None:
+    """Color the text of a label as MUTED or WARNING."""
+    color = qt.QColor(textColor(role, label.parentWidget().palette))
+    palette = qt.QPalette()  # everything else keeps following the theme
+    # a label in a ctkCollapsibleButton is painted with the text color of buttons
+    for colorRole in (qt.QPalette.WindowText, qt.QPalette.ButtonText):
+        palette.setColor(colorRole, color)
+    label.palette = palette
 
 
 def textColor(role: str, palette) -> str:

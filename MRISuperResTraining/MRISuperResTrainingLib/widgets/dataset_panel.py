@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import ctk
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.widgets import appearance
 
 from ..data.sources import ANATOMIES, Skipped, Source, read_sources
 from ..scene import dataset
@@ -119,9 +121,8 @@ class DatasetPanel:
             toolTip = reason if len(reason) <= MAX_TOOLTIP else reason[: MAX_TOOLTIP - 1] + "…"
         self._ui.datasetLabel.toolTip = toolTip
         self._ui.datasetLabel.text = WARNING * isWarning + text.strip()
-        font = self._ui.datasetLabel.font  # not a color, which only one of the themes can show
-        font.setBold(isWarning)
-        self._ui.datasetLabel.setFont(font)
+        role = appearance.WARNING if isWarning else appearance.MUTED
+        appearance.colorText(self._ui.datasetLabel, role)
 
     def readFiles(self) -> None:
         """Read the chosen folder or list.
@@ -173,13 +174,14 @@ class DatasetPanel:
 
     def _makeAnatomyBox(self, row):
         """A box to choose or type an anatomy."""
-        box = qt.QComboBox()
+        box = ctk.ctkComboBox()
+        box.scrollWheelEffect = ctk.ctkComboBox.NeverScroll  # scrolling the table changes nothing
         box.setEditable(True)
-        box.setInsertPolicy(qt.QComboBox.NoInsert)
+        box.setInsertPolicy(ctk.ctkComboBox.NoInsert)
         box.addItems(ANATOMIES)
         box.setFrame(False)
         box.setMinimumContentsLength(ANATOMY_WIDTH)
-        box.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        box.setSizeAdjustPolicy(ctk.ctkComboBox.AdjustToMinimumContentsLengthWithIcon)
         box.connect("activated(int)", lambda index: self._onAnatomyChanged(row))
         box.lineEdit().connect("editingFinished()", lambda: self._onAnatomyChanged(row))
         self._table.setCellWidget(row, ANATOMY, box)
@@ -190,8 +192,8 @@ class DatasetPanel:
         return box
 
     def _onAnatomyChanged(self, row):
-        text = self._table.cellWidget(row, ANATOMY).currentText
-        node = self._nodeOf(row)
+        node, box = self._nodeOf(row), self._table.cellWidget(row, ANATOMY)
+        text = box.currentText if box is not None else ""
         if node is not None and text != dataset.anatomyOf(node):
             self._state(row, lambda node: dataset.setAnatomy(node, text))
 
@@ -215,7 +217,9 @@ class DatasetPanel:
         self.refreshLater()  # not now: the table still uses the item
 
     def _nodeOf(self, row):
-        return slicer.mrmlScene.GetNodeByID(self._table.item(row, NAME).data(qt.Qt.UserRole))
+        """The volume of a row; None if it has been removed."""
+        item = self._table.item(row, NAME)
+        return slicer.mrmlScene.GetNodeByID(item.data(qt.Qt.UserRole)) if item is not None else None
 
     def _refreshNow(self):
         if self._isRefreshPending:

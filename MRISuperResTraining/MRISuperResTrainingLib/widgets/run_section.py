@@ -63,7 +63,7 @@ class RunSection:
         for widget in (ui.progressBar, ui.progressLabel, ui.stopButton, ui.viewsButton):
             widget.visible = record is not None
         if record is None:
-            title, details, message = _("Start a run, or open one from the list."), "", ""
+            title, details, message = _("Start a run, or open one on the tab Runs."), "", ""
         else:
             isStarting = self._runs.isStarting(record)
             state = stateText(record, isStarting, self._secondsSinceStop() is not None)
@@ -98,7 +98,7 @@ class RunSection:
         while area is not None and not hasattr(area, "ensureWidgetVisible"):
             area = area.parentWidget()
         if area is not None:
-            qt.QTimer.singleShot(0, lambda: area.ensureWidgetVisible(ui.evaluationTable))
+            qt.QTimer.singleShot(0, lambda: area.ensureWidgetVisible(ui.evaluationTable, 0, 0))
 
     def cleanup(self) -> None:
         """Close the views; the panel is being deleted."""

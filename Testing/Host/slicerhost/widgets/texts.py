@@ -5,14 +5,23 @@ from PySide6.QtWidgets import QComboBox, QMessageBox, QTextBrowser
 
 
 class ctkComboBox(QComboBox):
-    """Combo box with a default text for an empty selection."""
+    """Combo box with a default text for an empty selection, and a choice of what the wheel does."""
 
     cppName = "ctkComboBox"
     returnRelease = Signal()
+    NeverScroll, AlwaysScroll, ScrollWithFocus, ScrollWithNoVScrollBar = range(4)
 
     def __init__(self, parent=None):
         super().__init__(parent)
         self._defaultText, self._forceDefault = "", False
+        self._scrollWheelEffect = self.AlwaysScroll
+
+    def wheelEvent(self, event):
+        scrolls = {self.AlwaysScroll: True, self.ScrollWithFocus: self.hasFocus()}
+        if scrolls.get(self._scrollWheelEffect, False):
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def setCurrentUserDataAsString(self, data):
         self.setCurrentIndex(self.findData(data))
@@ -22,6 +31,11 @@ class ctkComboBox(QComboBox):
     )
     forceDefault = Property(
         bool, lambda self: self._forceDefault, lambda self, v: setattr(self, "_forceDefault", v)
+    )
+    scrollWheelEffect = Property(
+        int,
+        lambda self: self._scrollWheelEffect,
+        lambda self, v: setattr(self, "_scrollWheelEffect", v),
     )
     currentUserDataAsString = Property(
         str, lambda self: str(self.currentData or ""), setCurrentUserDataAsString
