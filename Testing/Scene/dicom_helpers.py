@@ -1,5 +1,6 @@
 """A volume node as the module DICOM loads it, and a double of its database."""
 
+import contextlib
 import sys
 from pathlib import Path
 from unittest import mock
@@ -39,3 +40,14 @@ def load_series(folder):
 def opened(database):
     """Return a context in which the application has opened a database."""
     return mock.patch.object(slicer, "dicomDatabase", database, create=True)
+
+
+@contextlib.contextmanager
+def not_started():
+    """Context in which the application has no database, as before the module DICOM has started."""
+    before = {key: value for key, value in vars(slicer).items() if key == "dicomDatabase"}
+    vars(slicer).pop("dicomDatabase", None)
+    try:
+        yield
+    finally:
+        vars(slicer).update(before)

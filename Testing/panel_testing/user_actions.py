@@ -104,18 +104,22 @@ def _invoke(view, place, event, modifiers=None):
     interactor.InvokeEvent(event)
 
 
-def press_key(widget, key, text=""):
+def press_key(widget, key):
     """Press and release a key, for example qt.Qt.Key_Down."""
-    import qt
-
-    for kind in (qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
-        qt.QApplication.sendEvent(widget, qt.QKeyEvent(kind, key, qt.Qt.NoModifier, text))
+    _send_key(widget, key, "")
 
 
 def type_text(widget, text):
     """Type a text into a widget."""
     for character in text:
-        press_key(widget, 0, character)
+        _send_key(widget, 0, character)
+
+
+def _send_key(widget, key, text):
+    import qt
+
+    for kind in (qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
+        qt.QApplication.sendEvent(widget, qt.QKeyEvent(kind, key, qt.Qt.NoModifier, text))
 
 
 def emit_application_signal(name):

@@ -62,12 +62,12 @@ def click(button):
     QTest.mouseClick(button, qt.Qt.LeftButton, pos=mark)
 
 
-def double_click(widget):
-    """Double-click the center of a widget."""
+def double_click(view):
+    """Double-click the center of a slice view."""
     import qt
     from PySide6.QtTest import QTest
 
-    QTest.mouseDClick(widget, qt.Qt.LeftButton)
+    QTest.mouseDClick(view, qt.Qt.LeftButton)
 
 
 def press_key(widget, key):
@@ -84,26 +84,26 @@ def type_text(widget, text):
     QTest.keyClicks(widget, text)
 
 
-def turn_wheel(widget, steps=1, at=None, modifiers=None):
-    """Turn the mouse wheel over a widget.
+def turn_wheel(view, steps=1, at=None, modifiers=None):
+    """Turn the mouse wheel over a slice view.
 
     Args:
-        widget: Qt widget.
+        view: Slice view.
         steps: Number of steps; positive is away from the user.
-        at: (x, y) in pixels in the widget; default: its center.
+        at: (x, y) in pixels in the view; default: its center.
         modifiers: Keyboard modifiers.
     """
     from PySide6.QtCore import QPoint, QPointF, Qt
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
 
-    place = _place(widget, at)
+    place = _place(view, at)
     for _ in range(abs(steps)):
         QApplication.sendEvent(
-            widget,
+            view,
             QWheelEvent(
                 place,
-                QPointF(widget.mapToGlobal(place.toPoint())),
+                QPointF(view.mapToGlobal(place.toPoint())),
                 QPoint(),
                 QPoint(0, 120 if steps > 0 else -120),
                 Qt.NoButton,
@@ -115,12 +115,12 @@ def turn_wheel(widget, steps=1, at=None, modifiers=None):
     process_events()
 
 
-def drag(widget, start, end, button=None, modifiers=None, steps=4):
-    """Drag the mouse over a widget.
+def drag(view, start, end, button=None, modifiers=None, steps=4):
+    """Drag the mouse over a slice view.
 
     Args:
-        widget: Qt widget.
-        start: (x, y) of the button press, in pixels in the widget.
+        view: Slice view.
+        start: (x, y) of the button press, in pixels in the view.
         end: (x, y) of the button release.
         button: Mouse button; default: left.
         modifiers: Keyboard modifiers.
@@ -135,11 +135,11 @@ def drag(widget, start, end, button=None, modifiers=None, steps=4):
     def send(kind, x, y, changed, held):
         place = QPointF(x, y)
         QApplication.sendEvent(
-            widget,
+            view,
             QMouseEvent(
                 kind,
                 place,
-                QPointF(widget.mapToGlobal(place.toPoint())),
+                QPointF(view.mapToGlobal(place.toPoint())),
                 changed,
                 held,
                 modifiers or Qt.NoModifier,

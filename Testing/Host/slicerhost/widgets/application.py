@@ -116,6 +116,9 @@ class qSlicerApplication(QObject):
     def processEvents(self, *_):
         QApplication.processEvents()
 
+    def _setTemporaryPath(self, path):
+        self._temporaryPath = path
+
     def testingEnabled(self):
         """Return False, so that tests take the same paths as users; dialogs never block here."""
         return False
@@ -160,7 +163,9 @@ class qSlicerApplication(QObject):
     applicationVersion = Property(str, lambda self: "5.8.1")
     majorVersion = Property(int, lambda self: 5)
     minorVersion = Property(int, lambda self: 8)
-    temporaryPath = Property(str, lambda self: self._temporaryPath)
+    temporaryPath = Property(
+        str, lambda self: self._temporaryPath, lambda self, path: self._setTemporaryPath(path)
+    )
     documentationBaseUrl = Property(str, lambda self: "https://slicer.readthedocs.io/en/latest/")
     slicerHome = Property(str, lambda self: "")
     os = Property(str, lambda self: "linux")
