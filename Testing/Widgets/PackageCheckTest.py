@@ -10,7 +10,7 @@ import slicer  # noqa: F401 - starts the host
 from MRISuperResLib.widgets import packages
 from MRISuperResLib.widgets.packages import PackageCheck, PackageState, checkPackages
 from MRISuperResLib.worker import client
-from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess, workerCommand
+from MRISuperResLib.worker.client import LIBRARY_FOLDER, WorkerProcess, WorkerState, workerCommand
 from MRISuperResLib.worker.packages import ALL, is_older
 from module_helpers import is_alive
 from panel_testing import wait_until
@@ -21,6 +21,7 @@ PACKAGES = {
     "madetalkative": "import os; print('{}'); os.write(1, b'a C library\\n'); __version__ = '7'",
     "madebroken": "raise OSError('libtorch.so: cannot open shared object file\\nsecond line')",
     "madehalf": "import no_such_part",
+    "madesilent": "",
     "madedeadly": "import os; os._exit(3)",
     "madeexiting": "raise SystemExit('goodbye')",
     "madeendless": "import threading; open(__path__[0] + '/started', 'w'); "
@@ -72,6 +73,12 @@ class PackageCheckTest(unittest.TestCase):
             ],
         )
         self.assertEqual([state.isUsable for state in states.values()], [True, False, False, True])
+
+    def test_package_that_does_not_state_its_version_has_that_of_its_metadata(self):
+        information = self.folder / "madesilent-1.5.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text("Name: madesilent\nVersion: 1.5\n")
+        self.assertEqual(self.check("madesilent")["madesilent"].text, "madesilent 1.5")
 
     def test_broken_package_has_a_one_line_reason(self):
         states = self.check("madebroken", "madehalf")
@@ -130,7 +137,8 @@ class PackageCheckTest(unittest.TestCase):
         pid = check._worker.pid
         check.stop()
         self.assertFalse(is_alive(pid))
-        self.assertEqual((done, list(check._states)), ([], ["madeendless"]))
+        self.assertIs(check._worker.state, WorkerState.STOPPED)
+        self.assertEqual(done, [])
 
     def test_finished_check_leaves_no_process(self):
         pids = []
