@@ -62,10 +62,10 @@ class LinkedSlices:
         ]
 
     def fit(self, corners: ArrayLike, sliceToRAS: np.ndarray | None = None) -> None:
-        """Show the whole volume in all views, in the same plane.
+        """Show a box as large as possible in all views, in the same plane.
 
         Args:
-            corners: Corners of the volume, (n, 3), mm in the world.
+            corners: Corners of the box, (n, 3), mm in the world.
             sliceToRAS: The plane, (4, 4); None for the current one.
         """
         sliceToRAS = (_sliceToRAS(self._mains[0]) if sliceToRAS is None else sliceToRAS).copy()

@@ -22,7 +22,7 @@ from ...scene.comparison.layout import (
 from ...scene.comparison.linked_slices import DEFAULT_LENS, LinkedSlices
 from ...scene.comparison.maps import updateLegends
 from ...scene.comparison.nodes import ComparisonNodes
-from ...scene.comparison.slice_views import ijkToWorld, middle, shownSlice, slicePlane
+from ...scene.comparison.slice_views import bodyCorners, ijkToWorld, middle, shownSlice, slicePlane
 from ...scene.steps import Steps
 from .cell import ComparisonCell, scoreText
 
@@ -103,7 +103,8 @@ class LinkedViews:
         self._display = ComparisonDisplay(volumes)
         self._matrix = ijkToWorld(volumes[0])
         self._size = volumes[0].GetImageData().GetDimensions()
-        self._position = (self._matrix @ [*middle(self._size), 1])[:3]
+        self._body = bodyCorners(volumes[0], self._matrix)
+        self._position = self._body.mean(axis=0)
         self._enter()
         self._fit(self._middlePlane())
         self._layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
@@ -210,7 +211,7 @@ class LinkedViews:
 
     def _fit(self, sliceToRAS=None):
         if self._isOpen:
-            self._links.fit(geometry.corners(self._matrix, self._size), sliceToRAS)
+            self._links.fit(self._body, sliceToRAS)
 
     def _close(self, restoreLayout):
         if not self._isOpen:
