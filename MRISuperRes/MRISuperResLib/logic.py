@@ -17,6 +17,7 @@ from .core.progress import Progress
 from .scene.batch import BatchTask, VolumeResult
 from .scene.comparison.builder import VolumeComparison
 from .scene.dicom_export import exportDicom
+from .scene.speeds import SpeedMeter
 from .scene.tasks import BackgroundTask, ScriptProgress, Task, TaskState
 from .scene.upsampling import SequenceUpsampling, VolumeUpsampling
 from .worker.client import WorkerProcess, sharedWorkerProcess
@@ -50,6 +51,9 @@ class ScriptingLogic:
         if self._worker is not None:
             self._worker.cleanup()
 
+    def _meter(self, options: UpsamplingOptions) -> SpeedMeter:
+        return SpeedMeter(options, isCold=self.worker.pid is None)
+
     def startUpsampling(
         self,
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
@@ -59,7 +63,7 @@ class ScriptingLogic:
         onFinished: Callable[[Task], None] | None = None,
     ) -> Task:
         """Start to upsample a volume node."""
-        strategy = VolumeUpsampling(options, outputVolume)
+        strategy = VolumeUpsampling(options, outputVolume, self._meter(options))
         with asRuntimeError():
             return Task(self.worker, volumeNode, strategy, onProgress, onFinished)
 
@@ -71,7 +75,7 @@ class ScriptingLogic:
         onFinished: Callable[[Task], None] | None = None,
     ) -> Task:
         """Start to upsample all frames of a sequence node."""
-        strategy = SequenceUpsampling(options)
+        strategy = SequenceUpsampling(options, self._meter(options))
         with asRuntimeError():
             return Task(self.worker, sequenceNode, strategy, onProgress, onFinished)
 

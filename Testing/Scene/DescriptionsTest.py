@@ -2,21 +2,25 @@
 
 import unittest
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import slicer
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.scene.descriptions import describeEstimate, describeGeometry
+from MRISuperResLib.scene.speeds import SETTING
 from scene_helpers import make_volume
 
 CARD = SimpleNamespace(
-    cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"}
+    network="a network",
+    cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"},
 )
 
 
 class DescriptionsTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
+        slicer.app.userSettings().remove(SETTING)
         self.volume = make_volume(np.int16, size=(200, 250, 20))
 
     def describe(self, scale=2, card=CARD, free=8 * 2**30, device="cpu", volumes=1):
@@ -24,15 +28,18 @@ class DescriptionsTest(unittest.TestCase):
             [self.volume] * volumes,
             UpsamplingOptions(None, scale, device=device),
             card,
-            lambda: free,
+            availableMemory=lambda: free,
         )
 
     def test_estimate_has_output_size_and_time(self):
-        self.assertEqual(self.describe(), ("Output: 8 MiB, about 6 s on a CPU", ""))
-        self.assertEqual(
-            self.describe(volumes=30)[0],
-            "Output: 229 MiB, about 3 min 00 s on a CPU",
-        )
+        for volumes, threads, text in (
+            (1, 2, "Output: 8 MiB, about 3–6 s"),
+            (1, 16, "Output: 8 MiB, about 2–6 s"),
+            (1, 1, "Output: 8 MiB, about 3–12 s"),
+            (30, 2, "Output: 229 MiB, about 1 min 30 s–3 min 00 s"),
+        ):
+            with mock.patch("MRISuperResLib.scene.speeds.thread_count", lambda: threads):
+                self.assertEqual(self.describe(volumes=volumes), (text, ""))
 
     def test_estimate_omits_unknown_time_and_memory(self):
         for given in ({"card": None}, {"device": "cuda"}):

@@ -50,7 +50,7 @@ class WorkerDouble:
 
     def __init__(self):
         self.isBusy = self.isPaused = False
-        self.request = self.cancelCount = None
+        self.request = self.cancelCount = self.pid = None
         self.later = []
 
     def run(self, request, onEvent):

@@ -1,4 +1,4 @@
-"""System resources: GPU, available memory, and estimates of memory and time.
+"""System resources: GPU, available memory, and estimates of memory.
 
 Nothing here needs PyTorch, whose import takes seconds.
 """
@@ -20,7 +20,6 @@ from .errors import SuperResolutionError
 
 if TYPE_CHECKING:
     from .geometry import SliceAxis
-    from .models.card import ModelCard
 
 NVML = {"win32": "nvml.dll", "linux": "libnvidia-ml.so.1"}
 """NVIDIA's management library. It comes with the driver and does not initialize the GPU."""
@@ -114,19 +113,29 @@ def device_kind(device: str) -> Literal["cpu", "gpu"]:
     return "gpu" if uses_gpu else "cpu"
 
 
+def thread_count() -> int:
+    """Return the number of threads that PyTorch may use on the CPU."""
+    requested = os.environ.get("OMP_NUM_THREADS", "")
+    if requested.isdecimal() and int(requested):
+        return int(requested)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class RunEstimate:
-    """Estimated memory and time of a task.
+    """Estimated size and memory of a task.
 
     Attributes:
         output_bytes: Size of all outputs, which stay in memory together.
         peak_bytes: Memory while the last output is computed.
-        seconds: Time on the CPU that the model card names; None if the card gives no speed.
+        megapixels: Millions of voxels of all outputs.
     """
 
     output_bytes: int
     peak_bytes: int
-    seconds: float | None
+    megapixels: float
 
     def fits(self, available: int | None) -> bool:
         """Return True if the task fits into `available` bytes; None (unknown) counts as enough."""
@@ -134,30 +143,19 @@ class RunEstimate:
 
 
 def estimate_run(
-    volumes: Sequence[tuple[Sequence[int], int, SliceAxis]],
-    scale: int,
-    card: ModelCard | None = None,
-    ensemble: bool = False,
+    volumes: Sequence[tuple[Sequence[int], int, SliceAxis]], scale: int
 ) -> RunEstimate:
-    """Estimate memory and time of upsampling.
-
-    Constant slices are skipped, so the time is an upper bound.
+    """Estimate size and memory of upsampling.
 
     Args:
         volumes: ((ni, nj, nk), bytes per voxel, slice direction) for every volume or frame.
         scale: Upsampling factor.
-        card: Card of the network, for its speed; None for an interpolation.
-        ensemble: The network runs once for each of the eight symmetries.
     """
     voxels = [math.prod(size) * math.prod(axis.factors(scale)) for size, _bytes, axis in volumes]
     output = sum(count * voxel for count, (_size, voxel, _axis) in zip(voxels, volumes))
     # the worker's copy of a volume, and a temporary one for its percentiles
     copies = max((2 * math.prod(size) * voxel for size, voxel, _axis in volumes), default=0)
-    seconds = None
-    if card is not None and card.cpu_speed:
-        runs = 8 if ensemble else 1
-        seconds = runs * sum(voxels) / 1e6 * card.cpu_speed["seconds_per_megapixel"]
-    return RunEstimate(output, output + copies + WORKER_BYTES, seconds)
+    return RunEstimate(output, output + copies + WORKER_BYTES, sum(voxels) / 1e6)
 
 
 def format_bytes(count: float) -> str:

@@ -14,6 +14,7 @@ from ..core.messages import Message, warning
 from ..core.options import UpsamplingOptions
 from ..core.progress import PartsProgress, Progress
 from .nodes import sliceCount, whyNotUpsamplable
+from .speeds import SpeedMeter
 from .tasks import BackgroundTask, Task, TaskState, checkIsIdle
 from .upsampling import VolumeUpsampling
 
@@ -151,7 +152,7 @@ class BatchTask(BackgroundTask):
                 self._task = Task(
                     self._worker,
                     node,
-                    VolumeUpsampling(self._options),
+                    VolumeUpsampling(self._options, meter=self._meter()),
                     self._onVolumeProgress,
                     self._onVolumeFinished,
                 )
@@ -161,6 +162,9 @@ class BatchTask(BackgroundTask):
                 self._notify()
                 return
         self._end()
+
+    def _meter(self) -> SpeedMeter:
+        return SpeedMeter(self._options, isCold=self._worker.pid is None)
 
     def _onVolumeProgress(self, progress: Progress) -> None:
         if self._onProgress:

@@ -13,9 +13,10 @@ from ..core import geometry
 from ..core.messages import Message
 from ..core.options import UpsamplingOptions
 from ..core.progress import format_duration
-from ..core.system import available_memory, device_kind, estimate_run, format_bytes
+from ..core.system import available_memory, estimate_run, format_bytes
 from ..core.upsampling import spacing_messages
 from .nodes import ijkToRAS, modalityMessages, sliceAxisOf
+from .speeds import estimateSeconds
 
 if TYPE_CHECKING:
     from ..core.models.card import ModelCard
@@ -59,6 +60,7 @@ def describeEstimate(
     nodes: Sequence[slicer.vtkMRMLVolumeNode],
     options: UpsamplingOptions,
     card: ModelCard | None,
+    isCold: bool = False,
     availableMemory: Callable[[], int | None] = available_memory,
 ) -> tuple[str, str]:
     """Return a line about memory and time, and a warning or an empty text.
@@ -67,6 +69,7 @@ def describeEstimate(
         nodes: Volumes that can be upsampled; frames of a sequence repeat their volume.
         options: The options, with a scale.
         card: The card of the network; None for an interpolation method.
+        isCold: True if the worker process must be started.
         availableMemory: Returns the available memory in bytes, or None if it is unknown.
     """
     inputs = {
@@ -77,16 +80,12 @@ def describeEstimate(
         )
         for node in set(nodes)
     }
-    estimate = estimate_run(
-        [inputs[node] for node in nodes],
-        options.scale,
-        card if device_kind(options.device) == "cpu" else None,  # cards have CPU times only
-        options.ensemble,
-    )
+    estimate = estimate_run([inputs[node] for node in nodes], options.scale)
     available = availableMemory()
     line = _("Output: {size}").format(size=format_bytes(estimate.output_bytes))
-    if estimate.seconds is not None:
-        line += _(", about {time} on a CPU").format(time=format_duration(max(1, estimate.seconds)))
+    seconds = estimateSeconds(estimate.megapixels, options, card, isCold) if card else None
+    if seconds is not None:
+        line += _(", about {time}").format(time=_duration(*seconds))
     if estimate.fits(available):
         return line, ""
     return line, _(
@@ -121,6 +120,14 @@ def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:
             text = f"{where}: {text}"
         merged.append(Message(message.level, message.code, text))
     return merged
+
+
+def _duration(low: float, high: float) -> str:
+    """Return an estimated duration as "12 s", or a range as "3–12 s"."""
+    first, last = (format_duration(max(1, seconds)) for seconds in (low, high))
+    if first == last:
+        return first
+    return f"{first.removesuffix(' s') if high < 59.5 else first}–{last}"
 
 
 def _product(numbers: np.ndarray) -> str:

@@ -181,8 +181,9 @@ class Task(BackgroundTask):
     def _onEvent(self, event: dict[str, Any]) -> None:
         name = event["event"]
         if name == "progress":
+            progress = self.strategy.progress(Progress.from_dict(event))
             if self._onProgress:
-                self._onProgress(self.strategy.progress(Progress.from_dict(event)))
+                self._onProgress(progress)
         elif name == "error":
             logging.error("MRISuperRes: {}\n{}".format(event["message"], event["log"]))
             self._fail(event["message"], event["kind"])

@@ -31,6 +31,7 @@ from .sequences import (
     sequenceOf,
     upsamplableFrames,
 )
+from .speeds import SpeedMeter
 from .steps import Steps
 
 
@@ -79,6 +80,7 @@ class VolumeUpsampling:
     Args:
         options: The options.
         outputNode: Volume node to replace; None for a new one.
+        meter: Remembers the speed of the task, if given.
     """
 
     part = ""
@@ -87,8 +89,9 @@ class VolumeUpsampling:
         self,
         options: UpsamplingOptions,
         outputNode: slicer.vtkMRMLScalarVolumeNode | None = None,
+        meter: SpeedMeter | None = None,
     ) -> None:
-        self._options = options
+        self._options, self._meter = options, meter
         self._outputId = outputNode.GetID() if outputNode else None
 
     @property
@@ -122,9 +125,12 @@ class VolumeUpsampling:
         else:
             updateOutput(output, inputNode, volume, parentTransformNode, image)
         self._outputId = output.GetID()
+        _remember(self._meter, volume)
 
     def progress(self, progress: Progress) -> Progress:
         """Return the progress of the volume."""
+        if self._meter is not None:
+            self._meter.update(progress)
         return progress
 
     def end(self) -> None:
@@ -136,10 +142,14 @@ class SequenceUpsampling:
 
     The output is a new sequence with the same index. All frames share one intensity range, so
     that they do not flicker.
+
+    Args:
+        options: The options.
+        meter: Remembers the speed of the task, if given.
     """
 
-    def __init__(self, options: UpsamplingOptions) -> None:
-        self._options = options
+    def __init__(self, options: UpsamplingOptions, meter: SpeedMeter | None = None) -> None:
+        self._options, self._meter = options, meter
         self._outputId: str | None = None
         self._parts = PartsProgress([])
 
@@ -185,6 +195,7 @@ class SequenceUpsampling:
         """Keep a frame and return the next one; after the last, add the output to the scene."""
         frame, number = self._frame(sequenceNode), self._parts.number
         volume = _volume(event)
+        _remember(self._meter, volume)
         provenance = volume.provenance | {
             "intensity": volume.provenance["intensity"] | {"of": "all frames of the sequence"}
         }
@@ -203,6 +214,8 @@ class SequenceUpsampling:
 
     def progress(self, progress: Progress) -> Progress:
         """Return the progress over the slices of all frames."""
+        if self._meter is not None:
+            self._meter.update(progress)
         return self._parts.whole(progress)
 
     def end(self) -> None:
@@ -222,6 +235,11 @@ def _request(options: UpsamplingOptions, folder: str) -> dict[str, Any]:
         "options": options.to_dict(),
         "output": os.path.join(folder, "output.npy"),
     }
+
+
+def _remember(meter: SpeedMeter | None, volume: Volume) -> None:
+    if meter is not None:
+        meter.remember(volume.provenance["model"]["name"], volume.array.size)
 
 
 def _volume(event: dict[str, Any]) -> Volume:

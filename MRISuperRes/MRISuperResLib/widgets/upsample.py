@@ -91,7 +91,8 @@ class UpsamplePanel(TaskPanel):
             nodes: Volumes to upsample; each is listed once per frame like it.
         """
         cards = self.models.cards
-        return describeEstimate(nodes, self.options, cards[0] if cards else None)
+        isCold = self._logic.worker.pid is None
+        return describeEstimate(nodes, self.options, cards[0] if cards else None, isCold)
 
     def show(self, parameters: MRISuperResParameterNode | None) -> None:
         """Show a parameter node, or its changes; None while there is no scene."""
