@@ -8,6 +8,7 @@ import numpy as np
 import qt
 import slicer
 from compare_panel_helpers import ComparePanelTestCase
+from module_helpers import click
 from MRISuperResLib.widgets.comparison.panel import MethodList
 from panel_testing import process_events, wait_until
 
@@ -85,6 +86,30 @@ class ResponseTest(ComparePanelTestCase):
                 lambda: not self.ui.mapHelpLabel.text.startswith("Map "),
             )
             self.assertLess(longest, LIMIT)
+
+    def test_no_event_waits_for_the_end_of_an_upsampling_and_its_views(self):
+        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.choose(self.ui.modelComboBox, "bicubic")
+        longest = self.measure(
+            lambda: click(self.ui.applyButton),
+            lambda: self.widget.upsampling.beforeAfter.isOpen,
+        )
+        self.assertLess(longest, LIMIT)
+
+    def test_no_event_waits_for_the_outputs_of_a_batch(self):
+        loop = []
+        longest = self.measure(
+            lambda: self.widget.logic.upsampleBatch(
+                [self.input, self.input],
+                model="bicubic",
+                scale=4,
+                waitForCompletion=False,
+                onFinished=loop.append,
+            ),
+            lambda: loop,
+        )
+        self.assertEqual([result.outputId is None for result in loop[0].results], [False, False])
+        self.assertLess(longest, LIMIT)
 
 
 if __name__ == "__main__":
