@@ -155,7 +155,7 @@ class PackageCheckTest(unittest.TestCase):
 
     def test_installed_packages_of_the_worker_are_found_with_their_version(self):
         self.use(workerCommand)
-        state = self.check("matplotlib")["matplotlib"]
+        state = self.check("requests")["requests"]
         self.assertTrue(state.isUsable)
         self.assertRegex(state.version, r"^\d+\.\d+")
 

@@ -1,6 +1,5 @@
 """Missing and broken packages, and their installation by Slicer; pip is a double."""
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from MRISuperResLib.worker.packages import (
 from panel_testing import answer_next, shown_dialogs
 
 PROJECT = Path(__file__).resolve().parents[2]
+VERSIONS = {"numpy": "2.4.6", "scipy": "1.17.1", "SimpleITK": "2.5.7", "torch": "2.13.0+cpu"}
 
 
 class PackagesTestCase(unittest.TestCase):
@@ -38,11 +38,7 @@ class PackagesTestCase(unittest.TestCase):
         self.replace(
             packages,
             "installed_version",
-            lambda name: (
-                importlib.metadata.version(name)
-                if name in ("numpy", "scipy", "SimpleITK") or name in self.present
-                else ""
-            ),
+            lambda name: VERSIONS.get(name, "") if name != "torch" or name in self.present else "",
         )
         self.replace(slicer.util, "pip_install", self.pipInstall)
         self.use_variables()
@@ -169,7 +165,7 @@ class PackagesTest(PackagesTestCase):
         answer_next(True)
         self.assertTrue(packages.installPackages(["torch", "safetensors"]))
         self.assertEqual(self.byPyTorchUtils[0], ("install", False, ">=2.3"))
-        self.assertEqual(self.constraints["numpy"], importlib.metadata.version("numpy"))
+        self.assertEqual(self.constraints["numpy"], VERSIONS["numpy"])
         self.assertNotIn("torch", self.constraints)
         self.assertEqual(
             [requirement.split(">=")[0] for requirement in self.installed], ["safetensors"]
@@ -273,12 +269,12 @@ class PackagesTest(PackagesTestCase):
         packages.installPackages(["torch", "safetensors"])
         self.assertEqual(
             self.constraints,
-            {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "SimpleITK")},
+            {name: VERSIONS[name] for name in ("numpy", "scipy", "SimpleITK")},
         )
         self.present.add("torch")
         answer_next(True)
         packages.installPackages(["safetensors"])
-        self.assertEqual(self.constraints["torch"], importlib.metadata.version("torch"))
+        self.assertEqual(self.constraints["torch"], VERSIONS["torch"])
         self.assertIn(
             "numpy, scipy, SimpleITK, torch will keep their versions", shown_dialogs()[-1].text
         )
