@@ -148,7 +148,7 @@ class ModelSelector:
     def _showSummary(self):
         cards = self.cards
         if not cards:
-            text = _("Interpolation: restores no detail, hallucinates none")
+            text = _("Restores no detail, hallucinates none")
         elif len(cards) > 1:
             text = _("Blend: see the cards of both models")
         else:
