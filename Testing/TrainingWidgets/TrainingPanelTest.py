@@ -106,7 +106,9 @@ class ChoosingTest(TrainingPanelTestCase):
 
     def test_an_anatomy_being_typed_is_dropped_with_its_volume(self):
         box = self.anatomy_box()
+        self.area.activateWindow()
         box.lineEdit().setFocus()
+        wait_until(box.lineEdit().hasFocus)
         type_text(box.lineEdit(), "placenta")
         slicer.mrmlScene.RemoveNode(self.volume)
         wait_until(lambda: self.ui.volumesTable.rowCount == 0)
@@ -599,6 +601,7 @@ class HistoryTest(TrainingPanelTestCase):
     def test_the_table_of_an_evaluation_is_in_view_when_it_ends(self):
         self.finished_run()
         self.gate.unlink()
+        self.area.resize(330, 300)
         self.show_tab("evaluate")
         click(self.ui.evaluateButton)
         self.show_tab("train")

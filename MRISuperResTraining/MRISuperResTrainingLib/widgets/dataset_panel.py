@@ -182,8 +182,10 @@ class DatasetPanel:
         box.setFrame(False)
         box.setMinimumContentsLength(ANATOMY_WIDTH)
         box.setSizeAdjustPolicy(ctk.ctkComboBox.AdjustToMinimumContentsLengthWithIcon)
-        box.connect("activated(int)", lambda index: self._onAnatomyChanged(row))
-        box.lineEdit().connect("editingFinished()", lambda: self._onAnatomyChanged(row))
+        box.connect("activated(int)", lambda index: self._onAnatomyChanged(row, box.currentText))
+        box.lineEdit().connect(
+            "editingFinished()", lambda: self._onAnatomyChanged(row, box.currentText)
+        )
         self._table.setCellWidget(row, ANATOMY, box)
         self._table.setColumnWidth(ANATOMY, box.sizeHint.width())
         # after the table, not after the last widget of the panel
@@ -191,9 +193,8 @@ class DatasetPanel:
         qt.QWidget.setTabOrder(before, box)
         return box
 
-    def _onAnatomyChanged(self, row):
-        node, box = self._nodeOf(row), self._table.cellWidget(row, ANATOMY)
-        text = box.currentText if box is not None else ""
+    def _onAnatomyChanged(self, row, text):
+        node = self._nodeOf(row)  # None if the volume is removed while its anatomy is typed
         if node is not None and text != dataset.anatomyOf(node):
             self._state(row, lambda node: dataset.setAnatomy(node, text))
 
@@ -217,9 +218,7 @@ class DatasetPanel:
         self.refreshLater()  # not now: the table still uses the item
 
     def _nodeOf(self, row):
-        """The volume of a row; None if it has been removed."""
-        item = self._table.item(row, NAME)
-        return slicer.mrmlScene.GetNodeByID(item.data(qt.Qt.UserRole)) if item is not None else None
+        return slicer.mrmlScene.GetNodeByID(self._table.item(row, NAME).data(qt.Qt.UserRole))
 
     def _refreshNow(self):
         if self._isRefreshPending:
