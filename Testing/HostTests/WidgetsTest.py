@@ -8,7 +8,7 @@ import ctk
 import qt
 import slicer
 import vtk
-from panel_testing import answer_next
+from panel_testing import answer_next, turn_wheel
 
 
 class Recorder(list):
@@ -158,6 +158,15 @@ class TextTest(unittest.TestCase):
             box.addItem(name.title(), name)
         box.currentUserDataAsString = "two"
         self.assertEqual((box.currentText, box.currentData), ("Two", "two"))
+
+    def test_the_wheel_changes_a_combo_box_unless_it_never_scrolls(self):
+        box = ctk.ctkComboBox()
+        box.addItems(["one", "two"])
+        turn_wheel(box, -1)
+        self.assertEqual(box.currentText, "two")
+        box.scrollWheelEffect = ctk.ctkComboBox.NeverScroll
+        turn_wheel(box, 1)
+        self.assertEqual(box.currentText, "two")
 
 
 class TableViewTest(unittest.TestCase):

@@ -55,9 +55,11 @@ class TrainingLayoutTest(TrainingPanelTestCase):
         dataset.choose(make_volume("sub-02_T2w"), True)
         self.start_and_wait()
         self.panel.poll()
-        process_events()
-        for bar in (self.area.verticalScrollBar(), self.area.horizontalScrollBar()):
-            self.assertEqual(bar.maximum, 0)
+        bars = self.area.verticalScrollBar(), self.area.horizontalScrollBar()
+        # nested layouts settle one after the other
+        wait_until(
+            lambda: [bar.maximum for bar in bars] == [0, 0], 5, "the panel did not fit the screen"
+        )
         screen = qt.QRect(0, 0, *ONE_SCREEN)
         for name in (*DAILY, "datasetLabel", "statusLabel", "progressBar", "progressLabel"):
             with self.subTest(name):
@@ -73,7 +75,8 @@ class TrainingLayoutTest(TrainingPanelTestCase):
         self.ui.advancedCollapsibleButton.collapsed = False
         process_events()
         self.assertEqual([widget.visible for widget in widgets], [True] * len(widgets))
-        self.assertEqual(self.area.horizontalScrollBar().maximum, 0)
+        bar = self.area.horizontalScrollBar()
+        wait_until(lambda: bar.maximum == 0, 5, "the panel did not fit the width")
 
     def test_the_keyboard_follows_the_panel_from_top_to_bottom(self):
         make_volume("sub-02_T2w")

@@ -4,6 +4,7 @@ import os
 import unittest
 from unittest import mock
 
+import ctk
 import numpy as np
 import qt
 import slicer
@@ -23,7 +24,6 @@ from panel_testing import (
     press_key,
     process_events,
     shown_dialogs,
-    turn_wheel,
     type_text,
     wait_until,
 )
@@ -101,18 +101,15 @@ class ChoosingTest(TrainingPanelTestCase):
         self.assertEqual(self.anatomy_box(0).currentText, "fetal")
 
     def test_scrolling_over_the_table_changes_no_anatomy(self):
-        turn_wheel(self.anatomy_box(), -1)
-        self.assertEqual(dataset.anatomyOf(self.volume), "unspecified")
+        self.assertEqual(self.anatomy_box().scrollWheelEffect, ctk.ctkComboBox.NeverScroll)
 
-    def test_an_anatomy_being_typed_is_dropped_with_its_volume(self):
-        box = self.anatomy_box()
-        self.area.activateWindow()
-        box.lineEdit().setFocus()
-        wait_until(box.lineEdit().hasFocus)
-        type_text(box.lineEdit(), "placenta")
+    def test_an_anatomy_that_is_typed_while_its_volume_is_removed_is_ignored(self):
+        editor = self.anatomy_box().lineEdit()
+        type_text(editor, "placenta")
         slicer.mrmlScene.RemoveNode(self.volume)
+        press_key(editor, qt.Qt.Key_Return)
         wait_until(lambda: self.ui.volumesTable.rowCount == 0)
-        self.assertEqual(dataset.trainableNodes(), [])
+        self.assertIsNone(self.volume.GetAttribute(dataset.ANATOMY))
 
     def test_a_subject_can_be_edited(self):
         self.cell(0, 2).setText("patient 7")
