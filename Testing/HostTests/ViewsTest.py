@@ -3,11 +3,10 @@
 import unittest
 
 import numpy as np
-import qt
 import slicer
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from panel_testing import drag, process_events, real_data, screenshot, turn_wheel
+from panel_testing import drag, gray_values, process_events, real_data, screenshot, turn_wheel
 
 LAYOUT, GRID = 5011, 5012
 BAR = 22  # the controller above each view
@@ -45,14 +44,6 @@ def volume_of_blocks():
     return node
 
 
-def pixels(widget):
-    """Return the gray values of a widget, (height, width)."""
-    image = widget.grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
-    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
-        image.height(), image.bytesPerLine()
-    )[:, : image.width()]
-
-
 class ViewsTestCase(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
@@ -72,7 +63,7 @@ class SliceViewTest(ViewsTestCase):
         process_events()
 
     def test_a_volume_is_rendered_at_its_position(self):
-        shown = pixels(self.widget.sliceView())
+        shown = gray_values(self.widget.sliceView())
         self.assertEqual(shown.shape, (200, 200))
         self.assertLess(shown[100, 50], 5)
         self.assertGreater(shown[100, 150], 250)
@@ -80,7 +71,7 @@ class SliceViewTest(ViewsTestCase):
     def test_the_picture_follows_window_and_level(self):
         self.node.GetDisplayNode().SetWindowLevel(4000, 2000)
         process_events()
-        shown = pixels(self.widget.sliceView())
+        shown = gray_values(self.widget.sliceView())
         self.assertTrue(50 < shown[100, 150] < 80, shown[100, 150])
 
     def test_pixels_map_to_patient_space_and_back(self):
@@ -90,10 +81,10 @@ class SliceViewTest(ViewsTestCase):
         np.testing.assert_allclose(ras[:2], [0.5, 0.5], atol=0.51)
 
     def test_annotations_are_drawn(self):
-        before = pixels(self.widget.sliceView())
+        before = gray_values(self.widget.sliceView())
         self.widget.sliceView().cornerAnnotation().SetText(7, "synthetic, not for diagnosis")
         self.widget.sliceView().scheduleRender()
-        self.assertTrue((before != pixels(self.widget.sliceView())).any())
+        self.assertTrue((before != gray_values(self.widget.sliceView())).any())
 
     def test_the_wheel_moves_the_slice_through_the_real_interactor(self):
         logic = self.widget.sliceLogic()
@@ -110,8 +101,8 @@ class SliceViewTest(ViewsTestCase):
 
     def test_dragging_with_the_middle_button_pans(self):
         drag(self.widget.sliceView(), (100, 100), (120, 100), Qt.MiddleButton)
-        self.assertLess(pixels(self.widget.sliceView())[100, 110], 5)
-        self.assertGreater(pixels(self.widget.sliceView())[100, 130], 250)
+        self.assertLess(gray_values(self.widget.sliceView())[100, 110], 5)
+        self.assertGreater(gray_values(self.widget.sliceView())[100, 130], 250)
 
     def test_dragging_adjusts_window_and_level_in_that_mouse_mode(self):
         mode = slicer.app.applicationLogic().GetInteractionNode()
@@ -150,7 +141,7 @@ class SliceViewTest(ViewsTestCase):
         node = slicer.util.loadVolume(str(real_data("brain", "openms_p01_study1_T2W.nii.gz")))
         slicer.util.setSliceViewerLayers(background=node, fit=True)
         process_events()
-        self.assertGreater(pixels(self.widget.sliceView()).std(), 10)
+        self.assertGreater(gray_values(self.widget.sliceView()).std(), 10)
 
 
 class LayoutTest(ViewsTestCase):

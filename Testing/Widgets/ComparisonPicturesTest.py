@@ -3,7 +3,6 @@
 import unittest
 
 import numpy as np
-import qt
 import slicer
 from comparison_views_helpers import comparison, make_comparison, phantom
 from MRISuperResLib.widgets.comparison.views import ComparisonViews
@@ -11,7 +10,7 @@ from MRISuperResLib.scene.comparison.layout import mainViewNames, zoomViewNames
 from MRISuperResLib.scene.comparison.maps import ERROR, ComparisonMaps
 from MRISuperResLib.scene.comparison.slice_views import ijkToWorld
 from MRISuperResLib.scene.nodes import ijkToRAS
-from panel_testing import process_events, real_data, screenshot, turn_wheel
+from panel_testing import gray_values, process_events, real_data, screenshot, turn_wheel
 
 VOLUME = ("fetal", "sub-01_run-3_T2w.nii.gz")
 SIZE = (1400, 900)
@@ -25,14 +24,6 @@ EIGHT = (
     "net-psnr",
     "net-gan",
 )
-
-
-def pixels(widget):
-    """Return the gray values of a view, (height, width)."""
-    image = widget.sliceView().grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
-    return np.frombuffer(bytes(image.constBits()), np.uint8).reshape(
-        image.height(), image.bytesPerLine()
-    )[:, : image.width()]
 
 
 class ComparisonPicturesTest(unittest.TestCase):
@@ -74,7 +65,7 @@ class ComparisonPicturesTest(unittest.TestCase):
     def assert_shows_its_voxels(self, widget, volume):
         """Check random pixels below the text."""
         shown, array, toIJK = (
-            pixels(widget),
+            gray_values(widget.sliceView()),
             slicer.util.arrayFromVolume(volume),
             np.linalg.inv(ijkToWorld(volume)),
         )
@@ -119,11 +110,11 @@ class ComparisonPicturesTest(unittest.TestCase):
 
     def test_texts_and_frame_are_visible(self):
         self.show(comparison())
-        before = [pixels(widget) for widget in self.mains]
+        before = [gray_values(widget.sliceView()) for widget in self.mains]
         self.views.showZoom(False)
         process_events()
         for widget, picture in zip(self.mains, before):
-            now = pixels(widget)
+            now = gray_values(widget.sliceView())
             self.assertGreater((now[:40, :200] > 200).sum(), 100, "white letters on black")
             self.assertNotEqual(now.shape, picture.shape)
 

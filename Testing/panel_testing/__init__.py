@@ -8,7 +8,7 @@ import of this package does.
 import importlib.util
 
 from .dialogs import answer_next, shown_dialogs
-from .files import real_data, screenshot
+from .files import gray_values, real_data, screenshot
 from .problems import expect as expect_error
 from .waiting import process_events, wait_for_signal, wait_until
 
@@ -55,6 +55,7 @@ __all__ = [
     "drag",
     "emit_application_signal",
     "expect_error",
+    "gray_values",
     "leave_module",
     "open_module",
     "press_key",

@@ -1,6 +1,7 @@
 """Pictures of widgets, and the real test data."""
 
 import os
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -22,6 +23,27 @@ def screenshot(widget, name, size=None):
     if not widget.grab().save(str(path)):
         raise OSError(f"cannot write {path}")
     return path
+
+
+def gray_values(widget):
+    """Return the gray values of a widget as shown, (height, width).
+
+    They go through a file, because PythonQt has no access to the pixels of a QImage.
+    """
+    import qt
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    image = widget.grab().toImage().convertToFormat(qt.QImage.Format_Grayscale8)
+    with tempfile.TemporaryDirectory() as folder:
+        reader = vtk.vtkPNGReader()
+        reader.SetFileName(str(Path(folder, "widget.png")))
+        if not image.save(reader.GetFileName()):
+            raise OSError(f"cannot write {reader.GetFileName()}")
+        reader.Update()
+    pixels = reader.GetOutput()
+    width, height, _ = pixels.GetDimensions()
+    return vtk_to_numpy(pixels.GetPointData().GetScalars()).reshape(height, width)[::-1]
 
 
 def screenshot_folder():
