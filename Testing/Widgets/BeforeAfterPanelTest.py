@@ -1,5 +1,7 @@
 """A result beside its input, and its consistency map, in the panel."""
 
+import os
+import tempfile
 import time
 import unittest
 from unittest import mock
@@ -116,6 +118,16 @@ class OpeningTest(BeforeAfterTestCase):
                 self.assertGreater(np.abs(after - before).max(), 0.1)
                 self.part.cleanup()
 
+    def test_layout_stays_when_a_run_ends_while_another_module_is_shown(self):
+        self.apply()
+        self.ui.tabs.hide()
+        self.addCleanup(self.ui.tabs.show)
+        self.assert_idle(self.widget.upsampling.task, TaskState.FINISHED, "Done in")
+        self.assert_closed()
+        self.ui.tabs.show()
+        click(self.ui.beforeAfterButton)
+        self.assertTrue(self.part.isOpen)
+
     def test_window_is_shared_and_nothing_is_interpolated(self):
         output = self.open_for(self.input)
         displays = [node.GetDisplayNode() for node in (self.input, output)]
@@ -220,6 +232,21 @@ class BackTest(BeforeAfterTestCase):
         process_events()
         self.assert_closed()
         self.assertFalse(self.ui.beforeAfterWidget.visible)
+
+    def test_scene_saved_with_open_views_is_loaded_without_their_layout(self):
+        self.open_for(self.input)
+        self.show_map()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(path)
+        process_events()
+        self.assert_closed()
+        self.assertEqual(len(self.volumes()), 2)  # the map was temporary
+        click(self.ui.beforeAfterButton)
+        process_events()
+        self.assertEqual(self.titles(), ["input", "output: nearest ×2"])
 
 
 class SecondRunTest(BeforeAfterTestCase):

@@ -174,7 +174,9 @@ class UpsamplePanel(TaskPanel):
         return chosen or (shownVolume(self.task.result) if self.task is not None else None)
 
     def _showResult(self) -> None:
-        self.beforeAfter.open(UpsampledPair.of(shownVolume(self.task.inputNode), self.task.result))
+        if self._ui.tabs.visible:  # the user may work in another module meanwhile
+            inputVolume = shownVolume(self.task.inputNode)
+            self.beforeAfter.open(UpsampledPair.of(inputVolume, self.task.result))
 
 
 class SampleButton:
