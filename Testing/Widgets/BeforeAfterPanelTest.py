@@ -269,7 +269,10 @@ class SecondRunTest(BeforeAfterTestCase):
 
     def test_new_output_is_shown_in_the_same_place(self):
         first = self.open_for(self.input)
+        self.show_map()
         self.assertIsNot(self.run_again(), first)
+        wait_until(lambda: "Mean" in self.ui.consistencyLabel.text)
+        self.assertIn("x4", self.shown("Foreground")[1].GetName())
         click(self.ui.beforeAfterButton)
         self.assert_closed()
 
