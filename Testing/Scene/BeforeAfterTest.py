@@ -36,6 +36,9 @@ class PairTest(unittest.TestCase):
         outputs = [upsample(volume), upsample(volume, "bicubic")]
         upsample(other)
         self.assertIs(UpsampledPair.newestOf(volume).output, outputs[1])
+        outputs[0].SetAttribute("MRISuperRes.Date", "2999-01-01T00:00:00+00:00")  # replaced later
+        self.assertIs(UpsampledPair.newestOf(volume).output, outputs[0])
+        outputs[0].SetAttribute("MRISuperRes.Date", "2000-01-01T00:00:00+00:00")
         slicer.mrmlScene.RemoveNode(outputs[1])
         self.assertIs(UpsampledPair.newestOf(volume).output, outputs[0])
         self.assertIsNone(UpsampledPair.newestOf(None))
