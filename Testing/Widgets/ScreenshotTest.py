@@ -84,16 +84,16 @@ class ScreenshotTest(unittest.TestCase):
         widget.ui.inputSelector.setCurrentNode(volume)
         upsample(volume, "bicubic")
         process_events()
-        self.show(widget)
+        window = show_beside_views(self, show_panel(widget))
         size = (1150, 640)
-        screenshot(self.window, "before_after_closed", size)
+        screenshot(window, "before_after_closed", size)
         click(widget.ui.beforeAfterButton)
         self.addCleanup(widget.upsampling.beforeAfter.cleanup)
-        pictures = [screenshot(self.window, "before_after", size)]
+        pictures = [screenshot(window, "before_after", size)]
         click(widget.ui.consistencyMapButton)
         wait_until(lambda: "Mean" in widget.ui.consistencyLabel.text)
-        pictures.append(screenshot(self.window, "before_after_map", size))
-        held = lambda: pictures.append(screenshot(self.window, "before_after_held", size))  # noqa: E731
+        pictures.append(screenshot(window, "before_after_map", size))
+        held = lambda: pictures.append(screenshot(window, "before_after_held", size))  # noqa: E731
         widget.ui.holdInputButton.connect("pressed()", held)
         self.addCleanup(widget.ui.holdInputButton.disconnect, "pressed()", held)
         click(widget.ui.holdInputButton)
