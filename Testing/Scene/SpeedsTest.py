@@ -156,7 +156,7 @@ class WithoutMeasurementTest(SpeedsTestCase):
         for wrong in (-1, 0, math.nan, math.inf, 1e300, True, None, "5", [5], {}):
             texts.append(json.dumps({place: wrong}))
             texts.append(json.dumps({place: {"networks": wrong, "relative": wrong}}))
-            networks = {self.card().network: wrong}
+            networks = {speeds.networkOf(self.card()): wrong}
             damaged = {"networks": networks, "relative": wrong, "start": wrong}
             texts.append(json.dumps({place: damaged}))
         for text in texts:

@@ -68,13 +68,18 @@ class SpeedMeter:
         speed = self._seconds / (voxels / 1e6 * _runs(self._options))
         measured = _read()
         place = _dict(measured.get(_place(self._options)))
-        place["networks"] = {**_dict(place.get("networks")), card.network: speed}
+        place["networks"] = {**_dict(place.get("networks")), networkOf(card): speed}
         if card.cpu_speed:
             place["relative"] = speed / card.cpu_speed["seconds_per_megapixel"]
         if self._startSeconds:
             place["start"] = self._startSeconds
         measured[_place(self._options)] = place
         slicer.app.userSettings().setValue(SETTING, json.dumps(measured))
+
+
+def networkOf(card: ModelCard) -> str:
+    """Return scale and architecture as text; networks that share it are equally fast."""
+    return json.dumps([card.scale, card.architecture], sort_keys=True)
 
 
 def estimateSeconds(
@@ -109,7 +114,7 @@ def _speeds(
     card: ModelCard, place: dict[str, Any], options: UpsamplingOptions
 ) -> tuple[float, float] | None:
     """Return the range of seconds per megapixel, or None."""
-    measured = _positive(_dict(place.get("networks")).get(card.network))
+    measured = _positive(_dict(place.get("networks")).get(networkOf(card)))
     if measured:
         return measured, measured
     if not card.cpu_speed or device_kind(options.device) != "cpu":  # cards have CPU times only

@@ -280,11 +280,6 @@ class ModelCard(Validated):
                 "model",
             ) from e
 
-    @property
-    def network(self) -> str:
-        """Scale and architecture as text; networks that share it are equally fast."""
-        return json.dumps([self.scale, self.architecture], sort_keys=True)
-
     def training_spacings(self) -> dict[str, list[tuple[float, float]]]:
         """Return the in-plane spacings of the low-resolution training slices, by anatomy.
 
