@@ -12,7 +12,8 @@ from MRISuperResLib.scene.speeds import SETTING
 from scene_helpers import make_volume
 
 CARD = SimpleNamespace(
-    network="a network",
+    scale=2,
+    architecture={},
     cpu_speed={"seconds_per_megapixel": 1.5, "threads": 2, "processor": "AMD EPYC"},
 )
 
