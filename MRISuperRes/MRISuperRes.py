@@ -45,7 +45,7 @@ class MRISuperRes(ScriptedLoadableModule):
         self.parent.contributors = ["The MRISuperRes contributors"]
         self.parent.helpText = _(
             "Super-resolution of MRI volumes, slice by slice, with a two-stage ESRGAN network. "
-            "Choose a volume and a model, then press Apply. The input is not changed. "
+            "Choose a volume and a model, then click Apply. The input is not changed. "
             "Outputs are synthetic images; detail may be hallucinated. "
             "Not a medical device, not for diagnosis."
         )

@@ -50,8 +50,8 @@ class DescriptionsTest(unittest.TestCase):
     def test_insufficient_memory_is_a_warning(self):
         self.assertEqual(
             self.describe(scale=8, free=2**29)[1],
-            "Needs about 638 MiB of memory, 512 MiB are available. "
-            "Close other applications, crop the volume or choose a smaller factor.",
+            "Needs about 638 MiB of memory; 512 MiB is available. "
+            "Close other applications, crop the volume or choose a smaller scale.",
         )
 
     def test_geometry_has_slice_axis_and_new_grid(self):

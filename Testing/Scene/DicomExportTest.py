@@ -66,8 +66,8 @@ class DicomExportTest(unittest.TestCase):
         moved = self.upsample(self.input)
         moved.SetAndObserveTransformNodeID(transform.GetID())
         for node, words in (
-            (None, "Press Apply first"),
-            (self.input, "Press Apply first"),
+            (None, "Click Apply first"),
+            (self.input, "Click Apply first"),
             (self.upsample(make_volume()), "was not loaded from DICOM"),
             (moved, "under a transform"),
         ):

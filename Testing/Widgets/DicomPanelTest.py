@@ -40,7 +40,7 @@ class DicomPanelTest(unittest.TestCase):
         self.assertIn(words, self.ui.exportDicomButton.toolTip)
 
     def test_result_is_written_to_a_folder_of_its_name(self):
-        self.assert_disabled("There is no output yet. Press Apply first.")
+        self.assert_disabled("There is no output yet. Click Apply first.")
         output = self.apply()
         answer_next(str(self.folder))
         click(self.ui.exportDicomButton)
@@ -59,7 +59,7 @@ class DicomPanelTest(unittest.TestCase):
     def test_chosen_output_volume_precedes_the_last_result(self):
         self.apply()
         self.ui.outputSelector.setCurrentNode(make_volume())
-        self.assert_disabled("There is no output yet. Press Apply first.")
+        self.assert_disabled("There is no output yet. Click Apply first.")
 
     def test_export_is_disabled_during_a_task_and_without_a_dicom_source(self):
         self.apply()
@@ -96,13 +96,13 @@ class DicomPanelTest(unittest.TestCase):
     def test_deleted_result_disables_the_export(self):
         slicer.mrmlScene.RemoveNode(self.apply())
         click(self.ui.exportDicomButton)
-        self.assert_disabled("There is no output yet. Press Apply first.")
+        self.assert_disabled("There is no output yet. Click Apply first.")
 
     def test_script_exports_the_same_or_gets_the_reason(self):
         output = self.apply()
         self.widget.logic.exportDicom(output, str(self.folder / "series"))
         self.assertTrue((self.folder / "series" / "0004.dcm").is_file())
-        with self.assertRaisesRegex(RuntimeError, "There is no output yet. Press Apply first."):
+        with self.assertRaisesRegex(RuntimeError, "There is no output yet. Click Apply first."):
             self.widget.logic.exportDicom(self.input, str(self.folder / "other"))
 
 

@@ -89,8 +89,8 @@ def describeEstimate(
     if estimate.fits(available):
         return line, ""
     return line, _(
-        "Needs about {needed} of memory, {available} are available. "
-        "Close other applications, crop the volume or choose a smaller factor."
+        "Needs about {needed} of memory; {available} is available. "
+        "Close other applications, crop the volume or choose a smaller scale."
     ).format(needed=format_bytes(estimate.peak_bytes), available=format_bytes(available))
 
 

@@ -16,7 +16,7 @@ from .nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES, volumeFromNode, whyNotUpsamp
 def whyNotExportable(node: slicer.vtkMRMLNode | None) -> str:
     """Return one sentence about why a node cannot be exported, or an empty text if it can."""
     if node is None or not node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
-        return _("There is no output yet. Press Apply first.")
+        return _("There is no output yet. Click Apply first.")
     if not node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES):
         return _(
             "“{name}” has no patient and study, as its input was not loaded from DICOM. "

@@ -212,7 +212,7 @@ class BeforeAfter:
             self._ui.consistencyLabel,
             _(
                 "Mean inconsistency: {mean:.2f} % of the intensity range; "
-                "bright voxels disagree with the input."
+                "bright voxels are inconsistent."
             ).format(mean=self._map.mean),
         )
 

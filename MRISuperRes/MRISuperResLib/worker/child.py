@@ -152,7 +152,7 @@ def _describe(error: Exception) -> tuple[str, str]:
         return error.kind, str(error)
     if is_out_of_memory(error):
         return "memory", (
-            "Out of memory. Close other applications, crop the volume or choose a smaller factor."
+            "Out of memory. Close other applications, crop the volume or choose a smaller scale."
         )
     if isinstance(error, ImportError):
         return "packages", (

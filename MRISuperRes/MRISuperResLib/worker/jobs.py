@@ -272,7 +272,7 @@ def _write_error(error: OSError) -> SuperResolutionError:
     if error.errno == errno.ENOMEM:
         return SuperResolutionError(
             "Out of memory for the output. Close other applications, crop the volume or choose a "
-            "smaller factor.",
+            "smaller scale.",
             "memory",
         )
     return SuperResolutionError(

@@ -120,7 +120,7 @@ class ComparePanel(TaskPanel):
             return True
         self.parameters.perceptualScore = PerceptualScore.NONE
         self._status.showMessage(
-            _("No-reference metric switched off: packages are missing. Press Compare to continue."),
+            _("No-reference metric switched off: packages are missing. Click Compare to continue."),
             self.whyNot(),
         )
         return False
