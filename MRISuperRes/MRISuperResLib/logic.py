@@ -51,9 +51,6 @@ class ScriptingLogic:
         if self._worker is not None:
             self._worker.cleanup()
 
-    def _meter(self, options: UpsamplingOptions) -> SpeedMeter:
-        return SpeedMeter(options, isCold=self.worker.pid is None)
-
     def startUpsampling(
         self,
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
@@ -63,7 +60,7 @@ class ScriptingLogic:
         onFinished: Callable[[Task], None] | None = None,
     ) -> Task:
         """Start to upsample a volume node."""
-        strategy = VolumeUpsampling(options, outputVolume, self._meter(options))
+        strategy = VolumeUpsampling(options, outputVolume, SpeedMeter.of(options, self.worker))
         with asRuntimeError():
             return Task(self.worker, volumeNode, strategy, onProgress, onFinished)
 
@@ -75,7 +72,7 @@ class ScriptingLogic:
         onFinished: Callable[[Task], None] | None = None,
     ) -> Task:
         """Start to upsample all frames of a sequence node."""
-        strategy = SequenceUpsampling(options, self._meter(options))
+        strategy = SequenceUpsampling(options, SpeedMeter.of(options, self.worker))
         with asRuntimeError():
             return Task(self.worker, sequenceNode, strategy, onProgress, onFinished)
 
@@ -127,9 +124,8 @@ class ScriptingLogic:
             sliceAxis: Slice direction: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "float32", "half", or "auto": half precision on GPUs made for it.
-            outputVolume: Scalar volume to replace, whatever it holds; the panel refuses volumes
-                that it did not make. The input and frames of sequences are refused. None: a new
-                node.
+            outputVolume: Scalar volume to replace, whatever it holds, except the input and frames
+                of sequences. None: a new node.
             waitForCompletion: Wait for the result; the application stays responsive.
             progressCallback: Called with a Progress; it cancels the task by returning False.
             onFinished: Called with the task at its end, whatever the outcome.
@@ -236,8 +232,7 @@ class ScriptingLogic:
             methods: 2 to 8 names, see `upsample`. None: the interpolations, "bicubic+bp" and the
                 installed models of the scale.
             scale: 2, 4 or 8.
-            reference: True: the volume is the reference; it is degraded and restored. False: the
-                volume itself is upsampled.
+            reference: True: degrade and restore the volume. False: upsample the volume itself.
             sliceAxis: See `upsample`.
             device: See `upsample`.
             precision: See `upsample`.

@@ -149,10 +149,11 @@ class BatchTask(BackgroundTask):
                 if node is None:
                     raise SuperResolutionError(_("The volume was deleted."))
                 result.state = TaskState.RUNNING
+                meter = SpeedMeter.of(self._options, self._worker)
                 self._task = Task(
                     self._worker,
                     node,
-                    VolumeUpsampling(self._options, meter=self._meter()),
+                    VolumeUpsampling(self._options, meter=meter),
                     self._onVolumeProgress,
                     self._onVolumeFinished,
                 )
@@ -162,9 +163,6 @@ class BatchTask(BackgroundTask):
                 self._notify()
                 return
         self._end()
-
-    def _meter(self) -> SpeedMeter:
-        return SpeedMeter(self._options, isCold=self._worker.pid is None)
 
     def _onVolumeProgress(self, progress: Progress) -> None:
         if self._onProgress:

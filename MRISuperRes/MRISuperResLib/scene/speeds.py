@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import slicer
 
@@ -18,6 +18,7 @@ from ..core.system import device_kind, thread_count
 if TYPE_CHECKING:
     from ..core.models.card import ModelCard
     from ..core.progress import Progress
+    from ..worker.client import WorkerProcess
 
 SETTING = "MRISuperRes/MeasuredSpeeds"
 MIN_SECONDS = 0.2
@@ -47,6 +48,11 @@ class SpeedMeter:
         self._options, self._isCold, self._clock = options, isCold, clock
         self._requestTime = clock()
         self._startSeconds = self._seconds = 0.0
+
+    @classmethod
+    def of(cls, options: UpsamplingOptions, worker: WorkerProcess) -> Self:
+        """Return the meter of a task that a worker process will run."""
+        return cls(options, isCold=worker.pid is None)
 
     def update(self, progress: Progress) -> None:
         """Take in the progress of the current volume."""
