@@ -332,7 +332,7 @@ class DatasetTest(LogicTestCase):
         self.assertEqual(dataset.subjectOf(node), "A")
 
     def test_synthetic_images_and_label_maps_are_not_trainable(self):
-        make_volume().SetAttribute("MRISuperRes.Notice", "synthetic, not for diagnosis")
+        make_volume().SetAttribute("MRISuperRes.Provenance", "{}")
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
         slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
         self.assertEqual(dataset.trainableNodes(), [self.volume])

@@ -10,12 +10,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
-from .nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES, volumeFromNode, whyNotUpsamplable
+from .nodes import ATTRIBUTE_PREFIX, SOURCE_IMAGES, isOutput, volumeFromNode, whyNotUpsamplable
 
 
 def whyNotExportable(node: slicer.vtkMRMLNode | None) -> str:
     """Return one sentence about why a node cannot be exported, or an empty text if it can."""
-    if node is None or not node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
+    if not isOutput(node):
         return _("There is no output yet. Click Apply first.")
     if not node.GetAttribute(ATTRIBUTE_PREFIX + SOURCE_IMAGES):
         return _(

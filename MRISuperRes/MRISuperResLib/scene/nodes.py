@@ -71,6 +71,11 @@ def upsamplableNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
     ]
 
 
+def isOutput(node: slicer.vtkMRMLNode | None) -> bool:
+    """Return True for a node with a provenance: this module made it."""
+    return node is not None and bool(node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"))
+
+
 def firstUpsamplableNode() -> slicer.vtkMRMLScalarVolumeNode | None:
     """Return the first volume node of the scene that can be upsampled, if any."""
     return next(iter(upsamplableNodes()), None)
@@ -106,14 +111,18 @@ def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
     return Volume(array, ijkToRAS(node), modalityMessages(node))
 
 
-def modalityMessages(node: slicer.vtkMRMLVolumeNode) -> tuple[Message, ...]:
-    """Return a warning if a node was loaded from DICOM images of another modality than MR."""
+def dicomValues(node: slicer.vtkMRMLVolumeNode, *tags: str) -> list[str]:
+    """Return values of the first DICOM image of a node; empty texts if it has none."""
     images = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
     # missing until the user chooses a database folder in the module DICOM
     database = getattr(slicer, "dicomDatabase", None)
-    if not images or database is None:
-        return ()
-    modality = database.instanceValue(images[0], MODALITY_TAG)
+    isKnown = images and database is not None
+    return [database.instanceValue(images[0], tag) if isKnown else "" for tag in tags]
+
+
+def modalityMessages(node: slicer.vtkMRMLVolumeNode) -> tuple[Message, ...]:
+    """Return a warning if a node was loaded from DICOM images of another modality than MR."""
+    (modality,) = dicomValues(node, MODALITY_TAG)
     return (other_modality(node.GetName(), modality),) if modality not in ("", "MR") else ()
 
 

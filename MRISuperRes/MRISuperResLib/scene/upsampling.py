@@ -16,9 +16,9 @@ from ..core.options import UpsamplingOptions
 from ..core.progress import PartsProgress, Progress
 from ..core.volume import Volume
 from .nodes import (
-    ATTRIBUTE_PREFIX,
     createOutput,
     imageSteps,
+    isOutput,
     sliceCount,
     updateOutput,
     volumeFromNode,
@@ -61,11 +61,11 @@ def whyNotReplaceable(
 
 
 def whyNotOwnOutput(node: slicer.vtkMRMLVolumeNode | None) -> str:
-    """Return one sentence about why replacing a volume needs consent, or an empty text if not.
+    """Return one sentence about why the panel must not replace a volume, or an empty text.
 
-    A new node, a volume without voxels and an output of this module are replaced without asking.
+    It may fill a new node and a volume without voxels, and replace an output of this module.
     """
-    if node is None or node.GetAttribute(ATTRIBUTE_PREFIX + "Provenance"):
+    if node is None or isOutput(node):
         return ""
     if node.GetImageData() is None or not node.GetImageData().GetNumberOfPoints():
         return ""

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene.batch import VolumeResult
-from ..scene.nodes import ATTRIBUTE_PREFIX, upsamplableNodes
+from ..scene.nodes import isOutput, upsamplableNodes
 from ..scene.parameters import MRISuperResParameterNode
 from ..scene.sequences import sequenceOf
 from ..scene.tasks import TaskState
@@ -107,7 +107,7 @@ class BatchPanel(TaskPanel):
         return [
             node
             for node in upsamplableNodes()
-            if not _isResult(node) and not _isResult(sequenceOf(node))
+            if not isOutput(node) and not isOutput(sequenceOf(node))
         ]
 
     def _fill(self):
@@ -179,10 +179,6 @@ def resultText(result: VolumeResult) -> str:
     if result.state is TaskState.RUNNING:
         return _("running …")
     return result.message or _("waiting …")
-
-
-def _isResult(node):
-    return node is not None and node.GetAttribute(ATTRIBUTE_PREFIX + "Notice") is not None
 
 
 def _item(text, flags):

@@ -13,8 +13,12 @@ from slicer.i18n import tr as _
 
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import VOLUME_NAME
-from MRISuperResLib.scene.nodes import ATTRIBUTE_PREFIX as OUTPUT_PREFIX
-from MRISuperResLib.scene.nodes import subjectHierarchy, whyNotUpsamplable
+from MRISuperResLib.scene.nodes import (
+    dicomValues,
+    isOutput,
+    subjectHierarchy,
+    whyNotUpsamplable,
+)
 
 from ..data.sources import Source, guess_anatomy, subject_of
 
@@ -31,11 +35,7 @@ def trainableNodes() -> list[slicer.vtkMRMLScalarVolumeNode]:
     return [
         node
         for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        if not (
-            node.GetAttribute(VIEW)
-            or node.GetAttribute(OUTPUT_PREFIX + "Notice")
-            or whyNotUpsamplable(node)
-        )
+        if not (node.GetAttribute(VIEW) or isOutput(node) or whyNotUpsamplable(node))
     ]
 
 
@@ -57,7 +57,7 @@ def choose(node: slicer.vtkMRMLNode, chosen: bool) -> None:
 def anatomyOf(node: slicer.vtkMRMLNode) -> str:
     """Return the anatomy of a volume: as the user stated, else guessed from its names."""
     return node.GetAttribute(ANATOMY) or guess_anatomy(
-        _filePath(node), node.GetName(), *_dicomDescriptions(node), *_folderNames(node)
+        _filePath(node), node.GetName(), *dicomValues(node, *DESCRIPTION_TAGS), *_folderNames(node)
     )
 
 
@@ -83,15 +83,6 @@ def subjectOf(node: slicer.vtkMRMLNode) -> str:
 def setSubject(node: slicer.vtkMRMLNode, subject: str) -> None:
     """State the subject of a volume; an empty text removes the statement."""
     node.SetAttribute(SUBJECT, subject.strip() or None)
-
-
-def _dicomDescriptions(node):
-    images = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    # missing until the user chooses a database folder in the module DICOM
-    database = getattr(slicer, "dicomDatabase", None)
-    if not images or database is None:
-        return []
-    return [database.instanceValue(images[0], tag) for tag in DESCRIPTION_TAGS]
 
 
 def _folderNames(node):
