@@ -70,25 +70,22 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MRISuperRes.ui"))
         self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        self.ui = ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
-        ui = self.ui
         self.tabs = Tabs(
             ui.tabs, (ui.upsampleContents, ui.compareContents, ui.batchContents, ui.modelsContents)
         )
 
         self.logic = MRISuperResLogic()
-        self.upsampling = UpsamplePanel(self.ui, self.logic, self._updateTexts)
-        self.batch = BatchPanel(self.ui, self.logic, self.upsampling, self._updateTexts)
-        self.comparing = ComparePanel(self.ui, self.logic, self._updateTexts)
-        self.userModels = UserModels(
-            self.ui, self.logic, self.upsampling.models, self._onModelsChanged
-        )
+        self.upsampling = UpsamplePanel(ui, self.logic, self._updateTexts)
+        self.batch = BatchPanel(ui, self.logic, self.upsampling, self._updateTexts)
+        self.comparing = ComparePanel(ui, self.logic, self._updateTexts)
+        self.userModels = UserModels(ui, self.logic, self.upsampling.models, self._onModelsChanged)
         users = [*self.panels, self.userModels]  # of the one worker process
         for panel in self.panels:
             panel.competingTasks = [user for user in users if user is not panel]
         # the worker is ended after an installation, because it remembers failed imports
-        self.packages = PackagesPanel(self.ui, lambda: self.logic.worker.isBusy, self.logic.cleanup)
+        self.packages = PackagesPanel(ui, lambda: self.logic.worker.isBusy, self.logic.cleanup)
 
         self.addObserver(
             slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from ...scene.comparison.layout import COMPARISON_LAYOUT_ID, volumesInViews
 from ...scene.comparison.maps import ComparisonMaps, mapKinds
 from ...scene.comparison.nodes import ComparisonNodes
+from ..appearance import showText
 from ..idle_steps import IdleSteps
 from .views import ComparisonViews, LinkedViews
 
@@ -151,10 +152,6 @@ class ComparisonResults:
             if isOpen
             else _("Show the images side by side")
         )
-        ui.removeComparisonButton.text = _("Remove results")
-        ui.removeComparisonButton.toolTip = _(
-            "Remove all nodes of this comparison; the input volume stays"
-        )
         for widget in (ui.mapComboBox, ui.zoomCheckBox):
             widget.enabled = isOpen
 
@@ -206,8 +203,7 @@ class ComparisonResults:
         self.views.showMaps(self._maps.found(kind))
 
     def _explainMap(self, text):
-        self._ui.mapHelpLabel.text = text
-        self._ui.mapHelpLabel.visible = bool(text)
+        showText(self._ui.mapHelpLabel, text)
 
     def _onTableChosen(self, index=None):
         self._showTable()
