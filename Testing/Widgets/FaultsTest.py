@@ -11,7 +11,6 @@ from unittest import mock
 
 import slicer
 from MRISuperRes import MRISuperResLogic
-from MRISuperResLib.widgets import packages
 from MRISuperResLib.scene.tasks import TaskState
 from module_helpers import (
     click,
@@ -229,7 +228,7 @@ class BrokenTorchTest(unittest.TestCase):
             shutil.rmtree(self.torch, ignore_errors=True)
 
         answer_next(True)
-        with mock.patch.object(packages, "_pipInstall", pip):
+        with mock.patch.dict(vars(slicer.util), pip_install=pip):
             click(self.widget.ui.applyButton)
             first = self.widget.upsampling.task
             wait_until(lambda: self.widget.upsampling.task is not first, timeout=120)
