@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from made_runs import RunTest, Squares, settings
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResTrainingLib.training import stage_run, trainer
-from MRISuperResTrainingLib.training.losses import artifacts, discriminator_loss, r1_penalty
+from MRISuperResTrainingLib.training.losses import artifacts, discriminator_loss, mesh, r1_penalty
 from MRISuperResTrainingLib.training.optimizer import learning_rate_share
 from MRISuperResTrainingLib.training.stage_run import Batches
 from MRISuperResTrainingLib.runs.events import EventLog
@@ -304,6 +304,19 @@ class GanStageTest(RunTest):
             values = stage.advance(low, high)
             self.assertAlmostEqual(float(values["artifacts"]), float(loss.detach()), places=7)
             torch.testing.assert_close(values["gradient_norm"], norm, rtol=1e-3, atol=1e-7)
+
+    def test_the_mesh_is_minimized_with_its_weight(self):
+        changes = {"mesh_weight": 2.0, "content_weight": 0.0, "adversarial_weight": 0.0}
+        stage = self.gan_stage(settings(gan=changes))
+        generator = stage.generator.net
+        torch.nn.init.normal_(generator.conv_last.weight, std=0.1)
+        low, high = map(torch.from_numpy, Squares(stage.settings).batch(0))
+        loss = mesh(generator(low), high, stage.settings.scale)
+        gradients = torch.autograd.grad(2 * loss, list(generator.parameters()))
+        norm = torch.stack([value.norm() for value in gradients]).norm()
+        values = stage.advance(low, high)
+        self.assertAlmostEqual(float(values["mesh"]), float(loss.detach()), places=7)
+        torch.testing.assert_close(values["gradient_norm"], norm, rtol=1e-3, atol=1e-7)
 
     def test_a_gan_step_reports_all_losses_and_norms(self):
         values = self.advance(self.gan_stage(settings(gan={"perceptual_weight": 1.0}), Edges()), 1)

@@ -14,6 +14,7 @@ from MRISuperResTrainingLib.training.losses import (
     fft_l1,
     generator_loss,
     l1,
+    mesh,
     perceptual,
     r1_penalty,
 )
@@ -77,6 +78,22 @@ class ArtifactsTest(unittest.TestCase):
         self.assertAlmostEqual(
             float(total), float(artifacts(images.detach(), reference, averaged)), places=10
         )
+
+
+class MeshTest(unittest.TestCase):
+    def test_it_is_the_mean_deviation_of_the_mean_error_by_pixel_phase(self):
+        images, reference = torch.rand(2, 3, 1, 8, 12, generator=torch.Generator().manual_seed(1))
+        total = 0.0
+        for error in (images - reference)[:, 0].double().numpy():
+            phases = [error[y::2, x::2].mean() for y in range(2) for x in range(2)]
+            total += sum(abs(phase - error.mean()) for phase in phases) / 4
+        self.assertAlmostEqual(float(mesh(images, reference, 2)), total / 3, places=6)
+
+    def test_a_mesh_counts_and_a_constant_error_does_not(self):
+        reference = torch.zeros(1, 1, 8, 8)
+        self.assertEqual(float(mesh(reference + 0.5, reference, 4)), 0)
+        pattern = torch.tensor([[0.1, -0.1], [-0.1, 0.1]]).repeat(4, 4)
+        self.assertAlmostEqual(float(mesh(reference + pattern, reference, 2)), 0.1, places=7)
 
 
 class SlopeTest(unittest.TestCase):

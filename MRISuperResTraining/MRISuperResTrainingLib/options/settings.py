@@ -105,6 +105,7 @@ class GanSettings(Validated):
         perceptual_weight: Weight of the perceptual loss; 0 trains without VGG19.
         perceptual_norm: "l1" or "l2" of the difference of the features.
         artifact_weight: Weight of `training.losses.artifacts`; needs `Settings.ema`.
+        mesh_weight: Weight of `training.losses.mesh`.
         discriminator: "thesis", "official" or "unet", see `networks.discriminators`.
         adversarial_terms: "fake" or "both", see `training.losses.generator_loss`.
         r1_weight: γ; needs the discriminator "unet", since batch normalization couples images.
@@ -123,6 +124,7 @@ class GanSettings(Validated):
     perceptual_weight: float = setting(number(0), 1.0)
     perceptual_norm: str = setting(one_of("l1", "l2"), "l1")
     artifact_weight: float = setting(number(0), 0.0)
+    mesh_weight: float = setting(number(0), 0.0)
     discriminator: str = setting(one_of(*MIN_GAN_PATCH), "thesis")
     adversarial_terms: str = setting(one_of("fake", "both"), "fake")
     r1_weight: float = setting(number(0), 0.0)

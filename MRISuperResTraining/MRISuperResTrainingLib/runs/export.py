@@ -301,6 +301,7 @@ def _loss(settings: dict[str, Any], stage: str, alpha: float) -> str:
             (weights["adversarial_weight"], "adversarial"),
             (weights["content_weight"], "L1"),
             (weights.get("artifact_weight", 0), "artifacts"),
+            (weights.get("mesh_weight", 0), "mesh"),
         ]
     formula = " + ".join(
         name if weight == 1 else f"{weight:g}·{name}" for weight, name in terms if weight

@@ -181,6 +181,7 @@ def lossLines(record: RunRecord) -> list[Line]:
         ("gan", "adversarial"): _("adversarial"),
         ("gan", "discriminator"): _("discriminator"),
         ("gan", "artifacts"): _("artifacts"),
+        ("gan", "mesh"): _("mesh"),
     }
     losses = {stage: record.losses(stage) for stage in STAGES}
     lines = [

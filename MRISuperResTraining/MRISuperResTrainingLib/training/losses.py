@@ -109,6 +109,27 @@ def artifacts(images: Tensor, reference: Tensor, averaged: Tensor) -> Tensor:
     return (weights * residual).mean()
 
 
+def mesh(images: Tensor, reference: Tensor, scale: int) -> Tensor:
+    """Compute the mean error by pixel phase, apart from the mean error of the image.
+
+    An upsampling network writes the scale² output pixels of a low-resolution pixel with other
+    weights. If their errors differ on average, the output shows a fixed mesh, which a discriminator
+    takes for noise (see `MRISuperResLib.core.metrics.full_reference.mesh`).
+
+    Args:
+        images: (n, 1, h, w), both sides multiples of `scale`; gradients flow back to them.
+        reference: The same shape.
+        scale: Upsampling factor.
+
+    Returns:
+        The mean absolute value over images and phases, a scalar.
+    """
+    n, channels, height, width = images.shape
+    cells = (n, channels, height // scale, scale, width // scale, scale)
+    by_phase = (images - reference).reshape(cells).mean((1, 2, 4))
+    return (by_phase - by_phase.mean((1, 2), keepdim=True)).abs().mean()
+
+
 def r1_penalty(images: Tensor, logits: Tensor, factor: float = 1.0) -> Tensor:
     """Compute E‖∇C(x_r)‖², the squared slope of the discriminator at the references.
 

@@ -22,6 +22,7 @@ from .losses import (
     fft_l1,
     generator_loss,
     l1,
+    mesh,
     perceptual,
     r1_penalty,
 )
@@ -262,6 +263,9 @@ class GanStage(Stage):
         if averaged is not None:
             losses["artifacts"] = artifacts(fake, high, averaged)
             total = total + self.options.artifact_weight * losses["artifacts"]
+        if self.options.mesh_weight:
+            losses["mesh"] = mesh(fake, high, self.settings.scale)
+            total = total + self.options.mesh_weight * losses["mesh"]
         values |= {name: loss.detach() for name, loss in losses.items()}
         return torch.autograd.grad(self.generator.scaled(total), fake)[0]
 
