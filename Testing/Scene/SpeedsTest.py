@@ -112,8 +112,8 @@ class OtherNetworksTest(SpeedsTestCase):
     def test_another_network_is_scaled_by_the_cards(self):
         card = self.card().cpu_speed["seconds_per_megapixel"]
         other = self.card("fast-x4-psnr").cpu_speed["seconds_per_megapixel"]
-        self.measure(card / 3)
-        self.assertAlmostEqual(self.estimate(name="fast-x4-psnr")[0], other / 3)
+        self.measure(3 * card)
+        self.assertAlmostEqual(self.estimate(name="fast-x4-psnr")[0], 3 * other)
 
     def test_other_threads_precision_and_devices_are_measured_on_their_own(self):
         unmeasured = self.estimate()
