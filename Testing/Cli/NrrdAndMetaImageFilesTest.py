@@ -1,6 +1,7 @@
 """Reading NRRD and MetaImage, and files that are no volumes at all."""
 
 import unittest
+import zlib
 from unittest import mock
 
 import numpy as np
@@ -108,10 +109,18 @@ class NrrdFilesTest(ReadingTest):
         self.assert_refused(
             self.nrrd(fields.format("RGB-color"), sizes="3 5 4 2"), "3 values per voxel"
         )
-        self.assert_refused(
-            self.nrrd(f"space: LPS\n{STRAIGHT}Segment0_ID:=Segment_1\n"),
-            "segmentation or label map",
+        segment = "Segment0_ID:=Segment_1\n"
+        over_time = (
+            "space: LPS\nkinds: domain domain domain time\n"
+            "space directions: (2,0,0) (0,2,0) (0,0,3) none\nspace origin: (1,2,3)\n"
         )
+        refused = "segmentation or label map"
+        self.assert_refused(self.nrrd(f"space: LPS\n{STRAIGHT}{segment}"), refused)
+        self.assert_refused(self.nrrd(over_time + segment, sizes="6 5 4 1"), refused)
+        packed = META.format("Segment0_ID = Segment_1\n", "LOCAL").replace(
+            "CompressedData = False", "CompressedData = True"
+        )
+        self.assert_refused(self.write("a.mha", packed, zlib.compress(VOXELS)), refused)
 
 
 class MetaImageFilesTest(ReadingTest):

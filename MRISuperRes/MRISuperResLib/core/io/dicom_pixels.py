@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from pydicom import encaps
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -31,7 +32,7 @@ from pydicom.uid import (
 from ..errors import SuperResolutionError
 from .dicom_file import DAMAGED, PER_FRAME, PIXEL_DATA, Slice, save_file
 from .inflate import unpacked
-from .itk import read_by_gdcm
+from .itk import silence
 
 DECODED_BY_PYDICOM = frozenset(
     {
@@ -145,7 +146,7 @@ def _decode_by_gdcm(part: Dataset) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "frame.dcm")
         save_file(part, path, part.file_meta.TransferSyntaxUID)
-        return read_by_gdcm(path)
+        return _read_by_gdcm(path)
 
 
 def read_pixels(image: Slice) -> np.ndarray:
@@ -163,7 +164,7 @@ def read_pixels(image: Slice) -> np.ndarray:
             pixels = _rescaled(part.pixel_array, image)
         else:
             with unpacked(image.path) as path:
-                pixels = read_by_gdcm(path)
+                pixels = _read_by_gdcm(path)
     return _smallest(pixels.reshape(image.size[::-1]), image)
 
 
@@ -238,3 +239,13 @@ def undecodable(path: Path) -> SuperResolutionError:
         f"The image in {path.name} cannot be decoded: the file is damaged or cut short, or its "
         "compression is not supported. Copy it again or export it uncompressed."
     )
+
+
+def _read_by_gdcm(path: Path) -> np.ndarray:
+    """Return the rescaled pixels of a DICOM file.
+
+    Raises:
+        RuntimeError: GDCM cannot decode the file.
+    """
+    with silence():
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))

@@ -123,7 +123,7 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
     if image_io == "MetaImageIO":
         packed = read_packed_meta(text, size, chosen)
         if packed is not None:
-            return Volume(packed, ijk_to_ras, tuple(messages), header=header)
+            return _volume(packed, ijk_to_ras, messages, header)
     if len(size) > 3:
         reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
         reader.SetExtractIndex([0, 0, 0, chosen, *[0] * (len(size) - 4)])
@@ -136,8 +136,14 @@ def read_itk(path: Path, image_io: str, frame: int | None = None) -> Volume:
             raise _unreadable(name, e) from e
     if is_sequence:
         array = np.ascontiguousarray(array[..., chosen])
-    array, is_labels = array if array.ndim == 3 else array[None], is_segmentation(header)
-    return Volume(array, ijk_to_ras, tuple(messages), header=header, is_labels=is_labels)
+    return _volume(array if array.ndim == 3 else array[None], ijk_to_ras, messages, header)
+
+
+def _volume(
+    array: np.ndarray, ijk_to_ras: np.ndarray, messages: list[Message], header: dict[str, str]
+) -> Volume:
+    labels = is_segmentation(header)
+    return Volume(array, ijk_to_ras, tuple(messages), header=header, is_labels=labels)
 
 
 def _reader(path: Path, image_io: str, name: str) -> sitk.ImageFileReader:
@@ -167,7 +173,7 @@ def _read_time_series(header: Header, frame: int | None) -> Volume:
         array = read_time_frame(header, chosen)
     except MemoryError as e:
         raise out_of_memory(name, reader.GetSize(), 8) from e
-    return Volume(array, ijk_to_ras, tuple(messages), header=_user_fields(reader, frames))
+    return _volume(array, ijk_to_ras, messages, _user_fields(reader, frames))
 
 
 def _check_voxels(name: str, reader: sitk.ImageFileReader) -> bool:
@@ -232,16 +238,6 @@ def _unreadable(name: str, error: Exception) -> SuperResolutionError:
         f"{name} cannot be read: it is damaged, cut short or of an unsupported kind, or the file "
         "with its voxels is missing beside it. Copy or export it again."
     )
-
-
-def read_by_gdcm(path: Path) -> np.ndarray:
-    """Return the rescaled pixels of a DICOM file.
-
-    Raises:
-        RuntimeError: GDCM cannot decode the file.
-    """
-    with silence():
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
 
 
 def _writable_fields(header: Mapping[str, str], path: Path) -> dict[str, str]:
