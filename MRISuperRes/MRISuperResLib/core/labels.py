@@ -10,7 +10,7 @@ import numpy as np
 
 from . import geometry
 from .errors import SuperResolutionError
-from .resampling import apply, operator
+from .resampling import apply, operator, repeat
 from .volume import GRID_TOLERANCE, Volume
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ def upsample_labels(
     """
     check_labels(labels)
     factors = _factors(labels, like)
-    repeated = labels.array
-    for axis, factor in enumerate(factors):
-        repeated = repeated.repeat(factor, axis)
+    repeated = repeat(labels.array, factors)
     if interpolation == "smooth" and max(factors) > 1:
         axis = factors.index(1)
         low, result = (np.moveaxis(array, axis, 0) for array in (labels.array, repeated))
@@ -91,14 +89,10 @@ def check_grid_of_labels(labels: Volume, volume: Volume) -> None:
 
 
 def _other_grid(labels: Volume, volume: Volume) -> SuperResolutionError:
-    described = " and ".join(
-        f"{'×'.join(map(str, each.size))} voxels of "
-        f"{'×'.join(f'{side:.3g}' for side in each.spacing)} mm"
-        for each in (labels, volume)
-    )
     return SuperResolutionError(
-        f"The label map and the volume do not lie on one voxel grid ({described}, or another "
-        "place). Use the label map that was drawn on the volume.",
+        "The label map and the volume do not lie on one voxel grid "
+        f"({labels.describe_grids(volume)}, or another place). "
+        "Use the label map that was drawn on the volume.",
         "settings",
     )
 
@@ -132,13 +126,9 @@ def _smooth(image: np.ndarray, target: np.ndarray) -> None:
         share = apply(rows, columns, (image == label).astype(np.float32))
         is_largest = share > best
         best[is_largest], target[is_largest] = share[is_largest], label
-    kept = target == nearest
-    starts = (np.arange(small) * (large // small) for small, large in zip(image.shape, kept.shape))
-    for axis, positions in enumerate(starts):
-        kept = np.logical_or.reduceat(kept, positions, axis)
-    lost = ~kept
-    for axis in range(2):
-        lost = lost.repeat(target.shape[axis] // image.shape[axis], axis)
+    (height, width), factors = image.shape, [t // n for t, n in zip(target.shape, image.shape)]
+    cells = (target == nearest).reshape(height, factors[0], width, factors[1])
+    lost = repeat(~cells.any(axis=(1, 3)), factors)
     target[lost] = nearest[lost]
 
 

@@ -96,14 +96,10 @@ def inside_of(mask: Volume, volume: Volume) -> np.ndarray:
         SuperResolutionError: The grids differ (kind "settings").
     """
     if not mask.is_aligned_with(volume):
-        described = " and ".join(
-            f"{'×'.join(map(str, each.size))} voxels of "
-            f"{'×'.join(f'{side:.3g}' for side in each.spacing)} mm"
-            for each in (mask, volume)
-        )
         raise SuperResolutionError(
-            f"The mask and the volume do not lie on one voxel grid ({described}, or another "
-            "place). Resample the mask to the volume by nearest neighbor.",
+            "The mask and the volume do not lie on one voxel grid "
+            f"({mask.describe_grids(volume)}, or another place). "
+            "Resample the mask to the volume by nearest neighbor.",
             "settings",
         )
     return (mask.array != 0) & (mask.array == mask.array)
@@ -126,12 +122,17 @@ def extended(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return nearest
 
 
-def missing_voxels(array: np.ndarray, padding: np.ndarray | None = None) -> np.ndarray | None:
+def missing_voxels(
+    array: np.ndarray,
+    padding: np.ndarray | None = None,
+    fills: Iterable[np.generic] | None = None,
+) -> np.ndarray | None:
     """Find the voxels without image.
 
     Args:
         array: Any shape, integer or real.
         padding: Boolean, the same shape; True for voxels that are known to be padding.
+        fills: Fill values of the volume of which the array is a part; None: those of the array.
 
     Returns:
         Boolean, the same shape; None if all voxels are image.
@@ -139,7 +140,9 @@ def missing_voxels(array: np.ndarray, padding: np.ndarray | None = None) -> np.n
     missing = padding
     if array.dtype.kind == "f" and not (is_finite := np.isfinite(array)).all():
         missing = ~is_finite if missing is None else missing | ~is_finite
-    for value in fill_values(array if missing is None else array[~missing]):
+    if fills is None:
+        fills = fill_values(array if missing is None else array[~missing])
+    for value in fills:
         is_fill = array == value
         missing = is_fill if missing is None else missing | is_fill
     return missing

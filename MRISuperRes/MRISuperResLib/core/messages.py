@@ -10,6 +10,8 @@ Level = Literal["info", "warning"]
 CODES = frozenset(
     {
         "slice-axis",  # the slice direction that was chosen, and why
+        "output-grid",  # the voxel size of an output with a requested spacing
+        "through-plane",  # the method between slices, and the slice thickness it assumes
         "spacing",  # slices outside the spacing that a model was trained on
         "precision",  # half precision used, or rejected
         "out-of-memory",  # smaller batches, tiles or the CPU were used; the result is the same

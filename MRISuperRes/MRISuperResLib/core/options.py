@@ -21,6 +21,7 @@ from .validation import (
     number,
     one_of,
     optional,
+    positive,
     setting,
 )
 
@@ -110,6 +111,14 @@ def _intensity_range() -> Rule:
     )
 
 
+def _voxel_size() -> Rule:
+    side = positive().accepts
+    return Rule(
+        lambda v: isinstance(v, tuple) and len(v) == 3 and all(map(side, v)),
+        "three numbers above 0, mm",
+    )
+
+
 def _method_names() -> Rule:
     return Rule(lambda v: isinstance(v, tuple), "a list of method names")
 
@@ -147,6 +156,20 @@ class UpsamplingOptions(Validated):
     ensemble: bool = setting(boolean(), False)
     intensity_range: tuple[float, float] | None = setting(optional(_intensity_range()), None)
     clip: str = setting(one_of(*CLIPS), "none")
+    isotropic: bool = setting(boolean(), False)
+    spacing: tuple[float, float, float] | None = setting(optional(_voxel_size()), None)
+    between_slices: str | None = setting(optional(_model_name()), None)
+    slice_thickness: float | None = setting(optional(positive()), None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if sum((self.scale is not None, self.isotropic, self.spacing is not None)) > 1:
+            raise invalid("Choose one output: a scale, isotropic, or a spacing.")
+
+    @property
+    def has_output_grid(self) -> bool:
+        """True if the output has a requested spacing instead of a scale."""
+        return self.isotropic or self.spacing is not None
 
 
 @dataclass(frozen=True)

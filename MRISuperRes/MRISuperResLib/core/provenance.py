@@ -16,6 +16,7 @@ from .. import __version__
 if TYPE_CHECKING:
     from .geometry import SliceAxis
     from .intensity import Intensity
+    from .methods.between_slices import ThroughPlaneMethod
     from .methods.interpolation import Method
     from .options import ComparisonOptions, UpsamplingOptions
     from .volume import Volume
@@ -36,7 +37,8 @@ def record_header(notice: str) -> dict[str, Any]:
 def describe_upsampling(
     volume: Volume,
     options: UpsamplingOptions | ComparisonOptions,
-    method: Method,
+    method: Method | ThroughPlaneMethod,
+    scale: int,
     axis: SliceAxis,
     intensity: Intensity,
 ) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def describe_upsampling(
     Args:
         volume: Input volume.
         options: Options of the task.
-        method: Method that upsampled the slices.
+        method: Method that upsampled the slices, or between them.
+        scale: In-plane upsampling factor.
         axis: Slice direction.
         intensity: Intensity map of the input.
 
@@ -56,7 +59,7 @@ def describe_upsampling(
     return {
         **record_header(NOTICE),
         "model": model_record(method),
-        "scale": method.scale,
+        "scale": scale,
         "slices": {"axis": axis.name, "plane": axis.plane, "reason": axis.reason},
         "device": str(method.device),
         "precision": method.precision,
@@ -72,7 +75,7 @@ def describe_upsampling(
     }
 
 
-def model_record(method: Method) -> dict[str, str | None]:
+def model_record(method: Method | ThroughPlaneMethod) -> dict[str, str | None]:
     """Describe a method by name, stage and the SHA-256 of its weights.
 
     A blend lists both hashes; an interpolation has none.

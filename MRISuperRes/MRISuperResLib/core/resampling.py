@@ -181,6 +181,13 @@ def upsample(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndar
     return resize(images, (h * scale, w * scale), kernel)
 
 
+def repeat(array: np.ndarray, factors: Sequence[int]) -> np.ndarray:
+    """Repeat every element along each axis, such as masks and labels on an upsampled grid."""
+    for axis, factor in enumerate(factors):
+        array = array.repeat(factor, axis)
+    return array
+
+
 def degrade(images: np.ndarray, scale: int, kernel: str = "bicubic") -> np.ndarray:
     """Downsample images without noise.
 

@@ -12,6 +12,7 @@ from .intensity import Intensity
 from .masking import extended
 from .methods.interpolation import InterpolationMethod
 from .progress import CancelCheck, ProgressCallback, ProgressMeter
+from .resampling import repeat
 
 if TYPE_CHECKING:
     from .methods.interpolation import Method
@@ -129,7 +130,7 @@ def upsample_inside(
         upsampled = method.start(intensity.normalize(np.stack(images)), intensity)()
         large = tuple(slice(side.start * scale, side.stop * scale) for side in window)
         for number, image in zip(numbers, upsampled):
-            is_inside = _enlarged(inside[number][window], scale)
+            is_inside = repeat(inside[number][window], (scale, scale))
             target[number][large][is_inside] = image[is_inside]
 
 
@@ -144,11 +145,6 @@ def _window(inside: np.ndarray, reach: int | None) -> tuple[slice, ...]:
     return tuple(window)
 
 
-def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
-    """Repeat the pixels of (h, w), to (scale·h, scale·w)."""
-    return image.repeat(scale, 0).repeat(scale, 1)
-
-
 def restore_missing(
     mask: np.ndarray, volume: np.ndarray, output: np.ndarray, numpy_axis: int, scale: int
 ) -> None:
@@ -156,5 +152,5 @@ def restore_missing(
     slices = (np.moveaxis(a, numpy_axis, 0) for a in (mask, volume, output))
     for masked, image, target in zip(*slices):
         if masked.any():
-            upsampled = _enlarged(masked, scale)
-            target[upsampled] = _enlarged(image, scale)[upsampled]
+            upsampled = repeat(masked, (scale, scale))
+            target[upsampled] = repeat(image, (scale, scale))[upsampled]

@@ -19,6 +19,7 @@ from .models.card import ModelCard
 from .options import UpsamplingOptions
 from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from .slices import restore_missing, upsample_inside, upsample_slices
+from .through_plane.upsampling import upsample_to_grid
 from .volume import Frames, Volume
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
@@ -56,9 +57,10 @@ def upsample_volume(
     mask: Volume | None = None,
     allocate: Allocate = allocate_in_memory,
 ) -> Volume:
-    """Upsample every slice of a volume in place.
+    """Upsample a volume in place.
 
-    Slices are upsampled in-plane; slice count and slice spacing are unchanged. Voxels without image
+    Slices are upsampled in-plane; slice count and slice spacing are unchanged, unless the options
+    request an isotropic output or a spacing (see `through_plane.upsampling`). Voxels without image
     (NaN, infinite, padding; see `ImageVoxels`) and constant volumes keep their values exactly.
 
     Peak memory: the volume, the output and one batch (two on a GPU); for the percentiles a copy of
@@ -84,8 +86,13 @@ def upsample_volume(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
+    registry = registry or MethodRegistry()
+    if options.has_output_grid:
+        return _upsample_to_grid(
+            volume, options, registry, on_progress, is_cancelled, mask, allocate
+        )
     inside = None if mask is None else inside_of(mask, volume)
-    method = (registry or MethodRegistry()).get(options)
+    method = registry.get(options)
     axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
     voxels = ImageVoxels.of(volume, "The output keeps their values.")
     if options.intensity_range is None:
@@ -117,7 +124,7 @@ def upsample_volume(
         *spacing_messages(volume.ijk_to_ras, axis, method.cards),
         *method.messages,
     ]
-    record = provenance.describe_upsampling(volume, options, method, axis, intensity)
+    record = provenance.describe_upsampling(volume, options, method, method.scale, axis, intensity)
     if inside is not None:
         record["mask"] = {"voxels": int(np.count_nonzero(inside))}
     return Volume(
@@ -126,6 +133,39 @@ def upsample_volume(
         tuple(messages),
         record,
         volume.header,
+    )
+
+
+def _upsample_to_grid(
+    volume: Volume,
+    options: UpsamplingOptions,
+    registry: MethodRegistry,
+    on_progress: ProgressCallback | None,
+    is_cancelled: CancelCheck | None,
+    mask: Volume | None,
+    allocate: Allocate,
+) -> Volume:
+    """See `upsample_volume`; a mask is refused."""
+    if mask is not None:
+        raise SuperResolutionError(
+            "A mask cannot be used with an isotropic output or a spacing. Choose the scale 2, 4 or "
+            "8, or leave out the mask.",
+            "settings",
+        )
+
+    def in_plane(
+        slices: Volume, plane_options: UpsamplingOptions, report: ProgressCallback
+    ) -> Volume:
+        return upsample_volume(
+            slices,
+            plane_options,
+            registry=registry,
+            on_progress=report,
+            is_cancelled=is_cancelled,
+        )
+
+    return upsample_to_grid(
+        volume, options, registry, in_plane, allocate, on_progress, is_cancelled
     )
 
 

@@ -39,6 +39,7 @@ class Volume:
         padding: Boolean (k, j, i), True for voxels without image as the file declares them; None
             if it declares none.
         is_labels: True if the file declares its voxels to be labels.
+        slice_thickness: Slice thickness that the file states, mm; None if it states none.
 
     Raises:
         SuperResolutionError: The array or the matrix is not that of a scalar volume, or the
@@ -52,6 +53,7 @@ class Volume:
     header: Mapping[str, str] = field(default_factory=dict)
     padding: np.ndarray | None = None
     is_labels: bool = False
+    slice_thickness: float | None = None
 
     def __post_init__(self) -> None:
         _check_array(self.array)
@@ -76,6 +78,14 @@ class Volume:
         """Return True if both have the same voxel grid."""
         return self.size == other.size and np.allclose(
             self.ijk_to_ras, other.ijk_to_ras, rtol=0, atol=GRID_TOLERANCE
+        )
+
+    def describe_grids(self, other: Volume) -> str:
+        """Describe the voxel grids of two volumes, for the error that they differ."""
+        return " and ".join(
+            f"{'×'.join(map(str, each.size))} voxels of "
+            f"{'×'.join(f'{side:.3g}' for side in each.spacing)} mm"
+            for each in (self, other)
         )
 
     @property

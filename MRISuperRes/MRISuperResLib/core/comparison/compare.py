@@ -331,7 +331,7 @@ def _describe(
     name: str, method: Method, volume: Volume, stack: SliceStack, options: ComparisonOptions
 ) -> dict[str, Any]:
     record = provenance.describe_upsampling(
-        volume, options, method, stack.axis, stack.low_intensity
+        volume, options, method, options.scale, stack.axis, stack.low_intensity
     )
     return record | {"model": record["model"] | {"name": name}}
 

@@ -10,7 +10,9 @@ from ..errors import SuperResolutionError, is_out_of_memory, translate_device_er
 from ..models.store import Model, ModelStore
 from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
 from ..resampling import INTERPOLATIONS
+from ..slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from ..system import check_address_space, device_kind
+from .between_slices import SliceInterpolation, ThroughPlaneMethod, ThroughPlaneNetwork
 from .interpolation import BackProjectedMethod, InterpolationMethod, Method
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class MethodRegistry:
         self.store = store or ModelStore()
         self._given = {method.name: method for method in given}
         self._networks: dict[tuple[object, ...], NetworkMethod] = {}
+        self._between: dict[tuple[str, str], ThroughPlaneNetwork] = {}
 
     @translate_device_errors
     def get(self, options: UpsamplingOptions) -> Method:
@@ -54,6 +57,25 @@ class MethodRegistry:
         name = MethodName.parse(options.model)
         method = self._plain(name, options)
         return BackProjectedMethod(method) if name.back_projected else method
+
+    @translate_device_errors
+    def between_slices(self, options: UpsamplingOptions) -> ThroughPlaneMethod:
+        """Return the requested method between slices, ready for a new task.
+
+        Raises:
+            SuperResolutionError: See `get`.
+        """
+        name = options.between_slices
+        if name in THROUGH_PLANE_INTERPOLATIONS:
+            return SliceInterpolation(name)
+        model = self.store.through_plane_model(name)
+        device = _resolve_device(options.device)
+        key = (model.card.sha256, str(device))
+        if key not in self._between:
+            self._between[key] = ThroughPlaneNetwork(model.card, model.read_weights(), device)
+        method = self._between[key]
+        method.reset()
+        return method
 
     def scale_of(self, name: str) -> int:
         """Return the scale of an installed model or blend.
@@ -79,6 +101,12 @@ class MethodRegistry:
         if name.alpha is not None:
             return self.store.pair(name.base, scale)
         model = self.store.model(name.base)
+        if model.card.is_through_plane:
+            raise SuperResolutionError(
+                f"The model {model.name} upsamples between slices. Choose it for an isotropic "
+                "output or a spacing.",
+                "settings",
+            )
         if scale not in (None, model.card.scale):
             fitting = ", ".join(card.name for card in self.store.cards(scale)) or "none"
             raise SuperResolutionError(

@@ -280,6 +280,11 @@ class ModelCard(Validated):
                 "model",
             ) from e
 
+    @property
+    def is_through_plane(self) -> bool:
+        """True for a model that upsamples between slices."""
+        return self.architecture.get("network") == "through-plane"
+
     def training_spacings(self) -> dict[str, list[tuple[float, float]]]:
         """Return the in-plane spacings of the low-resolution training slices, by anatomy.
 

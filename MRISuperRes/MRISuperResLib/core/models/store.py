@@ -104,7 +104,7 @@ class ModelStore:
         return set(self._weights_paths())
 
     def models(self, scale: int | None = None) -> list[Model]:
-        """Return all models, or those of one scale: PSNR before GAN, then by name.
+        """Return all models, or the in-plane models of one scale: PSNR before GAN, then by name.
 
         Models with an unusable card are left out; `model` raises the reason.
         """
@@ -115,7 +115,11 @@ class ModelStore:
             except SuperResolutionError:
                 continue
         return sorted(
-            (m for m in models if scale in (None, m.card.scale)),
+            (
+                m
+                for m in models
+                if scale is None or (scale == m.card.scale and not m.card.is_through_plane)
+            ),
             key=lambda m: (m.card.scale, STAGES.index(m.card.stage), m.name),
         )
 
@@ -209,6 +213,30 @@ class ModelStore:
                 model.card.made_for != device_kind,
             ),
         )
+
+    def through_plane_model(self, name: str | None = None) -> Model:
+        """Return a model that upsamples between slices.
+
+        Args:
+            name: Its name; None: the first one, shipped models before those of the user.
+
+        Raises:
+            SuperResolutionError: It is not installed or upsamples in-plane (kind "model").
+        """
+        models = [model for model in self.models() if model.card.is_through_plane]
+        models.sort(key=lambda model: self.folders.index(model.path.parent))
+        chosen = [model for model in models if name in (None, model.name)]
+        if not chosen:
+            installed = ", ".join(model.name for model in models) or "none"
+            subject = (
+                "no through-plane model" if name is None else f"no through-plane model “{name}”"
+            )
+            raise SuperResolutionError(
+                f"There is {subject}. Installed: {installed}. Or choose an interpolation: linear, "
+                "bspline or fourier.",
+                "model",
+            )
+        return chosen[0]
 
 
 def write_model(folder: str | Path, weights: bytes, **values: Any) -> ModelCard:

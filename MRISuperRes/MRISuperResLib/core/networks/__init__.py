@@ -12,18 +12,19 @@ from ..errors import SuperResolutionError, is_out_of_memory
 from .compact import CompactNet, SrvggNet
 from .rrdb import RRDBNet
 from .spandrel_net import SPANDREL, SpandrelNet, load_spandrel_network
+from .through_plane import ThroughPlaneNet
 
-NETWORKS: dict[str, type[RRDBNet] | type[CompactNet] | type[SrvggNet]] = {
+Generator = RRDBNet | CompactNet | SrvggNet | ThroughPlaneNet
+NETWORKS: dict[str, type[Generator]] = {
     "rrdb": RRDBNet,
     "compact": CompactNet,
     "srvgg": SrvggNet,
+    "through-plane": ThroughPlaneNet,
 }
 SWITCHES = ("skip",)
 """Arguments of the networks that are true or false; all others are whole numbers."""
 MAX_PARAMETER = 512
 """Maximum of blocks, features and the like: twenty times the largest published values."""
-
-Generator = RRDBNet | CompactNet | SrvggNet
 
 
 def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
@@ -34,7 +35,8 @@ def make_generator(architecture: Mapping[str, Any], scale: int) -> Generator:
         scale: 2, 4 or 8.
 
     Returns:
-        A network from (n, channels, h, w) to (n, channels, scale·h, scale·w).
+        A network from (n, channels, h, w) to (n, channels, scale·h, scale·w); the network between
+        slices has another output, see `ThroughPlaneNet`.
 
     Raises:
         ValueError: The network is unknown, or a value is out of range.

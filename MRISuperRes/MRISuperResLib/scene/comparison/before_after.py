@@ -13,14 +13,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core.geometry import VOXEL_AXES, SliceAxis, upsampled_ijk_to_ras
-from ...core.masking import fill_values
-from ...core.resampling import inconsistency_map
+from ...core.masking import fill_values, missing_voxels
+from ...core.resampling import inconsistency_map, repeat
 from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, ijkToRAS, removeNode
 from ..sequences import sequenceOf, shownVolume
 from .maps import addMap, brightestOf, differenceSteps, fillColors
 
 DEGRADATION = "bicubic"
-"""How the output is brought back to the grid of the input, as in back-projection."""
+"""Degradation of the output for the map, as in back-projection."""
 MIN_BRIGHTEST = 1.0
 """Smallest inconsistency, in percent, that gets the brightest color: rounding stays dark."""
 
@@ -112,9 +112,9 @@ class UpsampledPair:
 
 
 class ConsistencyMap:
-    """How far the output, brought back to the grid of the input, differs from the input.
+    """Inconsistency of an output: the difference between the degraded output and the input.
 
-    In percent of the intensity range of the run; voxels without image (NaN, padding) are 0. The
+    In percent of the intensity range of the run. Voxels without image (NaN, padding) are 0. The
     map is hidden from node lists, and not saved with the scene.
 
     Args:
@@ -144,14 +144,14 @@ class ConsistencyMap:
         if not pair.isAligned:
             return
         array, low = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(inputVolume)
-        fills = _fillValues(low)
+        fills = fill_values(low[np.isfinite(low)] if low.dtype.kind == "f" else low)
         yield
         compute = partial(_percentage, pair=pair, fills=fills)
         difference = yield from differenceSteps(compute, array, low, pair.axis)
         yield
         if (pair.input, pair.output) != (inputVolume, output):
             return
-        isMissing = _isMissing(low, fills)
+        isMissing = missing_voxels(low, fills=fills)
         count = low.size - (0 if isMissing is None else np.count_nonzero(isMissing))
         self._addNodes(inputVolume, output, difference)
         self.mean = float(difference.sum(dtype=np.float64) / max(1, count))
@@ -184,28 +184,14 @@ def _hasVoxels(volume):
     )
 
 
-def _fillValues(array):
-    return fill_values(array[np.isfinite(array)] if array.dtype.kind == "f" else array)
-
-
-def _isMissing(array, fills):
-    """Return the voxels without image, boolean; None if there are none."""
-    missing = ~np.isfinite(array) if array.dtype.kind == "f" else None
-    for value in fills:
-        missing = array == value if missing is None else missing | (array == value)
-    return missing if missing is not None and missing.any() else None
-
-
 def _percentage(output, low, pair, fills):
     """Return the inconsistency of a slab, (k, j, i) float32, percent.
 
     The method saw voxels without image as dark ones, and their values were restored afterwards.
     """
-    missing, dark = _isMissing(low, fills), pair.intensityRange[0]
+    missing, dark = missing_voxels(low, fills=fills), pair.intensityRange[0]
     if missing is not None:
-        upsampled = missing
-        for axis, factor in enumerate(pair.axis.factors(pair.scale)[::-1]):
-            upsampled = upsampled.repeat(factor, axis)
+        upsampled = repeat(missing, pair.axis.factors(pair.scale)[::-1])
         output, low = np.where(upsampled, dark, output), np.where(missing, dark, low)
     difference = inconsistency_map(output, low, pair.axis, pair.scale, DEGRADATION)
     if missing is not None:

@@ -1,0 +1,234 @@
+"""Upsampling of a volume to an isotropic grid, or to a requested spacing.
+
+Slices are upsampled in-plane first, if the grid is finer there. Then every reformat that contains
+the slice direction is upsampled along it, in both orientations, and the results are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import provenance, resampling
+from ..geometry import SliceAxis
+from ..intensity import Intensity
+from ..masking import ImageVoxels
+from ..messages import Message, info
+from ..methods.between_slices import SliceInterpolation, ThroughPlaneMethod
+from ..options import UpsamplingOptions
+from ..progress import CancelCheck, PartsProgress, Progress, ProgressCallback
+from ..slice_profile import BASELINE, slice_centers
+from ..slices import batches
+from ..volume import Volume
+from .grid import OutputGrid
+
+if TYPE_CHECKING:
+    from ..methods.registry import MethodRegistry
+    from ..upsampling import Allocate
+
+InPlane = Callable[[Volume, UpsamplingOptions, ProgressCallback], Volume]
+"""Upsamples the slices of a volume in-plane, as `upsampling.upsample_volume` does."""
+
+
+def upsample_to_grid(
+    volume: Volume,
+    options: UpsamplingOptions,
+    registry: MethodRegistry,
+    in_plane: InPlane,
+    allocate: Allocate,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> Volume:
+    """Upsample a volume to the grid that the options request.
+
+    Voxels without image (NaN, infinite, padding) keep the value of the nearest input voxel.
+
+    Peak memory: the volume, the output, two copies of it in single precision, and a batch.
+
+    Args:
+        volume: Input volume.
+        options: Options with `isotropic` or `spacing`.
+        registry: Finds and loads the method between slices.
+        in_plane: Upsamples in-plane; called if the grid is finer than the input there.
+        allocate: Allocates the output array.
+        on_progress: Called with the progress in slices and reformats.
+        is_cancelled: Called before every batch.
+
+    Returns:
+        The volume on the grid, of the input's type, with messages and provenance.
+
+    Raises:
+        SuperResolutionError: An error that the user can fix.
+        Cancelled: `is_cancelled` returned True.
+    """
+    grid = OutputGrid.of(volume, options)
+    axis = grid.axis
+    voxels = ImageVoxels.of(volume, "The output keeps their values.")
+    intensity = (
+        Intensity.of(voxels.values)
+        if options.intensity_range is None
+        else Intensity(*options.intensity_range, volume.array.dtype)
+    )
+    is_thick = grid.slices > volume.size[axis.index]
+    method = registry.between_slices(options) if is_thick else None
+    reformats = sum(np.delete(grid.size, axis.index).tolist()) if is_thick else 0
+    first = volume.size[axis.index] if grid.scale else 0
+    parts = PartsProgress([first, reformats])
+
+    def report(progress: Progress) -> None:
+        if on_progress:
+            on_progress(parts.whole(progress))
+
+    image = intensity.normalize(voxels.array).astype(np.float32)
+    in_plane_record: dict[str, Any] | None = None
+    messages: list[Message] = []
+    if grid.scale:
+        normalized = replace(volume, array=image, padding=None, messages=())
+        upsampled = in_plane(normalized, _in_plane_options(options, grid.scale), report)
+        image, in_plane_record = upsampled.array, upsampled.provenance
+        messages += (m for m in upsampled.messages if m.code != "slice-axis")
+    for numpy_axis in range(3):
+        if numpy_axis != axis.numpy_axis or not is_thick:
+            image = _resized(image, numpy_axis, grid.shape[numpy_axis])
+    if method:
+        parts.number = 1
+        coverage = _thickness(volume, options, axis) / volume.spacing[axis.index]
+        image = _between_slices(image, grid, method, coverage, report, is_cancelled)
+        messages += method.messages
+
+    output = allocate(grid.shape, volume.array.dtype)
+    for target, part in zip(output, image):
+        target[...] = intensity.restore(part)
+    if options.clip == "input":
+        np.clip(output, voxels.values.min(), voxels.values.max(), out=output)
+    if voxels.missing is not None:
+        _restore_missing(voxels.missing, volume.array, output)
+    return Volume(
+        output,
+        grid.ijk_to_ras,
+        (
+            *volume.messages,
+            *voxels.messages,
+            *_describe(volume, options, grid, method),
+            *messages,
+        ),
+        _record(volume, options, grid, method, intensity, in_plane_record),
+        volume.header,
+    )
+
+
+def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptions:
+    """Options of the in-plane step, whose input is normalized."""
+    return replace(
+        options,
+        isotropic=False,
+        spacing=None,
+        scale=scale,
+        intensity_range=(0.0, 1.0),
+        clip="none",
+    )
+
+
+def _thickness(volume: Volume, options: UpsamplingOptions, axis: SliceAxis) -> float:
+    """Slice thickness, mm: that of the options, else of the file, else the slice spacing."""
+    return options.slice_thickness or volume.slice_thickness or volume.spacing[axis.index]
+
+
+def _resized(image: np.ndarray, numpy_axis: int, count: int) -> np.ndarray:
+    """Resample an axis to a number of voxels, antialiased: (k, j, i) in single precision."""
+    if image.shape[numpy_axis] == count:
+        return image
+    weights = resampling.weights(image.shape[numpy_axis], count).astype(np.float32)
+    moved: np.ndarray = np.moveaxis(np.tensordot(weights, image, (1, numpy_axis)), 0, numpy_axis)
+    return np.ascontiguousarray(moved)
+
+
+def _between_slices(
+    image: np.ndarray,
+    grid: OutputGrid,
+    method: ThroughPlaneMethod,
+    coverage: float,
+    on_progress: ProgressCallback,
+    is_cancelled: CancelCheck | None,
+) -> np.ndarray:
+    """Upsample all reformats along the slice direction, in both orientations: their mean."""
+    output = np.zeros(grid.shape, np.float32)
+    first, second = (a for a in range(3) if a != grid.axis.numpy_axis)
+    parts = PartsProgress([image.shape[first], image.shape[second]])
+
+    def report(progress: Progress) -> None:
+        on_progress(parts.whole(progress))
+
+    for parts.number, (across, along) in enumerate(((first, second), (second, first))):
+        order = across, grid.axis.numpy_axis, along  # reformat, slice, pixel
+        source, target = image.transpose(order), output.transpose(order)
+        size = method.batch_size(*source.shape[1:])
+        for part in batches(len(source), size, report, is_cancelled):
+            target[part] += method(source[part], grid.slices, grid.aspect, coverage) / 2
+    return output
+
+
+def _restore_missing(missing: np.ndarray, array: np.ndarray, output: np.ndarray) -> None:
+    """Copy the voxels without image to all output voxels whose centers they contain."""
+    containing = np.ix_(
+        *(
+            np.floor(slice_centers(size, count) + 0.5).astype(int)
+            for size, count in zip(array.shape, output.shape)
+        )
+    )
+    is_missing = missing[containing]
+    output[is_missing] = array[containing][is_missing]
+
+
+def _describe(
+    volume: Volume,
+    options: UpsamplingOptions,
+    grid: OutputGrid,
+    method: ThroughPlaneMethod | None,
+) -> list[Message]:
+    sides = "×".join(f"{side:.3g}" for side in grid.spacing)
+    messages = [
+        info("slice-axis", f"{grid.axis.description(volume.ijk_to_ras)}."),
+        info("output-grid", f"Output voxels: {sides} mm."),
+    ]
+    if method:
+        is_known = options.slice_thickness or volume.slice_thickness
+        messages.append(
+            info(
+                "through-plane",
+                f"Between slices: {method.name}. "
+                f"Slice thickness: {_thickness(volume, options, grid.axis):.3g} mm"
+                + ("." if is_known else ", assumed equal to the slice spacing."),
+            )
+        )
+    return messages
+
+
+def _record(
+    volume: Volume,
+    options: UpsamplingOptions,
+    grid: OutputGrid,
+    method: ThroughPlaneMethod | None,
+    intensity: Intensity,
+    in_plane: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Provenance of the output. The model is the one between slices, if there is one."""
+    record = provenance.describe_upsampling(
+        volume,
+        options,
+        method or SliceInterpolation(BASELINE),
+        grid.scale or 1,
+        grid.axis,
+        intensity,
+    )
+    record["factors"] = [new / old for new, old in zip(grid.size, volume.size)]
+    if method:
+        record["slice_thickness"] = _thickness(volume, options, grid.axis)
+    if in_plane and method:
+        record["in_plane_model"] = in_plane["model"]
+    elif in_plane:
+        record |= {key: in_plane[key] for key in ("model", "device", "precision")}
+    return record
