@@ -80,6 +80,30 @@ def profile_weights(size: int, centers: ArrayLike, thickness: float) -> np.ndarr
     return weights
 
 
+def thick_patch(
+    image: np.ndarray, position: tuple[int, int], side: int, slices: int, coverage: float
+) -> np.ndarray:
+    """Average the rows of a square patch to thick slices, as training data for networks.
+
+    The rows around the patch take part, so that it has no edges of its own.
+
+    Args:
+        image: (h, w), a slice of high resolution.
+        position: (row, column) of the first pixel of the patch.
+        side: Side of the patch, pixels.
+        slices: Number of slices that divide the patch evenly.
+        coverage: Slice thickness, as a part of the slice spacing.
+
+    Returns:
+        (slices, side), float32.
+    """
+    row, column = position
+    centers = row + slice_centers(side, slices)
+    weights = profile_weights(len(image), centers, coverage * side / slices).astype(np.float32)
+    low: np.ndarray = weights @ image[:, column : column + side]
+    return low
+
+
 def _bspline(slices: int, count: int) -> np.ndarray:
     from scipy.ndimage import map_coordinates  # loads slowly
 
