@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ from .. import geometry
 from ..errors import SuperResolutionError
 from ..provenance import output_record, provenance_path, read_provenance
 from ..volume import Volume
-from .atomic import check_new_folder, new_folder
+from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
 from .derived_image import derived_headers, readable_header
 from .dicom_file import DAMAGED, save_file
@@ -108,8 +107,7 @@ class DicomSeriesWriter:
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
             record = provenance | {"output": output_record(folder)}
-            text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-            provenance_path(folder).write_text(text, encoding="utf-8")
+            write_json(provenance_path(folder), record)
 
 
 def _check_headers(original: Series, headers: Sequence[Dataset]) -> None:
