@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from MRISuperResLib.core.messages import Message
 from MRISuperResLib.core.progress import format_duration
+from MRISuperResLib.widgets.appearance import showText
 
 from ..runs import lock
 from ..runs.record import RunRecord, RunState
@@ -77,8 +78,7 @@ class RunSection:
         if details != ui.detailsTextEdit.plainText:
             ui.detailsTextEdit.plainText = details
         ui.detailsButton.visible = bool(details)
-        ui.runMessageLabel.text = message
-        ui.runMessageLabel.visible = bool(message)
+        showText(ui.runMessageLabel, message)
         self._evaluation.show(record)
         self._updateButtons()
         self.views.update()
