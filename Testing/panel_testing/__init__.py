@@ -13,38 +13,10 @@ from .problems import expect as expect_error
 from .waiting import process_events, wait_for_signal, wait_until
 
 if importlib.util.find_spec("slicerhost"):
-    from slicerhost.user_actions import (
-        click,
-        double_click,
-        drag,
-        emit_application_signal,
-        leave_module,
-        open_module,
-        press_key,
-        registered_samples,
-        serve_files,
-        show_beside_views,
-        start_application,
-        turn_wheel,
-        type_text,
-    )
+    from slicerhost import user_actions as _actions
 else:
     from . import results
-    from .user_actions import (
-        click,
-        double_click,
-        drag,
-        emit_application_signal,
-        leave_module,
-        open_module,
-        press_key,
-        registered_samples,
-        serve_files,
-        show_beside_views,
-        start_application,
-        turn_wheel,
-        type_text,
-    )
+    from . import user_actions as _actions
 
     results.watch_application()
 
@@ -72,3 +44,6 @@ __all__ = [
     "wait_for_signal",
     "wait_until",
 ]
+
+# actions of the user
+globals().update({name: value for name, value in vars(_actions).items() if name in __all__})
