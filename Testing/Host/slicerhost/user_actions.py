@@ -1,4 +1,8 @@
-"""Actions of the user on the test host; panel_testing/user_actions.py does the same in Slicer."""
+"""Actions of the user on the test host.
+
+panel_testing/user_actions.py does the same in Slicer and describes the actions; docstrings here say
+what differs.
+"""
 
 import subprocess
 import sys
@@ -11,7 +15,6 @@ RUN = Path(__file__).resolve().parents[1] / "run.py"
 
 
 def open_module(name):
-    """Enter a module and return its Python widget."""
     import slicer
 
     slicer.app.moduleManager()._enter(name)
@@ -63,7 +66,6 @@ def click(button):
 
 
 def double_click(view):
-    """Double-click the center of a slice view."""
     import qt
     from PySide6.QtTest import QTest
 
@@ -71,28 +73,18 @@ def double_click(view):
 
 
 def press_key(widget, key):
-    """Press and release a key, for example qt.Qt.Key_Down."""
     from PySide6.QtTest import QTest
 
     QTest.keyClick(widget, key)
 
 
 def type_text(widget, text):
-    """Type a text into a widget."""
     from PySide6.QtTest import QTest
 
     QTest.keyClicks(widget, text)
 
 
 def turn_wheel(view, steps=1, at=None, modifiers=None):
-    """Turn the mouse wheel over a slice view.
-
-    Args:
-        view: Slice view.
-        steps: Number of steps; positive is away from the user.
-        at: (x, y) in pixels in the view; default: its center.
-        modifiers: Keyboard modifiers.
-    """
     from PySide6.QtCore import QPoint, QPointF, Qt
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
@@ -116,16 +108,6 @@ def turn_wheel(view, steps=1, at=None, modifiers=None):
 
 
 def drag(view, start, end, button=None, modifiers=None, steps=4):
-    """Drag the mouse over a slice view.
-
-    Args:
-        view: Slice view.
-        start: (x, y) of the button press, in pixels in the view.
-        end: (x, y) of the button release.
-        button: Mouse button; default: left.
-        modifiers: Keyboard modifiers.
-        steps: Number of mouse moves.
-    """
     from PySide6.QtCore import QEvent, QPointF, Qt
     from PySide6.QtGui import QMouseEvent
     from PySide6.QtWidgets import QApplication
@@ -173,7 +155,6 @@ def emit_application_signal(name):
 
 
 def registered_samples(category):
-    """Return the samples of a category as the arguments of their registration."""
     import SampleData
 
     return [source for source in SampleData.sources if source["category"] == category]
