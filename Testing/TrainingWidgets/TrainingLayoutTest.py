@@ -28,7 +28,7 @@ DAILY = (
     "viewsButton",
     "detailsButton",
 )
-"""What the tab Train offers without a click, in the order of the keyboard."""
+"""Widgets of the tab Train that need no click to appear, in tab order."""
 
 
 def contrast(first, second):

@@ -22,7 +22,7 @@ VOLUME, RESULT = range(2)
 MAX_VISIBLE_ROWS = 8
 """Rows shown without scrolling."""
 MIN_HEIGHT = 60
-"""Of the table, px."""
+"""Minimum height of the table, px."""
 
 
 class BatchPanel(TaskPanel):
