@@ -31,7 +31,7 @@ class OutputGrid:
         ijk_to_ras: (4, 4) matrix, mm.
         scale: In-plane factor of the method, 2, 4 or 8, whose result is reduced to the grid; None
             if the grid is no finer than the input in the plane.
-        aspect: Slice spacing of the input, in in-plane voxels after the in-plane factor.
+        aspect: Slice spacing of the input, in in-plane voxels of the output.
     """
 
     axis: SliceAxis
@@ -63,12 +63,13 @@ class OutputGrid:
         finest = float(np.delete(factors, axis.index).max())
         scale = next((s for s in SCALES if s >= finest), None) if finest > 1 else None
         ni, nj, nk = (int(side) for side in count)
+        pixel = np.sqrt(np.delete(given / factors, axis.index).prod())
         return cls(
             axis,
             (ni, nj, nk),
             geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
             scale,
-            float(given[axis.index] / np.sqrt(in_plane.prod()) * (scale or 1)),
+            float(given[axis.index] / pixel),
         )
 
     @property
