@@ -34,6 +34,7 @@ LOADS_TORCH = (
     "core/inference/",
     "core/methods/network.py",
     "core/models/convert.py",
+    "core/through_plane/adaptation.py",
 )
 """Modules that may import torch at file scope; the worker and the command line load them."""
 OPTIONAL = {

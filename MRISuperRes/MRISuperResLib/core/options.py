@@ -12,6 +12,7 @@ from typing import Any, Self
 from .geometry import SLICE_AXES
 from .intensity import MAX_EXACT
 from .resampling import DEGRADATIONS
+from .slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from .validation import (
     Rule,
     Validated,
@@ -142,6 +143,9 @@ class UpsamplingOptions(Validated):
             so that several volumes can share them. None: percentiles of the volume.
         clip: "input" limits the output to the range of the input's intensities; "none" keeps what
             the method computes.
+        adapt: Steps in which the network between slices is fine-tuned on the volume's own slices
+            before it upsamples them; 0: no adaptation.
+        seed: Seed of the adaptation.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -160,11 +164,23 @@ class UpsamplingOptions(Validated):
     spacing: tuple[float, float, float] | None = setting(optional(_voxel_size()), None)
     between_slices: str | None = setting(optional(_model_name()), None)
     slice_thickness: float | None = setting(optional(positive()), None)
+    adapt: int = setting(integer(0), 0)
+    seed: int = setting(integer(0), 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if sum((self.scale is not None, self.isotropic, self.spacing is not None)) > 1:
             raise invalid("Choose one output: a scale, isotropic, or a spacing.")
+        if self.adapt and not self.has_output_grid:
+            raise invalid(
+                "Adaptation improves the network between slices: choose an isotropic output or a "
+                "spacing, or leave out the adaptation."
+            )
+        if self.adapt and self.between_slices in THROUGH_PLANE_INTERPOLATIONS:
+            raise invalid(
+                f"The interpolation {self.between_slices} cannot be adapted to a volume: choose a "
+                "model between slices, or leave out the adaptation."
+            )
 
     @property
     def has_output_grid(self) -> bool:

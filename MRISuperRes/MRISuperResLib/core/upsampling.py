@@ -197,6 +197,12 @@ def upsample_frames(
     registry, count, first = registry or MethodRegistry(), len(frames), frames[0]
     shared, dtypes = options, {first.array.dtype}
     outside = None if mask is None else ~inside_of(mask, first)
+    if count > 1 and options.adapt:
+        raise SuperResolutionError(
+            f"Adaptation trains for one volume, and this image has {count} frames. Upsample one "
+            "frame, or leave out the adaptation.",
+            "settings",
+        )
 
     def aligned() -> Iterator[Volume]:
         for number in range(count):

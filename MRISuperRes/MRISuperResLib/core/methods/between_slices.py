@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import copy
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..slice_profile import interpolation_weights
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 BATCH_PIXELS = 2**16
 """Pixels of acquired slices that a network takes at a time on a CPU: they stay in its cache."""
@@ -113,9 +115,21 @@ class ThroughPlaneNetwork:
         from ..networks import load_generator
 
         self.name, self.cards, self._requested = card.name, (card,), device
-        net = load_generator(card.name, card.architecture, card.scale, weights)
+        net: nn.Module = load_generator(card.name, card.architecture, card.scale, weights)
         self._net = net.eval().requires_grad_(False)
         self.reset()
+
+    @property
+    def net(self) -> nn.Module:
+        """The network, for inference only; other tasks share it."""
+        return self._net
+
+    def with_network(self, net: nn.Module) -> Self:
+        """Return this method with another network, on the requested device."""
+        method = copy.copy(self)
+        method._net = net.eval().requires_grad_(False)
+        method.reset()
+        return method
 
     def reset(self) -> None:
         """Return to the requested device."""

@@ -1,7 +1,8 @@
 """Upsampling of a volume to an isotropic grid, or to a requested spacing.
 
 Slices are upsampled in-plane first, if the grid is finer there. Then every reformat that contains
-the slice direction is upsampled along it, in both orientations, and the results are averaged.
+the slice direction is upsampled along it, in both orientations, and the results are averaged. On
+request, the network between slices is adapted to the volume before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from ..geometry import SliceAxis
 from ..intensity import Intensity
 from ..masking import ImageVoxels
 from ..messages import Message, info
-from ..methods.between_slices import SliceInterpolation, ThroughPlaneMethod
+from ..methods.between_slices import (
+    SliceInterpolation,
+    ThroughPlaneMethod,
+    ThroughPlaneNetwork,
+)
 from ..options import UpsamplingOptions
 from ..progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from ..slice_profile import BASELINE, slice_centers
@@ -28,6 +33,7 @@ from .grid import OutputGrid
 if TYPE_CHECKING:
     from ..methods.registry import MethodRegistry
     from ..upsampling import Allocate
+    from .adaptation import Adaptation
 
 InPlane = Callable[[Volume, UpsamplingOptions, ProgressCallback], Volume]
 """Upsamples the slices of a volume in-plane, as `upsampling.upsample_volume` does."""
@@ -54,8 +60,8 @@ def upsample_to_grid(
         registry: Finds and loads the method between slices.
         in_plane: Upsamples in-plane; called if the grid is finer than the input there.
         allocate: Allocates the output array.
-        on_progress: Called with the progress in slices and reformats.
-        is_cancelled: Called before every batch.
+        on_progress: Called with the progress in slices, steps of the adaptation and reformats.
+        is_cancelled: Called before every batch and step.
 
     Returns:
         The volume on the grid, of the input's type, with messages and provenance.
@@ -76,7 +82,8 @@ def upsample_to_grid(
     method = registry.between_slices(options) if is_thick else None
     reformats = sum(np.delete(grid.size, axis.index).tolist()) if is_thick else 0
     first = volume.size[axis.index] if grid.scale else 0
-    parts = PartsProgress([first, reformats])
+    steps = options.adapt if is_thick else 0
+    parts = PartsProgress([first, steps, reformats])
 
     def report(progress: Progress) -> None:
         if on_progress:
@@ -84,6 +91,7 @@ def upsample_to_grid(
 
     image = intensity.normalize(voxels.array).astype(np.float32)
     in_plane_record: dict[str, Any] | None = None
+    adaptation: Adaptation | None = None
     messages: list[Message] = []
     if grid.scale:
         normalized = replace(volume, array=image, padding=None, messages=())
@@ -94,8 +102,18 @@ def upsample_to_grid(
         if numpy_axis != axis.numpy_axis or not is_thick:
             image = _resized(image, numpy_axis, grid.shape[numpy_axis])
     if method:
-        parts.number = 1
         coverage = _thickness(volume, options, axis) / volume.spacing[axis.index]
+        if steps and isinstance(method, ThroughPlaneNetwork):  # the options allow no other
+            from .adaptation import adapt  # imports torch
+
+            parts.number = 1
+            slices = np.moveaxis(image, axis.numpy_axis, 0)
+            adaptation = adapt(
+                slices, method, grid.aspect, coverage, steps, options.seed, report, is_cancelled
+            )
+            method = adaptation.method
+            messages.append(adaptation.message)
+        parts.number = 2
         image = _between_slices(image, grid, method, coverage, report, is_cancelled)
         messages += method.messages
 
@@ -115,7 +133,7 @@ def upsample_to_grid(
             *_describe(volume, options, grid, method),
             *messages,
         ),
-        _record(volume, options, grid, method, intensity, in_plane_record),
+        _record(volume, options, grid, method, intensity, in_plane_record, adaptation),
         volume.header,
     )
 
@@ -129,6 +147,7 @@ def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptio
         scale=scale,
         intensity_range=(0.0, 1.0),
         clip="none",
+        adapt=0,
     )
 
 
@@ -204,6 +223,10 @@ def _describe(
                 + ("." if is_known else ", assumed equal to the slice spacing."),
             )
         )
+    elif options.adapt:
+        messages.append(
+            info("training", "No adaptation: the output has no more slices than the volume.")
+        )
     return messages
 
 
@@ -214,6 +237,7 @@ def _record(
     method: ThroughPlaneMethod | None,
     intensity: Intensity,
     in_plane: dict[str, Any] | None,
+    adaptation: Adaptation | None,
 ) -> dict[str, Any]:
     """Provenance of the output. The model is the one between slices, if there is one."""
     record = provenance.describe_upsampling(
@@ -227,6 +251,8 @@ def _record(
     record["factors"] = [new / old for new, old in zip(grid.size, volume.size)]
     if method:
         record["slice_thickness"] = _thickness(volume, options, grid.axis)
+    if adaptation:
+        record["adaptation"] = adaptation.to_dict()
     if in_plane and method:
         record["in_plane_model"] = in_plane["model"]
     elif in_plane:
