@@ -146,6 +146,8 @@ class UpsamplingOptions(Validated):
         adapt: Steps in which the network between slices is fine-tuned on the volume's own slices
             before it upsamples them; 0: no adaptation.
         seed: Seed of the adaptation.
+        uncertainty: Also compute the spread of the results that `ensemble` averages, which this
+            option includes. Interpolations have none.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
@@ -166,9 +168,12 @@ class UpsamplingOptions(Validated):
     slice_thickness: float | None = setting(optional(positive()), None)
     adapt: int = setting(integer(0), 0)
     seed: int = setting(integer(0), 0)
+    uncertainty: bool = setting(boolean(), False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.uncertainty:
+            object.__setattr__(self, "ensemble", True)
         if sum((self.scale is not None, self.isotropic, self.spacing is not None)) > 1:
             raise invalid("Choose one output: a scale, isotropic, or a spacing.")
         if self.adapt and not self.has_output_grid:

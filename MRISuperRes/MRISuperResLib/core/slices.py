@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,12 @@ from .resampling import repeat
 if TYPE_CHECKING:
     from .methods.interpolation import Method
 
-StartedBatch = tuple[list[int], Callable[[], np.ndarray]]
-"""Numbers of the slices, and a function that waits for them; see `Method.start`."""
+Finish = Callable[[], Sequence[np.ndarray]]
+"""Waits for upsampled slices: their values, and their spread if it was requested."""
+Start = Callable[[np.ndarray, Intensity], Finish]
+"""Starts upsampling normalized slices; see `uncertainty.start_function`."""
+StartedBatch = tuple[list[int], Finish]
+"""Numbers of the slices, and the function that waits for them."""
 ALIGNMENT = 8
 """Cropped slices begin at a multiple of this, for networks that take blocks of pixels."""
 
@@ -57,15 +61,17 @@ def batches(
 
 
 def upsample_slices(
-    method: Method,
+    start: Start,
     source: np.ndarray,
-    target: np.ndarray,
+    targets: Sequence[np.ndarray],
     intensity: Intensity,
     size: int,
     on_progress: ProgressCallback | None,
     is_cancelled: CancelCheck | None,
 ) -> None:
-    """Fill target (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
+    """Fill targets (n, scale·h, scale·w) with the upsampled slices of source (n, h, w).
+
+    The second target, if there is one, takes the spread; it is 0 for a constant volume.
 
     A batch is fetched after the next one has been started, so that a GPU never waits. Constant
     slices, as outside of the body, are upsampled once per gray level.
@@ -87,51 +93,59 @@ def upsample_slices(
         numbers = [number for number in range(len(source))[part] if is_computed(number)]
         previous, started = started, None
         if numbers:
-            started = numbers, method.start(intensity.normalize(source[numbers]), intensity)
-        _store(previous, target)
-    _store(started, target)
+            started = numbers, start(intensity.normalize(source[numbers]), intensity)
+        _store(previous, targets)
+    _store(started, targets)
     if is_constant:
-        target[...] = source[0, 0, 0]
+        for target, value in zip(targets, (source[0, 0, 0], 0)):
+            target[...] = value
         return
     for number in np.flatnonzero(is_flat):
-        target[number] = target[first_of_level[source[number, 0, 0]]]
+        for target in targets:
+            target[number] = target[first_of_level[source[number, 0, 0]]]
 
 
-def _store(batch: StartedBatch | None, target: np.ndarray) -> None:
+def _store(batch: StartedBatch | None, targets: Sequence[np.ndarray]) -> None:
     """Wait for a batch, if there is one, and store its slices."""
     if batch is not None:
         numbers, finish = batch
-        target[numbers] = finish()
+        for target, values in zip(targets, finish(), strict=True):
+            target[numbers] = values
 
 
 def upsample_inside(
     method: Method,
+    start: Start,
     source: np.ndarray,
-    target: np.ndarray,
+    targets: Sequence[np.ndarray],
     inside: np.ndarray,
     intensity: Intensity,
     size: int,
     on_progress: ProgressCallback | None,
     is_cancelled: CancelCheck | None,
 ) -> None:
-    """Fill target as `upsample_slices` does inside a mask, and by bicubic interpolation elsewhere.
+    """Fill targets as `upsample_slices` does inside a mask, else by bicubic interpolation.
 
-    The method sees nothing of what is outside. Slices are cropped to the mask and the reach of the
-    method, which does not change the result; those without a voxel inside skip it.
+    The spread is 0 where bicubic interpolation is used. The method sees nothing of what is outside.
+    Slices are cropped to the mask and the reach of the method, which does not change the result;
+    those without a voxel inside skip it.
     """
     scale, interpolation = method.scale, InterpolationMethod("bicubic", method.scale)
     for part in batches(len(source), size, on_progress, is_cancelled):
-        target[part] = interpolation.start(intensity.normalize(source[part]), intensity)()
+        interpolated = interpolation.start(intensity.normalize(source[part]), intensity)()
+        for target, values in zip(targets, (interpolated, 0)):
+            target[part] = values
         numbers = [number for number in range(len(source))[part] if inside[number].any()]
         if not numbers:
             continue
         window = _window(np.any(inside[numbers], axis=0), method.reach)
         images = [extended(source[number], inside[number])[window] for number in numbers]
-        upsampled = method.start(intensity.normalize(np.stack(images)), intensity)()
+        upsampled = start(intensity.normalize(np.stack(images)), intensity)()
         large = tuple(slice(side.start * scale, side.stop * scale) for side in window)
-        for number, image in zip(numbers, upsampled):
-            is_inside = repeat(inside[number][window], (scale, scale))
-            target[number][large][is_inside] = image[is_inside]
+        for target, values in zip(targets, upsampled, strict=True):
+            for number, image in zip(numbers, values):
+                is_inside = repeat(inside[number][window], (scale, scale))
+                target[number][large][is_inside] = image[is_inside]
 
 
 def _window(inside: np.ndarray, reach: int | None) -> tuple[slice, ...]:

@@ -20,6 +20,7 @@ from .options import UpsamplingOptions
 from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from .slices import restore_missing, upsample_inside, upsample_slices
 from .through_plane.upsampling import upsample_to_grid
+from .uncertainty import start_function, with_uncertainty
 from .volume import Frames, Volume
 
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
@@ -64,8 +65,9 @@ def upsample_volume(
     (NaN, infinite, padding; see `ImageVoxels`) and constant volumes keep their values exactly.
 
     Peak memory: the volume, the output and one batch (two on a GPU); for the percentiles a copy of
-    the volume; for voxels without image a filled copy and a mask. An output in a file (see
-    `allocate`) needs no memory.
+    the volume; for voxels without image a filled copy and a mask; for the uncertainty an output in
+    single precision, and batches three times as large. An output in a file (see `allocate`) needs
+    no memory.
 
     Args:
         volume: Input volume.
@@ -80,7 +82,7 @@ def upsample_volume(
 
     Returns:
         The upsampled volume, of the input's type, with the messages of the input and of this task,
-        and its provenance.
+        its provenance, and its uncertainty if requested.
 
     Raises:
         SuperResolutionError: An error that the user can fix.
@@ -93,6 +95,7 @@ def upsample_volume(
         )
     inside = None if mask is None else inside_of(mask, volume)
     method = registry.get(options)
+    start = start_function(method, options.uncertainty)
     axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
     voxels = ImageVoxels.of(volume, "The output keeps their values.")
     if options.intensity_range is None:
@@ -104,19 +107,25 @@ def upsample_volume(
 
     shape = tuple(n * f for n, f in zip(volume.array.shape, factors[::-1]))
     output = allocate(shape, volume.array.dtype)
-    source, target = (np.moveaxis(a, axis.numpy_axis, 0) for a in (voxels.array, output))
+    outputs = [output]
+    if options.uncertainty:
+        outputs.append(allocate_in_memory(shape, np.float32))
+    source, *targets = (np.moveaxis(a, axis.numpy_axis, 0) for a in (voxels.array, *outputs))
     size = options.batch_size or method.batch_size(*source.shape[1:])
     if inside is None or inside.all():
-        upsample_slices(method, source, target, intensity, size, on_progress, is_cancelled)
+        upsample_slices(start, source, targets, intensity, size, on_progress, is_cancelled)
     else:
         parts = np.moveaxis(inside, axis.numpy_axis, 0)
-        upsample_inside(method, source, target, parts, intensity, size, on_progress, is_cancelled)
+        upsample_inside(
+            method, start, source, targets, parts, intensity, size, on_progress, is_cancelled
+        )
 
     if options.clip == "input":
         image = voxels.values
         np.clip(output, image.min(), image.max(), out=output)
     if voxels.missing is not None:
-        restore_missing(voxels.missing, volume.array, output, axis.numpy_axis, method.scale)
+        for each, values in zip(outputs, (volume.array, np.zeros_like(volume.array))):
+            restore_missing(voxels.missing, values, each, axis.numpy_axis, method.scale)
     messages = [
         *volume.messages,
         info("slice-axis", f"{axis.description(volume.ijk_to_ras)}."),
@@ -127,13 +136,14 @@ def upsample_volume(
     record = provenance.describe_upsampling(volume, options, method, method.scale, axis, intensity)
     if inside is not None:
         record["mask"] = {"voxels": int(np.count_nonzero(inside))}
-    return Volume(
+    result = Volume(
         output,
         geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
         tuple(messages),
         record,
         volume.header,
     )
+    return with_uncertainty(result, outputs[1]) if options.uncertainty else result
 
 
 def _upsample_to_grid(

@@ -40,6 +40,8 @@ class Volume:
             if it declares none.
         is_labels: True if the file declares its voxels to be labels.
         slice_thickness: Slice thickness that the file states, mm; None if it states none.
+        uncertainty: Spread of an upsampled volume, on its grid and in its intensities, float32 (see
+            `core.uncertainty`); None if it was not requested.
 
     Raises:
         SuperResolutionError: The array or the matrix is not that of a scalar volume, or the
@@ -54,6 +56,7 @@ class Volume:
     padding: np.ndarray | None = None
     is_labels: bool = False
     slice_thickness: float | None = None
+    uncertainty: Volume | None = None
 
     def __post_init__(self) -> None:
         _check_array(self.array)

@@ -122,7 +122,7 @@ def half_precision_error(
     """Compare half precision with float32 on one patch, around the brightest pixel.
 
     Args:
-        net: A network with float32 weights.
+        net: A network with float32 weights; the first channel of its result is compared.
         batch: (n, 1, h, w), normalized; the patch is from the image with the largest contrast.
         dtype: The type to compare with float32.
 
@@ -142,6 +142,7 @@ def half_precision_error(
     patch = image[:, :, top : top + PATCH, left : left + PATCH].contiguous(
         memory_format=torch.channels_last
     )
-    difference = run_network(net, patch, dtype) - run_network(net, patch, torch.float32)
+    half, single = (run_network(net, patch, each)[:, :1] for each in (dtype, torch.float32))
+    difference = half - single
     rms, largest = float(difference.square().mean().sqrt()), float(difference.abs().max())
     return (rms, largest) if largest < float("inf") else (float("inf"), float("inf"))

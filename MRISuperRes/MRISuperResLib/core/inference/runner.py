@@ -28,7 +28,7 @@ Fetch = Callable[[], np.ndarray]
 
 
 class UpsamplingNetwork(Protocol):
-    """A network from (n, 1, h, w) to (n, 1, scale·h, scale·w).
+    """A network from (n, 1, h, w) to (n, c, scale·h, scale·w).
 
     Attributes:
         scale: Upsampling factor.
@@ -87,13 +87,14 @@ class NetworkRunner:
     def __call__(
         self,
         batch: torch.Tensor,
-        finish: Callable[[torch.Tensor], torch.Tensor] = lambda images: images,
+        finish: Callable[[torch.Tensor], torch.Tensor] = lambda images: images[:, 0],
     ) -> Fetch:
         """Start upsampling a batch.
 
         Args:
             batch: (n, 1, h, w), normalized.
-            finish: Converts the upsampled images (n, scale·h, scale·w), float32, on the device.
+            finish: Converts the result of the network (n, c, scale·h, scale·w), float32, on the
+                device. Default: its first channel.
 
         Returns:
             A function that waits for the result and returns it. Until then, a GPU computes in the
@@ -111,7 +112,7 @@ class NetworkRunner:
                 upsampled = (
                     self._upsample_in_tiles(images, self._tile)
                     if self._tile
-                    else run_network(self._net, images, self.dtype)[:, 0]
+                    else run_network(self._net, images, self.dtype)
                 )
                 parts.append(_fetch(finish(upsampled)))
                 first += len(part)
@@ -167,21 +168,24 @@ class NetworkRunner:
         )
 
     def _upsample_in_tiles(self, part: torch.Tensor, side: int) -> torch.Tensor:
-        """(n, scale·h, scale·w), float32, on the CPU."""
+        """(n, c, scale·h, scale·w), float32, on the CPU."""
         scale, overlap = self._net.scale, min(self._net.reach or 0, MAX_OVERLAP)
         overlap = -(-overlap // TILE_STEP) * TILE_STEP
         height, width = part.shape[2:]
-        output = torch.empty((len(part), scale * height, scale * width))
+        output: torch.Tensor | None = None
         for top, bottom in _steps(height, side):
             for left, right in _steps(width, side):
                 above, before = max(0, top - overlap), max(0, left - overlap)
                 window = part[:, :, above : bottom + overlap, before : right + overlap]
-                tile = run_network(self._net, window, self.dtype)[:, 0]
+                tile = run_network(self._net, window, self.dtype)
+                if output is None:
+                    output = torch.empty((*tile.shape[:2], scale * height, scale * width))
                 rows = slice(scale * (top - above), scale * (bottom - above))
                 columns = slice(scale * (left - before), scale * (right - before))
-                output[:, scale * top : scale * bottom, scale * left : scale * right] = tile[
-                    :, rows, columns
+                output[..., scale * top : scale * bottom, scale * left : scale * right] = tile[
+                    ..., rows, columns
                 ]
+        assert output is not None
         return output
 
 

@@ -44,6 +44,7 @@ class NetworkMethod:
         alpha: Blend of a pair, from 0 (PSNR weights) to 1 (GAN weights); None: no blend.
         precision: "float32", "half" or "auto", see `requested_dtype`.
         ensemble: Average the results for the eight symmetries, see `SelfEnsemble`.
+        with_spread: Also compute the spread of the eight results; needs `ensemble`.
 
     Raises:
         SuperResolutionError: Weights and card do not match (kind "model").
@@ -57,6 +58,7 @@ class NetworkMethod:
         alpha: float | None = None,
         precision: str = "float32",
         ensemble: bool = False,
+        with_spread: bool = False,
     ) -> None:
         self.cards, self.scale = tuple(cards), cards[0].scale
         self.name, self.stage = cards[0].name, cards[0].stage
@@ -71,7 +73,7 @@ class NetworkMethod:
                 for value, end in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
                     value.lerp_(end, alpha)
         self.reach: int | None = nets[0].reach
-        net = SelfEnsemble(nets[0]) if ensemble else nets[0]
+        net = SelfEnsemble(nets[0], with_spread) if ensemble else nets[0]
         self._net = net.eval().requires_grad_(False)
         self._precision, self._dtype = precision, requested_dtype(precision, device)
         self._runner = NetworkRunner(self._net, device, self._dtype)
@@ -158,7 +160,25 @@ class NetworkMethod:
         if not is_exact_in_float32(intensity.dtype) or self.device.type == "mps":
             fetch = self._runner(self._batch(images))
             return lambda: intensity.restore(fetch())
-        return self._runner(self._batch(images), lambda upsampled: restore(upsampled, intensity))
+        return self._runner(
+            self._batch(images), lambda upsampled: restore(upsampled[:, 0], intensity)
+        )
+
+    def start_with_spread(
+        self, images: np.ndarray | torch.Tensor, intensity: Intensity
+    ) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """Start upsampling slices with the spread of the ensemble; see `SpreadMethod`."""
+        fetch = self._runner(self._batch(images), lambda upsampled: upsampled)
+
+        def finish() -> tuple[np.ndarray, np.ndarray]:
+            upsampled, spread = np.moveaxis(fetch(), 1, 0)
+            if is_exact_in_float32(intensity.dtype):  # as `start` does, to the last bit
+                stored: np.ndarray = restore(torch.from_numpy(upsampled.copy()), intensity).numpy()
+            else:
+                stored = intensity.restore(upsampled)
+            return stored, spread * np.float32(intensity.high - intensity.low)
+
+        return finish
 
     def _batch(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Return slices (n, h, w) as a batch (n, 1, h, w) on the device."""
@@ -216,6 +236,7 @@ class SelfEnsemble(nn.Module):
 
     Args:
         net: Network from (n, 1, h, w) to (n, 1, scale·h, scale·w).
+        with_spread: Also return the spread of the eight results.
 
     Attributes:
         scale: Upsampling factor.
@@ -225,15 +246,33 @@ class SelfEnsemble(nn.Module):
     scale: int
     reach: int | None
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, with_spread: bool = False) -> None:
         super().__init__()
         self.net, self.scale, self.reach = net, net.scale, net.reach  # type: ignore[assignment]
+        self.with_spread = with_spread
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the upsampled images, averaged in float32 also under autocast."""
-        results = (turned_back(self.net(turned(x, *each)).float(), *each) for each in SYMMETRIES)
-        total: Tensor = sum(results, start=torch.zeros((), device=x.device))
-        return total / len(SYMMETRIES)
+        """Return the mean of the results, in float32 also under autocast.
+
+        With the spread, their standard deviation is a second channel. The mean is the same.
+        """
+        total, deviations, squares = torch.zeros((3, 1, 1, 1, 1), device=x.device)
+        first: Tensor | None = None
+        for each in SYMMETRIES:
+            result = turned_back(self.net(turned(x, *each)).float(), *each)
+            total = total + result
+            if self.with_spread:
+                # deviations from one result are small: their squares lose no digits in float32
+                first = result if first is None else first
+                deviation = result - first
+                deviations = deviations + deviation
+                squares = squares + deviation.square()
+        count = len(SYMMETRIES)
+        mean = total / count
+        if not self.with_spread:
+            return mean
+        variance = squares / count - (deviations / count).square()
+        return torch.cat((mean, variance.clamp(min=0).sqrt()), 1)
 
 
 def turned(x: Tensor, is_mirrored: bool, turns: int) -> Tensor:

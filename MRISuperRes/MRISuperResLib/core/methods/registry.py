@@ -123,7 +123,7 @@ class MethodRegistry:
         from .network import NetworkMethod
 
         hashes = tuple(model.card.sha256 for model in models)
-        chosen = (options.precision, options.ensemble)
+        chosen = (options.precision, options.ensemble, options.uncertainty)
         key = (hashes, name.base, name.alpha, str(device), *chosen)
         if key not in self._networks:
             self._networks[key] = NetworkMethod(

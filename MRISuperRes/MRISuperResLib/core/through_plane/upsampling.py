@@ -1,8 +1,8 @@
 """Upsampling of a volume to an isotropic grid, or to a requested spacing.
 
 Slices are upsampled in-plane first, if the grid is finer there. Then every reformat that contains
-the slice direction is upsampled along it, in both orientations, and the results are averaged. On
-request, the network between slices is adapted to the volume before.
+the slice direction is upsampled along it, see `reformats`. On request, the network between slices
+is adapted to the volume before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import provenance, resampling
+from ..errors import SuperResolutionError
 from ..geometry import SliceAxis
 from ..intensity import Intensity
 from ..masking import ImageVoxels
@@ -26,9 +27,10 @@ from ..methods.between_slices import (
 from ..options import UpsamplingOptions
 from ..progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from ..slice_profile import BASELINE, slice_centers
-from ..slices import batches
+from ..uncertainty import check_spread, with_uncertainty
 from ..volume import Volume
 from .grid import OutputGrid
+from .reformats import upsample_reformats
 
 if TYPE_CHECKING:
     from ..methods.registry import MethodRegistry
@@ -52,7 +54,11 @@ def upsample_to_grid(
 
     Voxels without image (NaN, infinite, padding) keep the value of the nearest input voxel.
 
-    Peak memory: the volume, the output, two copies of it in single precision, and a batch.
+    The uncertainty is the spread of the results of both orientations and their flips, see
+    `upsample_reformats`; that of the in-plane step is not part of it.
+
+    Peak memory: the volume, the output, two copies of it in single precision, and a batch; for the
+    uncertainty a third copy.
 
     Args:
         volume: Input volume.
@@ -67,7 +73,8 @@ def upsample_to_grid(
         The volume on the grid, of the input's type, with messages and provenance.
 
     Raises:
-        SuperResolutionError: An error that the user can fix.
+        SuperResolutionError: An error that the user can fix, such as an uncertainty requested
+            without a network between slices.
         Cancelled: `is_cancelled` returned True.
     """
     grid = OutputGrid.of(volume, options)
@@ -80,6 +87,8 @@ def upsample_to_grid(
     )
     is_thick = grid.slices > volume.size[axis.index]
     method = registry.between_slices(options) if is_thick else None
+    if options.uncertainty:
+        _check_uncertainty(method)
     reformats = sum(np.delete(grid.size, axis.index).tolist()) if is_thick else 0
     first = volume.size[axis.index] if grid.scale else 0
     steps = options.adapt if is_thick else 0
@@ -93,6 +102,7 @@ def upsample_to_grid(
     in_plane_record: dict[str, Any] | None = None
     adaptation: Adaptation | None = None
     messages: list[Message] = []
+    spread: np.ndarray | None = None
     if grid.scale:
         normalized = replace(volume, array=image, padding=None, messages=())
         upsampled = in_plane(normalized, _in_plane_options(options, grid.scale), report)
@@ -114,7 +124,9 @@ def upsample_to_grid(
             method = adaptation.method
             messages.append(adaptation.message)
         parts.number = 2
-        image = _between_slices(image, grid, method, coverage, report, is_cancelled)
+        image, spread = upsample_reformats(
+            image, grid, method, coverage, options, report, is_cancelled
+        )
         messages += method.messages
 
     output = allocate(grid.shape, volume.array.dtype)
@@ -124,7 +136,7 @@ def upsample_to_grid(
         np.clip(output, voxels.values.min(), voxels.values.max(), out=output)
     if voxels.missing is not None:
         _restore_missing(voxels.missing, volume.array, output)
-    return Volume(
+    result = Volume(
         output,
         grid.ijk_to_ras,
         (
@@ -136,6 +148,22 @@ def upsample_to_grid(
         _record(volume, options, grid, method, intensity, in_plane_record, adaptation),
         volume.header,
     )
+    if spread is None:
+        return result
+    spread *= intensity.high - intensity.low
+    if voxels.missing is not None:
+        _restore_missing(voxels.missing, np.zeros_like(volume.array), spread)
+    return with_uncertainty(result, spread)
+
+
+def _check_uncertainty(method: ThroughPlaneMethod | None) -> None:
+    if method is None:
+        raise SuperResolutionError(
+            "The uncertainty map shows that between slices, but the output has no more slices than "
+            "the volume. Choose the scale 2, 4 or 8, or leave out the map.",
+            "settings",
+        )
+    check_spread(method.name, method.stage != "interpolation")
 
 
 def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptions:
@@ -148,6 +176,7 @@ def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptio
         intensity_range=(0.0, 1.0),
         clip="none",
         adapt=0,
+        uncertainty=False,
     )
 
 
@@ -163,31 +192,6 @@ def _resized(image: np.ndarray, numpy_axis: int, count: int) -> np.ndarray:
     weights = resampling.weights(image.shape[numpy_axis], count).astype(np.float32)
     moved: np.ndarray = np.moveaxis(np.tensordot(weights, image, (1, numpy_axis)), 0, numpy_axis)
     return np.ascontiguousarray(moved)
-
-
-def _between_slices(
-    image: np.ndarray,
-    grid: OutputGrid,
-    method: ThroughPlaneMethod,
-    coverage: float,
-    on_progress: ProgressCallback,
-    is_cancelled: CancelCheck | None,
-) -> np.ndarray:
-    """Upsample all reformats along the slice direction, in both orientations: their mean."""
-    output = np.zeros(grid.shape, np.float32)
-    first, second = (a for a in range(3) if a != grid.axis.numpy_axis)
-    parts = PartsProgress([image.shape[first], image.shape[second]])
-
-    def report(progress: Progress) -> None:
-        on_progress(parts.whole(progress))
-
-    for parts.number, (across, along) in enumerate(((first, second), (second, first))):
-        order = across, grid.axis.numpy_axis, along  # reformat, slice, pixel
-        source, target = image.transpose(order), output.transpose(order)
-        size = method.batch_size(*source.shape[1:])
-        for part in batches(len(source), size, report, is_cancelled):
-            target[part] += method(source[part], grid.slices, grid.aspect, coverage) / 2
-    return output
 
 
 def _restore_missing(missing: np.ndarray, array: np.ndarray, output: np.ndarray) -> None:
