@@ -82,7 +82,7 @@ class SettingsTest(unittest.TestCase):
 
     def test_presets_come_back_from_json_as_they_were(self):
         for name in PRESETS:
-            for scale in (2, 4, 8):
+            for scale in (8,) if name == "through-plane" else (2, 4, 8):
                 with self.subTest(name, scale=scale):
                     made = preset(name, scale)
                     self.assertEqual(
@@ -151,6 +151,28 @@ class SettingsTest(unittest.TestCase):
             with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
                 preset("quick", **{"scale": 8} | changes)
 
+    def test_settings_that_do_not_suit_the_network_between_slices_are_refused(self):
+        for pattern, name, changes in (
+            ("“through-plane” and the degradation “slices” belong together", "quick", "slices"),
+            ("“through-plane” and the degradation “slices” belong together", None, "bicubic"),
+            ("set “scale” to 8, not 4", None, {"scale": 4}),
+            ("has no GAN stage: set “gan” to null", None, {"gan": {"steps": 5}}),
+            ("set “patches” to crop, not resample", None, {"data": {"patches": "resample"}}),
+            ("“patch” must be a multiple of the scale 8", None, {"data": {"patch": 100}}),
+        ):
+            if isinstance(changes, str):
+                changes = {"data": {"degradation": changes}}
+            with self.subTest(pattern), self.assertRaisesRegex(SuperResolutionError, pattern):
+                preset(name or "through-plane", **{"scale": 8} | changes)
+
+    def test_the_preset_through_plane_has_its_scale(self):
+        made = preset("through-plane", seed=3)
+        self.assertEqual((made.scale, made.stages, made.seed), (8, ["psnr"], 3))
+        self.assertTrue(made.is_between_slices)
+        self.assertFalse(preset("quick", 8).is_between_slices)
+        with self.assertRaisesRegex(SuperResolutionError, "Missing setting “scale”"):
+            preset("quick")
+
     def test_the_preset_thesis_has_the_published_settings(self):
         for scale in (2, 4, 8):
             made = preset("thesis", scale)
@@ -203,6 +225,7 @@ class SettingsTest(unittest.TestCase):
 
         made = preset("quick", 8)
         make_generator(made.generator, 8)
+        make_generator(preset("through-plane").generator, 8)
         for name in ("thesis", "modern"):
             made = preset(name, 2)
             make_generator(made.generator | {"blocks": 1}, 2)
@@ -210,7 +233,8 @@ class SettingsTest(unittest.TestCase):
 
     def test_an_unknown_preset_is_refused_with_the_list_of_presets(self):
         with self.assertRaisesRegex(
-            SuperResolutionError, "Unknown preset “fast”: choose one of thesis, modern, quick"
+            SuperResolutionError,
+            "Unknown preset “fast”: choose one of thesis, modern, quick, through-plane",
         ):
             preset("fast", 2)
 
@@ -242,10 +266,17 @@ class RecipeTest(unittest.TestCase):
         with self.assertRaisesRegex(SuperResolutionError, "“made_for” must be one of cpu, gpu"):
             Recipe.from_dict(RECIPE | {"made_for": "tpu"})
 
-    def test_every_recipe_of_the_extension_can_be_trained_at_every_scale_in_two_stages(self):
+    def test_the_recipe_between_slices_can_be_trained_at_its_scale_in_one_stage(self):
         from MRISuperResTrainingLib.training.start import check_start
 
-        paths = sorted(RECIPES.glob("*.json"))
+        made = Recipe.read(RECIPES / "through-plane.json").settings_for()
+        check_start(made)
+        self.assertEqual((made.scale, made.stages, made.is_between_slices), (8, ["psnr"], True))
+
+    def test_every_recipe_of_a_pair_can_be_trained_at_every_scale_in_two_stages(self):
+        from MRISuperResTrainingLib.training.start import check_start
+
+        paths = sorted(set(RECIPES.glob("*.json")) - {RECIPES / "through-plane.json"})
         self.assertTrue(paths)
         for path in paths:
             for scale in (2, 4, 8):

@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from made_runs import RunTest, settings
+from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResTrainingLib import cli
 from MRISuperResTrainingLib.__main__ import main
 from MRISuperResTrainingLib.cli.parser import parse
@@ -40,6 +41,12 @@ class SettingsTest(RunTest):
         self.assertEqual(
             self.settings("data", "--preset", "thesis", "--scale", 8), preset("thesis", 8)
         )
+
+    def test_the_network_between_slices_needs_no_scale(self):
+        expected = preset("through-plane")
+        self.assertEqual(self.settings("data", "--preset", "through-plane"), expected)
+        with self.assertRaisesRegex(SuperResolutionError, "set “scale” to 8, not 4"):
+            self.settings("data", "--preset", "through-plane", "--scale", 4)
 
     def test_single_settings_replace_those_of_the_preset(self):
         found = self.settings(

@@ -68,7 +68,9 @@ class ScoresTest(RunTest):
         expected = np.mean(
             [metrics.psnr(resampling.upsample(low, 2) * 255, high * 255) for low, high in pairs]
         )
-        self.assertAlmostEqual(self.validation(pairs).bicubic(PSNR)["psnr"], expected, places=6)
+        self.assertAlmostEqual(
+            self.validation(pairs).baseline_scores(PSNR)["psnr"], expected, places=6
+        )
 
     def test_measured_slices_are_spread_over_all_slices(self):
         class Counted(list):
@@ -88,14 +90,14 @@ class ScoresTest(RunTest):
         ):
             distance.return_value.to.return_value.side_effect = [1.0, 2.0]
             self.assertEqual(
-                self.validation(slices(5), vgg=torch.nn.Identity()).bicubic(VGG_DISTANCE)[
+                self.validation(slices(5), vgg=torch.nn.Identity()).baseline_scores(VGG_DISTANCE)[
                     "vgg_distance"
                 ],
                 1.5,
             )
 
     def test_slices_smaller_than_the_window_of_ssim_have_psnr_only(self):
-        self.assertEqual(set(self.validation(slices(2, (8, 8))).bicubic(PSNR)), {"psnr"})
+        self.assertEqual(set(self.validation(slices(2, (8, 8))).baseline_scores(PSNR)), {"psnr"})
 
     def test_out_of_memory_leads_to_tiles_with_the_same_scores(self):
         pairs = slices(2, (160, 176))
@@ -131,7 +133,7 @@ class ScoresTest(RunTest):
             checked._accelerator = mock.Mock(
                 device=torch.device("cuda"), process_index=0, num_processes=1
             )
-            self.assertEqual(checked.bicubic(LPIPS)["lpips"], 0.25)
+            self.assertEqual(checked.baseline_scores(LPIPS)["lpips"], 0.25)
         self.assertEqual(devices, ["cuda", "cpu", "cpu", "cpu"])
         self.assertIsNot(checked._distances[LPIPS], distance)
         self.assertEqual(
@@ -189,7 +191,7 @@ class ScoresTest(RunTest):
                 self.assertIs(by, expected)
                 self.assertIs(checked.measure("psnr"), PSNR)
                 self.assertEqual(set(checked.scores(weights, by)), {"psnr", "ssim", expected.name})
-                self.assertGreater(checked.bicubic(by)[by.name], 0)
+                self.assertGreater(checked.baseline_scores(by)[by.name], 0)
 
     def test_higher_psnr_and_contrast_and_lower_lpips_and_vgg_distance_are_better(self):
         self.assertEqual(

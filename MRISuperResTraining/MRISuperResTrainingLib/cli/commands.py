@@ -21,9 +21,9 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
 from .. import api
-from ..options.presets import Recipe, preset
+from ..options.presets import PRESETS, Recipe, preset
 from ..options.settings import Settings
-from ..runs.events import Event, TaskReport
+from ..runs.events import Event, TaskReport, baseline_of
 
 LINE_INTERVAL = 5.0
 """Seconds between two lines about steps."""
@@ -142,7 +142,8 @@ def settings_of(arguments: argparse.Namespace) -> tuple[Recipe | None, Settings]
     recipes = [Recipe.read(path) for path in arguments.data if path.lower().endswith(".json")]
     recipe = recipes[0] if recipes else None
     file = _read(arguments.settings) if arguments.settings else {}
-    scale = arguments.scale or file.get("scale")
+    base = PRESETS[arguments.preset] if arguments.preset else recipe.settings if recipe else {}
+    scale = arguments.scale or file.get("scale") or base.get("scale")
     if scale is None:
         raise invalid("No scale: add --scale 2, 4 or 8.")
     if arguments.preset:
@@ -250,14 +251,16 @@ def _line(event: Event) -> str:
             f"{stage} {step}/{event['steps']}: {losses}; {event['rate']:.3g} steps/s, {left} left"
         )
     if event["event"] == "validation":
+        baseline = baseline_of(event)
         scores = ", ".join(
-            _score(name, value, event["bicubic"][name]) for name, value in event["scores"].items()
+            _score(name, value, baseline, event[baseline][name])
+            for name, value in event["scores"].items()
         )
         best = f"; best by {event['by']} so far" if event["best"] else ""
         return f"{stage} {step}: {scores}{best}"
     return f"{stage} {step}: checkpoint written" if event["event"] == "stopped" else ""
 
 
-def _score(name: str, value: float, bicubic: float) -> str:
+def _score(name: str, value: float, baseline: str, of_baseline: float) -> str:
     title, decimals, unit = SCORES[name]
-    return f"{title} {value:.{decimals}f}{unit} (bicubic {bicubic:.{decimals}f})"
+    return f"{title} {value:.{decimals}f}{unit} ({baseline} {of_baseline:.{decimals}f})"

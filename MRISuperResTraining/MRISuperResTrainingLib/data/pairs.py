@@ -29,6 +29,8 @@ from MRISuperResLib.core.io.formats import read_volume
 from MRISuperResLib.core.masking import ImageVoxels
 from MRISuperResLib.core.volume import Volume
 
+from ..options.settings import BETWEEN_SLICES, DataSettings
+
 MAX_SHIFT = 0.1
 """Largest distance between the grids, high-resolution voxels: a shift of half a pixel, as between
 two headers that count from different corners, would be learned as a shift of the anatomy."""
@@ -67,6 +69,21 @@ class VolumeFiles(Protocol):
     @property
     def low(self) -> str:
         """Low-resolution file of the same field of view, or empty."""
+
+
+def check_settings(settings: DataSettings) -> None:
+    """Check that settings of the data suit pairs of files.
+
+    Raises:
+        SuperResolutionError: They do not.
+    """
+    if settings.patches == "resample":
+        raise SuperResolutionError("A pair of files cannot be resampled: set data.patches to crop.")
+    if settings.degradation == BETWEEN_SLICES:
+        raise SuperResolutionError(
+            "A pair of files cannot train the network between slices, which learns from slices of "
+            "high resolution: list the high-resolution file alone."
+        )
 
 
 def read_low(source: VolumeFiles, high: Volume, scale: int, slice_axis: str) -> Volume | None:

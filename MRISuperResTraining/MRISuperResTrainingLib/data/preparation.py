@@ -27,7 +27,7 @@ from MRISuperResLib.core.volume import Volume
 
 from ..options.settings import DataSettings
 from . import cache
-from .pairs import read_low
+from .pairs import check_settings, read_low
 from .sources import Skipped, Source, one_use_per_subject
 
 VERSION = 4
@@ -207,8 +207,8 @@ def _prepared(
     frame: int = 0,
 ) -> PreparedVolume:
     side = settings.patch if settings.patches == "resample" else None
-    if source.low and side is not None:
-        raise SuperResolutionError("A pair of files cannot be resampled: set data.patches to crop.")
+    if source.low:
+        check_settings(settings)
     low_sha256 = content_hash(source.low) if source.low else ""
     pair = [low_sha256, scale] if source.low else []
     version = [VERSION, settings.slice_axis, side, source.series, frame, *pair]

@@ -22,8 +22,8 @@ Pair = tuple[np.ndarray, np.ndarray]
 """A low-resolution and a high-resolution array."""
 
 
-class PatchSampler:
-    """Sampler of pairs of patches: both acquired, or the low-resolution one degraded.
+class Sampler:
+    """Base of the samplers: draws volumes, slices and positions, and collects batches.
 
     A sample depends on the seed, the step and its index in the batch only. Therefore a run can be
     resumed, and the number of processes that share a batch does not matter. The anatomy is drawn
@@ -44,7 +44,6 @@ class PatchSampler:
         if not volumes:
             raise invalid("No training volumes: add some.")
         self._settings, self._data = settings, settings.data
-        self._side = settings.data.patch // settings.scale
         anatomies = sorted({volume.source.anatomy for volume in volumes})
         volumes = sorted(volumes, key=lambda volume: volume.sha256)
         self._groups = [
@@ -61,7 +60,8 @@ class PatchSampler:
             parts: Number of parts.
 
         Returns:
-            (n, 1, patch/scale, patch/scale) and (n, 1, patch, patch), float32; n is batch / parts.
+            The network's input (n, channels, h, w) and (n, 1, patch, patch), float32; n is
+            batch / parts.
 
         Raises:
             ValueError: The batch cannot be divided like this.
@@ -81,27 +81,15 @@ class PatchSampler:
             step: Step, from 0.
             index: Index in the batch.
         """
-        rng = np.random.default_rng((self._settings.seed, step, index))
-        scale, side = self._settings.scale, self._side
-        volume, number, position = self._draw_position(rng)
-        image = _cropped(volume, number, scale)
-        degradation = draw_degradation(self._data.degradation, self._data.noise, rng)
-        if volume.low_slices is None:
-            low = degrade(image, scale, degradation, position, (side, side))
-        else:
-            low = _patch(volume.low_slices[number], position, side, 1)
-        high = _patch(image, position, side, scale)
-        turns = int(rng.integers(4)) * self._data.rotations
-        is_mirrored = bool(rng.integers(2) * self._data.flips)
-        return _turned(low, turns, is_mirrored), _turned(high, turns, is_mirrored)
+        raise NotImplementedError
 
     def _draw_position(
-        self, rng: np.random.Generator
+        self, rng: np.random.Generator, scale: int
     ) -> tuple[PreparedVolume, int, tuple[int, int]]:
-        """Draw a volume, a slice, and the position of a patch in low-resolution pixels."""
+        """Draw a volume, a slice, and the position of a patch in pixels of 1/scale."""
         group = self._groups[rng.integers(len(self._groups))]
         volume = group[rng.integers(len(group))]
-        scale, side = self._settings.scale, self._side
+        side = self._data.patch // scale
         for _ in range(MAX_DRAWS):
             number = volume.kept[rng.integers(len(volume.kept))]
             image = _cropped(volume, number, scale)
@@ -113,6 +101,39 @@ class PatchSampler:
             if _patch(image, position, side, scale).std() >= MIN_PATCH_CONTRAST:
                 break
         return volume, number, position
+
+    def _draw_symmetry(self, rng: np.random.Generator) -> tuple[int, bool]:
+        """Draw a number of turns by 90°, and whether to mirror before."""
+        turns = int(rng.integers(4)) * self._data.rotations
+        return turns, bool(rng.integers(2) * self._data.flips)
+
+
+class PatchSampler(Sampler):
+    """Sampler of pairs of patches: both acquired, or the low-resolution one degraded.
+
+    The low-resolution patches are (n, 1, patch/scale, patch/scale).
+    """
+
+    def sample(self, step: int, index: int) -> Pair:
+        """Return one sample: two patches, float32.
+
+        Args:
+            step: Step, from 0.
+            index: Index in the batch.
+        """
+        rng = np.random.default_rng((self._settings.seed, step, index))
+        scale = self._settings.scale
+        side = self._data.patch // scale
+        volume, number, position = self._draw_position(rng, scale)
+        image = _cropped(volume, number, scale)
+        degradation = draw_degradation(self._data.degradation, self._data.noise, rng)
+        if volume.low_slices is None:
+            low = degrade(image, scale, degradation, position, (side, side))
+        else:
+            low = _patch(volume.low_slices[number], position, side, 1)
+        high = _patch(image, position, side, scale)
+        symmetry = self._draw_symmetry(rng)
+        return turned(low, *symmetry), turned(high, *symmetry)
 
 
 class SlicePairs:
@@ -143,11 +164,18 @@ class SlicePairs:
         volume, number = self._slices[n]
         settings = self._settings
         rng = np.random.default_rng((settings.seed, int(volume.sha256[:8], 16), number))
-        degradation = draw_degradation(settings.data.degradation, settings.data.noise, rng)
         high = np.array(_cropped(volume, number, settings.scale))
+        return self._degraded(volume, number, high, rng), high
+
+    def _degraded(
+        self, volume: PreparedVolume, number: int, high: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return the network's input for a high-resolution slice."""
+        data = self._settings.data
+        degradation = draw_degradation(data.degradation, data.noise, rng)
         if volume.low_slices is not None:
-            return np.array(volume.low_slices[number]), high
-        return degrade(high, settings.scale, degradation), high
+            return np.array(volume.low_slices[number])
+        return degrade(high, self._settings.scale, degradation)
 
 
 def _cropped(volume: PreparedVolume, number: int, scale: int) -> np.ndarray:
@@ -161,5 +189,6 @@ def _patch(image: np.ndarray, position: tuple[int, int], side: int, scale: int) 
     return image[row : row + side * scale, column : column + side * scale]
 
 
-def _turned(patch: np.ndarray, turns: int, is_mirrored: bool) -> np.ndarray:
-    return np.rot90(patch[:, ::-1] if is_mirrored else patch, turns)
+def turned(image: np.ndarray, turns: int, is_mirrored: bool) -> np.ndarray:
+    """Return a view of an image (h, w), mirrored first if requested, then turned by 90° each."""
+    return np.rot90(image[:, ::-1] if is_mirrored else image, turns)

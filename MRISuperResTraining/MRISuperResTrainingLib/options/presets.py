@@ -32,7 +32,7 @@ from MRISuperResLib.core.validation import (
     text,
 )
 
-from .settings import Settings
+from .settings import BETWEEN_SLICES, THROUGH_PLANE, THROUGH_PLANE_SCALE, Settings
 
 RRDB_23 = {"network": "rrdb", "blocks": 23, "features": 64, "growth": 32}
 
@@ -91,15 +91,25 @@ PRESETS: dict[str, dict[str, Any]] = {
         "checkpoint_every": 50,
         "validate_every": 100,
     },
+    # One network for all slice spacings, which upsamples between slices.
+    THROUGH_PLANE: {
+        "scale": THROUGH_PLANE_SCALE,
+        "generator": {"network": THROUGH_PLANE, "blocks": 16, "features": 32},
+        "data": {"patch": 96, "degradation": BETWEEN_SLICES, "noise": 1.0},
+        "psnr": {"steps": 20_000, "learning_rate": 5e-4, "schedule": "cosine"},
+        "batch": 8,
+        "ema": 0.999,
+        "clip_norm": 1.0,
+    },
 }
 
 
-def preset(name: str, scale: int, **changes: Any) -> Settings:
+def preset(name: str, scale: int | None = None, **changes: Any) -> Settings:
     """Return the settings of a preset.
 
     Args:
-        name: A key of `PRESETS`: "thesis", "modern" or "quick".
-        scale: 2, 4 or 8.
+        name: A key of `PRESETS`: "thesis", "modern", "quick" or "through-plane".
+        scale: 2, 4 or 8; None: that of the preset "through-plane".
         **changes: Fields of `Settings` that differ; for `data`, `psnr` and `gan` a dict of the
             fields that differ.
 
@@ -108,9 +118,12 @@ def preset(name: str, scale: int, **changes: Any) -> Settings:
     """
     if name not in PRESETS:
         raise invalid(f"Unknown preset “{name}”: choose one of {', '.join(PRESETS)}.")
-    return Settings.from_dict(
-        Settings.merged(PRESETS[name] | {"preset": name, "scale": scale}, changes)
-    )
+    values = PRESETS[name] | {"preset": name} | _scale(scale)
+    return Settings.from_dict(Settings.merged(values, changes))
+
+
+def _scale(scale: int | None) -> dict[str, int]:
+    return {} if scale is None else {"scale": scale}
 
 
 def _by_scale() -> Rule:
@@ -161,8 +174,8 @@ class Recipe(Validated):
                 f"{path} is not a recipe ({e}): compare it with Recipes/fast.json."
             ) from e
 
-    def settings_for(self, scale: int) -> Settings:
-        """Return the settings of a scale.
+    def settings_for(self, scale: int | None = None) -> Settings:
+        """Return the settings of a scale; None: that of the recipe.
 
         Raises:
             SuperResolutionError: The settings are invalid (kind "settings").
@@ -170,7 +183,7 @@ class Recipe(Validated):
         changes = Settings.merged(self.settings, self.scales.get(str(scale), {}))
         if self.preset:
             return preset(self.preset, scale, **changes)
-        return Settings.from_dict(changes | {"scale": scale})
+        return Settings.from_dict(changes | _scale(scale))
 
     def card(self) -> dict[str, str]:
         """Return the fields of the model cards that the recipe sets."""

@@ -24,6 +24,12 @@ from MRISuperResLib.core.validation import (
     text,
 )
 
+BETWEEN_SLICES = "slices"
+"""Degradation of the network between slices: rows are averaged to thick slices."""
+THROUGH_PLANE = "through-plane"
+"""The network between slices, of `MRISuperResLib.core.networks`."""
+THROUGH_PLANE_SCALE = 8
+"""Its largest factor."""
 MIN_LOW_PATCH = 4
 """Smallest side of a low-resolution patch, pixels: smaller patches consist of edges only."""
 MAX_NOISE = 20.0
@@ -44,7 +50,8 @@ class DataSettings(Validated):
             every slice is first downsampled (bicubic, antialiased) until its shorter side has
             `patch` pixels. Slices are never upsampled; smaller ones are left out.
         degradation: How low-resolution patches are made: "bicubic", "kspace", "blur",
-            "bicubic+kspace" or "mixture" (see `data.pairs`).
+            "bicubic+kspace" or "mixture" (see `data.pairs`); "slices" for the network between
+            slices (see `data.slice_sampler`).
         noise: Rician noise of half of the low-resolution patches: σ is drawn from 0 to this
             value, percent of the intensity range.
         flips, rotations: Mirror patches, or turn them by multiples of 90°, at random.
@@ -56,7 +63,7 @@ class DataSettings(Validated):
     patch: int = setting(integer(8, 1024), 128)
     patches: str = setting(one_of("crop", "resample"), "crop")
     degradation: str = setting(
-        one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture"), "bicubic"
+        one_of("bicubic", "kspace", "blur", "bicubic+kspace", "mixture", BETWEEN_SLICES), "bicubic"
     )
     noise: float = setting(number(0, MAX_NOISE), 0.0)
     flips: bool = setting(boolean(), True)
@@ -147,7 +154,7 @@ class Settings(Validated):
     Attributes:
         scale: 2, 4 or 8.
         generator: Architecture for `MRISuperResLib.core.networks.make_generator`:
-            {"network": "rrdb" or "compact", …}.
+            {"network": "rrdb", "compact" or "through-plane", …}.
         preset: Name of the preset that the settings started from, or "".
         seed: Seed of the weights, the split and the samples.
         data: Settings of the data.
@@ -191,6 +198,7 @@ class Settings(Validated):
                 f"“patch” must be a multiple of the scale {self.scale}, at least {smallest}, "
                 f"not {patch}."
             )
+        self._check_between_slices()
         if self.gan and patch < MIN_GAN_PATCH[self.gan.discriminator]:
             raise invalid(
                 f"The GAN stage needs patches of at least "
@@ -208,6 +216,32 @@ class Settings(Validated):
             )
         if not self.psnr.steps and not self.gan:
             raise invalid("Nothing to train: set the steps of “psnr”, or settings for “gan”.")
+
+    def _check_between_slices(self) -> None:
+        if self.is_between_slices != (self.data.degradation == BETWEEN_SLICES):
+            raise invalid(
+                f"The network “{THROUGH_PLANE}” and the degradation “{BETWEEN_SLICES}” belong "
+                "together: choose both, or neither of them."
+            )
+        if not self.is_between_slices:
+            return
+        if self.scale != THROUGH_PLANE_SCALE:
+            raise invalid(
+                "The network between slices serves all factors up to "
+                f"{THROUGH_PLANE_SCALE}: set “scale” to {THROUGH_PLANE_SCALE}, not {self.scale}."
+            )
+        if self.gan:
+            raise invalid("The network between slices has no GAN stage: set “gan” to null.")
+        if self.data.patches != "crop":
+            raise invalid(
+                "The network between slices is trained on patches of the acquired slices: set "
+                f"“patches” to crop, not {self.data.patches}."
+            )
+
+    @property
+    def is_between_slices(self) -> bool:
+        """True if the network upsamples between slices."""
+        return self.generator.get("network") == THROUGH_PLANE
 
     @property
     def stages(self) -> list[str]:

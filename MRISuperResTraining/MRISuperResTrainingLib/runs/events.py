@@ -8,8 +8,9 @@ the stage). The events and their further fields:
     stage       stage started: "steps"
     step        from time to time: "steps", "losses" {name: mean since the last report},
                 "learning_rate", "rate" (steps/s), "remaining" (s, of the stage)
-    validation  "scores" {name: mean over the held-out slices}, "bicubic" {the same}, "by" (the
-                score that selects the best model), "best" (bool), "messages"
+    validation  "scores" {name: mean over the held-out slices}, "baseline" ("bicubic", or "bspline"
+                of the network between slices), its scores under its name, "by" (the score that
+                selects the best model), "best" (bool), "messages"
     checkpoint  checkpoint written
     nan         training diverged: "back_to" (the step from which it continues), "messages"
     stopped     run stopped on request, after a checkpoint
@@ -49,6 +50,15 @@ MAX_STEP_EVENTS = 5000
 
 Event = dict[str, Any]
 EventCallback = Callable[[Event], None]
+
+
+def baseline_of(event: Event) -> str:
+    """Return the interpolation beside which an event "validation" has its scores.
+
+    Older runs name none: "bicubic".
+    """
+    name: str = event.get("baseline", "bicubic")
+    return name
 
 
 class EventLog:

@@ -14,7 +14,7 @@ from typing import Any
 from MRISuperResLib.core.models.card import STAGES
 
 from . import lock
-from .events import Event, EventReader
+from .events import Event, EventReader, baseline_of
 
 DESCRIPTION, REQUEST, LOG, SAMPLES = "run.json", "settings.json", "log.txt", "samples.npz"
 """run.json: written by the training. settings.json: the requested settings, written before the
@@ -215,11 +215,15 @@ class RunRecord:
             name: Name of the score.
 
         Returns:
-            (step of both stages, value, value of bicubic interpolation or None).
+            (step of both stages, value, value of the baseline or None).
         """
         offset = self.offset(stage)
         return [
-            (offset + event["step"], event["scores"][name], (event.get("bicubic") or {}).get(name))
+            (
+                offset + event["step"],
+                event["scores"][name],
+                (event.get(baseline_of(event)) or {}).get(name),
+            )
             for event in self.events
             if event["event"] == "validation"
             and event["stage"] == stage

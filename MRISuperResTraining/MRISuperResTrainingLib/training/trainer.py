@@ -1,8 +1,8 @@
 """Training runs: prepared volumes, the PSNR stage, the GAN stage.
 
-Several processes, on one machine or more, are started by `torchrun` or `accelerate launch`. Each
-processes its part of every batch. The result is that of one process except for rounding. All
-processes must see the same run folder, cache and volumes.
+Several processes are started by `torchrun` or `accelerate launch`. Each processes its part of every
+batch. The result is that of one process except for rounding. All must see the same run folder,
+cache and volumes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from MRISuperResLib.core.provenance import versions
 from MRISuperResLib.core.validation import invalid
 
 from ..data.preparation import PreparedVolume, prepare
-from ..data.sampler import PatchSampler, SlicePairs
+from ..data.slice_sampler import make_pairs, make_sampler
 from ..data.sources import Skipped, Source
 from ..data.split import Split, split_subjects
 from ..networks.vgg import find_lpips, load_vgg
@@ -222,8 +222,8 @@ class _Run:
         accelerator, settings = self._accelerator, self._settings
         state = self._folder.checkpoint()
         accelerator.wait_for_everyone()  # until all processes have read it
-        batches = Batches(PatchSampler(split.training(volumes), settings), accelerator)
-        validation = self._validation(SlicePairs(split.validating(volumes), settings))
+        batches = Batches(make_sampler(split.training(volumes), settings), accelerator)
+        validation = self._validation(split.validating(volumes))
         log = EventLog(self._folder.path, listener, accelerator.is_main_process)
         names = settings.stages
         with (
@@ -253,7 +253,8 @@ class _Run:
                 stage_run.run()
             log.write("end", names[-1], settings.stage(names[-1]).steps)
 
-    def _validation(self, pairs: SlicePairs) -> Validation | None:
+    def _validation(self, volumes: Sequence[PreparedVolume]) -> Validation | None:
+        pairs = make_pairs(volumes, self._settings)
         if not len(pairs):
             return None
         return Validation(

@@ -22,7 +22,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from MRISuperResLib.core import resampling
+from MRISuperResLib.core import resampling, slice_profile
 from MRISuperResLib.core.errors import is_out_of_memory
 from MRISuperResLib.core.inference.runner import NetworkRunner
 from MRISuperResLib.core.messages import Message, info
@@ -30,6 +30,7 @@ from MRISuperResLib.core.metrics.full_reference import K2, PEAK, RADIUS, psnr, s
 from MRISuperResLib.core.networks import make_generator
 
 from ..data.sampler import Pair, SlicePairs
+from ..data.slice_sampler import interpolated
 from ..networks.vgg import VGG, Lpips, PerceptualDistance, VggDistance
 from ..options.settings import Settings
 
@@ -108,7 +109,7 @@ class Validation:
             .requires_grad_(False)
         )
         self._runner = NetworkRunner(self._net, accelerator.device)
-        self._bicubic: dict[str, Scores] = {}
+        self._baseline_scores: dict[str, Scores] = {}
 
     @property
     def messages(self) -> list[Message]:
@@ -142,28 +143,36 @@ class Validation:
         self._runner.reset()
         return self._means(self._upsample, measure)
 
-    def bicubic(self, measure: Measure) -> Scores:
-        """Compute the same scores of bicubic interpolation (MATLAB's imresize)."""
-        if measure.name not in self._bicubic:
-            scale = self._settings.scale
-            self._bicubic[measure.name] = self._means(
-                lambda low: resampling.upsample(low, scale), measure
-            )
-        return self._bicubic[measure.name]
+    @property
+    def baseline(self) -> str:
+        """The interpolation to compare with: "bicubic" (MATLAB's imresize), or "bspline"."""
+        return slice_profile.BASELINE if self._settings.is_between_slices else "bicubic"
+
+    def baseline_scores(self, measure: Measure) -> Scores:
+        """Compute the same scores of the baseline."""
+        if measure.name not in self._baseline_scores:
+            self._baseline_scores[measure.name] = self._means(self._interpolate, measure)
+        return self._baseline_scores[measure.name]
 
     def samples(self) -> dict[str, list[np.ndarray]]:
         """Return a few slices for display: "low", "output" of the last weights, "high"."""
         pairs = self._pairs[:: -(-len(self._pairs) // SAMPLES)]
         return {
-            "low": [low for low, _ in pairs],
+            "low": [low if low.ndim == 2 else low[0] for low, _ in pairs],
             "output": [self._upsample(low) for low, _ in pairs],
             "high": [high for _, high in pairs],
         }
 
     def _upsample(self, low: np.ndarray) -> np.ndarray:
-        """(h, w) to (scale·h, scale·w)."""
+        """(h, w) to (scale·h, scale·w); between slices, (3, slices, w) to (h, w)."""
         image: np.ndarray = self._runner(_tensor(low))()[0]
         return image
+
+    def _interpolate(self, low: np.ndarray) -> np.ndarray:
+        """The same by the baseline."""
+        if self._settings.is_between_slices:
+            return interpolated(low)
+        return resampling.upsample(low, self._settings.scale)
 
     def _means(self, upsample: Upsample, measure: Measure) -> Scores:
         first, step = self._accelerator.process_index, self._accelerator.num_processes
@@ -238,5 +247,6 @@ def _distance(
 
 
 def _tensor(image: np.ndarray) -> Tensor:
-    """(1, 1, h, w) float32 on the CPU."""
-    return torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
+    """(1, 1, h, w), or (1, channels, h, w) of several channels; float32 on the CPU."""
+    tensor = torch.from_numpy(np.ascontiguousarray(image, np.float32))
+    return tensor[(None,) * (4 - tensor.ndim)]
