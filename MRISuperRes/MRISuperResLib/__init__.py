@@ -41,7 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .api import audit, compare, list_models, load_model, upsample, upsample_labels
     from .core.audit.findings import AuditReport
-    from .core.comparison.compare import Comparison
+    from .core.comparison.results import Comparison
     from .core.errors import Cancelled, SuperResolutionError
     from .core.messages import Message
     from .core.methods.interpolation import Method
@@ -54,7 +54,7 @@ _MODULES = {
     "AuditOptions": "core.options",
     "AuditReport": "core.audit.findings",
     "Cancelled": "core.errors",
-    "Comparison": "core.comparison.compare",
+    "Comparison": "core.comparison.results",
     "ComparisonOptions": "core.options",
     "Frames": "core.volume",
     "Message": "core.messages",

@@ -25,7 +25,7 @@ from .sources import frames_of, mask_of, sources_of, volume_of
 
 if TYPE_CHECKING:
     from .core.audit.findings import AuditReport, Findings
-    from .core.comparison.compare import Comparison
+    from .core.comparison.results import Comparison
     from .core.methods.interpolation import Method
     from .sources import Mask, Source
 

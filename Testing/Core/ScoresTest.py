@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import unittest
+from functools import partial
 
 import numpy as np
 
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.comparison.scores import MIN_ERROR, ScoreTable, SliceScores, metrics_of
 from MRISuperResLib.core.metrics.full_reference import psnr, rmse, ssim, ssim_matlab
+from MRISuperResLib.core.resampling import degrade
 
 
 def table(scored=None, **values):
@@ -109,7 +111,7 @@ class SliceScoresTest(unittest.TestCase):
 
     def scores(self, image=None, mask=None):
         return SliceScores(
-            self.reference, self.mask if mask is None else mask, self.low, 2, "bicubic"
+            self.reference, self.mask if mask is None else mask, self.low, partial(degrade, scale=2)
         ).of(self.image if image is None else image)
 
     def test_the_whole_image_counts_on_the_scale_to_255(self):

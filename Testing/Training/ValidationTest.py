@@ -1,6 +1,7 @@
 """Whole validation slices, the measures of the comparison, and which model is the best."""
 
 import unittest
+from functools import partial
 from unittest import mock
 
 import made_vgg
@@ -53,7 +54,9 @@ class ScoresTest(RunTest):
         for low, high in pairs:
             with torch.no_grad():
                 output = net(torch.from_numpy(low)[None, None])[0, 0].numpy()
-            expected.append(SliceScores(high, None, low, 2, "bicubic").of(output))
+            expected.append(
+                SliceScores(high, None, low, partial(resampling.degrade, scale=2)).of(output)
+            )
         found = self.validation(pairs).scores(weights, PSNR)
         self.assertEqual(set(found), {"psnr", "ssim"})
         self.assertAlmostEqual(

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..core.comparison import figure
-from ..core.comparison.compare import Comparison, compare_methods
+from ..core.comparison.compare import compare_methods
+from ..core.comparison.results import Comparison
 from ..core.comparison.scores import csv_text
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
@@ -24,7 +25,7 @@ from ..core.models.card import ModelCard
 from ..core.models.store import ModelStore
 from ..core.options import FLOOR, ComparisonOptions
 from ..core.progress import CancelCheck, format_elapsed
-from ..core.resampling import INTERPOLATIONS, difference_map, inconsistency_map
+from ..core.resampling import INTERPOLATIONS, difference_map
 from ..core.volume import Volume
 from .console import WIDTH, Console, format_columns
 from .parser import comparison_values
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     figure.import_matplotlib()
     with new_folder(arguments.out) as folder:
         for name in options.methods:
-            registry.get(options.upsampling_options(name))  # fails early, before the volume is read
+            registry.load(options.upsampling_options(name))  # before the volume is read
         volume = read_volume(arguments.input, arguments.frame, arguments.series)
         try:
             comparison = compare_methods(
@@ -106,8 +107,14 @@ def options_of(arguments: argparse.Namespace, store: ModelStore) -> ComparisonOp
 def report(comparison: Comparison, width: int) -> list[str]:
     """Return the tables by region and the synthetic lesions, as lines for a terminal."""
     table = comparison.table
-    slices = f"{len(table.scored)} of {table.slice_count} slices"
-    lines = [_heading(comparison.options), f"Mean ± standard deviation over {slices}; * best.", ""]
+    kind = "slices" if comparison.thick is None else f"{comparison.axis.plane} reformats"
+    slices = f"{len(table.scored)} of {table.slice_count} {kind}"
+    restored = " and restored" if comparison.options.reference else ""
+    lines = [
+        f"{comparison.conditions()}{restored}.",
+        f"Mean ± standard deviation over {slices}; * best.",
+        "",
+    ]
     _, rows = table.rows()
     for region, title in TITLES.items():
         shown = [n for n, metric in enumerate(table.metrics, 1) if metric.region == region]
@@ -130,19 +137,14 @@ def _write(
     area = None
     if arguments.zoom is not None:
         area = figure.area_around(comparison, arguments.zoom)
-    title = f"{source['file']}, ×{options.scale}"
+    thick = comparison.thick
+    to = f"×{options.scale}" if thick is None else f"{thick.spacing:.3g} mm slice spacing"
+    title = f"{source['file']}, {to}"
     figure.draw(comparison, folder / "comparison.png", title, area)
     write_tables(folder, comparison, source)
     write_volumes(folder, comparison, source)
     if arguments.maps:
         write_maps(folder / "maps", comparison, store.pairs(options.scale))
-
-
-def _heading(options: ComparisonOptions) -> str:
-    if not options.reference:
-        return f"Upsampled ×{options.scale}."
-    noise = f", noise {options.noise:g} %, seed {options.seed}" if options.noise else ""
-    return f"Degraded ÷{options.scale} ({options.degradation}{noise}) and restored."
 
 
 def _lesions(comparison: Comparison, width: int) -> Iterator[str]:
@@ -224,7 +226,6 @@ def write_maps(
         pairs: PSNR and GAN model cards, by the name of the pair.
     """
     folder.mkdir()
-    options = comparison.options
     arrays = {output.name: output.volume.array for output in comparison.outputs}
     common = _common(comparison, {})
 
@@ -234,9 +235,7 @@ def write_maps(
         write_volume(folder / f"{name}.nii.gz", volume)
 
     for name, array in arrays.items():
-        inconsistency = inconsistency_map(
-            array, comparison.low.array, comparison.axis, options.scale, options.degradation
-        )
+        inconsistency = comparison.inconsistency_map(array)
         write(f"{name}-inconsistency", inconsistency, comparison.low, "|degraded output − input|")
         if comparison.reference is not None:
             error = difference_map(array, comparison.reference.array)

@@ -39,6 +39,8 @@ FLOOR = "bicubic+bp"
 """Best baseline without learning: bicubic interpolation, back-projected."""
 BASELINES = ("bicubic", FLOOR)
 """Methods without learning, which cannot hallucinate; every audit includes them."""
+MAX_THICKNESS = 3
+"""Largest slice thickness, as a multiple of the slice spacing."""
 AUDITED_SLICES = 20
 METHOD_NAME = re.compile(
     r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?"
@@ -120,6 +122,11 @@ def _voxel_size() -> Rule:
     )
 
 
+def _comparison_scale() -> Rule:
+    accepts = one_of(1, *SCALES).accepts
+    return Rule(accepts, f"{one_of(*SCALES).description} (1 between slices)")
+
+
 def _method_names() -> Rule:
     return Rule(lambda v: isinstance(v, tuple), "a list of method names")
 
@@ -198,8 +205,9 @@ class ComparisonOptions(Validated):
     """Options of a comparison of methods.
 
     Attributes:
-        methods: 2 to 8 method names, in the order of their appearance (see `MethodName`).
-        scale: 2, 4 or 8.
+        methods: 2 to 8 method names, in the order of their appearance (see `MethodName`). Between
+            slices: "linear", "bspline", "fourier" and names of through-plane models.
+        scale: 2, 4 or 8. Between slices it becomes 1.
         reference: True: the volume is the reference; it is degraded and restored by every method.
             False: the volume itself is upsampled.
         slice_axis, device, precision: See `UpsamplingOptions`.
@@ -208,13 +216,16 @@ class ComparisonOptions(Validated):
         noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
         seed: Seed of the noise.
         perceptual: No-reference metric on some slices: "niqe", "pi" or "none".
+        slice_spacing: Slice spacing in mm to which a nearly isotropic reference is degraded, to
+            compare methods between slices. None: a comparison in-plane.
+        slice_thickness: Thickness of these slices, mm. None: the slice spacing, without a gap.
 
     Raises:
         SuperResolutionError: A value is invalid (kind "settings").
     """
 
     methods: tuple[str, ...] = setting(_method_names())
-    scale: int = setting(one_of(*SCALES), DEFAULT_SCALE)
+    scale: int = setting(_comparison_scale(), DEFAULT_SCALE)
     reference: bool = setting(boolean(), True)
     slice_axis: str = setting(one_of(*SLICE_AXES), "auto")
     device: str = setting(_device(), "auto")
@@ -223,6 +234,8 @@ class ComparisonOptions(Validated):
     noise: float = setting(number(0, MAX_NOISE), 0.0)
     seed: int = setting(integer(0), 0)
     perceptual: str = setting(one_of(*PERCEPTUAL_METRICS), "none")
+    slice_spacing: float | None = setting(optional(positive()), None)
+    slice_thickness: float | None = setting(optional(positive()), None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -240,12 +253,64 @@ class ComparisonOptions(Validated):
                 "Noise can be added to a degraded reference only: compare with a reference, "
                 "or set the noise to 0."
             )
+        if self.is_between_slices:
+            self._check_between_slices()
+        elif self.scale == 1:
+            raise invalid("“scale” must be one of 2, 4, 8 in-plane, not 1.")
+        elif self.slice_thickness is not None:
+            raise invalid("A slice thickness needs a slice spacing: add it, or leave out both.")
+
+    @property
+    def is_between_slices(self) -> bool:
+        """True if methods between slices are compared."""
+        return self.slice_spacing is not None
+
+    def _check_between_slices(self) -> None:
+        """Refuse what a comparison between slices does not have, and set its scale."""
+        assert self.slice_spacing is not None
+        if self.scale not in (1, DEFAULT_SCALE):
+            raise invalid(
+                f"Choose the scale {self.scale} for a comparison in-plane, or a slice spacing for "
+                "a comparison between slices, not both."
+            )
+        object.__setattr__(self, "scale", 1)
+        if not self.reference:
+            raise invalid(
+                "A comparison between slices needs a reference: leave out the slice spacing to "
+                "compare without one."
+            )
+        if self.degradation != DEGRADATIONS[0]:
+            raise invalid(
+                "Thick slices are averages with a Gaussian slice profile: leave out the "
+                f"degradation “{self.degradation}”, which is for comparisons in-plane."
+            )
+        if (self.slice_thickness or 0) > MAX_THICKNESS * self.slice_spacing:
+            raise invalid(
+                f"The slice thickness {self.slice_thickness:g} mm is more than {MAX_THICKNESS} "
+                f"times the slice spacing {self.slice_spacing:g} mm. Choose thinner slices."
+            )
+        for name in self.methods:
+            if MethodName.parse(name).base != name:
+                raise invalid(
+                    f"“{name}” does not exist between slices, where there are no blends and no "
+                    f"back-projection. Choose {', '.join(THROUGH_PLANE_INTERPOLATIONS)} or a "
+                    "through-plane model."
+                )
 
     def _max_methods(self) -> int:
         return MAX_METHODS
 
     def upsampling_options(self, method: str) -> UpsamplingOptions:
-        """Return the upsampling options of one method."""
+        """Return the upsampling options of one method; between slices, without a spacing."""
+        if self.is_between_slices:
+            return UpsamplingOptions(
+                isotropic=True,
+                slice_axis=self.slice_axis,
+                device=self.device,
+                precision=self.precision,
+                between_slices=method,
+                slice_thickness=self.slice_thickness,
+            )
         return UpsamplingOptions(method, self.scale, self.slice_axis, self.device, self.precision)
 
 

@@ -21,7 +21,7 @@ from .packages import check_package
 from .protocol import Request
 
 if TYPE_CHECKING:
-    from ..core.comparison.compare import Comparison
+    from ..core.comparison.results import Comparison
     from ..core.messages import Message
 
 

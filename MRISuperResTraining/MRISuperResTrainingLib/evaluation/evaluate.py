@@ -27,7 +27,8 @@ from ..data.pairs import VolumeFiles, read_low
 from ..networks.vgg import find_lpips, find_vgg_distance
 
 if TYPE_CHECKING:
-    from MRISuperResLib.core.comparison.compare import Comparison, MetricFunction
+    from MRISuperResLib.core.comparison.results import Comparison
+    from MRISuperResLib.core.comparison.sampled import MetricFunction
     from MRISuperResLib.core.comparison.scores import ScoreTable
 
     from ..networks.vgg import PerceptualDistance

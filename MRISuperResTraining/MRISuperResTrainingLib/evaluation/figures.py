@@ -11,7 +11,8 @@ import numpy as np
 
 from MRISuperResLib.core import geometry, resampling
 from MRISuperResLib.core.comparison import figure as comparison_figure
-from MRISuperResLib.core.comparison.compare import Comparison, compare_methods
+from MRISuperResLib.core.comparison.compare import compare_methods
+from MRISuperResLib.core.comparison.results import Comparison
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.geometry import SliceAxis, choose_slice_axis
 from MRISuperResLib.core.io.formats import read_first_frame

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from MRISuperResLib.core import provenance
 from MRISuperResLib.core.comparison import figure as comparison_figure
-from MRISuperResLib.core.comparison.compare import Comparison
+from MRISuperResLib.core.comparison.results import Comparison
 from MRISuperResLib.core.comparison.scores import SCORING_RULE, Metric, csv_text
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.methods.registry import MethodRegistry
@@ -28,7 +28,7 @@ from .evaluate import (
 )
 
 if TYPE_CHECKING:
-    from MRISuperResLib.core.comparison.compare import MetricFunction
+    from MRISuperResLib.core.comparison.sampled import MetricFunction
 
 SUMMARY, VOLUMES, MARKDOWN = "summary.csv", "volumes.csv", "evaluation.md"
 FIGURE, RECORD = "evaluation.png", "evaluation.json"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import provenance
+from .. import provenance, resampling
 from ..comparison.compare import SharedMethods
 from ..comparison.lesions import SyntheticLesions, scattered_lesions
 from ..comparison.scores import SliceScores, csv_text
@@ -208,7 +209,8 @@ class _Trial:
         self.lesions = SyntheticLesions(self.low, placed, options.scale)
         self.patches = ReferenceSlice(reference, stack.mask(number), options.scale)
         given = stack.to_reference_scale(self.low)
-        self.scores = SliceScores(None, None, given, options.scale, options.degradation)
+        degrade = partial(resampling.degrade, scale=options.scale, kernel=options.degradation)
+        self.scores = SliceScores(None, None, given, degrade)
 
 
 class _Record:

@@ -2,88 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import provenance
-from ..errors import SuperResolutionError, translate_device_errors
-from ..geometry import SliceAxis
+from ..errors import translate_device_errors
 from ..messages import Message
 from ..methods.registry import MethodRegistry
-from ..metrics.full_reference import PEAK
 from ..options import ComparisonOptions, MethodName
 from ..progress import CancelCheck, ProgressCallback
-from ..resampling import back_project
+from ..resampling import back_project, degrade
 from ..slices import batches
-from ..upsampling import allocate_in_memory, spacing_messages
+from ..upsampling import spacing_messages
 from ..volume import Volume
+from .between_slices import compare_between_slices
 from .lesions import LesionScore
-from .scores import PERCEPTUAL, Metric, ScoreTable, SliceScores, Values, metrics_of
+from .results import AllocateOutput, Comparison, MethodOutput, allocate_output
+from .sampled import MetricFunction, SampledMetrics
+from .scores import Metric, ScoreTable, SliceScores, Values, metrics_of
 from .stack import SliceStack
 
 if TYPE_CHECKING:
     from ..methods.interpolation import Method
-
-AllocateOutput = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
-"""Allocates the output of a method (name, shape, dtype), in memory or in a file."""
-MetricFunction = Callable[[np.ndarray, np.ndarray], float]
-"""Computes a metric of a slice and its reference, both (h, w), normalized."""
-
-SAMPLED_SLICES = 5
-"""Number of slices for slow metrics, evenly spaced over the middle of the scored ones."""
-
-
-@dataclass(frozen=True)
-class MethodOutput:
-    """The result of a method.
-
-    Attributes:
-        name: Name of the method.
-        stage: "interpolation", "psnr", "gan" or "blend".
-        volume: The upsampled volume, in the type of the input, with its provenance.
-    """
-
-    name: str
-    stage: str
-    volume: Volume
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The results of a comparison.
-
-    Attributes:
-        options: Options of the comparison.
-        outputs: The result of every method, in the order of the options.
-        reference: The reference, cropped to multiples of the scale; None without one.
-        low: Input of the methods: the degraded reference (float32), or the volume itself.
-        axis: Slice direction.
-        table: Scores of every method and slice.
-        lesions: Score of every method and synthetic lesion.
-        messages: Messages of the volume and of the comparison.
-    """
-
-    options: ComparisonOptions
-    outputs: list[MethodOutput]
-    reference: Volume | None
-    low: Volume
-    axis: SliceAxis
-    table: ScoreTable
-    lesions: list[LesionScore]
-    messages: tuple[Message, ...]
-
-    @property
-    def ijk_to_ras(self) -> np.ndarray:
-        """Voxel indices of outputs and reference to RAS, (4, 4), mm."""
-        return self.outputs[0].volume.ijk_to_ras
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the mean scores, a line per method, as a CSV file."""
-        Path(path).write_text(self.table.csv(), encoding="utf-8", newline="")
 
 
 @translate_device_errors
@@ -93,7 +36,7 @@ def compare_methods(
     *,
     low: Volume | None = None,
     registry: MethodRegistry | None = None,
-    allocate: AllocateOutput | None = None,
+    allocate: AllocateOutput = allocate_output,
     further: Iterable[tuple[Metric, MetricFunction]] = (),
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
@@ -101,13 +44,14 @@ def compare_methods(
     """Upsample a volume, or its degraded version, with every method and score the results.
 
     Every method gets the same low-resolution volume, normalized by its own percentiles as in
-    `upsample_volume`. Scores are on the 0–255 scale of the reference.
+    `upsample_volume`. Scores are on the 0–255 scale of the reference. With a slice spacing,
+    methods between slices are compared, see `compare_between_slices`.
 
     Args:
         volume: The reference, which is degraded; or the input, if `options.reference` is False.
         options: Options of the comparison.
         low: A low-resolution acquisition of the reference, which replaces the degraded one; see
-            `SliceStack`.
+            `SliceStack`. In-plane only.
         registry: Registry that keeps networks loaded between tasks; None: a new one.
         allocate: Allocates the output of a method; by default in memory.
         further: Additional metrics, computed on up to SAMPLED_SLICES scored slices.
@@ -119,15 +63,22 @@ def compare_methods(
         SuperResolutionError: An error that the user can fix.
         Cancelled: `is_cancelled` returned True.
     """
+    if options.is_between_slices:
+        return compare_between_slices(
+            volume,
+            options,
+            registry=registry,
+            allocate=allocate,
+            further=further,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+        )
     stack = SliceStack(volume, options, low)
     shared = SharedMethods(options, registry or MethodRegistry())
     outputs = {
-        name: _allocate(name, stack.output_shape, volume.array.dtype)
-        if allocate is None
-        else allocate(name, stack.output_shape, volume.array.dtype)
-        for name in options.methods
+        name: allocate(name, stack.output_shape, volume.array.dtype) for name in options.methods
     }
-    sampled = _SampledMetrics(options, stack, further)
+    sampled = SampledMetrics(options, stack.shape, stack.scored, further)
     metrics = (*metrics_of(options), *sampled.metrics)
     record = _Record(stack, options, outputs, sampled, metrics)
     count = len(stack) + 1
@@ -225,48 +176,6 @@ class SharedMethods:
                 )
 
 
-class _SampledMetrics:
-    """Slow metrics, computed on a few of the scored slices."""
-
-    def __init__(
-        self,
-        options: ComparisonOptions,
-        stack: SliceStack,
-        further: Iterable[tuple[Metric, MetricFunction]],
-    ) -> None:
-        self._functions = dict(further)
-        if options.perceptual != "none":
-            function = _perceptual_function(options.perceptual, stack.shape)
-            self._functions[PERCEPTUAL[options.perceptual]] = function
-        self.metrics = tuple(self._functions)
-        places = np.linspace(0.2, 0.8, SAMPLED_SLICES) * (len(stack.scored) - 1)
-        self._numbers = {stack.scored[place] for place in np.rint(places).astype(int)}
-
-    def of(
-        self, number: int, image: np.ndarray, reference: np.ndarray | None
-    ) -> dict[str, float | None]:
-        """Return {metric key: value, or None for too little content}; {} for an unsampled slice."""
-        if number not in self._numbers:
-            return {}
-        values: dict[str, float | None] = {}
-        for metric, function in self._functions.items():
-            try:
-                values[metric.key] = function(image, image if reference is None else reference)
-            except SuperResolutionError as e:
-                if e.kind != "input":
-                    raise
-                values[metric.key] = None
-        return values
-
-
-def _perceptual_function(name: str, shape: tuple[int, int]) -> MetricFunction:
-    from ..metrics.perceptual import PerceptualMetric
-
-    metric = PerceptualMetric(name)
-    metric.check_size(*shape)
-    return lambda image, reference: metric(image * PEAK)
-
-
 class _Record:
     """Results of the methods: volumes, scores of every slice, lesions."""
 
@@ -275,10 +184,11 @@ class _Record:
         stack: SliceStack,
         options: ComparisonOptions,
         outputs: dict[str, np.ndarray],
-        sampled: _SampledMetrics,
+        sampled: SampledMetrics,
         metrics: Sequence[Metric],
     ) -> None:
         self._stack, self._options, self._sampled = stack, options, sampled
+        self._degrade = partial(degrade, scale=options.scale, kernel=options.degradation)
         self._targets = {
             name: np.moveaxis(output, stack.axis.numpy_axis, 0) for name, output in outputs.items()
         }
@@ -300,15 +210,13 @@ class _Record:
     ) -> None:
         """Prepare the scores of a batch of slices, which all methods share."""
         self._slice_scores, self._references = {}, {}
-        options, stack = self._options, self._stack
+        stack = self._stack
         for number, (low, reference) in zip(numbers, slices):
             if number < len(stack):
                 mask = None if reference is None else stack.mask(number)
                 given = stack.to_reference_scale(low)
                 self._references[number] = reference
-                self._slice_scores[number] = SliceScores(
-                    reference, mask, given, options.scale, options.degradation
-                )
+                self._slice_scores[number] = SliceScores(reference, mask, given, self._degrade)
 
     def add(self, name: str, numbers: Sequence[int], upsampled: np.ndarray) -> None:
         """Score and store the slices (n, scale·h, scale·w) that a method has upsampled."""
@@ -334,7 +242,3 @@ def _describe(
         volume, options, method, options.scale, stack.axis, stack.low_intensity
     )
     return record | {"model": record["model"] | {"name": name}}
-
-
-def _allocate(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    return allocate_in_memory(shape, dtype)

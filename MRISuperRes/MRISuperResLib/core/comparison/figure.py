@@ -16,14 +16,13 @@ from .. import geometry
 from ..errors import SuperResolutionError
 from ..intensity import Intensity
 from ..metrics.full_reference import foreground
-from ..options import ComparisonOptions
 from ..provenance import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    from .compare import Comparison
+    from .results import Comparison
 
 AREA_SHARE, MIN_AREA = 0.2, 16
 """Side of the zoomed area: fraction of the shorter side of the slice, and its minimum in
@@ -138,7 +137,7 @@ def draw(
         va="center",
         parse_math=False,
     )
-    footer = f"{_conditions(comparison.options)}; {NOTICE}"
+    footer = f"{_conditions(comparison)}; {NOTICE}"
     place = 1 - GAP / size[0], FOOT / 2 / size[1]
     figure.text(*place, footer, fontsize=7, color="0.35", ha="right", va="center")
     with warnings.catch_warnings():
@@ -198,7 +197,8 @@ class _View:
     """Display of the slices of a comparison.
 
     Attributes:
-        low: Low-resolution slices (n, rows, columns).
+        low: Low-resolution slices (n, rows, columns); between slices, those of the reference,
+            whose pixels areas are counted in.
         shown: Slices to draw: the reference, or else `low`.
         part: Pixel size of `low` divided by that of `shown`.
         gray: Intensity map from black to white.
@@ -209,17 +209,22 @@ class _View:
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self.low = self.stack(comparison.low.array)
+        low = comparison.low
+        if comparison.thick is not None and comparison.reference is not None:
+            low = comparison.reference
+        self.low = self.stack(low.array)
         self.shown, self.part = self.low, 1
         if comparison.reference is not None:
             self.shown = self.stack(comparison.reference.array)
             self.part = comparison.options.scale
         self.gray = Intensity.of(self.shown)
         # mm, along rows and columns of the array
-        spacing = geometry.spacing(comparison.low.ijk_to_ras)
-        pixel = np.delete(spacing, comparison.axis.index)[::-1]
+        pixel, coarse = (
+            np.delete(geometry.spacing(volume.ijk_to_ras), comparison.axis.index)[::-1]
+            for volume in (low, comparison.low)
+        )
         extent = pixel * self.low.shape[1:]
-        side = min(max(AREA_SHARE * min(extent), MIN_AREA * max(pixel)), *extent)
+        side = min(max(AREA_SHARE * min(extent), MIN_AREA * max(coarse)), *extent)
         height, width = (max(1, round(side / length)) for length in pixel)
         self.area_size = height, width
         rows = self.oriented(np.array([[0, 0], [1, 1]]))
@@ -265,9 +270,7 @@ def _cells(view: _View, area: Area) -> list[tuple[np.ndarray, str]]:
     return cells
 
 
-def _conditions(options: ComparisonOptions) -> str:
-    if not options.reference:
-        return f"upsampled ×{options.scale}, scores of this slice"
-    noise = f", noise {options.noise:g} %" if options.noise else ""
-    degradation = f"{options.degradation}{noise}"
-    return f"degraded ÷{options.scale} ({degradation}) and restored, scores of this slice"
+def _conditions(comparison: Comparison) -> str:
+    conditions = comparison.conditions()
+    restored = " and restored" if comparison.reference is not None else ""
+    return f"{conditions[0].lower()}{conditions[1:]}{restored}, scores of this slice"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from .. import resampling
 from ..metrics.full_reference import PEAK, StructuralSimilarity, decibels, rmse
 from ..options import ComparisonOptions
 
@@ -102,19 +101,17 @@ class SliceScores:
         reference: np.ndarray | None,
         mask: np.ndarray | None,
         low: np.ndarray,
-        scale: int,
-        degradation: str,
+        degrade: Callable[[np.ndarray], np.ndarray],
     ) -> None:
         """Compute the statistics of the reference.
 
         Args:
-            reference: Slice (scale·h, scale·w), normalized; None: data inconsistency only.
+            reference: Slice (H, W), normalized; None: data inconsistency only.
             mask: Foreground of the reference, boolean.
             low: Input of the methods (h, w), on the same scale.
-            scale: Upsampling factor.
-            degradation: "bicubic" or "kspace".
+            degrade: Degrades a slice (H, W) to (h, w).
         """
-        self._low, self._scale, self._degradation = low, scale, degradation
+        self._low, self._degrade = low, degrade
         self._reference = None if reference is None else reference * PEAK
         self._mask = mask if mask is not None and mask.sum() >= MIN_FOREGROUND else None
         self._ssim = (
@@ -127,12 +124,12 @@ class SliceScores:
         """Compute the metrics of a result.
 
         Args:
-            image: Slice (scale·h, scale·w), normalized like the reference.
+            image: Slice (H, W), normalized like the reference.
 
         Returns:
             {metric key: value, None where the metric is undefined}.
         """
-        degraded = resampling.degrade(image, self._scale, self._degradation)
+        degraded = self._degrade(image)
         scores: dict[str, float | None] = {"inconsistency": rmse(degraded * PEAK, self._low * PEAK)}
         if self._reference is not None:
             scores |= self._errors(image * PEAK, self._reference)

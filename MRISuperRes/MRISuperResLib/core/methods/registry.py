@@ -77,6 +77,17 @@ class MethodRegistry:
         method.reset()
         return method
 
+    def load(self, options: UpsamplingOptions) -> None:
+        """Load the requested method, so that what is missing is reported before the work.
+
+        Raises:
+            SuperResolutionError: See `get`.
+        """
+        if options.between_slices is None:
+            self.get(options)
+        else:
+            self.between_slices(options)
+
     def scale_of(self, name: str) -> int:
         """Return the scale of an installed model or blend.
 
@@ -145,6 +156,15 @@ def default_comparison_methods(scale: int, store: ModelStore) -> tuple[str, ...]
     """
     models = (card.name for card in store.cards(scale))
     return (*INTERPOLATIONS, FLOOR, *models)[:MAX_METHODS]
+
+
+def default_methods_between_slices(store: ModelStore) -> tuple[str, ...]:
+    """Return the interpolations between slices and the through-plane models.
+
+    At most MAX_METHODS names.
+    """
+    models = (card.name for card in store.cards() if card.is_through_plane)
+    return (*THROUGH_PLANE_INTERPOLATIONS, *models)[:MAX_METHODS]
 
 
 def check_torch_version(version: str) -> None:
