@@ -33,7 +33,7 @@ LEARNING_RATE = 1e-4
 """Peak learning rate of Adam, a fifth of that of the training; it falls to 0 along a cosine."""
 BATCH = 8
 MAX_SIDE, MIN_SIDE = 96, 32
-"""Largest and smallest side of a square patch, pixels."""
+"""Largest side of a square patch, and smallest side of a slice, pixels."""
 SIDES = 2 / 3
 """Smallest side that is tried, as a part of the largest, to match the slice spacing."""
 MIN_THICK_SLICES = 4
@@ -175,13 +175,13 @@ class OwnPatches:
     def __init__(self, slices: np.ndarray, aspect: float, coverage: float, seed: int) -> None:
         self._slices, self._coverage, self._seed = slices, coverage, seed
         height, width = slices.shape[1:]
-        smallest = max(MIN_SIDE, math.ceil(MIN_THICK_SLICES * aspect))
+        smallest = max(MIN_SIDE, _smallest_side(aspect))
         if min(height, width) < smallest:
             raise SuperResolutionError(
                 f"The network cannot be adapted to slices of {width}×{height} pixels: with this "
                 f"slice spacing, it needs at least {smallest}×{smallest}. Leave out the adaptation."
             )
-        self.side, self.count = _patch_size(smallest, min(height, width), aspect)
+        self.side, self.count = _patch_size(min(height, width), aspect)
         usable = [n for n, image in enumerate(slices) if image.std() >= MIN_CONTRAST]
         if len(usable) < MIN_SLICES:
             raise SuperResolutionError(
@@ -257,10 +257,14 @@ class _Trainer:
         return self._net.upsample(given, self._patches.side), expected  # type: ignore[operator]
 
 
-def _patch_size(smallest: int, largest: int, aspect: float) -> tuple[int, int]:
+def _smallest_side(aspect: float) -> int:
+    return math.ceil(MIN_THICK_SLICES * aspect)
+
+
+def _patch_size(largest: int, aspect: float) -> tuple[int, int]:
     """Return the side of the patches, and the thick slices whose spacing fits the aspect best."""
-    largest = max(smallest, min(MAX_SIDE, largest))
-    sides = range(largest, max(smallest, round(SIDES * largest)) - 1, -1)
+    largest = max(_smallest_side(aspect), min(MAX_SIDE, largest))
+    sides = range(largest, max(_smallest_side(aspect), round(SIDES * largest)) - 1, -1)
     counts = [max(1, round(side / aspect)) for side in sides]
     # rounded, so that of equally good sides the largest is chosen
     errors = [round(abs(side / n / aspect - 1), 6) for side, n in zip(sides, counts)]
