@@ -113,7 +113,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Follow changes of the theme and the installed models when the module is opened."""
         colorTexts(self.ui)
-        self.upsampling.models.forget()
+        self.upsampling.forget()
         self.comparing.methods.forget()
         self.initializeParameterNode()
 
@@ -122,6 +122,7 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onModelsChanged(self):
         """List the models again after user models were added or removed."""
+        self.upsampling.forget()
         self.comparing.methods.forget()
         self._onParametersChanged()
 

@@ -28,7 +28,7 @@ class PairTest(unittest.TestCase):
             output = upsample(volume, "bicubic", scale=4, slice_axis=axis)
             pair = UpsampledPair.of(volume, output)
             self.assertEqual((pair.input, pair.output), (volume, output))
-            self.assertEqual((pair.model, pair.scale, pair.axis.name), ("bicubic", 4, axis))
+            self.assertEqual((pair.model, pair.kind, pair.axis.name), ("bicubic", "×4", axis))
 
     def test_newest_output_of_a_volume_is_found(self):
         volume, other = make_volume(), make_volume(name="Other")

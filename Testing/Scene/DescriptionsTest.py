@@ -57,17 +57,20 @@ class DescriptionsTest(unittest.TestCase):
     def test_geometry_has_slice_axis_and_new_grid(self):
         node = make_volume(ijk_to_ras=np.diag([1.5, 1.5, 4, 1]))
         self.assertEqual(
-            describeGeometry(node, "auto", 4).splitlines(),
+            describeGeometry(node, UpsamplingOptions(scale=4)).splitlines(),
             [
                 "Axial slices (k): 4 mm slice spacing, 1.5 mm in-plane",
                 "5 × 6 × 7 → 20 × 24 × 7 voxels, 0.375 × 0.375 × 4 mm",
             ],
         )
-        self.assertIn("5 × 12 × 14 voxels", describeGeometry(node, "sagittal", 2))
+        self.assertIn(
+            "5 × 12 × 14 voxels",
+            describeGeometry(node, UpsamplingOptions(scale=2, slice_axis="sagittal")),
+        )
 
     def test_descriptions_do_not_change_the_node(self):
         time = self.volume.GetMTime(), self.volume.GetImageData().GetMTime()
-        describeGeometry(self.volume, "auto", 2)
+        describeGeometry(self.volume, UpsamplingOptions(scale=2))
         self.describe()
         self.assertEqual((self.volume.GetMTime(), self.volume.GetImageData().GetMTime()), time)
 

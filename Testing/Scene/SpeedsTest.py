@@ -48,7 +48,7 @@ class SpeedsTestCase(unittest.TestCase):
         meter.remember(name, round(megapixels * 1e6))
 
     def estimate(self, megapixels=1.0, name="fast-x2-psnr", isCold=False, **options):
-        return estimateSeconds(megapixels, replace(OPTIONS, **options), self.card(name), isCold)
+        return estimateSeconds([(self.card(name), megapixels)], replace(OPTIONS, **options), isCold)
 
 
 class LearningTest(SpeedsTestCase):
@@ -144,7 +144,7 @@ class WithoutMeasurementTest(SpeedsTestCase):
 
     def test_time_is_unknown_for_a_card_without_speed(self):
         self.assertIsNone(
-            estimateSeconds(1, OPTIONS, replace(self.card(), cpu_speed={}), isCold=True)
+            estimateSeconds([(replace(self.card(), cpu_speed={}), 1)], OPTIONS, isCold=True)
         )
 
     def test_nonsense_in_the_settings_is_ignored_and_replaced(self):

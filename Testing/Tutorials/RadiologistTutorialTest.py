@@ -29,7 +29,7 @@ class RadiologistTutorialTest(TutorialTestCase):
         self.assertIs(ui.inputSelector.currentNode(), volume)
         self.assertIn("Axial slices (k): 3", ui.geometryLabel.text)
         self.assertEqual(
-            (ui.scaleComboBox.currentText, ui.modelComboBox.currentText),
+            (ui.outputComboBox.currentText, ui.modelComboBox.currentText),
             ("×2", "Fast (CPU): PSNR model"),
         )  # 3
         before = self.picture("radiologist_1")

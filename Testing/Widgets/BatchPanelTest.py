@@ -136,7 +136,7 @@ class ChoosingTest(BatchPanelTestCase):
 class RunTest(BatchPanelTestCase):
     def test_checked_volumes_are_upsampled_with_the_options_of_the_panel(self):
         self.check("Second", False)
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         task = self.start()
         self.assertEqual(self.ui.batchButton.text, "Cancel")
         self.assertIn("finished volumes are kept", self.ui.batchButton.toolTip)

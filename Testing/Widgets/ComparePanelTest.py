@@ -21,7 +21,7 @@ class ChoosingTest(ComparePanelTestCase):
         models = self.widget.upsampling.models._store
         self.parameters.changedMethods = ""
         for index, scale in enumerate((2, 4, 8)):
-            self.ui.scaleComboBox.setCurrentIndex(index)
+            self.ui.outputComboBox.setCurrentIndex(index)
             cards = tuple(card.name for card in models.cards(scale))
             self.assertEqual(self.widget.comparing.methods.names, (METHODS + cards)[:8])
 
@@ -61,7 +61,7 @@ class ChoosingTest(ComparePanelTestCase):
         )
         self.ui.comparisonModeComboBox.setCurrentIndex(1)
         self.assertIn("“Phantom” is upsampled by ×2", self.ui.comparisonHelpLabel.text)
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         self.assertIn("×4", self.ui.comparisonHelpLabel.text)
 
     def test_noise_needs_a_reference_and_the_seed_needs_noise(self):
@@ -108,13 +108,13 @@ class ChoosingTest(ComparePanelTestCase):
 
     def test_unchecked_method_stays_unchecked_at_other_scales(self):
         self.uncheck("nearest")
-        self.ui.scaleComboBox.setCurrentIndex(2)
+        self.ui.outputComboBox.setCurrentIndex(2)
         self.assertNotIn("nearest", self.widget.comparing.methods.names)
-        self.ui.scaleComboBox.setCurrentIndex(0)
+        self.ui.outputComboBox.setCurrentIndex(0)
         self.assertEqual(self.widget.comparing.methods.names, METHODS[1:])
 
     def test_every_setting_reaches_the_options(self):
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         self.uncheck_models()
         self.ui.sliceAxisComboBox.setCurrentIndex(self.ui.sliceAxisComboBox.findText("Sagittal"))
         self.ui.deviceComboBox.setCurrentIndex(1)
@@ -230,7 +230,7 @@ class RunTest(ComparePanelTestCase):
         self.use_double("gated", gate.path)
         task = self.compare_and_wait_for_progress()
         self.assertTrue(self.ui.compareProgressBar.visible)
-        self.ui.scaleComboBox.setCurrentIndex(2)
+        self.ui.outputComboBox.setCurrentIndex(2)
         leave_module()
         self.open()
         self.assertEqual(self.ui.compareButton.text, "Cancel")

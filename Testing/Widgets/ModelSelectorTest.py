@@ -19,6 +19,7 @@ def card(name, pair="", stage="psnr"):
         license=f"license of {title}",
         training={},
         audit=[],
+        is_through_plane=False,
         limits=f"limits of {title}",
         metrics=(),
         metric_tables=list,

@@ -7,6 +7,7 @@ from itertools import pairwise
 import qt
 import slicer
 from module_helpers import click, make_phantom, make_volume, show_panel, wait_for_end
+from MRISuperResLib.scene.parameters import Scale
 from panel_testing import leave_module, open_module, process_events, screenshot, wait_until
 from sequence_helpers import make_browser, make_sequence
 
@@ -91,8 +92,8 @@ class OneScreenTest(PanelLayoutTestCase):
     def test_at_most_two_lines_of_explanation_stand_above_apply(self):
         make_phantom((256, 256, 40))
         self.widget.initializeParameterNode()
-        for scale in range(self.ui.scaleComboBox.count):
-            self.ui.scaleComboBox.setCurrentIndex(scale)
+        for scale in range(len(Scale)):
+            self.ui.outputComboBox.setCurrentIndex(scale)
             for model in range(self.ui.modelComboBox.count):
                 self.ui.modelComboBox.setCurrentIndex(model)
                 process_events()
@@ -100,6 +101,17 @@ class OneScreenTest(PanelLayoutTestCase):
                     continue  # without figures: its limits are shown
                 with self.subTest(scale, model=self.ui.modelComboBox.currentText):
                     self.assert_two_lines()
+
+    def test_outputs_with_finer_slices_fit_with_their_warning(self):
+        make_phantom((256, 256, 40))
+        self.widget.initializeParameterNode()
+        for index in range(len(Scale), self.ui.outputComboBox.count):
+            self.ui.outputComboBox.setCurrentIndex(index)
+            with self.subTest(self.ui.outputComboBox.currentText):
+                self.assert_one_screen()
+                label = self.ui.partialVolumeLabel
+                self.assertLess(self.place(label).y(), self.place(self.ui.applyButton).y())
+                self.assertLessEqual(label.height // label.fontMetrics().lineSpacing(), 3)
 
     def isImported(self):
         cards = self.widget.upsampling.models.cards

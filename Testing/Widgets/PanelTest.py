@@ -186,7 +186,7 @@ class ChoosingTest(PanelTestCase):
         self.assertIn("Axial slices (k): 4 mm slice spacing", self.ui.geometryLabel.text)
         self.ui.sliceAxisComboBox.setCurrentIndex(self.ui.sliceAxisComboBox.findText("Sagittal"))
         self.assertIn("Sagittal slices (i)", self.ui.geometryLabel.text)
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         self.assertIn("5 × 6 × 7 → ", self.ui.geometryLabel.text)
         self.assertIn("24 × 28 voxels", self.ui.geometryLabel.text)
 
@@ -197,7 +197,7 @@ class ChoosingTest(PanelTestCase):
     def test_models_of_the_scale_are_listed_before_the_interpolations(self):
         models = self.widget.upsampling.models._store
         for index, scale in enumerate((2, 4, 8)):
-            self.ui.scaleComboBox.setCurrentIndex(index)
+            self.ui.outputComboBox.setCurrentIndex(index)
             names = [self.ui.modelComboBox.itemData(i) for i in range(self.ui.modelComboBox.count)]
             blends = [f"{pair}@" for pair in models.pairs(scale)]
             self.assertEqual(
@@ -240,12 +240,12 @@ class ChoosingTest(PanelTestCase):
 
     def test_interpolation_stays_selected_at_another_scale(self):
         self.choose("nearest")
-        self.ui.scaleComboBox.setCurrentIndex(2)
+        self.ui.outputComboBox.setCurrentIndex(2)
         self.assertEqual(self.ui.modelComboBox.currentData, "nearest")
 
     def test_settings_are_restored_with_the_scene(self):
         parameters = self.widget._parameterNode
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         self.ui.sliceAxisComboBox.setCurrentIndex(3)
         self.ui.deviceComboBox.setCurrentIndex(1)
         self.choose("nearest")
@@ -259,12 +259,13 @@ class ChoosingTest(PanelTestCase):
             self.assertTrue(slicer.util.saveScene(path))
             slicer.mrmlScene.Clear(0)
             self.assertEqual(
-                (self.ui.scaleComboBox.currentIndex, self.ui.inputSelector.currentNode()), (0, None)
+                (self.ui.outputComboBox.currentIndex, self.ui.inputSelector.currentNode()),
+                (0, None),
             )
             slicer.util.loadScene(path)
         self.assertEqual(
             (
-                self.ui.scaleComboBox.currentText,
+                self.ui.outputComboBox.currentText,
                 self.ui.sliceAxisComboBox.currentText,
                 self.ui.deviceComboBox.currentText,
             ),
@@ -287,10 +288,10 @@ class ChoosingTest(PanelTestCase):
         self.assertEqual(sorted(node.GetParameterNames()), before)
 
     def test_leaving_and_entering_the_module_keeps_everything(self):
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         leave_module()
         self.open()
-        self.assertEqual(self.ui.scaleComboBox.currentIndex, 1)
+        self.assertEqual(self.ui.outputComboBox.currentIndex, 1)
         self.assertIs(self.ui.inputSelector.currentNode(), self.input)
 
 
@@ -343,7 +344,7 @@ class RunTest(PanelTestCase):
         gate = Gate()
         self.use_double("gated", gate.path)
         task = self.apply_and_wait_for_progress()
-        self.ui.scaleComboBox.setCurrentIndex(2)
+        self.ui.outputComboBox.setCurrentIndex(2)
         self.ui.inputSelector.setCurrentNode(None)
         self.ui.inputSelector.setCurrentNode(self.input)
         self.assertIn("40 × 48 × 7", self.ui.geometryLabel.text)

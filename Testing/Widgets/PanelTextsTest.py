@@ -15,7 +15,7 @@ from panel_testing import leave_module, open_module, process_events
 MAX_WORDS = 3
 MAX_TOOLTIP = 120  # characters
 LABELED = ("QLabel", "QPushButton", "QCheckBox", "QToolButton", "ctkCollapsibleButton")
-FREE_TEXTS = ("noticeLabel",)
+FREE_TEXTS = ("noticeLabel", "partialVolumeLabel")
 
 
 class LabelsTest(unittest.TestCase):

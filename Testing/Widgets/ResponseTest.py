@@ -88,7 +88,7 @@ class ResponseTest(ComparePanelTestCase):
             self.assertLess(longest, LIMIT)
 
     def test_no_event_waits_for_the_end_of_an_upsampling_and_its_views(self):
-        self.ui.scaleComboBox.setCurrentIndex(1)
+        self.ui.outputComboBox.setCurrentIndex(1)
         self.choose(self.ui.modelComboBox, "bicubic")
         longest = self.measure(
             lambda: click(self.ui.applyButton),

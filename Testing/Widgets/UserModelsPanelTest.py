@@ -100,7 +100,7 @@ class InstallTest(UserModelsTestCase):
         self.wait()
         self.assertEqual(self.userModels(), ["mine-x4.json", "mine-x4.safetensors"])
         self.assertEqual(
-            (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
+            (self.ui.modelComboBox.currentData, self.ui.outputComboBox.currentText),
             ("mine-x4", "×4"),
         )
         self.assertIn("Installed “mine-x4”", self.message)
@@ -200,7 +200,7 @@ class ImportTest(UserModelsTestCase):
         self.wait()
         self.assertEqual(self.userModels(), ["photographs.json", "photographs.safetensors"])
         self.assertEqual(
-            (self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText),
+            (self.ui.modelComboBox.currentData, self.ui.outputComboBox.currentText),
             ("photographs", "×4"),
         )
         self.assertIn("most likely photographs", self.ui.modelSummaryLabel.text)

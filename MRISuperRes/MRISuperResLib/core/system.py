@@ -158,6 +158,25 @@ def estimate_run(
     return RunEstimate(output, output + copies + WORKER_BYTES, sum(voxels) / 1e6)
 
 
+def estimate_grid_run(volumes: Sequence[tuple[Sequence[int], int, Sequence[int]]]) -> RunEstimate:
+    """Estimate size and memory of upsampling to grids, see `through_plane.grid.OutputGrid`.
+
+    Args:
+        volumes: ((ni, nj, nk), bytes per voxel, (ni, nj, nk) of the output) for every volume.
+    """
+    outputs = [math.prod(new) for _size, _bytes, new in volumes]
+    output = sum(count * voxel for count, (_size, voxel, _new) in zip(outputs, volumes))
+    # the worker's copies of a volume, and two of its output in single precision
+    copies = max(
+        (
+            2 * math.prod(size) * voxel + 2 * 4 * count
+            for count, (size, voxel, _new) in zip(outputs, volumes)
+        ),
+        default=0,
+    )
+    return RunEstimate(output, output + copies + WORKER_BYTES, sum(outputs) / 1e6)
+
+
 def format_bytes(count: float) -> str:
     """Format a number of bytes as "37 MiB" or "1.2 GiB"."""
     if count < 2**30:

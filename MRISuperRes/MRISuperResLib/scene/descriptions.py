@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,18 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core import geometry
+from ..core.errors import SuperResolutionError
 from ..core.messages import Message
 from ..core.options import UpsamplingOptions
 from ..core.progress import format_duration
-from ..core.system import available_memory, estimate_run, format_bytes
+from ..core.system import (
+    RunEstimate,
+    available_memory,
+    estimate_grid_run,
+    estimate_run,
+    format_bytes,
+)
+from ..core.through_plane.grid import OutputGrid
 from ..core.upsampling import spacing_messages
 from .nodes import ijkToRAS, modalityMessages, sliceAxisOf
 from .speeds import estimateSeconds
@@ -22,25 +31,40 @@ if TYPE_CHECKING:
     from ..core.models.card import ModelCard
 
 
-def describeGeometry(node: slicer.vtkMRMLVolumeNode, sliceAxis: str, scale: int) -> str:
+def outputGrid(node: slicer.vtkMRMLVolumeNode, options: UpsamplingOptions) -> OutputGrid:
+    """Plan the output of a volume node.
+
+    Args:
+        node: A volume that can be upsampled.
+        options: Options with `isotropic` or `spacing`.
+
+    Raises:
+        SuperResolutionError: See `OutputGrid.plan`.
+    """
+    return OutputGrid.plan(ijkToRAS(node), node.GetImageData().GetDimensions(), options)
+
+
+def describeGeometry(node: slicer.vtkMRMLVolumeNode, options: UpsamplingOptions) -> str:
     """Return two lines: the slice direction, and size and spacing before and after.
 
     Args:
         node: A volume that can be upsampled.
-        sliceAxis: One of `SLICE_AXES`.
-        scale: In-plane upsampling factor.
+        options: The options, with a scale, or a grid that `outputGrid` can plan.
     """
     matrix = ijkToRAS(node)
-    axis = sliceAxisOf(node, sliceAxis)
+    axis = sliceAxisOf(node, options.slice_axis)
     size, spacing = np.array(node.GetImageData().GetDimensions()), geometry.spacing(matrix)
-    factors = np.array(axis.factors(scale))
+    if options.has_output_grid:
+        grid = outputGrid(node, options)
+        newSize, newSpacing = np.array(grid.size), np.array(grid.spacing)
+    else:
+        factors = np.array(axis.factors(options.scale))
+        newSize, newSpacing = size * factors, spacing / factors
     return "\n".join(
         [
             axis.description(matrix),
             _("{size} → {newSize} voxels, {newSpacing} mm").format(
-                size=_product(size),
-                newSize=_product(size * factors),
-                newSpacing=_product(spacing / factors),
+                size=_product(size), newSize=_product(newSize), newSpacing=_product(newSpacing)
             ),
         ]
     )
@@ -60,38 +84,69 @@ def describeEstimate(
     nodes: Sequence[slicer.vtkMRMLVolumeNode],
     options: UpsamplingOptions,
     card: ModelCard | None,
+    betweenCard: ModelCard | None = None,
     isCold: bool = False,
     availableMemory: Callable[[], int | None] = available_memory,
 ) -> tuple[str, str]:
-    """Return a line about memory and time, and a warning or an empty text.
+    """Return a line about size, memory and time, and a warning or an empty text.
 
     Args:
         nodes: Volumes that can be upsampled; frames of a sequence repeat their volume.
-        options: The options, with a scale.
-        card: The card of the network; None for an interpolation method.
+        options: The options, with a scale or a grid.
+        card: The card of the in-plane network; None for an interpolation method.
+        betweenCard: The card of the network between slices, of which only a grid makes use; None
+            for an interpolation.
         isCold: True if the worker process must be started.
         availableMemory: Returns the available memory in bytes, or None if it is unknown.
     """
-    inputs = {
-        node: (
-            node.GetImageData().GetDimensions(),
-            node.GetImageData().GetScalarSize(),
-            sliceAxisOf(node, options.slice_axis),
-        )
-        for node in set(nodes)
-    }
-    estimate = estimate_run([inputs[node] for node in nodes], options.scale)
+    try:
+        estimate, inPlane = _estimate(nodes, options)
+    except SuperResolutionError as error:
+        return "", str(error)
     available = availableMemory()
     line = _("Output: {size}").format(size=format_bytes(estimate.output_bytes))
-    seconds = estimateSeconds(estimate.megapixels, options, card, isCold) if card else None
+    if options.has_output_grid and len(set(nodes)) == 1:
+        line += _(" ({voxels} voxels)").format(
+            voxels=_product(np.array(outputGrid(nodes[0], options).size))
+        )
+    works = [(card, inPlane)] if card is not None and inPlane else []
+    if options.has_output_grid and betweenCard is not None:
+        works.append((betweenCard, estimate.megapixels))
+    seconds = estimateSeconds(works, options, isCold)
     if seconds is not None:
         line += _(", about {time}").format(time=_duration(*seconds))
     if estimate.fits(available):
         return line, ""
     return line, _(
         "Needs about {needed} of memory; {available} is available. "
-        "Close other applications, crop the volume or choose a smaller scale."
-    ).format(needed=format_bytes(estimate.peak_bytes), available=format_bytes(available))
+        "Close other applications, crop the volume or choose {smaller}."
+    ).format(
+        needed=format_bytes(estimate.peak_bytes),
+        available=format_bytes(available),
+        smaller=_("a larger spacing") if options.has_output_grid else _("a smaller scale"),
+    )
+
+
+def _estimate(
+    nodes: Sequence[slicer.vtkMRMLVolumeNode], options: UpsamplingOptions
+) -> tuple[RunEstimate, float]:
+    """Return size and memory, and the megapixels that are upsampled in-plane.
+
+    Raises:
+        SuperResolutionError: A requested grid is not possible.
+    """
+    inputs = {
+        node: (node.GetImageData().GetDimensions(), node.GetImageData().GetScalarSize())
+        for node in set(nodes)
+    }
+    if options.has_output_grid:
+        grids = {node: outputGrid(node, options) for node in inputs}
+        pixels = [math.prod(inputs[node][0]) * (grids[node].scale or 0) ** 2 for node in nodes]
+        estimate = estimate_grid_run([(*inputs[node], grids[node].size) for node in nodes])
+        return estimate, sum(pixels) / 1e6
+    axes = {node: sliceAxisOf(node, options.slice_axis) for node in inputs}
+    estimate = estimate_run([(*inputs[node], axes[node]) for node in nodes], options.scale)
+    return estimate, estimate.megapixels
 
 
 def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:

@@ -15,13 +15,14 @@ from ..core.geometry import SliceAxis, choose_slice_axis
 from ..core.io.checks import other_modality
 from ..core.messages import Message
 from ..core.volume import Volume
+from .output_names import outputKind, outputName
 from .steps import Steps, finish
 
 STEP_VOXELS = 2**24
 """Voxels that are copied in a step, which takes about 0.05 s."""
 
 ATTRIBUTE_PREFIX = "MRISuperRes."
-MODALITY_TAG = "0008,0060"
+MODALITY_TAG, THICKNESS_TAG = "0008,0060", "0018,0050"
 SOURCE_IMAGES = "SourceInstanceUIDs"
 """Attribute with the UIDs of the input's DICOM images."""
 
@@ -108,7 +109,9 @@ def volumeFromNode(node: slicer.vtkMRMLNode | None) -> Volume:
                 "The voxel type of “{name}” is not supported. Convert it to another scalar type."
             ).format(name=node.GetName())
         ) from error
-    return Volume(array, ijkToRAS(node), modalityMessages(node))
+    return Volume(
+        array, ijkToRAS(node), modalityMessages(node), slice_thickness=sliceThickness(node)
+    )
 
 
 def dicomValues(node: slicer.vtkMRMLVolumeNode, *tags: str) -> list[str]:
@@ -120,19 +123,20 @@ def dicomValues(node: slicer.vtkMRMLVolumeNode, *tags: str) -> list[str]:
     return [database.instanceValue(images[0], tag) if isKnown else "" for tag in tags]
 
 
+def sliceThickness(node: slicer.vtkMRMLVolumeNode) -> float | None:
+    """Return the slice thickness that the DICOM images of a node state, mm; None without."""
+    (text,) = dicomValues(node, THICKNESS_TAG)
+    try:
+        thickness = float(text)
+    except ValueError:
+        return None
+    return thickness if 0 < thickness < float("inf") else None
+
+
 def modalityMessages(node: slicer.vtkMRMLVolumeNode) -> tuple[Message, ...]:
     """Return a warning if a node was loaded from DICOM images of another modality than MR."""
     (modality,) = dicomValues(node, MODALITY_TAG)
     return (other_modality(node.GetName(), modality),) if modality not in ("", "MR") else ()
-
-
-def outputName(inputName: str, provenance: dict) -> str:
-    """Return a unique name for an output."""
-    return slicer.mrmlScene.GenerateUniqueName(
-        "{name} SR x{scale} {model}".format(
-            name=inputName, scale=provenance["scale"], model=provenance["model"]["name"]
-        )
-    )
 
 
 def createOutput(
@@ -298,8 +302,8 @@ def recordProvenance(
         )
         node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
     node.SetDescription(
-        _("Super-resolution x{scale} of “{input}” with {model}: {notice}.").format(
-            scale=provenance["scale"],
+        _("Super-resolution {kind} of “{input}” with {model}: {notice}.").format(
+            kind=outputKind(provenance),
             input=inputNode.GetName(),
             model=provenance["model"]["name"],
             notice=provenance["notice"],

@@ -20,6 +20,14 @@ class Scale(enum.Enum):
         return f"×{self.value}"
 
 
+class Output(enum.Enum):
+    """Kinds of outputs."""
+
+    SCALE = "scale"
+    ISOTROPIC = "isotropic"
+    SPACING = "spacing"
+
+
 class SliceDirection(enum.Enum):
     """Slice directions; the values are those of `UpsamplingOptions.slice_axis`."""
 
@@ -119,7 +127,11 @@ class MRISuperResParameterNode:
         outputVolume: Earlier output or empty volume to replace; None for a new volume.
         allFrames: Upsample all frames of the sequence whose current frame is `inputVolume`.
             It has no effect on other volumes.
-        scale: In-plane upsampling factor.
+        output: A scale, isotropic voxels, or voxels of the requested spacing.
+        scale: In-plane upsampling factor; also that of comparisons.
+        spacingI, spacingJ, spacingK: Requested spacing, mm.
+        betweenSlices: Method between slices; empty for the default.
+        sliceThickness: Slice thickness, mm; 0: that of the DICOM images, else the slice spacing.
         sliceAxis: Slice direction.
         device: Device that runs the network.
         precision: Precision of the network.
@@ -137,7 +149,13 @@ class MRISuperResParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
     allFrames: bool = False
+    output: Output = Output.SCALE
     scale: Scale = Scale.X2
+    spacingI: Annotated[float, WithinRange(0.01, 100)] = 1.0
+    spacingJ: Annotated[float, WithinRange(0.01, 100)] = 1.0
+    spacingK: Annotated[float, WithinRange(0.01, 100)] = 1.0
+    betweenSlices: str = ""
+    sliceThickness: Annotated[float, WithinRange(0, 100)] = 0.0
     sliceAxis: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO

@@ -11,12 +11,12 @@ from ..core.volume import Volume
 from .nodes import (
     copyDisplay,
     fillFrame,
-    outputName,
     placeBeside,
     recordProvenance,
     removeNode,
     whyNotUpsamplable,
 )
+from .output_names import outputName
 
 
 def sequencesLogic() -> slicer.vtkSlicerSequencesLogic | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import slicer
@@ -89,7 +89,7 @@ def networkOf(card: ModelCard) -> str:
 
 
 def estimateSeconds(
-    megapixels: float, options: UpsamplingOptions, card: ModelCard, isCold: bool
+    works: Sequence[tuple[ModelCard, float]], options: UpsamplingOptions, isCold: bool
 ) -> tuple[float, float] | None:
     """Return the shortest and the longest time of a task in seconds, or None if it is unknown.
 
@@ -98,20 +98,24 @@ def estimateSeconds(
     measurement, the range covers other processors than that of the card.
 
     Args:
-        megapixels: Size of all outputs.
+        works: (card, megapixels of its outputs) of the networks that run one after the other;
+            without any, the time is unknown.
         options: Options of the task.
-        card: Card of the network.
         isCold: True if the worker process must be started.
     """
     place = _dict(_read().get(_place(options)))
-    speeds = _speeds(card, place, options)
-    if speeds is None:
+    ranges = []
+    for card, megapixels in works:
+        speeds = _speeds(card, place, options)
+        if speeds is None:
+            return None
+        ranges.append([speed * megapixels * _runs(options) for speed in speeds])
+    if not ranges:
         return None
     start = _positive(place.get("start"))
     starts = (start, start) if start else START_SECONDS
     low, high = (
-        speed * megapixels * _runs(options) + (seconds if isCold else 0)
-        for speed, seconds in zip(speeds, starts)
+        sum(seconds) + (start if isCold else 0) for seconds, start in zip(zip(*ranges), starts)
     )
     return low, high
 

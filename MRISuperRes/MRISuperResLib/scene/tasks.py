@@ -162,6 +162,7 @@ class Task(BackgroundTask):
             "id": uuid.uuid4().hex,
             "input": self._inputPath,
             "ijkToRAS": volume.ijk_to_ras.tolist(),
+            "sliceThickness": volume.slice_thickness,
             "folder": self._folder,
             **self.strategy.request(self._folder),
         }

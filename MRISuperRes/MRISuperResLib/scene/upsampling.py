@@ -238,7 +238,8 @@ def _request(options: UpsamplingOptions, folder: str) -> dict[str, Any]:
 
 
 def _remember(meter: SpeedMeter | None, volume: Volume) -> None:
-    if meter is not None:
+    # the time of two networks says nothing about either
+    if meter is not None and "in_plane_model" not in volume.provenance:
         meter.remember(volume.provenance["model"]["name"], volume.array.size)
 
 

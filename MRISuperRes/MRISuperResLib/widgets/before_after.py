@@ -30,7 +30,7 @@ class BeforeAfterViews(LinkedViews):
     """
 
     def __init__(self, pair: UpsampledPair, onClosed: Callable[[], None]) -> None:
-        super().__init__(pair.axis, onClosed, hasZoom=False)
+        super().__init__(pair.viewAxis, onClosed, hasZoom=False)
         self.pair = pair
 
     def _images(self):
@@ -104,15 +104,17 @@ class BeforeAfter:
         if pair is None:
             return
         hasMap = self._ui.consistencyMapButton.checked
-        if self.isOpen and (self._views.pair.input, self._views.pair.axis.index) == (
+        if self.isOpen and (self._views.pair.input, self._views.pair.viewAxis.index) == (
             pair.input,
-            pair.axis.index,
+            pair.viewAxis.index,
         ):
             self._forgetMap()
             self._views.replaceOutput(pair)
             self._observe(pair)
-            if hasMap:
+            if hasMap and not pair.whyNoMap:
                 self._startMap()
+            elif hasMap:
+                self._onNoMap()
         else:
             views = BeforeAfterViews(pair, self._onClosed)
             if views.open():  # closes other views
@@ -135,9 +137,12 @@ class BeforeAfter:
             self._updateControls()
 
     def _updateControls(self):
-        ui, isOpen = self._ui, self.isOpen
-        ui.beforeAfterWidget.visible = (
-            slicer.app.layoutManager() is not None and self._pair() is not None
+        ui, isOpen, pair = self._ui, self.isOpen, self._pair()
+        ui.beforeAfterWidget.visible = slicer.app.layoutManager() is not None and pair is not None
+        reason = pair.whyNoMap if pair is not None else ""
+        ui.consistencyMapButton.enabled = not reason
+        ui.consistencyMapButton.toolTip = reason or _(
+            "Show where the output, downsampled to the grid of the input, differs from it"
         )
         ui.beforeAfterButton.text = (
             _("Back to previous layout") if isOpen else _("Show beside input")
@@ -229,7 +234,7 @@ class BeforeAfter:
 
 
 def _outputTitle(pair):
-    return _("output: {model} ×{scale}").format(model=pair.model, scale=pair.scale)
+    return _("output: {model} {kind}").format(model=pair.model, kind=pair.kind)
 
 
 def _check(button, isChecked):

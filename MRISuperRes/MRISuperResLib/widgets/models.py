@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import qt
@@ -13,6 +13,7 @@ from ..core.models.card import AUDIT_LEGEND, DEVICE_KINDS, ModelCard
 from ..core.models.store import ModelStore
 from ..core.options import MethodName
 from ..core.resampling import INTERPOLATIONS
+from ..core.slice_profile import BASELINE
 from .appearance import breakable
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
@@ -147,13 +148,20 @@ class ModelSelector:
 
     def _showSummary(self):
         cards = self.cards
+        self.describe(cards, _("Blend: see the cards of both models") if len(cards) > 1 else "")
+
+    def describe(self, cards: Sequence[ModelCard], summary: str = "") -> None:
+        """Show the cards of all networks of a run, and what the first one is worth.
+
+        Args:
+            cards: The cards, the most important one first; none for interpolations.
+            summary: Text in place of the worth of the first card.
+        """
         if not cards:
             text = _("Restores no detail, hallucinates none")
-        elif len(cards) > 1:
-            text = _("Blend: see the cards of both models")
         else:
             text = benefit(cards[0]) or cards[0].limits or _("Not measured on held-out volumes")
-        self._summaryLabel.text = text
+        self._summaryLabel.text = summary or text
         self._cardLabel.text = "".join(map(cardHtml, cards))
         self._cardButton.visible = bool(cards)
 
@@ -171,16 +179,19 @@ def _item(name):
 
 def benefit(card: ModelCard) -> str:
     """Return the mean gain on held-out volumes by anatomy in one line; empty if not measured."""
+    baseline = BASELINE if card.is_through_plane else "bicubic"
     gains: dict[str, list[float]] = {}
     for entry in card.metrics:
-        gain = entry["psnr"] - entry["baselines"]["bicubic"]["psnr"]
+        gain = entry["psnr"] - entry["baselines"][baseline]["psnr"]
         gains.setdefault(entry["anatomy"], []).append(gain)
     if not gains:
         return ""
     figures = ", ".join(
         f"{anatomy} {sum(values) / len(values):+.1f}" for anatomy, values in sorted(gains.items())
     )
-    return _("PSNR over bicubic: {figures} dB").format(figures=figures)
+    return _("PSNR over {baseline}: {figures} dB").format(
+        baseline=_("B-spline") if card.is_through_plane else _("bicubic"), figures=figures
+    )
 
 
 def cardHtml(card: ModelCard) -> str:

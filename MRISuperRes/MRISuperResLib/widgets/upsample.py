@@ -10,13 +10,20 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.errors import SuperResolutionError
 from ..core.options import UpsamplingOptions
 from ..core.system import device_kind
+from ..core.through_plane.grid import OutputGrid
 from ..scene.comparison.before_after import UpsampledPair
-from ..scene.descriptions import describeEstimate, describeGeometry, trainingMessages
+from ..scene.descriptions import (
+    describeEstimate,
+    describeGeometry,
+    outputGrid,
+    trainingMessages,
+)
 from ..scene.dicom_export import whyNotExportable
-from ..scene.nodes import whyNotUpsamplable
-from ..scene.parameters import MRISuperResParameterNode
+from ..scene.nodes import sliceCount, whyNotUpsamplable
+from ..scene.parameters import MRISuperResParameterNode, Output
 from ..scene.sample_data import FETUS, loadSample
 from ..scene.sequences import sequenceOf, shownVolume
 from ..scene.upsampling import whyNotOwnOutput, whyNotReplaceable
@@ -24,6 +31,7 @@ from .appearance import showText
 from .before_after import BeforeAfter
 from .comparison.views import LinkedViews
 from .models import ModelSelector
+from .output_grid import BetweenSlicesSelector, OutputSelector
 from .task_panel import TaskPanel, TaskStatus
 
 
@@ -46,6 +54,8 @@ class UpsamplePanel(TaskPanel):
             (ui.blendLabel, ui.blendSlider),
             self._onModelChosen,
         )
+        self.output = OutputSelector(ui)
+        self.between = BetweenSlicesSelector(ui.betweenSlicesComboBox, self._onBetweenChosen)
         self._export = DicomExportButton(
             ui.exportDicomButton,
             logic,
@@ -68,14 +78,10 @@ class UpsamplePanel(TaskPanel):
     @property
     def options(self) -> UpsamplingOptions:
         """The options that are set in the panel."""
-        parameters = self.parameters
-        return UpsamplingOptions(
-            model=self.models.name,
-            scale=parameters.scale.value,
-            slice_axis=parameters.sliceAxis.value,
-            device=parameters.device.value,
-            precision=parameters.precision.value,
-        )
+        model = self.models.name
+        if self.parameters.output is not Output.SCALE and model != self.parameters.model:
+            model = None  # a default, which depends on the in-plane factor of each volume
+        return self.output.options(model, self.between.name)
 
     @property
     def sequence(self) -> slicer.vtkMRMLSequenceNode | None:
@@ -90,31 +96,44 @@ class UpsamplePanel(TaskPanel):
         Args:
             nodes: Volumes to upsample; each is listed once per frame like it.
         """
-        cards = self.models.cards
+        inPlane, between = (
+            next(iter(selector.cards), None) for selector in (self.models, self.between)
+        )
         isCold = self._logic.worker.pid is None
-        return describeEstimate(nodes, self.options, cards[0] if cards else None, isCold)
+        return describeEstimate(nodes, self.options, inPlane, between, isCold)
 
     def show(self, parameters: MRISuperResParameterNode | None) -> None:
         """Show a parameter node, or its changes; None while there is no scene."""
         self._sample.show(parameters)
+        self.output.show(parameters)
+        self.parameters = parameters
         if parameters is not None:
-            self.models.show(
-                parameters.scale.value, parameters.model, device_kind(parameters.device.value)
-            )
+            self._showModels()
         super().show(parameters)
+
+    def forget(self) -> None:
+        """Read the installed models again at the next `show`."""
+        self.models.forget()
+        self.between.forget()
 
     def update(self) -> None:
         """Update descriptions, warnings and buttons."""
         volume = self.parameters.inputVolume if self.parameters is not None else None
         self._showSequence(sequenceOf(volume))
+        if self.parameters is not None and self.parameters.output is not Output.SCALE:
+            self._showModels()  # the geometry of the volume decides which ones are used
         geometry = estimate = estimateWarning = modelWarning = ""
         if not whyNotUpsamplable(volume):
             sequence, options = self.sequence, self.options
             # the frames of a sequence are very likely alike
             frames = sequence.GetNumberOfDataNodes() if sequence is not None else 1
-            geometry = describeGeometry(volume, options.slice_axis, options.scale)
-            estimate, estimateWarning = self.describeEstimate([volume] * frames)
-            messages = trainingMessages(volume, options.slice_axis, self.models.cards)
+            grid, reason = self._plan()
+            if not reason:
+                geometry = describeGeometry(volume, options)
+                estimate, estimateWarning = self.describeEstimate([volume] * frames)
+            isInPlane = grid is None or grid.scale is not None
+            cards = self.models.cards if isInPlane else ()
+            messages = trainingMessages(volume, options.slice_axis, cards)
             modelWarning = "\n".join(message.text for message in messages)
         self._ui.geometryLabel.text = geometry
         showText(self._ui.estimateLabel, estimate)
@@ -128,6 +147,37 @@ class UpsamplePanel(TaskPanel):
         """Release task and views; the panel is being deleted."""
         super().cleanup()
         self.beforeAfter.cleanup()
+
+    def _plan(self) -> tuple[OutputGrid | None, str]:
+        """Return the grid of the input volume, if one is requested, and why it is not possible."""
+        parameters = self.parameters
+        if parameters.output is Output.SCALE or whyNotUpsamplable(parameters.inputVolume):
+            return None, ""
+        try:
+            return outputGrid(parameters.inputVolume, self.output.options()), ""
+        except SuperResolutionError as error:
+            return None, str(error)
+
+    def _showModels(self):
+        """Show the methods that the output needs, with their cards."""
+        parameters, (grid, _reason) = self.parameters, self._plan()
+        scale = parameters.scale.value if grid is None else grid.scale or parameters.scale.value
+        self.models.show(scale, parameters.model, device_kind(parameters.device.value))
+        self.between.show(parameters.betweenSlices)
+        if parameters.output is Output.SCALE:
+            self.output.showMethods(True, False)
+            return
+        isInPlane = grid is not None and grid.scale is not None
+        isBetween = grid is None or grid.slices > sliceCount(
+            parameters.inputVolume, parameters.sliceAxis.value
+        )
+        self.output.showMethods(isInPlane, isBetween)
+        self.models.describe(
+            (
+                *(self.between.cards if isBetween else ()),
+                *(self.models.cards if isInPlane else ()),
+            )
+        )
 
     def _showSequence(self, sequence):
         """Show the check box for the frame of a sequence, and what the output will be."""
@@ -145,6 +195,9 @@ class UpsamplePanel(TaskPanel):
         # the text for no node stays: Slicer selects the first volume when it is changed
 
     def _whyNot(self) -> str:
+        _grid, reason = self._plan()
+        if reason:
+            return reason
         if self.sequence is not None:  # the output is a new sequence
             return ""
         output = self.parameters.outputVolume
@@ -153,6 +206,10 @@ class UpsamplePanel(TaskPanel):
     def _onModelChosen(self, name):
         if self.parameters is not None:
             self.parameters.model = name
+
+    def _onBetweenChosen(self, name):
+        if self.parameters is not None:
+            self.parameters.betweenSlices = name
 
     def _startTask(self, onProgress, onFinished):
         if self.sequence is not None:

@@ -198,7 +198,11 @@ def import_checkpoint(
 
 
 def _input(request: Request) -> Volume:
-    return Volume(read_array(request["input"]), np.array(request["ijkToRAS"], dtype=float))
+    return Volume(
+        read_array(request["input"]),
+        np.array(request["ijkToRAS"], dtype=float),
+        slice_thickness=request.get("sliceThickness"),
+    )
 
 
 def _to_dicts(messages: tuple[Message, ...] | list[Message]) -> list[dict[str, str]]:

@@ -3,15 +3,18 @@
 Arrays travel as .npy files.
 
 Requests, with their fields:
-    upsample  id options input ijkToRAS output [folder]    `UpsamplingOptions`; output: a file
-    compare   id options input ijkToRAS output [folder]    `ComparisonOptions`; output: a folder
+    upsample  id options input ijkToRAS output [folder] [sliceThickness]
+                                                           `UpsamplingOptions`; output: a file
+    compare   id options input ijkToRAS output [folder] [sliceThickness]
+                                                           `ComparisonOptions`; output: a folder
     install   id path                                      a model and its card
     import    id path name                                 a checkpoint, and a name for the model
     check     id name                                      a package of `packages.ALL`
     cancel    id                                           cancels a waiting or running job
     stop                                                   ends the worker after earlier jobs
 
-    `input` is an .npy file, `ijkToRAS` its matrix (4 rows of 4 numbers, mm). `folder`, if given,
+    `input` is an .npy file, `ijkToRAS` its matrix (4 rows of 4 numbers, mm). `sliceThickness`, if
+    given, is what its source states, mm. `folder`, if given,
     contains all files of the job. The worker deletes it if the application ends during the job.
 
 Events, with their fields:
@@ -116,6 +119,10 @@ def _is_coordinate(value: object) -> bool:
     return type(value) is float or (type(value) is int and abs(value) < 2**63)
 
 
+def _is_thickness(value: object) -> bool:
+    return value is None or (type(value) in (int, float) and _is_coordinate(value) and value > 0)  # type: ignore[operator]
+
+
 _Fields = dict[str, Callable[[object], bool]]
 _VOLUME_FIELDS: _Fields = {
     "id": _is_text,
@@ -124,6 +131,7 @@ _VOLUME_FIELDS: _Fields = {
     "output": _is_path,
     "folder": _is_folder,
     "ijkToRAS": _is_matrix,
+    "sliceThickness": _is_thickness,
 }
 JOBS: dict[str, _Fields] = {
     "upsample": _VOLUME_FIELDS,

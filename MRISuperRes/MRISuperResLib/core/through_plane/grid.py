@@ -52,14 +52,26 @@ class OutputGrid:
             SuperResolutionError: The grid is more than MAX_FACTOR times as fine as the input, has
                 no voxels, or the input has a single slice.
         """
-        axis = choose_slice_axis(volume.ijk_to_ras, options.slice_axis, volume.size)
-        given = np.array(volume.spacing)
+        return cls.plan(volume.ijk_to_ras, volume.size, options)
+
+    @classmethod
+    def plan(
+        cls, ijk_to_ras: np.ndarray, volume_size: Sequence[int], options: UpsamplingOptions
+    ) -> Self:
+        """Plan the grid for a volume of which only the place is known; see `of`.
+
+        Args:
+            ijk_to_ras: (4, 4) matrix of the input, mm.
+            volume_size: Voxel counts (ni, nj, nk) of the input.
+            options: Options with `isotropic` or `spacing`.
+        """
+        axis = choose_slice_axis(ijk_to_ras, options.slice_axis, volume_size)
+        given, size = geometry.spacing(ijk_to_ras), np.array(volume_size)
         in_plane = np.delete(given, axis.index)
         requested = np.array(options.spacing or 3 * (in_plane.min(),))
-        size = np.array(volume.size)
         count = np.maximum(1, np.rint(size * given / requested)).astype(int)
         factors = count / size
-        _check(factors, axis, volume)
+        _check(factors, axis, given, size)
         finest = float(np.delete(factors, axis.index).max())
         scale = next((s for s in SCALES if s >= finest), None) if finest > 1 else None
         ni, nj, nk = (int(side) for side in count)
@@ -67,7 +79,7 @@ class OutputGrid:
         return cls(
             axis,
             (ni, nj, nk),
-            geometry.upsampled_ijk_to_ras(volume.ijk_to_ras, factors),
+            geometry.upsampled_ijk_to_ras(ijk_to_ras, factors),
             scale,
             float(given[axis.index] / pixel),
         )
@@ -90,17 +102,17 @@ class OutputGrid:
         return i, j, k
 
 
-def _check(factors: np.ndarray, axis: SliceAxis, volume: Volume) -> None:
+def _check(factors: np.ndarray, axis: SliceAxis, spacing: np.ndarray, size: np.ndarray) -> None:
     """Refuse what cannot be upsampled."""
     if factors.max() > MAX_FACTOR:
-        smallest = np.array(volume.spacing) / MAX_FACTOR
+        smallest = spacing / MAX_FACTOR
         raise SuperResolutionError(
             f"The requested voxels are more than {MAX_FACTOR} times smaller than those of the "
-            f"volume, which measure {_text(volume.spacing)} mm. Choose a spacing of at least "
+            f"volume, which measure {_text(spacing)} mm. Choose a spacing of at least "
             f"{_text(smallest)} mm.",
             "settings",
         )
-    if factors[axis.index] > 1 and volume.size[axis.index] == 1:
+    if factors[axis.index] > 1 and size[axis.index] == 1:
         raise SuperResolutionError(
             "The volume has a single slice, so that nothing is known between slices. Choose the "
             "scale 2, 4 or 8, which upsamples in-plane.",

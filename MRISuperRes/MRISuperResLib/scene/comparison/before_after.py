@@ -12,15 +12,20 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ...core.geometry import VOXEL_AXES, SliceAxis, upsampled_ijk_to_ras
+from ...core.geometry import VOXEL_AXES, SliceAxis, choose_slice_axis, upsampled_ijk_to_ras
 from ...core.masking import fill_values, missing_voxels
-from ...core.resampling import inconsistency_map, repeat
+from ...core.options import SCALES
+from ...core.resampling import inconsistency_map
+from ...core.slice_profile import slice_centers, thick_slices
 from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, ijkToRAS, removeNode
+from ..output_names import outputKind
 from ..sequences import sequenceOf, shownVolume
 from .maps import addMap, brightestOf, differenceSteps, fillColors
 
 DEGRADATION = "bicubic"
 """Degradation of the output for the map, as in back-projection."""
+REFORMATS = ("coronal", "sagittal", "axial")
+"""Planes in which an output is shown that is finer between slices, the first ones preferred."""
 MIN_BRIGHTEST = 1.0
 """Smallest inconsistency, in percent, that gets the brightest color: rounding stays dark."""
 
@@ -32,16 +37,21 @@ class UpsampledPair:
     Attributes:
         inputId, outputId: IDs of the volume nodes; of a sequence, those that show its frames.
         model: Name of the model.
-        scale: Upsampling factor.
+        kind: What was requested: "×2", "isotropic" or "0.5 mm".
         axis: Slice direction.
+        factors: Voxels of the output per voxel of the input along i, j and k.
+        coverage: Slice thickness, as a part of the slice spacing; None if the output is no finer
+            than the input between slices.
         intensityRange: (low, high) of the intensities that the run normalized to 0 and 1.
     """
 
     inputId: str
     outputId: str
     model: str
-    scale: int
+    kind: str
     axis: SliceAxis
+    factors: tuple[float, ...]
+    coverage: float | None
     intensityRange: tuple[float, float]
 
     @classmethod
@@ -60,12 +70,17 @@ class UpsampledPair:
         try:
             values = json.loads(record)
             slices, intensity = values["slices"], values["intensity"]
+            axis = SliceAxis(VOXEL_AXES.index(slices["axis"]), slices["plane"], slices["reason"])
+            isGrid = "factors" in values
+            thickness = values.get("slice_thickness")
             pair = cls(
                 inputVolume.GetID(),
                 output.GetID(),
                 values["model"]["name"],
-                values["scale"],
-                SliceAxis(VOXEL_AXES.index(slices["axis"]), slices["plane"], slices["reason"]),
+                outputKind(values) if isGrid else "×{}".format(values["scale"]),
+                axis,
+                tuple(values["factors"]) if isGrid else axis.factors(values["scale"]),
+                thickness / values["input"]["spacing"][axis.index] if thickness else None,
                 (intensity["low"], intensity["high"]),
             )
         except (KeyError, TypeError, ValueError):  # of another version
@@ -103,11 +118,34 @@ class UpsampledPair:
         """True while both volumes exist and the output is on the upsampled grid of the input."""
         if not all(map(_hasVoxels, (self.input, self.output))):
             return False
-        factors = self.axis.factors(self.scale)
-        size = np.multiply(self.input.GetImageData().GetDimensions(), factors)
-        expected = upsampled_ijk_to_ras(ijkToRAS(self.input), factors)
+        size = np.multiply(self.input.GetImageData().GetDimensions(), self.factors).round()
+        expected = upsampled_ijk_to_ras(ijkToRAS(self.input), self.factors)
         return np.array_equal(self.output.GetImageData().GetDimensions(), size) and np.allclose(
             ijkToRAS(self.output), expected, rtol=1e-5, atol=1e-4
+        )
+
+    @property
+    def viewAxis(self) -> SliceAxis:
+        """Voxel axis of the slices to show: reformats if the output is finer between slices."""
+        if self.coverage is None:
+            return self.axis
+        matrix = ijkToRAS(self.input)
+        reformats = [
+            choose_slice_axis(matrix, name) for name in VOXEL_AXES if name != self.axis.name
+        ]
+        return min(reformats, key=lambda axis: REFORMATS.index(axis.plane))
+
+    @property
+    def whyNoMap(self) -> str:
+        """One sentence about why there is no consistency map; empty if there can be one."""
+        inPlane = np.delete(self.factors, self.axis.index)
+        if self.coverage is None and inPlane[0] == inPlane[1] and inPlane[0] in SCALES:
+            return ""
+        if self.coverage is not None and (inPlane == 1).all():
+            return ""
+        return _(
+            "There is no consistency map for these voxels. "
+            "It needs ×2, ×4 or ×8, or in-plane voxels like those of the input."
         )
 
 
@@ -137,17 +175,18 @@ class ConsistencyMap:
     def steps(self) -> Iterator[None]:
         """Compute the map in short steps, so that the application can respond.
 
-        There is none if a volume was deleted, or if either has another voxel grid now.
+        There is none if a volume was deleted, or if either has another voxel grid now; see also
+        `UpsampledPair.whyNoMap`.
         """
         pair = self._pair
         inputVolume, output = pair.input, pair.output
-        if not pair.isAligned:
+        if not pair.isAligned or pair.whyNoMap:
             return
         array, low = slicer.util.arrayFromVolume(output), slicer.util.arrayFromVolume(inputVolume)
         fills = fill_values(low[np.isfinite(low)] if low.dtype.kind == "f" else low)
         yield
         compute = partial(_percentage, pair=pair, fills=fills)
-        difference = yield from differenceSteps(compute, array, low, pair.axis)
+        difference = yield from differenceSteps(compute, array, low, pair.viewAxis)
         yield
         if (pair.input, pair.output) != (inputVolume, output):
             return
@@ -191,11 +230,25 @@ def _percentage(output, low, pair, fills):
     """
     missing, dark = missing_voxels(low, fills=fills), pair.intensityRange[0]
     if missing is not None:
-        upsampled = repeat(missing, pair.axis.factors(pair.scale)[::-1])
-        output, low = np.where(upsampled, dark, output), np.where(missing, dark, low)
-    difference = inconsistency_map(output, low, pair.axis, pair.scale, DEGRADATION)
+        output = np.where(_repeated(missing, output.shape), dark, output)
+        low = np.where(missing, dark, low)
+    if pair.coverage is None:
+        scale = max(round(factor) for factor in pair.factors)
+        difference = inconsistency_map(output, low, pair.axis, scale, DEGRADATION)
+    else:
+        thick = thick_slices(output, pair.axis, low.shape[pair.axis.numpy_axis], pair.coverage)
+        difference = np.abs(thick - low.astype(np.float32))
     if missing is not None:
         difference[missing] = 0
     width = pair.intensityRange[1] - pair.intensityRange[0]
     difference *= 100 / (width or 1)
     return difference
+
+
+def _repeated(voxels, shape):
+    """Return the voxels that contain the centers of a grid of another shape (k, j, i)."""
+    containing = (
+        np.floor(slice_centers(size, count) + 0.5).astype(int)
+        for size, count in zip(voxels.shape, shape)
+    )
+    return voxels[np.ix_(*containing)]
