@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .api import audit, compare, list_models, load_model, upsample, upsample_labels
+    from .api import list_models, load_model, upsample, upsample_labels
+    from .api_comparison import audit, compare
     from .core.audit.findings import AuditReport
     from .core.comparison.results import Comparison
     from .core.errors import Cancelled, SuperResolutionError
@@ -64,8 +65,8 @@ _MODULES = {
     "SuperResolutionError": "core.errors",
     "UpsamplingOptions": "core.options",
     "Volume": "core.volume",
-    "audit": "api",
-    "compare": "api",
+    "audit": "api_comparison",
+    "compare": "api_comparison",
     "list_models": "api",
     "load_model": "api",
     "upsample": "api",

@@ -1,31 +1,20 @@
-"""Public Python API: upsample, compare and audit volumes; list and load models."""
+"""Public Python API: upsample volumes and label maps; list and load models."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from .core.labels import upsample_labels as labels_like
-from .core.messages import Message
-from .core.methods.registry import MethodRegistry, default_comparison_methods
+from .core.methods.registry import MethodRegistry
 from .core.models.card import ModelCard
 from .core.models.store import ModelStore
-from .core.options import (
-    AUDITED_SLICES,
-    DEFAULT_SCALE,
-    ComparisonOptions,
-    UpsamplingOptions,
-)
+from .core.options import UpsamplingOptions
 from .core.progress import CancelCheck, ProgressCallback
 from .core.upsampling import upsample_frames, upsample_volume
 from .core.volume import Frames, Volume
-from .sources import frames_of, mask_of, sources_of, volume_of
+from .sources import frames_of, mask_of, volume_of
 
 if TYPE_CHECKING:
-    from .core.audit.findings import AuditReport, Findings
-    from .core.comparison.results import Comparison
     from .core.methods.interpolation import Method
     from .sources import Mask, Source
 
@@ -35,6 +24,10 @@ class _Options(TypedDict, total=False):
 
     scale: int | None
     model: str | None
+    isotropic: bool
+    spacing: tuple[float, float, float] | None
+    between_slices: str | None
+    slice_thickness: float | None
     slice_axis: str
     device: str
     precision: str
@@ -61,6 +54,10 @@ def upsample(
     *,
     scale: int | None = None,
     model: str | None = None,
+    isotropic: bool = False,
+    spacing: tuple[float, float, float] | None = None,
+    between_slices: str | None = None,
+    slice_thickness: float | None = None,
     slice_axis: str = "auto",
     device: str = "auto",
     precision: str = "auto",
@@ -74,7 +71,7 @@ def upsample(
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
 ) -> Volume | Frames:
-    """Upsample a volume in-plane.
+    """Upsample a volume in-plane, or to isotropic voxels or a requested spacing.
 
     Args:
         source: Path of a file or DICOM folder, Volume, SimpleITK image, or (array, ijk_to_ras)
@@ -82,6 +79,14 @@ def upsample(
         scale: Upsampling factor 2, 4 or 8. None: the model's own, or 2 without a model.
         model: Name of a model or method, such as "fast-x2-psnr", "bicubic", "fast-x2@0.5" (blend)
             or "bicubic+bp" (back-projected). None: the default model of the scale.
+        isotropic: Upsample between slices, to isotropic voxels as large as the pixels of a slice.
+            Excludes `scale` and `spacing`.
+        spacing: Voxel size (si, sj, sk) of the output, mm. The model upsamples in-plane if the
+            output is finer there. Excludes `scale` and `isotropic`.
+        between_slices: With `isotropic` or `spacing`: a model between slices, "linear", "bspline"
+            or "fourier". None: the installed model.
+        slice_thickness: With `isotropic` or `spacing`: slice thickness, mm. None: that of the file,
+            else the slice spacing.
         slice_axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto" (half precision on GPUs made for it), "float32" or "half".
@@ -105,7 +110,18 @@ def upsample(
         Cancelled: `is_cancelled` returned True.
     """
     options = UpsamplingOptions(
-        model, scale, slice_axis, device, precision, batch_size, ensemble, clip=clip
+        model,
+        scale,
+        slice_axis,
+        device,
+        precision,
+        batch_size,
+        ensemble,
+        clip=clip,
+        isotropic=isotropic,
+        spacing=spacing,
+        between_slices=between_slices,
+        slice_thickness=slice_thickness,
     )
     if frames is None:
         volume = volume_of(source, frame, series)
@@ -144,156 +160,6 @@ def upsample_labels(
         SuperResolutionError: The source is no label map, or does not lie on the grid of the input.
     """
     return labels_like(volume_of(labels, labels=True), like, interpolation)
-
-
-def compare(
-    source: Source,
-    methods: Sequence[str] | None = None,
-    *,
-    scale: int = DEFAULT_SCALE,
-    reference: bool = True,
-    slice_axis: str = "auto",
-    device: str = "auto",
-    precision: str = "auto",
-    degradation: str = "bicubic",
-    noise: float = 0.0,
-    seed: int = 0,
-    perceptual: str = "none",
-    frame: int | None = None,
-    series: str | None = None,
-    on_progress: ProgressCallback | None = None,
-    is_cancelled: CancelCheck | None = None,
-) -> Comparison:
-    """Compare methods on a volume.
-
-    Args:
-        source: See `upsample`.
-        methods: Two to eight method names. None: interpolations, back-projected bicubic, and the
-            installed models of the scale.
-        scale: Upsampling factor 2, 4 or 8.
-        reference: True: the volume is the reference; it is degraded and restored by every method.
-            False: the volume itself is upsampled, and only its data consistency is measured.
-        slice_axis: See `upsample`.
-        device: See `upsample`.
-        precision: See `upsample`.
-        degradation: "bicubic" or "kspace".
-        noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
-        seed: Seed of the noise.
-        perceptual: No-reference metric: "none", "niqe" or "pi"; the latter two need pyiqa.
-        frame: See `upsample`.
-        series: See `upsample`.
-        on_progress: See `upsample`.
-        is_cancelled: See `upsample`.
-
-    Returns:
-        Outputs, scores and synthetic lesions of all methods; `to_csv(path)` writes the scores.
-
-    Raises:
-        SuperResolutionError: An error that the user can fix.
-        Cancelled: `is_cancelled` returned True.
-    """
-    # imported here because scipy loads slowly
-    from .core.comparison.compare import compare_methods
-
-    registry = MethodRegistry()
-    names = methods if methods is not None else default_comparison_methods(scale, registry.store)
-    options = ComparisonOptions(
-        tuple(names),
-        scale,
-        reference,
-        slice_axis,
-        device,
-        precision,
-        degradation,
-        noise,
-        seed,
-        perceptual,
-    )
-    return compare_methods(
-        volume_of(source, frame, series),
-        options,
-        registry=registry,
-        on_progress=on_progress,
-        is_cancelled=is_cancelled,
-    )
-
-
-def audit(
-    sources: Source | Iterable[Source],
-    models: Sequence[str],
-    *,
-    scale: int | None = None,
-    slice_axis: str = "auto",
-    device: str = "auto",
-    precision: str = "float32",
-    degradation: str = "bicubic",
-    noise: float = 0.0,
-    seed: int = 0,
-    slices: int | None = AUDITED_SLICES,
-    on_progress: ProgressCallback | None = None,
-    is_cancelled: CancelCheck | None = None,
-) -> AuditReport:
-    """Measure hallucinated, lost and inconsistent detail of models.
-
-    Args:
-        sources: One reference volume or a list of them, see `upsample`. A tuple is always one
-            volume, (array, ijk_to_ras). Of a 4D file, the first frame is audited.
-        models: Names of models or methods.
-        scale: Upsampling factor. None: every model at its own.
-        slice_axis: See `upsample`.
-        device: See `upsample`.
-        precision: See `upsample`; float32 by default, so that figures do not depend on the device.
-        degradation: "bicubic" or "kspace".
-        noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
-        seed: Seed of the noise, the choice of slices and the positions of synthetic lesions.
-        slices: Slices per volume; None: all.
-        on_progress: Called with the progress of every volume and scale in turn.
-        is_cancelled: See `upsample`.
-
-    Returns:
-        Findings per scale, volume and method; `to_csv(path)` writes them.
-
-    Raises:
-        SuperResolutionError: An error that the user can fix.
-        Cancelled: `is_cancelled` returned True.
-    """
-    # imported here because scipy loads slowly
-    from .core.audit.audit import audit_tasks, audit_volume
-    from .core.audit.findings import AuditReport
-
-    registry = MethodRegistry()
-    tasks = audit_tasks(
-        models,
-        scale,
-        registry,
-        slice_axis=slice_axis,
-        device=device,
-        precision=precision,
-        degradation=degradation,
-        noise=noise,
-        seed=seed,
-        slices=slices,
-    )
-    findings: dict[int, dict[str, dict[str, Findings]]] = {options.scale: {} for options in tasks}
-    messages: list[Message] = []
-    for number, source in enumerate(sources_of(sources), 1):
-        volume = volume_of(source, first=True)
-        name = Path(source).name if isinstance(source, (str, os.PathLike)) else f"volume {number}"
-        if any(name in volumes for volumes in findings.values()):
-            name = f"{name} ({number})"
-        for options in tasks:
-            result = audit_volume(
-                volume,
-                options,
-                registry=registry,
-                on_progress=on_progress,
-                is_cancelled=is_cancelled,
-            )
-            findings[options.scale][name] = {
-                method: found.findings for method, found in result.methods.items()
-            }
-            messages += result.messages
-    return AuditReport(findings, tuple(messages))
 
 
 def list_models(scale: int | None = None) -> list[ModelCard]:

@@ -456,7 +456,7 @@ class FailureTest(CommandLineTest):
         self.assertEqual((code, out), (1, ""))
         self.assertRegex(
             err,
-            r"^error: Internal error \(ZeroDivisionError\)\. "
+            r"^note: Output.*\nerror: Internal error \(ZeroDivisionError\)\. "
             r"Please report it and attach .*[.]log[.]\n$",
         )
         self.assertNotIn("Traceback", err)

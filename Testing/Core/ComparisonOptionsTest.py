@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.options import MethodName
+from MRISuperResLib.core.method_name import MethodName
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -162,7 +162,9 @@ class BetweenSlicesTest(MadeModels):
 
     def by_hand(self, image):
         """The eight results (k, j, i) of a normalized image whose slices are 4 pixels apart."""
-        method = self.registry.between_slices(UpsamplingOptions(between_slices="tiny-between"))
+        method = self.registry.between_slices(
+            UpsamplingOptions(isotropic=True, between_slices="tiny-between")
+        )
         count = 4 * len(image)
         for order in ((1, 0, 2), (2, 0, 1)):
             for down, right in FLIPS:

@@ -21,7 +21,7 @@ MISTAKES = {
 IMPORTS = """\
 import MRISuperResLib as sr
 from MRISuperResLib.core import geometry
-from MRISuperResLib.core.options import MethodName
+from MRISuperResLib.core.method_name import MethodName
 from MRISuperResLib.core.options import UpsamplingOptions
 """
 

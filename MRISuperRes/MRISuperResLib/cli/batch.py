@@ -11,8 +11,9 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core.comparison.scores import csv_text
 from ..core.errors import Cancelled, SuperResolutionError
@@ -22,9 +23,8 @@ from ..core.io.checks import ChoiceError
 from ..core.io.discovery import FoundVolume, find_volumes
 from ..core.io.formats import strip_extension
 from ..core.messages import Message, info, warning
-from ..core.methods.interpolation import Method
 from ..core.methods.registry import MethodRegistry
-from ..core.options import UpsamplingOptions
+from ..core.options import SCALES, UpsamplingOptions
 from ..core.progress import CancelCheck
 from ..core.provenance import model_record, output_record, read_provenance
 from .console import Console
@@ -45,18 +45,19 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     """
     options = options_of(arguments)
     registry = MethodRegistry()
-    method = registry.get(options)  # fails early, before any volume is read
+    registry.load(options)  # fails early, before any volume is read
     study = BidsStudy(arguments.inputs, arguments.out) if arguments.bids else None
     if study is None and arguments.out is None:
         raise SuperResolutionError("Give the output folder with --out.", "settings")
     out = Path(os.path.abspath(arguments.out)) if study is None else study.out
     as_dicom = arguments.format == DICOM
-    suffix = f"_x{method.scale}" + ("" if as_dicom else f".{arguments.format}")
+    resolution = resolution_of(options, registry)
+    suffix = f"_{resolution}" + ("" if as_dicom else f".{arguments.format}")
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if study is None:
         planned, left_out = plan(arguments.inputs, out, suffix)
     else:
-        planned, left_out = study.plan(method.scale, arguments.format)
+        planned, left_out = study.plan(resolution, arguments.format)
         study.write_description()
     share = planned[rank::processes]
     if not share:  # more processes than volumes
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     def upsample(source: FoundVolume, target: Path) -> tuple[str, str]:
         """Return the status and the warnings."""
         metadata = {} if study is None else study.metadata(source.path)
-        if _is_up_to_date(source.path, target, options, method):
+        if _is_up_to_date(source.path, target, options, registry):
             if study is not None:
                 study.write_sidecars(source.path, target, metadata)
             return UP_TO_DATE, ""
@@ -239,19 +240,44 @@ def _lines(path: Path) -> list[str]:
         ) from error
 
 
-def _is_up_to_date(source: Path, target: Path, options: UpsamplingOptions, method: Method) -> bool:
-    """Return True if a complete output is newer than its input, and of this model and options."""
+def resolution_of(options: UpsamplingOptions, registry: MethodRegistry) -> str:
+    """Return the part of output names that tells the resolution: "x2", "isotropic", "1x1x1mm"."""
+    if options.spacing is not None:
+        return "x".join(f"{side:.6g}" for side in options.spacing) + "mm"
+    return "isotropic" if options.isotropic else f"x{registry.get(options).scale}"
+
+
+def _is_up_to_date(
+    source: Path, target: Path, options: UpsamplingOptions, registry: MethodRegistry
+) -> bool:
+    """Return True if a complete output is newer than its input, and of these models and options."""
     record = read_provenance(target)
     try:
         return (
             record is not None
             and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
-            and record.get("model") == model_record(method)
             and record.get("options") == options.to_dict()
+            and _are_current(record, options, registry)
             and record.get("output") == output_record(target)
         )
     except OSError:
         return False
+
+
+def _are_current(
+    record: Mapping[str, Any], options: UpsamplingOptions, registry: MethodRegistry
+) -> bool:
+    """Return True if the models of an output are those that the options choose now."""
+    if not options.has_output_grid:
+        return record.get("model") == model_record(registry.get(options))
+    scale = record.get("scale")
+    current = {}
+    if "slice_thickness" in record:
+        current["model"] = model_record(registry.between_slices(options))
+    if scale in SCALES:
+        key = "in_plane_model" if current else "model"
+        current[key] = model_record(registry.get(options.in_plane(scale)))
+    return all(record.get(key) == model for key, model in current.items())
 
 
 @contextlib.contextmanager

@@ -27,8 +27,8 @@ from ..core.options import FLOOR, ComparisonOptions
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.resampling import INTERPOLATIONS, difference_map
 from ..core.volume import Volume
+from .arguments import comparison_values
 from .console import WIDTH, Console, format_columns
-from .parser import comparison_values
 
 TITLES = {"image": "WHOLE IMAGE", "foreground": "FOREGROUND", "": "NO REFERENCE"}
 """Headings of the tables, by the region of their metrics."""

@@ -3,8 +3,8 @@
 PROGRAM = "mrisuperres"
 
 DESCRIPTION = """\
-Super-resolution of MRI volumes, slice by slice. The output occupies exactly the space of the
-input, with smaller voxels. It is synthetic, not for diagnosis."""
+Super-resolution of MRI volumes, in-plane and between slices. The output occupies exactly the
+space of the input, with smaller voxels. It is synthetic, not for diagnosis."""
 
 EXAMPLES = f"""\
 examples:
@@ -28,6 +28,7 @@ examples:
   {PROGRAM} upsample in.nii.gz out.nii.gz                  default model, ×2 in-plane
   {PROGRAM} upsample in.nii.gz out.nrrd --scale 4          ×4
   {PROGRAM} upsample in.nii.gz out.nrrd --model bicubic    interpolation, without PyTorch
+  {PROGRAM} upsample in.nii.gz out.nii.gz --isotropic      isotropic voxels
   {PROGRAM} upsample fmri.nii.gz out.nii.gz                all frames of a 4D file
   {PROGRAM} upsample fmri.nii.gz out.nii.gz --frame 0      its first frame
   {PROGRAM} upsample DICOM_DIR OUT_DIR --dicom             derived series of the same study"""

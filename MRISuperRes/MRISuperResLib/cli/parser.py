@@ -8,19 +8,21 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..core.errors import SuperResolutionError
-from ..core.geometry import SLICE_AXES
 from ..core.io.formats import OUTPUT_EXTENSIONS
 from ..core.labels import LABEL_INTERPOLATIONS
-from ..core.options import (
-    AUDITED_SLICES,
-    CLIPS,
-    DEFAULT_SCALE,
-    PERCEPTUAL_METRICS,
-    PRECISIONS,
-    SCALES,
-)
-from ..core.resampling import DEGRADATIONS
+from ..core.options import AUDITED_SLICES, DEFAULT_SCALE, SCALES
 from . import help_texts
+from .arguments import (
+    add_comparison_options,
+    add_degradation,
+    add_input_options,
+    add_model_options,
+    add_place,
+    add_run_options,
+    count_or_all,
+    split_names,
+    voxel,
+)
 from .models import add_models_arguments
 
 DICOM = "dicom"
@@ -82,7 +84,7 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="the file to write; replaced only when the new one is complete",
     )
-    _add_model_options(parser)
+    add_model_options(parser)
     parser.add_argument(
         "--mask",
         metavar="FILE",
@@ -107,8 +109,8 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write a derived DICOM series of the same patient and study into the folder OUT",
     )
-    _add_run_options(parser)
-    _add_input_options(parser).add_argument("--frames", choices=("all",), help="all (default)")
+    add_run_options(parser)
+    add_input_options(parser).add_argument("--frames", choices=("all",), help="all (default)")
     parser.set_defaults(command="upsample")
 
 
@@ -126,7 +128,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         help="IN is a BIDS dataset: its raw anat, func and dwi images become a derivative dataset "
         "(default of --out: IN/derivatives/mrisuperres)",
     )
-    _add_model_options(parser)
+    add_model_options(parser)
     parser.add_argument(
         "--format",
         choices=(*(extension[1:] for extension in OUTPUT_EXTENSIONS), DICOM),
@@ -134,7 +136,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         help="output format; dicom: a folder with a derived series per DICOM input "
         "(default: %(default)s)",
     )
-    _add_run_options(parser)
+    add_run_options(parser)
     parser.set_defaults(command="batch")
 
 
@@ -175,12 +177,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--maps", action="store_true", help="also write difference maps")
     parser.add_argument(
         "--zoom",
-        type=_voxel,
+        type=voxel,
         metavar="I,J,K",
         help="center voxel of the zoomed area; default: where the methods differ most",
     )
     add_comparison_options(parser)
-    _add_input_options(parser)
+    add_input_options(parser)
     parser.set_defaults(command="compare")
 
 
@@ -202,7 +204,7 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--slices",
-        type=_count_or_all,
+        type=count_or_all,
         default=AUDITED_SLICES,
         metavar="N",
         help="slices per volume, chosen by the seed, or all (default: %(default)s)",
@@ -212,136 +214,6 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
         metavar="ANATOMY",
         help="also write the figures into the cards of these user models, for example brain",
     )
-    _add_degradation(parser)
-    _add_place(parser)
+    add_degradation(parser)
+    add_place(parser)
     parser.set_defaults(command="audit")
-
-
-def add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for degradation, perceptual metric, slice axis, device and precision."""
-    _add_degradation(parser)
-    parser.add_argument(
-        "--perceptual",
-        choices=PERCEPTUAL_METRICS,
-        default="none",
-        metavar="NAME",
-        help="no-reference metric on some slices: niqe or pi (needs pyiqa and its files; "
-        "default: none)",
-    )
-    _add_run_options(parser)
-
-
-def comparison_values(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what `add_comparison_options` parsed, as arguments of ComparisonOptions."""
-    names = ("slice_axis", "device", "precision", "degradation", "noise", "seed", "perceptual")
-    return {name: getattr(arguments, name) for name in names}
-
-
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        help="a model (see models list), PAIR@ALPHA for the blend of a pair, nearest, bilinear or "
-        "bicubic; +bp adds back-projection; default: the default model of the scale",
-    )
-    parser.add_argument(
-        "--scale",
-        type=int,
-        choices=SCALES,
-        metavar="N",
-        help="2, 4 or 8; default: the model's, or 2",
-    )
-    parser.add_argument(
-        "--clip",
-        choices=CLIPS,
-        default="none",
-        metavar="RANGE",
-        help="input: keep the output within the range of the input; none (default)",
-    )
-    parser.add_argument(
-        "--ensemble",
-        action="store_true",
-        help="average a network's results for 8 flips and turns: more accurate, 8 times the time",
-    )
-
-
-def _add_degradation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--degradation",
-        choices=DEGRADATIONS,
-        default="bicubic",
-        metavar="KIND",
-        help="degradation of the reference: bicubic or kspace (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--noise",
-        type=float,
-        default=0.0,
-        metavar="P",
-        help="Rician noise added to the degraded volume: standard deviation in %% of the "
-        "intensity range, 0 to 20 (default: 0)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
-    )
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    _add_place(parser)
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        metavar="TYPE",
-        help="auto, float32 or half; auto: half precision on GPUs made for it, else float32 "
-        "(default: %(default)s)",
-    )
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--slice-axis",
-        choices=SLICE_AXES,
-        default="auto",
-        metavar="AXIS",
-        help="slice direction: axial, sagittal, coronal, i, j, k, or auto: a single slice, the "
-        "acquired slices if they are thick, else axial (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--device",
-        default="auto",
-        metavar="DEVICE",
-        help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)",
-    )
-
-
-def _add_input_options(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
-    parser.add_argument("--series", metavar="UID", help="series of a DICOM folder")
-    frames = parser.add_mutually_exclusive_group()
-    frames.add_argument("--frame", type=int, metavar="N", help="a frame of a 4D input, from 0")
-    return frames
-
-
-def split_names(text: str) -> list[str]:
-    """Split a comma-separated list of names."""
-    return [name.strip() for name in text.split(",")]
-
-
-def _count_or_all(text: str) -> int | None:
-    if text == "all":
-        return None
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"“{text}” is not a number of slices: give a whole number of at least 1, or all"
-    )
-
-
-def _voxel(text: str) -> tuple[int, int, int]:
-    try:
-        i, j, k = map(int, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"“{text}” is not a voxel: give I,J,K, three whole numbers counted from 0"
-        ) from None
-    return i, j, k

@@ -20,13 +20,17 @@ from ..core.io.formats import (
 from ..core.labels import check_grid_of_labels, check_labels, upsample_labels
 from ..core.methods.registry import MethodRegistry
 from ..core.options import UpsamplingOptions
+from ..core.output_plan import OutputPlan
 from ..core.progress import CancelCheck, format_elapsed
+from ..core.provenance import describe_methods
 from ..core.upsampling import upsample_frames
 from ..core.volume import Frames, Volume
 from .console import Console
 
 MAX_PACKED = 1000
 """Largest factor by which compression makes voxels smaller (deflate: 1032)."""
+PLANNED = "output-grid"
+"""Code of the message about the output, which is shown before the work."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     registry = MethodRegistry()
     labels = _read_labels(arguments)
     with claim(arguments.output):
-        method = registry.get(options)
+        registry.load(options)
         volume = upsample_file(
             arguments.input,
             output,
@@ -83,12 +87,13 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
             upsampled = upsample_labels(labels, volume, arguments.label_interpolation)
             write_volume(arguments.labels[1], upsampled)
     size = "×".join(map(str, volume.size))
-    count = (volume.provenance or {}).get("frames", 1)
+    record = volume.provenance or {}
+    count = record.get("frames", 1)
     frames = f", {count} frames" if count > 1 else ""
     spacing = "×".join(f"{side:.4g}" for side in volume.spacing)
     return (
         f"Done in {format_elapsed(time.monotonic() - start)}: {arguments.output}, {size} voxels "
-        f"of {spacing} mm{frames} ({volume.array.dtype.name}), {method.name} ×{method.scale}"
+        f"of {spacing} mm{frames} ({volume.array.dtype.name}), {describe_methods(record)}"
         + (f"; labels: {arguments.labels[1]}" if labels is not None else "")
     )
 
@@ -122,6 +127,10 @@ def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
         precision=arguments.precision,
         clip=arguments.clip,
         ensemble=arguments.ensemble,
+        isotropic=arguments.isotropic,
+        spacing=arguments.spacing,
+        between_slices=arguments.between_slices,
+        slice_thickness=arguments.slice_thickness,
     )
 
 
@@ -193,7 +202,11 @@ def upsample_file(
         if mask is not None:
             record["mask"] |= {"file": Path(mask).name}
         known = {message.text for message in shown}
-        new = [message for message in result.messages if message.text not in known]
+        new = [
+            message
+            for message in result.messages
+            if message.text not in known and message.code != PLANNED
+        ]
         if written:
             new = [message for message in new if message.is_warning]
         console.messages(new)
@@ -208,9 +221,10 @@ def upsample_file(
             check_grid_of_labels(labels, first)
         shown = list(first.messages)
         console.messages(shown)  # before the work, as some advise against it
-        voxels = first.array.nbytes * len(frames)
+        plan = OutputPlan.of(first, options, registry, len(frames))
         del first  # one frame at a time is in memory
-        output.check_space(voxels * registry.get(options).scale ** 2)
+        output.check_space(plan.output_bytes)
+        console.messages([plan.message()])
         upsampled = upsample_frames(
             frames,
             options,

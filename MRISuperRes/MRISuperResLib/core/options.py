@@ -1,4 +1,4 @@
-"""Options of upsampling, comparison and audit, and the method names in them.
+"""Options of upsampling, comparison and audit.
 
 Panel, Python console, command line and API share them.
 """
@@ -6,11 +6,12 @@ Panel, Python console, command line and API share them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from .geometry import SLICE_AXES
 from .intensity import MAX_EXACT
+from .method_name import MethodName
 from .resampling import DEGRADATIONS
 from .slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from .validation import (
@@ -42,55 +43,6 @@ BASELINES = ("bicubic", FLOOR)
 MAX_THICKNESS = 3
 """Largest slice thickness, as a multiple of the slice spacing."""
 AUDITED_SLICES = 20
-METHOD_NAME = re.compile(
-    r"(?P<base>[A-Za-z0-9][A-Za-z0-9._-]*)(@(?P<alpha>[0-9]*\.?[0-9]+))?(?P<back_projected>\+bp)?"
-)
-"""Grammar of method names: NAME[@ALPHA][+bp]."""
-
-
-@dataclass(frozen=True)
-class MethodName:
-    """The name of a method, parsed once.
-
-    Attributes:
-        base: An interpolation, a model, or a pair of models if alpha is given.
-        alpha: Blend of a pair, from 0 (weights of the PSNR model) to 1 (weights of the GAN model);
-            None: no blend.
-        back_projected: True if the result is back-projected to be consistent with the input.
-    """
-
-    base: str
-    alpha: float | None = None
-    back_projected: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse a name such as "fast-x2@0.5+bp".
-
-        Raises:
-            SuperResolutionError: The text is not a method name (kind "settings").
-        """
-        match = METHOD_NAME.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            raise invalid(
-                f"“{text}” is not a method name. Use NAME, PAIR@ALPHA, NAME+bp or PAIR@ALPHA+bp, "
-                "for example bicubic+bp."
-            )
-        alpha = None if match["alpha"] is None else float(match["alpha"])
-        if alpha is not None and alpha > 1:
-            raise invalid(
-                f"The blend of “{text}” must be between 0 (PSNR model) and 1 (GAN model)."
-            )
-        return cls(match["base"], alpha, match["back_projected"] is not None)
-
-    @property
-    def without_back_projection(self) -> str:
-        """The name of the method that is back-projected."""
-        return str(MethodName(self.base, self.alpha))
-
-    def __str__(self) -> str:
-        alpha = "" if self.alpha is None else f"@{self.alpha:g}"
-        return self.base + alpha + ("+bp" if self.back_projected else "")
 
 
 def _model_name() -> Rule:
@@ -150,6 +102,13 @@ class UpsamplingOptions(Validated):
             so that several volumes can share them. None: percentiles of the volume.
         clip: "input" limits the output to the range of the input's intensities; "none" keeps what
             the method computes.
+        isotropic: Upsample between slices too, to isotropic voxels as large as the smaller side of
+            a pixel. Excludes `scale` and `spacing`.
+        spacing: Voxel size (si, sj, sk) of the output, mm. Excludes `scale` and `isotropic`.
+        between_slices: Method between slices: a model, "linear", "bspline" or "fourier". None: the
+            installed model. Only for isotropic outputs and spacings.
+        slice_thickness: Slice thickness, mm. None: that of the file, else the slice spacing. Only
+            for isotropic outputs and spacings.
         adapt: Steps in which the network between slices is fine-tuned on the volume's own slices
             before it upsamples them; 0: no adaptation.
         seed: Seed of the adaptation.
@@ -183,6 +142,13 @@ class UpsamplingOptions(Validated):
             object.__setattr__(self, "ensemble", True)
         if sum((self.scale is not None, self.isotropic, self.spacing is not None)) > 1:
             raise invalid("Choose one output: a scale, isotropic, or a spacing.")
+        if not self.has_output_grid:
+            for name in ("between_slices", "slice_thickness"):
+                if getattr(self, name) is not None:
+                    raise invalid(
+                        f"“{name}” applies to upsampling between slices. Choose an isotropic "
+                        "output or a spacing as well, or leave it out."
+                    )
         if self.adapt and not self.has_output_grid:
             raise invalid(
                 "Adaptation improves the network between slices: choose an isotropic output or a "
@@ -198,6 +164,23 @@ class UpsamplingOptions(Validated):
     def has_output_grid(self) -> bool:
         """True if the output has a requested spacing instead of a scale."""
         return self.isotropic or self.spacing is not None
+
+    def in_plane(self, scale: int | None) -> Self:
+        """Return the options of the in-plane step towards a requested spacing.
+
+        Args:
+            scale: 2, 4 or 8; None: the scale of the model.
+        """
+        return replace(
+            self,
+            isotropic=False,
+            spacing=None,
+            between_slices=None,
+            slice_thickness=None,
+            adapt=0,
+            uncertainty=False,
+            scale=scale,
+        )
 
 
 @dataclass(frozen=True)

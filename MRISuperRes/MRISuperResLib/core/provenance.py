@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,21 @@ def model_record(method: Method | ThroughPlaneMethod) -> dict[str, str | None]:
         "stage": method.stage,
         "sha256": " ".join(card.sha256 for card in method.cards) or None,
     }
+
+
+def describe_methods(record: Mapping[str, Any]) -> str:
+    """Name the methods of an output: "fast-x2-psnr ×2", or "through-plane between slices".
+
+    Args:
+        record: Its provenance.
+    """
+    name, scale = record["model"]["name"], record["scale"]
+    if "factors" not in record:
+        return f"{name} ×{scale}"
+    if "slice_thickness" not in record:
+        return f"{name} ×{scale}, reduced" if scale > 1 else "resampled"
+    first = f"{record['in_plane_model']['name']} ×{scale}, " if "in_plane_model" in record else ""
+    return f"{first}{name} between slices"
 
 
 def versions() -> dict[str, str]:

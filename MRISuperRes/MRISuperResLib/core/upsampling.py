@@ -17,7 +17,7 @@ from .messages import Message, info, warning
 from .methods.registry import MethodRegistry
 from .models.card import ModelCard
 from .options import UpsamplingOptions
-from .progress import CancelCheck, PartsProgress, Progress, ProgressCallback
+from .progress import CancelCheck, Progress, ProgressCallback, ProgressMeter
 from .slices import restore_missing, upsample_inside, upsample_slices
 from .through_plane.upsampling import upsample_to_grid
 from .uncertainty import start_function, with_uncertainty
@@ -231,15 +231,16 @@ def upsample_frames(
         limits = common_intensity_range(aligned(), first.array.size * count)
         shared = replace(options, intensity_range=limits)
     dtype = np.result_type(*dtypes)
-    axis = choose_slice_axis(first.ijk_to_ras, options.slice_axis, first.size)
-    parts = PartsProgress([first.array.shape[axis.numpy_axis]] * count)
+    meter, current = ProgressMeter(), 0
 
     def report(progress: Progress) -> None:
         if on_progress:
-            on_progress(parts.whole(progress))
+            done = current * progress.total + progress.done  # the frames are alike
+            on_progress(meter.update(done, count * progress.total))
 
     def upsampled(number: int) -> Volume:
-        frame, parts.number = frames[number], number
+        nonlocal current
+        frame, current = frames[number], number
         result = upsample_volume(
             replace(frame, array=frame.array.astype(dtype, copy=False)),
             shared,

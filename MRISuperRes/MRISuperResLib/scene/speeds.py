@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import slicer
 
 from ..core.errors import SuperResolutionError
+from ..core.method_name import MethodName
 from ..core.models.store import ModelStore
-from ..core.options import MethodName, UpsamplingOptions
+from ..core.options import UpsamplingOptions
 from ..core.system import device_kind, thread_count
 
 if TYPE_CHECKING:

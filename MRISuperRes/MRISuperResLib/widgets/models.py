@@ -9,9 +9,9 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
+from ..core.method_name import MethodName
 from ..core.models.card import AUDIT_LEGEND, DEVICE_KINDS, ModelCard
 from ..core.models.store import ModelStore
-from ..core.options import MethodName
 from ..core.resampling import INTERPOLATIONS
 from ..core.slice_profile import BASELINE
 from .appearance import breakable

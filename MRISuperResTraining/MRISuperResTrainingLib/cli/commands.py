@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from MRISuperResLib.cli.arguments import comparison_values
 from MRISuperResLib.cli.console import Console
-from MRISuperResLib.cli.parser import comparison_values
 from MRISuperResLib.core.errors import Cancelled
 from MRISuperResLib.core.messages import Message, info
 from MRISuperResLib.core.models.card import is_model_name

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from MRISuperResLib import __version__
-from MRISuperResLib.cli.parser import Parser, add_comparison_options, split_names
+from MRISuperResLib.cli.arguments import add_comparison_options, split_names
+from MRISuperResLib.cli.parser import Parser
 from MRISuperResLib.core.options import SCALES
 from MRISuperResLib.core.validation import invalid
 

@@ -11,8 +11,9 @@ import numpy as np
 from .. import provenance
 from ..errors import translate_device_errors
 from ..messages import Message
+from ..method_name import MethodName
 from ..methods.registry import MethodRegistry
-from ..options import ComparisonOptions, MethodName
+from ..options import ComparisonOptions
 from ..progress import CancelCheck, ProgressCallback
 from ..resampling import back_project, degrade
 from ..slices import batches

@@ -80,12 +80,12 @@ class BidsStudy:
             )
 
     def plan(
-        self, scale: int, extension: str
+        self, resolution: str, extension: str
     ) -> tuple[list[tuple[FoundVolume, Path]], list[tuple[Path, str]]]:
         """Find the raw images of `DATATYPES`, and name their outputs.
 
         Args:
-            scale: Upsampling factor.
+            resolution: Resolution of the outputs, such as "x2", "isotropic" or "0.5x0.5x1mm".
             extension: "nii" or "nii.gz".
 
         Returns:
@@ -99,6 +99,7 @@ class BidsStudy:
             raise SuperResolutionError(
                 f"BIDS images are NIfTI files, not {extension}. Choose nii or nii.gz.", "settings"
             )
+        label = resolution.replace(".", "p")  # BIDS labels hold letters and digits only
         planned: list[tuple[FoundVolume, Path]] = []
         left_out: list[tuple[Path, str]] = []
         for path in self._images():
@@ -109,7 +110,7 @@ class BidsStudy:
                 left_out.append((path, "It is a mask, not an image."))
             else:
                 stem = strip_extension(path.name).removesuffix(suffix(path))
-                name = f"{stem}res-x{scale}_desc-SR_{suffix(path)}.{extension}"
+                name = f"{stem}res-{label}_desc-SR_{suffix(path)}.{extension}"
                 source = FoundVolume(path, place.with_name(strip_extension(path.name)))
                 planned.append((source, self.out / place.with_name(name)))
         if not planned:
@@ -219,7 +220,8 @@ def corrected(metadata: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
     """Return the metadata of an output: those of its source, with what upsampling changes.
 
     The echo spacing stays, but the readout time is that of the finer grid (BIDS: the spacing times
-    the number of lines less one). Slice timing is dropped if slices were added.
+    the number of lines less one). If the number of slices changes, slice timing is dropped and the
+    slice thickness is the new slice spacing.
 
     Args:
         metadata: Metadata of the raw image.
@@ -227,7 +229,12 @@ def corrected(metadata: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
     """
     given = record["input"]
     scale, size, spacing = record["scale"], given["size"], given["spacing"]
-    factors = {axis: 1 if axis == record["slices"]["axis"] else scale for axis in "ijk"}
+    if "factors" in record:
+        factors, how = dict(zip("ijk", record["factors"], strict=True)), "resampled"
+    else:
+        slices = record["slices"]["axis"]
+        factors = {axis: 1 if axis == slices else scale for axis in "ijk"}
+        how = f"upsampled ×{scale} in-plane"
     fields = {key: value for key, value in metadata.items() if key not in _VOXEL_FIELDS}
     phase = str(fields.get("PhaseEncodingDirection", fields.get("PhaseEncodingAxis", "")))[:1]
     factor = factors.get(phase)
@@ -240,17 +247,20 @@ def corrected(metadata: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
     for key, ratio in ratios.items():
         value = fields.pop(key, None)
         if ratio is not None and isinstance(value, (int, float)):
-            fields[key] = value * ratio
-    if factors.get(str(fields.get("SliceEncodingDirection", "k"))[:1]) != 1:
+            fields[key] = round(value * ratio) if key == "ReconMatrixPE" else value * ratio
+    finer = {axis: side / factors[axis] for axis, side in zip("ijk", spacing, strict=True)}
+    encoded = str(fields.get("SliceEncodingDirection", "k"))[:1]
+    if factors.get(encoded) != 1:
         for key in ("SliceTiming", "SpacingBetweenSlices"):
             fields.pop(key, None)
+        if "SliceThickness" in fields and encoded in finer:
+            fields["SliceThickness"] = finer[encoded]
     if isinstance(fields.get("ImageType"), list):
         fields["ImageType"] = ["DERIVED", "SECONDARY", *fields["ImageType"][2:]]
-    finer = [side / factors[axis] for axis, side in zip("ijk", spacing, strict=True)]
     return fields | {
         "Description": f"Upsampled by {record['model']['name']} ({record['software']}): "
         f"{record['notice']}",
-        "Resolution": f"{_sides(finer)} mm, upsampled ×{scale} in-plane from {_sides(spacing)} mm",
+        "Resolution": f"{_sides([*finer.values()])} mm, {how} from {_sides(spacing)} mm",
         "SkullStripped": bool(fields.get("SkullStripped", False)),
     }
 

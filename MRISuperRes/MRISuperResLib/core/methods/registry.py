@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import SuperResolutionError, is_out_of_memory, translate_device_errors
+from ..method_name import MethodName
 from ..models.store import Model, ModelStore
-from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, MethodName, UpsamplingOptions
+from ..options import DEFAULT_SCALE, FLOOR, MAX_METHODS, UpsamplingOptions
 from ..resampling import INTERPOLATIONS
 from ..slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from ..system import check_address_space, device_kind
@@ -78,14 +79,19 @@ class MethodRegistry:
         return method
 
     def load(self, options: UpsamplingOptions) -> None:
-        """Load the requested method, so that what is missing is reported before the work.
+        """Load the methods that any volume needs, so that what is missing is reported early.
+
+        With a requested spacing, the volume decides about the others.
 
         Raises:
             SuperResolutionError: See `get`.
         """
-        if options.between_slices is None:
+        if not options.has_output_grid:
             self.get(options)
-        else:
+            return
+        if options.model is not None:
+            self.get(options.in_plane(None))
+        if options.isotropic or options.between_slices is not None:
             self.between_slices(options)
 
     def scale_of(self, name: str) -> int:
@@ -114,8 +120,8 @@ class MethodRegistry:
         model = self.store.model(name.base)
         if model.card.is_through_plane:
             raise SuperResolutionError(
-                f"The model {model.name} upsamples between slices. Choose it for an isotropic "
-                "output or a spacing.",
+                f"The model {model.name} upsamples between slices. Choose it as the method between "
+                "slices, with an isotropic output or a spacing.",
                 "settings",
             )
         if scale not in (None, model.card.scale):

@@ -168,16 +168,7 @@ def _check_uncertainty(method: ThroughPlaneMethod | None) -> None:
 
 def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptions:
     """Options of the in-plane step, whose input is normalized."""
-    return replace(
-        options,
-        isotropic=False,
-        spacing=None,
-        scale=scale,
-        intensity_range=(0.0, 1.0),
-        clip="none",
-        adapt=0,
-        uncertainty=False,
-    )
+    return replace(options.in_plane(scale), intensity_range=(0.0, 1.0), clip="none")
 
 
 def _thickness(volume: Volume, options: UpsamplingOptions, axis: SliceAxis) -> float:

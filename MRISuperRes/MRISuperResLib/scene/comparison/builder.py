@@ -13,8 +13,9 @@ import slicer
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import get_vtk_array_type
 
+from ...core.method_name import MethodName
 from ...core.models.store import ModelStore
-from ...core.options import ComparisonOptions, MethodName
+from ...core.options import ComparisonOptions
 from ...core.progress import Progress
 from ...core.volume import Volume
 from ..nodes import (

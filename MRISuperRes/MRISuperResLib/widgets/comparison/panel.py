@@ -8,9 +8,10 @@ import qt
 from slicer.i18n import tr as _
 
 from ...core.errors import SuperResolutionError
+from ...core.method_name import MethodName
 from ...core.methods.registry import default_comparison_methods
 from ...core.models.store import ModelStore
-from ...core.options import FLOOR, MAX_METHODS, MIN_METHODS, ComparisonOptions, MethodName
+from ...core.options import FLOOR, MAX_METHODS, MIN_METHODS, ComparisonOptions
 from ...core.resampling import INTERPOLATIONS
 from ...scene.nodes import whyNotUpsamplable
 from ...scene.parameters import MRISuperResParameterNode, PerceptualScore
