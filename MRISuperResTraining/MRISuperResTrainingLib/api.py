@@ -22,6 +22,8 @@ from .runs.events import EventCallback, write_failure
 from .runs.lock import RunUnavailableError
 
 if TYPE_CHECKING:
+    from MRISuperResLib.core.models.store import ModelStore
+
     from .evaluation.evaluate import Evaluation
     from .runs.folder import RunFolder
 
@@ -153,7 +155,7 @@ def evaluate(
 
     folder = RunFolder(run) if run is not None else None
     registry = MethodRegistry(folder.store() if folder else ModelStore())
-    names = list(models) or (folder.best_models() if folder else sorted(registry.store.names()))
+    names = list(models) or (folder.best_models() if folder else _in_plane(registry.store))
     scales = tuple(scales) or tuple(sorted({registry.scale_of(name) for name in names})) or SCALES
     names = [name for name in names if registry.scale_of(name) in scales]
     options = options or ComparisonOptions(INTERPOLATIONS, precision="float32")
@@ -252,6 +254,12 @@ def _sources(
     paths = [entry for entry in entries if not isinstance(entry, Source)]
     found, skipped = read_sources(paths, anatomy, data_folder)
     return [*sources, *found], skipped
+
+
+def _in_plane(store: ModelStore) -> list[str]:
+    """Names of all models but those between slices."""
+    between = {card.name for card in store.cards() if card.is_through_plane}
+    return sorted(store.names() - between)
 
 
 def _evaluated_sources(

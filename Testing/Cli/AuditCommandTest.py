@@ -22,7 +22,8 @@ from MRISuperResLib.core.options import AuditOptions
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume, write_volume
 from MRISuperResLib.core.volume import Volume
-from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
+from MRISuperResLib.core.models.card import ModelCard
+from MRISuperResLib.core.models.card_figures import AUDIT_FIGURES
 from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, SHIPPED
 
 FILES = ["audit.csv", "audit.json", "audit.md", "audit.png", "lesions.csv", "maps", "summary.csv"]

@@ -20,7 +20,7 @@ from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.io.formats import read_volume, write_volume
 from MRISuperResLib.core.volume import Volume
 from MRISuperResLib.core.messages import info, warning
-from MRISuperResLib.core.models.card import SCORES
+from MRISuperResLib.core.models.card_figures import SCORES
 from MRISuperResLib.core.progress import Progress
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 

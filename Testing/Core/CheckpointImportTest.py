@@ -18,7 +18,8 @@ from user_models_helpers import UserFolderTest, esrgan
 import spandrel
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.models.convert import import_checkpoint
-from MRISuperResLib.core.models.store import ModelStore, remove_model
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.models.user_models import remove_model
 from MRISuperResLib.core.networks import load_generator
 from MRISuperResLib.core.networks.spandrel_net import load_with_spandrel
 from spandrel.architectures.Compact import Compact

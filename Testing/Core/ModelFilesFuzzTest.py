@@ -19,8 +19,10 @@ from MRISuperResLib.core.models.convert import import_checkpoint
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
-from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
-from MRISuperResLib.core.models.store import ModelStore, install_model, remove_model
+from MRISuperResLib.core.models.card import ModelCard
+from MRISuperResLib.core.models.card_figures import AUDIT_FIGURES
+from MRISuperResLib.core.models.store import ModelStore
+from MRISuperResLib.core.models.user_models import install_model, remove_model
 
 TEXT = st.text(max_size=12) | st.sampled_from(("\ud800", "\0", "mine", "{0}", "<b>"))
 NUMBERS = st.integers() | st.floats() | st.sampled_from((10**400, 2, 4, 8, -1, 1e300))

@@ -13,7 +13,7 @@ from unittest import mock
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.options import SCALES, UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
-from MRISuperResLib.core.models.card import AUDIT_FIGURES
+from MRISuperResLib.core.models.card_figures import AUDIT_FIGURES
 from MRISuperResLib.core.models.store import SHIPPED, ModelStore, user_models_folder
 
 from made_models import write_model

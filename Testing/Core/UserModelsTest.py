@@ -12,14 +12,8 @@ import torch
 from made_models import write_model
 from MRISuperResLib.cli.main import main
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.models.store import (
-    FOLDERS_VARIABLE,
-    ModelStore,
-    install_model,
-    remove_model,
-    user_card_path,
-    user_models_folder,
-)
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, ModelStore, user_models_folder
+from MRISuperResLib.core.models.user_models import install_model, remove_model, user_card_path
 from user_models_helpers import UserFolderTest, esrgan
 
 

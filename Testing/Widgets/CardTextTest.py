@@ -4,7 +4,8 @@ import re
 import unittest
 
 import slicer  # noqa: F401 - first, as it loads the modules
-from MRISuperResLib.core.models.card import AUDIT_FIGURES, ModelCard
+from MRISuperResLib.core.models.card import ModelCard
+from MRISuperResLib.core.models.card_figures import AUDIT_FIGURES
 from MRISuperResLib.widgets.models import benefit, cardHtml
 
 SCORES = {"psnr": 34.126, "ssim": 0.95, "rmse": 4.5}

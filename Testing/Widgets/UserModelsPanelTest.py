@@ -113,6 +113,20 @@ class InstallTest(UserModelsTestCase):
             ),
         )
 
+    def test_model_between_slices_is_installed_and_the_selection_stays(self):
+        from made_models import write_model
+
+        architecture = {"network": "through-plane", "blocks": 1, "features": 8}
+        write_model(self.folder, "between", scale=8, architecture=architecture)
+        before = self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText
+        self.card = self.folder / "between.json"
+        self.install()
+        self.assertEqual(self.userModels(), ["between.json", "between.safetensors"])
+        self.assertIn("Installed “between”", self.message)
+        after = self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText
+        self.assertEqual(after, before)
+        self.assertEqual(self.ui.modelComboBox.findData("between"), -1)
+
     def test_message_is_hidden_when_another_model_is_selected(self):
         self.install()
         self.assertFalse(self.ui.userModelsLabel.isHidden())

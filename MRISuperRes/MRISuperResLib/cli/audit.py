@@ -23,7 +23,8 @@ from ..core.io.discovery import FoundVolume
 from ..core.io.formats import read_first_frame, write_volume
 from ..core.methods.registry import MethodRegistry
 from ..core.models.card import ModelCard
-from ..core.models.store import ModelStore, user_card_path
+from ..core.models.store import ModelStore
+from ..core.models.user_models import user_card_path
 from ..core.options import DEFAULT_SCALE, AuditOptions
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.volume import Volume

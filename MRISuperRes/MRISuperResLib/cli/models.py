@@ -8,19 +8,19 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.models.card import AUDIT_LEGEND, STAGES
-from ..core.models.store import (
-    ModelStore,
-    install_model,
-    remove_model,
-    user_models_folder,
-)
+from ..core.models.card import STAGES
+from ..core.models.card_figures import AUDIT_LEGEND
+from ..core.models.store import ModelStore, user_models_folder
+from ..core.models.user_models import install_model, remove_model
+from ..core.options import SCALES
 from ..core.resampling import INTERPOLATIONS
+from ..core.slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from ..core.system import check_address_space
 from . import help_texts
 from .console import format_columns
 
 INTERPOLATION_TITLE = "Interpolation as in MATLAB's imresize, without learning"
+THROUGH_PLANE_TITLE = "Interpolation between slices, without learning"
 
 
 def add_models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,9 +100,13 @@ def table(store: ModelStore | None = None) -> str:
         card, size = model.card, model.path.stat().st_size / 2**20
         anatomy = ", ".join(card.anatomy) or "–"
         title = (card.made_for.upper(), f"{size:.1f} MiB", card.title)
-        rows.append((card.name, f"×{card.scale}", card.stage, card.pair or "–", anatomy, *title))
+        stage = "between slices" if card.is_through_plane else card.stage
+        rows.append((card.name, card.factor, stage, card.pair or "–", anatomy, *title))
     for name in INTERPOLATIONS:
         rows.append((name, "×2 ×4 ×8", "baseline", "–", "any", "CPU", "–", INTERPOLATION_TITLE))
+    factor = f"up to ×{max(SCALES)}"
+    for name in THROUGH_PLANE_INTERPOLATIONS:
+        rows.append((name, factor, "baseline", "–", "any", "CPU", "–", THROUGH_PLANE_TITLE))
     return "\n".join(format_columns(rows, width=sys.maxsize))
 
 
@@ -114,6 +118,8 @@ def description(name: str, store: ModelStore | None = None) -> str:
     """
     if name in INTERPOLATIONS:
         return f"{name}: {INTERPOLATION_TITLE}"
+    if name in THROUGH_PLANE_INTERPOLATIONS:
+        return f"{name}: {THROUGH_PLANE_TITLE}"
     model = (store or ModelStore()).model(name)
     card = model.card
     values = card.to_dict() | {"file": str(model.path)}

@@ -10,10 +10,10 @@ from slicer.i18n import tr as _
 
 from ..core.errors import SuperResolutionError
 from ..core.method_name import MethodName
-from ..core.models.card import AUDIT_LEGEND, DEVICE_KINDS, ModelCard
+from ..core.models.card import DEVICE_KINDS, ModelCard
+from ..core.models.card_figures import AUDIT_LEGEND
 from ..core.models.store import ModelStore
 from ..core.resampling import INTERPOLATIONS
-from ..core.slice_profile import BASELINE
 from .appearance import breakable
 
 STAGES = {"psnr": _("{title}: PSNR model"), "gan": _("{title}: GAN model")}
@@ -179,15 +179,11 @@ def _item(name):
 
 def benefit(card: ModelCard) -> str:
     """Return the mean gain on held-out volumes by anatomy in one line; empty if not measured."""
-    baseline = BASELINE if card.is_through_plane else "bicubic"
-    gains: dict[str, list[float]] = {}
-    for entry in card.metrics:
-        gain = entry["psnr"] - entry["baselines"][baseline]["psnr"]
-        gains.setdefault(entry["anatomy"], []).append(gain)
+    gains = card.gains()
     if not gains:
         return ""
     figures = ", ".join(
-        f"{anatomy} {sum(values) / len(values):+.1f}" for anatomy, values in sorted(gains.items())
+        f"{anatomy} {sum(values) / len(values):+.1f}" for anatomy, values in gains.items()
     )
     return _("PSNR over {baseline}: {figures} dB").format(
         baseline=_("B-spline") if card.is_through_plane else _("bicubic"), figures=figures

@@ -13,7 +13,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.io.atomic import translate_os_errors
-from ..core.models.store import remove_model, user_models_folder, user_weights_path
+from ..core.models.store import user_models_folder
+from ..core.models.user_models import remove_model, user_weights_path
 from ..logic import asRuntimeError
 from ..scene.parameters import MRISuperResParameterNode, Scale
 from . import packages
@@ -161,7 +162,10 @@ class UserModels:
             return
         self._setRunning(False)
         if event["event"] == "result":
-            self._select(event["name"], event["scale"])
+            if event["scale"] is None:  # between slices: not in the list of models
+                self._onChanged()
+            else:
+                self._select(event["name"], event["scale"])
             self._showMessage(_("Installed “{name}”.").format(name=event["name"]))
         else:
             message = event.get("message") or _("Cancelled. No model was added.")

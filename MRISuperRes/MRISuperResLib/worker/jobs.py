@@ -180,11 +180,11 @@ class Jobs:
 def install(
     request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
 ) -> dict[str, Any]:
-    """Install a model; result fields: name, scale."""
-    from ..core.models.store import install_model
+    """Install a model; result fields: name, scale (None: it upsamples between slices)."""
+    from ..core.models.user_models import install_model
 
     card = install_model(request["path"])
-    return {"name": card.name, "scale": card.scale}
+    return {"name": card.name, "scale": None if card.is_through_plane else card.scale}
 
 
 def import_checkpoint(

@@ -16,7 +16,7 @@ import numpy as np
 from ..comparison.lesions import DIAMETERS, OUTCOMES, Lesion, LesionScore
 from ..comparison.scores import csv_text
 from ..messages import Message
-from ..models.card import AUDIT_FIGURES, format_count, format_figure
+from ..models.card_figures import AUDIT_FIGURES, format_count, format_figure
 from ..options import BASELINES, AuditOptions
 from .sfrc import LIMIT, SIDE, THRESHOLD
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from ..errors import SuperResolutionError
 from ..options import SCALES
-from ..validation import Rule, Validated, one_of, setting, text
+from ..slice_profile import BASELINE
+from ..validation import Rule, Validated, invalid, one_of, setting, text
+from .card_figures import (
+    AUDIT_FIGURES,
+    METRICS,
+    SCORES,
+    CardTable,
+    all_scores,
+    are_audits,
+    are_metrics,
+    are_texts,
+    format_count,
+    format_figure,
+    is_number,
+)
 
 MODEL_NAME = re.compile(
     r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9_-])?",
@@ -25,66 +38,13 @@ KINDS = {
 }
 STAGES = tuple(KINDS)
 DEVICE_KINDS = ("cpu", "gpu")
-SCORES = ("psnr", "ssim", "rmse")
 MAX_DEPTH = 20
 """Maximum nesting of a card, which needs five levels; thousands exceed Python's recursion limit."""
-METRICS = {
-    "psnr": ("PSNR, dB", 2),
-    "ssim": ("SSIM", 4),
-    "rmse": ("RMSE, of 255", 2),
-    "lpips": ("LPIPS", 4),
-    "vgg_distance": ("VGG distance", 4),
-}
-"""{key: (heading, decimals)} of the metrics of a card; only SCORES are required."""
-AUDIT_FIGURES = {
-    "unfaithful": ("unfaithful patches, %", 2),
-    "crossing": ("FRC crossing, of Nyquist", 3),
-    "hallucinated": ("hallucinated detail, %", 1),
-    "inconsistency": ("data inconsistency, of 255", 2),
-    "lesions": ("synthetic lesions", 0),
-    "lesions_preserved": ("lesions preserved", 0),
-    "lesions_weakened": ("lesions weakened", 0),
-    "lesions_lost": ("lesions lost", 0),
-    "lesions_exaggerated": ("lesions exaggerated", 0),
-    "mean_contrast": ("mean lesion contrast", 2),
-    "min_contrast": ("minimum lesion contrast", 2),
-}
-"""{key: (heading, decimals)} of the figures of an audit; see `audit.findings`."""
-NULLABLE_FIGURES = ("mean_contrast", "min_contrast")
-"""Null if no slice had room for a lesion."""
-AUDIT_LEGEND = (
-    "Unfaithful patches contradict the reference at frequencies that the input contains. "
-    "Hallucinated detail has no counterpart in the reference. "
-    "Synthetic lesions are discs, 2 to 5 input pixels wide."
-)
-
-
-def format_figure(key: str, value: float | None) -> str:
-    """Format a figure of an audit; `key` is one of AUDIT_FIGURES."""
-    return "–" if value is None else f"{value:.{AUDIT_FIGURES[key][1]}f}"
-
-
-def format_count(number: int, noun: str, plural: str = "") -> str:
-    """Format a number of things, such as "1 slice" or "2 patches"."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
-class CardTable(NamedTuple):
-    """Table of texts: row names in the first column, the model in the last one."""
-
-    heading: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 def is_model_name(value: object) -> bool:
     """Return True for a name that a model can have."""
     return isinstance(value, str) and MODEL_NAME.fullmatch(value) is not None
-
-
-def _scores(entry: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """The baselines of an entry, then the entry itself."""
-    return (*entry["baselines"].values(), entry)
 
 
 def _is_sha256(value: object) -> bool:
@@ -95,59 +55,14 @@ def _are_spacings(value: object) -> bool:
     return (
         isinstance(value, (tuple, list))
         and len(value) == 2
-        and all(_is_number(side) and side > 0 for side in value)
-    )
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, (tuple, list)) and all(isinstance(each, str) for each in value)
-
-
-def _have_scores(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        _is_number(value.get(key)) for key in METRICS if key in SCORES or key in value
-    )
-
-
-def _are_entries(value: Any, is_complete: Callable[[Any], bool]) -> bool:
-    return isinstance(value, tuple) and all(
-        is_complete(entry)
-        and isinstance(entry.get("anatomy"), str)
-        and isinstance(entry.get("baselines"), dict)
-        and all(map(is_complete, entry["baselines"].values()))
-        for entry in value
-    )
-
-
-def _are_metrics(value: Any) -> bool:
-    return _are_entries(value, _have_scores) and all(
-        isinstance(m.get("data"), str)
-        and "bicubic" in m["baselines"]
-        and list(m["baselines"]) == list(value[0]["baselines"])
-        for m in value
-    )
-
-
-def _have_figures(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        _is_number(value.get(key))
-        or (key in NULLABLE_FIGURES and key in value and value[key] is None)
-        for key in AUDIT_FIGURES
-    )
-
-
-def _are_audits(value: Any) -> bool:
-    return (
-        _are_entries(value, _have_figures)
-        and all(_are_texts(e.get("volumes")) and type(e.get("slices")) is int for e in value)
-        and len({entry["anatomy"] for entry in value}) == len(value)
+        and all(is_number(side) and side > 0 for side in value)
     )
 
 
 def _is_speed(value: Any) -> bool:
     return value == {} or (
         isinstance(value, dict)
-        and _is_number(value.get("seconds_per_megapixel"))
+        and is_number(value.get("seconds_per_megapixel"))
         and value["seconds_per_megapixel"] > 0
         and type(value.get("threads")) is int
         and isinstance(value.get("processor"), str)
@@ -167,11 +82,6 @@ def _is_deeper(value: object, levels: int) -> bool:
     return levels < 0 or any(_is_deeper(each, levels - 1) for each in inner)
 
 
-def _is_number(value: Any) -> bool:
-    """Return True for a finite number that is small enough to print as a decimal number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
-
-
 @dataclass(frozen=True)
 class ModelCard(Validated):
     """Description of a model, stored beside its weights.
@@ -179,21 +89,23 @@ class ModelCard(Validated):
     Attributes:
         name: The model's name, also that of its files.
         title: A short description for lists.
-        scale: Upsampling factor: 2, 4 or 8.
+        scale: Upsampling factor: 2, 4 or 8; between slices, the largest one, 8.
         stage: "psnr" or "gan".
         sha256: SHA-256 of the weights file, hexadecimal.
         architecture: Arguments of `networks.make_generator`, without the scale.
         anatomy: Anatomies of the training data, such as "brain".
         contrasts: Contrasts of the training data, such as "T2w".
-        spacing_range: (smallest, largest) in-plane spacing of the low-resolution training slices,
-            mm; empty if unknown.
+        spacing_range: (smallest, largest) in-plane spacing of the slices that the network received
+            in the training, mm; empty if unknown.
         metrics: Scores on volumes of unseen subjects, one entry per volume: {"data", "anatomy",
             "psnr" dB, "ssim", "rmse" 0-255, "baselines": {name: {"psnr", "ssim", "rmse"}}}, and
-            "lpips" and "vgg_distance" where they were measured.
+            "lpips" and "vgg_distance" where they were measured. Between slices, also the
+            "slice_spacing" (mm) of the measured slices.
         audit: One entry per anatomy: {"anatomy", "volumes" (names), "slices", "patches",
             "degradation", "noise", "seed", AUDIT_FIGURES, "baselines": {name: AUDIT_FIGURES}}.
         made_for: "gpu" for a model that is too slow without one, else "cpu".
         cpu_speed: {"seconds_per_megapixel" (of the output), "threads", "processor"}, or empty.
+            Between slices, for slices 4 in-plane pixels apart, in both orientations.
         training: Degradation, loss, steps, settings, versions, and "data": one object per
             training volume with its "anatomy", in-plane "spacing" (mm), license and source.
         license: License of the weights.
@@ -216,8 +128,8 @@ class ModelCard(Validated):
             "a JSON object that describes a network with one channel",
         )
     )
-    anatomy: tuple[str, ...] = setting(Rule(_are_texts, "a list of texts"), ())
-    contrasts: tuple[str, ...] = setting(Rule(_are_texts, "a list of texts"), ())
+    anatomy: tuple[str, ...] = setting(Rule(are_texts, "a list of texts"), ())
+    contrasts: tuple[str, ...] = setting(Rule(are_texts, "a list of texts"), ())
     spacing_range: tuple[float, ...] = setting(
         Rule(
             lambda v: v == () or (_are_spacings(v) and v[0] <= v[1]),
@@ -227,15 +139,15 @@ class ModelCard(Validated):
     )
     metrics: tuple[dict[str, Any], ...] = setting(
         Rule(
-            _are_metrics,
-            f"a list of objects with data, anatomy, {', '.join(SCORES)}, and baselines, bicubic "
-            "among them, with the same scores",
+            are_metrics,
+            f"a list of objects with data, anatomy, {', '.join(SCORES)}, and baselines with "
+            "the same scores",
         ),
         (),
     )
     audit: tuple[dict[str, Any], ...] = setting(
         Rule(
-            _are_audits,
+            are_audits,
             "a list of objects, one per anatomy, with anatomy, volumes, slices, "
             f"{', '.join(AUDIT_FIGURES)}, and baselines with the same figures",
         ),
@@ -280,23 +192,47 @@ class ModelCard(Validated):
                 "model",
             ) from e
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(self.baseline in entry["baselines"] for entry in self.metrics):
+            raise invalid(f"“metrics” must have the baseline {self.baseline} in every entry.")
+
     @property
     def is_through_plane(self) -> bool:
         """True for a model that upsamples between slices."""
         return self.architecture.get("network") == "through-plane"
 
+    @property
+    def baseline(self) -> str:
+        """The interpolation over which the gain is stated."""
+        return BASELINE if self.is_through_plane else "bicubic"
+
+    @property
+    def factor(self) -> str:
+        """The upsampling factor as text: "×2", or "up to ×8" between slices."""
+        return f"up to ×{self.scale}" if self.is_through_plane else f"×{self.scale}"
+
+    def gains(self) -> dict[str, list[float]]:
+        """Return the gains in PSNR over the baseline on held-out volumes, dB, by anatomy."""
+        gains: dict[str, list[float]] = {}
+        for entry in self.metrics:
+            gain = entry["psnr"] - entry["baselines"][self.baseline]["psnr"]
+            gains.setdefault(entry["anatomy"], []).append(gain)
+        return dict(sorted(gains.items()))
+
     def training_spacings(self) -> dict[str, list[tuple[float, float]]]:
-        """Return the in-plane spacings of the low-resolution training slices, by anatomy.
+        """Return the in-plane spacings of the slices that the network received, by anatomy.
 
         Returns:
             {anatomy: [(along rows, along columns) in mm]}, one pair per training volume; empty if
             the card does not record them.
         """
         spacings: dict[str, list[tuple[float, float]]] = {}
+        factor = 1 if self.is_through_plane else self.scale
         for volume in self.training.get("data", []):
             spacing, anatomy = volume.get("spacing"), volume.get("anatomy")
             if isinstance(anatomy, str) and _are_spacings(spacing):
-                first, second = (self.scale * side for side in spacing)
+                first, second = (factor * side for side in spacing)
                 spacings.setdefault(anatomy, []).append((first, second))
         return spacings
 
@@ -305,9 +241,9 @@ class ModelCard(Validated):
         tables = []
         for key, (heading, decimals) in METRICS.items():
             rows = [
-                [m["data"], *(f"{scores[key]:.{decimals}f}" for scores in _scores(m))]
+                [m["data"], *(f"{scores[key]:.{decimals}f}" for scores in all_scores(m))]
                 for m in self.metrics
-                if all(key in scores for scores in _scores(m))
+                if all(key in scores for scores in all_scores(m))
             ]
             if rows:
                 header = ["", *self.metrics[0]["baselines"], self.name]
@@ -322,7 +258,7 @@ class ModelCard(Validated):
                 f"{format_count(entry['slices'], 'slice')})",
                 ["", *entry["baselines"], self.name],
                 [
-                    [heading, *(format_figure(key, figures[key]) for figures in _scores(entry))]
+                    [heading, *(format_figure(key, figures[key]) for figures in all_scores(entry))]
                     for key, (heading, _) in AUDIT_FIGURES.items()
                 ],
             )
@@ -332,20 +268,22 @@ class ModelCard(Validated):
     def summary(self) -> str:
         """Summarize the model in a few lines."""
         lines = [self.title]
-        kind = KINDS[self.stage]
         contrasts = f" ({', '.join(self.contrasts)})" if self.contrasts else ""
         data = f"; trained on {', '.join(self.anatomy)} MRI{contrasts}" if self.anatomy else ""
-        lines.append(f"×{self.scale}, {kind}{data}")
+        kind = (
+            f"Between slices, {self.factor}"
+            if self.is_through_plane
+            else f"{self.factor}, {KINDS[self.stage]}"
+        )
+        lines.append(kind + data)
         if self.spacing_range:
             lines.append(
                 "In-plane spacing of training: {:.3g}–{:.3g} mm".format(*self.spacing_range)
             )
-        for anatomy in sorted({m["anatomy"] for m in self.metrics}):
-            held_out = [m for m in self.metrics if m["anatomy"] == anatomy]
-            gains = [m["psnr"] - m["baselines"]["bicubic"]["psnr"] for m in held_out]
+        for anatomy, gains in self.gains().items():
             lines.append(
                 f"Held-out {anatomy} volumes ({len(gains)}): PSNR {min(gains):+.1f} to "
-                f"{max(gains):+.1f} dB over bicubic"
+                f"{max(gains):+.1f} dB over {self.baseline}"
             )
         if speed := self.cpu_speed:
             lines.append(

@@ -29,7 +29,8 @@ from ..networks import load_generator
 from ..networks.spandrel_net import SPANDREL, SpandrelNet, import_spandrel, load_with_spandrel
 from ..options import SCALES
 from .card import MODEL_NAME_RULE, ModelCard, is_model_name
-from .store import ModelStore, check_name_is_free, user_models_folder, write_model
+from .store import ModelStore, user_models_folder, write_model
+from .user_models import check_name_is_free
 
 GROWTH = 32
 """Growth channels of all networks of the ESRGAN family that spandrel supports."""
