@@ -21,7 +21,7 @@ CODES = frozenset(
         "modality",  # images of another modality than MRI
         "position",  # contradicting or missing position of the voxel grid
         "orientation",  # unknown anatomical orientation
-        "thickness",  # unknown slice thickness
+        "thickness",  # unknown or implausible slice thickness
         "intensity",  # how intensities were mapped
         "file",  # a damaged part of a file that the result does not depend on
         "series",  # files of a series that were left out or chosen

@@ -39,7 +39,8 @@ class Volume:
         padding: Boolean (k, j, i), True for voxels without image as the file declares them; None
             if it declares none.
         is_labels: True if the file declares its voxels to be labels.
-        slice_thickness: Slice thickness that the file states, mm; None if it states none.
+        slice_thickness: Thickness of the slices along k that the file states, mm; None if it states
+            none.
         uncertainty: Spread of an upsampled volume, on its grid and in its intensities, float32 (see
             `core.uncertainty`); None if it was not requested.
 

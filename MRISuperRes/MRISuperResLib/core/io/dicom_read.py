@@ -326,4 +326,17 @@ def _volume(series: Series) -> Volume:
         array = np.stack(images).astype(np.result_type(*images), copy=False)
     except MemoryError as e:
         raise out_of_memory(series.name, series.size, 8) from e
-    return Volume(array, series.ijk_to_ras, series.messages, padding=padding)
+    return Volume(
+        array,
+        series.ijk_to_ras,
+        series.messages,
+        padding=padding,
+        slice_thickness=_thickness(series.slices),
+    )
+
+
+def _thickness(slices: Sequence[Slice]) -> float | None:
+    """Return the slice thickness that all slices state, mm; None if there is none."""
+    stated = [image.numbers("SliceThickness", 1) for image in slices]
+    numbers = {round(float(number[0]), 3) for number in stated if number is not None}
+    return numbers.pop() if len(numbers) == 1 and all(n is not None for n in stated) else None

@@ -21,6 +21,7 @@ from ..volume import Frames, Volume
 from .atomic import check_parent, temporary_file, translate_os_errors, write_bytes
 from .checks import ChoiceError, find_partner, read_errors, segmentation
 from .inflate import decompressed, read_head
+from .sidecar import stated_thickness
 
 _NAMES = (
     r"nii|nii\.gz|hdr|hdr\.gz|nrrd|nhdr|mha|mhd|mgz|mgh|mgh\.gz|mnc|mnc\.gz|par|head"
@@ -126,7 +127,7 @@ def read_frames(path: str | Path, frame: int | None = None, series: str | None =
 
     def read(number: int, _folder: tempfile.TemporaryDirectory[str] = folder) -> Volume:
         """Read a frame of the copy, which is deleted together with this function."""
-        return read_volume(copy, number)
+        return replace(read_volume(copy, number), slice_thickness=_thickness(path))
 
     return Frames(count, read)
 
@@ -154,7 +155,8 @@ def _read_file(path: Path, frame: int | None) -> Volume:
     if not is_dicom and _may_be_nifti(head):
         from .nifti import read_nifti
 
-        return read_nifti(path, frame, data)
+        volume = read_nifti(path, frame, data)
+        return replace(volume, slice_thickness=_thickness(path))
     if not is_dicom and (format_name := _nibabel_format(head)):
         from .nibabel_formats import read_by_nibabel
 
@@ -169,6 +171,10 @@ def _read_file(path: Path, frame: int | None) -> Volume:
 
         return read_dicom(path, frame)
     raise SuperResolutionError(f"{path.name} is not a volume that can be read. Use a {INPUTS}.")
+
+
+def _thickness(path: Path) -> float | None:
+    return stated_thickness(path, strip_extension(path.name))
 
 
 def _is_dicom(path: Path) -> bool:

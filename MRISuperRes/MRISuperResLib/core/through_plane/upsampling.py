@@ -15,7 +15,6 @@ import numpy as np
 
 from .. import provenance, resampling
 from ..errors import SuperResolutionError
-from ..geometry import SliceAxis
 from ..intensity import Intensity
 from ..masking import ImageVoxels
 from ..messages import Message, info
@@ -31,6 +30,7 @@ from ..uncertainty import check_spread, with_uncertainty
 from ..volume import Volume
 from .grid import OutputGrid
 from .reformats import upsample_reformats
+from .thickness import SliceThickness
 
 if TYPE_CHECKING:
     from ..methods.registry import MethodRegistry
@@ -87,6 +87,7 @@ def upsample_to_grid(
     )
     is_thick = grid.slices > volume.size[axis.index]
     method = registry.between_slices(options) if is_thick else None
+    thickness = SliceThickness.of(volume, options, axis)
     if options.uncertainty:
         _check_uncertainty(method)
     reformats = sum(np.delete(grid.size, axis.index).tolist()) if is_thick else 0
@@ -112,20 +113,26 @@ def upsample_to_grid(
         if numpy_axis != axis.numpy_axis or not is_thick:
             image = _resized(image, numpy_axis, grid.shape[numpy_axis])
     if method:
-        coverage = _thickness(volume, options, axis) / volume.spacing[axis.index]
         if steps and isinstance(method, ThroughPlaneNetwork):  # the options allow no other
             from .adaptation import adapt  # imports torch
 
             parts.number = 1
             slices = np.moveaxis(image, axis.numpy_axis, 0)
             adaptation = adapt(
-                slices, method, grid.aspect, coverage, steps, options.seed, report, is_cancelled
+                slices,
+                method,
+                grid.aspect,
+                thickness.coverage,
+                steps,
+                options.seed,
+                report,
+                is_cancelled,
             )
             method = adaptation.method
             messages.append(adaptation.message)
         parts.number = 2
         image, spread = upsample_reformats(
-            image, grid, method, coverage, options, report, is_cancelled
+            image, grid, method, thickness.coverage, options, report, is_cancelled
         )
         messages += method.messages
 
@@ -142,10 +149,10 @@ def upsample_to_grid(
         (
             *volume.messages,
             *voxels.messages,
-            *_describe(volume, options, grid, method),
+            *_describe(volume, options, grid, method, thickness),
             *messages,
         ),
-        _record(volume, options, grid, method, intensity, in_plane_record, adaptation),
+        _record(volume, options, grid, method, thickness, intensity, in_plane_record, adaptation),
         volume.header,
     )
     if spread is None:
@@ -169,11 +176,6 @@ def _check_uncertainty(method: ThroughPlaneMethod | None) -> None:
 def _in_plane_options(options: UpsamplingOptions, scale: int) -> UpsamplingOptions:
     """Options of the in-plane step, whose input is normalized."""
     return replace(options.in_plane(scale), intensity_range=(0.0, 1.0), clip="none")
-
-
-def _thickness(volume: Volume, options: UpsamplingOptions, axis: SliceAxis) -> float:
-    """Slice thickness, mm: that of the options, else of the file, else the slice spacing."""
-    return options.slice_thickness or volume.slice_thickness or volume.spacing[axis.index]
 
 
 def _resized(image: np.ndarray, numpy_axis: int, count: int) -> np.ndarray:
@@ -202,6 +204,7 @@ def _describe(
     options: UpsamplingOptions,
     grid: OutputGrid,
     method: ThroughPlaneMethod | None,
+    thickness: SliceThickness,
 ) -> list[Message]:
     sides = "×".join(f"{side:.3g}" for side in grid.spacing)
     messages = [
@@ -209,15 +212,8 @@ def _describe(
         info("output-grid", f"Output voxels: {sides} mm."),
     ]
     if method:
-        is_known = options.slice_thickness or volume.slice_thickness
-        messages.append(
-            info(
-                "through-plane",
-                f"Between slices: {method.name}. "
-                f"Slice thickness: {_thickness(volume, options, grid.axis):.3g} mm"
-                + ("." if is_known else ", assumed equal to the slice spacing."),
-            )
-        )
+        text = f"Between slices: {method.name}. Slice thickness: {thickness}."
+        messages += [*thickness.messages, info("through-plane", text)]
     elif options.adapt:
         messages.append(
             info("training", "No adaptation: the output has no more slices than the volume.")
@@ -230,6 +226,7 @@ def _record(
     options: UpsamplingOptions,
     grid: OutputGrid,
     method: ThroughPlaneMethod | None,
+    thickness: SliceThickness,
     intensity: Intensity,
     in_plane: dict[str, Any] | None,
     adaptation: Adaptation | None,
@@ -245,7 +242,7 @@ def _record(
     )
     record["factors"] = [new / old for new, old in zip(grid.size, volume.size)]
     if method:
-        record["slice_thickness"] = _thickness(volume, options, grid.axis)
+        record["slice_thickness"] = thickness.mm
     if adaptation:
         record["adaptation"] = adaptation.to_dict()
     if in_plane and method:
