@@ -8,6 +8,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 from made_files import FolderTest, grid, run, write_series
 from MRISuperResLib.cli import parser
 from MRISuperResLib.core.io.formats import write_volume
@@ -16,7 +18,7 @@ from MRISuperResLib.core.models.store import FOLDERS_VARIABLE
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "Core"))
 from made_bodies import body
-from made_models import write_model
+from made_models import THROUGH_PLANE, write_model
 from made_torchvision import declare_missing_operators
 from readme_examples import commands, text
 
@@ -34,10 +36,11 @@ class ReadmeCommandsTest(FolderTest):
         write_volume(
             "openms_p03_study1_T2W.nii.gz", Volume(body((21, 204, 124)), grid(), provenance={})
         )
-        for folder in ("dicom_folder", "study", "brains", "somewhere"):
+        write_volume("reconstruction.nii.gz", Volume(body((20, 40, 48)), np.eye(4), provenance={}))
+        for folder in ("dicom_folder", "study", "brains", "session", "somewhere"):
             Path(folder).mkdir()
         write_series("dicom_folder")
-        for folder in ("study", "brains"):
+        for folder in ("study", "brains", "session"):
             write_volume(
                 f"{folder}/sub-01.nii.gz", Volume(body((3, 40, 48)), grid(), provenance={})
             )
@@ -46,7 +49,9 @@ class ReadmeCommandsTest(FolderTest):
         write_volume(image, Volume(body((3, 40, 48)), grid(), provenance={}))
         write_model("somewhere", "NAME")
         write_model("somewhere", "mine-x2")
-        self.assertEqual(run("models", "install", "somewhere/mine-x2.safetensors")[0], 0)
+        write_model("somewhere", "mine-between", 8, architecture=THROUGH_PLANE)
+        for name in ("mine-x2", "mine-between"):
+            self.assertEqual(run("models", "install", f"somewhere/{name}.safetensors")[0], 0)
         self.write_checkpoint("RealESRGAN.pth")
 
     def write_checkpoint(self, path):

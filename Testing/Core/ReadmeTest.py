@@ -4,14 +4,17 @@ import ast
 import contextlib
 import io
 import json
+import os
 import re
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 
 from made_bodies import body
-from MRISuperResLib.core.models.store import SHIPPED, ModelStore
+from made_models import THROUGH_PLANE, write_model
+from MRISuperResLib.core.models.store import FOLDERS_VARIABLE, SHIPPED, ModelStore
 from MRISuperResLib.core.volume import Frames, Volume
 from readme_examples import (
     PROJECT,
@@ -91,7 +94,9 @@ class PythonExamplesTest(unittest.TestCase):
                     volume = Volume(body((3, 64, 72)), np.diag([1.0, 1.0, 3.0, 1.0]))
                     volume.save("in.nii.gz")
                     Frames(2, lambda number, volume=volume: volume).save("fmri.nii.gz")
-                    exec(example, {})
+                    write_model(".", "mine-between", 8, architecture=THROUGH_PLANE)
+                    with mock.patch.dict(os.environ, {FOLDERS_VARIABLE: "."}):
+                        exec(example, {})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 ARCHITECTURE = {"blocks": 1, "features": 8, "growth": 4, "first_kernel": 3}
+THROUGH_PLANE = {"network": "through-plane", "blocks": 1, "features": 4}
+"""Architecture of a network between slices; its scale is 8."""
 
 
 def write_model(folder, name="tiny-x2-psnr", scale=2, seed=0, **card):
