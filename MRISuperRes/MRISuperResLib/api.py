@@ -28,6 +28,8 @@ class _Options(TypedDict, total=False):
     spacing: tuple[float, float, float] | None
     between_slices: str | None
     slice_thickness: float | None
+    adapt: int
+    seed: int
     slice_axis: str
     device: str
     precision: str
@@ -58,6 +60,8 @@ def upsample(
     spacing: tuple[float, float, float] | None = None,
     between_slices: str | None = None,
     slice_thickness: float | None = None,
+    adapt: int = 0,
+    seed: int = 0,
     slice_axis: str = "auto",
     device: str = "auto",
     precision: str = "auto",
@@ -87,6 +91,9 @@ def upsample(
             or "fourier". None: the installed model.
         slice_thickness: With `isotropic` or `spacing`: slice thickness, mm. None: that of the file,
             else the slice spacing.
+        adapt: With `isotropic` or `spacing`: steps in which the network between slices is first
+            fine-tuned on the volume's own slices, for example 300; 0: none.
+        seed: Seed of `adapt`.
         slice_axis: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto" (half precision on GPUs made for it), "float32" or "half".
@@ -122,6 +129,8 @@ def upsample(
         spacing=spacing,
         between_slices=between_slices,
         slice_thickness=slice_thickness,
+        adapt=adapt,
+        seed=seed,
     )
     if frames is None:
         volume = volume_of(source, frame, series)

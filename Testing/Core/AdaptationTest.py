@@ -1,6 +1,7 @@
 """Adaptation: fine-tuning of the network between slices on the volume's own slices."""
 
 import json
+import os
 import tempfile
 import unittest
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import MRISuperResLib as sr
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
@@ -24,7 +26,13 @@ from made_models import write_model
 
 ARCHITECTURE = {"network": "through-plane", "blocks": 1, "features": 8}
 ASPECT, STEPS = 4, 3
-OPTIONS = UpsamplingOptions(isotropic=True, adapt=STEPS, device="cpu")
+ASKED = {
+    "isotropic": True,
+    "between_slices": "tiny-through-plane",
+    "adapt": STEPS,
+    "device": "cpu",
+}
+OPTIONS = UpsamplingOptions(**ASKED)
 
 
 def stripes(count=10, side=48, seed=0):
@@ -51,9 +59,9 @@ def wide_volume(slice_spacing=ASPECT):
 
 class AdaptationTest(unittest.TestCase):
     def setUp(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        write_model(folder, "through-plane", scale=8, architecture=ARCHITECTURE)
-        self.registry = MethodRegistry(ModelStore([folder]))
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        write_model(self.folder, "tiny-through-plane", scale=8, architecture=ARCHITECTURE)
+        self.registry = MethodRegistry(ModelStore([self.folder]))
         self.volume = thick_volume()
 
     def method(self):
@@ -64,8 +72,7 @@ class AdaptationTest(unittest.TestCase):
         return adapt(slices, self.method(), ASPECT, 1.0, steps, seed, **more)
 
     def upsample(self, volume=None, **more):
-        values = {"isotropic": True, "adapt": STEPS, "device": "cpu"} | more
-        options = UpsamplingOptions(**values)
+        options = replace(OPTIONS, **more)
         return upsample_volume(volume or self.volume, options, registry=self.registry)
 
 
@@ -202,7 +209,7 @@ class VolumeTest(AdaptationTest):
         record = adapted.provenance["adaptation"]
         self.assertEqual((record["steps"], record["seed"], record["used"]), (20, 3, True))
         self.assertGreater(record["held_out_gain_db"], 0)
-        self.assertEqual(adapted.provenance["model"]["name"], "through-plane")
+        self.assertEqual(adapted.provenance["model"]["name"], "tiny-through-plane")
         self.assertNotIn("adaptation", plain.provenance)
         self.assertIn("training", [message.code for message in adapted.messages])
         np.testing.assert_array_equal(self.upsample(adapt=0).array, plain.array)
@@ -254,6 +261,12 @@ class VolumeTest(AdaptationTest):
         with self.assertRaises(SuperResolutionError) as caught:
             upsample_frames(frames, OPTIONS, registry=self.registry)
         self.assertIn("one frame", str(caught.exception))
+
+    def test_the_python_function_passes_steps_and_seed_on(self):
+        with mock.patch.dict(os.environ, MRISUPERRES_MODELS=str(self.folder)):
+            found = sr.upsample(self.volume, **ASKED, seed=1)
+        np.testing.assert_array_equal(found.array, self.upsample(seed=1).array)
+        self.assertEqual(found.provenance["adaptation"]["seed"], 1)
 
 
 class OptionsTest(unittest.TestCase):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..core.geometry import SLICE_AXES
-from ..core.options import CLIPS, PERCEPTUAL_METRICS, PRECISIONS, SCALES
+from ..core.options import ADAPTATION_STEPS, CLIPS, PERCEPTUAL_METRICS, PRECISIONS, SCALES
 from ..core.resampling import DEGRADATIONS
 
 
@@ -87,6 +87,23 @@ def _add_output_grid(parser: argparse.ArgumentParser) -> None:
         help="with --isotropic or --spacing: slice thickness; default: that of the file, or the "
         "slice spacing",
     )
+    parser.add_argument(
+        "--adapt",
+        type=_steps,
+        nargs="?",
+        const=ADAPTATION_STEPS,
+        default=0,
+        metavar="STEPS",
+        help="with --isotropic or --spacing: first fine-tune the network between slices on the "
+        f"volume's own slices, some minutes on a CPU ({ADAPTATION_STEPS} steps if none are given)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random seed of --adapt (default: %(default)s)",
+    )
 
 
 def add_degradation(parser: argparse.ArgumentParser) -> None:
@@ -153,6 +170,15 @@ def add_input_options(parser: argparse.ArgumentParser) -> argparse._MutuallyExcl
 def split_names(text: str) -> list[str]:
     """Split a comma-separated list of names."""
     return [name.strip() for name in text.split(",")]
+
+
+def _steps(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    # the option has taken the following argument, such as IN
+    raise argparse.ArgumentTypeError(
+        f"“{text}” is not a number of steps: give one, or write --adapt as the last option"
+    )
 
 
 def count_or_all(text: str) -> int | None:

@@ -131,6 +131,8 @@ def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
         spacing=arguments.spacing,
         between_slices=arguments.between_slices,
         slice_thickness=arguments.slice_thickness,
+        adapt=arguments.adapt,
+        seed=arguments.seed,
     )
 
 

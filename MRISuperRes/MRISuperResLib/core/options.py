@@ -43,6 +43,8 @@ BASELINES = ("bicubic", FLOOR)
 MAX_THICKNESS = 3
 """Largest slice thickness, as a multiple of the slice spacing."""
 AUDITED_SLICES = 20
+ADAPTATION_STEPS = 300
+"""Default steps of the adaptation of the network between slices."""
 
 
 def _model_name() -> Rule:
