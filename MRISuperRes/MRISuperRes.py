@@ -80,7 +80,9 @@ class MRISuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.upsampling = UpsamplePanel(ui, self.logic, self._updateTexts)
         self.batch = BatchPanel(ui, self.logic, self.upsampling, self._updateTexts)
         self.comparing = ComparePanel(ui, self.logic, self._updateTexts)
-        self.userModels = UserModels(ui, self.logic, self.upsampling.models, self._onModelsChanged)
+        self.userModels = UserModels(
+            ui, self.logic, lambda: self.upsampling.mainSelector, self._onModelsChanged
+        )
         users = [*self.panels, self.userModels]  # of the one worker process
         for panel in self.panels:
             panel.competingTasks = [user for user in users if user is not panel]

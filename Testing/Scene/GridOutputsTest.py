@@ -10,7 +10,7 @@ import slicer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from MRISuperResLib.core.options import UpsamplingOptions
-from MRISuperResLib.core.slice_profile import thick_slices
+from MRISuperResLib.core.through_plane.thick_slices import ThickSlices
 from MRISuperResLib.scene.comparison.before_after import ConsistencyMap, UpsampledPair
 from MRISuperResLib.scene.descriptions import describeEstimate, describeGeometry
 from MRISuperResLib.scene.nodes import sliceThickness, volumeFromNode
@@ -118,7 +118,7 @@ class PairTest(GridOutputsTestCase):
         pair = UpsampledPair.of(volume, output)
         self.assertEqual((pair.coverage, pair.whyNoMap), (0.75, ""))
         fine = rng.uniform(0, 100, (32, 7, 6)).astype(np.float32)
-        low = thick_slices(fine, pair.axis, 8, 0.75)
+        low = ThickSlices(pair.axis, 32, 8, 4, 3).degrade(fine)
         low[2, 3, 4] += 10
         slicer.util.updateVolumeFromArray(output, fine)
         slicer.util.updateVolumeFromArray(volume, low)

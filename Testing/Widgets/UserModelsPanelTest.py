@@ -47,6 +47,7 @@ class UserModelsTestCase(PanelTestCase):
         super().setUp()
         store = ModelStore()
         self.widget.upsampling.models._store = self.widget.comparing.methods._store = store
+        self.widget.upsampling.between._store = store
         self.enterContext(mock.patch("MRISuperResLib.widgets.user_models.logging.error"))
         self.missing = []
         self.enterContext(
@@ -65,6 +66,8 @@ class UserModelsTestCase(PanelTestCase):
         self.widget._parameterNode.model = ""
         super().tearDown()
         self.widget.upsampling.models._store = self.widget.comparing.methods._store = ModelStore()
+        self.widget.upsampling.between._store = ModelStore()
+        self.widget.upsampling.forget()
 
     def choose_entry(self, number, *answers):
         answer_next(*answers)
@@ -113,19 +116,22 @@ class InstallTest(UserModelsTestCase):
             ),
         )
 
-    def test_model_between_slices_is_installed_and_the_selection_stays(self):
+    def test_installed_through_plane_model_is_selected_and_can_be_removed(self):
         from made_models import write_model
 
-        architecture = {"network": "through-plane", "blocks": 1, "features": 8}
-        write_model(self.folder, "between", scale=8, architecture=architecture)
-        before = self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText
-        self.card = self.folder / "between.json"
-        self.install()
-        self.assertEqual(self.userModels(), ["between.json", "between.safetensors"])
-        self.assertIn("Installed “between”", self.message)
-        after = self.ui.modelComboBox.currentData, self.ui.scaleComboBox.currentText
-        self.assertEqual(after, before)
-        self.assertEqual(self.ui.modelComboBox.findData("between"), -1)
+        architecture = {"network": "through-plane", "blocks": 1, "features": 4}
+        write_model(self.card.parent, "mine-tp", 8, architecture=architecture)
+        self.choose_entry(INSTALL, str(self.card.with_name("mine-tp.json")))
+        self.wait()
+        self.assertEqual(
+            (self.ui.betweenSlicesComboBox.currentData, self.ui.outputComboBox.currentText),
+            ("mine-tp", "Isotropic"),
+        )
+        self.assertEqual(self.ui.currentModelLabel.text, "A tiny model")
+        self.choose_entry(REMOVE, True)
+        self.assertEqual(self.userModels(), [])
+        self.assertEqual(self.ui.betweenSlicesComboBox.findData("mine-tp"), -1)
+        self.ui.outputComboBox.setCurrentIndex(0)
 
     def test_message_is_hidden_when_another_model_is_selected(self):
         self.install()

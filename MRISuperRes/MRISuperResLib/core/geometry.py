@@ -198,6 +198,18 @@ def choose_slice_axis(
     return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "nearly isotropic")
 
 
+def choose_reformat_axis(ijk_to_ras: ArrayLike, axis: SliceAxis) -> SliceAxis:
+    """Choose the normal of the reformats to show: coronal, or else sagittal ones.
+
+    Args:
+        ijk_to_ras: (4, 4) matrix of the volume, mm.
+        axis: Slice direction, which the reformats contain.
+    """
+    planes = [plane for plane in ("coronal", "sagittal", "axial") if plane != axis.plane]
+    axes = [choose_slice_axis(ijk_to_ras, plane) for plane in planes]
+    return next(reformat for reformat in axes if reformat.index != axis.index)
+
+
 def to_radiological(images: np.ndarray, ijk_to_ras: ArrayLike, axis: SliceAxis) -> np.ndarray:
     """Orient slices for display: anterior or superior up, the patient's left on the right.
 

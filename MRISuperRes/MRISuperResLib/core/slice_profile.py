@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import resampling
-
-if TYPE_CHECKING:
-    from .geometry import SliceAxis
 
 INTERPOLATIONS = ("linear", "bspline", "fourier")
 """Interpolation between slices: linear, by cubic B-splines, or in k-space (zero-filling)."""
@@ -82,25 +78,6 @@ def profile_weights(size: int, centers: ArrayLike, thickness: float) -> np.ndarr
     weights = np.zeros((len(values), size))
     np.add.at(weights.T, mirrored, values.T)
     return weights
-
-
-def thick_slices(array: np.ndarray, axis: SliceAxis, slices: int, coverage: float) -> np.ndarray:
-    """Average thin slices to thick ones, which divide the same field of view evenly.
-
-    Args:
-        array: Volume (k, j, i).
-        axis: Slice direction.
-        slices: Number of thick slices.
-        coverage: Slice thickness, as a part of the slice spacing.
-
-    Returns:
-        (k, j, i) with `slices` slices, float32.
-    """
-    count = array.shape[axis.numpy_axis]
-    weights = profile_weights(count, slice_centers(count, slices), coverage * count / slices)
-    thick = np.tensordot(weights.astype(np.float32), array.astype(np.float32), (1, axis.numpy_axis))
-    averaged: np.ndarray = np.moveaxis(thick, 0, axis.numpy_axis)
-    return averaged
 
 
 def thick_patch(

@@ -120,6 +120,11 @@ class BetweenSlicesSelector:
         return self._comboBox.currentData
 
     @property
+    def text(self) -> str:
+        """Text of the current item."""
+        return self._comboBox.currentText
+
+    @property
     def cards(self) -> tuple[ModelCard, ...]:
         """Card of the current model; none for an interpolation."""
         return tuple(card for card in [(self._cards or {}).get(self.name)] if card)

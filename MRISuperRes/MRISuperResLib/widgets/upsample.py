@@ -158,6 +158,11 @@ class UpsamplePanel(TaskPanel):
         except SuperResolutionError as error:
             return None, str(error)
 
+    @property
+    def mainSelector(self) -> ModelSelector | BetweenSlicesSelector:
+        """The list of the method that matters most: between slices, if the output needs one."""
+        return self.models if self._ui.betweenSlicesComboBox.isHidden() else self.between
+
     def _showModels(self):
         """Show the methods that the output needs, with their cards."""
         parameters, (grid, _reason) = self.parameters, self._plan()

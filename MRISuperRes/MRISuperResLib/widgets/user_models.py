@@ -16,10 +16,11 @@ from ..core.io.atomic import translate_os_errors
 from ..core.models.store import user_models_folder
 from ..core.models.user_models import remove_model, user_weights_path
 from ..logic import asRuntimeError
-from ..scene.parameters import MRISuperResParameterNode, Scale
+from ..scene.parameters import MRISuperResParameterNode, Output, Scale
 from . import packages
 from .appearance import showText
 from .models import ModelSelector
+from .output_grid import BetweenSlicesSelector
 
 
 class UserModels:
@@ -30,12 +31,18 @@ class UserModels:
     Args:
         ui: Widgets of the panel.
         logic: MRISuperResLogic.
-        models: List of models.
+        current: Returns the list of models whose current item is shown.
         onChanged: Called when models were added or removed, or the worker became busy or idle.
     """
 
-    def __init__(self, ui, logic, models: ModelSelector, onChanged: Callable[[], None]) -> None:
-        self._logic, self._models, self._onChanged = logic, models, onChanged
+    def __init__(
+        self,
+        ui,
+        logic,
+        current: Callable[[], ModelSelector | BetweenSlicesSelector],
+        onChanged: Callable[[], None],
+    ) -> None:
+        self._logic, self._currentList, self._onChanged = logic, current, onChanged
         self._button, self._label = ui.userModelsButton, ui.userModelsLabel
         self._current = ui.currentModelLabel
         self.parameters: MRISuperResParameterNode | None = None
@@ -57,7 +64,7 @@ class UserModels:
     def show(self, parameters: MRISuperResParameterNode | None) -> None:
         """Show a parameter node, None while there is no scene, and hide the last message."""
         self.parameters = parameters
-        self._current.text = self._models.text
+        self._current.text = self._currentList().text
         if not self.isRunning:
             self._showMessage("")
 
@@ -100,13 +107,15 @@ class UserModels:
         Raises:
             RuntimeError: It is not a user model.
         """
-        if len(self._models.cards) != 1:
+        models = self._currentList()
+        if len(models.cards) != 1:
             raise RuntimeError(
                 _("“{name}” is not a model. Select a user model to remove.").format(
-                    name=self._models.name
+                    name=models.name
                 )
             )
-        name = self._models.cards[0].name
+        card = models.cards[0]
+        name = card.name
         with asRuntimeError():
             file = user_weights_path(name)
             if not slicer.util.confirmOkCancelDisplay(
@@ -115,7 +124,11 @@ class UserModels:
             ):
                 return
             remove_model(name)
-        self._select("", None)
+        if self.parameters is not None and card.is_through_plane:
+            self.parameters.betweenSlices = ""
+        elif self.parameters is not None:
+            self.parameters.model = ""
+        self._onChanged()
         self._showMessage(_("Removed “{name}”.").format(name=name))
 
     def openFolder(self) -> None:
@@ -162,10 +175,7 @@ class UserModels:
             return
         self._setRunning(False)
         if event["event"] == "result":
-            if event["scale"] is None:  # between slices: not in the list of models
-                self._onChanged()
-            else:
-                self._select(event["name"], event["scale"])
+            self._select(event)
             self._showMessage(_("Installed “{name}”.").format(name=event["name"]))
         else:
             message = event.get("message") or _("Cancelled. No model was added.")
@@ -176,13 +186,16 @@ class UserModels:
                 # later, because a dialog would block the report of the worker
                 qt.QTimer.singleShot(0, lambda: slicer.util.errorDisplay(message))
 
-    def _select(self, name, scale):
-        """Select a model, which may have another scale; an empty name selects the default."""
-        self._models.forget()
-        if self.parameters is not None:
-            if scale is not None:
-                self.parameters.scale = Scale(scale)
-            self.parameters.model = name
+    def _select(self, event):
+        """Select a new model, with an output that it can make."""
+        parameters = self.parameters
+        if parameters is not None and event["scale"] is None:  # between slices
+            if parameters.output is Output.SCALE:
+                parameters.output = Output.ISOTROPIC
+            parameters.betweenSlices = event["name"]
+        elif parameters is not None:
+            parameters.output, parameters.scale = Output.SCALE, Scale(event["scale"])
+            parameters.model = event["name"]
         self._onChanged()
 
     def _showMessage(self, text):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from ..geometry import THICK_SLICE_RATIO, SliceAxis, choose_slice_axis
+from ..geometry import THICK_SLICE_RATIO, SliceAxis, choose_reformat_axis, choose_slice_axis
 from ..options import ComparisonOptions
 from ..slice_profile import profile_weights, slice_centers
 from ..volume import Volume
@@ -112,9 +112,7 @@ class ThickSlices:
 
     def reformat_axis(self, reference: Volume) -> SliceAxis:
         """Return the normal of the reformats to show: coronal, or else sagittal ones."""
-        planes = [plane for plane in ("coronal", "sagittal", "axial") if plane != self.axis.plane]
-        axes = [choose_slice_axis(reference.ijk_to_ras, plane) for plane in planes]
-        return next(axis for axis in axes if axis.index != self.axis.index)
+        return choose_reformat_axis(reference.ijk_to_ras, self.axis)
 
     def text(self) -> str:
         """Describe the slices, such as "4 mm slice spacing, 3 mm slice thickness"."""

@@ -12,11 +12,12 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ...core.geometry import VOXEL_AXES, SliceAxis, choose_slice_axis, upsampled_ijk_to_ras
+from ...core.geometry import VOXEL_AXES, SliceAxis, choose_reformat_axis, upsampled_ijk_to_ras
 from ...core.masking import fill_values, missing_voxels
 from ...core.options import SCALES
 from ...core.resampling import inconsistency_map
-from ...core.slice_profile import slice_centers, thick_slices
+from ...core.slice_profile import slice_centers
+from ...core.through_plane.thick_slices import ThickSlices
 from ..nodes import ATTRIBUTE_PREFIX, addTemporaryNode, ijkToRAS, removeNode
 from ..output_names import outputKind
 from ..sequences import sequenceOf, shownVolume
@@ -24,8 +25,6 @@ from .maps import addMap, brightestOf, differenceSteps, fillColors
 
 DEGRADATION = "bicubic"
 """Degradation of the output for the map, as in back-projection."""
-REFORMATS = ("coronal", "sagittal", "axial")
-"""Planes in which an output is shown that is finer between slices, the first ones preferred."""
 MIN_BRIGHTEST = 1.0
 """Smallest inconsistency, in percent, that gets the brightest color: rounding stays dark."""
 
@@ -129,11 +128,7 @@ class UpsampledPair:
         """Voxel axis of the slices to show: reformats if the output is finer between slices."""
         if self.coverage is None:
             return self.axis
-        matrix = ijkToRAS(self.input)
-        reformats = [
-            choose_slice_axis(matrix, name) for name in VOXEL_AXES if name != self.axis.name
-        ]
-        return min(reformats, key=lambda axis: REFORMATS.index(axis.plane))
+        return choose_reformat_axis(ijkToRAS(self.input), self.axis)
 
     @property
     def whyNoMap(self) -> str:
@@ -236,8 +231,9 @@ def _percentage(output, low, pair, fills):
         scale = max(round(factor) for factor in pair.factors)
         difference = inconsistency_map(output, low, pair.axis, scale, DEGRADATION)
     else:
-        thick = thick_slices(output, pair.axis, low.shape[pair.axis.numpy_axis], pair.coverage)
-        difference = np.abs(thick - low.astype(np.float32))
+        thin, thick = (each.shape[pair.axis.numpy_axis] for each in (output, low))
+        degraded = ThickSlices(pair.axis, thin, thick, 1, pair.coverage).degrade(output)
+        difference = np.abs(degraded - low.astype(np.float32))
     if missing is not None:
         difference[missing] = 0
     width = pair.intensityRange[1] - pair.intensityRange[0]
