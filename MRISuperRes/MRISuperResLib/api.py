@@ -37,6 +37,7 @@ class _Options(TypedDict, total=False):
     clip: str
     mask: Mask | None
     ensemble: bool
+    uncertainty: bool
     frame: int | None
     series: str | None
     on_progress: ProgressCallback | None
@@ -69,6 +70,7 @@ def upsample(
     clip: str = "none",
     mask: Mask | None = None,
     ensemble: bool = False,
+    uncertainty: bool = False,
     frame: int | None = None,
     frames: Literal["all"] | None = None,
     series: str | None = None,
@@ -102,6 +104,8 @@ def upsample(
         mask: Path, Volume, SimpleITK image, or array on the voxel grid of the input, not 0 inside.
             The method upsamples the inside alone, bicubic interpolation the rest.
         ensemble: Average a network's results for eight flips and turns: more accurate, slower.
+        uncertainty: Also return the spread of these eight results, as the attribute `uncertainty`
+            of the volume. Includes `ensemble`.
         frame: Index of the volume in a 4D file, counted from 0.
         frames: "all" upsamples all frames of a 4D file, with one intensity range.
         series: Series Instance UID, for a DICOM folder with several series.
@@ -131,6 +135,7 @@ def upsample(
         slice_thickness=slice_thickness,
         adapt=adapt,
         seed=seed,
+        uncertainty=uncertainty,
     )
     if frames is None:
         volume = volume_of(source, frame, series)

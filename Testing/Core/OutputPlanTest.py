@@ -77,6 +77,9 @@ class OutputPlanTest(unittest.TestCase):
             options = UpsamplingOptions(isotropic=True)
             plan = OutputPlan.of(self.volume, options, MethodRegistry())
             self.assertAlmostEqual(plan.seconds, 2 * 6 * 7 * 20)
+            options = UpsamplingOptions(isotropic=True, ensemble=True)
+            plan = OutputPlan.of(self.volume, options, MethodRegistry())
+            self.assertAlmostEqual(plan.seconds, 8 * 6 * 7 * 20)
             between.device = "cuda:0"
             self.assertIsNone(OutputPlan.of(self.volume, options, MethodRegistry()).seconds)
 

@@ -105,6 +105,12 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
         help="nearest (default), or smooth: rounds the corners of the pixels",
     )
     parser.add_argument(
+        "--uncertainty",
+        metavar="FILE",
+        help="also write the spread of the 8 results of --ensemble, which it includes: larger "
+        "where the network is less sure, but no bound of the error",
+    )
+    parser.add_argument(
         "--dicom",
         action="store_true",
         help="write a derived DICOM series of the same patient and study into the folder OUT",

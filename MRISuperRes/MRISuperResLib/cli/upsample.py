@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from ..core.options import UpsamplingOptions
 from ..core.output_plan import OutputPlan
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.provenance import describe_methods
+from ..core.uncertainty import MAP
 from ..core.upsampling import upsample_frames
 from ..core.volume import Frames, Volume
 from .console import Console
@@ -64,11 +65,16 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     """
     start = time.monotonic()
     options = options_of(arguments)
+    if arguments.uncertainty is not None:
+        options = replace(options, uncertainty=True)
     output = make_output(
         arguments.output, arguments.input, arguments.dicom, arguments.frame, arguments.series
     )
     registry = MethodRegistry()
     labels = _read_labels(arguments)
+    if arguments.uncertainty is not None:
+        others = arguments.input, arguments.output, arguments.mask, *(arguments.labels or ())
+        _check_target(arguments.uncertainty, "uncertainty map", others)
     with claim(arguments.output):
         registry.load(options)
         volume = upsample_file(
@@ -86,6 +92,9 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         if labels is not None:
             upsampled = upsample_labels(labels, volume, arguments.label_interpolation)
             write_volume(arguments.labels[1], upsampled)
+        if volume.uncertainty is not None:
+            complete = (volume.provenance or {}) | {"map": MAP}
+            write_volume(arguments.uncertainty, replace(volume.uncertainty, provenance=complete))
     size = "×".join(map(str, volume.size))
     record = volume.provenance or {}
     count = record.get("frames", 1)
@@ -95,6 +104,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
         f"Done in {format_elapsed(time.monotonic() - start)}: {arguments.output}, {size} voxels "
         f"of {spacing} mm{frames} ({volume.array.dtype.name}), {describe_methods(record)}"
         + (f"; labels: {arguments.labels[1]}" if labels is not None else "")
+        + (f"; uncertainty: {arguments.uncertainty}" if options.uncertainty else "")
     )
 
 
@@ -104,17 +114,19 @@ def _read_labels(arguments: argparse.Namespace) -> Volume | None:
         return None
     source, target = arguments.labels
     check_output(target, source)
-    if Path(target).resolve() in (
-        Path(arguments.input).resolve(),
-        Path(arguments.output).resolve(),
-    ):
-        raise SuperResolutionError(
-            f"The upsampled labels would replace the file {target}. Choose another name.",
-            "settings",
-        )
+    _check_target(target, "label map", (arguments.input, arguments.output))
     labels = read_volume(source, labels=True)
     check_labels(labels)
     return labels
+
+
+def _check_target(target: str, what: str, others: Iterable[str | None]) -> None:
+    """Check before the work that a file beside OUT can be written, and replaces none of others."""
+    check_output(target)
+    if Path(target).resolve() in (Path(other).resolve() for other in others if other is not None):
+        raise SuperResolutionError(
+            f"The {what} would replace the file {target}. Choose another name.", "settings"
+        )
 
 
 def options_of(arguments: argparse.Namespace) -> UpsamplingOptions:
@@ -218,6 +230,12 @@ def upsample_file(
 
     try:
         frames = read_frames(source, frame, series)
+        if options.uncertainty and len(frames) > 1:
+            raise SuperResolutionError(
+                f"{Path(source).name} holds {len(frames)} frames, but the uncertainty map is that "
+                "of one. Choose it with --frame, or leave out the map.",
+                "settings",
+            )
         first = frames[0]
         if labels is not None:
             check_grid_of_labels(labels, first)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 FLOAT_BYTES = 4
 """Bytes of a voxel in single precision."""
 ENSEMBLE = 8
-"""Runs of a network with its self-ensemble."""
+"""Runs of a network with its self-ensemble, for every slice or for both orientations."""
+
+ORIENTATIONS = 2
+"""Runs of a network between slices without it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,6 @@ class OutputPlan:
             peak += voxels * FLOAT_BYTES
         if any(method.cards for method, _ in work):
             peak += WORKER_BYTES
-        runs = frames * (ENSEMBLE if options.ensemble else 1)
         seconds = _seconds(work)
         return cls(
             size,
@@ -83,7 +85,7 @@ class OutputPlan:
             frames,
             one * frames,
             peak,
-            None if seconds is None else seconds * runs,
+            None if seconds is None else seconds * frames,
         )
 
     def message(self) -> Message:
@@ -111,7 +113,8 @@ def _in_plane(volume: Volume, options: UpsamplingOptions, registry: MethodRegist
     factors = axis.factors(method.scale)
     i, j, k = (count * factor for count, factor in zip(volume.size, factors))
     si, sj, sk = (side / factor for side, factor in zip(volume.spacing, factors))
-    return (i, j, k), (si, sj, sk), [(method, i * j * k / 1e6)]
+    runs = ENSEMBLE if options.ensemble else 1
+    return (i, j, k), (si, sj, sk), [(method, runs * i * j * k / 1e6)]
 
 
 def _on_grid(volume: Volume, options: UpsamplingOptions, registry: MethodRegistry) -> _Planned:
@@ -120,10 +123,10 @@ def _on_grid(volume: Volume, options: UpsamplingOptions, registry: MethodRegistr
     work: list[Work] = []
     if grid.scale:
         method = registry.get(options.in_plane(grid.scale))
-        work.append((method, volume.array.size * grid.scale**2 / 1e6))
+        runs = ENSEMBLE if options.ensemble else 1
+        work.append((method, runs * volume.array.size * grid.scale**2 / 1e6))
     if grid.slices > volume.size[grid.axis.index]:
-        orientations = 2
-        voxels = orientations * math.prod(grid.size)
+        voxels = (ENSEMBLE if options.ensemble else ORIENTATIONS) * math.prod(grid.size)
         work.append((registry.between_slices(options), voxels / 1e6))
     return grid.size, grid.spacing, work
 
