@@ -203,7 +203,7 @@ def export(
 
     Args:
         run: Folder of the run.
-        name: Name of the pair.
+        name: Name of the pair, or of a model between slices.
         folder: Folder of the models; created if needed.
         measure: Measure speed and quality for the cards, which takes minutes.
         alpha: Blend of the GAN model, above 0 and at most 1: 1 is the generator of stage 2 alone.

@@ -52,7 +52,7 @@ def cores():
 
 
 def processor():
-    from MRISuperResTrainingLib.runs.export import processor
+    from MRISuperResTrainingLib.evaluation.speed import processor
 
     return f"{processor()}, {cores()} cores, Python {platform.python_version()}"
 

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 
+import made_volumes
 import numpy as np
 import torch
 from made_runs import RunTest
+from MRISuperResLib.core.comparison.between_slices import compare_between_slices
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.errors import Cancelled, SuperResolutionError
@@ -14,6 +16,7 @@ from MRISuperResLib.core.options import UpsamplingOptions
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.store import ModelStore
 from MRISuperResLib.core.upsampling import upsample_volume
+from MRISuperResTrainingLib.data.sources import read_sources
 from MRISuperResTrainingLib.runs.export import export
 from safetensors.torch import load_file
 
@@ -137,6 +140,49 @@ class ExportTest(RunTest):
         ]
         cards, _ = self.exported(False, sources=sources)
         self.assertEqual(cards[0].contrasts, ("T1w", "T2w"))
+
+    def test_a_model_between_slices_is_measured_on_nearly_isotropic_volumes(self):
+        for seed, (subject, spacing) in enumerate((("a", 1.0), ("b", 1.2), ("c", 3.0))):
+            made_volumes.write(
+                self.folder / "data" / f"{subject}.nii.gz",
+                made_volumes.tissue(seed, (32, 32, 36)),
+                made_volumes.grid(k=spacing),
+            )
+        uses = {"a": "train", "b": "test", "c": "test"}
+        sources = [
+            dataclasses.replace(source, use=uses[source.subject])
+            for source in read_sources([self.folder / "data"])[0]
+        ]
+        self.train(
+            sources=sources,
+            scale=8,
+            generator={"network": "through-plane", "blocks": 1, "features": 4},
+            data={"patch": 32, "degradation": "slices"},
+            gan=None,
+            psnr={"steps": 30, "learning_rate": 1e-2},
+        )
+        cards, messages = export(self.folder / "run", "between", self.folder / "models")
+        (card,) = cards
+        self.assertEqual((card.name, card.pair, card.stage), ("between", "", "psnr"))
+        self.assertTrue(card.is_through_plane)
+        self.assertEqual(card.spacing_range, (1.0, 1.0))
+        self.assertEqual(card.training["degradation"], "slices")
+        self.assertGreater(card.cpu_speed["seconds_per_megapixel"], 0)
+        self.assertRegex(messages[-1].text, "1 held-out volume with thick slices")
+        (row,) = card.metrics
+        self.assertEqual((row["data"], row["slice_spacing"]), ("b", 3.84))
+        registry = MethodRegistry(ModelStore([self.folder / "models"]))
+        table = compare_between_slices(
+            read_volume(self.folder / "data" / "b.nii.gz"),
+            ComparisonOptions(
+                ("linear", "bspline", "fourier", "between"), scale=1, slice_spacing=4.0
+            ),
+            registry=registry,
+        ).table
+        self.assertEqual(set(row["baselines"]), {"linear", "bspline", "fourier"})
+        for name, scores in {**row["baselines"], "between": row}.items():
+            self.assertAlmostEqual(scores["psnr"], table.volume_psnr(name), places=2)
+            self.assertAlmostEqual(scores["ssim"], table.mean(name, "ssim_wang"), places=3)
 
     def test_an_only_subject_gives_no_scores(self):
         cards, _ = self.exported(sources=self.volumes(("a",), (8, 32, 36)))

@@ -169,7 +169,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of the run")
-    parser.add_argument("--name", metavar="NAME", required=True, help="name of the pair")
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        required=True,
+        help="name of the pair, or of a model between slices",
+    )
     parser.add_argument(
         "--to",
         metavar="FOLDER",

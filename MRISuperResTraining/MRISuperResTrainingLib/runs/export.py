@@ -1,45 +1,33 @@
-"""Export of a finished run: the pair of models NAME-psnr and NAME-gan, with their cards."""
+"""Export of a finished run: models with their cards.
+
+A pair has the names NAME-psnr and NAME-gan, a network between slices NAME.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import platform
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
-import torch
 from torch import Tensor
 
-from MRISuperResLib.core.comparison.scores import ScoreTable
 from MRISuperResLib.core.errors import SuperResolutionError
 from MRISuperResLib.core.inference.device import resolve_device
 from MRISuperResLib.core.io.atomic import translate_os_errors
-from MRISuperResLib.core.messages import Message, warning
+from MRISuperResLib.core.messages import Message
+from MRISuperResLib.core.methods.between_slices import ThroughPlaneNetwork
 from MRISuperResLib.core.methods.network import NetworkMethod
-from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.models.card import DEVICE_KINDS, STAGES, ModelCard, is_model_name
 from MRISuperResLib.core.models.store import write_model
-from MRISuperResLib.core.options import FLOOR, ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback
-from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
-from ..data.sources import Source
-from ..evaluation.evaluate import (
-    PERCEPTUAL_METRICS,
-    VolumeScores,
-    evaluate,
-    perceptual_metrics,
-)
+from ..evaluation.quality import quality, quality_between_slices
+from ..evaluation.speed import cpu_speed, cpu_speed_between_slices
+from ..options.settings import Settings
 from .events import EventReader
 from .folder import RunFolder, training_data
-
-SIDE = 256
-"""Side of the slice for measuring the CPU speed, pixels: a typical MRI slice."""
-REPEATS = 5
 
 
 def export(
@@ -56,7 +44,7 @@ def export(
     Args:
         run: Folder of the run.
         name: Name of the pair NAME-psnr and NAME-gan, which can be blended. Without a second
-            stage, NAME-psnr alone is written.
+            stage, NAME-psnr alone is written. Name of a model between slices.
         folder: Folder of the models; created if needed.
         measure: Measure the speed on this computer's CPU, and the quality on the unseen subjects
             whose volumes exist, which takes minutes.
@@ -82,9 +70,14 @@ def export(
     _check_finished(run_folder)
     generators = _generators(run_folder, description, alpha)
     pair = name if len(generators) > 1 else ""
+    is_between = Settings.from_dict(description["settings"]).is_between_slices
     models = {
         stage: (
-            _card_values(run_folder, description, stage, alpha, f"{name}-{stage}", pair),
+            _card_values(
+                *(run_folder, description, stage, alpha),
+                name if is_between else f"{name}-{stage}",
+                pair,
+            ),
             safetensors.torch.save(
                 {key: value.half().contiguous() for key, value in generator.items()}
             ),
@@ -95,11 +88,16 @@ def export(
     messages: list[Message] = []
     if measure:
         for values, weights in models.values():
-            values["cpu_speed"] = cpu_speed(_method(values, weights, "cpu"))
+            values["cpu_speed"] = _speed(values, weights, is_between)
         if sources := run_folder.unseen_sources():
-            methods = [_method(values, weights, "auto") for values, weights in models.values()]
-            slice_axis = description["settings"]["data"]["slice_axis"]
-            rows, messages = quality(methods, sources, slice_axis, on_progress, is_cancelled)
+            measured = quality_between_slices if is_between else quality
+            rows, messages = measured(
+                [_card_and_weights(values, weights) for values, weights in models.values()],
+                sources,
+                description["settings"]["data"]["slice_axis"],
+                on_progress,
+                is_cancelled,
+            )
     with translate_os_errors(Path(folder)):
         Path(folder).mkdir(parents=True, exist_ok=True)
     cards = [
@@ -107,102 +105,6 @@ def export(
         for values, weights in models.values()
     ]
     return cards, messages
-
-
-def quality(
-    methods: list[NetworkMethod],
-    sources: list[Source],
-    slice_axis: str = "auto",
-    on_progress: ProgressCallback | None = None,
-    is_cancelled: CancelCheck | None = None,
-) -> tuple[dict[str, list[dict[str, Any]]], list[Message]]:
-    """Measure models on volumes of unseen subjects.
-
-    PSNR (dB) and RMSE are those of whole volumes, degraded with MATLAB's bicubic. SSIM is the mean
-    over the slices, as are LPIPS and the VGG19 distance of some slices, if their weights are
-    available.
-
-    Args:
-        methods: Models of one scale.
-        sources: Volume files.
-        slice_axis: Slice direction.
-        on_progress: Called with the number of measured volumes.
-        is_cancelled: Called between slices.
-
-    Returns:
-        `ModelCard.metrics` by name, and messages on volumes that cannot be used.
-
-    Raises:
-        Cancelled: `is_cancelled` returned True.
-    """
-    names = [method.name for method in methods]
-    evaluation = evaluate(
-        sources,
-        names,
-        (methods[0].scale,),
-        MethodRegistry(given=methods),
-        ComparisonOptions(INTERPOLATIONS, slice_axis=slice_axis),
-        perceptual_metrics(),
-        on_progress,
-        is_cancelled,
-    )
-    rows = {name: [_row(scores, name) for scores in evaluation.volumes] for name in names}
-    return rows, [warning("data", sentence) for sentence in evaluation.skipped]
-
-
-def _row(scores: VolumeScores, name: str) -> dict[str, Any]:
-    baselines = (*INTERPOLATIONS, FLOOR)
-    return {
-        "data": scores.volume.split(".")[0],
-        "anatomy": scores.anatomy,
-        **_scores(scores.table, name),
-        "baselines": {baseline: _scores(scores.table, baseline) for baseline in baselines},
-    }
-
-
-def _scores(table: ScoreTable, name: str) -> dict[str, float]:
-    values = {
-        "psnr": (table.volume_psnr(name), 3),
-        "ssim": (table.mean(name, "ssim_wang"), 4),
-        "rmse": (table.volume_rmse(name), 3),
-    }
-    values |= {
-        metric.key: (table.mean(name, metric.key), 4)
-        for metric in PERCEPTUAL_METRICS
-        if metric in table.metrics
-    }
-    return {key: round(value, digits) for key, (value, digits) in values.items() if value}
-
-
-def cpu_speed(method: NetworkMethod) -> dict[str, Any]:
-    """Measure a method on the CPU for `ModelCard.cpu_speed`.
-
-    The fastest of several runs counts, since other programs can only slow a run down.
-    """
-    images = np.random.default_rng(0).random((1, SIDE, SIDE), dtype=np.float32)
-    method(images)  # the first run also prepares the convolutions
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        method(images)
-        seconds.append(time.perf_counter() - start)
-    megapixels = (SIDE * method.scale) ** 2 / 1e6
-    return {
-        "seconds_per_megapixel": round(min(seconds) / megapixels, 3),
-        "threads": torch.get_num_threads(),
-        "processor": processor(),
-    }
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:  # on Linux, platform returns the architecture only
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        return next(
-            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
-        )
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _generators(
@@ -219,9 +121,16 @@ def _generators(
     return generators
 
 
-def _method(values: dict[str, Any], weights: bytes, device: str) -> NetworkMethod:
-    card = ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest())
-    return NetworkMethod([card], [weights], resolve_device(device))
+def _card_and_weights(values: dict[str, Any], weights: bytes) -> tuple[ModelCard, bytes]:
+    return ModelCard(**values, sha256=hashlib.sha256(weights).hexdigest()), weights
+
+
+def _speed(values: dict[str, Any], weights: bytes, is_between: bool) -> dict[str, Any]:
+    card, _ = _card_and_weights(values, weights)
+    cpu = resolve_device("cpu")
+    if is_between:
+        return cpu_speed_between_slices(ThroughPlaneNetwork(card, weights, cpu))
+    return cpu_speed(NetworkMethod([card], [weights], cpu))
 
 
 def _check_finished(run: RunFolder) -> None:
@@ -244,8 +153,10 @@ def _card_values(
     """Fields of a ModelCard except sha256 and metrics."""
     settings, card = description["settings"], description["card"]
     data = training_data(description)
-    # the slices that a model upsamples have the spacing of the degraded ones
-    spacings = [settings["scale"] * side for volume in data for side in volume["spacing"]]
+    # the slices that a model upsamples in-plane have the spacing of the degraded ones
+    is_between = Settings.from_dict(settings).is_between_slices
+    factor = 1 if is_between else settings["scale"]
+    spacings = [factor * side for volume in data for side in volume["spacing"]]
     return {
         "name": name,
         "pair": pair,

@@ -207,7 +207,7 @@ class TrainingPanel:
 
     def _send(self, record):
         name = modelName(record.name)
-        known = {card.name for card in ModelStore().cards()} & {f"{name}-psnr", f"{name}-gan"}
+        known = {card.name for card in ModelStore().cards()} & {name, f"{name}-psnr", f"{name}-gan"}
         if known and not slicer.util.confirmOkCancelDisplay(
             _("MRISuperRes already has {names}. Replace?").format(names=", ".join(sorted(known))),
             TITLE,

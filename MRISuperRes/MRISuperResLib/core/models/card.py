@@ -105,7 +105,7 @@ class ModelCard(Validated):
             "degradation", "noise", "seed", AUDIT_FIGURES, "baselines": {name: AUDIT_FIGURES}}.
         made_for: "gpu" for a model that is too slow without one, else "cpu".
         cpu_speed: {"seconds_per_megapixel" (of the output), "threads", "processor"}, or empty.
-            Between slices, for slices 4 in-plane pixels apart, in both orientations.
+            Between slices, of reformats whose slices are 4 in-plane pixels apart.
         training: Degradation, loss, steps, settings, versions, and "data": one object per
             training volume with its "anatomy", in-plane "spacing" (mm), license and source.
         license: License of the weights.
