@@ -88,6 +88,11 @@ def model_record(method: Method | ThroughPlaneMethod) -> dict[str, str | None]:
     }
 
 
+def has_output_grid(record: Mapping[str, Any]) -> bool:
+    """Return True for the provenance of an output with a requested spacing instead of a scale."""
+    return "factors" in record
+
+
 def describe_methods(record: Mapping[str, Any]) -> str:
     """Name the methods of an output: "fast-x2-psnr ×2", or "through-plane between slices".
 
@@ -95,7 +100,7 @@ def describe_methods(record: Mapping[str, Any]) -> str:
         record: Its provenance.
     """
     name, scale = record["model"]["name"], record["scale"]
-    if "factors" not in record:
+    if not has_output_grid(record):
         return f"{name} ×{scale}"
     if "slice_thickness" not in record:
         return f"{name} ×{scale}, reduced" if scale > 1 else "resampled"

@@ -14,7 +14,7 @@ from typing import Any
 
 from ... import __version__
 from ..errors import SuperResolutionError
-from ..provenance import NOTICE, provenance_path
+from ..provenance import NOTICE, has_output_grid, provenance_path
 from .atomic import translate_os_errors, write_bytes, write_json
 from .discovery import FoundVolume
 from .formats import strip_extension
@@ -229,7 +229,7 @@ def corrected(metadata: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
     """
     given = record["input"]
     scale, size, spacing = record["scale"], given["size"], given["spacing"]
-    if "factors" in record:
+    if has_output_grid(record):
         factors, how = dict(zip("ijk", record["factors"], strict=True)), "resampled"
     else:
         slices = record["slices"]["axis"]

@@ -18,13 +18,15 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, generate_uid
 
-from ..provenance import PRODUCT
+from ..provenance import PRODUCT, has_output_grid
 from .dicom_file import DAMAGED
 
 DERIVED_NUMBER = 1000
 """Added to the series number of the source, so that viewers list the new series after it."""
 LO_LENGTH, ST_LENGTH = 64, 1024
 """Characters that the value representations LO and ST hold."""
+NAME_LENGTH = 36
+"""Largest number of characters of a model's name in the series description."""
 PIXEL_GROUP = 0x7FE0
 
 OF_OTHER_PIXELS = (
@@ -163,28 +165,32 @@ def _decode(element: DataElement) -> None:
 
 
 def derived_headers(
-    originals: Sequence[Dataset], provenance: dict[str, Any], factor: int
+    originals: Sequence[Dataset], provenance: dict[str, Any], nearest: Sequence[int]
 ) -> Iterator[Dataset]:
     """Yield a header, still without position and pixels, for each image of a new series.
+
+    An image in the place of a source image is derived from this one and keeps its attributes. Any
+    other is derived from all: reformats keep their common attributes, and slices between those of
+    the source keep the attributes of the nearest one, such as its window.
 
     Args:
         originals: Headers of the source images, in order.
         provenance: JSON values from `core.provenance.describe_upsampling`.
-        factor: Images per source image. With 1, each image is derived from one source image and
-            keeps its attributes; with more, from all, and keeps their common attributes.
+        nearest: Index of the nearest source image of each new image.
     """
     new = _series_attributes(originals[0], provenance)
-    if factor > 1:
-        common, sources = _shared_attributes(originals), _references(originals)
-    for number in range(1, len(originals) * factor + 1):
-        if factor == 1:
-            original = [originals[number - 1]]
-            common, sources = _shared_attributes(original), _references(original)
+    is_between = has_output_grid(provenance)
+    is_from_all = is_between or len(nearest) != len(originals)
+    common = _shared_attributes(originals)
+    sources = _references(originals)
+    for number, source in enumerate(nearest, 1):
+        own = [originals[source]]
+        kept = common if is_from_all and not is_between else _shared_attributes(own)
         header = Dataset()
-        for element in (*common, *new):
+        for element in (*kept, *new):
             # a copy, since setting an attribute of this header must not change the others
             header.add(DataElement(element.tag, element.VR, element.value))
-        header.SourceImageSequence = sources
+        header.SourceImageSequence = sources if is_from_all else _references(own)
         header.SOPInstanceUID = generate_uid(prefix=None)
         header.InstanceNumber = number
         for keyword in (*EMPTY_ALLOWED[""], *EMPTY_ALLOWED.get(header.get("Modality"), ())):
@@ -211,7 +217,7 @@ def _holds(tag: BaseTag) -> bool:
 
 def _series_attributes(original: Dataset, provenance: dict[str, Any]) -> Dataset:
     """Return the attributes that all images of the new series share."""
-    scale, model, notice = provenance["scale"], provenance["model"], provenance["notice"]
+    model, notice = provenance["model"], provenance["notice"]
     new = Dataset()
     made, now = _times(original, provenance)
     for keywords, moment in (
@@ -223,18 +229,27 @@ def _series_attributes(original: Dataset, provenance: dict[str, Any]) -> Dataset
             setattr(new, keyword, moment.strftime(pattern))
     new.SeriesInstanceUID = generate_uid(prefix=None)
     new.SeriesNumber = int(original.get("SeriesNumber") or 0) + DERIVED_NUMBER
-    ending = f"SR x{scale} {model['name'][:36]} (synthetic)"
-    description = str(original.get("SeriesDescription") or "")[: LO_LENGTH - 1 - len(ending)]
+    resolution = _resolution(provenance)
+    start, mark = f"SR {resolution}", "(synthetic)"
+    room = min(NAME_LENGTH, LO_LENGTH - len(f"{start}  {mark}"))
+    ending = f"{start} {model['name'][:room]} {mark}"
+    left = max(0, LO_LENGTH - 1 - len(ending))
+    description = str(original.get("SeriesDescription") or "")[:left]
     new.SeriesDescription = f"{description} {ending}".strip()
     new.ImageType = _image_type(original)
     if not original.get("FrameOfReferenceUID"):
         new.FrameOfReferenceUID = generate_uid(prefix=None)
 
     slices = provenance["slices"]
+    models = "; ".join(
+        f"model {each['name']} ({each['stage']}), SHA-256 of its weights: "
+        f"{each['sha256'] or 'none'}"
+        for each in (model, provenance.get("in_plane_model"))
+        if each
+    )
     derivation = (
-        f"Super-resolution x{scale} of the slices along {slices['axis']} ({slices['plane']}) by "
-        f"{provenance['software']}, model {model['name']} ({model['stage']}), SHA-256 of its "
-        f"weights: {model['sha256'] or 'none'}; {notice}."
+        f"Super-resolution {resolution} of the slices along {slices['axis']} ({slices['plane']}) "
+        f"by {provenance['software']}, {models}; {notice}."
     )
     new.DerivationDescription = " Before: ".join(
         filter(None, (derivation, original.get("DerivationDescription")))
@@ -257,6 +272,14 @@ def _series_attributes(original: Dataset, provenance: dict[str, Any]) -> Dataset
         _equipment(original),
     ]
     return new
+
+
+def _resolution(provenance: dict[str, Any]) -> str:
+    """Return the resolution of an output: "x2", or its voxel size as "1x1x1 mm"."""
+    if not has_output_grid(provenance):
+        return f"x{provenance['scale']}"
+    sides = zip(provenance["input"]["spacing"], provenance["factors"], strict=True)
+    return "x".join(f"{side / factor:.3g}" for side, factor in sides) + " mm"
 
 
 def _times(

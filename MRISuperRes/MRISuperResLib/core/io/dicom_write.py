@@ -15,7 +15,8 @@ from pydicom.valuerep import DSfloat
 
 from .. import geometry
 from ..errors import SuperResolutionError
-from ..provenance import output_record, provenance_path, read_provenance
+from ..provenance import has_output_grid, output_record, provenance_path, read_provenance
+from ..slice_profile import slice_centers
 from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
@@ -94,15 +95,18 @@ class DicomSeriesWriter:
                 16 bits, or the files cannot be written.
         """
         provenance = volume.provenance or {}
-        array, ijk_to_ras, factor = _in_place(volume, self._original)
+        array, ijk_to_ras = _in_place(volume, self._original)
+        nearest = _nearest_slices(len(self._headers), len(array))
         scaling = _Scaling(self._headers[0], array)
         with new_folder(self._path) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            headers = derived_headers(self._headers, provenance, factor)
+            headers = derived_headers(self._headers, provenance, nearest)
             for k, (header, image) in enumerate(zip(headers, array, strict=True)):
-                _place(header, ijk_to_ras, k, len(array), factor)
+                _place(header, ijk_to_ras, k, len(array))
+                if len(array) != len(self._headers):
+                    _set_thickness(header, ijk_to_ras, len(array) / len(self._headers), provenance)
                 if header.get("PhotometricInterpretation") == "MONOCHROME1":
-                    _turn_white(header, self._headers[k // factor])
+                    _turn_white(header, self._headers[nearest[k]])
                 scaling.store(header, image)
                 _save(header, folder / f"{k + 1:04d}.dcm")
             _check_written(folder, array, ijk_to_ras, scaling)
@@ -142,12 +146,11 @@ def _check_headers(original: Series, headers: Sequence[Dataset]) -> None:
             )
 
 
-def _in_place(volume: Volume, original: Series) -> tuple[np.ndarray, np.ndarray, int]:
+def _in_place(volume: Volume, original: Series) -> tuple[np.ndarray, np.ndarray]:
     """Check that a volume is the original, upsampled in place.
 
     Returns:
-        Array and IJKToRAS with k in the order of the original, and the number of slices for each
-        slice of the original.
+        Array and IJKToRAS with k in the order of the original.
     """
     array, ijk_to_ras = volume.array, volume.ijk_to_ras
     factors = np.divide(volume.size, original.size)
@@ -163,12 +166,18 @@ def _in_place(volume: Volume, original: Series) -> tuple[np.ndarray, np.ndarray,
         array, ijk_to_ras = array[::-1], ijk_to_ras @ flip
     ends = [geometry.corners(matrix, volume.size) for matrix in (ijk_to_ras, expected)]
     tolerance = POSITION_TOLERANCE * geometry.spacing(expected).min()
-    if (factors % 1).any() or np.abs(ends[0] - ends[1]).max() > tolerance:
+    is_cropped = (factors % 1).any() and not has_output_grid(volume.provenance or {})
+    if is_cropped or np.abs(ends[0] - ends[1]).max() > tolerance:
         raise SuperResolutionError(
             f"The volume does not lie where {original.name}, its source, lies; it was moved, "
             f"turned or cropped. {_OTHER_FORMAT}"
         )
-    return array, expected, int(factors[2])
+    return array, expected
+
+
+def _nearest_slices(size: int, count: int) -> list[int]:
+    """Return the source slice, of `size`, that contains the center of each of `count` slices."""
+    return [int(center + 0.5) for center in slice_centers(size, count)]
 
 
 def _rescale(header: Dataset) -> tuple[float, float]:
@@ -239,8 +248,8 @@ def _turn_white(header: Dataset, original: Dataset) -> None:
         header.WindowCenter = _decimal(mirrored)
 
 
-def _place(header: Dataset, ijk_to_ras: np.ndarray, k: int, count: int, factor: int) -> None:
-    """Describe the image plane of slice k of count; factor: slices per source slice."""
+def _place(header: Dataset, ijk_to_ras: np.ndarray, k: int, count: int) -> None:
+    """Describe the image plane of slice k of count."""
     lps, spacing = geometry.LPS_TO_RAS @ ijk_to_ras, geometry.spacing(ijk_to_ras)
     row, column = lps[:3, 0] / spacing[0], lps[:3, 1] / spacing[1]
     position = lps[:3] @ (0, 0, k, 1)
@@ -250,7 +259,22 @@ def _place(header: Dataset, ijk_to_ras: np.ndarray, k: int, count: int, factor: 
     (header.SliceLocation,) = _decimal([position @ np.cross(row, column)])
     if count > 1:
         (header.SpacingBetweenSlices,) = _decimal([spacing[2]])
-    if header.SliceThickness and factor > 1:
+
+
+def _set_thickness(
+    header: Dataset, ijk_to_ras: np.ndarray, factor: float, provenance: dict[str, Any]
+) -> None:
+    """Describe the thickness of new slices: their spacing, or a part of that of the source.
+
+    Args:
+        header: Header of an image, with the slice thickness of the source.
+        ijk_to_ras: Place of the new series.
+        factor: Slices per source slice.
+        provenance: Provenance of the volume.
+    """
+    if has_output_grid(provenance):
+        (header.SliceThickness,) = _decimal([geometry.spacing(ijk_to_ras)[2]])
+    elif header.SliceThickness:
         (header.SliceThickness,) = _decimal([header.SliceThickness / factor])
 
 
