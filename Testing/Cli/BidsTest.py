@@ -129,6 +129,28 @@ class BidsTest(FolderTest):
         self.assertEqual((made["TotalReadoutTime"], made["ReconMatrixPE"]), (0.009, 10))
         self.assertFalse({"SliceTiming", "SpacingBetweenSlices"} & set(made))
 
+    def test_an_isotropic_output_has_the_fields_of_its_grid(self):
+        self.image(f"{T2}.nii.gz")
+        fields = {
+            "PhaseEncodingDirection": "j-",
+            "TotalReadoutTime": 0.009,  # 10 lines
+            "ReconMatrixPE": 10,
+            "SliceTiming": [0, 1, 2, 3],
+            "SliceThickness": 3,
+        }
+        self.write(f"{T2}.json", fields)
+        words = ("--model", "bicubic", "--between-slices", "linear", "--slice-axis", "k")
+        spacing = ("--spacing", 1.125, 0.6, 1.1)
+        code, _, err = run("batch", self.study, "--bids", *words, *spacing)
+        self.assertEqual(code, 0, err)
+        self.assertIn("Slice thickness: 3 mm.", err)
+        made = self.sidecar(T2_OUT.replace("x2", "1p125x0p6x1p1mm"))
+        self.assertAlmostEqual(made["TotalReadoutTime"], 0.001 * (20 - 1))
+        self.assertEqual(made["ReconMatrixPE"], 20)
+        self.assertAlmostEqual(made["SliceThickness"], 1.1)
+        self.assertNotIn("SliceTiming", made)
+        self.assertEqual(made["Resolution"], "1.125×0.6×1.1 mm, resampled from 1.125×1.2×3.3 mm")
+
     def test_without_a_phase_encoding_direction_the_readout_time_is_dropped(self):
         self.image(f"{T2}.nii.gz")
         self.write(f"{T2}.json", {"TotalReadoutTime": 0.009, "EchoTime": 0.1})
