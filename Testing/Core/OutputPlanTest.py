@@ -68,18 +68,22 @@ class OutputPlanTest(unittest.TestCase):
         self.assertEqual(plan.peak_bytes, (4 + 2) * self.volume.array.nbytes + WORKER_BYTES)
         self.assertIn("time: about 6 min 43 s", plan.message().text)
 
-    def test_both_orientations_between_slices_count(self):
+    def test_runs_between_slices_and_steps_of_the_adaptation_count(self):
         card = SimpleNamespace(
             cpu_speed={"seconds_per_megapixel": 1e6, "threads": 1, "processor": "a CPU"}
         )
         between = SimpleNamespace(cards=(card,), device="cpu")
         with mock.patch.object(MethodRegistry, "between_slices", return_value=between):
-            options = UpsamplingOptions(isotropic=True)
-            plan = OutputPlan.of(self.volume, options, MethodRegistry())
-            self.assertAlmostEqual(plan.seconds, 2 * 6 * 7 * 20)
-            options = UpsamplingOptions(isotropic=True, ensemble=True)
-            plan = OutputPlan.of(self.volume, options, MethodRegistry())
-            self.assertAlmostEqual(plan.seconds, 8 * 6 * 7 * 20)
+            for more, runs, steps in (
+                ({}, 2, 0),
+                ({"ensemble": True}, 8, 0),
+                ({"adapt": 10}, 2, 10),
+                ({"ensemble": True, "adapt": 10}, 8, 10),
+            ):
+                options = UpsamplingOptions(isotropic=True, **more)
+                plan = OutputPlan.of(self.volume, options, MethodRegistry())
+                voxels = runs * 6 * 7 * 20 + steps * 3 * 8 * 96 * 96
+                self.assertAlmostEqual(plan.seconds, voxels)
             between.device = "cuda:0"
             self.assertIsNone(OutputPlan.of(self.volume, options, MethodRegistry()).seconds)
 

@@ -26,9 +26,10 @@ FLOAT_BYTES = 4
 """Bytes of a voxel in single precision."""
 ENSEMBLE = 8
 """Runs of a network with its self-ensemble, for every slice or for both orientations."""
-
 ORIENTATIONS = 2
 """Runs of a network between slices without it."""
+STEP_MEGAVOXELS = 3 * 8 * 96**2 / 1e6
+"""Work of an adaptation step: 8 patches of 96×96; the backward pass takes as long as two runs."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ def _on_grid(volume: Volume, options: UpsamplingOptions, registry: MethodRegistr
         runs = ENSEMBLE if options.ensemble else 1
         work.append((method, runs * volume.array.size * grid.scale**2 / 1e6))
     if grid.slices > volume.size[grid.axis.index]:
-        voxels = (ENSEMBLE if options.ensemble else ORIENTATIONS) * math.prod(grid.size)
-        work.append((registry.between_slices(options), voxels / 1e6))
+        runs = ENSEMBLE if options.ensemble else ORIENTATIONS
+        megavoxels = runs * math.prod(grid.size) / 1e6 + options.adapt * STEP_MEGAVOXELS
+        work.append((registry.between_slices(options), megavoxels))
     return grid.size, grid.spacing, work
 
 
