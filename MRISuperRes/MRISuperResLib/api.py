@@ -168,7 +168,8 @@ def upsample_labels(
         interpolation: "nearest", or "smooth", which rounds the corners of the pixels.
 
     Returns:
-        The label map on the grid of `like`. Labels are never blended, and none is lost.
+        The label map on the grid of `like`. Labels are never blended, and none is lost unless the
+        grid is coarser than the label map.
 
     Raises:
         SuperResolutionError: The source is no label map, or does not lie on the grid of the input.

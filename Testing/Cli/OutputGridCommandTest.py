@@ -65,6 +65,21 @@ class OutputGridCommandTest(FolderTest):
         self.assertEqual(record["slice_thickness"], 2.5)
         np.testing.assert_allclose(record["factors"], (2, 2, 3))
 
+    def test_labels_come_along_to_the_grid(self):
+        stored = np.zeros((5, 8, 9), np.uint8)
+        stored[1:3, 2:6, 3:7] = 4
+        labels, target = self.folder / "labels.nii.gz", self.folder / "labels_iso.nii.gz"
+        write_volume(labels, Volume(stored, grid(spacing=SPACING), is_labels=True))
+        words = ("--isotropic", *BASELINE, "--labels", labels, target)
+        code, out, err = run("upsample", self.input, self.output, *words)
+        self.assertEqual(code, 0, err)
+        self.assertIn(f"; labels: {target}", out)
+        result = read_volume(target, labels=True)
+        self.assertTrue(result.is_aligned_with(read_volume(self.output)))
+        # 3.2 new slices per slice
+        expected = [4 if 3.2 <= k + 0.5 < 9.6 else 0 for k in range(16)]
+        self.assertEqual(result.array[:, 4, 4].tolist(), expected)
+
     def test_a_coarser_spacing_needs_no_model(self):
         with mock.patch("MRISuperResLib.core.methods.registry._resolve_device") as torch:
             code, out, err = run("upsample", self.input, self.output, "--spacing", 2, 2, 3.3)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from MRISuperResLib.core.errors import SuperResolutionError
-from MRISuperResLib.core.geometry import corners
+from MRISuperResLib.core.geometry import corners, upsampled_ijk_to_ras
 
 OBLIQUE = np.array(
     [[0.8, -0.6, 0, 10], [0.6, 0.8, 0, -20], [0, 0, -3, 30], [0, 0, 0, 1]]  # left-handed
@@ -51,6 +51,50 @@ class LabelsTest(unittest.TestCase):
             np.testing.assert_array_equal(result, repeated)
         shape = [side for pair in zip(array.shape, factors) for side in pair]
         self.assertTrue((result == repeated).reshape(shape).any(axis=(1, 3, 5)).all())
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        arrays.arrays(np.uint8, (3, 4, 5), elements=st.sampled_from((0, 1, 2, 5, 200))),
+        st.tuples(*[st.integers(1, 17)] * 3),
+        st.sampled_from(("nearest", "smooth")),
+    )
+    def test_any_grid_in_the_same_space_keeps_the_labels_at_its_voxels(
+        self, array, size, interpolation
+    ):
+        labels = sr.Volume(array, OBLIQUE)
+        factors = np.divide(size, labels.size)
+        like = sr.Volume(np.zeros(size[::-1]), upsampled_ijk_to_ras(OBLIQUE, factors))
+        result = sr.upsample_labels(labels, like, interpolation=interpolation)
+        self.assertTrue(result.is_aligned_with(like))
+        centers = np.moveaxis(np.indices(size), 0, -1) @ like.ijk_to_ras[:3, :3].T
+        centers = (centers + like.ijk_to_ras[:3, 3] - OBLIQUE[:3, 3]) @ np.linalg.inv(
+            OBLIQUE[:3, :3]
+        ).T
+        i, j, k = np.moveaxis(np.floor(centers + 0.5 + 1e-9).astype(int), -1, 0)
+        nearest = array[k, j, i].transpose()
+        if interpolation == "nearest":
+            np.testing.assert_array_equal(result.array, nearest)
+        self.assertLessEqual(set(np.unique(result.array)), set(np.unique(array)))
+        voxels = np.ravel_multi_index((k, j, i), array.shape).transpose()
+        kept = result.array == nearest
+        self.assertEqual(set(voxels[kept]), set(np.unique(voxels)))
+
+    def test_smoothing_between_slices_rounds_a_ball_and_keeps_planes(self):
+        array = np.zeros((6, 8, 8), np.uint8)
+        array[2:4, 3:5, 3:5] = 1
+        labels = sr.Volume(array, np.diag([1.0, 1, 3, 1]))
+        factors = (2, 2, 6)
+        like = sr.Volume(np.zeros((36, 16, 16)), upsampled_ijk_to_ras(labels.ijk_to_ras, factors))
+        result = sr.upsample_labels(labels, like, interpolation="smooth").array
+        self.assertFalse(result[12, 6, 6])
+        self.assertTrue(result[13, 8, 8] and result[18, 6, 8])
+        for axis in range(3):
+            np.testing.assert_array_equal(result, np.flip(result, axis))
+        array[:] = (np.arange(6) // 2)[:, None, None]
+        result = sr.upsample_labels(labels, like, interpolation="smooth").array
+        np.testing.assert_array_equal(
+            result, np.broadcast_to(array.repeat(6, 0)[:, :1, :1], result.shape)
+        )
 
     def test_smoothing_rounds_corners_and_keeps_straight_borders(self):
         array = np.zeros((1, 12, 12), np.int16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from . import geometry
 from .errors import SuperResolutionError
-from .resampling import apply, operator, repeat
+from .resampling import apply, operator
+from .slice_profile import containing_voxels, slice_centers
 from .volume import GRID_TOLERANCE, Volume
 
 if TYPE_CHECKING:
@@ -37,31 +39,36 @@ def upsample_labels(
 
     Args:
         labels: Label map (k, j, i) of an integer or floating-point type, with whole numbers.
-        like: A volume at the same place, with an integer number of voxels per voxel of the label
-            map along every axis, and the same number of slices along one.
-        interpolation: "nearest" or "smooth".
+        like: A volume that fills the same space, with any number of voxels along every axis.
+        interpolation: "nearest" (the label at the center of the voxel) or "smooth".
 
     Returns:
         The label map on the grid of `like`, with the type and the header of the input. It holds
-        exactly the labels of the input.
+        the labels of all voxels of the input that contain the center of a new voxel, thus of all
+        voxels unless the grid is coarser.
 
     Raises:
         SuperResolutionError: A value is not a whole number (kind "input"); the grids do not fit
             (kind "settings").
     """
     check_labels(labels)
-    factors = _factors(labels, like)
-    repeated = repeat(labels.array, factors)
-    if interpolation == "smooth" and max(factors) > 1:
-        axis = factors.index(1)
-        low, result = (np.moveaxis(array, axis, 0) for array in (labels.array, repeated))
-        for image, target in zip(low, result):
-            _smooth(image, target)
+    if not _fill_same_space(labels, like):
+        raise _other_grid(labels, like)
+    sizes = list(zip(labels.array.shape, like.array.shape))
+    result = labels.array[np.ix_(*(containing_voxels(*pair) for pair in sizes))]
+    unchanged = [axis for axis, (old, new) in enumerate(sizes) if old == new]
+    if interpolation == "smooth" and len(unchanged) < len(sizes):
+        if unchanged:  # slice by slice, which takes less memory
+            low, high = (np.moveaxis(a, unchanged[0], 0) for a in (labels.array, result))
+            for image, target in zip(low, high):
+                _smooth(image, target)
+        else:
+            _smooth(labels.array, result)
     whole = " ".join(f"0 {n - 1}" for n in like.size)
     header = {
         key: whole if EXTENT.fullmatch(key) else value for key, value in labels.header.items()
     }
-    return Volume(repeated, like.ijk_to_ras, labels.messages, header=header, is_labels=True)
+    return Volume(result, like.ijk_to_ras, labels.messages, header=header, is_labels=True)
 
 
 def check_labels(labels: Volume) -> None:
@@ -97,45 +104,62 @@ def _other_grid(labels: Volume, volume: Volume) -> SuperResolutionError:
     )
 
 
-def _factors(labels: Volume, like: Volume) -> tuple[int, ...]:
-    """Return the voxels of `like` per voxel of the label map along (k, j, i)."""
-    pairs = list(zip(like.array.shape, labels.array.shape))
+def _fill_same_space(labels: Volume, like: Volume) -> bool:
     ends = [geometry.corners(each.ijk_to_ras, each.size) for each in (labels, like)]
-    is_same_place = np.allclose(ends[0], ends[1], rtol=0, atol=GRID_TOLERANCE)
-    are_whole = not any(large % small for large, small in pairs)
-    factors = tuple(large // small for large, small in pairs)
-    if not (are_whole and is_same_place and 1 in factors):
-        raise _other_grid(labels, like)
-    return factors
+    return np.allclose(ends[0], ends[1], rtol=0, atol=GRID_TOLERANCE)
 
 
 def _smooth(image: np.ndarray, target: np.ndarray) -> None:
-    """Smooth the borders of one slice in place.
+    """Smooth the borders of one slice, or of a volume, in place.
 
     Args:
-        image: Labels (h, w).
-        target: The same labels, repeated (H, W); replaced.
+        image: Labels (h, w) or (k, h, w).
+        target: The labels at the centers of the new pixels, (H, W) or (K, H, W); replaced.
     """
     present = np.unique(image)
     if len(present) == 1:
         return
     nearest = target.copy()
-    rows, columns = (_gaussian(*sides) for sides in zip(image.shape, target.shape))
+    operators = [_gaussian(*sides) for sides in zip(image.shape, target.shape)]
     best = np.zeros(target.shape, np.float32)
     for label in present:
-        share = apply(rows, columns, (image == label).astype(np.float32))
+        share = _resampled(operators, (image == label).astype(np.float32))
         is_largest = share > best
         best[is_largest], target[is_largest] = share[is_largest], label
-    (height, width), factors = image.shape, [t // n for t, n in zip(target.shape, image.shape)]
-    cells = (target == nearest).reshape(height, factors[0], width, factors[1])
-    lost = repeat(~cells.any(axis=(1, 3)), factors)
+    lost = ~_any_in_voxel(target == nearest, image.shape)
     target[lost] = nearest[lost]
+
+
+def _resampled(operators: Sequence[Operator], values: np.ndarray) -> np.ndarray:
+    """Apply an operator along each of two or three axes."""
+    *along_slices, rows, columns = operators
+    result = apply(rows, columns, values)
+    for matrix in along_slices:
+        slices = result.reshape(len(result), -1)
+        result = (matrix @ slices).reshape(-1, *result.shape[1:])
+    return result
+
+
+def _any_in_voxel(kept: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return whether any new pixel of the same old voxel is kept.
+
+    Args:
+        kept: Boolean, new pixels.
+        shape: Number of old voxels along each axis.
+    """
+    found, places = kept, []
+    for axis, (old, new) in enumerate(zip(shape, kept.shape)):
+        is_first = np.diff(containing_voxels(old, new), prepend=-1) > 0
+        found = np.logical_or.reduceat(found, np.flatnonzero(is_first), axis)
+        places.append(np.cumsum(is_first) - 1)
+    spread: np.ndarray = found[np.ix_(*places)]
+    return spread
 
 
 @lru_cache(maxsize=8)
 def _gaussian(size_in: int, size_out: int) -> Operator:
-    """Matrix (size_out, size_in) that smooths and upsamples one axis; its rows sum to 1."""
-    center = (np.arange(size_out) + 0.5) * size_in / size_out - 0.5
-    distance = center[:, None] - np.arange(size_in)
+    """Matrix (size_out, size_in) that smooths and resamples one axis; its rows sum to 1."""
+    width = max(1.0, size_in / size_out)  # wider for larger pixels
+    distance = (slice_centers(size_in, size_out)[:, None] - np.arange(size_in)) / width
     matrix = np.where(np.abs(distance) <= REACH, np.exp(-((distance / SIGMA) ** 2) / 2), 0)
     return operator((matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32))

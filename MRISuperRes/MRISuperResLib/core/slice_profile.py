@@ -52,6 +52,12 @@ def slice_centers(size: int, count: int) -> np.ndarray:
     return centers
 
 
+def containing_voxels(size: int, count: int) -> np.ndarray:
+    """Return which of `size` voxels contains the center of each of `count`, (count,) integers."""
+    voxels: np.ndarray = np.floor(slice_centers(size, count) + 0.5).astype(int)
+    return voxels
+
+
 def profile_weights(size: int, centers: ArrayLike, thickness: float) -> np.ndarray:
     """Compute the weights with which thick slices average thin ones.
 

@@ -16,7 +16,7 @@ from pydicom.valuerep import DSfloat
 from .. import geometry
 from ..errors import SuperResolutionError
 from ..provenance import has_output_grid, output_record, provenance_path, read_provenance
-from ..slice_profile import slice_centers
+from ..slice_profile import containing_voxels
 from ..volume import Volume
 from .atomic import check_new_folder, new_folder, write_json
 from .checks import read_errors
@@ -96,7 +96,7 @@ class DicomSeriesWriter:
         """
         provenance = volume.provenance or {}
         array, ijk_to_ras = _in_place(volume, self._original)
-        nearest = _nearest_slices(len(self._headers), len(array))
+        nearest = containing_voxels(len(self._headers), len(array)).tolist()
         scaling = _Scaling(self._headers[0], array)
         with new_folder(self._path) as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -173,11 +173,6 @@ def _in_place(volume: Volume, original: Series) -> tuple[np.ndarray, np.ndarray]
             f"turned or cropped. {_OTHER_FORMAT}"
         )
     return array, expected
-
-
-def _nearest_slices(size: int, count: int) -> list[int]:
-    """Return the source slice, of `size`, that contains the center of each of `count` slices."""
-    return [int(center + 0.5) for center in slice_centers(size, count)]
 
 
 def _rescale(header: Dataset) -> tuple[float, float]:

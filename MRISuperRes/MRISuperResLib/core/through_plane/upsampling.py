@@ -25,7 +25,7 @@ from ..methods.between_slices import (
 )
 from ..options import UpsamplingOptions
 from ..progress import CancelCheck, PartsProgress, Progress, ProgressCallback
-from ..slice_profile import BASELINE, slice_centers
+from ..slice_profile import BASELINE, containing_voxels
 from ..uncertainty import check_spread, with_uncertainty
 from ..volume import Volume
 from .grid import OutputGrid
@@ -189,12 +189,7 @@ def _resized(image: np.ndarray, numpy_axis: int, count: int) -> np.ndarray:
 
 def _restore_missing(missing: np.ndarray, array: np.ndarray, output: np.ndarray) -> None:
     """Copy the voxels without image to all output voxels whose centers they contain."""
-    containing = np.ix_(
-        *(
-            np.floor(slice_centers(size, count) + 0.5).astype(int)
-            for size, count in zip(array.shape, output.shape)
-        )
-    )
+    containing = np.ix_(*map(containing_voxels, array.shape, output.shape))
     is_missing = missing[containing]
     output[is_missing] = array[containing][is_missing]
 
