@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from made_bodies import audit, body, compare, phantom
 from MRISuperResLib.core import resampling
-from MRISuperResLib.core.audit.audit import sample_slices
-from MRISuperResLib.core.audit.findings import LESION_CONTRAST as CONTRAST
+from MRISuperResLib.core.audit.results import sample_slices
+from MRISuperResLib.core.audit.legends import LESION_CONTRAST as CONTRAST
 from MRISuperResLib.core.audit.findings import AuditedLesion, Findings
 from MRISuperResLib.core.options import BASELINES, AuditOptions
 from MRISuperResLib.core.audit.sfrc import LIMIT

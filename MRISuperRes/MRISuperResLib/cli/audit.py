@@ -13,9 +13,10 @@ from typing import Any
 
 from ..core import provenance
 from ..core.audit import findings
-from ..core.audit.audit import VolumeAudit, audit_tasks, audit_volume
+from ..core.audit.audit import audit_tasks, audit_volume
 from ..core.audit.figure import WorstSlices
 from ..core.audit.findings import Findings, card_entry
+from ..core.audit.results import VolumeAudit
 from ..core.comparison.figure import import_matplotlib
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder, write_json

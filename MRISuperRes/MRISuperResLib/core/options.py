@@ -250,6 +250,14 @@ class ComparisonOptions(Validated):
         """True if methods between slices are compared."""
         return self.slice_spacing is not None
 
+    def degradation_text(self) -> str:
+        """Describe the degradation, such as "bicubic" or "4 mm slice spacing, no gap"."""
+        if self.slice_spacing is None:
+            return self.degradation
+        thickness = self.slice_thickness
+        profile = "no gap" if thickness is None else f"{thickness:g} mm slice thickness"
+        return f"{self.slice_spacing:g} mm slice spacing, {profile}"
+
     def _check_between_slices(self) -> None:
         """Refuse what a comparison between slices does not have, and set its scale."""
         assert self.slice_spacing is not None
@@ -304,7 +312,8 @@ class AuditOptions(ComparisonOptions):
     """Options of an audit: a comparison with a reference, on some of the slices.
 
     Attributes:
-        methods: Method names; `BASELINES` come first whether they are listed or not.
+        methods: Method names; `BASELINES`, or the interpolations between slices, come first
+            whether they are listed or not.
         precision: float32, since figures must not depend on the computer.
         slices: Slices per volume; None: all.
         seed: Seed of the noise, the choice of slices and the positions of synthetic lesions.
@@ -319,8 +328,9 @@ class AuditOptions(ComparisonOptions):
     def __post_init__(self) -> None:
         methods: Any = self.methods
         if isinstance(methods, (tuple, list)):
-            others = (name for name in methods if name not in BASELINES)
-            object.__setattr__(self, "methods", (*BASELINES, *others))
+            baselines = THROUGH_PLANE_INTERPOLATIONS if self.is_between_slices else BASELINES
+            others = (name for name in methods if name not in baselines)
+            object.__setattr__(self, "methods", (*baselines, *others))
         super().__post_init__()
 
     def _max_methods(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from .. import geometry
 from ..comparison.figure import import_matplotlib
 from ..provenance import NOTICE
-from .audit import AuditedSlice, VolumeAudit
+from .results import AuditedSlice, VolumeAudit
 from .sfrc import LIMIT
 
 CELL, LABEL, GAP, HEAD, FOOT, BAR, BAR_WIDTH = 2.4, 0.3, 0.1, 0.32, 0.3, 0.5, 0.12
@@ -93,11 +93,12 @@ class _Row:
     def __init__(
         self, scale: int, name: str, volume: str, found: VolumeAudit, worst: AuditedSlice
     ) -> None:
-        self.scale, self.worst, self.limit = scale, worst, LIMIT / scale
+        self.scale, self.worst, self.limit = scale, worst, LIMIT / found.factor
+        self._highest = min(1, 2 / found.factor)
         # no reference to `found`, whose maps are large
         self._matrix, self._axis = found.ijk_to_ras, found.axis
         self.label = (
-            f"{name} ×{scale}: {volume}, slice {worst.number + 1} ({self._axis.plane}), "
+            f"{name} ×{found.factor:.3g}: {volume}, slice {worst.number + 1} ({self._axis.plane}), "
             f"{worst.share:.0%} of its patches unfaithful"
         )
         # mm, along rows and columns of the array
@@ -117,8 +118,7 @@ class _Row:
             mask = self._oriented(self.worst.unfaithful)
             restored.contour(mask, levels=[0.5], colors=MARK, linewidths=0.8)
         crossing = np.ma.masked_equal(self._oriented(self.worst.crossing), 0)
-        highest = min(1, 2 / self.scale)
-        shown = agreement.imshow(crossing, cmap="viridis", vmin=0, vmax=highest, **common)
+        shown = agreement.imshow(crossing, cmap="viridis", vmin=0, vmax=self._highest, **common)
         for axes in (reference, restored, agreement):
             axes.set(xticks=[], yticks=[])
         return shown

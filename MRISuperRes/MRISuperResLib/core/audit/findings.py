@@ -18,36 +18,14 @@ from ..comparison.scores import csv_text
 from ..messages import Message
 from ..models.card_figures import AUDIT_FIGURES, format_count, format_figure
 from ..options import BASELINES, AuditOptions
-from .sfrc import LIMIT, SIDE, THRESHOLD
+from .legends import BETWEEN_SLICES_LEGEND, LEGEND
 
 MEASURES = ("unfaithful", "crossing", "hallucinated", "inconsistency")
 """Fields of Findings that are averaged over volumes."""
-LESION_CONTRAST = 0.2
-"""Contrast of the lesions of an audit, as a fraction of the intensity range."""
 CARD_DIGITS = 4
 
 Figures = dict[str, float | None]
 """{name of a figure: value, None if it is undefined}"""
-
-LEGEND = f"""\
-How to read it: slices are degraded, every method restores them, and the results are compared with
-the reference in patches of {SIDE} input pixels. The first two methods are baselines: they use no
-learning and cannot hallucinate.
-
-- **Unfaithful patches** show another structure than the reference, at frequencies that the input
-  contains: their Fourier ring correlation (FRC) falls below {THRESHOLD:g} before {LIMIT:g} of the
-  input's Nyquist frequency. A model with more of them than bicubic interpolation contradicts
-  acquired data: see `audit.png` and `maps/`.
-- **FRC crossing**: the mean frequency where that correlation falls below {THRESHOLD:g}, as part of
-  the Nyquist frequency of the reference. Higher means more faithful detail.
-- **Hallucinated detail**: energy beyond the input's resolution without a counterpart in the
-  reference, in percent of the detail of the reference or of the result, whichever is larger. Of
-  two methods with the same FRC crossing, prefer the one with less.
-- **Data inconsistency**: the RMSE of the degraded output against the input.
-- **Synthetic lesions**: bright and dark discs of 2 to 5 input pixels, with a contrast of
-  {LESION_CONTRAST:.0%} of the intensity range, added to the input. *Lost*: less than a quarter of
-  the contrast remains at the input's resolution; *weakened*: less than three quarters;
-  *exaggerated*: more than one and a quarter."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +57,8 @@ class Findings:
             detail of the reference or of the result, whichever is larger; 0 to 100.
         inconsistency: RMSE of the degraded result against the input, 0–255.
         lesions: Synthetic lesions.
+        diameters: Diameters of the lesions, in pixels of the input, or in slice thicknesses.
+        unit: The unit of the diameters: "px" or "slices".
     """
 
     slices: int
@@ -88,6 +68,8 @@ class Findings:
     hallucinated: float
     inconsistency: float
     lesions: tuple[AuditedLesion, ...]
+    diameters: tuple[int, ...] = DIAMETERS
+    unit: str = "px"
 
     @classmethod
     def combine(cls, findings: Sequence[Self]) -> Self:
@@ -100,6 +82,8 @@ class Findings:
             sum(found.patches for found in findings),
             **means,
             lesions=tuple(lesion for found in findings for lesion in found.lesions),
+            diameters=findings[0].diameters,
+            unit=findings[0].unit,
         )
 
     def lesion_figures(self) -> Figures:
@@ -108,15 +92,15 @@ class Findings:
         Returns:
             "lesions": their number; "lesions_preserved", "lesions_weakened", "lesions_lost" and
             "lesions_exaggerated"; remaining contrast: "mean_contrast", "min_contrast", and the
-            means of "bright" and "dark" lesions and of those of "2_px" to "5_px". A contrast is
-            None if there is no such lesion.
+            means of "bright" and "dark" lesions and of those of every diameter, such as "2_px" or
+            "3_slices". A contrast is None if there is no such lesion.
         """
         outcomes = [lesion.score.outcome for lesion in self.lesions]
         kinds: dict[str, Callable[[Lesion], bool]] = {
             "bright": lambda lesion: lesion.contrast > 0,
             "dark": lambda lesion: lesion.contrast < 0,
         }
-        kinds |= {f"{diameter}_px": _has_diameter(diameter) for diameter in DIAMETERS}
+        kinds |= {f"{each}_{self.unit}": _has_diameter(each) for each in self.diameters}
         contrasts = [lesion.score.contrast for lesion in self.lesions]
         return {
             "lesions": len(self.lesions),
@@ -177,7 +161,7 @@ def card_entry(
         "volumes": sorted(volumes),
         "slices": figures[model]["slices"],
         "patches": figures[model]["patches"],
-        "degradation": options.degradation,
+        "degradation": options.degradation_text(),
         "noise": options.noise,
         "seed": options.seed,
         **_rounded(figures[model]),
@@ -211,7 +195,7 @@ def summary_csv(results: Results) -> str:
 
 
 def lesions_csv(results: Results) -> str:
-    """Return a line per lesion and method as CSV; its position is in input pixels."""
+    """Return a line per lesion and method as CSV; its position is in input voxels."""
     position = ("scale", "volume", "method", "slice", "row", "column", "diameter")
     values = ("contrast", "outcome", "remaining_contrast", "brightness", "peak")
     return csv_text(
@@ -248,21 +232,22 @@ def markdown(results: Results, options: AuditOptions, skipped: Sequence[str] = (
         skipped: Sentences about volumes that could not be audited.
     """
     noise = f", {options.noise:g} % noise" if options.noise else ""
+    kind = "reformat" if options.is_between_slices else "slice"
     chosen = (
-        "all slices"
+        f"all {kind}s"
         if options.slices is None
-        else f"at most {format_count(options.slices, 'slice')} per volume"
+        else f"at most {format_count(options.slices, kind)} per volume"
     )
     lines = [
         "# Audit",
         "",
-        f"Degradation: {options.degradation}{noise}; {chosen}; seed {options.seed}. "
+        f"Degradation: {options.degradation_text()}{noise}; {chosen}; seed {options.seed}. "
         "Means over volumes; lesions of all volumes.",
         "",
     ]
     for scale, volumes in results.items():
         lines += [*_table(scale, volumes), ""]
-    lines += [LEGEND, ""]
+    lines += [BETWEEN_SLICES_LEGEND if options.is_between_slices else LEGEND, ""]
     if skipped:
         lines += ["Skipped:", "", *(f"- {sentence}" for sentence in skipped), ""]
     return "\n".join(lines)
@@ -297,7 +282,8 @@ def _table(scale: int, volumes: Mapping[str, Mapping[str, Findings]]) -> list[st
         format_count(first.patches, "patch", "patches"),
         format_count(len(first.lesions), "lesion"),
     )
-    return [f"## ×{scale}: {', '.join(counts)}", "", *_aligned(rows)]
+    heading = f"×{scale}" if scale > 1 else "Between slices"
+    return [f"## {heading}: {', '.join(counts)}", "", *_aligned(rows)]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -17,7 +17,7 @@ from ..masking import ImageVoxels
 from ..messages import Message, info
 from ..methods.between_slices import ThroughPlaneMethod
 from ..methods.registry import MethodRegistry
-from ..metrics.full_reference import foreground
+from ..metrics.full_reference import PEAK, foreground, rmse
 from ..options import ComparisonOptions, UpsamplingOptions
 from ..progress import CancelCheck, PartsProgress, Progress, ProgressCallback
 from ..resampling import add_rician_noise
@@ -44,6 +44,7 @@ class ThickReference:
         low: The degraded volume, float32, in the intensities of the reference.
         intensity: Intensity map of the reference.
         axis: Normal of the reformats.
+        slice_axis: Axis of the slice direction in a reformat, 0 or 1.
         messages: Messages about slice direction, degradation and voxels without image.
     """
 
@@ -64,7 +65,7 @@ class ThickReference:
         self.axis = self.thick.reformat_axis(volume)
         self.array: np.ndarray = voxels.array
         along = [a for a in range(3) if a != self.axis.numpy_axis]
-        self._slice_axis = along.index(self.thick.axis.numpy_axis)
+        self.slice_axis = along.index(self.thick.axis.numpy_axis)
         self.low = Volume(
             self._degraded(voxels.array), self.thick.ijk_to_ras(volume), header=volume.header
         )
@@ -103,8 +104,13 @@ class ThickReference:
     def scores(self, number: int) -> SliceScores:
         """Return the function that scores a reformat of a result."""
         image = self.reference(number)
-        degrade = partial(self.thick.degrade, axis=self._slice_axis)
+        degrade = partial(self.thick.degrade, axis=self.slice_axis)
         return SliceScores(image, foreground(image), self.reformat(self.low.array, number), degrade)
+
+    def inconsistency(self, number: int, image: np.ndarray) -> float:
+        """Return the RMSE, of 255, of a degraded result against the thick slices in a reformat."""
+        low = self.reformat(self.low.array, number)
+        return rmse(self.thick.degrade(image, self.slice_axis) * PEAK, low * PEAK)
 
     def scored(self) -> list[int]:
         """Return the numbers of the reformats over which scores are averaged."""
