@@ -7,8 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .core.errors import SuperResolutionError
 from .core.messages import Message
-from .core.methods.registry import MethodRegistry, default_comparison_methods
+from .core.methods.registry import (
+    MethodRegistry,
+    default_comparison_methods,
+    default_methods_between_slices,
+)
 from .core.options import AUDITED_SLICES, DEFAULT_SCALE, ComparisonOptions
 from .core.progress import CancelCheck, ProgressCallback
 from .sources import sources_of, volume_of
@@ -23,7 +28,7 @@ def compare(
     source: Source,
     methods: Sequence[str] | None = None,
     *,
-    scale: int = DEFAULT_SCALE,
+    scale: int | None = None,
     reference: bool = True,
     slice_axis: str = "auto",
     device: str = "auto",
@@ -32,6 +37,8 @@ def compare(
     noise: float = 0.0,
     seed: int = 0,
     perceptual: str = "none",
+    slice_spacing: float | None = None,
+    slice_thickness: float | None = None,
     frame: int | None = None,
     series: str | None = None,
     on_progress: ProgressCallback | None = None,
@@ -42,8 +49,9 @@ def compare(
     Args:
         source: See `upsample`.
         methods: Two to eight method names. None: interpolations, back-projected bicubic, and the
-            installed models of the scale.
-        scale: Upsampling factor 2, 4 or 8.
+            installed models of the scale; with a slice spacing, "linear", "bspline", "fourier"
+            and the installed through-plane models.
+        scale: Upsampling factor 2, 4 or 8. None: 2 in-plane; there is none between slices.
         reference: True: the volume is the reference; it is degraded and restored by every method.
             False: the volume itself is upsampled, and only its data consistency is measured.
         slice_axis: See `upsample`.
@@ -53,13 +61,17 @@ def compare(
         noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
         seed: Seed of the noise.
         perceptual: No-reference metric: "none", "niqe" or "pi"; the latter two need pyiqa.
+        slice_spacing: Slice spacing, mm. The reference, a nearly isotropic volume, is degraded to
+            slices this far apart, and methods between slices restore it.
+        slice_thickness: Thickness of these slices, mm. None: the slice spacing, without a gap.
         frame: See `upsample`.
         series: See `upsample`.
         on_progress: See `upsample`.
         is_cancelled: See `upsample`.
 
     Returns:
-        Outputs, scores and synthetic lesions of all methods; `to_csv(path)` writes the scores.
+        Outputs, scores and (in-plane) synthetic lesions of all methods; `to_csv(path)` writes the
+        scores.
 
     Raises:
         SuperResolutionError: An error that the user can fix.
@@ -69,9 +81,21 @@ def compare(
     from .core.comparison.compare import compare_methods
 
     registry = MethodRegistry()
-    names = methods if methods is not None else default_comparison_methods(scale, registry.store)
+    if slice_spacing is not None and scale is not None:
+        raise SuperResolutionError(
+            "Choose a scale for a comparison in-plane, or a slice spacing for a comparison between "
+            "slices, not both.",
+            "settings",
+        )
+    scale = scale or DEFAULT_SCALE
+    if methods is not None:
+        names = tuple(methods)
+    elif slice_spacing is None:
+        names = default_comparison_methods(scale, registry.store)
+    else:
+        names = default_methods_between_slices(registry.store)
     options = ComparisonOptions(
-        tuple(names),
+        names,
         scale,
         reference,
         slice_axis,
@@ -81,6 +105,8 @@ def compare(
         noise,
         seed,
         perceptual,
+        slice_spacing,
+        slice_thickness,
     )
     return compare_methods(
         volume_of(source, frame, series),
@@ -103,6 +129,8 @@ def audit(
     noise: float = 0.0,
     seed: int = 0,
     slices: int | None = AUDITED_SLICES,
+    slice_spacing: float | None = None,
+    slice_thickness: float | None = None,
     on_progress: ProgressCallback | None = None,
     is_cancelled: CancelCheck | None = None,
 ) -> AuditReport:
@@ -119,7 +147,10 @@ def audit(
         degradation: "bicubic" or "kspace".
         noise: Rician noise of the degraded reference, percent of the intensity range, 0 to 20.
         seed: Seed of the noise, the choice of slices and the positions of synthetic lesions.
-        slices: Slices per volume; None: all.
+        slices: Slices per volume; None: all. Between slices, reformats.
+        slice_spacing: Slice spacing, mm. Nearly isotropic volumes are degraded to slices this far
+            apart, and models between slices are audited; the findings have the scale 1.
+        slice_thickness: Thickness of these slices, mm. None: the slice spacing, without a gap.
         on_progress: Called with the progress of every volume and scale in turn.
         is_cancelled: See `upsample`.
 
@@ -146,6 +177,8 @@ def audit(
         noise=noise,
         seed=seed,
         slices=slices,
+        slice_spacing=slice_spacing,
+        slice_thickness=slice_thickness,
     )
     findings: dict[int, dict[str, dict[str, Findings]]] = {options.scale: {} for options in tasks}
     messages: list[Message] = []

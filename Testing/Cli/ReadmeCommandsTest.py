@@ -37,13 +37,16 @@ class ReadmeCommandsTest(FolderTest):
             "openms_p03_study1_T2W.nii.gz", Volume(body((21, 204, 124)), grid(), provenance={})
         )
         write_volume("reconstruction.nii.gz", Volume(body((20, 40, 48)), np.eye(4), provenance={}))
-        for folder in ("dicom_folder", "study", "brains", "session", "somewhere"):
+        for folder in ("dicom_folder", "study", "brains", "t1_brains", "session", "somewhere"):
             Path(folder).mkdir()
         write_series("dicom_folder")
         for folder in ("study", "brains", "session"):
             write_volume(
                 f"{folder}/sub-01.nii.gz", Volume(body((3, 40, 48)), grid(), provenance={})
             )
+        isotropic = Volume(body((40, 44, 36)), grid(spacing=(1, 1, 1)), provenance={})
+        for path in ("t1.nii.gz", "t1_brains/sub-01.nii.gz"):
+            write_volume(path, isotropic)
         image = Path("bids_study/sub-01/anat/sub-01_T2w.nii.gz")
         image.parent.mkdir(parents=True)
         write_volume(image, Volume(body((3, 40, 48)), grid(), provenance={}))

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_bodies import compare
 from made_models import write_model
@@ -60,6 +60,7 @@ class ThickSlicesTest(unittest.TestCase):
         axis=st.sampled_from("ijk"),
         step=st.floats(0.5, 1.4),
     )
+    @settings(deadline=None)
     def test_whole_slices_of_the_nearest_spacing_fill_the_field_of_view(
         self, size, factor, axis, step
     ):

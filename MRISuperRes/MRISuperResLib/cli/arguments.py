@@ -106,6 +106,23 @@ def _add_output_grid(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_thick_slices(parser: argparse.ArgumentParser) -> None:
+    """Add the options for thick slices, which compare methods between slices."""
+    parser.add_argument(
+        "--slice-spacing",
+        type=float,
+        metavar="MM",
+        help="instead of --scale: degrade a nearly isotropic volume to slices this far apart, for "
+        "methods between slices",
+    )
+    parser.add_argument(
+        "--slice-thickness",
+        type=float,
+        metavar="MM",
+        help="with --slice-spacing: thickness of these slices; default: the slice spacing",
+    )
+
+
 def add_degradation(parser: argparse.ArgumentParser) -> None:
     """Add the options for the degradation of a reference."""
     parser.add_argument(

@@ -57,9 +57,7 @@ def run(arguments: argparse.Namespace, console: Console, is_cancelled: CancelChe
     with new_folder(out) as folder:
         for options in tasks:
             for name in options.methods:
-                registry.get(
-                    options.upsampling_options(name)
-                )  # fails early, before the folder is filled
+                registry.load(options.upsampling_options(name))  # before the folder is filled
         files = AuditFiles(folder, tasks, left_out)
         for number, (name, source) in enumerate(volumes.items(), 1):
             console.line(f"[{number}/{len(volumes)}] {source}")
@@ -84,7 +82,10 @@ def options_of(arguments: argparse.Namespace, registry: MethodRegistry) -> list[
         SuperResolutionError: An option is invalid, or a model is unknown.
     """
     models, scale = arguments.models, arguments.scale
-    if not models:
+    if not models and arguments.slice_spacing is not None:
+        cards = registry.store.cards()
+        models = [card.name for card in cards if card.is_through_plane]
+    elif not models:
         scale = scale or DEFAULT_SCALE
         models = [card.name for card in registry.store.cards(scale)]
     return audit_tasks(
@@ -97,6 +98,8 @@ def options_of(arguments: argparse.Namespace, registry: MethodRegistry) -> list[
         noise=arguments.noise,
         seed=arguments.seed,
         slices=arguments.slices,
+        slice_spacing=arguments.slice_spacing,
+        slice_thickness=arguments.slice_thickness,
     )
 
 
@@ -216,7 +219,7 @@ class AuditFiles:
 
     def skip(self, source: FoundVolume, reason: str, scale: int | None = None) -> str:
         """Record a volume that could not be audited; return the text for the user."""
-        at_scale = "" if scale is None else f", ×{scale}"
+        at_scale = "" if scale in (None, 1) else f", ×{scale}"
         self.skipped.append(f"{source}{at_scale}: {reason}")
         return self.skipped[-1]
 
@@ -252,8 +255,9 @@ class AuditFiles:
             "messages": [message.to_dict() for message in result.messages],
         }
         self._volumes.append(record)
+        end = "" if options.is_between_slices else f"-x{scale}"
         for method, audit in result.methods.items():
-            path = self._folder / "maps" / f"{name}-{method}-x{scale}.nii.gz"
+            path = self._folder / "maps" / f"{name}-{method}{end}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             origin = provenance.record_header(MAP_NOTICE) | {
                 "model": audit.model,

@@ -20,12 +20,17 @@ from ..core.comparison.scores import csv_text
 from ..core.errors import SuperResolutionError
 from ..core.io.atomic import new_folder
 from ..core.io.formats import read_volume, write_volume
-from ..core.methods.registry import MethodRegistry, default_comparison_methods
+from ..core.methods.registry import (
+    MethodRegistry,
+    default_comparison_methods,
+    default_methods_between_slices,
+)
 from ..core.models.card import ModelCard
 from ..core.models.store import ModelStore
-from ..core.options import FLOOR, ComparisonOptions
+from ..core.options import DEFAULT_SCALE, FLOOR, ComparisonOptions
 from ..core.progress import CancelCheck, format_elapsed
 from ..core.resampling import INTERPOLATIONS, difference_map
+from ..core.slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from ..core.volume import Volume
 from .arguments import comparison_values
 from .console import WIDTH, Console, format_columns
@@ -80,26 +85,40 @@ def options_of(arguments: argparse.Namespace, store: ModelStore) -> ComparisonOp
     Raises:
         SuperResolutionError: An option is invalid, or no pair of models can be blended.
     """
+    between_slices = arguments.slice_spacing is not None
+    if between_slices and (arguments.scale is not None or arguments.blend):
+        raise SuperResolutionError(
+            "--slice-spacing compares methods between slices, which have neither --scale nor "
+            "--blend: leave them out.",
+            "settings",
+        )
+    scale = arguments.scale or DEFAULT_SCALE
     if arguments.methods:
         names = arguments.methods
+    elif arguments.models and between_slices:
+        names = [*THROUGH_PLANE_INTERPOLATIONS, *arguments.models]
     elif arguments.models:
         names = [*INTERPOLATIONS, FLOOR, *arguments.models]
+    elif between_slices:
+        names = default_methods_between_slices(store)
     else:
-        names = default_comparison_methods(arguments.scale, store)
+        names = default_comparison_methods(scale, store)
     blends = []
     if arguments.blend:
-        pairs = store.pairs(arguments.scale)
+        pairs = store.pairs(scale)
         if not pairs:
             raise SuperResolutionError(
-                f"No pair of a PSNR and a GAN model for ×{arguments.scale} is installed: "
+                f"No pair of a PSNR and a GAN model for ×{scale} is installed: "
                 "omit --blend, or install a pair.",
                 "model",
             )
         blends = [f"{pair}@{alpha}" for pair in pairs for alpha in arguments.blend]
     return ComparisonOptions(
         methods=(*names, *blends),
-        scale=arguments.scale,
+        scale=scale,
         reference=not arguments.no_reference,
+        slice_spacing=arguments.slice_spacing,
+        slice_thickness=arguments.slice_thickness,
         **comparison_values(arguments),
     )
 

@@ -65,7 +65,8 @@ examples:
   {PROGRAM} compare in.nii.gz --out comparison
   {PROGRAM} compare in.nii.gz --out comparison --scale 4 --degradation kspace --noise 2
   {PROGRAM} compare in.nii.gz --out comparison --methods bicubic,bicubic+bp,fast-x2-psnr --maps
-  {PROGRAM} compare in.nii.gz --out comparison --no-reference --perceptual niqe"""
+  {PROGRAM} compare in.nii.gz --out comparison --no-reference --perceptual niqe
+  {PROGRAM} compare in.nii.gz --out comparison --slice-spacing 4 --slice-thickness 3"""
 
 AUDIT_DESCRIPTION = """\
 Measure hallucinated, lost and inconsistent detail. Every volume is a reference: slices are
@@ -81,14 +82,16 @@ DIR  a new or empty folder; it appears when the audit is complete:
        lesions.csv                   synthetic lesions, per method
        maps/VOLUME-METHOD-xN.nii.gz  frequency up to which each patch agrees with the reference
        audit.json                    provenance
-bicubic and bicubic+bp are always audited as baselines. A volume that fails does not stop the
+bicubic and bicubic+bp are always audited as baselines, between slices linear, bspline and fourier.
+A volume that fails does not stop the
 others.
 
 examples:
   {PROGRAM} audit reference.nii.gz --out audit
   {PROGRAM} audit study --models fast-x4-psnr,fast-x4-gan,fast-x4@0.5 --out audit
   {PROGRAM} audit study list.txt --scale 8 --slices all --degradation kspace --out audit
-  {PROGRAM} audit brains --models mine-x2 --card brain --out audit"""
+  {PROGRAM} audit brains --models mine-x2 --card brain --out audit
+  {PROGRAM} audit brains --slice-spacing 4 --out audit"""
 
 IMPORT_DESCRIPTION = """\
 Convert a checkpoint (.pth, .pt, .ckpt, .safetensors) to a model for grayscale images: ESRGAN,

@@ -19,6 +19,7 @@ from .arguments import (
     add_model_options,
     add_place,
     add_run_options,
+    add_thick_slices,
     count_or_all,
     split_names,
     voxel,
@@ -154,16 +155,17 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=SCALES,
         metavar="N",
-        default=DEFAULT_SCALE,
-        help="2, 4 or 8 (default: %(default)s)",
+        help=f"2, 4 or 8 (default: {DEFAULT_SCALE})",
     )
+    add_thick_slices(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         "--methods",
         type=split_names,
         metavar="METHODS",
         help="compare these 2 to 8 methods, separated by commas; default: the interpolations, "
-        "bicubic+bp and the models of the scale",
+        "bicubic+bp and the models of the scale; with --slice-spacing: linear, bspline, fourier "
+        "and the models between slices",
     )
     chosen.add_argument(
         "--models",
@@ -199,7 +201,8 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
         "--models",
         type=split_names,
         metavar="NAMES",
-        help="models, blends and +bp, separated by commas; default: all models of the scale",
+        help="models, blends and +bp, separated by commas; default: all models of the scale, "
+        "or between slices",
     )
     parser.add_argument(
         "--scale",
@@ -208,6 +211,7 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="2, 4 or 8; default: those of --models, or 2",
     )
+    add_thick_slices(parser)
     parser.add_argument(
         "--slices",
         type=count_or_all,

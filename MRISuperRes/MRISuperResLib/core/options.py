@@ -328,10 +328,14 @@ class AuditOptions(ComparisonOptions):
     def __post_init__(self) -> None:
         methods: Any = self.methods
         if isinstance(methods, (tuple, list)):
-            baselines = THROUGH_PLANE_INTERPOLATIONS if self.is_between_slices else BASELINES
-            others = (name for name in methods if name not in baselines)
-            object.__setattr__(self, "methods", (*baselines, *others))
+            others = (name for name in methods if name not in self.baselines)
+            object.__setattr__(self, "methods", (*self.baselines, *others))
         super().__post_init__()
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Methods without learning, which every audit includes."""
+        return THROUGH_PLANE_INTERPOLATIONS if self.is_between_slices else BASELINES
 
     def _max_methods(self) -> int:
         return MAX_AUDIT_METHODS

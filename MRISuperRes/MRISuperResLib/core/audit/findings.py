@@ -17,7 +17,7 @@ from ..comparison.lesions import DIAMETERS, OUTCOMES, Lesion, LesionScore
 from ..comparison.scores import csv_text
 from ..messages import Message
 from ..models.card_figures import AUDIT_FIGURES, format_count, format_figure
-from ..options import BASELINES, AuditOptions
+from ..options import AuditOptions
 from .legends import BETWEEN_SLICES_LEGEND, LEGEND
 
 MEASURES = ("unfaithful", "crossing", "hallucinated", "inconsistency")
@@ -165,7 +165,7 @@ def card_entry(
         "noise": options.noise,
         "seed": options.seed,
         **_rounded(figures[model]),
-        "baselines": {name: _rounded(figures[name]) for name in BASELINES},
+        "baselines": {name: _rounded(figures[name]) for name in options.baselines},
     }
 
 
