@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import qt
 import slicer
 
 from .core.errors import SuperResolutionError
@@ -20,7 +19,7 @@ from .scene.dicom_export import exportDicom
 from .scene.speeds import SpeedMeter
 from .scene.tasks import BackgroundTask, ScriptProgress, Task, TaskState
 from .scene.upsampling import SequenceUpsampling, VolumeUpsampling
-from .worker.client import WorkerProcess, sharedWorkerProcess
+from .worker.client import EventLoop, WorkerProcess, sharedWorkerProcess
 
 if TYPE_CHECKING:
     from .scene.comparison.nodes import ComparisonNodes
@@ -58,9 +57,12 @@ class ScriptingLogic:
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
         onProgress: Callable[[Progress], None] | None = None,
         onFinished: Callable[[Task], None] | None = None,
+        labels: slicer.vtkMRMLDisplayableNode | None = None,
+        labelInterpolation: str = "nearest",
     ) -> Task:
-        """Start to upsample a volume node."""
-        strategy = VolumeUpsampling(options, outputVolume, SpeedMeter.of(options, self.worker))
+        """Start to upsample a volume node; for labels see `VolumeUpsampling`."""
+        meter = SpeedMeter.of(options, self.worker)
+        strategy = VolumeUpsampling(options, outputVolume, meter, labels, labelInterpolation)
         with asRuntimeError():
             return Task(self.worker, volumeNode, strategy, onProgress, onFinished)
 
@@ -292,26 +294,6 @@ def asRuntimeError() -> Iterator[None]:
         yield
     except SuperResolutionError as error:
         raise RuntimeError(str(error)) from error
-
-
-class EventLoop:
-    """An event loop that keeps the application responsive, with or without a main window."""
-
-    def __init__(self) -> None:
-        self._loop = qt.QEventLoop()
-        self._hasQuit = False
-
-    def run(self, takesInput: bool = True) -> None:
-        """Process events until `quit`; without `takesInput` those of mouse and keyboard wait."""
-        if not self._hasQuit:
-            # PythonQt has one of the two names, depending on the version of Qt
-            execute = getattr(self._loop, "exec_", None) or self._loop.exec
-            execute(qt.QEventLoop.AllEvents if takesInput else qt.QEventLoop.ExcludeUserInputEvents)
-
-    def quit(self) -> None:
-        """End `run`."""
-        self._hasQuit = True
-        self._loop.quit()
 
 
 def _runTask(

@@ -164,7 +164,7 @@ class TextTest(GridOutputsTestCase):
         with mock.patch("MRISuperResLib.scene.speeds.thread_count", lambda: 2):
             self.assertEqual(
                 self.estimate([volume]),
-                ("Output: 8 MiB (128 × 128 × 256 voxels), about 6–13 s", ""),
+                ("Output: 8 MiB (128 × 128 × 256 voxels), about 13–25 s", ""),
             )
         self.assertEqual(
             self.estimate([volume], between=None),

@@ -193,6 +193,27 @@ class OutputPanelTest(unittest.TestCase):
         names = [result.outputNode.GetName() for result in self.widget.batch.task.results]
         self.assertEqual(names, ["T2 isotropic (linear)", "Other isotropic (linear)"])
 
+    def test_labels_come_along_to_the_output(self):
+        labels = slicer.util.addVolumeFromArray(
+            np.ones((6, 14, 12), np.uint8), THICK, "Organs", "vtkMRMLLabelMapVolumeNode"
+        )
+        segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Empty")
+        self.assertIsNone(self.parameters.labels)
+        self.assertFalse(self.ui.labelInterpolationComboBox.enabled)
+        self.ui.labelsSelector.setCurrentNode(segmentation)
+        self.assertIn("no segments", self.ui.statusLabel.text)
+        self.assertFalse(self.ui.applyButton.enabled)
+        self.ui.labelsSelector.setCurrentNode(labels)
+        self.assertTrue(self.ui.labelInterpolationComboBox.enabled)
+        self.ui.labelInterpolationComboBox.setCurrentIndex(1)
+        click(self.ui.applyButton)
+        task = self.widget.upsampling.task
+        wait_for_end(task)
+        self.addCleanup(self.widget.upsampling.beforeAfter.cleanup)
+        self.assertIn("“Organs x2”", self.ui.statusLabel.text)
+        result = slicer.util.getNode("Organs x2")
+        self.assertEqual(result.GetImageData().GetDimensions(), (24, 28, 6))
+
     def test_output_is_restored_with_the_scene(self):
         self.choose_output(1)
         self.choose_spacing(0.5, 0.75, 2)

@@ -25,7 +25,7 @@ from ..core.system import (
 from ..core.through_plane.grid import OutputGrid
 from ..core.upsampling import spacing_messages
 from .nodes import ijkToRAS, modalityMessages, sliceAxisOf
-from .speeds import estimateSeconds
+from .speeds import estimateSeconds, runsBetweenSlices
 
 if TYPE_CHECKING:
     from ..core.models.card import ModelCard
@@ -111,7 +111,7 @@ def describeEstimate(
         )
     works = [(card, inPlane)] if card is not None and inPlane else []
     if options.has_output_grid and betweenCard is not None:
-        works.append((betweenCard, estimate.megapixels))
+        works.append((betweenCard, estimate.megapixels * runsBetweenSlices(options)))
     seconds = estimateSeconds(works, options, isCold)
     if seconds is not None:
         line += _(", about {time}").format(time=_duration(*seconds))
@@ -172,7 +172,7 @@ def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:
         if len(occurrences) < len(parts):
             others = len(occurrences) - 1
             where = _("{part} and {n} more").format(part=part, n=others) if others else part
-            text = f"{where}: {text}"
+            text = f"{where}: {text}" if where else text
         merged.append(Message(message.level, message.code, text))
     return merged
 

@@ -3,7 +3,7 @@
 import enum
 from typing import Annotated
 
-from slicer import vtkMRMLScalarVolumeNode
+from slicer import vtkMRMLDisplayableNode, vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
@@ -82,6 +82,17 @@ class Precision(enum.Enum):
         return {"auto": _("Automatic"), "float32": _("Float32"), "half": _("Half")}[self.value]
 
 
+class LabelInterpolation(enum.Enum):
+    """Interpolations of labels; the values are those of `core.labels.LABEL_INTERPOLATIONS`."""
+
+    NEAREST = "nearest"
+    SMOOTH = "smooth"
+
+    def label(self) -> str:
+        """Return the text for the combo box."""
+        return {"nearest": _("Nearest"), "smooth": _("Smooth")}[self.value]
+
+
 class ComparisonMode(enum.Enum):
     """Modes of a comparison; the values are those of `ComparisonOptions.reference`."""
 
@@ -132,6 +143,8 @@ class MRISuperResParameterNode:
         spacingI, spacingJ, spacingK: Requested spacing, mm.
         betweenSlices: Method between slices; empty for the default.
         sliceThickness: Slice thickness, mm; 0: that of the DICOM images, else the slice spacing.
+        labels: Label map or segmentation of the input that comes along; None for none.
+        labelInterpolation: How labels come along.
         sliceAxis: Slice direction.
         device: Device that runs the network.
         precision: Precision of the network.
@@ -156,6 +169,8 @@ class MRISuperResParameterNode:
     spacingK: Annotated[float, WithinRange(0.01, 100)] = 1.0
     betweenSlices: str = ""
     sliceThickness: Annotated[float, WithinRange(0, 100)] = 0.0
+    labels: vtkMRMLDisplayableNode
+    labelInterpolation: LabelInterpolation = LabelInterpolation.NEAREST
     sliceAxis: SliceDirection = SliceDirection.AUTO
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO

@@ -29,6 +29,8 @@ START_SECONDS = (2.0, 6.0)
 MAX_SPEEDUP = 4
 """Other processors are up to this many times faster than that of a card; twice per core."""
 ENSEMBLE_RUNS = 8
+ORIENTATIONS = 2
+"""Runs of a network between slices, in place of one in-plane."""
 
 
 class SpeedMeter:
@@ -82,6 +84,11 @@ class SpeedMeter:
             place["start"] = self._startSeconds
         measured[_place(self._options)] = place
         slicer.app.userSettings().setValue(SETTING, json.dumps(measured))
+
+
+def runsBetweenSlices(options: UpsamplingOptions) -> int:
+    """Return how often a network between slices computes every voxel, beside the self-ensemble."""
+    return 1 if options.ensemble else ORIENTATIONS
 
 
 def networkOf(card: ModelCard) -> str:

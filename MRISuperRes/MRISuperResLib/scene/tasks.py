@@ -257,8 +257,8 @@ class Task(BackgroundTask):
         for tag in self._observers:
             self._scene.RemoveObserver(tag)
         self._isAccepting = False
+        self.strategy.end()  # first, since Windows deletes no file that is in use
         self._removeFolder()
-        self.strategy.end()
         self.state, self.message, self.isCancelling = state, message, False
         if self._onFinished:
             self._onFinished(self)

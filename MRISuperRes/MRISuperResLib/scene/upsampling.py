@@ -15,10 +15,12 @@ from ..core.intensity import common_intensity_range
 from ..core.options import UpsamplingOptions
 from ..core.progress import PartsProgress, Progress
 from ..core.volume import Volume
+from .labels import LabelSource, addLabels, placeLabels
 from .nodes import (
     createOutput,
     imageSteps,
     isOutput,
+    removeNode,
     sliceCount,
     updateOutput,
     volumeFromNode,
@@ -31,7 +33,7 @@ from .sequences import (
     sequenceOf,
     upsamplableFrames,
 )
-from .speeds import SpeedMeter
+from .speeds import SpeedMeter, runsBetweenSlices
 from .steps import Steps
 
 
@@ -81,51 +83,100 @@ class VolumeUpsampling:
         options: The options.
         outputNode: Volume node to replace; None for a new one.
         meter: Remembers the speed of the task, if given.
+        labelsNode: Label map or segmentation that comes along as a new node, if given.
+        labelInterpolation: "nearest" or "smooth".
     """
-
-    part = ""
 
     def __init__(
         self,
         options: UpsamplingOptions,
         outputNode: slicer.vtkMRMLScalarVolumeNode | None = None,
         meter: SpeedMeter | None = None,
+        labelsNode: slicer.vtkMRMLDisplayableNode | None = None,
+        labelInterpolation: str = "nearest",
     ) -> None:
         self._options, self._meter = options, meter
         self._outputId = outputNode.GetID() if outputNode else None
+        self._givenId = labelsNode.GetID() if labelsNode else None
+        self._labelInterpolation, self._labelsId = labelInterpolation, None
+        self._labels: LabelSource | None = None
+        self._volume: Volume | None = None
+        self._upsampledLabels: list[np.ndarray] = []
+
+    @property
+    def part(self) -> str:
+        """“Labels” after the volume; empty before."""
+        return _("Labels") if self._volume is not None else ""
 
     @property
     def result(self) -> slicer.vtkMRMLScalarVolumeNode | None:
         """The output volume."""
         return slicer.mrmlScene.GetNodeByID(self._outputId) if self._outputId else None
 
+    @property
+    def labelsResult(self) -> slicer.vtkMRMLDisplayableNode | None:
+        """The labels on the voxels of the output volume."""
+        return slicer.mrmlScene.GetNodeByID(self._labelsId) if self._labelsId else None
+
     def begin(self, inputNode: slicer.vtkMRMLNode | None) -> Volume:
         """Return the input volume."""
         reason = whyNotReplaceable(self.result, inputNode)
         if reason:
             raise SuperResolutionError(reason)
-        return volumeFromNode(inputNode)
+        volume = volumeFromNode(inputNode)
+        if self._givenId:
+            labelsNode = slicer.mrmlScene.GetNodeByID(self._givenId)
+            if labelsNode is None:
+                raise SuperResolutionError(_("The labels were deleted. Choose others, or none."))
+            self._labels = LabelSource.of(labelsNode, inputNode)
+        return volume
 
     def request(self, folder: str) -> dict[str, Any]:
-        """Return the request to upsample one volume."""
-        return _request(self._options, folder)
+        """Return the request to upsample the volume, or the next layer of its labels."""
+        if self._volume is None:
+            return _request(self._options, folder)
+        return {
+            "request": "labels",
+            "size": list(self._volume.size),
+            "outputIJKToRAS": self._volume.ijk_to_ras.tolist(),
+            "interpolation": self._labelInterpolation,
+            "output": os.path.join(folder, f"labels-{len(self._upsampledLabels)}.npy"),
+        }
 
     def accept(
         self,
         event: dict[str, Any],
         inputNode: slicer.vtkMRMLScalarVolumeNode,
         parentTransformNode: slicer.vtkMRMLTransformNode | None,
-    ) -> Steps[None]:
-        """Add the output to the scene, or replace the given one."""
-        volume = _volume(event)
-        image = yield from imageSteps(volume.array, inputNode.GetImageData().GetScalarType())
-        output = self.result
-        if output is None:
-            output = createOutput(inputNode, volume, parentTransformNode, image)
+    ) -> Steps[Volume | None]:
+        """Return the next layer of labels, or add the output to the scene after the last."""
+        if self._volume is None:
+            self._volume = _volume(event)
+            _remember(self._meter, self._volume, self._options)
         else:
-            updateOutput(output, inputNode, volume, parentTransformNode, image)
+            self._upsampledLabels.append(_loaded(event))
+        if self._labels is not None and len(self._upsampledLabels) < len(self._labels.layers):
+            return self._labels.layers[len(self._upsampledLabels)]
+        volume = self._volume
+        image = yield from imageSteps(volume.array, inputNode.GetImageData().GetScalarType())
+        labelsNode = None
+        if self._labels is not None:
+            labelsNode = yield from addLabels(self._labels, self._upsampledLabels, volume)
+        output = self.result
+        try:
+            if output is None:
+                output = createOutput(inputNode, volume, parentTransformNode, image)
+            else:
+                updateOutput(output, inputNode, volume, parentTransformNode, image)
+        except Exception:
+            if labelsNode is not None:
+                removeNode(labelsNode)
+            raise
         self._outputId = output.GetID()
-        _remember(self._meter, volume)
+        if labelsNode is not None:
+            placeLabels(labelsNode, output)
+            self._labelsId = labelsNode.GetID()
+        return None
 
     def progress(self, progress: Progress) -> Progress:
         """Return the progress of the volume."""
@@ -134,7 +185,8 @@ class VolumeUpsampling:
         return progress
 
     def end(self) -> None:
-        """Nothing to release."""
+        """Release the voxels."""
+        self._volume, self._labels, self._upsampledLabels = None, None, []
 
 
 class SequenceUpsampling:
@@ -195,7 +247,7 @@ class SequenceUpsampling:
         """Keep a frame and return the next one; after the last, add the output to the scene."""
         frame, number = self._frame(sequenceNode), self._parts.number
         volume = _volume(event)
-        _remember(self._meter, volume)
+        _remember(self._meter, volume, self._options)
         provenance = volume.provenance | {
             "intensity": volume.provenance["intensity"] | {"of": "all frames of the sequence"}
         }
@@ -237,16 +289,24 @@ def _request(options: UpsamplingOptions, folder: str) -> dict[str, Any]:
     }
 
 
-def _remember(meter: SpeedMeter | None, volume: Volume) -> None:
+def _remember(meter: SpeedMeter | None, volume: Volume, options: UpsamplingOptions) -> None:
+    record = volume.provenance
     # the time of two networks says nothing about either
-    if meter is not None and "in_plane_model" not in volume.provenance:
-        meter.remember(volume.provenance["model"]["name"], volume.array.size)
+    if meter is None or "in_plane_model" in record:
+        return
+    runs = runsBetweenSlices(options) if "slice_thickness" in record else 1
+    meter.remember(record["model"]["name"], volume.array.size * runs)
 
 
 def _volume(event: dict[str, Any]) -> Volume:
     """Return the worker's result; its file is deleted when the task ends."""
     return Volume(
-        np.load(event["output"], mmap_mode="r", allow_pickle=False),
+        _loaded(event),
         np.array(event["ijkToRAS"]),
         provenance=event["provenance"],
     )
+
+
+def _loaded(event: dict[str, Any]) -> np.ndarray:
+    array: np.ndarray = np.load(event["output"], mmap_mode="r", allow_pickle=False)
+    return array

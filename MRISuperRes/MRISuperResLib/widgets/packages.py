@@ -19,8 +19,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.methods.registry import MIN_TORCH
-from ..logic import EventLoop
-from ..worker.client import WorkerProcess
+from ..worker.client import EventLoop, WorkerProcess
 from ..worker.packages import (
     ALL,
     BROKEN,

@@ -22,6 +22,7 @@ from ..scene.descriptions import (
     trainingMessages,
 )
 from ..scene.dicom_export import whyNotExportable
+from ..scene.labels import whyNotLabels
 from ..scene.nodes import sliceCount, whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode, Output
 from ..scene.sample_data import FETUS, loadSample
@@ -197,6 +198,10 @@ class UpsamplePanel(TaskPanel):
             if isSequence
             else _("A new volume, or an earlier output to replace")
         )
+        self._ui.labelsSelector.enabled = not isSequence
+        self._ui.labelInterpolationComboBox.enabled = (
+            not isSequence and self.parameters is not None and self.parameters.labels is not None
+        )
         # the text for no node stays: Slicer selects the first volume when it is changed
 
     def _whyNot(self) -> str:
@@ -205,8 +210,12 @@ class UpsamplePanel(TaskPanel):
             return reason
         if self.sequence is not None:  # the output is a new sequence
             return ""
-        output = self.parameters.outputVolume
-        return whyNotReplaceable(output, self.parameters.inputVolume) or whyNotOwnOutput(output)
+        output, inputVolume = self.parameters.outputVolume, self.parameters.inputVolume
+        return (
+            whyNotReplaceable(output, inputVolume)
+            or whyNotOwnOutput(output)
+            or whyNotLabels(self.parameters.labels, inputVolume)
+        )
 
     def _onModelChosen(self, name):
         if self.parameters is not None:
@@ -225,10 +234,14 @@ class UpsamplePanel(TaskPanel):
             self.parameters.outputVolume,
             onProgress,
             onFinished,
+            self.parameters.labels,
+            self.parameters.labelInterpolation.value,
         )
 
     def _resultText(self) -> str:
-        return f"“{self.task.result.GetName()}”"
+        labels = getattr(self.task.strategy, "labelsResult", None)
+        nodes = [node for node in (self.task.result, labels) if node is not None]
+        return ", ".join(f"“{node.GetName()}”" for node in nodes)
 
     def _result(self):
         """Return the chosen output volume, or else the result of the last task, if any."""

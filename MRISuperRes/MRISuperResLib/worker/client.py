@@ -303,3 +303,23 @@ def sharedWorkerProcess() -> WorkerProcess:
         _shared = WorkerProcess()
         slicer.app.connect("aboutToQuit()", _shared.cleanup)
     return _shared
+
+
+class EventLoop:
+    """An event loop that keeps the application responsive, with or without a main window."""
+
+    def __init__(self) -> None:
+        self._loop = qt.QEventLoop()
+        self._hasQuit = False
+
+    def run(self, takesInput: bool = True) -> None:
+        """Process events until `quit`; without `takesInput` those of mouse and keyboard wait."""
+        if not self._hasQuit:
+            # PythonQt has one of the two names, depending on the version of Qt
+            execute = getattr(self._loop, "exec_", None) or self._loop.exec
+            execute(qt.QEventLoop.AllEvents if takesInput else qt.QEventLoop.ExcludeUserInputEvents)
+
+    def quit(self) -> None:
+        """End `run`."""
+        self._hasQuit = True
+        self._loop.quit()

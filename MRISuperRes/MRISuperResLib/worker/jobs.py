@@ -80,6 +80,7 @@ class Jobs:
         jobs: dict[str, Job] = {
             "upsample": self.upsample,
             "compare": self.compare,
+            "labels": upsample_labels,
             "install": install,
             "import": import_checkpoint,
             "check": check_package,
@@ -89,7 +90,7 @@ class Jobs:
     @staticmethod
     def discard(request: Request) -> None:
         """Delete the unfinished output of a job; files of a comparison stay in its folder."""
-        if request["request"] == "upsample":
+        if request["request"] in ("upsample", "labels"):
             with contextlib.suppress(OSError):
                 os.remove(request["output"])
 
@@ -175,6 +176,26 @@ class Jobs:
             "lesions": [asdict(lesion) for lesion in result.lesions],
             "messages": _to_dicts(result.messages),
         }
+
+
+def upsample_labels(
+    request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
+) -> dict[str, Any]:
+    """Upsample a label map to the grid of an output; result fields: output, messages.
+
+    Raises:
+        SuperResolutionError: The grids do not fit.
+    """
+    from ..core import labels
+
+    voxels = np.broadcast_to(np.zeros((), np.uint8), request["size"][::-1])
+    result = labels.upsample_labels(
+        _input(request),
+        Volume(voxels, np.array(request["outputIJKToRAS"], dtype=float)),
+        request["interpolation"],
+    )
+    write_array(request["output"], result.array)
+    return {"output": request["output"], "messages": _to_dicts(result.messages)}
 
 
 def install(

@@ -7,6 +7,8 @@ Requests, with their fields:
                                                            `UpsamplingOptions`; output: a file
     compare   id options input ijkToRAS output [folder] [sliceThickness]
                                                            `ComparisonOptions`; output: a folder
+    labels    id input ijkToRAS output [folder] size outputIJKToRAS interpolation
+                                                           size: (ni, nj, nk) of the output, a file
     install   id path                                      a model and its card
     import    id path name                                 a checkpoint, and a name for the model
     check     id name                                      a package of `packages.ALL`
@@ -38,6 +40,8 @@ import json
 import os
 from collections.abc import Callable
 from typing import Any
+
+from ..core.labels import LABEL_INTERPOLATIONS
 
 Request = dict[str, Any]
 Event = dict[str, Any]
@@ -119,6 +123,14 @@ def _is_coordinate(value: object) -> bool:
     return type(value) is float or (type(value) is int and abs(value) < 2**63)
 
 
+def _is_size(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(side) is int and 0 < side < 2**31 for side in value)
+    )
+
+
 def _is_thickness(value: object) -> bool:
     return value is None or (type(value) in (int, float) and _is_coordinate(value) and value > 0)  # type: ignore[operator]
 
@@ -133,9 +145,20 @@ _VOLUME_FIELDS: _Fields = {
     "ijkToRAS": _is_matrix,
     "sliceThickness": _is_thickness,
 }
+_LABEL_FIELDS: _Fields = {
+    "id": _is_text,
+    "input": _is_path,
+    "output": _is_path,
+    "folder": _is_folder,
+    "ijkToRAS": _is_matrix,
+    "outputIJKToRAS": _is_matrix,
+    "size": _is_size,
+    "interpolation": lambda value: isinstance(value, str) and value in LABEL_INTERPOLATIONS,
+}
 JOBS: dict[str, _Fields] = {
     "upsample": _VOLUME_FIELDS,
     "compare": _VOLUME_FIELDS,
+    "labels": _LABEL_FIELDS,
     "install": {"id": _is_text, "path": _is_path},
     "import": {"id": _is_text, "path": _is_path, "name": _is_text},
     "check": {"id": _is_text, "name": _is_text},
