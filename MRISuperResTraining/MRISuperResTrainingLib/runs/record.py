@@ -13,6 +13,7 @@ from typing import Any
 
 from MRISuperResLib.core.models.card import STAGES
 
+from ..options.settings import THROUGH_PLANE
 from . import lock
 from .events import Event, EventReader, baseline_of
 
@@ -52,7 +53,7 @@ class RunRecord:
         process: Process that works on the run.
         state: State of the run.
         message: Reason of a failure.
-        best_psnr: (PSNR of the best model of stage 1, that of bicubic interpolation or None), dB;
+        best_psnr: (PSNR of the best model of stage 1, that of the baseline or None), dB;
             None before the first validation.
         version: Changes when there are new events.
         skipped: (path, reason) of files that were left out before the run started.
@@ -153,6 +154,18 @@ class RunRecord:
         """Settings of the run, as JSON values."""
         return self._description.get("settings") or {}
 
+    @property
+    def scale_text(self) -> str:
+        """The upsampling factor as text: "×2", or "up to ×8" of the network between slices."""
+        scale = f"×{self.settings.get('scale', '?')}"
+        network = (self.settings.get("generator") or {}).get("network")
+        return f"up to {scale}" if network == THROUGH_PLANE else scale
+
+    @property
+    def baseline(self) -> str:
+        """The interpolation beside which the last validation has its scores."""
+        return baseline_of(self._last("validation") or {})
+
     def steps(self, stage: str) -> int:
         """Return the number of steps of a stage; 0 without that stage."""
         count: int = (self.settings.get(stage) or {}).get("steps", 0)
@@ -204,8 +217,8 @@ class RunRecord:
         scores = self.validations("psnr", "psnr") or self.validations("gan", "psnr")
         if not scores:
             return None
-        _, value, bicubic = max(scores, key=lambda score: score[1])
-        return value, bicubic
+        _, value, baseline = max(scores, key=lambda score: score[1])
+        return value, baseline
 
     def validations(self, stage: str, name: str) -> list[tuple[int, float, float | None]]:
         """Return the curve of a score.

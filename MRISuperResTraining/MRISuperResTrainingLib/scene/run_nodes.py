@@ -23,7 +23,8 @@ from ..runs.record import RunRecord
 from .dataset import VIEW
 
 KINDS = "low", "output", "high"
-"""Kinds of slices in samples.npz: low_0, output_0, high_0, low_1, … float32, about 0 to 1."""
+"""Kinds of slices in samples.npz: low_0, output_0, high_0, low_1, … float32, about 0 to 1. Between
+slices, the rows of low_0, low_1, … are thick slices, whose spacings differ."""
 
 LAYOUT_ID, VIEW_GROUP = 20189, 20189
 SLICE_VIEWS = {kind: f"MRISuperResTraining{kind.capitalize()}" for kind in KINDS}
@@ -84,7 +85,16 @@ def readSamples(path: str | Path) -> dict[str, list[np.ndarray]] | None:
             samples = {kind: [file[f"{kind}_{n}"] for n in range(count)] for kind in KINDS}
     except (OSError, ValueError, KeyError, EOFError):
         return None
+    samples["low"] = [
+        _repeatRows(low, len(high)) if low.shape[1] == high.shape[1] else low
+        for low, high in zip(samples["low"], samples["high"])
+    ]
     return samples if count else None
+
+
+def _repeatRows(image, count):
+    """Thick slices (slices, w) on the grid of the reference: (count, w)."""
+    return image[np.arange(count) * len(image) // count]
 
 
 class SampleVolumes:
@@ -199,18 +209,22 @@ def psnrLines(record: RunRecord) -> list[Line]:
     """Return the curves of the PSNR on the validation slices, dB."""
     scores = {stage: record.validations(stage, "psnr") for stage in STAGES}
     lines = [
-        Line(text, color, [(step, value) for step, value, _bicubic in scores[stage]])
+        Line(text, color, [(step, value) for step, value, _baseline in scores[stage]])
         for color, (stage, text) in enumerate((("psnr", _("stage 1")), ("gan", _("stage 2"))))
     ]
-    bicubic = [
+    baseline = [
         (step, value)
         for stage in STAGES
         for step, _network, value in scores[stage]
         if value is not None
     ]
-    return [
-        line for line in [*lines, Line(_("bicubic"), len(PLOT_COLORS) - 1, bicubic)] if line.points
-    ]
+    lines.append(Line(baselineText(record), len(PLOT_COLORS) - 1, baseline))
+    return [line for line in lines if line.points]
+
+
+def baselineText(record: RunRecord) -> str:
+    """Return the name of the interpolation that a run is compared with."""
+    return {"bspline": _("B-spline")}.get(record.baseline, record.baseline)
 
 
 class Curves:

@@ -16,6 +16,7 @@ from MRISuperResLib.widgets.appearance import showText
 
 from ..runs import lock
 from ..runs.record import RunRecord, RunState
+from ..scene.run_nodes import baselineText
 from .runs import TrainingRuns
 from .tables import EvaluationTab, RunAction, stateText
 from .training_views import TrainingViews
@@ -146,10 +147,10 @@ class RunSection:
 def titleText(record: RunRecord) -> str:
     """Return name, preset and scale of a run."""
     settings = record.settings
-    return _("{name} – {preset}, ×{scale}").format(
+    return _("{name} – {preset}, {scale}").format(
         name=record.name,
         preset=settings.get("preset") or _("custom settings"),
-        scale=settings.get("scale", "?"),
+        scale=record.scale_text,
     )
 
 
@@ -169,10 +170,12 @@ def progressText(record: RunRecord) -> str:
         if remaining is not None:
             text += _(", {time} left").format(time=format_duration(remaining))
     if record.best_psnr:
-        value, bicubic = record.best_psnr
+        value, baseline = record.best_psnr
         text += "\n" + _("Best validation PSNR {value:.2f} dB").format(value=value)
-        if bicubic is not None:
-            text += _(" ({gain:+.2f} dB over bicubic)").format(gain=value - bicubic)
+        if baseline is not None:
+            text += _(" ({gain:+.2f} dB over {baseline})").format(
+                gain=value - baseline, baseline=baselineText(record)
+            )
     return text
 
 

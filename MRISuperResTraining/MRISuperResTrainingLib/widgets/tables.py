@@ -65,7 +65,7 @@ class RunTable:
         self._table.setColumnCount(len(headings))
         self._table.setHorizontalHeaderLabels(headings)
         self._table.horizontalHeaderItem(2).setToolTip(
-            _("Best validation PSNR, and gain over bicubic")
+            _("Best validation PSNR, and gain over interpolation")
         )
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -131,9 +131,9 @@ class RunTable:
             record.name,
             stateText(record, self._runs.isStarting(record)),
             psnr,
-            _("{preset}, ×{scale}, {done} of {total} steps, started {date}").format(
+            _("{preset}, {scale}, {done} of {total} steps, started {date}").format(
                 preset=settings.get("preset") or _("custom settings"),
-                scale=settings.get("scale", "?"),
+                scale=record.scale_text,
                 done=record.done,
                 total=record.total,
                 date=dateText(record.started) or "–",
