@@ -27,24 +27,9 @@ from panel_testing import (
     type_text,
     wait_until,
 )
-from training_helpers import TrainingPanelTestCase, click, is_alive, make_volume
+from training_helpers import TrainingPanelTestCase, choose, click, is_alive, make_volume
 
 STEPS = {stage: PRESETS["quick"][stage]["steps"] for stage in ("psnr", "gan")}
-
-
-def choose(comboBox, text):
-    """Choose an item with the keyboard."""
-    comboBox.setFocus()
-    for _ in range(comboBox.count):
-        if comboBox.currentText.startswith(text):
-            return
-        press_key(
-            comboBox,
-            qt.Qt.Key_Down
-            if comboBox.findText(text, qt.Qt.MatchStartsWith) > comboBox.currentIndex
-            else qt.Qt.Key_Up,
-        )
-    raise AssertionError(f"{text} cannot be chosen")
 
 
 class ChoosingTest(TrainingPanelTestCase):

@@ -12,7 +12,7 @@ import slicer
 from MRISuperResTrainingLib.runs.record import RunState
 from MRISuperResTrainingLib.widgets import run_tasks
 from MRISuperResTrainingLib.widgets.runs import TrainingRuns
-from panel_testing import leave_module, open_module, process_events, wait_until
+from panel_testing import leave_module, open_module, press_key, process_events, wait_until
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "Widgets"))
@@ -35,6 +35,21 @@ def make_volume(name="sub-01_T2w", size=(80, 88, 5), seed=0):
         + noise
     )
     return slicer.util.addVolumeFromArray(array.astype(np.int16), np.diag([1, 1, 4, 1]), name)
+
+
+def choose(comboBox, text):
+    """Choose an item with the keyboard."""
+    comboBox.setFocus()
+    for _ in range(comboBox.count):
+        if comboBox.currentText.startswith(text):
+            return
+        press_key(
+            comboBox,
+            qt.Qt.Key_Down
+            if comboBox.findText(text, qt.Qt.MatchStartsWith) > comboBox.currentIndex
+            else qt.Qt.Key_Up,
+        )
+    raise AssertionError(f"{text} cannot be chosen")
 
 
 def dark_palette():

@@ -18,6 +18,7 @@ class Preset(enum.Enum):
     QUICK = "quick"
     THESIS = "thesis"
     MODERN = "modern"
+    THROUGH_PLANE = "through-plane"
 
     def label(self) -> str:
         """Return the text for the combo box."""
@@ -25,7 +26,13 @@ class Preset(enum.Enum):
             "quick": _("Quick (minutes)"),
             "thesis": _("Thesis (as published)"),
             "modern": _("Modern (since 2018)"),
+            "through-plane": _("Through-plane"),
         }[self.value]
+
+    @property
+    def isBetweenSlices(self) -> bool:
+        """True if the network upsamples between slices; its scale and degradation are fixed."""
+        return self is Preset.THROUGH_PLANE
 
 
 class Generator(enum.Enum):
@@ -122,6 +129,8 @@ class Device(enum.Enum):
 class MRISuperResTrainingParameterNode:
     """Parameter node of the module.
 
+    The preset between slices ignores `scale`, `generator`, `ganSteps`, `degradation` and `vgg`.
+
     Attributes:
         files: Folder, list, BIDS tree or recipe of additional volumes, or empty.
         preCheck: Skip slices with little or no anatomy.
@@ -157,13 +166,16 @@ class MRISuperResTrainingParameterNode:
 
 def applyPreset(parameters: MRISuperResTrainingParameterNode) -> None:
     """Set the parameters that the chosen preset determines; the others stay."""
-    settings = preset(parameters.preset.value, parameters.scale.value)
-    parameters.generator = Generator.of(settings.generator)
+    isBetweenSlices = parameters.preset.isBetweenSlices
+    scale = None if isBetweenSlices else parameters.scale.value
+    settings = preset(parameters.preset.value, scale)
     parameters.psnrSteps = settings.psnr.steps
     parameters.ganSteps = settings.gan.steps if settings.gan else 0
     parameters.patch, parameters.batch = settings.data.patch, settings.batch
-    parameters.degradation = Degradation(settings.data.degradation)
     parameters.precision = Precision(settings.precision)
+    if not isBetweenSlices:
+        parameters.generator = Generator.of(settings.generator)
+        parameters.degradation = Degradation(settings.data.degradation)
 
 
 def trainingSettings(parameters: MRISuperResTrainingParameterNode) -> Settings:
@@ -173,6 +185,14 @@ def trainingSettings(parameters: MRISuperResTrainingParameterNode) -> Settings:
         SuperResolutionError: Two parameters do not fit together (kind "settings").
     """
     name = parameters.preset.value
+    common = {
+        "psnr": {"steps": parameters.psnrSteps},
+        "batch": parameters.batch,
+        "precision": parameters.precision.value,
+    }
+    data = {"patch": parameters.patch, "pre_check": parameters.preCheck}
+    if parameters.preset.isBetweenSlices:
+        return preset(name, data=data, **common)
     gan = (
         {"steps": parameters.ganSteps, **({"vgg": parameters.vgg} if parameters.vgg else {})}
         if parameters.ganSteps
@@ -182,13 +202,7 @@ def trainingSettings(parameters: MRISuperResTrainingParameterNode) -> Settings:
         name,
         parameters.scale.value,
         generator=parameters.generator.architecture(name),
-        psnr={"steps": parameters.psnrSteps},
         gan=gan,
-        data={
-            "patch": parameters.patch,
-            "degradation": parameters.degradation.value,
-            "pre_check": parameters.preCheck,
-        },
-        batch=parameters.batch,
-        precision=parameters.precision.value,
+        data=data | {"degradation": parameters.degradation.value},
+        **common,
     )

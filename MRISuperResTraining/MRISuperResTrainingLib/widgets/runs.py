@@ -20,7 +20,7 @@ from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.models.store import user_models_folder
 
 from ..data.sources import COLUMNS, Skipped, Source, read_sources
-from ..options.presets import preset
+from ..options.presets import PRESETS, preset
 from ..options.settings import Settings
 from ..runs import lock
 from ..runs.record import REQUEST, RunRecord, RunState, runs_in
@@ -277,21 +277,24 @@ def _trainWords(path):
 
 
 def _settings(settings: TrainingSettings) -> Settings:
-    """The settings; their scale is 2 if nothing states it."""
+    """The settings; their scale is that of the preset, else 2, if nothing states it."""
     if isinstance(settings, Settings):
         return settings
     if isinstance(settings, str):
-        return preset(settings, 2)
+        return _settings({"preset": settings})
     values = dict(settings)
-    return (
-        preset(values.pop("preset"), values.pop("scale", 2), **values)
-        if values.get("preset")
-        else Settings.from_dict(values)
-    )
+    name = values.get("preset")
+    if not name:
+        return Settings.from_dict(values)
+    scale = values.pop("scale", None) or PRESETS.get(name, {}).get("scale", 2)
+    return preset(values.pop("preset"), scale, **values)
 
 
 def _defaultName(settings):
-    return f"{settings.preset or 'run'}-x{settings.scale}-{datetime.datetime.now():%Y-%m-%d-%H%M}"
+    name = settings.preset or "run"
+    if not settings.is_between_slices:
+        name += f"-x{settings.scale}"
+    return f"{name}-{datetime.datetime.now():%Y-%m-%d-%H%M}"
 
 
 def _sources(volumes: Iterable[TrainingVolume], folder: Path) -> tuple[list[Source], Skipped]:

@@ -22,6 +22,8 @@ from .runs import TrainingRuns, modelName
 from .tables import RunTable
 
 TITLE = _("MRI Super Resolution Training")
+FIXED_BETWEEN_SLICES = "scale", "generator", "degradation"
+"""Choices that the preset between slices fixes: a disabled box shows its value."""
 POLL_INTERVAL = 1000
 """Milliseconds between two looks at active runs."""
 
@@ -83,6 +85,8 @@ class TrainingPanel:
     def show(self, parameters: MRISuperResTrainingParameterNode | None) -> None:
         """Show a parameter node, or its changes; None while there is no scene."""
         self.parameters = parameters
+        if parameters is not None:
+            self._showFixed(parameters.preset.isBetweenSlices)
         self.update()
 
     def update(self) -> None:
@@ -129,6 +133,20 @@ class TrainingPanel:
         except SuperResolutionError as error:
             return str(error)
         return self.dataset.whyNot()
+
+    def _showFixed(self, isBetweenSlices):
+        """Show what the preset fixes in place of the choices, which it leaves as they are."""
+        ui = self._ui
+        for name in FIXED_BETWEEN_SLICES:
+            getattr(ui, f"{name}ComboBox").visible = not isBetweenSlices
+            getattr(ui, f"{name}FixedComboBox").visible = isBetweenSlices
+        for widget in (ui.ganStepsSpinBox, ui.vggLineEdit, ui.vggButton):
+            widget.enabled = not isBetweenSlices
+        ui.ganStepsSpinBox.toolTip = (
+            _("The network between slices has no GAN stage")
+            if isBetweenSlices
+            else _("Stage 2: adversarial loss, sharp, may hallucinate detail; 0 skips it")
+        )
 
     def _onPresetChosen(self, index):
         applyPreset(self.parameters)
