@@ -36,6 +36,8 @@ class ReadmeCommandsTest(FolderTest):
         write_volume(
             "openms_p03_study1_T2W.nii.gz", Volume(body((21, 204, 124)), grid(), provenance={})
         )
+        mask = (body((3, 64, 72)) > 1000).astype(np.uint8)
+        write_volume("mask.nii.gz", Volume(mask, grid(), provenance={}))
         write_volume("reconstruction.nii.gz", Volume(body((20, 40, 48)), np.eye(4), provenance={}))
         for folder in ("dicom_folder", "study", "brains", "t1_brains", "session", "somewhere"):
             Path(folder).mkdir()
