@@ -22,6 +22,7 @@ __all__ = [
     "Settings",
     "Source",
     "evaluate",
+    "evaluate_uncertainty",
     "export",
     "preset",
     "read_sources",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .api import evaluate, export, resume, train
+    from .api import evaluate, evaluate_uncertainty, export, resume, train
     from .data.sources import Source, read_sources
     from .options.presets import PRESETS, Recipe, preset
     from .options.settings import Settings
@@ -45,6 +46,7 @@ _MODULES = {
     "Settings": "options.settings",
     "Source": "data.sources",
     "evaluate": "api",
+    "evaluate_uncertainty": "api",
     "export": "api",
     "preset": "options.presets",
     "read_sources": "data.sources",

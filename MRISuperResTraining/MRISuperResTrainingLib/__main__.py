@@ -29,9 +29,11 @@ def _run(words: Sequence[str], console: Console, is_cancelled: CancelCheck) -> s
     check_address_space()
     from .cli import commands
 
-    command = {"evaluate": commands.evaluate, "export": commands.export}.get(
-        arguments.command, commands.train
-    )
+    command = {
+        "evaluate": commands.evaluate,
+        "uncertainty": commands.evaluate_uncertainty,
+        "export": commands.export,
+    }.get(arguments.command, commands.train)
     return command(arguments, console, is_cancelled)
 
 

@@ -1,4 +1,4 @@
-"""Public functions: train, resume, evaluate, export. The command line uses them too."""
+"""Public functions: train, resume, evaluate, evaluate_uncertainty, export; for commands, too."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from MRISuperResLib.core.models.store import ModelStore
 
     from .evaluation.evaluate import Evaluation
+    from .evaluation.uncertainty import UncertaintyScores
     from .runs.folder import RunFolder
 
 Data = str | Path | Sequence[str | Path] | Sequence[Source]
 """Folders, BIDS trees, lists, recipes and volume files (see `read_sources`), or sources."""
 MessageCallback = Callable[[Message], None]
+UNCERTAINTY_SLICES = 20
+"""Slices of a volume on which an uncertainty map is measured in-plane."""
 
 
 def train(
@@ -186,6 +189,62 @@ def evaluate(
         if on_message:
             on_message(warning("data", sentence))
     return evaluation
+
+
+def evaluate_uncertainty(
+    data: Data,
+    models: Sequence[str],
+    *,
+    options: ComparisonOptions | None = None,
+    slices: int | None = UNCERTAINTY_SLICES,
+    out: str | Path | None = None,
+    anatomy: str = UNSPECIFIED,
+    data_folder: str | Path | None = None,
+    on_message: MessageCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    is_cancelled: CancelCheck | None = None,
+) -> list[UncertaintyScores]:
+    """Measure how uncertainty maps predict the error on volumes of unseen subjects.
+
+    Args:
+        data: Volumes of at least two subjects; the intervals are calibrated on the others.
+        models: Names of models or blends.
+        options: As in `evaluate`. With a slice spacing, the models are those between slices.
+        slices: Slices per volume, evenly spaced; None: all. Between slices: all.
+        out: Folder to create, with the tables; None: nothing is written.
+        anatomy: As in `evaluate`.
+        data_folder: As in `evaluate`.
+        on_message: As in `evaluate`.
+        on_progress: Called with the number of measured pairs of volume and model.
+        is_cancelled: Called between batches.
+
+    Returns:
+        Scores by model and volume.
+
+    Raises:
+        SuperResolutionError: A model is not installed or has no spread, or, with `out`, no volume
+            can be used.
+        Cancelled: `is_cancelled` returned True.
+    """
+    from MRISuperResLib.core.io.atomic import new_folder
+    from MRISuperResLib.core.methods.registry import MethodRegistry
+
+    from .evaluation.uncertainty import evaluate_uncertainty as measure
+    from .evaluation.uncertainty_report import write_report
+
+    options = options or ComparisonOptions(INTERPOLATIONS, precision="float32")
+    sources, unusable = _evaluated_sources(data, None, anatomy, data_folder)
+    registry = MethodRegistry()
+    with contextlib.nullcontext() if out is None else new_folder(out) as folder:
+        scores, skipped = measure(
+            sources, models, registry, options, slices, on_progress, is_cancelled
+        )
+        if folder is not None:
+            write_report(folder, scores, skipped)
+    for sentence in [*(f"{path}: {reason}" for path, reason in unusable), *skipped]:
+        if on_message:
+            on_message(warning("data", sentence))
+    return scores
 
 
 def export(

@@ -1,4 +1,4 @@
-"""The commands `train`, `resume`, `evaluate` and `export`."""
+"""The commands `train`, `resume`, `evaluate`, `uncertainty` and `export`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from MRISuperResLib.core.models.card import is_model_name
 from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, Progress, format_duration
 from MRISuperResLib.core.resampling import INTERPOLATIONS
+from MRISuperResLib.core.slice_profile import INTERPOLATIONS as THROUGH_PLANE_INTERPOLATIONS
 from MRISuperResLib.core.validation import invalid
 
 from .. import api
@@ -108,6 +109,38 @@ def evaluate(arguments: argparse.Namespace, console: Console, is_cancelled: Canc
             on_progress=on_progress,
             is_cancelled=is_cancelled,
         )
+    text = Path(arguments.out, MARKDOWN).read_text(encoding="utf-8")
+    return f"{text}\nDone: {arguments.out}"
+
+
+def evaluate_uncertainty(
+    arguments: argparse.Namespace, console: Console, is_cancelled: CancelCheck
+) -> str:
+    """Measure uncertainty maps and return the tables.
+
+    Raises:
+        SuperResolutionError: No volume can be used, or a model or an option is invalid.
+        Cancelled: The user stopped the command.
+    """
+    from ..evaluation.uncertainty_report import MARKDOWN  # loads torch
+
+    spacing = {"slice_spacing": arguments.slice_spacing} if arguments.slice_spacing else {}
+    api.evaluate_uncertainty(
+        arguments.data,
+        arguments.models,
+        options=ComparisonOptions(
+            THROUGH_PLANE_INTERPOLATIONS if spacing else INTERPOLATIONS,
+            **comparison_values(arguments),
+            **spacing,
+        ),
+        slices=arguments.slices,
+        out=arguments.out,
+        anatomy=arguments.anatomy,
+        data_folder=arguments.base,
+        on_message=lambda message: console.messages([message]),
+        on_progress=lambda progress: console.line(f"{progress.done}/{progress.total} volumes"),
+        is_cancelled=is_cancelled,
+    )
     text = Path(arguments.out, MARKDOWN).read_text(encoding="utf-8")
     return f"{text}\nDone: {arguments.out}"
 

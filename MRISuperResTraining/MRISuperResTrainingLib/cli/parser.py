@@ -8,11 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from MRISuperResLib import __version__
-from MRISuperResLib.cli.arguments import add_comparison_options, split_names
+from MRISuperResLib.cli.arguments import (
+    add_comparison_options,
+    add_degradation,
+    add_run_options,
+    count_or_all,
+    split_names,
+)
 from MRISuperResLib.cli.parser import Parser
 from MRISuperResLib.core.options import SCALES
 from MRISuperResLib.core.validation import invalid
 
+from ..api import UNCERTAINTY_SLICES
 from ..options.presets import PRESETS
 
 PROGRAM = "mrisuperres-train"
@@ -61,8 +68,13 @@ examples:
 LPIPS is measured if its weights and those of VGG16 are in a folder of MRISUPERRES_WEIGHTS."""
 
 
+UNCERTAINTY = """\
+Measure how the uncertainty map of models predicts the error: volumes are degraded and restored. Its
+rank correlation with the error, and the coverage of intervals calibrated on other subjects."""
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments; `command` is "train", "resume", "evaluate" or "export".
+    """Return the arguments; `command` is "train", "resume", "evaluate", "uncertainty" or "export".
 
     Raises:
         SuperResolutionError: An argument is invalid (kind "settings").
@@ -86,6 +98,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             help="measure models on volumes",
             description=EVALUATE,
             epilog=EVALUATE_EXAMPLES,
+        )
+    )
+    _add_uncertainty(
+        commands.add_parser(
+            "uncertainty", help="measure the uncertainty map of models", description=UNCERTAINTY
         )
     )
     _add_export(
@@ -165,6 +182,41 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_report(parser)
     parser.set_defaults(precision="float32")  # figures must not depend on the computer
     parser.set_defaults(command="evaluate")
+
+
+def _add_uncertainty(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", nargs="+", help="volumes of at least two subjects")
+    parser.add_argument(
+        "--models",
+        type=split_names,
+        required=True,
+        metavar="NAMES",
+        help="models or blends (PAIR@0.5), separated by commas",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="folder to create, with uncertainty.md and volumes.csv",
+    )
+    parser.add_argument(
+        "--slices",
+        type=count_or_all,
+        default=UNCERTAINTY_SLICES,
+        metavar="N",
+        help="evenly spaced slices per volume, or all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--slice-spacing",
+        type=float,
+        metavar="MM",
+        help="slice spacing to which nearly isotropic volumes are degraded, for models between "
+        "slices",
+    )
+    _add_data_options(parser)
+    add_degradation(parser)
+    add_run_options(parser)
+    parser.set_defaults(precision="float32", perceptual="none", command="uncertainty")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
