@@ -77,6 +77,12 @@ class OutputGridTest(unittest.TestCase):
         fitting = [scale for scale in SCALES if scale >= finest]
         self.assertEqual(grid.scale, fitting[0] if finest > 1 else None)
 
+    def test_a_factor_that_is_a_scale_takes_this_scale(self):
+        volume = volume_of((20, 20, 10), (1, 1, 4))
+        for scale in SCALES:
+            options = UpsamplingOptions(spacing=(1 / scale, 1 / scale, 4.0))
+            self.assertEqual(OutputGrid.of(volume, options).scale, scale)
+
     @settings(deadline=None)
     @given(SIZES, st.floats(0.3, 3))
     def test_an_isotropic_volume_keeps_its_grid(self, size, side):
