@@ -23,7 +23,7 @@ def blocks(*paths):
         block
         for path in paths or TEXTS
         for block in re.findall(
-            r"(?:^|\n)\n((?:(?: {4}| {7}).*\n)+)", path.read_text(encoding="utf-8")
+            r"(?<=\n\n)((?:(?: {4}| {7}).*\n)+)", path.read_text(encoding="utf-8")
         )
     ]
     return [
