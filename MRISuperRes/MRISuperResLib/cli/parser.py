@@ -11,6 +11,7 @@ from ..core.errors import SuperResolutionError
 from ..core.io.formats import OUTPUT_EXTENSIONS
 from ..core.labels import LABEL_INTERPOLATIONS
 from ..core.options import AUDITED_SLICES, DEFAULT_SCALE, SCALES
+from ..core.uncertainty import WORTH
 from . import help_texts
 from .arguments import (
     add_comparison_options,
@@ -108,8 +109,7 @@ def _add_upsample(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--uncertainty",
         metavar="FILE",
-        help="also write the spread of the 8 results of --ensemble, which it includes: larger "
-        "where the network is less sure, but no bound of the error",
+        help=f"also write the spread of the 8 results of --ensemble, which it includes. {WORTH}",
     )
     parser.add_argument(
         "--dicom",

@@ -1,8 +1,8 @@
 """The uncertainty of an upsampled volume: the spread of the results of the self-ensemble.
 
 A network gives a slightly different result for a flipped or turned image. Where the eight results
-differ, the network is less sure. Their standard deviation is a lower bound of the error: it says
-nothing about what all eight results miss.
+differ, the network is less sure. Their standard deviation says nothing about what all eight results
+miss.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 MAP = "uncertainty: standard deviation of the eight results of the self-ensemble"
 """What the map holds, in its provenance."""
+WORTH = (
+    "Larger where the network is less sure, but no error bar: in-plane, on unseen subjects, its "
+    "rank correlation with the true error is about 0.3, and the most uncertain tenth of the voxels "
+    "has about twice the mean error."
+)
+"""What the map is worth, for users: the means of Resources/Evaluation/uncertainty.md."""
 
 
 class SpreadMethod(Protocol):
