@@ -1,5 +1,6 @@
 """The panel: outputs that are isotropic or have a requested spacing."""
 
+import importlib.util
 import os
 import tempfile
 import unittest
@@ -10,6 +11,8 @@ import slicer
 from module_helpers import click, make_volume, mute_error_log, show_panel, wait_for_end
 from MRISuperResLib.core.models.store import write_model
 from MRISuperResLib.scene.parameters import Output, Scale
+from MRISuperResLib.scene.tasks import TaskState
+from MRISuperResLib.scene.uncertainty import uncertaintyMapOf
 from panel_testing import leave_module, open_module, process_events, wait_until
 
 THICK = np.diag([1.0, 1.0, 4.0, 1.0])
@@ -213,6 +216,46 @@ class OutputPanelTest(unittest.TestCase):
         self.assertIn("“Organs x2”", self.ui.statusLabel.text)
         result = slicer.util.getNode("Organs x2")
         self.assertEqual(result.GetImageData().GetDimensions(), (24, 28, 6))
+
+    def test_uncertainty_map_is_offered_for_networks_only(self):
+        box = self.ui.uncertaintyCheckBox
+        self.assertFalse(box.enabled)
+        self.assertIn("Interpolations", box.toolTip)
+        self.choose_model("fast-x2-psnr")
+        self.assertTrue(box.enabled)
+        box.checked = True
+        self.assertTrue(self.widget.upsampling.options.uncertainty)
+        self.choose_model("bicubic")
+        self.assertFalse(self.widget.upsampling.options.uncertainty)
+        self.choose_spacing(0.5, 0.5, 4)
+        self.choose_model("fast-x2-psnr")
+        self.assertFalse(box.enabled)
+
+    @unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")
+    def test_uncertainty_map_is_shown_over_the_output(self):
+        self.choose_model("fast-x2-psnr")
+        self.ui.uncertaintyCheckBox.checked = True
+        click(self.ui.applyButton)
+        task = self.widget.upsampling.task
+        wait_until(lambda: not task.isRunning, timeout=300)
+        wait_for_end(task)
+        self.addCleanup(self.widget.upsampling.beforeAfter.cleanup)
+        self.assertIs(task.state, TaskState.FINISHED, task.message)
+        cells = self.widget.upsampling.beforeAfter._views._cells
+        node = uncertaintyMapOf(task.result)
+        click(self.ui.uncertaintyButton)
+        self.assertIs(cells[1].mapNode, node)
+        self.assertIn("a lower bound of the error", self.ui.consistencyLabel.text)
+        click(self.ui.consistencyMapButton)
+        wait_until(lambda: "Mean" in self.ui.consistencyLabel.text)
+        self.assertFalse(self.ui.uncertaintyButton.checked)
+        self.assertIsNot(cells[1].mapNode, node)
+        click(self.ui.uncertaintyButton)
+        self.assertFalse(self.ui.consistencyMapButton.checked)
+        self.assertIs(cells[1].mapNode, node)
+        click(self.ui.uncertaintyButton)
+        self.assertIsNone(cells[1].mapNode)
+        self.assertEqual(self.ui.consistencyLabel.text, "")
 
     def test_output_is_restored_with_the_scene(self):
         self.choose_output(1)

@@ -143,6 +143,7 @@ class MRISuperResParameterNode:
         spacingI, spacingJ, spacingK: Requested spacing, mm.
         betweenSlices: Method between slices; empty for the default.
         sliceThickness: Slice thickness, mm; 0: that of the DICOM images, else the slice spacing.
+        uncertainty: Also make a map of the spread of the network's results.
         labels: Label map or segmentation of the input that comes along; None for none.
         labelInterpolation: How labels come along.
         sliceAxis: Slice direction.
@@ -169,6 +170,7 @@ class MRISuperResParameterNode:
     spacingK: Annotated[float, WithinRange(0.01, 100)] = 1.0
     betweenSlices: str = ""
     sliceThickness: Annotated[float, WithinRange(0, 100)] = 0.0
+    uncertainty: bool = False
     labels: vtkMRMLDisplayableNode
     labelInterpolation: LabelInterpolation = LabelInterpolation.NEAREST
     sliceAxis: SliceDirection = SliceDirection.AUTO

@@ -35,6 +35,7 @@ from .sequences import (
 )
 from .speeds import SpeedMeter, runsBetweenSlices
 from .steps import Steps
+from .uncertainty import addUncertaintyMap, removeUncertaintyMap
 
 
 def whyNotReplaceable(
@@ -101,6 +102,7 @@ class VolumeUpsampling:
         self._labelInterpolation, self._labelsId = labelInterpolation, None
         self._labels: LabelSource | None = None
         self._volume: Volume | None = None
+        self._spread: np.ndarray | None = None
         self._upsampledLabels: list[np.ndarray] = []
 
     @property
@@ -152,9 +154,11 @@ class VolumeUpsampling:
         """Return the next layer of labels, or add the output to the scene after the last."""
         if self._volume is None:
             self._volume = _volume(event)
+            if event.get("uncertainty"):
+                self._spread = _loaded(event["uncertainty"])
             _remember(self._meter, self._volume, self._options)
         else:
-            self._upsampledLabels.append(_loaded(event))
+            self._upsampledLabels.append(_loaded(event["output"]))
         if self._labels is not None and len(self._upsampledLabels) < len(self._labels.layers):
             return self._labels.layers[len(self._upsampledLabels)]
         volume = self._volume
@@ -163,14 +167,19 @@ class VolumeUpsampling:
         if self._labels is not None:
             labelsNode = yield from addLabels(self._labels, self._upsampledLabels, volume)
         output = self.result
+        isNew = output is None
         try:
-            if output is None:
+            if isNew:
                 output = createOutput(inputNode, volume, parentTransformNode, image)
             else:
                 updateOutput(output, inputNode, volume, parentTransformNode, image)
+                removeUncertaintyMap(output)
+            if self._spread is not None:
+                addUncertaintyMap(output, self._spread, volume.provenance)
         except Exception:
-            if labelsNode is not None:
-                removeNode(labelsNode)
+            for node in (labelsNode, output if isNew else None):
+                if node is not None:
+                    removeNode(node)
             raise
         self._outputId = output.GetID()
         if labelsNode is not None:
@@ -186,7 +195,7 @@ class VolumeUpsampling:
 
     def end(self) -> None:
         """Release the voxels."""
-        self._volume, self._labels, self._upsampledLabels = None, None, []
+        self._volume, self._spread, self._labels, self._upsampledLabels = None, None, None, []
 
 
 class SequenceUpsampling:
@@ -301,12 +310,12 @@ def _remember(meter: SpeedMeter | None, volume: Volume, options: UpsamplingOptio
 def _volume(event: dict[str, Any]) -> Volume:
     """Return the worker's result; its file is deleted when the task ends."""
     return Volume(
-        _loaded(event),
+        _loaded(event["output"]),
         np.array(event["ijkToRAS"]),
         provenance=event["provenance"],
     )
 
 
-def _loaded(event: dict[str, Any]) -> np.ndarray:
-    array: np.ndarray = np.load(event["output"], mmap_mode="r", allow_pickle=False)
+def _loaded(path: str) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array

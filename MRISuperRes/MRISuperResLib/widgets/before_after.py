@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ..scene.comparison.before_after import ConsistencyMap, UpsampledPair
 from ..scene.comparison.maps import updateLegends
+from ..scene.uncertainty import uncertaintyMapOf
 from .appearance import showText
 from .comparison.views import LinkedViews
 from .idle_steps import IdleSteps
@@ -79,6 +80,7 @@ class BeforeAfter:
         ui.holdInputButton.connect("pressed()", lambda: self._onHold(True))
         ui.holdInputButton.connect("released()", lambda: self._onHold(False))
         ui.consistencyMapButton.connect("toggled(bool)", self._onMapToggled)
+        ui.uncertaintyButton.connect("toggled(bool)", self._onUncertaintyToggled)
         ui.beforeAfterButton.connect("clicked(bool)", self._onShowOrClose)
         showText(self._ui.consistencyLabel, "")
         self._updateControls()
@@ -104,6 +106,7 @@ class BeforeAfter:
         if pair is None:
             return
         hasMap = self._ui.consistencyMapButton.checked
+        hasUncertainty = self._ui.uncertaintyButton.checked
         if self.isOpen and (self._views.pair.input, self._views.pair.viewAxis.index) == (
             pair.input,
             pair.viewAxis.index,
@@ -115,6 +118,8 @@ class BeforeAfter:
                 self._startMap()
             elif hasMap:
                 self._onNoMap()
+            if hasUncertainty:
+                self._onUncertaintyToggled(True)
         else:
             views = BeforeAfterViews(pair, self._onClosed)
             if views.open():  # closes other views
@@ -139,6 +144,9 @@ class BeforeAfter:
     def _updateControls(self):
         ui, isOpen, pair = self._ui, self.isOpen, self._pair()
         ui.beforeAfterWidget.visible = slicer.app.layoutManager() is not None and pair is not None
+        ui.uncertaintyButton.visible = (
+            pair is not None and uncertaintyMapOf(pair.output) is not None
+        )
         reason = pair.whyNoMap if pair is not None else ""
         ui.consistencyMapButton.enabled = not reason
         ui.consistencyMapButton.toolTip = reason or _(
@@ -168,6 +176,7 @@ class BeforeAfter:
         self._forgetMap()
         self._observe(None)
         _check(self._ui.consistencyMapButton, False)
+        _check(self._ui.uncertaintyButton, False)
         self._updateControls()
 
     def _observe(self, pair):
@@ -195,12 +204,32 @@ class BeforeAfter:
         if checked and not self.isOpen:
             self.open(self._pair())
         if checked and self.isOpen:
+            self._views.showMaps({})
+            _check(self._ui.uncertaintyButton, False)
             self._startMap()
         else:
             if self.isOpen:
                 self._views.showMaps({})
             self._forgetMap()
             _check(self._ui.consistencyMapButton, False)
+
+    def _onUncertaintyToggled(self, checked):
+        if checked and not self.isOpen:
+            self.open(self._pair())
+        node = uncertaintyMapOf(self._views.pair.output) if checked and self.isOpen else None
+        if self.isOpen:
+            self._views.showMaps({OUTPUT: node} if node is not None else {})
+        self._forgetMap()
+        _check(self._ui.consistencyMapButton, False)
+        _check(self._ui.uncertaintyButton, node is not None)
+        if node is not None:
+            showText(
+                self._ui.consistencyLabel,
+                _(
+                    "Spread of the network's results for flipped and turned images, in "
+                    "intensities: a lower bound of the error. Dark voxels can be wrong, too."
+                ),
+            )
 
     def _startMap(self):
         self._forgetMap()

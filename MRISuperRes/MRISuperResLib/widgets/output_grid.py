@@ -60,13 +60,17 @@ class OutputSelector:
             widget.visible = isBetweenSlices
 
     def options(
-        self, model: str | None = None, betweenSlices: str | None = None
+        self,
+        model: str | None = None,
+        betweenSlices: str | None = None,
+        hasUncertainty: bool = False,
     ) -> UpsamplingOptions:
         """Return the options of the parameter node.
 
         Args:
             model: In-plane method; None: the default, which a grid needs for every volume anew.
             betweenSlices: Method between slices, for a grid.
+            hasUncertainty: Also request the uncertainty map.
         """
         parameters = self._parameters
         common = {
@@ -74,6 +78,7 @@ class OutputSelector:
             "slice_axis": parameters.sliceAxis.value,
             "device": parameters.device.value,
             "precision": parameters.precision.value,
+            "uncertainty": hasUncertainty,
         }
         if parameters.output is Output.SCALE:
             return UpsamplingOptions(scale=parameters.scale.value, **common)

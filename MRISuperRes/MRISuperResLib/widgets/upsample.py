@@ -82,7 +82,8 @@ class UpsamplePanel(TaskPanel):
         model = self.models.name
         if self.parameters.output is not Output.SCALE and model != self.parameters.model:
             model = None  # a default, which depends on the in-plane factor of each volume
-        return self.output.options(model, self.between.name)
+        hasUncertainty = self.parameters.uncertainty and not self._whyNoUncertainty()
+        return self.output.options(model, self.between.name, hasUncertainty)
 
     @property
     def sequence(self) -> slicer.vtkMRMLSequenceNode | None:
@@ -136,6 +137,11 @@ class UpsamplePanel(TaskPanel):
             cards = self.models.cards if isInPlane else ()
             messages = trainingMessages(volume, options.slice_axis, cards)
             modelWarning = "\n".join(message.text for message in messages)
+        reason = self._whyNoUncertainty() if self.parameters is not None else ""
+        self._ui.uncertaintyCheckBox.enabled = not reason
+        self._ui.uncertaintyCheckBox.toolTip = reason or _(
+            "Spread of the network's results for flipped and turned images; 4 to 8 times slower"
+        )
         self._ui.geometryLabel.text = geometry
         showText(self._ui.estimateLabel, estimate)
         showText(self._ui.estimateWarningLabel, estimateWarning)
@@ -184,6 +190,17 @@ class UpsamplePanel(TaskPanel):
                 *(self.models.cards if isInPlane else ()),
             )
         )
+
+    def _whyNoUncertainty(self) -> str:
+        """Return one sentence about why there is no uncertainty map, or an empty text."""
+        if self.sequence is not None:
+            return _("There are no uncertainty maps of sequences")
+        isBetween = self.mainSelector is self.between
+        if self.parameters.output is not Output.SCALE and not isBetween:
+            return _("This output has no more slices than the input")
+        if not self.mainSelector.cards:
+            return _("Interpolations have no uncertainty map")
+        return ""
 
     def _showSequence(self, sequence):
         """Show the check box for the frame of a sequence, and what the output will be."""

@@ -91,13 +91,16 @@ class Jobs:
     def discard(request: Request) -> None:
         """Delete the unfinished output of a job; files of a comparison stay in its folder."""
         if request["request"] in ("upsample", "labels"):
-            with contextlib.suppress(OSError):
-                os.remove(request["output"])
+            for path in (request["output"], _uncertainty_path(request)):
+                with contextlib.suppress(OSError):
+                    os.remove(path)
 
     def upsample(
         self, request: Request, on_progress: ProgressCallback, is_cancelled: CancelCheck
     ) -> dict[str, Any]:
-        """Upsample a volume; result fields: output, ijkToRAS, provenance, messages.
+        """Upsample a volume.
+
+        Result fields: output, ijkToRAS, provenance, uncertainty (a file, or None), messages.
 
         Raises:
             SuperResolutionError: An error that the user can fix.
@@ -118,6 +121,7 @@ class Jobs:
             "output": request["output"],
             "ijkToRAS": result.ijk_to_ras.tolist(),
             "provenance": result.provenance,
+            "uncertainty": _write_uncertainty(result, request),
             "messages": _to_dicts(result.messages),
         }
 
@@ -216,6 +220,18 @@ def import_checkpoint(
 
     card = convert.import_checkpoint(request["path"], request["name"])
     return {"name": card.name, "scale": card.scale}
+
+
+def _uncertainty_path(request: Request) -> str:
+    return str(request["output"]) + ".uncertainty.npy"
+
+
+def _write_uncertainty(result: Volume, request: Request) -> str | None:
+    if result.uncertainty is None:
+        return None
+    path = _uncertainty_path(request)
+    write_array(path, result.uncertainty.array)
+    return path
 
 
 def _input(request: Request) -> Volume:
