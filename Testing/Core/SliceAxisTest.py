@@ -84,6 +84,10 @@ class SliceAxisTest(unittest.TestCase):
         for spacing, expected in (
             ((1, 1, 3), "Axial slices (k): 3 mm slice spacing, 1 mm in-plane"),
             ((0.5, 0.75, 3), "Axial slices (k): 3 mm slice spacing, 0.5×0.75 mm in-plane"),
+            (
+                (1.1250001, 1.12499998, 3.2999999),
+                "Axial slices (k): 3.3 mm slice spacing, 1.12 mm in-plane",
+            ),
         ):
             matrix = matrix_of("RAS", spacing)
             self.assertEqual(geometry.choose_slice_axis(matrix).description(matrix), expected)

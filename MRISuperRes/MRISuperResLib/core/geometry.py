@@ -7,7 +7,8 @@ the difference of the voxel sizes.
 The slice direction is the voxel axis along which a volume is cut into slices for the network.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ ANATOMICAL = {"sagittal": 0, "coronal": 1, "axial": 2}
 SLICE_AXES = ("auto", "axial", "sagittal", "coronal", "i", "j", "k")
 """Slice directions that can be requested."""
 
+SAME = 1e-4
+"""Relative difference up to which two spacings are the same: headers store single precision."""
 THICK_SLICE_RATIO = 1.5
 """A voxel axis is the acquisition direction if its spacing exceeds both others by this ratio."""
 
@@ -89,6 +92,12 @@ def spacing(ijk_to_ras: ArrayLike) -> np.ndarray:
     return np.linalg.norm(columns, axis=0)
 
 
+def format_sides(sides: Iterable[float]) -> str:
+    """Format the sides of a voxel in mm: "1.13×1.13×3.3"."""
+    # Headers store single precision: 1.125 and 1.12499 must not differ.
+    return "×".join(f"{float(f'{side:.5g}'):.3g}" for side in sides)
+
+
 def corners(ijk_to_ras: ArrayLike, size: Sequence[int]) -> np.ndarray:
     """Compute the eight outer corners of a volume.
 
@@ -142,12 +151,12 @@ class SliceAxis:
         Args:
             ijk_to_ras: (4, 4) matrix of the volume, mm.
         """
-        sizes = [f"{size:.3g}" for size in spacing(ijk_to_ras)]
-        along = sizes.pop(self.index)
-        in_plane = "×".join(dict.fromkeys(sizes))
+        sides = spacing(ijk_to_ras).tolist()
+        along = sides.pop(self.index)
+        in_plane = format_sides(sides[:1] if math.isclose(*sides, rel_tol=SAME) else sides)
         return (
             f"{self.plane.capitalize()} slices ({self.name}): "
-            f"{along} mm slice spacing, {in_plane} mm in-plane"
+            f"{along:.3g} mm slice spacing, {in_plane} mm in-plane"
         )
 
 
@@ -192,8 +201,7 @@ def choose_slice_axis(
     sides = spacing(ijk_to_ras)
     thickest = int(np.argmax(sides))
     ratio = sides[thickest] / max(np.delete(sides, thickest))
-    # Headers store single precision: 4.5 mm over 3 mm must not count as more than 1.5.
-    if ratio > THICK_SLICE_RATIO * (1 + 1e-4):
+    if ratio > THICK_SLICE_RATIO * (1 + SAME):  # 4.5 mm over 3 mm is not more than 1.5
         return SliceAxis(thickest, _plane(ijk_to_ras, thickest), "thick slices")
     return SliceAxis(_nearest(ijk_to_ras, "axial"), "axial", "nearly isotropic")
 

@@ -87,8 +87,7 @@ class Volume:
     def describe_grids(self, other: Volume) -> str:
         """Describe the voxel grids of two volumes, for the error that they differ."""
         return " and ".join(
-            f"{'×'.join(map(str, each.size))} voxels of "
-            f"{'×'.join(f'{side:.3g}' for side in each.spacing)} mm"
+            f"{'×'.join(map(str, each.size))} voxels of {geometry.format_sides(each.spacing)} mm"
             for each in (self, other)
         )
 

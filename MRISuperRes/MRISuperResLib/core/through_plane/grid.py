@@ -108,8 +108,8 @@ def _check(factors: np.ndarray, axis: SliceAxis, spacing: np.ndarray, size: np.n
         smallest = spacing / MAX_FACTOR
         raise SuperResolutionError(
             f"The requested voxels are more than {MAX_FACTOR} times smaller than those of the "
-            f"volume, which measure {_text(spacing)} mm. Choose a spacing of at least "
-            f"{_text(smallest)} mm.",
+            f"volume, which measure {geometry.format_sides(spacing)} mm. Choose a spacing of at "
+            f"least {geometry.format_sides(smallest)} mm.",
             "settings",
         )
     if factors[axis.index] > 1 and size[axis.index] == 1:
@@ -118,7 +118,3 @@ def _check(factors: np.ndarray, axis: SliceAxis, spacing: np.ndarray, size: np.n
             "scale 2, 4 or 8, which upsamples in-plane.",
             "settings",
         )
-
-
-def _text(sides: Sequence[float] | np.ndarray) -> str:
-    return "×".join(f"{side:.3g}" for side in sides)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import provenance, resampling
+from .. import geometry, provenance, resampling
 from ..errors import SuperResolutionError
 from ..intensity import Intensity
 from ..masking import ImageVoxels
@@ -201,10 +201,9 @@ def _describe(
     method: ThroughPlaneMethod | None,
     thickness: SliceThickness,
 ) -> list[Message]:
-    sides = "×".join(f"{side:.3g}" for side in grid.spacing)
     messages = [
         info("slice-axis", f"{grid.axis.description(volume.ijk_to_ras)}."),
-        info("output-grid", f"Output voxels: {sides} mm."),
+        info("output-grid", f"Output voxels: {geometry.format_sides(grid.spacing)} mm."),
     ]
     if method:
         text = f"Between slices: {method.name}. Slice thickness: {thickness}."
