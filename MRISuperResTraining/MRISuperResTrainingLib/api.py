@@ -126,11 +126,12 @@ def evaluate(
         data: Volumes; None: those of the unseen subjects of `run`.
         run: Folder of a run whose best models are measured.
         models: Names of models, blends (PAIR@0.5) and back-projections (NAME+bp); by default
-            those of `run`, or all installed ones.
-        scales: Scales; by default those of the models.
+            those of `run`, or all installed ones that upsample in-plane. Models between slices are
+            measured on nearly isotropic volumes, degraded to slices of 4 mm.
+        scales: Scales in-plane; by default those of the models.
         options: Slice direction, device, precision, degradation, noise, seed and no-reference
-            metric; methods and scale are ignored. By default float32, so that figures do not
-            depend on the computer.
+            metric; methods, scale and thick slices are ignored. By default float32, so that
+            figures do not depend on the computer.
         out: Folder to create, with tables and figures; None: nothing is written.
         hr_slices: Also upsample the middle slices themselves; needs `out`.
         anatomy: Anatomy of volumes without one; "unspecified": guessed from names.
@@ -140,7 +141,7 @@ def evaluate(
         is_cancelled: Called between slices.
 
     Returns:
-        The scores by anatomy, scale and method.
+        The scores by anatomy, scale and method; the scale between slices is 1.
 
     Raises:
         SuperResolutionError: No volumes are given, a model is not installed, or, with `out`, no
@@ -154,13 +155,18 @@ def evaluate(
     from .evaluation.evaluate import evaluate as evaluate_sources
     from .evaluation.evaluate import perceptual_metrics
     from .evaluation.report import evaluate_into
+    from .evaluation.scales import BETWEEN_SLICES, scales_of
     from .runs.folder import RunFolder
 
     folder = RunFolder(run) if run is not None else None
     registry = MethodRegistry(folder.store() if folder else ModelStore())
     names = list(models) or (folder.best_models() if folder else _in_plane(registry.store))
-    scales = tuple(scales) or tuple(sorted({registry.scale_of(name) for name in names})) or SCALES
-    names = [name for name in names if registry.scale_of(name) in scales]
+    of_models = scales_of(names, registry)
+    if not scales:
+        scales = sorted(set(of_models.values())) or SCALES
+    elif BETWEEN_SLICES in of_models.values():
+        scales = (BETWEEN_SLICES, *scales)
+    names = [name for name in names if of_models[name] in scales]
     options = options or ComparisonOptions(INTERPOLATIONS, precision="float32")
     sources, skipped = _evaluated_sources(data, folder, anatomy, data_folder)
     for path, reason in skipped:

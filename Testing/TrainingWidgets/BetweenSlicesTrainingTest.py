@@ -22,6 +22,11 @@ from training_helpers import (
 FIXED = {"scale": "Up to ×8", "generator": "Between slices", "degradation": "Slice profile"}
 GAN = "ganStepsSpinBox", "vggLineEdit", "vggButton"
 
+SUMMARY = """anatomy,scale,method,metric,mean,low,high,subjects
+brain,1,bspline,psnr,31.2,,,1
+brain,1,psnr-best,psnr,34.7,,,1
+"""
+
 
 class ThroughPlanePresetTest(TrainingPanelTestCase):
     @property
@@ -97,6 +102,17 @@ class ThroughPlanePresetTest(TrainingPanelTestCase):
         self.assertRegex(record.name, r"^through-plane-20\d\d-")
         self.assertIn(f"{record.name} – through-plane, up to ×8 –", self.ui.runTitleLabel.text)
         self.assertIn("through-plane, up to ×8, ", self.ui.runsTable.item(0, 0).toolTip())
+
+    def test_its_evaluation_is_titled_between_slices(self):
+        record = self.finished_run()
+        (record.path / "evaluation").mkdir()
+        (record.path / "evaluation" / "summary.csv").write_text(SUMMARY)
+        self.panel.poll()
+        table = self.ui.evaluationTable
+        self.assertEqual(
+            [table.item(row, 0).text() for row in range(table.rowCount)],
+            ["brain, between slices", "bspline", "psnr-best"],
+        )
 
     def test_every_preset_can_be_chosen(self):
         self.assertEqual({choice.value for choice in Preset}, set(PRESETS))

@@ -167,10 +167,13 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAMES",
         help="models, blends (PAIR@0.5), back-projections (NAME+bp), separated by commas; "
-        "default: those of the run, or all installed ones",
+        "default: those of the run, or all installed in-plane ones",
     )
     parser.add_argument(
-        "--scales", type=_scales, metavar="N,…", help="default: those of the models"
+        "--scales",
+        type=_scales,
+        metavar="N,…",
+        help="scales in-plane; default: those of the models",
     )
     _add_data_options(parser)
     parser.add_argument(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from MRISuperResLib.core.comparison.between_slices import compare_between_slices
 from MRISuperResLib.core.comparison.compare import compare_methods
 from MRISuperResLib.core.comparison.scores import Metric
 from MRISuperResLib.core.errors import SuperResolutionError
@@ -19,12 +20,13 @@ from MRISuperResLib.core.io.formats import read_first_frame
 from MRISuperResLib.core.masking import ImageVoxels
 from MRISuperResLib.core.methods.registry import MethodRegistry
 from MRISuperResLib.core.metrics.full_reference import mesh
-from MRISuperResLib.core.options import FLOOR, ComparisonOptions
+from MRISuperResLib.core.options import ComparisonOptions
 from MRISuperResLib.core.progress import CancelCheck, ProgressCallback, ProgressMeter
 from MRISuperResLib.core.resampling import INTERPOLATIONS
 
 from ..data.pairs import VolumeFiles, read_low
 from ..networks.vgg import find_lpips, find_vgg_distance
+from .scales import BETWEEN_SLICES, options_for, scale_text, scales_of
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.results import Comparison
@@ -76,9 +78,9 @@ class VolumeScores:
         volume: Name of the file.
         subject: Name of the subject.
         anatomy: Anatomy.
-        scale: Upsampling factor.
+        scale: Upsampling factor; 1: between slices.
         table: The scores.
-        mesh: `mesh` of the errors of each method on all slices, 0–255.
+        mesh: `mesh` of the errors of each method on all slices, 0–255; empty between slices.
         low: Name of the low-resolution file of an own pair; empty if the volume was degraded.
     """
 
@@ -202,13 +204,15 @@ def evaluate(
 ) -> Evaluation:
     """Degrade every volume at every scale, restore it with every method, and score the results.
 
-    The low-resolution file of an own pair replaces the degraded volume, at its scale only.
+    The low-resolution file of an own pair replaces the degraded volume, at its scale only. Models
+    between slices are measured at the scale 1: nearly isotropic volumes are degraded to thick
+    slices, and restored beside the interpolations between slices.
 
     Args:
         sources: Volume files.
         models: Names of models, each for its own scale. The interpolations and back-projected
             bicubic interpolation are always included.
-        scales: Upsampling factors.
+        scales: Upsampling factors; 1: between slices.
         registry: Finds the models and keeps them loaded.
         options: Options of the comparisons, except methods, scale and reference.
         further: Additional metrics, see `compare_methods`.
@@ -220,39 +224,27 @@ def evaluate(
         The scores; volumes that cannot be used are listed in `skipped`.
 
     Raises:
-        SuperResolutionError: A model is not installed.
+        SuperResolutionError: A model is not installed, or the options do not suit it.
         Cancelled: `is_cancelled` returned True.
     """
-    template = (options or ComparisonOptions(INTERPOLATIONS)).to_dict()
+    of_models = scales_of(models, registry)
+    options = options or ComparisonOptions(INTERPOLATIONS)
+    requests = {scale: options_for(scale, of_models, options) for scale in scales}
     further = tuple(further)
     volumes: list[VolumeScores] = []
     skipped: list[str] = []
     meter, done, total = ProgressMeter(), 0, len(sources) * len(scales)
     for source in sources:
-        for scale in scales:
+        for scale, requested in requests.items():
             if on_progress:
                 on_progress(meter.update(done, total))
             done += 1
-            of_scale = (name for name in models if registry.scale_of(name) == scale)
-            methods = (*INTERPOLATIONS, FLOOR, *of_scale)
-            requested = ComparisonOptions.from_dict(
-                template | {"methods": methods, "scale": scale, "reference": True}
-            )
             try:
-                volume = read_first_frame(source.path, source.series or None)
-                low = read_low(source, volume, scale, requested.slice_axis)
-                comparison = compare_methods(
-                    volume,
-                    requested,
-                    low=low,
-                    registry=registry,
-                    further=further,
-                    is_cancelled=is_cancelled,
-                )
+                comparison = _compare(source, requested, registry, further, is_cancelled)
             except SuperResolutionError as error:
-                if error.kind != "input":
+                if error.kind not in _skipped_kinds(scale):
                     raise
-                skipped.append(f"{source.label}, ×{scale}: {error}")
+                skipped.append(f"{source.label}, {scale_text(scale)}: {error}")
                 continue
             name = Path(source.label).name
             scores = VolumeScores(
@@ -261,8 +253,8 @@ def evaluate(
                 source.anatomy,
                 scale,
                 comparison.table,
-                mesh_by_method(comparison),
-                Path(source.low).name,
+                {} if scale == BETWEEN_SLICES else mesh_by_method(comparison),
+                "" if scale == BETWEEN_SLICES else Path(source.low).name,
             )
             volumes.append(scores)
             if on_comparison:
@@ -270,6 +262,33 @@ def evaluate(
     if on_progress:
         on_progress(meter.update(total, total))
     return Evaluation(volumes, skipped)
+
+
+def _compare(
+    source: EvaluationSource,
+    options: ComparisonOptions,
+    registry: MethodRegistry,
+    further: Sequence[tuple[Metric, MetricFunction]],
+    is_cancelled: CancelCheck | None,
+) -> Comparison:
+    volume = read_first_frame(source.path, source.series or None)
+    if options.is_between_slices:
+        return compare_between_slices(
+            volume, options, registry=registry, further=further, is_cancelled=is_cancelled
+        )
+    return compare_methods(
+        volume,
+        options,
+        low=read_low(source, volume, options.scale, options.slice_axis),
+        registry=registry,
+        further=further,
+        is_cancelled=is_cancelled,
+    )
+
+
+def _skipped_kinds(scale: int) -> tuple[str, ...]:
+    """The kinds of errors of a single volume; thick slices of 4 mm do not suit every one."""
+    return ("input", "settings") if scale == BETWEEN_SLICES else ("input",)
 
 
 def mesh_by_method(comparison: Comparison) -> dict[str, float]:

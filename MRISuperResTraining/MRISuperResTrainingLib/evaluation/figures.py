@@ -22,6 +22,7 @@ from MRISuperResLib.core.resampling import INTERPOLATIONS
 from MRISuperResLib.core.volume import Volume
 
 from .evaluate import PUBLISHED, Evaluation, EvaluationSource
+from .scales import BETWEEN_SLICES, scale_text, scales_of
 
 PANEL = 3.2, 2.6
 """Width and height of a panel, inches."""
@@ -100,7 +101,7 @@ def _draw_panel(
             color=colors.get(method),
         )
         colors.setdefault(method, bars.lines[0].get_color())
-    panel.set_xticks(range(len(scales)), [f"×{scale}" for scale in scales])
+    panel.set_xticks(range(len(scales)), [scale_text(scale) for scale in scales])
     panel.set_title(anatomy, fontsize=8)
     panel.set_xlabel("Scale", fontsize=7)
     panel.set_ylabel(metric.heading, fontsize=7)
@@ -112,7 +113,8 @@ def picture_name(source: EvaluationSource, scale: int) -> str:
     """Return the name of a PNG file that every file system accepts."""
     subject = re.sub(r"[^A-Za-z0-9._-]+", "_", source.subject)
     name = Path(source.path).name.split(".")[0] + (f"_{source.series}" if source.series else "")
-    return f"{subject}_{name}_x{scale}.png"
+    ending = "between-slices" if scale == BETWEEN_SLICES else f"x{scale}"
+    return f"{subject}_{name}_{ending}.png"
 
 
 def middle_slice(source: EvaluationSource) -> tuple[Volume, SliceAxis]:
@@ -173,20 +175,21 @@ def draw_hr_slices(
         evaluation: Names the volumes that can be used.
         sources: Volume files.
         models: Names of models, each for its own scale.
-        scales: Upsampling factors.
+        scales: Upsampling factors in-plane.
         registry: Finds the models and keeps them loaded.
 
     Raises:
         SuperResolutionError: matplotlib is missing (kind "environment").
     """
     folder.mkdir()
+    of_models = scales_of(models, registry)
     used = {(scores.volume, scores.subject) for scores in evaluation.volumes}
     for source in sources:
         name = Path(source.label).name
         if (name, source.subject) not in used:
             continue
         for scale in scales:
-            of_scale = [model for model in models if registry.scale_of(model) == scale]
+            of_scale = [model for model in models if of_models[model] == scale]
             comparison = upsample_middle_slice(source, scale, of_scale, registry)
             path = folder / picture_name(source, scale)
             comparison_figure.draw(comparison, path, f"{name}, middle slice ×{scale}")

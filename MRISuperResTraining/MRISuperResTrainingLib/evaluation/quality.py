@@ -26,9 +26,8 @@ from MRISuperResLib.core.volume import Volume
 
 from ..data.sources import Source
 from .evaluate import PERCEPTUAL_METRICS, evaluate, perceptual_metrics
+from .scales import SLICE_SPACING
 
-SLICE_SPACING = 4.0
-"""Slice spacing to which references are degraded, mm; without a gap."""
 MAX_ANISOTROPY = 1.5
 """Ratio of the largest to the smallest spacing of a reference between slices."""
 

@@ -26,6 +26,7 @@ from .evaluate import (
     Summary,
     evaluate,
 )
+from .scales import BETWEEN_SLICES, SLICE_SPACING, scale_text, scales_of
 
 if TYPE_CHECKING:
     from MRISuperResLib.core.comparison.sampled import MetricFunction
@@ -78,7 +79,7 @@ def evaluate_into(
     def draw(source: EvaluationSource, comparison: Comparison) -> None:
         scale = comparison.options.scale
         name, path = Path(source.label).name, pictures / figures.picture_name(source, scale)
-        comparison_figure.draw(comparison, path, f"{name}, ×{scale}")
+        comparison_figure.draw(comparison, path, f"{name}, {scale_text(scale)}")
 
     evaluation = evaluate(
         sources, models, scales, registry, options, further, on_progress, is_cancelled, draw
@@ -96,8 +97,9 @@ def evaluate_into(
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
     figures.draw_scores(evaluation, folder / FIGURE)
-    if with_hr_slices:
-        figures.draw_hr_slices(folder / HR_SLICES, evaluation, sources, models, scales, registry)
+    in_plane = [scale for scale in scales if scale != BETWEEN_SLICES]
+    if with_hr_slices and in_plane:
+        figures.draw_hr_slices(folder / HR_SLICES, evaluation, sources, models, in_plane, registry)
     return evaluation
 
 
@@ -110,9 +112,16 @@ def _record(
 ) -> dict[str, Any]:
     values = options.to_dict()
     settings = {key: values[key] for key in values if key not in ("methods", "scale", "reference")}
+    device, precision = options.device, options.precision
     methods = [
-        registry.get(UpsamplingOptions(name, device=options.device, precision=options.precision))
-        for name in models
+        registry.between_slices(
+            UpsamplingOptions(
+                isotropic=True, between_slices=name, device=device, precision=precision
+            )
+        )
+        if scale == BETWEEN_SLICES
+        else registry.get(UpsamplingOptions(name, device=device, precision=precision))
+        for name, scale in scales_of(models, registry).items()
     ]
     return {
         "models": [provenance.model_record(method) for method in methods],
@@ -129,7 +138,8 @@ def volumes_csv(evaluation: Evaluation) -> str:
     """Return a line per volume, scale and method as CSV.
 
     `slices` counts all slices, `scored` those that every metric is averaged over. `psnr_volume` is
-    the PSNR over all voxels, `mesh` the deviation of the mean error over the pixel phases.
+    the PSNR over all voxels, `mesh` the deviation of the mean error over the pixel phases. Between
+    slices, `scale` is 1, and `slices` are reformats.
     """
     keys = [metric.key for metric in evaluation.metrics()]
     lines = [
@@ -142,7 +152,7 @@ def volumes_csv(evaluation: Evaluation) -> str:
             len(scores.table.scored),
             method,
             scores.table.volume_psnr(method),
-            scores.mesh[method],
+            scores.mesh.get(method),
             *(scores.table.mean(method, key) for key in keys),
         )
         for scores in evaluation.volumes
@@ -180,6 +190,12 @@ def markdown(evaluation: Evaluation) -> str:
         f"The value of a volume is the mean over its scored slices: {SCORING_RULE}.",
         "",
     ]
+    if any(scores.scale == BETWEEN_SLICES for scores in evaluation.volumes):
+        lines += [
+            f"Between slices: nearly isotropic volumes, degraded to slices about {SLICE_SPACING:g} "
+            "mm apart without a gap; the scored slices are reformats.",
+            "",
+        ]
     for anatomy in evaluation.anatomies:
         for scale in evaluation.scales(anatomy):
             lines += _table(evaluation, anatomy, scale)
@@ -203,8 +219,9 @@ def _table(evaluation: Evaluation, anatomy: str, scale: int) -> list[str]:
         for method in evaluation.methods(anatomy, scale)
     }
     subjects = max(summary.subjects for row in rows.values() for summary in row if summary)
+    count = f"{subjects} {'subject' if subjects == 1 else 'subjects'}"
     lines = [
-        f"## {anatomy}, ×{scale} ({subjects} {'subject' if subjects == 1 else 'subjects'})",
+        f"## {anatomy}, {scale_text(scale)} ({count})",
         "",
         "| method | " + " | ".join(metric.heading for metric in metrics) + " |",
         "|---" * (len(metrics) + 1) + "|",

@@ -20,6 +20,8 @@ READ_LIMIT = 2_000_000
 has some ten million."""
 
 SUMMARY, REPORT = "summary.csv", "evaluation.md"
+BETWEEN_SLICES = "1"
+"""Scale of models between slices in these files."""
 METRICS = {
     "psnr": (_("PSNR (dB)"), _("Peak signal-to-noise ratio; higher is better"), 2, max),
     "ssim_wang": (_("SSIM"), _("Structural similarity (Wang et al.); higher is better"), 4, max),
@@ -236,7 +238,8 @@ class EvaluationTab:
         table.setRowCount(sum(1 + len(names) for names in methods.values()))
         number = 0
         for (anatomy, scale), names in methods.items():
-            table.setItem(number, 0, _item(f"{anatomy}, ×{scale}"))
+            place = _("between slices") if scale == BETWEEN_SLICES else f"×{scale}"
+            table.setItem(number, 0, _item(f"{anatomy}, {place}"))
             table.setSpan(number, 0, 1, table.columnCount)
             number += 1
             for method in names:
