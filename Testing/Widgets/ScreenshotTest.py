@@ -99,6 +99,22 @@ class ScreenshotTest(unittest.TestCase):
         click(widget.ui.holdInputButton)
         self.assertEqual(len({path.read_bytes() for path in pictures}), 3)
 
+    def test_isotropic_output_is_shown_in_a_reformat(self):
+        make_phantom((96, 96, 24))
+        widget = open_module("MRISuperRes")
+        ui = widget.ui
+        window = show_beside_views(self, show_panel(widget))
+        size = (1150, 700)
+        ui.outputComboBox.setCurrentIndex(ui.outputComboBox.findText("Isotropic"))
+        self.addCleanup(ui.outputComboBox.setCurrentIndex, 0)
+        ui.betweenSlicesComboBox.setCurrentIndex(ui.betweenSlicesComboBox.findData("bspline"))
+        before = screenshot(window, "isotropic_before", size)
+        click(ui.applyButton)
+        wait_for_end(widget.upsampling.task)
+        self.addCleanup(widget.upsampling.beforeAfter.cleanup)
+        after = screenshot(window, "isotropic_after", size)
+        self.assertNotEqual(before.read_bytes(), after.read_bytes())
+
     def test_model_card_and_spacing_warning_are_shown(self):
         volume = self.load()
         widget = open_module("MRISuperRes")
