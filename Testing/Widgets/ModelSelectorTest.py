@@ -22,6 +22,7 @@ def card(name, pair="", stage="psnr"):
         is_through_plane=False,
         limits=f"limits of {title}",
         metrics=(),
+        gains=dict,
         metric_tables=list,
         audit_tables=list,
         summary=lambda: f"{title}\n<b>",
