@@ -1,8 +1,7 @@
 """Training runs: prepared volumes, the PSNR stage, the GAN stage.
 
-Several processes are started by `torchrun` or `accelerate launch`. Each processes its part of every
-batch. The result is that of one process except for rounding. All must see the same run folder,
-cache and volumes.
+Several processes are started by `torchrun` or `accelerate launch`. Each has a part of every batch;
+the result is that of one process except for rounding. All see the same run folder and volumes.
 """
 
 from __future__ import annotations
