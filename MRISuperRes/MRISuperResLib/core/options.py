@@ -78,7 +78,7 @@ def _voxel_size() -> Rule:
 
 def _comparison_scale() -> Rule:
     accepts = one_of(1, *SCALES).accepts
-    return Rule(accepts, f"{one_of(*SCALES).description} (1 between slices)")
+    return Rule(accepts, one_of(*SCALES).description)
 
 
 def _method_names() -> Rule:
