@@ -108,6 +108,24 @@ def describe_methods(record: Mapping[str, Any]) -> str:
     return f"{first}{name} between slices"
 
 
+def describe_adaptation(adaptation: Mapping[str, Any]) -> str:
+    """Tell what the adaptation of the network between slices gained.
+
+    Args:
+        adaptation: "adaptation" of the provenance of an output.
+    """
+    steps, gain = adaptation["steps"], adaptation["held_out_gain_db"]
+    if adaptation["used"]:
+        return (
+            f"Network adapted to this volume in {steps} steps: {gain:+.2f} dB PSNR "
+            "on its held-out slices."
+        )
+    return (
+        f"Adaptation in {steps} steps did not improve the network on held-out slices "
+        f"of this volume ({gain:+.2f} dB PSNR); the original network was used."
+    )
+
+
 def versions() -> dict[str, str]:
     """List the versions of Python and of the numerical libraries that are loaded.
 

@@ -15,7 +15,7 @@ from ..core.geometry import SliceAxis, choose_slice_axis
 from ..core.io.checks import other_modality
 from ..core.messages import Message
 from ..core.volume import Volume
-from .output_names import outputKind, outputName
+from .output_names import outputDescription, outputName
 from .steps import Steps, finish
 
 STEP_VOXELS = 2**24
@@ -301,14 +301,7 @@ def recordProvenance(
             value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
         )
         node.SetAttribute(ATTRIBUTE_PREFIX + name, text)
-    node.SetDescription(
-        _("Super-resolution {kind} of “{input}” with {model}: {notice}.").format(
-            kind=outputKind(provenance),
-            input=inputNode.GetName(),
-            model=provenance["model"]["name"],
-            notice=provenance["notice"],
-        )
-    )
+    node.SetDescription(outputDescription(inputNode.GetName(), provenance))
 
 
 def copyDisplay(inputNode: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode) -> None:

@@ -1,4 +1,4 @@
-"""Names of outputs."""
+"""Names and descriptions of outputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
+
+from ..core.provenance import describe_adaptation
 
 
 def outputName(inputName: str, provenance: dict[str, Any]) -> str:
@@ -26,3 +28,16 @@ def outputKind(provenance: dict[str, Any]) -> str:
         return _("isotropic")
     sides = [f"{side:.3g}" for side in requested]
     return "{} mm".format("×".join(sides[:1] if len(set(sides)) == 1 else sides))
+
+
+def outputDescription(inputName: str, provenance: dict[str, Any]) -> str:
+    """Return what an output is, and what the adaptation to its input gained, if there was one."""
+    text = _("Super-resolution {kind} of “{input}” with {model}: {notice}.").format(
+        kind=outputKind(provenance),
+        input=inputName,
+        model=provenance["model"]["name"],
+        notice=provenance["notice"],
+    )
+    if "adaptation" not in provenance:
+        return text
+    return f"{text} {describe_adaptation(provenance['adaptation'])}"

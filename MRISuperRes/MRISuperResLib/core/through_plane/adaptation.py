@@ -26,6 +26,7 @@ from ..messages import Message, info
 from ..methods.between_slices import ThroughPlaneNetwork
 from ..networks.through_plane import with_geometry
 from ..progress import CancelCheck, ProgressCallback
+from ..provenance import describe_adaptation
 from ..slice_profile import thick_patch
 from ..slices import batches
 
@@ -78,17 +79,7 @@ class Adaptation:
     @property
     def message(self) -> Message:
         """The outcome, for the user."""
-        if self.is_used:
-            text = (
-                f"Network adapted to this volume in {self.steps} steps: {self.gain:+.2f} dB PSNR "
-                "on its held-out slices."
-            )
-        else:
-            text = (
-                f"Adaptation in {self.steps} steps did not improve the network on held-out slices "
-                f"of this volume ({self.gain:+.2f} dB PSNR); the original network was used."
-            )
-        return info("training", text)
+        return info("training", describe_adaptation(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the provenance as JSON values."""
