@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from ..core.system import (
 from ..core.through_plane.grid import OutputGrid
 from ..core.upsampling import spacing_messages
 from .nodes import ijkToRAS, modalityMessages, sliceAxisOf
-from .speeds import estimateSeconds, runsBetweenSlices
+from .speeds import adaptationMegapixels, estimateSeconds, runsBetweenSlices
 
 if TYPE_CHECKING:
     from ..core.models.card import ModelCard
@@ -111,7 +112,8 @@ def describeEstimate(
         )
     works = [(card, inPlane)] if card is not None and inPlane else []
     if options.has_output_grid and betweenCard is not None:
-        works.append((betweenCard, estimate.megapixels * runsBetweenSlices(options)))
+        work = _workBetweenSlices(nodes, options)
+        works += [(betweenCard, work)] if work else []
     seconds = estimateSeconds(works, options, isCold)
     if seconds is not None:
         line += _(", about {time}").format(time=_duration(*seconds))
@@ -147,6 +149,20 @@ def _estimate(
     axes = {node: sliceAxisOf(node, options.slice_axis) for node in inputs}
     estimate = estimate_run([(*inputs[node], axes[node]) for node in nodes], options.scale)
     return estimate, estimate.megapixels
+
+
+def _workBetweenSlices(
+    nodes: Sequence[slicer.vtkMRMLVolumeNode], options: UpsamplingOptions
+) -> float:
+    """Return the megapixels of the network between slices, as `estimateSeconds` expects them."""
+    megapixels = 0.0
+    for node, count in Counter(nodes).items():
+        grid = outputGrid(node, options)
+        if grid.slices > node.GetImageData().GetDimensions()[grid.axis.index]:
+            voxels = math.prod(grid.size) / 1e6
+            work = voxels * runsBetweenSlices(options) + adaptationMegapixels(options)
+            megapixels += count * work
+    return megapixels
 
 
 def mergedMessages(parts: list[tuple[str, list[Message]]]) -> list[Message]:

@@ -143,6 +143,7 @@ class MRISuperResParameterNode:
         spacingI, spacingJ, spacingK: Requested spacing, mm.
         betweenSlices: Method between slices; empty for the default.
         sliceThickness: Slice thickness, mm; 0: that of the DICOM images, else the slice spacing.
+        adapt: Fine-tune the network between slices on the volume before.
         uncertainty: Also make a map of the spread of the network's results.
         labels: Label map or segmentation of the input that comes along; None for none.
         labelInterpolation: How labels come along.
@@ -170,6 +171,7 @@ class MRISuperResParameterNode:
     spacingK: Annotated[float, WithinRange(0.01, 100)] = 1.0
     betweenSlices: str = ""
     sliceThickness: Annotated[float, WithinRange(0, 100)] = 0.0
+    adapt: bool = False
     uncertainty: bool = False
     labels: vtkMRMLDisplayableNode
     labelInterpolation: LabelInterpolation = LabelInterpolation.NEAREST

@@ -14,6 +14,7 @@ from ..core.errors import SuperResolutionError
 from ..core.method_name import MethodName
 from ..core.models.store import ModelStore
 from ..core.options import UpsamplingOptions
+from ..core.output_plan import STEP_MEGAVOXELS
 from ..core.system import device_kind, thread_count
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class SpeedMeter:
 def runsBetweenSlices(options: UpsamplingOptions) -> int:
     """Return how often a network between slices computes every voxel, beside the self-ensemble."""
     return 1 if options.ensemble else ORIENTATIONS
+
+
+def adaptationMegapixels(options: UpsamplingOptions) -> float:
+    """Return the work of the adaptation to a volume, which the self-ensemble does not repeat."""
+    return options.adapt * STEP_MEGAVOXELS / _runs(options)
 
 
 def networkOf(card: ModelCard) -> str:

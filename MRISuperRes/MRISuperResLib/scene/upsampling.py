@@ -231,6 +231,13 @@ class SequenceUpsampling:
     def begin(self, sequenceNode: slicer.vtkMRMLNode | None) -> Volume:
         """Return the first frame."""
         frames = upsamplableFrames(sequenceNode)
+        if self._options.adapt and len(frames) > 1:  # each frame would have another network
+            raise SuperResolutionError(
+                _(
+                    "Adaptation trains for one volume, and this sequence has {count} frames. "
+                    "Upsample one frame, or leave out the adaptation."
+                ).format(count=len(frames))
+            )
         self._values = [sequenceNode.GetNthIndexValue(n) for n in range(len(frames))]
         self._parts = PartsProgress(
             [sliceCount(frame, self._options.slice_axis) for frame in frames]
@@ -300,8 +307,8 @@ def _request(options: UpsamplingOptions, folder: str) -> dict[str, Any]:
 
 def _remember(meter: SpeedMeter | None, volume: Volume, options: UpsamplingOptions) -> None:
     record = volume.provenance
-    # the time of two networks says nothing about either
-    if meter is None or "in_plane_model" in record:
+    # the time of two networks, or with a training, says nothing about one of them
+    if meter is None or "in_plane_model" in record or "adaptation" in record:
         return
     runs = runsBetweenSlices(options) if "slice_thickness" in record else 1
     meter.remember(record["model"]["name"], volume.array.size * runs)

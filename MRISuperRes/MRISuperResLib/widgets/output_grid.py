@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from ..core.errors import SuperResolutionError
 from ..core.models.card import ModelCard
 from ..core.models.store import ModelStore
-from ..core.options import UpsamplingOptions
+from ..core.options import ADAPTATION_STEPS, UpsamplingOptions
 from ..core.slice_profile import BASELINE, INTERPOLATIONS
 from ..scene.parameters import MRISuperResParameterNode, Output, Scale
 
@@ -64,6 +64,7 @@ class OutputSelector:
         model: str | None = None,
         betweenSlices: str | None = None,
         hasUncertainty: bool = False,
+        isAdapted: bool = False,
     ) -> UpsamplingOptions:
         """Return the options of the parameter node.
 
@@ -71,6 +72,7 @@ class OutputSelector:
             model: In-plane method; None: the default, which a grid needs for every volume anew.
             betweenSlices: Method between slices, for a grid.
             hasUncertainty: Also request the uncertainty map.
+            isAdapted: Adapt the network between slices to the volume first, for a grid.
         """
         parameters = self._parameters
         common = {
@@ -89,6 +91,7 @@ class OutputSelector:
             spacing=None if isIsotropic else spacing,
             between_slices=betweenSlices,
             slice_thickness=parameters.sliceThickness or None,
+            adapt=ADAPTATION_STEPS if isAdapted else 0,
             **common,
         )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Sequence
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -21,7 +18,6 @@ from ..scene.descriptions import (
     outputGrid,
     trainingMessages,
 )
-from ..scene.dicom_export import whyNotExportable
 from ..scene.labels import whyNotLabels
 from ..scene.nodes import sliceCount, whyNotUpsamplable
 from ..scene.parameters import MRISuperResParameterNode, Output
@@ -31,6 +27,7 @@ from ..scene.upsampling import whyNotOwnOutput, whyNotReplaceable
 from .appearance import showText
 from .before_after import BeforeAfter
 from .comparison.views import LinkedViews
+from .dicom_export import DicomExportButton
 from .models import ModelSelector
 from .output_grid import BetweenSlicesSelector, OutputSelector
 from .task_panel import TaskPanel, TaskStatus
@@ -83,7 +80,8 @@ class UpsamplePanel(TaskPanel):
         if self.parameters.output is not Output.SCALE and model != self.parameters.model:
             model = None  # a default, which depends on the in-plane factor of each volume
         hasUncertainty = self.parameters.uncertainty and not self._whyNoUncertainty()
-        return self.output.options(model, self.between.name, hasUncertainty)
+        isAdapted = self.parameters.adapt and self._isNetworkBetween and self.sequence is None
+        return self.output.options(model, self.between.name, hasUncertainty, isAdapted)
 
     @property
     def sequence(self) -> slicer.vtkMRMLSequenceNode | None:
@@ -137,6 +135,7 @@ class UpsamplePanel(TaskPanel):
             cards = self.models.cards if isInPlane else ()
             messages = trainingMessages(volume, options.slice_axis, cards)
             modelWarning = "\n".join(message.text for message in messages)
+        self._showAdaptation()
         reason = self._whyNoUncertainty() if self.parameters is not None else ""
         self._ui.uncertaintyCheckBox.enabled = not reason
         self._ui.uncertaintyCheckBox.toolTip = reason or _(
@@ -170,6 +169,11 @@ class UpsamplePanel(TaskPanel):
         """The list of the method that matters most: between slices, if the output needs one."""
         return self.models if self._ui.betweenSlicesComboBox.isHidden() else self.between
 
+    @property
+    def _isNetworkBetween(self) -> bool:
+        """True if the output needs a method between slices, and it is a network."""
+        return self.mainSelector is self.between and bool(self.between.cards)
+
     def _showModels(self):
         """Show the methods that the output needs, with their cards."""
         parameters, (grid, _reason) = self.parameters, self._plan()
@@ -189,6 +193,16 @@ class UpsamplePanel(TaskPanel):
                 *(self.between.cards if isBetween else ()),
                 *(self.models.cards if isInPlane else ()),
             )
+        )
+
+    def _showAdaptation(self):
+        """Show the check box for the adaptation of a network between slices."""
+        box, isSequence = self._ui.adaptCheckBox, self.sequence is not None
+        box.visible, box.enabled = self._isNetworkBetween, not isSequence
+        box.toolTip = (
+            _("The network adapts to single volumes, not to sequences")
+            if isSequence
+            else _("Fine-tune the network on the volume's own slices first; minutes on a CPU")
         )
 
     def _whyNoUncertainty(self) -> str:
@@ -296,47 +310,6 @@ class SampleButton:
             node = loadSample(FETUS)
             self._parameters.inputVolume = node
             showInSliceViews(node)
-
-
-class DicomExportButton:
-    """Button that writes a result as a DICOM series.
-
-    Args:
-        button: QPushButton.
-        logic: MRISuperResLogic.
-        result: Returns the output node to write, or None.
-        onWritten: Called with a message after the series was written.
-    """
-
-    def __init__(
-        self, button, logic, result: Callable[[], object], onWritten: Callable[[str], None]
-    ) -> None:
-        self._button, self._logic, self._result, self._onWritten = button, logic, result, onWritten
-        button.connect("clicked(bool)", self._onClicked)
-
-    def update(self, isRunning: bool) -> None:
-        """Enable the button unless the result cannot be written or a task may replace it."""
-        reason = whyNotExportable(self._result())
-        self._button.enabled = not reason and not isRunning
-        self._button.toolTip = reason or _(
-            "Write a DICOM series, marked as synthetic, to the study of the input"
-        )
-
-    def _onClicked(self, checked=False):
-        node = self._result()
-        if node is None:  # deleted since the last update
-            self.update(False)
-            return
-        parent = qt.QFileDialog.getExistingDirectory(
-            self._button, _("Parent folder of the DICOM series")
-        )
-        if parent:
-            folder = os.path.join(parent, re.sub(r'[\\/:*?"<>|]', "_", node.GetName()))
-            with slicer.util.tryWithErrorDisplay(
-                _("The DICOM series could not be written."), waitCursor=True
-            ):
-                self._logic.exportDicom(node, folder)
-                self._onWritten(_("Written to {folder}.").format(folder=folder))
 
 
 def showInSliceViews(node: slicer.vtkMRMLVolumeNode) -> None:
