@@ -22,7 +22,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from MRISuperResLib.logic import asRuntimeError
+from MRISuperResLib.scene.scripting import asRuntimeError
 from MRISuperResLib.widgets.appearance import Tabs, colorTexts
 from MRISuperResTrainingLib.runs.record import RunRecord
 from MRISuperResTrainingLib.scene import dataset

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from .core.errors import SuperResolutionError
 from .core.methods.registry import default_comparison_methods
 from .core.models.store import ModelStore
 from .core.options import DEFAULT_SCALE, ComparisonOptions, UpsamplingOptions
@@ -16,16 +14,14 @@ from .core.progress import Progress
 from .scene.batch import BatchTask, VolumeResult
 from .scene.comparison.builder import VolumeComparison
 from .scene.dicom_export import exportDicom
+from .scene.scripting import ScriptCallback, asRuntimeError, runTask
 from .scene.speeds import SpeedMeter
-from .scene.tasks import BackgroundTask, ScriptProgress, Task, TaskState
+from .scene.tasks import Task
 from .scene.upsampling import SequenceUpsampling, VolumeUpsampling
-from .worker.client import EventLoop, WorkerProcess, sharedWorkerProcess
+from .worker.client import WorkerProcess, sharedWorkerProcess
 
 if TYPE_CHECKING:
     from .scene.comparison.nodes import ComparisonNodes
-
-ScriptCallback = Callable[[Progress], object]
-"""Called with the progress; the task is cancelled when it returns False or raises an error."""
 
 
 class ScriptingLogic:
@@ -110,6 +106,14 @@ class ScriptingLogic:
         sliceAxis: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        isotropic: bool = False,
+        spacing: Sequence[float] | None = None,
+        betweenSlices: str | None = None,
+        sliceThickness: float | None = None,
+        adapt: int = 0,
+        uncertainty: bool = False,
+        labels: slicer.vtkMRMLDisplayableNode | None = None,
+        labelInterpolation: str = "nearest",
         outputVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
         waitForCompletion: bool = True,
         progressCallback: ScriptCallback | None = None,
@@ -126,6 +130,15 @@ class ScriptingLogic:
             sliceAxis: Slice direction: "auto", "axial", "sagittal", "coronal", "i", "j" or "k".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "float32", "half", or "auto": half precision on GPUs made for it.
+            isotropic: Upsample between slices too, to isotropic voxels.
+            spacing: Voxel size (i, j, k) of the output, mm, in place of a scale.
+            betweenSlices: Method between slices for these outputs: a model, "linear", "bspline" or
+                "fourier". None: the installed model.
+            sliceThickness: Slice thickness, mm. None: that of the DICOM images, else the spacing.
+            adapt: Steps in which the network between slices is adapted to the volume first.
+            uncertainty: Add a second volume with the uncertainty map of a network.
+            labels: Label map or segmentation that comes along as a new node.
+            labelInterpolation: "nearest" or "smooth".
             outputVolume: Scalar volume to replace, whatever it holds, except the input and frames
                 of sequences. None: a new node.
             waitForCompletion: Wait for the result; the application stays responsive.
@@ -139,9 +152,23 @@ class ScriptingLogic:
         Raises:
             RuntimeError: There is no result; the text is one sentence for the user.
         """
-        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
-        return _runTask(
-            lambda *callbacks: self.startUpsampling(volumeNode, options, outputVolume, *callbacks),
+        options = _upsamplingOptions(
+            model=model,
+            scale=scale,
+            slice_axis=sliceAxis,
+            device=device,
+            precision=precision,
+            isotropic=isotropic,
+            spacing=spacing,
+            between_slices=betweenSlices,
+            slice_thickness=sliceThickness,
+            adapt=adapt,
+            uncertainty=uncertainty,
+        )
+        return runTask(
+            lambda *callbacks: self.startUpsampling(
+                volumeNode, options, outputVolume, *callbacks, labels, labelInterpolation
+            ),
             progressCallback,
             onFinished,
             waitForCompletion,
@@ -155,6 +182,10 @@ class ScriptingLogic:
         sliceAxis: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        isotropic: bool = False,
+        spacing: Sequence[float] | None = None,
+        betweenSlices: str | None = None,
+        sliceThickness: float | None = None,
         waitForCompletion: bool = True,
         progressCallback: ScriptCallback | None = None,
         onFinished: Callable[[Task], None] | None = None,
@@ -171,8 +202,18 @@ class ScriptingLogic:
         Raises:
             RuntimeError: There is no result; the text is one sentence for the user.
         """
-        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
-        return _runTask(
+        options = _upsamplingOptions(
+            model=model,
+            scale=scale,
+            slice_axis=sliceAxis,
+            device=device,
+            precision=precision,
+            isotropic=isotropic,
+            spacing=spacing,
+            between_slices=betweenSlices,
+            slice_thickness=sliceThickness,
+        )
+        return runTask(
             lambda *callbacks: self.startSequence(sequenceNode, options, *callbacks),
             progressCallback,
             onFinished,
@@ -187,6 +228,11 @@ class ScriptingLogic:
         sliceAxis: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        isotropic: bool = False,
+        spacing: Sequence[float] | None = None,
+        betweenSlices: str | None = None,
+        sliceThickness: float | None = None,
+        adapt: int = 0,
         waitForCompletion: bool = True,
         progressCallback: ScriptCallback | None = None,
         onFinished: Callable[[BatchTask], None] | None = None,
@@ -202,8 +248,19 @@ class ScriptingLogic:
         Raises:
             RuntimeError: Something is missing that all volumes need.
         """
-        options = _upsamplingOptions(model, scale, sliceAxis, device, precision)
-        return _runTask(
+        options = _upsamplingOptions(
+            model=model,
+            scale=scale,
+            slice_axis=sliceAxis,
+            device=device,
+            precision=precision,
+            isotropic=isotropic,
+            spacing=spacing,
+            between_slices=betweenSlices,
+            slice_thickness=sliceThickness,
+            adapt=adapt,
+        )
+        return runTask(
             lambda *callbacks: self.startBatch(volumeNodes, options, *callbacks),
             progressCallback,
             onFinished,
@@ -266,7 +323,7 @@ class ScriptingLogic:
                 seed=seed,
                 perceptual=perceptual,
             )
-        return _runTask(
+        return runTask(
             lambda *callbacks: self.startComparison(volumeNode, options, *callbacks),
             progressCallback,
             onFinished,
@@ -287,46 +344,6 @@ class ScriptingLogic:
             exportDicom(outputNode, folder)
 
 
-@contextlib.contextmanager
-def asRuntimeError() -> Iterator[None]:
-    """Raise errors that the user can fix as RuntimeErrors."""
-    try:
-        yield
-    except SuperResolutionError as error:
-        raise RuntimeError(str(error)) from error
-
-
-def _runTask(
-    start: Callable[..., Any],
-    progressCallback: ScriptCallback | None,
-    onFinished: Callable[[Any], None] | None,
-    waitForCompletion: bool,
-) -> Any:
-    """Start a task by start(onProgress, onFinished); return its result, or at once the task."""
-    progress = ScriptProgress(progressCallback) if progressCallback else None
-    loop = EventLoop()
-
-    def onEnd(task: BackgroundTask) -> None:
-        loop.quit()
-        if onFinished:
-            onFinished(task)
-
-    task = start(progress, onEnd)
-    if progress:
-        progress.task = task
-    if not waitForCompletion:
-        return task
-    loop.run()
-    if progress and progress.error:
-        raise progress.error
-    isCancelled = progress and progress.hasCancelled and task.state is TaskState.CANCELLED
-    if task.state is not TaskState.FINISHED and not isCancelled:
-        raise RuntimeError(task.message)
-    return task.result
-
-
-def _upsamplingOptions(
-    model: str | None, scale: int | None, sliceAxis: str, device: str, precision: str
-) -> UpsamplingOptions:
+def _upsamplingOptions(spacing: Sequence[float] | None, **values: Any) -> UpsamplingOptions:
     with asRuntimeError():
-        return UpsamplingOptions(model, scale, sliceAxis, device, precision)
+        return UpsamplingOptions(spacing=tuple(spacing) if spacing else None, **values)

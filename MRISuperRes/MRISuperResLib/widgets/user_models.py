@@ -15,8 +15,8 @@ from slicer.i18n import tr as _
 from ..core.io.atomic import translate_os_errors
 from ..core.models.store import user_models_folder
 from ..core.models.user_models import remove_model, user_weights_path
-from ..logic import asRuntimeError
 from ..scene.parameters import MRISuperResParameterNode, Output, Scale
+from ..scene.scripting import asRuntimeError
 from . import packages
 from .appearance import showText
 from .models import ModelSelector
