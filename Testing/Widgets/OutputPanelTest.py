@@ -196,6 +196,17 @@ class OutputPanelTest(unittest.TestCase):
         names = [result.outputNode.GetName() for result in self.widget.batch.task.results]
         self.assertEqual(names, ["T2 isotropic (linear)", "Other isotropic (linear)"])
 
+    def test_comparison_says_that_it_is_in_the_plane(self):
+        self.choose_output(1)
+        self.assertNotIn("in-plane", self.ui.comparisonHelpLabel.text)
+        for choose in (lambda: self.choose_output(ISOTROPIC), lambda: self.choose_spacing(1, 1, 2)):
+            choose()
+            text = self.ui.comparisonHelpLabel.text
+            self.assertIn("×4 degradation. These methods work in-plane.", text)
+            self.assertIn("mrisuperres compare --slice-spacing", text)
+            self.choose_output(1)
+            self.assertNotIn("in-plane", self.ui.comparisonHelpLabel.text)
+
     def test_labels_come_along_to_the_output(self):
         labels = slicer.util.addVolumeFromArray(
             np.ones((6, 14, 12), np.uint8), THICK, "Organs", "vtkMRMLLabelMapVolumeNode"

@@ -14,7 +14,7 @@ from ...core.models.store import ModelStore
 from ...core.options import FLOOR, MAX_METHODS, MIN_METHODS, ComparisonOptions
 from ...core.resampling import INTERPOLATIONS
 from ...scene.nodes import whyNotUpsamplable
-from ...scene.parameters import MRISuperResParameterNode, PerceptualScore
+from ...scene.parameters import MRISuperResParameterNode, Output, PerceptualScore
 from .. import packages
 from ..models import benefit
 from ..task_panel import TaskPanel, TaskStatus
@@ -94,6 +94,11 @@ class ComparePanel(TaskPanel):
             text = _(
                 "“{name}” is upsampled by ×{scale} with every method. "
                 "Without a reference, only data consistency is measured."
+            )
+        if parameters.output is not Output.SCALE:  # users may expect other methods
+            text += " " + _(
+                "These methods work in-plane. To compare methods between slices, run the command "
+                "“mrisuperres compare --slice-spacing”."
             )
         return text.format(name=parameters.inputVolume.GetName(), scale=parameters.scale.value)
 
