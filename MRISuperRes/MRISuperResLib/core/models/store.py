@@ -104,7 +104,7 @@ class ModelStore:
         return set(self._weights_paths())
 
     def models(self, scale: int | None = None) -> list[Model]:
-        """Return all models, or the in-plane models of one scale: PSNR before GAN, then by name.
+        """Return all models, or the in-plane models of one scale: PSNR before GAN, by name.
 
         Models with an unusable card are left out; `model` raises the reason.
         """
@@ -120,7 +120,12 @@ class ModelStore:
                 for m in models
                 if scale is None or (scale == m.card.scale and not m.card.is_through_plane)
             ),
-            key=lambda m: (m.card.scale, STAGES.index(m.card.stage), m.name),
+            key=lambda m: (
+                m.card.is_through_plane,
+                m.card.scale,
+                STAGES.index(m.card.stage),
+                m.name,
+            ),
         )
 
     def cards(self, scale: int | None = None) -> list[ModelCard]:
