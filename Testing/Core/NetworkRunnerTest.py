@@ -207,6 +207,8 @@ class ShippedModelsTest(unittest.TestCase):
     def test_tiles_of_a_shipped_model_give_the_result_of_the_whole_slice(self):
         for model in ModelStore([SHIPPED]).models():
             card = model.card
+            if card.is_through_plane:  # never divided into tiles
+                continue
             net = load_generator(card.name, card.architecture, card.scale, model.read_weights())
             net.eval().requires_grad_(False).double()  # without rounding of its own
             for height, width in ((100, 8), (8, 100)):

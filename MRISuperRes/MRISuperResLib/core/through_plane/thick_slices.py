@@ -69,14 +69,12 @@ class ThickSlices:
             raise SuperResolutionError(
                 f"Slices {requested:.3g} mm apart cannot be compared with a reference whose slices "
                 f"are {step:.3g} mm apart. Choose a slice spacing of more than {step:.3g} and at "
-                f"most {MAX_FACTOR * step:.3g} mm.",
-                "settings",
+                f"most {MAX_FACTOR * step:.3g} mm."
             )
         if count < MIN_SLICES:
             raise SuperResolutionError(
                 f"Only {count} slices, {requested:.3g} mm apart, fit into the volume. Choose a "
-                f"smaller slice spacing or a larger volume; {MIN_SLICES} slices are required.",
-                "settings",
+                f"smaller slice spacing or a larger volume; {MIN_SLICES} slices are required."
             )
         spacing = size * step / count
         return cls(axis, size, count, spacing, options.slice_thickness or spacing)
