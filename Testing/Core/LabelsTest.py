@@ -133,6 +133,11 @@ class LabelFilesTest(unittest.TestCase):
         self.array[:, 2:4, 2:4] = 1
         self.like = upsampled(sr.Volume(self.array.astype(np.int16), np.eye(4)), 2)
 
+    def test_an_unknown_interpolation_is_refused_with_the_known_ones(self):
+        labels = sr.Volume(self.array, np.eye(4))
+        with self.assertRaisesRegex(SuperResolutionError, "“linear”.*nearest or smooth"):
+            sr.upsample_labels(labels, self.like, interpolation="linear")
+
     def test_a_nifti_label_map_stays_one(self):
         image = nibabel.Nifti1Image(self.array.T, np.eye(4))
         image.header.set_intent("label")

@@ -256,7 +256,7 @@ class OutputPanelTest(unittest.TestCase):
         node = uncertaintyMapOf(task.result)
         click(self.ui.uncertaintyButton)
         self.assertIs(cells[1].mapNode, node)
-        self.assertIn("a lower bound of the error", self.ui.consistencyLabel.text)
+        self.assertIn("ranks errors only roughly", self.ui.consistencyLabel.text)
         click(self.ui.consistencyMapButton)
         wait_until(lambda: "Mean" in self.ui.consistencyLabel.text)
         self.assertFalse(self.ui.uncertaintyButton.checked)

@@ -48,9 +48,15 @@ def upsample_labels(
         voxels unless the grid is coarser.
 
     Raises:
-        SuperResolutionError: A value is not a whole number (kind "input"); the grids do not fit
-            (kind "settings").
+        SuperResolutionError: A value is not a whole number (kind "input"); the interpolation is
+            unknown, or the grids do not fit (kind "settings").
     """
+    if interpolation not in LABEL_INTERPOLATIONS:
+        raise SuperResolutionError(
+            f"“{interpolation}” is no interpolation of labels. Choose "
+            f"{' or '.join(LABEL_INTERPOLATIONS)}.",
+            "settings",
+        )
     check_labels(labels)
     if not _fill_same_space(labels, like):
         raise _other_grid(labels, like)

@@ -227,7 +227,7 @@ class BeforeAfter:
                 self._ui.consistencyLabel,
                 _(
                     "Spread of the network's results for flipped and turned images, in "
-                    "intensities: a lower bound of the error. Dark voxels can be wrong, too."
+                    "intensities. It ranks errors only roughly: dark voxels can be wrong, too."
                 ),
             )
 

@@ -41,8 +41,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..core.labels import LABEL_INTERPOLATIONS
-
 Request = dict[str, Any]
 Event = dict[str, Any]
 
@@ -153,7 +151,7 @@ _LABEL_FIELDS: _Fields = {
     "ijkToRAS": _is_matrix,
     "outputIJKToRAS": _is_matrix,
     "size": _is_size,
-    "interpolation": lambda value: isinstance(value, str) and value in LABEL_INTERPOLATIONS,
+    "interpolation": _is_text,
 }
 JOBS: dict[str, _Fields] = {
     "upsample": _VOLUME_FIELDS,
