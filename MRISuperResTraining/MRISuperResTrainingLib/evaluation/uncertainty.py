@@ -177,6 +177,7 @@ def evaluate_uncertainty(
     skipped: list[str] = []
     meter, done, total = ProgressMeter(), 0, len(sources) * len(models)
     for source in sources:
+        name = Path(source.label).name
         for model in models:
             if on_progress:
                 on_progress(meter.update(done, total))
@@ -191,13 +192,12 @@ def evaluate_uncertainty(
             except SuperResolutionError as failure:
                 if failure.kind != "input":
                     raise
-                skipped.append(f"{source.label}, {model}: {failure}")
+                skipped.append(f"{name}, {model}: {failure}")
                 continue
             if not len(error):
-                skipped.append(f"{source.label}, {model}: no foreground.")
+                skipped.append(f"{name}, {model}: no foreground.")
                 continue
             chosen = np.random.default_rng(options.seed).permutation(len(error))[:MAX_VOXELS]
-            name = Path(source.label).name
             samples.append(
                 Sample(name, source.subject, source.anatomy, model, spread[chosen], error[chosen])
             )
