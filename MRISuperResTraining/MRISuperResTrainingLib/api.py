@@ -323,8 +323,7 @@ def _sources(
 
 def _in_plane(store: ModelStore) -> list[str]:
     """Names of all models but those between slices."""
-    between = {card.name for card in store.cards() if card.is_through_plane}
-    return sorted(store.names() - between)
+    return sorted(store.names() - {card.name for card in store.cards() if card.is_through_plane})
 
 
 def _evaluated_sources(
