@@ -90,7 +90,7 @@ class NetworkTest(AdaptationTest):
         self.assertGreater(found.gain, 0.01)
         self.assertIn(f"{found.gain:+.2f} dB", found.message.text)
 
-    def test_a_run_can_be_repeated_bit_by_bit_whoever_watches_it(self):
+    def test_a_run_is_bit_identical_with_and_without_a_progress_callback(self):
         first = self.adapt()
         torch.manual_seed(5)
         reports = []

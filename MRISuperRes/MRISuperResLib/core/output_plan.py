@@ -34,7 +34,7 @@ STEP_MEGAVOXELS = 3 * 8 * 96**2 / 1e6
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """What upsampling a volume, or each of several frames, will need.
+    """Size, memory and time of upsampling a volume, or each of several frames.
 
     Attributes:
         size: Voxel counts (ni, nj, nk) of the output.

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from .methods.interpolation import Method
 
 MAP = "uncertainty: standard deviation of the eight results of the self-ensemble"
-"""What the map holds, in its provenance."""
+"""Content of the map, for its provenance."""
 WORTH = (
     "Larger where the network is less sure, but no error bar: in-plane, on unseen subjects, its "
     "rank correlation with the true error is about 0.3, and the most uncertain tenth of the voxels "
     "has about twice the mean error."
 )
-"""What the map is worth, for users: the means of Resources/Evaluation/uncertainty.md."""
+"""Reliability of the map, for users: the means of Resources/Evaluation/uncertainty.md."""
 
 
 class SpreadMethod(Protocol):

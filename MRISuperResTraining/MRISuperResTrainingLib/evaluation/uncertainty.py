@@ -77,7 +77,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class UncertaintyScores:
-    """How well the map of a model predicts the error on a volume.
+    """Agreement of the uncertainty map of a model with the true error on a volume.
 
     Attributes:
         sample: The voxels.
