@@ -15,11 +15,10 @@ from .through_plane.grid import OutputGrid
 from .volume import Volume
 
 if TYPE_CHECKING:
-    from .methods.between_slices import ThroughPlaneMethod
-    from .methods.interpolation import Method
+    from .methods.interpolation import AnyMethod
     from .methods.registry import MethodRegistry
 
-    Work = tuple[Method | ThroughPlaneMethod, float]
+    Work = tuple[AnyMethod, float]
     """A method, and the millions of voxels that it computes."""
 
 FLOAT_BYTES = 4

@@ -17,8 +17,7 @@ from .. import __version__
 if TYPE_CHECKING:
     from .geometry import SliceAxis
     from .intensity import Intensity
-    from .methods.between_slices import ThroughPlaneMethod
-    from .methods.interpolation import Method
+    from .methods.interpolation import AnyMethod
     from .options import ComparisonOptions, UpsamplingOptions
     from .volume import Volume
 
@@ -38,7 +37,7 @@ def record_header(notice: str) -> dict[str, Any]:
 def describe_upsampling(
     volume: Volume,
     options: UpsamplingOptions | ComparisonOptions,
-    method: Method | ThroughPlaneMethod,
+    method: AnyMethod,
     scale: int,
     axis: SliceAxis,
     intensity: Intensity,
@@ -76,7 +75,7 @@ def describe_upsampling(
     }
 
 
-def model_record(method: Method | ThroughPlaneMethod) -> dict[str, str | None]:
+def model_record(method: AnyMethod) -> dict[str, str | None]:
     """Describe a method by name, stage and the SHA-256 of its weights.
 
     A blend lists both hashes; an interpolation has none.

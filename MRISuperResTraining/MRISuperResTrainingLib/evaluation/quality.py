@@ -10,6 +10,7 @@ from typing import Any
 from MRISuperResLib.core.comparison.between_slices import compare_between_slices
 from MRISuperResLib.core.comparison.scores import ScoreTable
 from MRISuperResLib.core.errors import SuperResolutionError
+from MRISuperResLib.core.geometry import THICK_SLICE_RATIO
 from MRISuperResLib.core.inference.device import resolve_device
 from MRISuperResLib.core.io.formats import read_first_frame
 from MRISuperResLib.core.messages import Message, info, warning
@@ -27,9 +28,6 @@ from MRISuperResLib.core.volume import Volume
 from ..data.sources import Source
 from .evaluate import PERCEPTUAL_METRICS, evaluate, perceptual_metrics
 from .scales import SLICE_SPACING
-
-MAX_ANISOTROPY = 1.5
-"""Ratio of the largest to the smallest spacing of a reference between slices."""
 
 Rows = dict[str, list[dict[str, Any]]]
 """`ModelCard.metrics` by name."""
@@ -168,7 +166,7 @@ def quality_between_slices(
 
 
 def _is_nearly_isotropic(volume: Volume) -> bool:
-    return max(volume.spacing) <= MAX_ANISOTROPY * min(volume.spacing)
+    return max(volume.spacing) <= THICK_SLICE_RATIO * min(volume.spacing)
 
 
 def _compared(table: ScoreTable, name: str, baselines: Sequence[str]) -> dict[str, Any]:

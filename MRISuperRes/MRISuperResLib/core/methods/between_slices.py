@@ -11,6 +11,7 @@ from ..errors import SuperResolutionError, is_out_of_memory
 from ..messages import Message, info
 from ..models.card import ModelCard
 from ..slice_profile import interpolation_weights
+from .interpolation import AnyMethod
 
 if TYPE_CHECKING:
     import torch
@@ -21,32 +22,8 @@ BATCH_PIXELS = 2**16
 GPU_BATCH_PIXELS = 2**20
 
 
-class ThroughPlaneMethod(Protocol):
+class ThroughPlaneMethod(AnyMethod, Protocol):
     """Method from reformats (n, slices, w), normalized, to (n, count, w)."""
-
-    @property
-    def name(self) -> str:
-        """One of `slice_profile.INTERPOLATIONS`, or the name of a model."""
-
-    @property
-    def stage(self) -> str:
-        """Kind of method: "interpolation" or "psnr"."""
-
-    @property
-    def cards(self) -> tuple[ModelCard, ...]:
-        """The card of its network, if any."""
-
-    @property
-    def device(self) -> torch.device | str:
-        """Current device; the CPU after a GPU ran out of memory."""
-
-    @property
-    def precision(self) -> str:
-        """Type of the computation."""
-
-    @property
-    def messages(self) -> list[Message]:
-        """Messages about memory since the method was requested."""
 
     def batch_size(self, slices: int, width: int) -> int:
         """Return the number of reformats (slices, width) to upsample at a time."""

@@ -19,16 +19,12 @@ if TYPE_CHECKING:
     import torch
 
 
-class Method(Protocol):
-    """Upsampling method: a callable from (n, h, w), normalized, to (n, scale·h, scale·w)."""
+class AnyMethod(Protocol):
+    """Common part of the methods in-plane and between slices, which provenance records."""
 
     @property
     def name(self) -> str:
         """The method's name, see `MethodName`."""
-
-    @property
-    def scale(self) -> int:
-        """Upsampling factor: 2, 4 or 8."""
 
     @property
     def stage(self) -> str:
@@ -37,13 +33,6 @@ class Method(Protocol):
     @property
     def cards(self) -> tuple[ModelCard, ...]:
         """The cards of its networks: none, one, or the two of a blend."""
-
-    @property
-    def reach(self) -> int | None:
-        """Low-resolution pixels beyond which a result does not depend on a slice.
-
-        None: it may depend on the whole slice, or nothing is gained by a part of it.
-        """
 
     @property
     def device(self) -> torch.device | str:
@@ -56,6 +45,21 @@ class Method(Protocol):
     @property
     def messages(self) -> list[Message]:
         """Messages about precision and memory since the method was requested."""
+
+
+class Method(AnyMethod, Protocol):
+    """Upsampling method: a callable from (n, h, w), normalized, to (n, scale·h, scale·w)."""
+
+    @property
+    def scale(self) -> int:
+        """Upsampling factor: 2, 4 or 8."""
+
+    @property
+    def reach(self) -> int | None:
+        """Low-resolution pixels beyond which a result does not depend on a slice.
+
+        None: it may depend on the whole slice, or nothing is gained by a part of it.
+        """
 
     def batch_size(self, height: int, width: int) -> int:
         """Return the number of slices (height, width) to upsample at a time."""
